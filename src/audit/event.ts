@@ -1,0 +1,60 @@
+/** What happened, before the log gives it its place in the chain. Times are Unix milliseconds. */
+export type Happening =
+  | {
+      readonly type: "token.issued";
+      readonly profile: string;
+      readonly tokenId: string;
+      readonly keyId: string;
+      readonly caller: string;
+      readonly subjectHash: string;
+      readonly audience: readonly string[];
+      readonly issuedAt: number;
+      readonly expiresAt: number | undefined;
+    }
+  | {
+      readonly type: "token.denied";
+      readonly profile: string;
+      readonly caller: string;
+      readonly reason: string;
+      readonly count: number;
+    }
+  | {
+      readonly type: "key.rotated";
+      readonly keyset: string;
+      readonly keysetEpoch: number;
+      readonly added: readonly string[];
+      readonly removed: readonly string[];
+      readonly reason: string;
+    }
+  | { readonly type: "service.started"; readonly version: string; readonly configHash: string }
+  | { readonly type: "service.stopped"; readonly signal: string };
+
+/** Where an event stands: (writer, epoch, seq) orders a writer's events, `prevHash` links their bodies. */
+export interface Place {
+  readonly writer: string;
+  readonly epoch: number;
+  readonly seq: number;
+  /** SHA-256 of the body before this one; empty for the first that the writer ever wrote. */
+  readonly prevHash: Uint8Array;
+}
+
+/** The log of what happened. */
+export interface AuditLog {
+  /**
+   * Resolves when the event is on stable storage, in one group commit with what else is waiting. Rejects with an
+   * {@link AuditError} when it is not there: what the event tells of must then not become visible.
+   */
+  append(happening: Happening, time: number): Promise<void>;
+}
+
+/** FULL: the spool's limit is reached. UNAVAILABLE: the storage failed, or the log is closed. */
+export type AuditErrorCode = "FULL" | "UNAVAILABLE";
+
+export class AuditError extends Error {
+  readonly code: AuditErrorCode;
+  constructor(code: AuditErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "AuditError";
+    this.code = code;
+  }
+}

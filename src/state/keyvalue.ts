@@ -1,0 +1,53 @@
+/** A stored value and the version of it that {@link KeyValue.update} may replace. */
+export interface Entry {
+  readonly key: string;
+  readonly value: Uint8Array;
+  /** Grows with every write of the store; never reused. */
+  readonly revision: number;
+  /** Unix milliseconds from which on the entry is absent. It is kept in the entry: stores forget it silently. */
+  readonly expiresAt?: number;
+}
+
+/** What a watch tells. `current` comes once, after every entry that existed when the watch began. */
+export type Change =
+  | { readonly type: "put"; readonly entry: Entry }
+  | { readonly type: "delete"; readonly key: string }
+  | { readonly type: "current" };
+
+/** How a value is written. */
+export interface WriteOptions {
+  readonly expiresAt?: number;
+}
+
+/**
+ * The shared state: small, and the same for every replica. Keys are segments of `[A-Za-z0-9_-]+` joined by `/`, values at
+ * most 64 KiB. An implementation MUST be durable when a write resolves (memory excepted), and MUST throw a
+ * {@link StateError} when it cannot tell whether a write happened.
+ */
+export interface KeyValue {
+  /** The entry, or undefined when there is none or it has expired. */
+  get(key: string): Promise<Entry | undefined>;
+  /** Claims a key. Of any number of concurrent calls exactly one gets the revision; all others get undefined. */
+  create(key: string, value: Uint8Array, options?: WriteOptions): Promise<number | undefined>;
+  /** Replaces exactly this revision; undefined when the entry has another one, expired or is gone. */
+  update(key: string, value: Uint8Array, revision: number, options?: WriteOptions): Promise<number | undefined>;
+  /** Removes the entry if there is one. A key whose creation is a claim MUST NOT be deleted. */
+  delete(key: string): Promise<void>;
+  /**
+   * Every entry whose key begins with `prefix`, then `current`, then each change in the order of its revision. Changes
+   * of one key may be merged into the last. Ends when `signal` aborts; throws {@link StateError} when the store is lost.
+   */
+  watch(prefix: string, signal: AbortSignal): AsyncIterable<Change>;
+}
+
+/** Why the store could not serve: it is in use by another process, not readable, or out of reach. */
+export type StateErrorCode = "LOCKED" | "CORRUPT" | "UNAVAILABLE" | "BAD_KEY" | "TOO_LARGE";
+
+export class StateError extends Error {
+  readonly code: StateErrorCode;
+  constructor(code: StateErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "StateError";
+    this.code = code;
+  }
+}
