@@ -1,0 +1,74 @@
+const DURATION = { type: "string", duration: true } as const;
+const ADDRESS = { type: "string", pattern: "^.+:\\d{1,5}$" } as const;
+
+function section(properties: Record<string, object>): object {
+  return { type: "object", additionalProperties: false, default: {}, properties };
+}
+
+/** JSON Schema of the configuration file. Every key has a default; README.md says what each means. */
+export const CONFIG_SCHEMA = section({
+  issuer: { type: "string", pattern: "^https?://[^ ]+$", default: "http://127.0.0.1:8081" },
+  data: { type: "string", minLength: 1, default: "./data" },
+  grpc: section({
+    address: { type: "string", pattern: "^(unix:.+|.+:\\d{1,5})$", default: "127.0.0.1:50051" },
+    max_concurrent_streams: { type: "integer", minimum: 1, maximum: 100_000, default: 1000 },
+    max_message_bytes: { type: "integer", minimum: 16_384, maximum: 16_777_216, default: 1_048_576 },
+    max_connection_idle: { ...DURATION, default: "30m" },
+    max_connection_age: { ...DURATION, default: "24h" },
+    keepalive: { ...DURATION, default: "60s" },
+  }),
+  http: section({ address: { ...ADDRESS, default: "127.0.0.1:8081" } }),
+  nats: section({
+    url: { type: "string", pattern: "^(nats://.+)?$", default: "nats://127.0.0.1:4222" },
+    replicas: { type: "integer", enum: [1, 3, 5], default: 1 },
+    sync_interval: { anyOf: [{ const: "always" }, DURATION], default: "2m" },
+  }),
+  kek: section({
+    file: { type: "string", default: "" },
+    previous: { type: "string", default: "" },
+    create: { type: "boolean", default: true },
+  }),
+  rotation: section({
+    period: { ...DURATION, default: "24h" },
+    lead: { anyOf: [{ const: "" }, DURATION], default: "" },
+    verifier_cache: { ...DURATION, default: "15m" },
+    propagation: { ...DURATION, default: "60s" },
+    stop_using: { ...DURATION, default: "60s" },
+    clock_skew: { ...DURATION, default: "60s" },
+    activation_delay: { ...DURATION, default: "5m" },
+  }),
+  signing: section({ verify_every: { type: "integer", minimum: 1, default: 1000 } }),
+  audit: section({ spool_max_bytes: { type: "integer", minimum: 67_108_864, default: 1_073_741_824 } }),
+  log: section({ level: { enum: ["debug", "info", "warn", "error", "silent"], default: "info" } }),
+  shutdown: section({ grace: { ...DURATION, default: "10s" } }),
+});
+
+/** The configuration file with its defaults filled in, as it was written. */
+export interface RawConfig {
+  issuer: string;
+  data: string;
+  grpc: {
+    address: string;
+    max_concurrent_streams: number;
+    max_message_bytes: number;
+    max_connection_idle: string;
+    max_connection_age: string;
+    keepalive: string;
+  };
+  http: { address: string };
+  nats: { url: string; replicas: number; sync_interval: string };
+  kek: { file: string; previous: string; create: boolean };
+  rotation: {
+    period: string;
+    lead: string;
+    verifier_cache: string;
+    propagation: string;
+    stop_using: string;
+    clock_skew: string;
+    activation_delay: string;
+  };
+  signing: { verify_every: number };
+  audit: { spool_max_bytes: number };
+  log: { level: "debug" | "info" | "warn" | "error" | "silent" };
+  shutdown: { grace: string };
+}

@@ -1,0 +1,9 @@
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds of `500ms`, `90s`, `15m`, `24h`, `30d`, or undefined for anything else. One number and one unit. */
+export function durationMs(text: string): number | undefined {
+  const match = /^(\d{1,12})(ms|s|m|h|d)$/.exec(text);
+  if (match === null) return undefined;
+  const ms = Number(match[1]) * (UNITS[match[2] ?? ""] ?? Number.NaN);
+  return Number.isSafeInteger(ms) ? ms : undefined;
+}

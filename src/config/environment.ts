@@ -1,0 +1,56 @@
+import type { Fault } from "./fault.ts";
+
+/** Variables of the same prefix that belong to the command line. */
+const NOT_OURS = new Set(["SIGNET_CONFIG", "SIGNET_ADDRESS"]);
+
+/** The part of a JSON Schema that overriding needs. */
+interface Schema {
+  readonly type?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+}
+
+/**
+ * Puts `SIGNET_GRPC_ADDRESS` in the place of `grpc.address`, and so on for every key of the schema. Returns the faults:
+ * an unknown name is one, because a misspelt override that is ignored is found out too late.
+ */
+export function overrideFromEnvironment(
+  data: Record<string, unknown>,
+  schema: object,
+  env: NodeJS.ProcessEnv,
+): Fault[] {
+  const targets = new Map(leaves(schema as Schema, []).map((leaf) => [variableName(leaf.path), leaf]));
+  const faults: Fault[] = [];
+  for (const [name, text] of Object.entries(env)) {
+    if (!name.startsWith("SIGNET_") || NOT_OURS.has(name) || text === undefined) continue;
+    const target = targets.get(name);
+    if (target === undefined) faults.push({ file: name, path: "", message: "is not the name of a configuration key" });
+    else set(data, target.path, parse(text, target.type));
+  }
+  return faults;
+}
+
+/** The name of the environment variable that overrides a key. */
+export function variableName(path: readonly (string | number)[]): string {
+  return `SIGNET_${path.join("_").toUpperCase()}`;
+}
+
+function leaves(schema: Schema, path: string[]): { path: string[]; type: string | undefined }[] {
+  if (schema.properties === undefined) return [{ path, type: schema.type }];
+  return Object.entries(schema.properties).flatMap(([key, inner]) => leaves(inner, [...path, key]));
+}
+
+function parse(text: string, type: string | undefined): unknown {
+  if (type === "integer" && /^\d{1,15}$/.test(text)) return Number(text);
+  if (type === "boolean" && (text === "true" || text === "false")) return text === "true";
+  return text;
+}
+
+function set(data: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  const [key = "", ...rest] = path;
+  if (rest.length === 0) data[key] = value;
+  else {
+    const inner = data[key];
+    if (typeof inner !== "object" || inner === null) data[key] = {};
+    set(data[key] as Record<string, unknown>, rest, value);
+  }
+}

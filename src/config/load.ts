@@ -1,0 +1,162 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { brokenBounds, type KeyPolicy, keyPolicy } from "../keyring/bounds.ts";
+import { loadProfiles } from "../profile/load.ts";
+import type { Profile } from "../profile/profile.ts";
+import type { Config } from "./config.ts";
+import { CONFIG_SCHEMA, type RawConfig } from "./config-schema.ts";
+import { parseYaml, type YamlDocument } from "./document.ts";
+import { durationMs } from "./duration.ts";
+import { overrideFromEnvironment, variableName } from "./environment.ts";
+import { ConfigError, type Fault } from "./fault.ts";
+import { isLoopback } from "./loopback.ts";
+import { compileSchema } from "./schema.ts";
+
+const check = compileSchema(CONFIG_SCHEMA, { defaults: true });
+const SHIPPED_PROFILES = fileURLToPath(new URL("../../profiles", import.meta.url));
+
+/** Where to read from. Without a file all keys have their defaults. */
+export interface ConfigSource {
+  readonly file?: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/**
+ * Reads the configuration, its overrides and the profiles, and checks all of it together.
+ *
+ * @throws ConfigError with every fault, each with its file, line and path.
+ */
+export function loadConfig({ file, env }: ConfigSource): Config {
+  const document = readDocument(file);
+  const data = (document?.data ?? {}) as Record<string, unknown>;
+  const source = faultSource(file, document, env);
+  const faults =
+    typeof data === "object" && !Array.isArray(data) ? overrideFromEnvironment(data, CONFIG_SCHEMA, env) : [];
+  faults.push(...check(data).map(({ path, message }) => source(path, message)));
+  if (faults.length > 0) throw new ConfigError(faults);
+  const raw = data as unknown as RawConfig;
+  const profiles = loadProfiles(SHIPPED_PROFILES, raw.issuer);
+  const keysets = keysetsOf(profiles, raw);
+  faults.push(...addressFaults(raw, source), ...keysets.flatMap(({ policy }) => boundFaults(policy, source)));
+  if (faults.length > 0) throw new ConfigError(unique(faults));
+  return build(raw, profiles, keysets);
+}
+
+type FaultAt = (path: readonly (string | number)[], message: string) => Fault;
+
+function readDocument(file: string | undefined): YamlDocument | undefined {
+  if (file === undefined) return undefined;
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch {
+    throw new ConfigError([{ file, path: "", message: "can't be read" }]);
+  }
+  const document = parseYaml(text, file);
+  if (Array.isArray(document)) throw new ConfigError(document);
+  return document;
+}
+
+/** A fault of a value that the environment set is told there. */
+function faultSource(file: string | undefined, document: YamlDocument | undefined, env: NodeJS.ProcessEnv): FaultAt {
+  return (path, message) => {
+    const variable = variableName(path);
+    const shown = path.join(".");
+    if (env[variable] !== undefined) return { file: variable, path: shown, message };
+    const line = document?.lineOf(path);
+    return { file: file ?? "(defaults)", ...(line === undefined ? {} : { line }), path: shown, message };
+  };
+}
+
+function keysetsOf(profiles: ReadonlyMap<string, Profile>, { rotation }: RawConfig): Config["keysets"] {
+  const keysets = new Map<string, { name: string; algorithm: Profile["algorithm"]; policy: KeyPolicy }>();
+  for (const { keyset, algorithm, lifetime } of profiles.values()) {
+    const maxTtl = Math.max(keysets.get(keyset)?.policy.maxTtl ?? 0, lifetime.max * 1000);
+    keysets.set(keyset, { name: keyset, algorithm, policy: policyOf(rotation, maxTtl) });
+  }
+  return [...keysets.values()];
+}
+
+function policyOf(rotation: RawConfig["rotation"], maxTtl: number): KeyPolicy {
+  return keyPolicy({
+    maxTtl,
+    period: ms(rotation.period),
+    verifierCache: ms(rotation.verifier_cache),
+    propagation: ms(rotation.propagation),
+    stopUsing: ms(rotation.stop_using),
+    skew: ms(rotation.clock_skew),
+    activationDelay: ms(rotation.activation_delay),
+    ...(rotation.lead === "" ? {} : { lead: ms(rotation.lead) }),
+  });
+}
+
+const CONFIG_KEY: Readonly<Record<keyof KeyPolicy, string>> = {
+  period: "period",
+  lead: "lead",
+  verifierCache: "verifier_cache",
+  propagation: "propagation",
+  stopUsing: "stop_using",
+  skew: "clock_skew",
+  activationDelay: "activation_delay",
+  maxTtl: "period",
+};
+
+function boundFaults(policy: KeyPolicy, fault: FaultAt): Fault[] {
+  return brokenBounds(policy).map(({ path, message }) => fault(["rotation", CONFIG_KEY[path]], message));
+}
+
+/** Until callers prove themselves, whoever reaches a listener may use it: only this machine may reach one. */
+function addressFaults({ grpc, http }: RawConfig, fault: FaultAt): Fault[] {
+  const message =
+    "must be a loopback address (127.0.0.0/8, [::1] or localhost) or, for gRPC, a Unix socket (unix:/path)";
+  const faults: Fault[] = [];
+  if (!grpc.address.startsWith("unix:") && !isLoopback(grpc.address)) faults.push(fault(["grpc", "address"], message));
+  if (!isLoopback(http.address)) faults.push(fault(["http", "address"], message));
+  return faults;
+}
+
+function unique(faults: readonly Fault[]): Fault[] {
+  return [...new Map(faults.map((fault) => [JSON.stringify(fault), fault])).values()];
+}
+
+function build(raw: RawConfig, profiles: ReadonlyMap<string, Profile>, keysets: Config["keysets"]): Config {
+  const { grpc, nats, kek } = raw;
+  return {
+    effective: raw,
+    data: raw.data,
+    grpc: {
+      address: grpc.address,
+      maxConcurrentStreams: grpc.max_concurrent_streams,
+      maxMessageBytes: grpc.max_message_bytes,
+      maxConnectionIdleMs: ms(grpc.max_connection_idle),
+      maxConnectionAgeMs: ms(grpc.max_connection_age),
+      keepaliveMs: ms(grpc.keepalive),
+    },
+    http: raw.http,
+    nats:
+      nats.url === ""
+        ? undefined
+        : {
+            url: nats.url,
+            replicas: nats.replicas,
+            syncInterval: nats.sync_interval === "always" ? "always" : ms(nats.sync_interval),
+          },
+    kek: {
+      file: kek.file === "" ? join(raw.data, "kek") : kek.file,
+      previous: kek.previous === "" ? undefined : kek.previous,
+      create: kek.create,
+    },
+    profiles,
+    keysets,
+    verifyEvery: raw.signing.verify_every,
+    spoolMaxBytes: raw.audit.spool_max_bytes,
+    logLevel: raw.log.level,
+    graceMs: ms(raw.shutdown.grace),
+  };
+}
+
+/** The schema has checked the form. */
+function ms(duration: string): number {
+  return durationMs(duration) ?? 0;
+}

@@ -1,0 +1,102 @@
+import {
+  type MethodDefinition,
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { HealthImplementation } from "grpc-health-check";
+import { KeyServiceService } from "../gen/signet/v1/keys.ts";
+import { TokenServiceService } from "../gen/signet/v1/token.ts";
+import { type KeyMethods, keyHandlers } from "./key-service.ts";
+import { addReflection } from "./reflection.ts";
+import { type TokenMethods, tokenHandlers } from "./token-service.ts";
+import { type CallObserver, decodeSafely, type Handler, unary } from "./unary.ts";
+
+/** Limits of the transport; what grpc-js leaves unlimited by default. */
+export interface GrpcLimits {
+  readonly maxConcurrentStreams: number;
+  readonly maxMessageBytes: number;
+  readonly maxConnectionIdleMs: number;
+  readonly maxConnectionAgeMs: number;
+  readonly keepaliveMs: number;
+}
+
+/** The health services of `grpc.health.v1`: "" can verify, the issuing one can issue as well. */
+export const ISSUING = "signet.v1.TokenService/IssueToken";
+
+export interface GrpcServer {
+  /** Where it listens, with the port that was chosen when port 0 was asked for. */
+  readonly address: string;
+  setHealth(service: "" | typeof ISSUING, serving: boolean): void;
+  /** Takes no new calls, lets those under way finish for at most `graceMs`, then cuts them. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/**
+ * Serves the contract, health and reflection at `address` (`host:port`, or `unix:/path`).
+ *
+ * @throws Error when the address can't be bound.
+ */
+export async function startGrpcServer(
+  address: string,
+  methods: TokenMethods & KeyMethods,
+  limits: GrpcLimits,
+  observe: CallObserver,
+): Promise<GrpcServer> {
+  const server = new Server({
+    "grpc.max_concurrent_streams": limits.maxConcurrentStreams,
+    "grpc.max_receive_message_length": limits.maxMessageBytes,
+    "grpc.max_connection_idle_ms": limits.maxConnectionIdleMs,
+    "grpc.max_connection_age_ms": limits.maxConnectionAgeMs,
+    "grpc.keepalive_time_ms": limits.keepaliveMs,
+  });
+  addUnaryService(server, TokenServiceService, tokenHandlers(methods), observe);
+  addUnaryService(server, KeyServiceService, keyHandlers(methods), observe);
+  const health = new HealthImplementation({ "": "NOT_SERVING", [ISSUING]: "NOT_SERVING" });
+  health.addToServer(server);
+  addReflection(server);
+  const bound = await bind(server, address);
+  return {
+    address: bound,
+    setHealth: (service, serving) => health.setStatus(service, serving ? "SERVING" : "NOT_SERVING"),
+    stop: (graceMs) => stop(server, graceMs),
+  };
+}
+
+function addUnaryService(
+  server: Server,
+  definition: ServiceDefinition,
+  handlers: Readonly<Record<string, Handler<never, unknown>>>,
+  observe: CallObserver,
+): void {
+  const safe: Record<string, MethodDefinition<unknown, unknown>> = {};
+  const implementation: UntypedServiceImplementation = {};
+  for (const [name, method] of Object.entries(definition)) {
+    const handler = handlers[name] as Handler<unknown, unknown> | undefined;
+    if (handler === undefined) throw new Error(`${method.path} has no handler`);
+    safe[name] = decodeSafely(method);
+    implementation[name] = unary(method.path.slice(1), handler, observe);
+  }
+  server.addService(safe, implementation);
+}
+
+function bind(server: Server, address: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
+      if (error) reject(new Error(`gRPC can't listen at ${address}: ${error.message}`));
+      else resolve(address.startsWith("unix:") ? address : `${address.slice(0, address.lastIndexOf(":"))}:${port}`);
+    });
+  });
+}
+
+/** `tryShutdown` alone never ends while a client holds an idle stream open, e.g. a health watch. */
+function stop(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.forceShutdown(), graceMs);
+    server.tryShutdown(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,77 @@
+import type {
+  IssueTokenRequest,
+  IssueTokenResponse,
+  VerifyTokenRequest,
+  VerifyTokenResponse,
+} from "../gen/signet/v1/token.ts";
+import { rejectionReasonFromJSON } from "../gen/signet/v1/token.ts";
+import type { IssueRequest } from "../token/draft.ts";
+import type { IssuedToken } from "../token/issue.ts";
+import type { Verdict } from "../token/verify.ts";
+
+/** What the token service serves, in the words of the domain. */
+export interface TokenMethods {
+  issue(profile: string, request: IssueRequest, caller: string): Promise<IssuedToken>;
+  verify(profile: string, token: string | undefined, audience: string): Promise<Answer> | Answer;
+}
+
+interface Answer {
+  readonly profile: string;
+  readonly epoch: number;
+  readonly verdict: Verdict;
+}
+
+/** The two methods of `TokenService` as handlers. */
+export function tokenHandlers({ issue, verify }: TokenMethods) {
+  return {
+    issueToken: async (request: IssueTokenRequest, caller: string): Promise<IssueTokenResponse> =>
+      issueResponse(await issue(request.profile, request, caller)),
+
+    verifyToken: (request: VerifyTokenRequest): VerifyTokenResponse | Promise<VerifyTokenResponse> => {
+      const answer = verify(request.profile, request.credential?.value, request.audience);
+      return answer instanceof Promise ? answer.then(verifyResponse) : verifyResponse(answer);
+    },
+  };
+}
+
+function issueResponse({ token, keyId, draft }: IssuedToken): IssueTokenResponse {
+  const { issuedAt, expiresAt } = draft;
+  return {
+    token,
+    tokenId: draft.tokenId,
+    keyId,
+    profile: draft.profile.name,
+    issuedAt: date(issuedAt),
+    expiresAt: date(expiresAt),
+    refreshAfter: date(issuedAt + Math.floor((expiresAt - issuedAt) * 0.8)),
+    claims: draft.claims.object,
+  };
+}
+
+function verifyResponse({ profile, epoch, verdict }: Answer): VerifyTokenResponse {
+  const known = verdict.valid ? verdict : verdict.identified;
+  return {
+    valid: verdict.valid,
+    rejection: verdict.valid
+      ? undefined
+      : {
+          reason: rejectionReasonFromJSON(`REJECTION_REASON_${verdict.rejection.reason}`),
+          message: verdict.rejection.message,
+        },
+    claims: verdict.valid ? verdict.claims : undefined,
+    tokenId: known?.tokenId ?? "",
+    subject: verdict.valid ? (verdict.subject ?? "") : "",
+    profile,
+    keyId: known?.keyId ?? "",
+    issuedAt: verdict.valid ? date(verdict.issuedAt) : undefined,
+    expiresAt: date(known?.expiresAt),
+    keyringGeneration: BigInt(epoch),
+  };
+}
+
+/** Unix seconds as a date; beyond what a Timestamp can hold (the year 9999) it is left out. */
+function date(seconds: number): Date;
+function date(seconds: number | undefined): Date | undefined;
+function date(seconds: number | undefined): Date | undefined {
+  return seconds === undefined || seconds > 253_402_300_799 ? undefined : new Date(seconds * 1000);
+}

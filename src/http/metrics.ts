@@ -1,0 +1,95 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+/** Values that are read when somebody asks, not kept. */
+export interface MetricSources {
+  spool(): { readonly events: number; readonly bytes: number; readonly oldestAgeSeconds: number };
+  rotation(): readonly { readonly keyset: string; readonly seconds: number }[];
+}
+
+/** What the service counts. The names are API: dashboards and alarms use them. */
+export interface Metrics {
+  call(method: string, code: string, seconds: number): void;
+  issued(profile: string): void;
+  rejected(profile: string, reason: string): void;
+  forwarded(events: number): void;
+  /** The text that Prometheus scrapes. */
+  render(): Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+export function createMetrics(sources: MetricSources): Metrics {
+  const registers = [new Registry()];
+  const [registry] = registers as [Registry];
+  collectDefaultMetrics({ register: registry });
+  const calls = new Histogram({
+    name: "signet_grpc_call_seconds",
+    help: "Duration of gRPC calls by method and status code; its count is the number of calls.",
+    labelNames: ["method", "code"] as const,
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+    registers,
+  });
+  const issued = new Counter({
+    name: "signet_tokens_issued_total",
+    help: "Tokens that left the service, by profile.",
+    labelNames: ["profile"] as const,
+    registers,
+  });
+  const rejected = new Counter({
+    name: "signet_tokens_rejected_total",
+    help: "Tokens that were shown and are not valid, by profile and reason.",
+    labelNames: ["profile", "reason"] as const,
+    registers,
+  });
+  const forwarded = new Counter({
+    name: "signet_audit_forwarded_total",
+    help: "Audit events that NATS has acknowledged.",
+    registers,
+  });
+  new Gauge({
+    name: "signet_audit_spool_events",
+    help: "Audit events that wait to be acknowledged by NATS.",
+    registers,
+    collect() {
+      this.set(sources.spool().events);
+    },
+  });
+  new Gauge({
+    name: "signet_audit_spool_bytes",
+    help: "Size of the audit spool on disk, acknowledged events that are still retained included.",
+    registers,
+    collect() {
+      this.set(sources.spool().bytes);
+    },
+  });
+  new Gauge({
+    name: "signet_audit_spool_oldest_seconds",
+    help: "Age of the oldest audit event that NATS has not acknowledged; 0 when there is none.",
+    registers,
+    collect() {
+      this.set(sources.spool().oldestAgeSeconds);
+    },
+  });
+  new Gauge({
+    name: "signet_next_rotation_seconds",
+    help: "Seconds until the next key of the keyset signs.",
+    labelNames: ["keyset"] as const,
+    registers,
+    collect() {
+      for (const { keyset, seconds } of sources.rotation()) this.set({ keyset }, seconds);
+    },
+  });
+
+  const observers = new Map<string, ReturnType<typeof calls.labels>>();
+  return {
+    call(method, code, seconds) {
+      // A child is looked up once: finding it by its labels costs more than observing.
+      const key = `${method} ${code}`;
+      const observer = observers.get(key) ?? calls.labels(method, code);
+      observers.set(key, observer);
+      observer.observe(seconds);
+    },
+    issued: (profile) => issued.inc({ profile }),
+    rejected: (profile, reason) => rejected.inc({ profile, reason }),
+    forwarded: (events) => forwarded.inc(events),
+    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+  };
+}

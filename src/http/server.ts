@@ -1,0 +1,103 @@
+import { createHash } from "node:crypto";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** What the HTTP side shows. Nothing here needs a credential. */
+export interface HttpSources {
+  /** The JWK Set as JSON (RFC 7517, 5) and how long a verifier may keep it, in seconds. */
+  jwks(): { readonly json: string; readonly maxAgeSeconds: number };
+  metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
+  /** Whether it can issue and verify; if not, what it waits for. */
+  ready(): { readonly ready: boolean; readonly waitsFor: readonly string[] };
+}
+
+export interface HttpServer {
+  /** `host:port`, with the port that was chosen when port 0 was asked for. */
+  readonly address: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Serves `/.well-known/jwks.json`, `/metrics`, `/livez` and `/readyz` at `host:port`.
+ *
+ * @throws Error when the address can't be bound.
+ */
+export async function startHttpServer(address: string, sources: HttpSources): Promise<HttpServer> {
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
+    answer(request.method ?? "", request.url ?? "", request.headers["if-none-match"], response, sources).catch(() => {
+      if (!response.headersSent) response.writeHead(500);
+      response.end();
+    });
+  });
+  server.maxConnections = 1024;
+  const host = address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+  const port = Number(address.slice(address.lastIndexOf(":") + 1));
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => reject(new Error(`HTTP can't listen at ${address}: ${error.message}`)));
+    server.listen(port, host, resolve);
+  });
+  const bound = (server.address() as AddressInfo).port;
+  return {
+    address: `${address.slice(0, address.lastIndexOf(":"))}:${bound}`,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(
+  method: string,
+  url: string,
+  ifNoneMatch: string | undefined,
+  response: ServerResponse,
+  sources: HttpSources,
+): Promise<void> {
+  if (method !== "GET" && method !== "HEAD")
+    return send(response, 405, "text/plain", "only GET and HEAD\n", { allow: "GET, HEAD" });
+  switch (url.split("?", 1)[0]) {
+    case "/.well-known/jwks.json":
+      return sendJwks(response, ifNoneMatch, sources.jwks());
+    case "/metrics": {
+      const { contentType, body } = await sources.metrics();
+      return send(response, 200, contentType, body);
+    }
+    case "/livez":
+      return send(response, 200, "text/plain", "ok\n");
+    case "/readyz": {
+      const { ready, waitsFor } = sources.ready();
+      return send(response, ready ? 200 : 503, "text/plain", ready ? "ok\n" : `waits for ${waitsFor.join(", ")}\n`);
+    }
+    default:
+      return send(response, 404, "text/plain", "not found\n");
+  }
+}
+
+function sendJwks(
+  response: ServerResponse,
+  ifNoneMatch: string | undefined,
+  jwks: ReturnType<HttpSources["jwks"]>,
+): void {
+  const etag = `"${createHash("sha256").update(jwks.json).digest("base64url").slice(0, 22)}"`;
+  const headers = {
+    "cache-control": `public, max-age=${jwks.maxAgeSeconds}`,
+    etag,
+    "access-control-allow-origin": "*",
+  };
+  if (ifNoneMatch === etag) {
+    response.writeHead(304, headers);
+    response.end();
+  } else send(response, 200, "application/jwk-set+json", jwks.json, headers);
+}
+
+function send(
+  response: ServerResponse,
+  code: number,
+  type: string,
+  body: string,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(code, { "content-type": type, "content-length": Buffer.byteLength(body), ...headers });
+  response.end(response.req.method === "HEAD" ? undefined : body);
+}

@@ -1,0 +1,35 @@
+import type { Check } from "../config/schema.ts";
+
+/** The algorithms (RFC 7518, 3.1; RFC 8037) that a rotating keyset may have. */
+export type Algorithm = "EdDSA";
+
+/** Where the value of a signed claim comes from. */
+export type ClaimSource = "issuer" | "subject" | "audience" | "caller" | "issued_at" | "expires_at" | "token_id";
+
+/** One entry of a profile's `claims`, in signing order. `rest` stands for what the request object holds, by sorted name. */
+export type ClaimRule =
+  | { readonly name: string; readonly from: ClaimSource }
+  | { readonly name: string; readonly value: string | number | boolean }
+  | { readonly rest: "request" };
+
+/** A named kind of token, validated: what the file of the profile says, with nothing left to check. */
+export interface Profile {
+  readonly name: string;
+  readonly description: string;
+  /** `iss` of every token. */
+  readonly issuer: string;
+  readonly header: { readonly typ: string | undefined };
+  readonly keyset: string;
+  readonly algorithm: Algorithm;
+  /** Whole seconds. */
+  readonly lifetime: { readonly default: number; readonly min: number; readonly max: number; readonly leeway: number };
+  readonly claims: readonly ClaimRule[];
+  /** The names that the profile signs itself: a caller never sets one of them. */
+  readonly ownNames: ReadonlySet<string>;
+  /** Whether the profile takes its `sub` and its `aud` from the generic fields of the request. */
+  readonly takes: { readonly subject: boolean; readonly audience: boolean };
+  /** Checks the request object. */
+  readonly request: Check;
+  /** Checks the claims of a token that is shown. */
+  readonly accept: Check;
+}

@@ -1,0 +1,29 @@
+import { reject, type Step } from "./rejection.ts";
+import { parseStrictObject } from "./strict-json.ts";
+
+/** The protected header of a token that this service can have signed. */
+export interface Header {
+  readonly alg: string;
+  readonly kid: string;
+  readonly typ: string | undefined;
+}
+
+const KNOWN = new Set(["alg", "kid", "typ"]);
+const KID = /^[A-Za-z0-9_-]{1,64}$/;
+
+/**
+ * Reads the header strictly. `jwk`, `jku`, `x5u`, `x5c`, `crit`, `b64` and `zip` are how a token tries to bring its own
+ * key or its own rules (RFC 8725, 3.10): whatever is not `alg`, `kid` or `typ` rejects it, and nothing is ever fetched.
+ */
+export function readHeader(bytes: Buffer): Step<Header> {
+  const header = parseStrictObject(bytes);
+  if (header === undefined) return reject("MALFORMED", "the header is not a strict JSON object");
+  const { alg, kid, typ } = header;
+  for (const name of Object.keys(header))
+    if (!KNOWN.has(name)) return reject("HEADER_INVALID", "the header may hold only alg, kid and typ");
+  if (typeof alg !== "string") return reject("HEADER_INVALID", "alg must be a string");
+  if (typeof kid !== "string" || !KID.test(kid))
+    return reject("HEADER_INVALID", "kid must be 1 to 64 characters of A-Z a-z 0-9 _ -");
+  if (typ !== undefined && typeof typ !== "string") return reject("HEADER_INVALID", "typ must be a string");
+  return { ok: { alg, kid, typ } };
+}

@@ -1,0 +1,55 @@
+/** A field of a request that is wrong: which one, and what is allowed. It never repeats the value. */
+export interface FieldViolation {
+  /** Path in the request message, e.g. `claims.scope`. */
+  readonly field: string;
+  readonly description: string;
+}
+
+/**
+ * Why a call could not be served. The codes are part of the contract: they leave as the `reason` of a
+ * `google.rpc.ErrorInfo`.
+ */
+export type ProblemCode =
+  /** The message is not the protobuf that the method takes. */
+  | "UNDECODABLE"
+  /** Fields are wrong; each is named. */
+  | "INVALID_REQUEST"
+  /** There is no such profile, or the caller may not use it: alike, so that nobody can find out which exist. */
+  | "PROFILE_NOT_FOUND"
+  | "KEYSET_NOT_FOUND"
+  /** No key may sign now. */
+  | "NO_SIGNING_KEY"
+  /** The token would outlive the key that signs it. */
+  | "TTL_BEYOND_KEY"
+  /** The audit log has reached its limit. */
+  | "AUDIT_FULL"
+  /** The audit event can't be made durable. */
+  | "AUDIT_UNAVAILABLE";
+
+/** The one error of the domain. Its message is for people and reaches the caller. */
+export class Problem extends Error {
+  readonly code: ProblemCode;
+  readonly violations: readonly FieldViolation[];
+  /** When a retry may succeed, in milliseconds; undefined when a retry alone never does. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    code: ProblemCode,
+    message: string,
+    details: { violations?: readonly FieldViolation[]; retryAfterMs?: number; cause?: unknown } = {},
+  ) {
+    super(message, { cause: details.cause });
+    this.name = "Problem";
+    this.code = code;
+    this.violations = details.violations ?? [];
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
+/** All bad fields of a request in one problem. */
+export function invalidRequest(violations: readonly FieldViolation[]): Problem {
+  const fields = violations.map(({ field, description }) => `${field} ${description}`);
+  return new Problem("INVALID_REQUEST", fields.slice(0, 3).join("; ") + (fields.length > 3 ? "; …" : ""), {
+    violations,
+  });
+}

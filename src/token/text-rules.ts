@@ -1,0 +1,27 @@
+/** Limit of a subject and of one audience, in bytes of UTF-8. */
+export const MAX_TEXT_BYTES = 255;
+
+/**
+ * What is wrong with a text that a token shall carry as an identity, or undefined. U+FFFD is refused because the decoder
+ * puts it in the place of invalid UTF-8: two different subjects could become equal.
+ */
+export function identityFault(text: string): string | undefined {
+  if (text === "") return "must not be empty";
+  if (Buffer.byteLength(text) > MAX_TEXT_BYTES) return `must have at most ${MAX_TEXT_BYTES} bytes of UTF-8`;
+  return textFault(text) ?? (hasControl(text) ? "must not contain control characters" : undefined);
+}
+
+/** What is wrong with any text of a request, or undefined. */
+export function textFault(text: string): string | undefined {
+  return text.isWellFormed() && !text.includes("\uFFFD")
+    ? undefined
+    : "must be well-formed UTF-8 (and not contain U+FFFD)";
+}
+
+function hasControl(text: string): boolean {
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return true;
+  }
+  return false;
+}
