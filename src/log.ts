@@ -1,17 +1,62 @@
 import pino from "pino";
-import type { AuditErrorCode } from "./audit/event.ts";
 
 /**
  * Everything that may be logged: an allow-list of events with typed fields. There is no free text and no request in it, so
- * that no token, key or personal claim can reach a log.
+ * that no token, key or personal claim can reach a log. `error` is an error of the service's own making or of a library
+ * below it.
  */
 export type LogEvent =
-  | { readonly event: "ready"; readonly grpc: string; readonly http: string; readonly nats: string; readonly version: string }
-  | { readonly event: "stopping"; readonly signal: string }
+  | {
+      readonly event: "ready";
+      readonly version: string;
+      readonly grpc: string;
+      readonly http: string;
+      readonly nats: string;
+    }
+  | { readonly event: "stopping"; readonly reason: string }
   | { readonly event: "stopped" }
   | { readonly event: "kek.created"; readonly file: string }
-  | { readonly event: "keys.rotated"; readonly keyset: string; readonly epoch: number; readonly added: readonly string[]; readonly removed: readonly string[]; readonly reason: string }
-  | { readonly event: "keys.problem"; readonly keyset: string; readonly problem: string; readonly error?: unknown }
-  | { readonly event: "audit.problem"; readonly problem: string; readonly code?: AuditErrorCode; readonly error?: unknown }
-  | { readonly event: "nats.connected" | "nats.disconnected"; readonly server: string }
+  | {
+      readonly event: "keys.rotated";
+      readonly keyset: string;
+      readonly epoch: number;
+      readonly reason: string;
+      readonly added: readonly string[];
+      readonly removed: readonly string[];
+    }
+  | { readonly event: "keys.failed"; readonly keyset: string; readonly error: unknown }
+  | { readonly event: "keys.distrusted"; readonly keyset: string; readonly kid: string }
+  | { readonly event: "audit.cut"; readonly file: string; readonly bytes: number }
+  | { readonly event: "audit.failed"; readonly error: unknown }
+  | { readonly event: "audit.forwarding"; readonly created: string; readonly differences: readonly string[] }
+  | { readonly event: "audit.replaying"; readonly events: number }
+  | { readonly event: "audit.retrying"; readonly code: string; readonly message: string; readonly retryInMs: number }
+  | { readonly event: "audit.not-trimmed"; readonly message: string }
+  | { readonly event: "nats.up"; readonly server: string }
+  | { readonly event: "nats.down"; readonly message: string }
   | { readonly event: "call.failed"; readonly method: string; readonly error: unknown };
+
+export type Log = (level: "info" | "warn" | "error", event: LogEvent) => void;
+
+/** JSON lines, one an event: `level`, `time` (RFC 3339), `event` and its fields. */
+export function createLog(level: string, out: pino.DestinationStream): Log {
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { error: showError },
+    },
+    out,
+  );
+  return (severity, event) => logger[severity](event);
+}
+
+/** The name, code and message of an error and of its causes; a stack only for what nobody expected. */
+function showError(error: unknown): unknown {
+  if (!(error instanceof Error)) return { message: "not an error" };
+  const code = "code" in error ? error.code : undefined;
+  const cause = error.cause === undefined ? undefined : showError(error.cause);
+  return { name: error.name, code, message: error.message, cause, stack: code === undefined ? error.stack : undefined };
+}

@@ -27,7 +27,7 @@ export type Happening =
       readonly reason: string;
     }
   | { readonly type: "service.started"; readonly version: string; readonly configHash: string }
-  | { readonly type: "service.stopped"; readonly signal: string };
+  | { readonly type: "service.stopped"; readonly reason: string };
 
 /** Where an event stands: (writer, epoch, seq) orders a writer's events, `prevHash` links their bodies. */
 export interface Place {
@@ -47,8 +47,11 @@ export interface AuditLog {
   append(happening: Happening, time: number): Promise<void>;
 }
 
-/** FULL: the spool's limit is reached. UNAVAILABLE: the storage failed, or the log is closed. */
-export type AuditErrorCode = "FULL" | "UNAVAILABLE";
+/**
+ * FULL: the spool's limit is reached. UNAVAILABLE: the storage failed, or the log is closed. CORRUPT: what is stored is
+ * damaged elsewhere than at its torn end; the message names the file and the offset.
+ */
+export type AuditErrorCode = "FULL" | "UNAVAILABLE" | "CORRUPT";
 
 export class AuditError extends Error {
   readonly code: AuditErrorCode;

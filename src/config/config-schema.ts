@@ -1,12 +1,16 @@
 const DURATION = { type: "string", duration: true } as const;
 const ADDRESS = { type: "string", pattern: "^.+:\\d{1,5}$" } as const;
 
+function object(properties: Record<string, object>): object {
+  return { type: "object", additionalProperties: false, properties };
+}
+
 function section(properties: Record<string, object>): object {
-  return { type: "object", additionalProperties: false, default: {}, properties };
+  return { ...object(properties), default: {} };
 }
 
 /** JSON Schema of the configuration file. Every key has a default; README.md says what each means. */
-export const CONFIG_SCHEMA = section({
+export const CONFIG_SCHEMA = object({
   issuer: { type: "string", pattern: "^https?://[^ ]+$", default: "http://127.0.0.1:8081" },
   data: { type: "string", minLength: 1, default: "./data" },
   grpc: section({

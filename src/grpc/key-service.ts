@@ -6,24 +6,24 @@ import {
   type ListKeysRequest,
   type ListKeysResponse,
 } from "../gen/signet/v1/keys.ts";
-import type { KeyInfo } from "../keyring/keyring.ts";
+import type { KeyInfo } from "../keyring/views.ts";
 
 /** What the key service serves, in the words of the domain. */
-export interface KeyMethods {
+export interface KeyService {
   jwks(): { readonly keys: readonly Jwk[]; readonly maxAgeSeconds: number };
   /** The keys of one keyset, or of every one when it is empty. Throws the Problem KEYSET_NOT_FOUND. */
   listKeys(keyset: string): readonly KeyInfo[];
 }
 
 /** The two methods of `KeyService` as handlers. */
-export function keyHandlers({ jwks, listKeys }: KeyMethods) {
+export function keyHandlers(service: KeyService) {
   return {
     getJwks: (): GetJwksResponse => {
-      const { keys, maxAgeSeconds } = jwks();
+      const { keys, maxAgeSeconds } = service.jwks();
       return { keys: [...keys], maxAge: { seconds: BigInt(maxAgeSeconds), nanos: 0 } };
     },
 
-    listKeys: ({ keyset }: ListKeysRequest): ListKeysResponse => ({ keys: listKeys(keyset).map(keyMessage) }),
+    listKeys: ({ keyset }: ListKeysRequest): ListKeysResponse => ({ keys: service.listKeys(keyset).map(keyMessage) }),
   };
 }
 

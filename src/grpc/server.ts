@@ -8,9 +8,10 @@ import {
 import { HealthImplementation } from "grpc-health-check";
 import { KeyServiceService } from "../gen/signet/v1/keys.ts";
 import { TokenServiceService } from "../gen/signet/v1/token.ts";
-import { type KeyMethods, keyHandlers } from "./key-service.ts";
+import type { TokenService } from "../token/service.ts";
+import { type KeyService, keyHandlers } from "./key-service.ts";
 import { addReflection } from "./reflection.ts";
-import { type TokenMethods, tokenHandlers } from "./token-service.ts";
+import { tokenHandlers } from "./token-service.ts";
 import { type CallObserver, decodeSafely, type Handler, unary } from "./unary.ts";
 
 /** Limits of the transport; what grpc-js leaves unlimited by default. */
@@ -40,7 +41,7 @@ export interface GrpcServer {
  */
 export async function startGrpcServer(
   address: string,
-  methods: TokenMethods & KeyMethods,
+  services: { readonly tokens: TokenService; readonly keys: KeyService },
   limits: GrpcLimits,
   observe: CallObserver,
 ): Promise<GrpcServer> {
@@ -51,8 +52,8 @@ export async function startGrpcServer(
     "grpc.max_connection_age_ms": limits.maxConnectionAgeMs,
     "grpc.keepalive_time_ms": limits.keepaliveMs,
   });
-  addUnaryService(server, TokenServiceService, tokenHandlers(methods), observe);
-  addUnaryService(server, KeyServiceService, keyHandlers(methods), observe);
+  addUnaryService(server, TokenServiceService, tokenHandlers(services.tokens), observe);
+  addUnaryService(server, KeyServiceService, keyHandlers(services.keys), observe);
   const health = new HealthImplementation({ "": "NOT_SERVING", [ISSUING]: "NOT_SERVING" });
   health.addToServer(server);
   addReflection(server);

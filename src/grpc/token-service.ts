@@ -5,32 +5,17 @@ import type {
   VerifyTokenResponse,
 } from "../gen/signet/v1/token.ts";
 import { rejectionReasonFromJSON } from "../gen/signet/v1/token.ts";
-import type { IssueRequest } from "../token/draft.ts";
 import type { IssuedToken } from "../token/issue.ts";
-import type { Verdict } from "../token/verify.ts";
-
-/** What the token service serves, in the words of the domain. */
-export interface TokenMethods {
-  issue(profile: string, request: IssueRequest, caller: string): Promise<IssuedToken>;
-  verify(profile: string, token: string | undefined, audience: string): Promise<Answer> | Answer;
-}
-
-interface Answer {
-  readonly profile: string;
-  readonly epoch: number;
-  readonly verdict: Verdict;
-}
+import type { TokenService, VerifyAnswer } from "../token/service.ts";
 
 /** The two methods of `TokenService` as handlers. */
-export function tokenHandlers({ issue, verify }: TokenMethods) {
+export function tokenHandlers(service: TokenService) {
   return {
     issueToken: async (request: IssueTokenRequest, caller: string): Promise<IssueTokenResponse> =>
-      issueResponse(await issue(request.profile, request, caller)),
+      issueResponse(await service.issue(request.profile, request, caller)),
 
-    verifyToken: (request: VerifyTokenRequest): VerifyTokenResponse | Promise<VerifyTokenResponse> => {
-      const answer = verify(request.profile, request.credential?.value, request.audience);
-      return answer instanceof Promise ? answer.then(verifyResponse) : verifyResponse(answer);
-    },
+    verifyToken: ({ profile, credential, audience }: VerifyTokenRequest): VerifyTokenResponse =>
+      verifyResponse(service.verify({ profile, token: credential?.value, audience })),
   };
 }
 
@@ -48,7 +33,7 @@ function issueResponse({ token, keyId, draft }: IssuedToken): IssueTokenResponse
   };
 }
 
-function verifyResponse({ profile, epoch, verdict }: Answer): VerifyTokenResponse {
+function verifyResponse({ profile, epoch, verdict }: VerifyAnswer): VerifyTokenResponse {
   const known = verdict.valid ? verdict : verdict.identified;
   return {
     valid: verdict.valid,

@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 
 /** Values that are read when somebody asks, not kept. */
 export interface MetricSources {
-  spool(): { readonly events: number; readonly bytes: number; readonly oldestAgeSeconds: number };
+  spool(): Promise<{ readonly events: number; readonly bytes: number; readonly oldestAgeSeconds: number }>;
   rotation(): readonly { readonly keyset: string; readonly seconds: number }[];
 }
 
@@ -11,14 +11,13 @@ export interface Metrics {
   call(method: string, code: string, seconds: number): void;
   issued(profile: string): void;
   rejected(profile: string, reason: string): void;
-  forwarded(events: number): void;
   /** The text that Prometheus scrapes. */
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
 export function createMetrics(sources: MetricSources): Metrics {
-  const registers = [new Registry()];
-  const [registry] = registers as [Registry];
+  const registry = new Registry();
+  const registers = [registry];
   collectDefaultMetrics({ register: registry });
   const calls = new Histogram({
     name: "signet_grpc_call_seconds",
@@ -39,33 +38,28 @@ export function createMetrics(sources: MetricSources): Metrics {
     labelNames: ["profile", "reason"] as const,
     registers,
   });
-  const forwarded = new Counter({
-    name: "signet_audit_forwarded_total",
-    help: "Audit events that NATS has acknowledged.",
-    registers,
-  });
   new Gauge({
     name: "signet_audit_spool_events",
     help: "Audit events that wait to be acknowledged by NATS.",
     registers,
-    collect() {
-      this.set(sources.spool().events);
+    async collect() {
+      this.set((await sources.spool()).events);
     },
   });
   new Gauge({
     name: "signet_audit_spool_bytes",
     help: "Size of the audit spool on disk, acknowledged events that are still retained included.",
     registers,
-    collect() {
-      this.set(sources.spool().bytes);
+    async collect() {
+      this.set((await sources.spool()).bytes);
     },
   });
   new Gauge({
     name: "signet_audit_spool_oldest_seconds",
     help: "Age of the oldest audit event that NATS has not acknowledged; 0 when there is none.",
     registers,
-    collect() {
-      this.set(sources.spool().oldestAgeSeconds);
+    async collect() {
+      this.set((await sources.spool()).oldestAgeSeconds);
     },
   });
   new Gauge({
@@ -89,7 +83,6 @@ export function createMetrics(sources: MetricSources): Metrics {
     },
     issued: (profile) => issued.inc({ profile }),
     rejected: (profile, reason) => rejected.inc({ profile, reason }),
-    forwarded: (events) => forwarded.inc(events),
     render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   };
 }

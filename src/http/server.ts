@@ -7,8 +7,8 @@ export interface HttpSources {
   /** The JWK Set as JSON (RFC 7517, 5) and how long a verifier may keep it, in seconds. */
   jwks(): { readonly json: string; readonly maxAgeSeconds: number };
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
-  /** Whether it can issue and verify; if not, what it waits for. */
-  ready(): { readonly ready: boolean; readonly waitsFor: readonly string[] };
+  /** What has to happen before tokens can be issued; nothing when they can. */
+  waitsFor(): readonly string[];
 }
 
 export interface HttpServer {
@@ -66,8 +66,9 @@ async function answer(
     case "/livez":
       return send(response, 200, "text/plain", "ok\n");
     case "/readyz": {
-      const { ready, waitsFor } = sources.ready();
-      return send(response, ready ? 200 : 503, "text/plain", ready ? "ok\n" : `waits for ${waitsFor.join(", ")}\n`);
+      const waitsFor = sources.waitsFor();
+      if (waitsFor.length === 0) return send(response, 200, "text/plain", "ok\n");
+      return send(response, 503, "text/plain", `waits for ${waitsFor.join(", ")}\n`);
     }
     default:
       return send(response, 404, "text/plain", "not found\n");

@@ -40,8 +40,11 @@ export interface KeyValue {
   watch(prefix: string, signal: AbortSignal): AsyncIterable<Change>;
 }
 
-/** Why the store could not serve: it is in use by another process, not readable, or out of reach. */
-export type StateErrorCode = "LOCKED" | "CORRUPT" | "UNAVAILABLE" | "BAD_KEY" | "TOO_LARGE";
+/**
+ * Why the store could not serve. LOCKED: in use by another opener. CORRUPT: what it holds is damaged. EXPOSED: group or
+ * others may read it. UNAVAILABLE: closed, out of reach or failing. BAD_KEY, TOO_LARGE: the caller's fault.
+ */
+export type StateErrorCode = "LOCKED" | "CORRUPT" | "EXPOSED" | "UNAVAILABLE" | "BAD_KEY" | "TOO_LARGE";
 
 export class StateError extends Error {
   readonly code: StateErrorCode;

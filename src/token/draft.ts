@@ -99,10 +99,8 @@ function checkClaims(claims: Readonly<Record<string, unknown>>, profile: Profile
   const violations = checkRequestObject(claims, profile.ownNames);
   // A schema's error may need time that grows with its input, so it sees only what is within the limits.
   if (violations.length > 0) return violations;
-  return profile
-    .request(claims)
-    .map(({ path, message }) => ({
-      field: path.reduce<string>((field, part) => fieldOf(field, String(part)), "claims"),
-      description: message,
-    }));
+  return profile.request(claims).map(({ path, message }) => ({
+    field: path.reduce<string>((field, part) => fieldOf(field, String(part)), "claims"),
+    description: message,
+  }));
 }

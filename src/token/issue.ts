@@ -17,6 +17,14 @@ export interface IssueParts {
   readonly verifyEvery: number;
 }
 
+/** Issues one token. Rejects with a {@link Problem}. */
+export type TokenIssuer = (
+  profile: Profile,
+  keys: TokenKeys,
+  request: IssueRequest,
+  caller: string,
+) => Promise<IssuedToken>;
+
 /** A token whose audit event is durable. */
 export interface IssuedToken {
   readonly token: string;
@@ -27,18 +35,11 @@ export interface IssuedToken {
 /**
  * Issues a token: checks the request, signs, makes the audit event durable, and only then answers. A death between signing
  * and answering loses a token that nobody has; the other order would lose the event of a token that somebody has.
- *
- * Rejects with a {@link Problem}.
  */
-export function tokenIssuer(parts: IssueParts) {
+export function tokenIssuer(parts: IssueParts): TokenIssuer {
   let sampled = { kid: "", unverified: 0 };
 
-  return async function issueToken(
-    profile: Profile,
-    keys: TokenKeys,
-    request: IssueRequest,
-    caller: string,
-  ): Promise<IssuedToken> {
+  return async (profile, keys, request, caller) => {
     const now = parts.now();
     const draft = draftToken(request, { profile, caller, now, tokenId: parts.newTokenId() });
     const key = signerFor(draft, keys);

@@ -98,7 +98,7 @@ export interface KeyRotated {
   added: string[];
   /** The `kid` of the keys that the epoch removed. */
   removed: string[];
-  /** Why there is a new epoch: "first", "scheduled" or "removed". */
+  /** Why there is a new epoch: "first", "scheduled", "lapsed" or "retired". */
   reason: string;
 }
 
@@ -112,8 +112,8 @@ export interface ServiceStarted {
 
 /** ServiceStopped: the writer closes its log in an orderly way. Type `service.stopped`. */
 export interface ServiceStopped {
-  /** What stopped it: "SIGTERM" or "SIGINT". */
-  signal: string;
+  /** What stopped it: "SIGTERM", "SIGINT", or "START_FAILED" when it could not begin to serve. */
+  reason: string;
 }
 
 function createBaseAuditEvent(): AuditEvent {
@@ -964,13 +964,13 @@ export const ServiceStarted: MessageFns<ServiceStarted> = {
 };
 
 function createBaseServiceStopped(): ServiceStopped {
-  return { signal: "" };
+  return { reason: "" };
 }
 
 export const ServiceStopped: MessageFns<ServiceStopped> = {
   encode(message: ServiceStopped, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.signal !== "") {
-      writer.uint32(10).string(message.signal);
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
     }
     return writer;
   },
@@ -993,7 +993,7 @@ export const ServiceStopped: MessageFns<ServiceStopped> = {
               break;
             }
 
-            message.signal = reader.string();
+            message.reason = reader.string();
             continue;
           }
         }
@@ -1009,13 +1009,13 @@ export const ServiceStopped: MessageFns<ServiceStopped> = {
   },
 
   fromJSON(object: any): ServiceStopped {
-    return { signal: isSet(object.signal) ? globalThis.String(object.signal) : "" };
+    return { reason: isSet(object.reason) ? globalThis.String(object.reason) : "" };
   },
 
   toJSON(message: ServiceStopped): unknown {
     const obj: any = {};
-    if (message.signal !== "") {
-      obj.signal = message.signal;
+    if (message.reason !== "") {
+      obj.reason = message.reason;
     }
     return obj;
   },
@@ -1025,7 +1025,7 @@ export const ServiceStopped: MessageFns<ServiceStopped> = {
   },
   fromPartial<I extends Exact<DeepPartial<ServiceStopped>, I>>(object: I): ServiceStopped {
     const message = createBaseServiceStopped();
-    message.signal = object.signal ?? "";
+    message.reason = object.reason ?? "";
     return message;
   },
 };

@@ -1,0 +1,41 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { connect } from "nats";
+import type { Server } from "./process.ts";
+
+const DRAIN_SECONDS = 60;
+
+export interface AuditTrail {
+  /**
+   * Waits until there is an event for each token that was answered, and gives the milliseconds that it took. Fails after
+   * 60 seconds, and when there are more than `atMost`.
+   */
+  complete(atLeast: number, atMost: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** The events of issued tokens, as an auditor finds them in the stream. */
+export async function openAuditTrail(nats: Server): Promise<AuditTrail> {
+  const connection = await connect({ servers: nats.address });
+  const manager = await connection.jetstreamManager();
+
+  async function count(): Promise<number> {
+    const { state } = await manager.streams.info("SIGNET_AUDIT", { subjects_filter: "signet.audit.token.issued.>" });
+    return Object.values(state.subjects ?? {}).reduce((sum, messages) => sum + messages, 0);
+  }
+
+  return {
+    async complete(atLeast, atMost) {
+      const begin = performance.now();
+      let events = await count();
+      while (events < atLeast && performance.now() - begin < DRAIN_SECONDS * 1000) {
+        await delay(20);
+        events = await count();
+      }
+      if (events < atLeast) throw new Error(`${atLeast} tokens were issued, but the stream holds ${events} events`);
+      if (events > atMost)
+        throw new Error(`at most ${atMost} tokens were issued, but the stream holds ${events} events`);
+      return performance.now() - begin;
+    },
+    close: () => connection.close(),
+  };
+}

@@ -1,0 +1,48 @@
+// A fixed number of calls in flight for a fixed time. Prints {calls, seconds, answerBytes}.
+import { type Http2Connection, openHttp2Connection } from "./http2-connection.ts";
+import { type Job, readJob, readMessages } from "./job.ts";
+
+export interface ClosedLoopJob extends Job {
+  /** Calls in flight on each connection. */
+  readonly streams: number;
+}
+
+export interface ClosedLoopResult {
+  readonly calls: number;
+  readonly seconds: number;
+  /** Of the smallest answer, with its prefix of 5 bytes. */
+  readonly answerBytes: number;
+}
+
+const job = readJob<ClosedLoopJob>();
+const messages = readMessages(job.messages);
+const connections: Http2Connection[] = [];
+let sent = 0;
+let answered = 0;
+let end = Number.POSITIVE_INFINITY;
+let begin = 0;
+let answerBytes = Number.POSITIVE_INFINITY;
+
+function sendOn(connection: Http2Connection | undefined): void {
+  const message = messages[sent % messages.length];
+  if (connection && message) connection.send(sent++, message);
+}
+
+for (let i = 0; i < job.connections; i++) {
+  const onAnswer = (_call: number, at: number, bytes: number) => {
+    answered++;
+    answerBytes = Math.min(answerBytes, bytes);
+    if (at < end) sendOn(connections[i]);
+    else if (answered === sent) finish(at);
+  };
+  connections.push(await openHttp2Connection(job.address, job.path, Buffer.from(job.expected, "hex"), onAnswer));
+}
+begin = performance.now();
+end = begin + job.seconds * 1000;
+for (let i = 0; i < job.connections * job.streams; i++) sendOn(connections[i % job.connections]);
+
+function finish(at: number): void {
+  for (const connection of connections) connection.close();
+  const result: ClosedLoopResult = { calls: answered, seconds: (at - begin) / 1000, answerBytes };
+  process.stdout.write(JSON.stringify(result));
+}

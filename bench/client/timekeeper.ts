@@ -1,0 +1,18 @@
+// Tells its parent the number of each arrival when its time has come. Timers round to milliseconds; Atomics.wait does not.
+import { parentPort, workerData } from "node:worker_threads";
+
+export interface Timetable {
+  /** By `process.hrtime.bigint()`, in nanoseconds: a worker's `performance.now()` counts from another origin. */
+  readonly begin: bigint;
+  /** Milliseconds after `begin`, ascending. */
+  readonly arrivals: Float64Array;
+}
+
+const { begin, arrivals }: Timetable = workerData;
+const never = new Int32Array(new SharedArrayBuffer(4));
+
+arrivals.forEach((arrival, call) => {
+  const wait = arrival - Number(process.hrtime.bigint() - begin) / 1e6;
+  if (wait > 0) Atomics.wait(never, 0, 0, wait);
+  parentPort?.postMessage(call);
+});

@@ -1,0 +1,81 @@
+// The benchmark: signet beside a bare server, the limit and the obvious version, each in a process of its own.
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { openAuditTrail } from "./audit-trail.ts";
+import { CONNECTIONS, type Contestant, measure, type Plan, type Row, STREAMS } from "./measure.ts";
+import { DISTINCT_TOKENS, type MethodName } from "./methods.ts";
+import { startNats } from "./nats.ts";
+import { type Options, readOptions } from "./options.ts";
+import { findTool, type Server } from "./process.ts";
+import { profile } from "./profile.ts";
+import { PEERS, startPeer, startSignet } from "./servers.ts";
+import { formatTable } from "./table.ts";
+import { formatVerdict, judge } from "./verdict.ts";
+
+const options = readOptions(process.argv.slice(2));
+const folder = mkdtempSync(join(tmpdir(), "signet-bench-"));
+const plan: Plan = { ...options, h2load: findTool("h2load"), folder };
+try {
+  if (options.profile) process.stdout.write(`${await profileOf(options.profile)}\n`);
+  else process.exitCode = await benchmark(options);
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+async function benchmark({ only, json }: Options): Promise<number> {
+  const results: Partial<Record<MethodName, Row[]>> = {};
+  if (!json) process.stdout.write(`${header()}\n`);
+  for (const method of only ? [only] : (["issue", "verify"] as const)) {
+    const rows = await rowsOf(method);
+    results[method] = rows;
+    if (!json) process.stdout.write(`\n${title(method)}\n${formatTable(rows)}\n`);
+  }
+  const verdict = results.issue && judge(results.issue);
+  if (json) process.stdout.write(`${JSON.stringify({ header: header(), results, verdict })}\n`);
+  else if (verdict) process.stdout.write(`\n${formatVerdict(verdict)}\n`);
+  return verdict?.passed === false ? 1 : 0;
+}
+
+/** Fresh processes for each method, so that none has been shaped by the other. */
+async function rowsOf(method: MethodName): Promise<Row[]> {
+  const nats = await startNats(join(folder, `nats-${method}`));
+  const servers: Server[] = [nats];
+  const peers: Contestant[] = [];
+  for (const name of PEERS) {
+    const server = await startPeer(name, nats);
+    servers.unshift(server);
+    peers.push({ server, settle: async () => 0 });
+  }
+  const signet = await startSignet(nats, join(folder, `signet-${method}`));
+  servers.unshift(signet);
+  const trail = await openAuditTrail(nats);
+  const settle = method === "issue" ? trail.complete : async () => 0;
+  try {
+    return await measure(method, [...peers, { server: signet, settle }], plan);
+  } finally {
+    await trail.close();
+    for (const server of servers) await server.stop();
+  }
+}
+
+async function profileOf(method: MethodName): Promise<string> {
+  const nats = await startNats(join(folder, "nats"));
+  try {
+    return await profile(method, nats, plan);
+  } finally {
+    await nats.stop();
+  }
+}
+
+function header(): string {
+  const { rounds, seconds, rate, seed } = options;
+  const machine = `node ${process.version}, ${availableParallelism()} cores`;
+  return `${machine}, ${rounds} rounds of ${seconds} s, latency at ${rate} calls/s (seed ${seed}); medians, ratios within a round`;
+}
+
+function title(method: MethodName): string {
+  const load = `${CONNECTIONS} connections x ${STREAMS} streams`;
+  if (method === "verify") return `VerifyToken, ${load}, own client, ${DISTINCT_TOKENS} tokens in rotation`;
+  return `IssueToken, ${load}, ${plan.h2load ? "h2load" : "own client (h2load is not on PATH)"}`;
+}

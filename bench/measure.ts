@@ -1,0 +1,112 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ClosedLoopJob } from "./client/closed-loop.ts";
+import { runClosedLoop, runH2load, runPoisson } from "./load.ts";
+import { METHODS, type MethodName } from "./methods.ts";
+import { cpuMicroseconds, residentMebibytes, type Server } from "./process.ts";
+
+export interface Plan {
+  readonly rounds: number;
+  /** Of each throughput run and of each latency run. */
+  readonly seconds: number;
+  /** Calls per second of the latency runs. */
+  readonly rate: number;
+  readonly seed: number;
+  /** Where h2load is; without it the own client makes all the load. */
+  readonly h2load: string | undefined;
+  /** For the messages that the clients send. */
+  readonly folder: string;
+}
+
+export interface Contestant {
+  readonly server: Server;
+  /**
+   * Waits until what the answers so far left to be done behind them is done, and gives the milliseconds that it took.
+   * The calls were at least and at most so many.
+   */
+  settle(atLeast: number, atMost: number): Promise<number>;
+}
+
+/** One server in one round. */
+export interface Sample {
+  readonly callsPerSecond: number;
+  readonly cpuMicrosecondsPerCall: number;
+  readonly residentMebibytes: number;
+  /** Milliseconds at the plan's rate. */
+  readonly p50: number;
+  readonly p99: number;
+  /** The client's own part of p99. */
+  readonly lateness: number;
+  /** Milliseconds from the last answer until its work was done. */
+  readonly settling: number;
+}
+
+export interface Row {
+  readonly name: string;
+  /** One for each round. */
+  readonly samples: readonly Sample[];
+}
+
+export const CONNECTIONS = 4;
+export const STREAMS = 16;
+const WARM_UP_SECONDS = 2;
+
+/** Loads the servers in turn, so that what disturbs the machine for a while disturbs neighbours alike. */
+export async function measure(method: MethodName, contestants: readonly Contestant[], plan: Plan): Promise<Row[]> {
+  const ready = [];
+  for (const contestant of contestants) ready.push(await prepare(method, contestant, plan));
+  for (let round = 0; round < plan.rounds; round++) {
+    for (let turn = 0; turn < ready.length; turn++) await ready[(turn + round) % ready.length]?.run(round);
+  }
+  return ready.map(({ row }) => row);
+}
+
+async function prepare(name: MethodName, { server, settle }: Contestant, plan: Plan) {
+  const method = METHODS[name];
+  const job = jobFor(name, server, plan);
+  const h2load = name === "issue" ? plan.h2load : undefined;
+  const samples: Sample[] = [];
+
+  // Fresh tokens for each round: those of the first come to the end of their life.
+  const writeMessages = async () => writeFileSync(job.messages, Buffer.concat(await method.messages(server.address)));
+  await writeMessages();
+  const warmUp = await runClosedLoop({ ...job, seconds: WARM_UP_SECONDS });
+  let answered = warmUp.calls;
+  let cut = 0;
+  await settle(answered, answered);
+
+  async function loaded(): Promise<Pick<Sample, "callsPerSecond" | "cpuMicrosecondsPerCall" | "settling">> {
+    const before = cpuMicroseconds(server.pid);
+    const { calls, seconds } = h2load ? await runH2load(h2load, job, warmUp.answerBytes) : await runClosedLoop(job);
+    answered += calls;
+    if (h2load) cut += job.connections * job.streams;
+    const settling = await settle(answered, answered + cut);
+    const cpu = cpuMicroseconds(server.pid) - before;
+    return { callsPerSecond: calls / seconds, cpuMicrosecondsPerCall: cpu / calls, settling };
+  }
+
+  async function run(round: number): Promise<void> {
+    await writeMessages();
+    const load = await loaded();
+    const resident = residentMebibytes(server.pid);
+    const { calls, p50, p99, lateness } = await runPoisson({ ...job, rate: plan.rate, seed: plan.seed + round });
+    answered += calls;
+    await settle(answered, answered + cut);
+    samples.push({ ...load, residentMebibytes: resident, p50, p99, lateness });
+  }
+
+  const row: Row = { name: server.name, samples };
+  return { run, row };
+}
+
+export function jobFor(name: MethodName, server: Server, plan: Plan): ClosedLoopJob {
+  return {
+    address: server.address,
+    path: METHODS[name].path,
+    expected: METHODS[name].expected.toString("hex"),
+    messages: join(plan.folder, `${server.name}-${name}.bin`),
+    connections: CONNECTIONS,
+    streams: STREAMS,
+    seconds: plan.seconds,
+  };
+}

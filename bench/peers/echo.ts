@@ -1,0 +1,17 @@
+// A bare grpc-js server: the cost of a call that carries these messages and does nothing.
+import { claimsFor, issuedAnswer, validAnswer } from "./messages.ts";
+import { rawJwt } from "./raw-jwt.ts";
+import { answering, serve } from "./serve.ts";
+
+const KEY_ID = "benchmark-key-01";
+const claims = claimsFor({
+  profile: "service",
+  subject: "user-1234567890",
+  audience: ["https://api.example"],
+  ttl: undefined,
+  claims: undefined,
+});
+const issued = issuedAnswer(rawJwt(KEY_ID).mint(claims), KEY_ID, claims);
+const valid = validAnswer(KEY_ID, claims);
+
+serve({ issueToken: answering(() => issued), verifyToken: answering(() => valid) });

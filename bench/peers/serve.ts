@@ -1,0 +1,31 @@
+import { type handleUnaryCall, Server, ServerCredentials } from "@grpc/grpc-js";
+import { type TokenServiceServer, TokenServiceService } from "../../src/gen/signet/v1/token.ts";
+
+/** Serves on a random loopback port, tells it as the service's log does, and ends with SIGTERM. */
+export function serve(handlers: TokenServiceServer): void {
+  const server = new Server();
+  server.addService(TokenServiceService, handlers);
+  server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) => {
+    if (error) throw error;
+    process.stdout.write(`${JSON.stringify({ event: "ready", grpc: `127.0.0.1:${port}` })}\n`);
+  });
+  process.once("SIGTERM", () => {
+    server.forceShutdown();
+    process.exit(0);
+  });
+}
+
+/** A handler for a function that answers at once. */
+export function answering<Q, A>(answer: (request: Q) => A): handleUnaryCall<Q, A> {
+  return (call, callback) => callback(null, answer(call.request));
+}
+
+/** A handler for a function that awaits something before it answers. */
+export function awaiting<Q, A>(answer: (request: Q) => Promise<A>): handleUnaryCall<Q, A> {
+  return (call, callback) => {
+    answer(call.request).then(
+      (response) => callback(null, response),
+      (error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), null),
+    );
+  };
+}

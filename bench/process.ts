@@ -1,0 +1,103 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { accessSync, constants, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { createInterface } from "node:readline";
+
+export interface Server {
+  readonly name: string;
+  readonly pid: number;
+  /** host:port */
+  readonly address: string;
+  /** Ends it with SIGTERM and waits for it. */
+  stop(): Promise<void>;
+}
+
+const children = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+});
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+
+/** Starts a program; ready when `addressIn` finds the address in one of its lines. Fails when it ends before that. */
+export function startServer(
+  name: string,
+  command: readonly string[],
+  addressIn: (line: string) => string | undefined,
+): Promise<Server> {
+  const child = launch(command);
+  return new Promise((resolve, reject) => {
+    const lines: string[] = [];
+    for (const input of [child.stdout, child.stderr]) {
+      if (!input) continue;
+      createInterface({ input }).on("line", (line) => {
+        if (lines.length < 50) lines.push(line);
+        const address = addressIn(line);
+        if (address !== undefined && child.pid !== undefined) {
+          resolve({ name, pid: child.pid, address, stop: () => stop(child) });
+        }
+      });
+    }
+    child.once("error", reject);
+    child.once("close", (code) => reject(new Error(`${name} exited with ${code}:\n${lines.join("\n")}`)));
+  });
+}
+
+/** Runs a program to its end and gives its standard output; fails with its standard error on any other exit than 0. */
+export async function run(command: readonly string[]): Promise<string> {
+  const child = launch(command);
+  let output = "";
+  let errors = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    errors += text;
+  });
+  const [code] = await once(child, "close");
+  if (code !== 0) throw new Error(`${command.join(" ")} exited with ${code}:\n${errors}`);
+  return output;
+}
+
+/** A program on PATH, else in the checkout's .tools/bin. */
+export function findTool(name: string): string | undefined {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), join(import.meta.dirname, "../.tools/bin")];
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+const MICROSECONDS_PER_TICK = 10_000;
+
+/** User and system time that a process has used, in microseconds (Linux; steps of 10 ms). */
+export function cpuMicroseconds(pid: number): number {
+  const afterName = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1] ?? "";
+  const fields = afterName.split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * MICROSECONDS_PER_TICK;
+}
+
+/** Resident memory in mebibytes. */
+export function residentMebibytes(pid: number): number {
+  const kibibytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  return Number(kibibytes) / 1024;
+}
+
+function launch([program = "", ...args]: readonly string[]): ChildProcess {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  children.add(child);
+  child.once("exit", () => children.delete(child));
+  return child;
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill("SIGTERM");
+  await once(child, "exit");
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,75 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { runClosedLoop } from "./load.ts";
+import { jobFor, type Plan } from "./measure.ts";
+import { METHODS, type MethodName } from "./methods.ts";
+import type { Server } from "./process.ts";
+import { startSignet } from "./servers.ts";
+
+interface Frame {
+  readonly functionName: string;
+  readonly url: string;
+  readonly lineNumber: number;
+}
+
+interface CpuProfile {
+  readonly nodes: readonly { readonly id: number; readonly callFrame: Frame }[];
+  readonly samples: readonly number[];
+  /** Microseconds before each sample. */
+  readonly timeDeltas: readonly number[];
+}
+
+/** Loads the service under V8's sampling profiler; says where its time goes, by function and by file or package. */
+export async function profile(name: MethodName, nats: Server, plan: Plan): Promise<string> {
+  const signet = await startSignet(nats, join(plan.folder, "signet"), ["--cpu-prof", `--cpu-prof-dir=${plan.folder}`]);
+  const job = jobFor(name, signet, plan);
+  writeFileSync(job.messages, Buffer.concat(await METHODS[name].messages(signet.address)));
+  const { calls } = await runClosedLoop(job);
+  await signet.stop();
+
+  const file = readdirSync(plan.folder).find((entry) => entry.endsWith(".cpuprofile"));
+  if (!file) throw new Error("the service left no profile: it did not end in order");
+  const frames = selfTimes(JSON.parse(readFileSync(join(plan.folder, file), "utf8")));
+  return [
+    `${name}: self time, microseconds per call over ${calls} calls`,
+    ranking(
+      frames,
+      ({ functionName, url, lineNumber }) => `${functionName || "(anonymous)"} ${place(url)}:${lineNumber + 1}`,
+      calls,
+      30,
+    ),
+    ranking(frames, ({ functionName, url }) => (url ? place(url) : functionName), calls, 20),
+  ].join("\n\n");
+}
+
+function selfTimes({ nodes, samples, timeDeltas }: CpuProfile): { frame: Frame; microseconds: number }[] {
+  const times = new Map<number, number>();
+  samples.forEach((id, i) => {
+    times.set(id, (times.get(id) ?? 0) + (timeDeltas[i] ?? 0));
+  });
+  return nodes.map(({ id, callFrame }) => ({ frame: callFrame, microseconds: times.get(id) ?? 0 }));
+}
+
+function ranking(
+  frames: readonly { frame: Frame; microseconds: number }[],
+  label: (frame: Frame) => string,
+  calls: number,
+  length: number,
+): string {
+  const sums = new Map<string, number>();
+  for (const { frame, microseconds } of frames) {
+    if (frame.functionName === "(idle)") continue;
+    sums.set(label(frame), (sums.get(label(frame)) ?? 0) + microseconds);
+  }
+  const top = [...sums].sort(([, a], [, b]) => b - a).slice(0, length);
+  return top.map(([name, microseconds]) => `${(microseconds / calls).toFixed(2).padStart(8)}  ${name}`).join("\n");
+}
+
+/** The package, or the file within this checkout. */
+function place(url: string): string {
+  const name = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1];
+  if (name) return name;
+  return url.startsWith("file://")
+    ? relative(join(import.meta.dirname, ".."), new URL(url).pathname)
+    : url || "(native)";
+}

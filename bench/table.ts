@@ -1,0 +1,49 @@
+import type { Row, Sample } from "./measure.ts";
+import { median } from "./statistics.ts";
+
+const HEADINGS = [
+  "",
+  "of echo",
+  "min..max",
+  "calls/s",
+  "CPU us/call",
+  "p50 ms",
+  "p99 ms",
+  "client p99",
+  "settle ms",
+  "RSS MiB",
+];
+
+/** Medians over the rounds as aligned text; ratios are those of neighbours in the same round. */
+export function formatTable(rows: readonly Row[]): string {
+  const [echo] = rows;
+  const lines = [HEADINGS, ...rows.map((row) => cells(row, echo ?? row))];
+  const widths = HEADINGS.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  return lines
+    .map((line) =>
+      line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join("  "),
+    )
+    .join("\n");
+}
+
+/** The throughput of `row` by that of `other`, round by round. */
+export function ratios(row: Row, other: Row): number[] {
+  return row.samples.map((sample, i) => sample.callsPerSecond / (other.samples[i]?.callsPerSecond ?? Number.NaN));
+}
+
+function cells(row: Row, echo: Row): string[] {
+  const ofEcho = ratios(row, echo);
+  const middle = (value: (sample: Sample) => number, digits: number) => median(row.samples.map(value)).toFixed(digits);
+  return [
+    row.name,
+    median(ofEcho).toFixed(2),
+    `${Math.min(...ofEcho).toFixed(2)}..${Math.max(...ofEcho).toFixed(2)}`,
+    middle((sample) => sample.callsPerSecond, 0),
+    middle((sample) => sample.cpuMicrosecondsPerCall, 1),
+    middle((sample) => sample.p50, 2),
+    middle((sample) => sample.p99, 2),
+    middle((sample) => sample.lateness, 2),
+    middle((sample) => sample.settling, 0),
+    middle((sample) => sample.residentMebibytes, 0),
+  ];
+}

@@ -1,0 +1,64 @@
+import { mkdirSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { type Child, startChild } from "./child.ts";
+import { type Endpoint, refuseTaken } from "./endpoint.ts";
+import { address, type Settings } from "./settings.ts";
+import { findTool } from "./tool.ts";
+import { until } from "./until.ts";
+
+const GRACE_MS = 5_000;
+const ANSWER_MS = 1_000;
+
+/** A NATS server to use; `child` where it is our own. */
+export interface Nats extends AsyncDisposable {
+  readonly url: string;
+  readonly child?: Child;
+}
+
+/** The server that NATS_URL names when it answers, else one of our own, else none: then the spool keeps the events. */
+export async function provideNats(
+  { runningNats, nats, data }: Settings,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<Nats | undefined> {
+  if (runningNats && env.NATS_URL) {
+    if (await answers(runningNats)) return { url: env.NATS_URL, async [Symbol.asyncDispose]() {} };
+    console.log(`NATS_URL: no NATS server answers at ${address(runningNats)}; starting one at ${address(nats)}`);
+  }
+  const program = await findTool("nats-server", signal);
+  if (program === undefined) {
+    console.log("Running without NATS: audit events stay in the spool until there is a server.");
+    return undefined;
+  }
+  await refuseTaken(nats, `, or name the NATS server there with NATS_URL=nats://${address(nats)}`);
+  const child = startNats(program, nats, join(data, "nats"), env);
+  await using starting = new AsyncDisposableStack();
+  starting.use(child);
+  await until(() => answers(nats), child, signal);
+  starting.move();
+  return { url: `nats://${address(nats)}`, child, [Symbol.asyncDispose]: child[Symbol.asyncDispose] };
+}
+
+function startNats(program: string, nats: Endpoint, store: string, env: NodeJS.ProcessEnv): Child {
+  mkdirSync(store, { recursive: true, mode: 0o700 });
+  const listen = ["--addr", nats.host, "--port", String(nats.port)];
+  const log = join(store, "nats.log");
+  const keep = ["--jetstream", "--store_dir", store, "--log", log];
+  return startChild(`nats-server, whose log is ${log},`, [program, ...listen, ...keep], env, GRACE_MS);
+}
+
+/** Whether a NATS server greets there within a second: it speaks first, and begins with INFO. */
+function answers({ host, port }: Endpoint): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: ANSWER_MS });
+    const end = (greeted: boolean) => {
+      socket.destroy();
+      resolve(greeted);
+    };
+    socket.once("data", (greeting) => end(greeting.toString("latin1").startsWith("INFO ")));
+    socket.once("timeout", () => end(false));
+    socket.once("error", () => end(false));
+    socket.once("close", () => end(false));
+  });
+}

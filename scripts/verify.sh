@@ -1,0 +1,49 @@
+#!/bin/sh
+# Usage: scripts/verify.sh
+# Runs every check, each with a line "ok NAME" or "not ok NAME" after its output, and fails at the end with the list of
+# those that failed.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+exec </dev/null
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+failed=
+
+check() {
+  name=$1
+  shift
+  if "$@" >"$work/output" 2>&1; then
+    echo "ok $name"
+  else
+    cat "$work/output"
+    echo "not ok $name"
+    failed="$failed $name"
+  fi
+}
+
+# Compared with a fresh generation, not with HEAD: it holds in a dirty tree too. What git does not know is a forgotten add.
+generated() {
+  scripts/generate.sh "$work/fresh" || return
+  diff -r "$work/fresh/src/gen" src/gen && cmp "$work/fresh/proto/signet.binpb" proto/signet.binpb || {
+    echo "generated files differ from the contract; run: make generate"
+    return 1
+  }
+  unknown=$(git ls-files --others -- src/gen proto) || return
+  [ -z "$unknown" ] || {
+    printf '%s\n' "$unknown" "these files are not in git; run: git add src/gen proto"
+    return 1
+  }
+}
+
+check generated generated
+check breaking buf breaking --against proto/signet.binpb
+check contract buf lint
+check contract-format buf format --diff --exit-code
+check lint biome ci --colors=off --error-on-warnings .
+check types tsc
+check dead-code knip --no-progress --treat-config-hints-as-errors
+
+[ -z "$failed" ] || {
+  echo "failed:$failed"
+  exit 1
+}

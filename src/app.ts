@@ -1,0 +1,278 @@
+import { createHash, createHmac, randomBytes, randomUUID } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import packageJson from "../package.json" with { type: "json" };
+import { countDenials } from "./audit/denials.ts";
+import type { AuditLog } from "./audit/event.ts";
+import type { ForwarderReport } from "./audit/forwarder.ts";
+import { durabilityHorizon } from "./audit/horizon.ts";
+import { uuidV7Maker } from "./audit/ids.ts";
+import type { EventSink } from "./audit/sink.ts";
+import { openSpool, type Spool } from "./audit/spool.ts";
+import type { OpenSpoolFile } from "./audit/spool-file.ts";
+import type { Config } from "./config/config.ts";
+import { ISSUING, startGrpcServer } from "./grpc/server.ts";
+import { createMetrics } from "./http/metrics.ts";
+import { startHttpServer } from "./http/server.ts";
+import { deriveKey, type Keks } from "./jose/kek.ts";
+import { loadKeks } from "./jose/load-keks.ts";
+import { createVault, recordKeysOf } from "./jose/vault.ts";
+import { jwksMaxAge } from "./keyring/bounds.ts";
+import type { KeyringEvent } from "./keyring/event.ts";
+import { type Keyring, openKeyring } from "./keyring/keyring.ts";
+import { createLog, type Log } from "./log.ts";
+import { startForwarding } from "./nats/forwarding.ts";
+import { openFileKeyValue } from "./state/file.ts";
+import type { KeyValue } from "./state/keyvalue.ts";
+import { tokenIssuer } from "./token/issue.ts";
+import { Problem } from "./token/problem.ts";
+import { tokenService } from "./token/service.ts";
+
+/** A running service. */
+export interface App {
+  readonly addresses: { readonly grpc: string; readonly http: string };
+  /** Health down, calls finish within the grace, the spool is flushed and forwarded as far as it goes. Bounded. */
+  stop(reason: string): Promise<void>;
+}
+
+/** What the service takes from the machine. A test hands in others. */
+export interface Surroundings {
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly newTokenId: () => string;
+  readonly openSpoolFile?: OpenSpoolFile;
+  readonly log?: Log;
+  readonly wrapAudit: (audit: AuditLog) => AuditLog;
+  readonly wrapSink: (sink: EventSink) => EventSink;
+}
+
+const MACHINE: Surroundings = {
+  now: Date.now,
+  newTokenId: randomUUID,
+  wrapAudit: (audit) => audit,
+  wrapSink: (sink) => sink,
+};
+
+/** How often the health service looks whether tokens can be issued. */
+const HEALTH_MS = 1_000;
+
+/**
+ * Builds everything once, in the order in which it may be needed: the log of events is open before any key is made, and
+ * the ports are bound when all can be served. What was begun is ended in the opposite order.
+ *
+ * @throws StateError, KekError, KeyringError or AuditError when what is stored can't be used; Error when a port is taken.
+ */
+export async function startApp(config: Config, surroundings: Partial<Surroundings> = {}): Promise<App> {
+  const machine = { ...MACHINE, ...surroundings };
+  const { now } = machine;
+  const log = machine.log ?? createLog(config.logLevel, process.stdout);
+  const endings: (() => unknown)[] = [];
+  let stopReason = "START_FAILED";
+  const end = async (): Promise<void> => {
+    for (const ending of endings.reverse()) await ending();
+  };
+  try {
+    await mkdir(config.data, { recursive: true, mode: 0o700 });
+    const store = openFileKeyValue(join(config.data, "state", "state.db"), now);
+    endings.push(() => store.close());
+    const keks = await loadKeks(config.kek, await holdsKeys(store, config), (file) =>
+      log("warn", { event: "kek.created", file }),
+    );
+
+    const spool = await openAuditSpool(config, machine, log);
+    endings.push(() => spool.close());
+    const audit = machine.wrapAudit(spool);
+    const keyrings = new Map<string, Keyring>();
+    const metrics = createMetrics(metricSources(spool, keyrings, now));
+    const forwarding = forwardToNats(config, spool, machine, log);
+    endings.push(() => forwarding?.stop(config.graceMs));
+    await audit.append({ type: "service.started", version: packageJson.version, configHash: hashOf(config) }, now());
+    endings.push(() => audit.append({ type: "service.stopped", reason: stopReason }, now()).catch(() => {}));
+    const denials = countDenials(audit, now, (error) => log("warn", { event: "audit.failed", error }));
+    endings.push(() => denials.stop());
+
+    for (const keyring of await openKeyrings(config, store, keks, now, tellKeyring(audit, log, now))) {
+      keyrings.set(keyring.keyset, keyring);
+      endings.push(() => keyring.stop());
+      keyring.start();
+    }
+    const subjectKey = deriveKey(keks[0], "audit subject");
+    const issuer = tokenIssuer({
+      audit,
+      now,
+      newTokenId: machine.newTokenId,
+      hashSubject: (subject) => createHmac("sha256", subjectKey).update(subject).digest("base64url").slice(0, 22),
+      verifyEvery: config.verifyEvery,
+    });
+    const tokens = tokenService({
+      profiles: config.profiles,
+      keysOf: ({ keyset }) => found(keyrings, keyset),
+      issuer,
+      now,
+      told: {
+        issued: metrics.issued,
+        denied: (profile, caller, error) =>
+          denials.denied(profile, caller, error instanceof Problem ? error.code : "INTERNAL"),
+        rejected: metrics.rejected,
+      },
+    });
+    const keys = keyService(config, keyrings, now);
+    const waitsFor = (): string[] =>
+      [...keyrings.values()]
+        .filter((ring) => ring.signer(now()) === undefined)
+        .map(({ keyset }) => `a key of keyset ${keyset} that may sign`);
+
+    const http = await startHttpServer(config.http.address, {
+      jwks: () => {
+        const { keys: list, maxAgeSeconds } = keys.jwks();
+        return { json: JSON.stringify({ keys: list }), maxAgeSeconds };
+      },
+      metrics: metrics.render,
+      waitsFor,
+    });
+    endings.push(() => http.stop());
+    const grpc = await startGrpcServer(config.grpc.address, { tokens, keys }, config.grpc, (call) => {
+      metrics.call(call.method, call.code, call.seconds);
+      if ("cause" in call) log("error", { event: "call.failed", method: call.method, error: call.cause });
+    });
+    endings.push(() => grpc.stop(config.graceMs));
+    const showHealth = () => grpc.setHealth(ISSUING, waitsFor().length === 0);
+    const healthTimer = setInterval(showHealth, HEALTH_MS);
+    endings.push(() => {
+      clearInterval(healthTimer);
+      grpc.setHealth(ISSUING, false);
+      grpc.setHealth("", false);
+    });
+    grpc.setHealth("", true);
+    showHealth();
+
+    const addresses = { grpc: grpc.address, http: http.address };
+    log("info", { event: "ready", version: packageJson.version, ...addresses, nats: config.nats?.url ?? "none" });
+    return {
+      addresses,
+      async stop(reason) {
+        stopReason = reason;
+        log("info", { event: "stopping", reason });
+        await end();
+        log("info", { event: "stopped" });
+      },
+    };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+async function holdsKeys(store: KeyValue, { keysets }: Config): Promise<boolean> {
+  // Epochs are never deleted: where there was a first one, keys are sealed.
+  const firsts = await Promise.all(keysets.map(({ name }) => store.get(`keys/${name}/epoch/1`)));
+  return firsts.some((entry) => entry !== undefined);
+}
+
+async function openAuditSpool(config: Config, { now, openSpoolFile }: Surroundings, log: Log): Promise<Spool> {
+  const spool = await openSpool({
+    folder: join(config.data, "spool"),
+    writer: () => randomUUID(),
+    newId: uuidV7Maker(),
+    now,
+    maxBytes: config.spoolMaxBytes,
+    ...(openSpoolFile === undefined ? {} : { openFile: openSpoolFile }),
+  });
+  if (spool.cut !== undefined) log("warn", { event: "audit.cut", ...spool.cut });
+  return spool;
+}
+
+/** SHA-256 of the effective configuration, for the audit: it holds no secret. */
+function hashOf({ effective }: Config): string {
+  return createHash("sha256").update(JSON.stringify(effective)).digest("base64url");
+}
+
+function metricSources(spool: Spool, keyrings: ReadonlyMap<string, Keyring>, now: () => number) {
+  return {
+    async spool() {
+      const { events, bytes, oldestTime } = await spool.depth();
+      return { events, bytes, oldestAgeSeconds: oldestTime === undefined ? 0 : Math.max(0, now() - oldestTime) / 1000 };
+    },
+    rotation: () =>
+      [...keyrings.values()].flatMap((ring) => {
+        const seconds = ring.secondsToNextRotation(now());
+        return seconds === undefined ? [] : [{ keyset: ring.keyset, seconds }];
+      }),
+  };
+}
+
+function forwardToNats({ nats }: Config, spool: Spool, { now, wrapSink }: Surroundings, log: Log) {
+  if (nats === undefined) return undefined;
+  return startForwarding({
+    url: nats.url,
+    replicas: nats.replicas,
+    spool,
+    horizonMs: durabilityHorizon(nats.syncInterval),
+    now,
+    random: Math.random,
+    wrapSink,
+    report: (report) => tellForwarder(report, log),
+    link: (report) =>
+      report.type === "up"
+        ? log("info", { event: "nats.up", server: report.server })
+        : log("warn", { event: "nats.down", message: report.message }),
+  });
+}
+
+function tellForwarder({ type, ...fields }: ForwarderReport, log: Log): void {
+  const severity = type === "forwarding" ? "info" : "warn";
+  log(severity, { event: `audit.${type}`, ...fields } as Parameters<Log>[1]);
+}
+
+function tellKeyring(audit: AuditLog, log: Log, now: () => number) {
+  return (event: KeyringEvent): void => {
+    if (event.type === "problem") {
+      log("error", { event: "keys.failed", keyset: event.keyset, error: event.error });
+      return;
+    }
+    if (event.type === "distrusted") {
+      log("error", { event: "keys.distrusted", keyset: event.keyset, kid: event.kid });
+      return;
+    }
+    const { type, epoch, ...fields } = event;
+    log("info", { event: "keys.rotated", epoch, ...fields });
+    audit
+      .append({ type: "key.rotated", keysetEpoch: epoch, ...fields }, now())
+      .catch((error) => log("error", { event: "audit.failed", error }));
+  };
+}
+
+async function openKeyrings(
+  config: Config,
+  store: KeyValue,
+  keks: Keks,
+  now: () => number,
+  report: (event: KeyringEvent) => void,
+): Promise<Keyring[]> {
+  // A verifier can hold a JWKS without a new keyset's keys only if one was ever served: then they wait their lead.
+  const shown = await holdsKeys(store, config);
+  const shared = { store, now, report, shown, maker: createVault(keks), recordKeys: recordKeysOf(keks), randomBytes };
+  const open = config.keysets.map(({ name, algorithm, policy }) =>
+    openKeyring({ ...shared, keyset: name, alg: algorithm, policy }),
+  );
+  return Promise.all(open);
+}
+
+function keyService({ keysets }: Config, keyrings: ReadonlyMap<string, Keyring>, now: () => number) {
+  return {
+    jwks: () => ({
+      keys: [...keyrings.values()].flatMap((ring) => ring.jwks(now())),
+      maxAgeSeconds: Math.min(...keysets.map(({ policy }) => jwksMaxAge(policy))),
+    }),
+    listKeys: (keyset: string) => {
+      const asked = keyset === "" ? [...keyrings.values()] : [found(keyrings, keyset)];
+      return asked.flatMap((ring) => ring.list(now()));
+    },
+  };
+}
+
+function found(keyrings: ReadonlyMap<string, Keyring>, keyset: string): Keyring {
+  const keyring = keyrings.get(keyset);
+  if (keyring === undefined) throw new Problem("KEYSET_NOT_FOUND", "there is no such keyset");
+  return keyring;
+}

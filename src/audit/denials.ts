@@ -1,0 +1,58 @@
+import type { AuditLog } from "./event.ts";
+
+/** The first of a kind is an event at once; those that follow within this time are counted in one more. */
+const WINDOW_MS = 10_000;
+
+/** Writes `token.denied` events: a flood of bad requests must not become a flood of events. */
+export interface Denials {
+  denied(profile: string, caller: string, reason: string): void;
+  /** Writes what was counted so far, and counts no more. */
+  stop(): Promise<void>;
+}
+
+/**
+ * `audit` failures are told to `problem` alone: a denial leaves nothing behind that the log must hold. The kinds are few:
+ * known profiles, known callers, the reasons of the contract.
+ */
+export function countDenials(audit: AuditLog, now: () => number, problem: (error: unknown) => void): Denials {
+  const windows = new Map<string, { count: number; readonly close: () => void; timer: NodeJS.Timeout }>();
+
+  function write(profile: string, caller: string, reason: string, count: number): Promise<void> {
+    return audit.append({ type: "token.denied", profile, caller, reason, count }, now()).catch(problem);
+  }
+
+  return {
+    denied(profile, caller, reason) {
+      const kind = JSON.stringify([profile, caller, reason]);
+      const open = windows.get(kind);
+      if (open !== undefined) {
+        open.count += 1;
+        return;
+      }
+      void write(profile, caller, reason, 1);
+      const window = { count: 0, close, timer: setTimeout(turn, WINDOW_MS).unref() };
+      windows.set(kind, window);
+
+      // A window that counted something is followed by the next at once, so that no 10 s ever hold more than one event.
+      function turn(): void {
+        if (window.count === 0) windows.delete(kind);
+        else {
+          close();
+          window.timer = setTimeout(turn, WINDOW_MS).unref();
+        }
+      }
+      function close(): void {
+        if (window.count > 0) void write(profile, caller, reason, window.count);
+        window.count = 0;
+      }
+    },
+
+    async stop() {
+      for (const { close, timer } of windows.values()) {
+        clearTimeout(timer);
+        close();
+      }
+      windows.clear();
+    },
+  };
+}

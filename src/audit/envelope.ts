@@ -1,0 +1,73 @@
+import { AuditError, type Happening } from "./event.ts";
+
+/** What publishing needs of a stored body: the CloudEvents attributes, and the profile for the subject. */
+export interface Envelope {
+  readonly id: string;
+  readonly type: Happening["type"];
+  /** The profile that the event is about; empty when it is about none. */
+  readonly profile: string;
+  /** RFC 3339, as in the body. */
+  readonly time: string;
+  readonly writer: string;
+}
+
+interface StoredEvent {
+  readonly eventId?: unknown;
+  readonly time?: unknown;
+  readonly writer?: unknown;
+  readonly tokenIssued?: { readonly profile?: unknown };
+  readonly tokenDenied?: { readonly profile?: unknown };
+  readonly keyRotated?: object;
+  readonly serviceStarted?: object;
+  readonly serviceStopped?: object;
+}
+
+/** Reads the envelope from a body; throws an {@link AuditError} CORRUPT when the body is not an audit event. */
+export function readEnvelope(body: Uint8Array): Envelope {
+  const stored = parse(body);
+  return {
+    id: visible(stored.eventId, "eventId"),
+    time: visible(stored.time, "time"),
+    writer: visible(stored.writer, "writer"),
+    ...kind(stored),
+  };
+}
+
+/** The subject that an event is published on: `signet.audit.<type>.<profile or _>`. */
+export function subjectOf(envelope: Pick<Envelope, "type" | "profile">): string {
+  return `signet.audit.${envelope.type}.${subjectToken(envelope.profile)}`;
+}
+
+// A space, CR LF, dot or wildcard in a subject would inject protocol lines or widen it, and the NATS library lets it pass.
+function subjectToken(name: string): string {
+  return /^[A-Za-z0-9_-]+$/.test(name) ? name : "_";
+}
+
+function parse(body: Uint8Array): StoredEvent {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString());
+    if (typeof value === "object" && value !== null) return value;
+  } catch (cause) {
+    throw new AuditError("CORRUPT", "a stored audit event is not JSON", { cause });
+  }
+  throw new AuditError("CORRUPT", "a stored audit event is not a JSON object");
+}
+
+function kind(stored: StoredEvent): Pick<Envelope, "type" | "profile"> {
+  if (stored.tokenIssued) return { type: "token.issued", profile: name(stored.tokenIssued.profile) };
+  if (stored.tokenDenied) return { type: "token.denied", profile: name(stored.tokenDenied.profile) };
+  if (stored.keyRotated) return { type: "key.rotated", profile: "" };
+  if (stored.serviceStarted) return { type: "service.started", profile: "" };
+  if (stored.serviceStopped) return { type: "service.stopped", profile: "" };
+  throw new AuditError("CORRUPT", "a stored audit event has no known detail");
+}
+
+function name(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+// These become header lines: a line break in one would let it add others.
+function visible(value: unknown, field: string): string {
+  if (typeof value === "string" && /^[\x21-\x7e]+$/.test(value)) return value;
+  throw new AuditError("CORRUPT", `a stored audit event's ${field} is absent or not visible ASCII`);
+}

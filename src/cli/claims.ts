@@ -1,0 +1,39 @@
+import { usage } from "./failure.ts";
+import { readValue } from "./input.ts";
+import type { Io } from "./io.ts";
+
+/**
+ * The request object of a profile, from `--claims` (a JSON object) and `--claim key=value` (strings). Undefined when
+ * neither is given. No error text repeats a value: claims are personal data.
+ */
+export async function requestClaims(
+  options: { readonly claims?: string; readonly claim?: readonly string[] },
+  io: Io,
+): Promise<Record<string, unknown> | undefined> {
+  if (options.claims === undefined && options.claim === undefined) return undefined;
+  const object = options.claims === undefined ? {} : parseObject(await readValue(options.claims, io, "the claims"));
+  const entries = (options.claim ?? []).map(parseClaim);
+  const names = [...Object.keys(object), ...entries.map(([name]) => name)];
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw usage(`the claim ${JSON.stringify(twice)} is given twice`);
+  // fromEntries, since an assignment to the name __proto__ would be lost and the service could not refuse it.
+  return Object.fromEntries([...Object.entries(object), ...entries]);
+}
+
+function parseObject(text: string): object {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw usage("--claims is not JSON; allowed is a JSON object, @file or - for standard input");
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw usage("--claims must be a JSON object");
+  return value;
+}
+
+function parseClaim(text: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at < 1) throw usage("--claim must be key=value; the value is a string (other types: --claims)");
+  return [text.slice(0, at), text.slice(at + 1)];
+}

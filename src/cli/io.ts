@@ -1,0 +1,22 @@
+import type { EventEmitter } from "node:events";
+import type { Readable } from "node:stream";
+
+/** An output stream, and whether a person looks at it. */
+export interface Output extends NodeJS.WritableStream {
+  readonly isTTY?: boolean;
+}
+
+/** All that the command line touches of its process, so that it runs without one. */
+export interface Io {
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Emits "SIGINT" and "SIGTERM" with the name as the argument, as `process` does. */
+  readonly signals: EventEmitter;
+}
+
+/** Reports how a command ended; a command that says nothing ended with 0. */
+export type Exit = (code: number) => void;

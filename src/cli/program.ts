@@ -1,0 +1,57 @@
+import { Command } from "commander";
+import packageJson from "../../package.json" with { type: "json" };
+import { addAuditTail } from "./audit-tail.ts";
+import { addConfigCheck } from "./config-check.ts";
+import { EXIT } from "./exit-codes.ts";
+import type { Exit, Io } from "./io.ts";
+import { addKeysList } from "./keys-list.ts";
+import { report } from "./report.ts";
+import { addServe, type StartApp } from "./serve.ts";
+import { addTokenIssue } from "./token-issue.ts";
+import { addTokenVerify } from "./token-verify.ts";
+
+/**
+ * Runs one command line, `argv` as in `process.argv`, and resolves with its exit code. It never rejects and never exits
+ * the process; the caller MUST exit with the code though something still goes on: what `serve` was stopping when a second
+ * signal came, or a connection that gRPC was making when the time was over.
+ */
+export async function run(argv: readonly string[], io: Io, startApp: StartApp): Promise<number> {
+  let code: number = EXIT.ok;
+  const program = buildProgram(io, startApp, (ended) => {
+    code = ended;
+  });
+  // Without a listener a reader that goes away (`signet keys list | head -1`) would end the process with a stack trace.
+  const ignore = () => {};
+  io.stdout.on("error", ignore);
+  try {
+    await program.parseAsync(argv);
+    return code;
+  } catch (error) {
+    return report(error, io, argv.includes("--json"));
+  } finally {
+    io.stdout.off("error", ignore);
+  }
+}
+
+/** The commands, none of them run yet. */
+export function buildProgram(io: Io, startApp: StartApp, exit: Exit): Command {
+  const program = new Command("signet")
+    .description("mint and check scoped JSON Web Tokens")
+    .version(packageJson.version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      // Usage errors are written by report(), which takes values out of them.
+      outputError: () => {},
+    })
+    .addHelpText("after", "\nExit codes: 0 done, 1 not valid, 2 wrong usage or no answer (serve: see serve --help).");
+  addServe(program, io, exit, startApp);
+  const token = program.command("token").description("issue and verify tokens");
+  addTokenIssue(token, io);
+  addTokenVerify(token, io, exit);
+  addKeysList(program.command("keys").description("show the keys that sign and verify"), io);
+  addAuditTail(program.command("audit").description("read the audit events"), io);
+  addConfigCheck(program.command("config").description("check the configuration"), io);
+  return program;
+}

@@ -1,0 +1,81 @@
+import type { EventEmitter } from "node:events";
+import type { Command } from "commander";
+import type { Config } from "../config/config.ts";
+import { KeyringError } from "../keyring/error.ts";
+import { StateError } from "../state/keyvalue.ts";
+import { EXIT } from "./exit-codes.ts";
+import { Failure } from "./failure.ts";
+import type { Exit, Io } from "./io.ts";
+import { loadOrFail } from "./load-or-fail.ts";
+import { examples } from "./options.ts";
+
+type Signal = "SIGINT" | "SIGTERM";
+
+/** Builds and starts the whole service. It is handed in: the app stands above the command line. */
+export type StartApp = (config: Config) => Promise<{ stop(signal: Signal): Promise<void> }>;
+
+interface ServeOptions {
+  readonly config?: string;
+  readonly data?: string;
+}
+
+export function addServe(program: Command, io: Io, exit: Exit, startApp: StartApp): void {
+  program
+    .command("serve")
+    .description("run the service until SIGTERM or SIGINT; a second signal does not wait for an orderly stop")
+    .option("--config <file>", "the configuration file (SIGNET_CONFIG)")
+    .option("--data <dir>", "the data folder (SIGNET_DATA)")
+    .addHelpText(
+      "after",
+      `${examples("signet serve --config signet.yaml --data ./data")}
+Exit codes: 0 orderly stop, 1 unexpected end, 2 wrong usage, 75 the data folder is in use,
+77 the key-encryption key is missing or wrong, 78 the configuration has faults.\n`,
+    )
+    .action(async (options: ServeOptions) => exit(await serve(options, io, startApp)));
+}
+
+async function serve(options: ServeOptions, io: Io, startApp: StartApp): Promise<number> {
+  const env = options.data === undefined ? io.env : { ...io.env, SIGNET_DATA: options.data };
+  // Heard from before the start on: a signal that comes while it starts is obeyed as soon as there is what to stop.
+  const signals = hear(io.signals);
+  try {
+    const config = await loadOrFail(options.config, env, EXIT.config);
+    const ended = runUntil(signals.first, config, startApp);
+    return await Promise.race([ended, signals.second.then((): number => EXIT.negative)]);
+  } catch (error) {
+    throw asFailure(error);
+  } finally {
+    signals.close();
+  }
+}
+
+async function runUntil(first: Promise<Signal>, config: Config, startApp: StartApp): Promise<number> {
+  const app = await startApp(config);
+  await app.stop(await first);
+  return EXIT.ok;
+}
+
+function hear(emitter: EventEmitter): { first: Promise<Signal>; second: Promise<Signal>; close(): void } {
+  const first = Promise.withResolvers<Signal>();
+  const second = Promise.withResolvers<Signal>();
+  let heard = 0;
+  const listener = (signal: Signal) => {
+    heard += 1;
+    (heard === 1 ? first : second).resolve(signal);
+  };
+  emitter.on("SIGINT", listener).on("SIGTERM", listener);
+  const close = () => void emitter.off("SIGINT", listener).off("SIGTERM", listener);
+  return { first: first.promise, second: second.promise, close };
+}
+
+function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof StateError && error.code === "LOCKED") {
+    return new Failure({ code: "DATA_IN_USE", message }, EXIT.dataInUse, { cause: error });
+  }
+  if (error instanceof KeyringError && error.code === "WRONG_KEK") {
+    return new Failure({ code: "KEK", message }, EXIT.kek, { cause: error });
+  }
+  return new Failure({ code: "UNEXPECTED", message }, EXIT.negative, { cause: error });
+}

@@ -1,0 +1,16 @@
+import { stripVTControlCharacters } from "node:util";
+
+/** Columns as wide as their widest cell, two spaces apart. Widths count code points, without colours. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, width(cell));
+  }
+  const line = (row: readonly string[]) =>
+    row.map((cell, column) => cell + " ".repeat((widths[column] ?? 0) - width(cell))).join("  ");
+  return rows.map((row) => `${line(row).trimEnd()}\n`).join("");
+}
+
+function width(cell: string): number {
+  return [...stripVTControlCharacters(cell)].length;
+}

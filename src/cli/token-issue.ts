@@ -1,0 +1,65 @@
+import type { Command } from "commander";
+import { IssueTokenRequest, IssueTokenResponse, TokenServiceClient } from "../gen/signet/v1/token.ts";
+import { requestClaims } from "./claims.ts";
+import { call } from "./client.ts";
+import type { Io } from "./io.ts";
+import { collect, duration, examples, type RpcOptions, rpcOptions } from "./options.ts";
+import { printable } from "./printable.ts";
+import { profileName } from "./profile-name.ts";
+import { protoJson, timestampText } from "./proto-json.ts";
+import { relativeTime } from "./relative-time.ts";
+
+interface IssueOptions extends RpcOptions {
+  readonly subject?: string;
+  readonly audience?: string[];
+  readonly ttl?: number;
+  readonly claim?: string[];
+  readonly claims?: string;
+}
+
+export function addTokenIssue(token: Command, io: Io): void {
+  const command = token
+    .command("issue <profile>")
+    .description("issue a token; it stands alone on standard output, all else goes to standard error")
+    .option("--subject <subject>", "the principal that the token speaks for")
+    .option("--audience <audience...>", "who the token is for; several are allowed")
+    .option("--ttl <duration>", "lifetime: 5m, 300s or 300 (default: the profile's)", duration)
+    .option("--claim <key=value>", "a claim of the profile's request, as a string; may be repeated", collect)
+    .option("--claims <json>", "the claims of the profile's request: a JSON object, @file, or - for standard input");
+  rpcOptions(command, io)
+    .addHelpText(
+      "after",
+      examples(
+        "TOKEN=$(signet token issue service --subject alice --audience api://orders --ttl 5m)",
+        "signet token issue service --subject alice --audience api://orders --claim plan=free --json",
+      ),
+    )
+    .action((profile: string, options: IssueOptions) => issue(profile, options, io));
+}
+
+async function issue(profile: string, options: IssueOptions, io: Io): Promise<void> {
+  const request = IssueTokenRequest.fromPartial({
+    profile: profileName(profile),
+    subject: options.subject ?? "",
+    audience: options.audience ?? [],
+    ttl: options.ttl === undefined ? undefined : durationMessage(options.ttl),
+    claims: await requestClaims(options, io),
+  });
+  const answer = await call<TokenServiceClient, IssueTokenResponse>(TokenServiceClient, options, (client, ...rest) =>
+    client.issueToken(request, ...rest),
+  );
+  if (options.json) io.stdout.write(`${JSON.stringify(protoJson(IssueTokenResponse, answer), null, 2)}\n`);
+  else show(answer, io);
+}
+
+function durationMessage(ms: number): { seconds: bigint; nanos: number } {
+  return { seconds: BigInt(Math.floor(ms / 1_000)), nanos: (ms % 1_000) * 1_000_000 };
+}
+
+function show({ token, tokenId, keyId, expiresAt }: IssueTokenResponse, io: Io): void {
+  const end = expiresAt
+    ? `expires ${timestampText(expiresAt)} (${relativeTime(expiresAt, io.now())})`
+    : "never expires";
+  io.stderr.write(`id ${printable(tokenId)}, key ${printable(keyId)}, ${end}\n`);
+  io.stdout.write(`${token}\n`);
+}

@@ -1,0 +1,75 @@
+import { randomBytes } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import { dirname } from "node:path";
+import { type Kek, kekBytes, kekOf } from "./kek.ts";
+import { KekError } from "./kek-error.ts";
+
+/** Reads a KEK: 32 bytes as base64url text in a file that only its owner may access. Throws {@link KekError}. */
+export async function loadKek(path: string): Promise<Kek> {
+  const file = await opened(path, "r", path);
+  try {
+    // Of the open file, not of the path: nobody can exchange it in between.
+    const { mode } = await file.stat();
+    if ((mode & 0o077) !== 0) {
+      throw new KekError(
+        "KEK_EXPOSED",
+        `KEK file ${path} is open to group or others: only its owner may have access (chmod 600 ${path})`,
+      );
+    }
+    return decode(await file.readFile(), path);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes a KEK file of mode 0600, durable when this resolves. Throws KEK_EXISTS rather than lose what is sealed under it. */
+export async function createKekFile(path: string): Promise<void> {
+  const file = await opened(path, "wx", path);
+  try {
+    await file.writeFile(`${randomBytes(kekBytes).toString("base64url")}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  const folder = await opened(dirname(path), "r", path);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+function decode(content: Buffer, path: string): Kek {
+  const text = content.toString("latin1").trimEnd();
+  content.fill(0);
+  if (!/^[A-Za-z0-9_-]*$/.test(text))
+    throw new KekError("KEK_ENCODING", `KEK file ${path} must hold base64url text and nothing else`);
+  const bytes = Buffer.from(text, "base64url");
+  try {
+    if (bytes.length !== kekBytes) {
+      throw new KekError(
+        "KEK_LENGTH",
+        `KEK file ${path} holds ${bytes.length} bytes: it must hold ${kekBytes} as base64url`,
+      );
+    }
+    // Two texts for one key would hide a typing error.
+    if (bytes.toString("base64url") !== text)
+      throw new KekError("KEK_ENCODING", `KEK file ${path} is not canonical base64url`);
+    return kekOf(bytes);
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+async function opened(target: string, flags: "r" | "wx", path: string): Promise<FileHandle> {
+  try {
+    return await open(target, flags, 0o600);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === "ENOENT")
+      throw new KekError("KEK_MISSING", `KEK file ${path}: there is no such file or folder`, { cause });
+    if (code === "EEXIST")
+      throw new KekError("KEK_EXISTS", `KEK file ${path} exists already and is never overwritten`, { cause });
+    throw new KekError("KEK_UNREADABLE", `KEK file ${path} can't be opened: ${code}`, { cause });
+  }
+}

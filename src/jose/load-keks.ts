@@ -1,0 +1,30 @@
+import type { Keks } from "./kek.ts";
+import { KekError } from "./kek-error.ts";
+import { createKekFile, loadKek } from "./kek-file.ts";
+
+export interface KekFiles {
+  /** Seals and opens. */
+  readonly file: string;
+  /** Opens what was sealed under the KEK before. */
+  readonly previous: string | undefined;
+  /** Whether a missing file may be made. */
+  readonly create: boolean;
+}
+
+/**
+ * Reads the KEKs. A missing one is made where that is allowed and nothing is sealed yet: a new KEK over keys that are
+ * sealed under another would hide their loss.
+ *
+ * @throws KekError
+ */
+export async function loadKeks(files: KekFiles, sealedBefore: boolean, created: (file: string) => void): Promise<Keks> {
+  const { file, previous, create } = files;
+  const current = await loadKek(file).catch(async (error: unknown) => {
+    const mayCreate = create && !sealedBefore && error instanceof KekError && error.code === "KEK_MISSING";
+    if (!mayCreate) throw error;
+    await createKekFile(file);
+    created(file);
+    return loadKek(file);
+  });
+  return previous === undefined ? [current] : [current, await loadKek(previous)];
+}

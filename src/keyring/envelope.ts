@@ -1,0 +1,61 @@
+import { timingSafeEqual } from "node:crypto";
+import { KeyringError } from "./error.ts";
+import { parseRecord } from "./parse-record.ts";
+import type { EpochRecord } from "./record.ts";
+
+/** A key that authenticates records. */
+export interface RecordKey {
+  /** Names the key-encryption key that this one was derived from. */
+  readonly kek: string;
+  /** HMAC-SHA-256 of the body, base64url. */
+  mac(body: string): string;
+}
+
+/** The keys at hand. Records are written under the first and read under any. */
+export type RecordKeys = readonly [RecordKey, ...RecordKey[]];
+
+/** What is stored: the record, and a MAC so that nobody who can write to the store can change a time or a key. */
+export function wrapRecord(record: EpochRecord, [key]: RecordKeys): Buffer {
+  const body = JSON.stringify(record);
+  return Buffer.from(JSON.stringify({ kek: key.kek, mac: key.mac(body), body }));
+}
+
+/**
+ * The record that was stored as this epoch of this keyset. Throws {@link KeyringError}: WRONG_KEK when it was written
+ * under a key that is not at hand; BROKEN_RECORD when it is damaged, forged, or a record of another place.
+ */
+export function unwrapRecord(stored: Uint8Array, keyset: string, epoch: number, keys: RecordKeys): EpochRecord {
+  const where = `epoch ${epoch} of keyset ${keyset}`;
+  const { kek, mac, body } = parseEnvelope(stored, where);
+  const author = keys.find((key) => sameText(key.mac(body), mac));
+  if (author === undefined && keys.every((key) => key.kek !== kek)) {
+    const known = keys.map((key) => key.kek).join(", ");
+    throw new KeyringError("WRONG_KEK", `${where} was written under another key-encryption key: at hand is ${known}`);
+  }
+  // With a good MAC the name of its key can only be damaged.
+  if (author?.kek !== kek)
+    throw new KeyringError("BROKEN_RECORD", `${where} does not fit its MAC: restore it from a backup`);
+  const record = parseRecord(body);
+  if (record.keyset !== keyset || record.epoch !== epoch) {
+    throw new KeyringError("BROKEN_RECORD", `${where} holds epoch ${record.epoch} of keyset ${record.keyset}`);
+  }
+  return record;
+}
+
+function parseEnvelope(stored: Uint8Array, where: string): { kek: string; mac: string; body: string } {
+  try {
+    const envelope: unknown = JSON.parse(Buffer.from(stored).toString());
+    if (typeof envelope === "object" && envelope !== null && Object.keys(envelope).length === 3) {
+      const { kek, mac, body } = envelope as { kek?: unknown; mac?: unknown; body?: unknown };
+      if (typeof kek === "string" && typeof mac === "string" && typeof body === "string") return { kek, mac, body };
+    }
+  } catch {
+    // Told below: the parser's own message would quote the record.
+  }
+  throw new KeyringError("BROKEN_RECORD", `${where} is not an envelope of kek, mac and body: restore it from a backup`);
+}
+
+function sameText(expected: string, shown: string): boolean {
+  const [left, right] = [Buffer.from(expected), Buffer.from(shown)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}

@@ -1,0 +1,77 @@
+import type { Entry, KeyValue } from "../state/keyvalue.ts";
+import type { RecordKeys } from "./envelope.ts";
+import { unwrapRecord, wrapRecord } from "./envelope.ts";
+import { KeyringError } from "./error.ts";
+import type { EpochRecord } from "./record.ts";
+
+/** The epochs of one keyset in the store. */
+export interface Epochs {
+  /** The highest epoch if it is above `known`. Throws {@link KeyringError} when it can't be read or trusted. */
+  latest(known?: number): Promise<EpochRecord | undefined>;
+  /** Claims the record's epoch: false when it exists already. */
+  claim(record: EpochRecord): Promise<boolean>;
+  /** Empties every epoch below this one: their private halves are in this one as long as they may sign. */
+  emptyBelow(epoch: number): Promise<void>;
+  /** Tells each epoch that exists or is made above the known one, until the signal aborts. */
+  follow(known: () => number, signal: AbortSignal): AsyncIterable<number>;
+}
+
+export function epochsOf(keyset: string, store: KeyValue, keys: RecordKeys): Epochs {
+  const prefix = `keys/${keyset}/epoch/`;
+
+  function numberOf(key: string): number {
+    const text = key.slice(prefix.length);
+    if (/^[1-9][0-9]{0,14}$/.test(text)) return Number(text);
+    throw new KeyringError(
+      "BROKEN_RECORD",
+      `${key} is not the key of an epoch: allowed are ${prefix}1, ${prefix}2 ...`,
+    );
+  }
+
+  async function stored(): Promise<Entry[]> {
+    const entries: Entry[] = [];
+    for await (const change of store.watch(prefix, new AbortController().signal)) {
+      if (change.type === "current") break;
+      if (change.type === "put") entries.push(change.entry);
+    }
+    return entries.toSorted((left, right) => numberOf(left.key) - numberOf(right.key));
+  }
+
+  return {
+    latest: (known = 0) =>
+      reached(keyset, async () => {
+        const highest = (await stored()).at(-1);
+        if (highest === undefined || numberOf(highest.key) <= known) return undefined;
+        return unwrapRecord(highest.value, keyset, numberOf(highest.key), keys);
+      }),
+    claim: (record) =>
+      reached(keyset, async () => {
+        const revision = await store.create(`${prefix}${record.epoch}`, wrapRecord(record, keys));
+        return revision !== undefined;
+      }),
+    emptyBelow: (epoch) =>
+      reached(keyset, async () => {
+        for (const entry of await stored()) {
+          // Emptied, not deleted: a key that is gone could be claimed again.
+          const superseded = numberOf(entry.key) < epoch && entry.value.byteLength > 0;
+          if (superseded) await store.update(entry.key, new Uint8Array(), entry.revision);
+        }
+      }),
+    async *follow(known, signal) {
+      for await (const change of store.watch(prefix, signal)) {
+        if (change.type === "put" && numberOf(change.entry.key) > known()) yield numberOf(change.entry.key);
+      }
+    },
+  };
+}
+
+async function reached<Result>(keyset: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof KeyringError) throw cause;
+    throw new KeyringError("UNREADABLE", `the epochs of keyset ${keyset} can't be read or written in the store`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * UNREADABLE: the store failed. WRONG_KEK: written under a key-encryption key that is not at hand. BROKEN_RECORD: an
+ * epoch record that is damaged, forged or in the wrong place. DAMAGED_KEY, SWAPPED_KEY: a sealed private half that is
+ * damaged, or that belongs to another key. KEY_MISMATCH: a private half that does not fit its published public half.
+ * BAD_POLICY: times that would let a verifier meet a key that it does not know.
+ */
+export type KeyringErrorCode =
+  | "UNREADABLE"
+  | "WRONG_KEK"
+  | "BROKEN_RECORD"
+  | "DAMAGED_KEY"
+  | "SWAPPED_KEY"
+  | "KEY_MISMATCH"
+  | "BAD_POLICY";
+
+export class KeyringError extends Error {
+  readonly code: KeyringErrorCode;
+  constructor(code: KeyringErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "KeyringError";
+    this.code = code;
+  }
+}

@@ -1,0 +1,28 @@
+import type { EpochReason, EpochRecord } from "./record.ts";
+
+/** What a keyring has to tell, for the log and the audit. */
+export type KeyringEvent =
+  /** This process made an epoch; whoever lost the race for it tells nothing. */
+  | {
+      readonly type: "epoch.created";
+      readonly keyset: string;
+      readonly epoch: number;
+      readonly reason: EpochReason;
+      /** Kids that the epoch lists and the one before it did not. */
+      readonly added: readonly string[];
+      /** Kids that the epoch before it listed and this one does not. */
+      readonly removed: readonly string[];
+    }
+  /** A key signed what its own public half rejects: it signs no more. */
+  | { readonly type: "distrusted"; readonly keyset: string; readonly kid: string }
+  /** A turn failed. The ring stays as it was and the turn is tried again. */
+  | { readonly type: "problem"; readonly keyset: string; readonly error: unknown };
+
+export function epochCreated(record: EpochRecord, before: EpochRecord | undefined): KeyringEvent {
+  const { keyset, epoch, reason } = record;
+  const kids = record.keys.map(({ kid }) => kid);
+  const kidsBefore = before?.keys.map(({ kid }) => kid) ?? [];
+  const added = kids.filter((kid) => !kidsBefore.includes(kid));
+  const removed = kidsBefore.filter((kid) => !kids.includes(kid));
+  return { type: "epoch.created", keyset, epoch, reason, added, removed };
+}

@@ -1,0 +1,74 @@
+import { KeyringError } from "./error.ts";
+import type { KeyMaker, SigningKey, VerifyingKey } from "./key-maker.ts";
+import type { EpochRecord, KeyRecord } from "./record.ts";
+import { isVerifiable, nextChange, signer } from "./state.ts";
+
+/** What a keyring knows of a kid. retired: it was a key of this ring, or is one that no longer verifies. */
+export type FoundKey =
+  | { readonly state: "ok"; readonly key: VerifyingKey }
+  | { readonly state: "retired" }
+  | { readonly state: "unknown" };
+
+/** A key that may sign, and the Unix milliseconds from which on nothing that it signed verifies. */
+export type ActiveKey = SigningKey & { readonly verifyUntil: number };
+
+/** An epoch whose keys are open and proven. */
+export interface LoadedRing {
+  readonly record: EpochRecord;
+  signer(now: number): ActiveKey | undefined;
+  verifier(kid: string, now: number): FoundKey;
+}
+
+export interface LoadTools {
+  readonly maker: KeyMaker;
+  /** So many bytes that nobody can foretell. */
+  readonly randomBytes: (size: number) => Buffer;
+}
+
+/** Opens every key of an epoch. Throws {@link KeyringError} as {@link KeyMaker.open} does, or when a key can't prove itself. */
+export async function loadRing(record: EpochRecord, tools: LoadTools): Promise<LoadedRing> {
+  const signing = new Map<string, ActiveKey>();
+  const verifying = new Map<string, { record: KeyRecord; found: FoundKey }>();
+  for (const key of record.keys) {
+    const verifyingKey = tools.maker.verifying(key);
+    verifying.set(key.kid, { record: key, found: { state: "ok", key: verifyingKey } });
+    if (key.sealed === undefined) continue;
+    const signingKey = await tools.maker.open(record.keyset, key);
+    prove(signingKey, verifyingKey, record.keyset, tools);
+    signing.set(key.kid, { ...signingKey, verifyUntil: key.verifyUntil });
+  }
+
+  // The signer only changes at the ring's own moments: between two of them a call costs two comparisons.
+  let cached: { from: number; until: number; key: ActiveKey | undefined } | undefined;
+
+  return {
+    record,
+    signer(now) {
+      if (cached === undefined || now < cached.from || now >= cached.until) {
+        const kid = signer(record, now)?.kid;
+        cached = { from: now, until: nextChange(record, now), key: kid === undefined ? undefined : signing.get(kid) };
+      }
+      return cached.key;
+    },
+    verifier(kid, now) {
+      const listed = verifying.get(kid);
+      if (listed === undefined) return unknown;
+      if (now >= listed.record.verifyUntil) return retired;
+      return isVerifiable(record, listed.record, now) ? listed.found : unknown;
+    },
+  };
+}
+
+const unknown: FoundKey = { state: "unknown" };
+const retired: FoundKey = { state: "retired" };
+
+/** Verifiers know the published half alone: a private half that does not fit it would sign tokens that nobody accepts. */
+function prove(signing: SigningKey, verifying: VerifyingKey, keyset: string, { randomBytes }: LoadTools): void {
+  const challenge = randomBytes(32);
+  if (verifying.verify(challenge, signing.sign(challenge))) return;
+  const key = `key ${verifying.kid} of keyset ${keyset}`;
+  throw new KeyringError(
+    "KEY_MISMATCH",
+    `${key}: its published public half does not verify what its private half signs`,
+  );
+}

@@ -1,0 +1,144 @@
+import { type ConnectionOptions, connect, type NatsConnection } from "nats";
+
+/** What the link tells the log. `message` is the library's; it names servers, never credentials. */
+export type LinkReport =
+  | { readonly type: "up"; readonly server: string }
+  | { readonly type: "down"; readonly message: string };
+
+const RETRY_MS = 250;
+const DIAL_MS = 2000;
+
+/**
+ * A connection to NATS that is sought from the start and for ever, in the background: the service starts without it. The
+ * first connection is retried here, since the library's own waiting for it can't be ended.
+ */
+export class NatsLink {
+  readonly #options: ConnectionOptions;
+  readonly #report: (report: LinkReport) => void;
+  readonly #closing = new AbortController();
+  readonly #waiting = new Set<() => void>();
+  readonly #downListeners = new Set<() => void>();
+  readonly #done: Promise<void>;
+  #current: NatsConnection | undefined;
+  #open: NatsConnection | undefined;
+  #generation = 0;
+
+  constructor(options: ConnectionOptions, report: (report: LinkReport) => void) {
+    this.#options = {
+      ...options,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: RETRY_MS,
+      pingInterval: 5000,
+      maxPingOut: 2,
+      timeout: DIAL_MS,
+      // A server whose accounts are being changed refuses for a while: that must not end the link.
+      ignoreAuthErrorAbort: true,
+    };
+    this.#report = report;
+    this.#done = this.#run();
+  }
+
+  /** The connection while it is up. */
+  get connection(): NatsConnection | undefined {
+    return this.#current;
+  }
+
+  /** How often the link came up: what was learned in another generation may not hold. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** The connection as soon as it is up, at once if it is; rejects when the signal is aborted or the link closed first. */
+  async connected(signal: AbortSignal): Promise<NatsConnection> {
+    const either = AbortSignal.any([signal, this.#closing.signal]);
+    while (this.#current === undefined) {
+      either.throwIfAborted();
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          this.#waiting.delete(wake);
+          either.removeEventListener("abort", wake);
+          resolve();
+        };
+        this.#waiting.add(wake);
+        either.addEventListener("abort", wake);
+      });
+    }
+    return this.#current;
+  }
+
+  /** Calls the listener whenever the connection is lost. Returns how to end that. */
+  onDown(listener: () => void): () => void {
+    this.#downListeners.add(listener);
+    return () => this.#downListeners.delete(listener);
+  }
+
+  /** Sends what is pending if that takes less than `boundMs`, and closes. */
+  async close(boundMs: number): Promise<void> {
+    this.#closing.abort();
+    const connection = this.#open;
+    if (this.#current !== undefined) await atMost(boundMs, this.#current.flush());
+    // Not drain(): with the server gone it leaves timers behind.
+    await connection?.close();
+    await this.#done;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      const connection = await this.#dial();
+      if (connection === undefined) continue;
+      this.#open = connection;
+      this.#up(connection);
+      // Never awaited: the library does not end the statuses when the connection is closed.
+      void this.#follow(connection);
+      if (this.#closing.signal.aborted) await connection.close();
+      await connection.closed();
+      this.#down("closed");
+    }
+  }
+
+  async #dial(): Promise<NatsConnection | undefined> {
+    try {
+      return await connect(this.#options);
+    } catch (error) {
+      this.#report({ type: "down", message: error instanceof Error ? error.message : String(error) });
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, RETRY_MS);
+        this.#closing.signal.addEventListener("abort", () => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+      return undefined;
+    }
+  }
+
+  async #follow(connection: NatsConnection): Promise<void> {
+    for await (const status of connection.status()) {
+      if (status.type === "disconnect") this.#down("disconnected");
+      if (status.type === "reconnect") this.#up(connection);
+    }
+  }
+
+  #up(connection: NatsConnection): void {
+    this.#current = connection;
+    this.#generation++;
+    this.#report({ type: "up", server: connection.getServer() });
+    for (const wake of [...this.#waiting]) wake();
+  }
+
+  #down(message: string): void {
+    if (this.#current === undefined) return;
+    this.#current = undefined;
+    this.#report({ type: "down", message });
+    for (const listener of [...this.#downListeners]) listener();
+  }
+}
+
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const bound = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work.catch(() => undefined), bound]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,31 @@
+import type { Entry } from "./keyvalue.ts";
+import type { LocalKeyValue, Table } from "./local.ts";
+import { createLocalKeyValue } from "./local.ts";
+
+/** A store that forgets everything with its process: for tests and for trying things. */
+export function createMemoryKeyValue(now: () => number): LocalKeyValue {
+  return createLocalKeyValue(createMemoryTable(), now, () => {});
+}
+
+function createMemoryTable(): Table {
+  const rows = new Map<string, Entry>();
+  let lastRevision = 0;
+  return {
+    get: (key) => rows.get(key),
+    put(key, value, { expiresAt }) {
+      lastRevision += 1;
+      // Copied, so that a caller who reuses its buffer does not change what is stored.
+      const row = { key, value: Uint8Array.from(value), revision: lastRevision };
+      const entry = expiresAt === undefined ? row : { ...row, expiresAt };
+      rows.delete(key);
+      rows.set(key, entry);
+      return entry;
+    },
+    remove(keys) {
+      for (const key of keys) rows.delete(key);
+    },
+    expired: (now) => [...rows.values()].filter((entry) => (entry.expiresAt ?? Infinity) <= now).map(({ key }) => key),
+    // A Map keeps the order of writing, which is that of the revisions.
+    under: (prefix) => [...rows.values()].filter((entry) => entry.key.startsWith(prefix)),
+  };
+}

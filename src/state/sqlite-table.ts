@@ -1,0 +1,87 @@
+import { createHash } from "node:crypto";
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import type { Entry } from "./keyvalue.ts";
+import { StateError } from "./keyvalue.ts";
+import type { Table } from "./local.ts";
+
+/** Version of the schema, kept in `user_version`: a file without it was not made by {@link createSchema}. */
+export const schemaVersion = 1;
+
+export function createSchema(database: DatabaseSync): void {
+  database.exec(`
+    BEGIN EXCLUSIVE;
+    CREATE TABLE entries (
+      key TEXT PRIMARY KEY, value BLOB NOT NULL, revision INTEGER NOT NULL, expires_at INTEGER, checksum BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX entries_by_expiry ON entries (expires_at) WHERE expires_at IS NOT NULL;
+    CREATE TABLE counter (revision INTEGER NOT NULL) STRICT;
+    INSERT INTO counter VALUES (0);
+    PRAGMA user_version = ${schemaVersion};
+    COMMIT;
+  `);
+}
+
+type Row = Record<string, SQLOutputValue>;
+
+/** Rows in a database that {@link createSchema} made. Every row that is read is checked against its checksum. */
+export function createSqliteTable(database: DatabaseSync): Table {
+  const select = database.prepare("SELECT * FROM entries WHERE key = ?");
+  const selectUnder = database.prepare("SELECT * FROM entries WHERE substr(key, 1, ?) = ? ORDER BY revision");
+  const selectExpired = database.prepare("SELECT key FROM entries WHERE expires_at <= ?");
+  const count = database.prepare("UPDATE counter SET revision = revision + 1 RETURNING revision");
+  const replace = database.prepare("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)");
+  const remove = database.prepare("DELETE FROM entries WHERE key = ?");
+
+  function transaction<Result>(work: () => Result): Result {
+    database.exec("BEGIN IMMEDIATE");
+    try {
+      const result = work();
+      database.exec("COMMIT");
+      return result;
+    } catch (error) {
+      if (database.isTransaction) database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  return {
+    get(key) {
+      const row = select.get(key);
+      return row === undefined ? undefined : entryOf(row);
+    },
+    put: (key, value, { expiresAt }) =>
+      transaction(() => {
+        const revision = Number(count.get()?.revision);
+        const row = { key, value: Uint8Array.from(value), revision };
+        const entry = expiresAt === undefined ? row : { ...row, expiresAt };
+        replace.run(key, value, revision, expiresAt ?? null, checksum(entry));
+        return entry;
+      }),
+    remove(keys) {
+      transaction(() => {
+        for (const key of keys) remove.run(key);
+      });
+    },
+    expired: (now) => selectExpired.all(now).map((row) => String(row.key)),
+    under: (prefix) => selectUnder.all(prefix.length, prefix).map(entryOf),
+  };
+}
+
+function entryOf({ key, value, revision, expires_at: expiresAt, checksum: stored }: Row): Entry {
+  if (typeof key === "string" && value instanceof Uint8Array && typeof revision === "number") {
+    const entry = typeof expiresAt === "number" ? { key, value, revision, expiresAt } : { key, value, revision };
+    if (stored instanceof Uint8Array && checksum(entry).equals(stored)) return entry;
+  }
+  throw new StateError(
+    "CORRUPT",
+    `entry ${JSON.stringify(key)} does not fit its checksum: restore the file from a backup`,
+  );
+}
+
+/** Against damage by the disk, which SQLite's own check of structure does not see; not against an attacker. */
+function checksum({ key, value, revision, expiresAt }: Entry): Buffer {
+  return createHash("sha256")
+    .update(JSON.stringify([key, revision, expiresAt ?? null]))
+    .update(value)
+    .digest();
+}

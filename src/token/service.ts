@@ -1,0 +1,87 @@
+import type { Profile } from "../profile/profile.ts";
+import type { IssueRequest } from "./draft.ts";
+import type { IssuedToken, TokenIssuer } from "./issue.ts";
+import type { TokenKeys } from "./keys.ts";
+import { type FieldViolation, invalidRequest, Problem } from "./problem.ts";
+import { type Verdict, verifyToken } from "./verify.ts";
+
+export interface TokenServiceParts {
+  readonly profiles: ReadonlyMap<string, Profile>;
+  /** The keys of the profile's keyset. */
+  readonly keysOf: (profile: Profile) => TokenKeys;
+  readonly issuer: TokenIssuer;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Told of every token that left, every refusal to issue and every rejection. `profile` is "" when it is unknown. */
+  readonly told: {
+    issued(profile: string): void;
+    denied(profile: string, caller: string, problem: unknown): void;
+    rejected(profile: string, reason: string): void;
+  };
+}
+
+/** What a caller wants checked. Shaped as the contract's `VerifyTokenRequest`. */
+export interface VerifyQuestion {
+  readonly profile: string;
+  /** Undefined or empty: absent. */
+  readonly token: string | undefined;
+  /** Empty: absent. */
+  readonly audience: string;
+}
+
+/** A verdict, and the version of the keys that it was made with. */
+export interface VerifyAnswer {
+  readonly profile: string;
+  readonly epoch: number;
+  readonly verdict: Verdict;
+}
+
+/** Issuing and verifying by the name of a profile. Both throw {@link Problem} for a bad call. */
+export interface TokenService {
+  issue(profile: string, request: IssueRequest, caller: string): Promise<IssuedToken>;
+  verify(question: VerifyQuestion): VerifyAnswer;
+}
+
+export function tokenService({ profiles, keysOf, issuer, now, told }: TokenServiceParts): TokenService {
+  return {
+    async issue(name, request, caller) {
+      const profile = profiles.get(name);
+      try {
+        if (profile === undefined) throw unknownProfile(name);
+        const issued = await issuer(profile, keysOf(profile), request, caller);
+        told.issued(name);
+        return issued;
+      } catch (error) {
+        told.denied(profile === undefined ? "" : name, caller, error);
+        throw error;
+      }
+    },
+
+    verify({ profile: name, token, audience }) {
+      const profile = profiles.get(name);
+      if (profile === undefined) throw unknownProfile(name);
+      const violations = questionFaults(profile, token, audience);
+      if (token === undefined || violations.length > 0) throw invalidRequest(violations);
+      const keys = keysOf(profile);
+      const expected = { profile, keys, audience: audience === "" ? undefined : audience, now: now() };
+      const verdict = verifyToken(token, expected);
+      if (!verdict.valid) told.rejected(name, verdict.rejection.reason);
+      return { profile: name, epoch: keys.epoch, verdict };
+    },
+  };
+}
+
+/** What is absent is never skipped: a verifier that forgets its audience would take tokens that are meant for others. */
+function questionFaults({ takes }: Profile, token: string | undefined, audience: string): FieldViolation[] {
+  const violations: FieldViolation[] = [];
+  if (token === undefined || token === "") violations.push({ field: "token", description: "is required" });
+  if (takes.audience && audience === "") violations.push({ field: "audience", description: "is required" });
+  if (!takes.audience && audience !== "")
+    violations.push({ field: "audience", description: "is not taken by this profile" });
+  return violations;
+}
+
+function unknownProfile(name: string): Problem {
+  if (name === "") return invalidRequest([{ field: "profile", description: "is required" }]);
+  return new Problem("PROFILE_NOT_FOUND", "there is no such profile, or it is not allowed");
+}

@@ -1,0 +1,87 @@
+import test from "ava";
+import { auditJson, auditLine } from "../../src/cli/audit-line.ts";
+import { AuditEvent } from "../../src/gen/signet/v1/audit.ts";
+import { NOW } from "./terminal.ts";
+
+const EVENT = { eventId: "e-1", time: new Date(NOW), writer: "w", epoch: 1n, seq: 7n };
+
+function message(event: AuditEvent["event"], type = "token.issued") {
+  const body = Buffer.from(JSON.stringify(AuditEvent.toJSON(AuditEvent.fromPartial({ ...EVENT, event }))));
+  return { subject: `signet.audit.${type}._`, headers: { "ce-type": type }, body };
+}
+
+test("an issued token is told with its profile, id, caller and key", (t) => {
+  const value = {
+    profile: "service",
+    tokenId: "t-1",
+    keyId: "kid-1",
+    caller: "loopback",
+    subjectHash: "hash",
+    audience: ["a"],
+    issuedAt: new Date(NOW),
+    expiresAt: undefined,
+  };
+  t.is(
+    auditLine(message({ $case: "tokenIssued", value })),
+    "2026-11-22T12:00:00.000Z  token.issued     service  t-1  loopback  kid-1",
+  );
+});
+
+test("a denial is told with its reason and how many it stands for", (t) => {
+  const value = { profile: "", caller: "loopback", reason: "NO_KEY", count: 3n };
+  t.is(
+    auditLine(message({ $case: "tokenDenied", value }, "token.denied")),
+    "2026-11-22T12:00:00.000Z  token.denied     -  e-1  loopback  -  NO_KEY x3",
+  );
+});
+
+test("a rotation is told with the keys that came and went", (t) => {
+  const value = { keyset: "service", keysetEpoch: 4n, added: ["new"], removed: ["old"], reason: "scheduled" };
+  t.is(
+    auditLine(message({ $case: "keyRotated", value }, "key.rotated")),
+    "2026-11-22T12:00:00.000Z  key.rotated      -  e-1  -  +new -old  service epoch 4: scheduled",
+  );
+});
+
+test("start and stop are told with the version and the signal", (t) => {
+  const started = { $case: "serviceStarted", value: { version: "0.1.0", configHash: "h" } } as const;
+  const stopped = { $case: "serviceStopped", value: { reason: "SIGTERM" } } as const;
+  t.regex(auditLine(message(started, "service.started")), /service\.started {2}- {2}e-1 {2}- {2}- {2}version 0\.1\.0$/);
+  t.regex(auditLine(message(stopped, "service.stopped")), /service\.stopped {2}- {2}e-1 {2}- {2}- {2}SIGTERM$/);
+});
+
+test("an event of a newer service is told by its header's type and its id", (t) => {
+  t.is(auditLine(message(undefined, "token.revoked")), "2026-11-22T12:00:00.000Z  token.revoked    -  e-1  -  -");
+});
+
+for (const [what, text] of [
+  ["no JSON", "\u0000\u001b[2J"],
+  ["an array", "[]"],
+  ["null", "null"],
+  ["no event", "{}"],
+  ["of the wrong shape", '{"eventId":"e","tokenIssued":{"issuedAt":{"seconds":"x"}}}'],
+  ["without a real time", '{"eventId":"e","time":"yesterday"}'],
+] as const) {
+  test(`a body that is ${what} is shown as such`, (t) => {
+    const line = auditLine({ subject: "signet.audit.x", headers: {}, body: Buffer.from(text) });
+    t.is(line, `- signet.audit.x not an audit event (${Buffer.byteLength(text)} bytes)`);
+  });
+}
+
+test("what an event holds can't control the terminal", (t) => {
+  const value = { profile: "p\u001b]0;x\u0007", caller: "c\n2026 fake line", reason: "\u202e", count: 1n };
+  const line = auditLine(message({ $case: "tokenDenied", value }, "token.denied"));
+  t.true(line.includes("p\\u{1b}]0;x\\u{7}  e-1  c\\u{a}2026 fake line  -  \\u{202e} x1"));
+});
+
+test("--json keeps the bytes of a body, since the chain is made of them", (t) => {
+  const text = '{ "eventId":"e-1",  "seq":"7" }';
+  t.is(auditJson({ subject: "s", headers: {}, body: Buffer.from(text) }), text);
+});
+
+test("--json wraps what would not be one JSON document on one line", (t) => {
+  for (const text of ["nonsense", '{\n"eventId":"e-1"}', "7"]) {
+    const line = auditJson({ subject: "s", headers: {}, body: Buffer.from(text) });
+    t.deepEqual(JSON.parse(line), { subject: "s", undecodable: Buffer.from(text).toString("base64") });
+  }
+});

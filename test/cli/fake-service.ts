@@ -1,0 +1,83 @@
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  type status,
+} from "@grpc/grpc-js";
+import { BadRequest, ErrorInfo, RetryInfo } from "../../src/gen/google/rpc/error_details.ts";
+import { Status } from "../../src/gen/google/rpc/status.ts";
+import { GetJwksResponse, KeyServiceService, ListKeysResponse } from "../../src/gen/signet/v1/keys.ts";
+import { IssueTokenResponse, TokenServiceService, VerifyTokenResponse } from "../../src/gen/signet/v1/token.ts";
+
+interface Answers {
+  issueToken?: Partial<IssueTokenResponse> | Refusal | "silence";
+  verifyToken?: Partial<VerifyTokenResponse> | Refusal;
+  listKeys?: Partial<ListKeysResponse> | Refusal;
+}
+
+/** A gRPC error with details, as the service sends it. */
+export class Refusal {
+  readonly code: status;
+  readonly message: string;
+  readonly details: { typeUrl: string; value: Buffer }[];
+  constructor(code: status, message: string, details: { typeUrl: string; value: Buffer }[] = []) {
+    this.code = code;
+    this.message = message;
+    this.details = details;
+  }
+}
+
+export const errorInfo = (reason: string) => packed("ErrorInfo", ErrorInfo.encode(ErrorInfo.fromPartial({ reason })));
+export const retryInfo = (seconds: bigint, nanos: number) =>
+  packed("RetryInfo", RetryInfo.encode(RetryInfo.fromPartial({ retryDelay: { seconds, nanos } })));
+export const badRequest = (...fieldViolations: { field: string; description: string }[]) =>
+  packed("BadRequest", BadRequest.encode(BadRequest.fromPartial({ fieldViolations })));
+
+/** Serves canned answers on a random loopback port and keeps the requests that it got. */
+export async function fakeService(answers: Answers, address = "127.0.0.1:0") {
+  const requests: unknown[] = [];
+  const server = new Server();
+  const handler =
+    <A>(answer: A | Refusal | "silence") =>
+    (call: ServerUnaryCall<unknown, A>, callback: sendUnaryData<A>) => {
+      requests.push(call.request);
+      if (answer === "silence") return;
+      if (answer instanceof Refusal) callback(serviceError(answer));
+      else callback(null, answer);
+    };
+  const issued = answers.issueToken ?? {};
+  const verified = answers.verifyToken ?? {};
+  const listed = answers.listKeys ?? {};
+  server.addService(TokenServiceService, {
+    issueToken: handler(fill(issued, IssueTokenResponse.fromPartial)),
+    verifyToken: handler(fill(verified, VerifyTokenResponse.fromPartial)),
+  });
+  server.addService(KeyServiceService, {
+    listKeys: handler(fill(listed, ListKeysResponse.fromPartial)),
+    getJwks: handler(GetJwksResponse.fromPartial({})),
+  });
+  const port = await new Promise<number>((resolve, reject) =>
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    ),
+  );
+  const bound = address.startsWith("unix:") ? address : `127.0.0.1:${port}`;
+  return { address: bound, env: { SIGNET_ADDRESS: bound }, requests, stop: () => server.forceShutdown() };
+}
+
+function fill<A>(answer: Partial<A> | Refusal | "silence", complete: (answer: never) => A): A | Refusal | "silence" {
+  return answer instanceof Refusal || answer === "silence" ? answer : complete(answer as never);
+}
+
+function packed(name: string, writer: { finish(): Uint8Array }) {
+  return { typeUrl: `type.googleapis.com/google.rpc.${name}`, value: Buffer.from(writer.finish()) };
+}
+
+function serviceError({ code, message, details }: Refusal) {
+  const metadata = new Metadata();
+  const encoded = Status.encode(Status.fromPartial({ code, message, details })).finish();
+  if (details.length > 0) metadata.set("grpc-status-details-bin", Buffer.from(encoded));
+  return { code, details: message, metadata };
+}

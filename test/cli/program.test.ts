@@ -1,0 +1,81 @@
+import { readFile } from "node:fs/promises";
+import test from "ava";
+import type { Command } from "commander";
+import { buildProgram } from "../../src/cli/program.ts";
+import { signet, terminal } from "./terminal.ts";
+
+const COMMANDS = ["serve", "token issue", "token verify", "keys list", "audit tail", "config check"];
+
+for (const name of COMMANDS) {
+  test(`the examples of ${name} --help parse`, async (t) => {
+    const { code, stdout, stderr } = await signet([...name.split(" "), "--help"]);
+    t.is(code, 0);
+    t.is(stderr, "");
+    const examples = [...stdout.matchAll(/^ {2}\$ .*?(signet [^|)<\n]+)/gm)].map(([, line]) => line ?? "");
+    t.true(examples.length > 0);
+    for (const line of examples) {
+      t.true(line.startsWith(`signet ${name} `) || line === `signet ${name}`, line);
+      await t.notThrowsAsync(parse(line), line);
+    }
+  });
+}
+
+test("every command is in this test", (t) => {
+  t.deepEqual(leaves(program()).map(fullName), COMMANDS);
+});
+
+test("--version is the version of the package", async (t) => {
+  const { version } = JSON.parse(await readFile("package.json", "utf8"));
+  t.deepEqual(await signet(["--version"]), { code: 0, stdout: `${version}\n`, stderr: "" });
+});
+
+for (const [words, said] of [
+  [["tokn"], /unknown command 'tokn' \(Did you mean token\?\)/],
+  [["token", "isue"], /unknown command 'isue' \(Did you mean issue\?\)/],
+  [["keys", "list", "--keysett", "x"], /unknown option '--keysett' \(Did you mean --keyset\?\)/],
+  [["token", "issue"], /missing required argument 'profile'/],
+  [["keys", "list", "--timeout", "0"], /'0' is invalid\. Allowed is 1ms to 1h/],
+] as const) {
+  test(`signet ${words.join(" ")} ends with 2 and says what is allowed`, async (t) => {
+    const { code, stdout, stderr } = await signet(words);
+    t.is(code, 2);
+    t.is(stdout, "");
+    t.regex(stderr, said);
+  });
+}
+
+test("usage errors are one JSON object with --json", async (t) => {
+  const { code, stderr } = await signet(["token", "issue", "--json"]);
+  t.is(code, 2);
+  t.deepEqual(JSON.parse(stderr), { code: "USAGE", message: "missing required argument 'profile'" });
+});
+
+for (const words of [[], ["token"]]) {
+  test(`signet ${words.join(" ")} alone shows the help on standard error and ends with 2`, async (t) => {
+    const { code, stdout, stderr } = await signet(words);
+    t.is(code, 2);
+    t.is(stdout, "");
+    t.regex(stderr, /^Usage: signet/);
+  });
+}
+
+/** Parses a line without running its command; throws a CommanderError for a wrong one. */
+async function parse(line: string): Promise<void> {
+  const built = program();
+  for (const leaf of leaves(built)) leaf.action(() => {});
+  await built.parseAsync(["node", ...line.trim().split(/\s+/)]);
+}
+
+function program(): Command {
+  const unused = () => Promise.reject(new Error("not run"));
+  return buildProgram(terminal().io, unused, () => {});
+}
+
+function leaves(command: Command): Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+}
+
+function fullName(command: Command): string {
+  const above = command.parent?.parent ? `${fullName(command.parent)} ` : "";
+  return `${above}${command.name()}`;
+}

@@ -1,0 +1,129 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import type { Config } from "../../src/config/config.ts";
+import { KeyringError } from "../../src/keyring/error.ts";
+import { StateError } from "../../src/state/keyvalue.ts";
+import { signet, terminal } from "./terminal.ts";
+
+/** An app that tells when it was started and with which signal it was stopped. */
+function fakeApp(stopping: Promise<void> = Promise.resolve()) {
+  const started = Promise.withResolvers<Config>();
+  const stopped: string[] = [];
+  const startApp = async (config: Config) => {
+    started.resolve(config);
+    return {
+      stop(signal: string) {
+        stopped.push(signal);
+        return stopping;
+      },
+    };
+  };
+  return { startApp, started: started.promise, stopped };
+}
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  test(`${signal} stops the service in an orderly way and ends with 0`, async (t) => {
+    const app = fakeApp();
+    const line = terminal({ startApp: app.startApp });
+    const ended = line.signet("serve");
+    await Promise.race([app.started, ended]);
+    line.signals.emit(signal, signal);
+    t.is((await ended).code, 0);
+    t.deepEqual(app.stopped, [signal]);
+    t.is(line.signals.listenerCount(signal), 0);
+  });
+}
+
+test("a second signal does not wait for the orderly stop and ends with 1", async (t) => {
+  const app = fakeApp(new Promise(() => {}));
+  const line = terminal({ startApp: app.startApp });
+  const ended = line.signet("serve");
+  await Promise.race([app.started, ended]);
+  line.signals.emit("SIGTERM", "SIGTERM");
+  line.signals.emit("SIGINT", "SIGINT");
+  t.is((await ended).code, 1);
+  t.deepEqual(app.stopped, ["SIGTERM"]);
+});
+
+test("a signal that comes while the service starts stops it when it has started", async (t) => {
+  const release = Promise.withResolvers<void>();
+  const app = fakeApp();
+  const startApp = async (config: Config) => {
+    const started = await app.startApp(config);
+    await release.promise;
+    return started;
+  };
+  const line = terminal({ startApp });
+  const ended = line.signet("serve");
+  await Promise.race([app.started, ended]);
+  line.signals.emit("SIGTERM", "SIGTERM");
+  release.resolve();
+  t.is((await ended).code, 0);
+  t.deepEqual(app.stopped, ["SIGTERM"]);
+});
+
+test("--data goes before SIGNET_DATA", async (t) => {
+  const app = fakeApp();
+  const line = terminal({ startApp: app.startApp, env: { SIGNET_DATA: "/from/env" } });
+  const ended = line.signet("serve", "--data", "/from/option");
+  await Promise.race([app.started, ended]);
+  line.signals.emit("SIGTERM", "SIGTERM");
+  t.is((await ended).code, 0);
+  t.is((await app.started).data, "/from/option");
+});
+
+for (const [what, error, code, name] of [
+  ["a data folder in use", new StateError("LOCKED", "data is in use by another process"), 75, "DATA_IN_USE"],
+  ["the wrong key-encryption key", new KeyringError("WRONG_KEK", "sealed under another key"), 77, "KEK"],
+  ["an unexpected fault", new TypeError("boom"), 1, "UNEXPECTED"],
+] as const) {
+  test(`${what} ends with ${code}`, async (t) => {
+    const ended = await signet(["serve"], { startApp: () => Promise.reject(error) });
+    t.deepEqual(ended, { code, stdout: "", stderr: `error: ${name}: ${error.message}\n` });
+  });
+}
+
+test("faults of the configuration end serve with 78 and config check with 1, each with its place", async (t) => {
+  const file = await configFile(t, "grpc:\n  adress: x\nhttp:\n  address: 7\n");
+  const stderr = new RegExp(`faults\n${file}:2 grpc\\.adress: .*\n${file}:4 http\\.address: .*\n$`);
+  const serve = await signet(["serve", "--config", file]);
+  t.is(serve.code, 78);
+  t.regex(serve.stderr, stderr);
+  const check = await signet(["config", "check"], { env: { SIGNET_CONFIG: file } });
+  t.is(check.code, 1);
+  t.is(check.stdout, "");
+  t.regex(check.stderr, stderr);
+  const json = await signet(["config", "check", "--config", file, "--json"]);
+  t.is(json.code, 1);
+  t.like(JSON.parse(json.stderr), { code: "CONFIG", faults: [{ file, line: 2, path: "grpc.adress" }, { line: 4 }] });
+});
+
+test("config check prints ok and what is in effect, as YAML that can be loaded again, and as JSON", async (t) => {
+  const file = await configFile(t, "grpc:\n  address: 127.0.0.1:1234\n");
+  const yaml = await signet(["config", "check", "--config", file]);
+  t.is(yaml.code, 0);
+  t.true(yaml.stdout.startsWith("ok\n"));
+  const again = await configFile(t, yaml.stdout.slice(3));
+  t.is((await signet(["config", "check", "--config", again])).stdout, yaml.stdout);
+  const json = await signet(["config", "check", "--config", file, "--json"]);
+  t.is(json.code, 0);
+  t.like(JSON.parse(json.stdout), { grpc: { address: "127.0.0.1:1234" } });
+});
+
+test("the password of a NATS server is not shown", async (t) => {
+  const file = await configFile(t, "nats:\n  url: nats://user:secret@127.0.0.1:4222\n");
+  for (const words of [["--json"], []]) {
+    const { stdout, stderr } = await signet(["config", "check", "--config", file, ...words]);
+    t.notRegex(stdout + stderr, /secret/);
+  }
+});
+
+async function configFile(t: ExecutionContext, text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "signet-cli-"));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const file = join(folder, "signet.yaml");
+  await writeFile(file, text);
+  return file;
+}

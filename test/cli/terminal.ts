@@ -1,0 +1,49 @@
+import { EventEmitter } from "node:events";
+import { PassThrough, Readable } from "node:stream";
+import { run } from "../../src/cli/program.ts";
+import type { StartApp } from "../../src/cli/serve.ts";
+
+/** Noon of a day: the time that all commands of these tests take for now. */
+export const NOW = Date.UTC(2026, 10, 22, 12);
+
+interface Setting {
+  readonly env?: Record<string, string>;
+  readonly stdin?: string;
+  readonly tty?: boolean;
+  readonly startApp?: StartApp;
+}
+
+/** A command line that runs in this process: its streams are in memory, its signals an emitter. */
+export function terminal({ env = {}, stdin = "", tty = false, startApp = noApp }: Setting = {}) {
+  const signals = new EventEmitter();
+  const stdout = Object.assign(new PassThrough(), { isTTY: tty });
+  const stderr = Object.assign(new PassThrough(), { isTTY: tty });
+  const io = { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr, env, now: () => NOW, signals };
+  const written = { stdout: "", stderr: "" };
+  stdout.on("data", (chunk: Buffer) => {
+    written.stdout += chunk.toString();
+  });
+  stderr.on("data", (chunk: Buffer) => {
+    written.stderr += chunk.toString();
+  });
+  return {
+    io,
+    signals,
+    async signet(...words: string[]) {
+      const code = await run(["node", "signet", ...words], io, startApp);
+      await Promise.all([stdout, stderr].map(drained));
+      return { code, ...written };
+    },
+  };
+}
+
+/** Runs one command line to its end. */
+export function signet(words: readonly string[], setting: Setting = {}) {
+  return terminal(setting).signet(...words);
+}
+
+const noApp: StartApp = () => Promise.reject(new Error("this test starts no app"));
+
+async function drained(stream: PassThrough): Promise<void> {
+  while (stream.readableLength > 0) await new Promise((resolve) => setImmediate(resolve));
+}

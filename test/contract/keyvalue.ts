@@ -1,0 +1,308 @@
+import type { ExecutionContext, TestFn } from "ava";
+import type { Change, KeyValue } from "../../src/state/keyvalue.ts";
+import { StateError } from "../../src/state/keyvalue.ts";
+
+/** An empty store and the clock that it was given. */
+export interface StoreUnderTest {
+  readonly store: KeyValue;
+  readonly clock: { now: number };
+}
+
+type Open = (t: ExecutionContext) => Promise<StoreUnderTest>;
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const text = (value: Uint8Array | undefined): string | undefined => value && new TextDecoder().decode(value);
+
+/** What every adapter of {@link KeyValue} must do. `open` makes a fresh store for each test. */
+export function keyValueContract(test: TestFn, open: Open): void {
+  readsAndWrites(test, open);
+  expiry(test, open);
+  watching(test, open);
+  refusals(test, open);
+}
+
+function readsAndWrites(test: TestFn, open: Open): void {
+  test("a key that was never written is absent", async (t) => {
+    const { store } = await open(t);
+    t.is(await store.get("keys/a"), undefined);
+  });
+
+  test("what was created is read back with its revision", async (t) => {
+    const { store } = await open(t);
+    const revision = await store.create("keys/a", bytes("one"));
+    const entry = await store.get("keys/a");
+    t.is(text(entry?.value), "one");
+    t.is(entry?.revision, revision);
+    t.is(entry?.key, "keys/a");
+    t.is(entry?.expiresAt, undefined);
+  });
+
+  test("a key is created once: the second creation gets nothing and changes nothing", async (t) => {
+    const { store } = await open(t);
+    t.not(await store.create("keys/a", bytes("one")), undefined);
+    t.is(await store.create("keys/a", bytes("two")), undefined);
+    t.is(text((await store.get("keys/a"))?.value), "one");
+  });
+
+  test("of fifty creations at once exactly one wins, and its value is the one that is stored", async (t) => {
+    const { store } = await open(t);
+    const claims = Array.from({ length: 50 }, (_, index) => store.create("keys/a", bytes(`${index}`)));
+    const revisions = await Promise.all(claims);
+    const winners = revisions.flatMap((revision, index) => (revision === undefined ? [] : [{ revision, index }]));
+    t.is(winners.length, 1);
+    const entry = await store.get("keys/a");
+    t.is(text(entry?.value), `${winners[0]?.index}`);
+    t.is(entry?.revision, winners[0]?.revision);
+  });
+
+  test("an update replaces exactly the revision that it names", async (t) => {
+    const { store } = await open(t);
+    const first = (await store.create("keys/a", bytes("one"))) ?? 0;
+    const second = (await store.update("keys/a", bytes("two"), first)) ?? 0;
+    t.true(second > first);
+    t.is(await store.update("keys/a", bytes("three"), first), undefined);
+    t.is(text((await store.get("keys/a"))?.value), "two");
+  });
+
+  test("of twenty updates of one revision exactly one wins", async (t) => {
+    const { store } = await open(t);
+    const first = (await store.create("keys/a", bytes("-"))) ?? 0;
+    const updates = Array.from({ length: 20 }, (_, index) => store.update("keys/a", bytes(`${index}`), first));
+    const winners = (await Promise.all(updates)).flatMap((revision, index) => (revision === undefined ? [] : [index]));
+    t.is(winners.length, 1);
+    t.is(text((await store.get("keys/a"))?.value), `${winners[0]}`);
+  });
+
+  test("an update of a key that is not there gets nothing and makes nothing", async (t) => {
+    const { store } = await open(t);
+    t.is(await store.update("keys/a", bytes("one"), 1), undefined);
+    t.is(await store.get("keys/a"), undefined);
+  });
+
+  test("a deleted key is absent, and to delete it again is no error", async (t) => {
+    const { store } = await open(t);
+    await store.create("keys/a", bytes("one"));
+    await store.delete("keys/a");
+    await store.delete("keys/a");
+    t.is(await store.get("keys/a"), undefined);
+  });
+
+  test("revisions grow over all keys and are not used again after a deletion", async (t) => {
+    const { store } = await open(t);
+    const first = (await store.create("a", bytes("1"))) ?? 0;
+    const second = (await store.create("b", bytes("2"))) ?? 0;
+    await store.delete("b");
+    const third = (await store.create("b", bytes("3"))) ?? 0;
+    t.true(first < second && second < third, `${first} < ${second} < ${third}`);
+    t.is(await store.update("b", bytes("4"), second), undefined);
+  });
+
+  test("a caller that changes its buffer afterwards does not change what is stored", async (t) => {
+    const { store } = await open(t);
+    const buffer = bytes("one");
+    await store.create("a", buffer);
+    buffer.fill(0);
+    t.is(text((await store.get("a"))?.value), "one");
+  });
+
+  test("every byte value survives, and so do an empty value and one of 64 KiB", async (t) => {
+    const { store } = await open(t);
+    const all = Uint8Array.from({ length: 64 * 1024 }, (_, index) => index % 256);
+    await store.create("all", all);
+    await store.create("none", new Uint8Array());
+    t.deepEqual(Buffer.from((await store.get("all"))?.value ?? []), Buffer.from(all));
+    t.is((await store.get("none"))?.value.byteLength, 0);
+  });
+}
+
+function expiry(test: TestFn, open: Open): void {
+  test("an entry is there until the millisecond before it expires", async (t) => {
+    const { store, clock } = await open(t);
+    const expiresAt = clock.now + 1000;
+    await store.create("a", bytes("one"), { expiresAt });
+    clock.now = expiresAt - 1;
+    t.is((await store.get("a"))?.expiresAt, expiresAt);
+    clock.now = expiresAt;
+    t.is(await store.get("a"), undefined);
+  });
+
+  test("the place of an expired entry can be claimed, once", async (t) => {
+    const { store, clock } = await open(t);
+    await store.create("a", bytes("one"), { expiresAt: clock.now + 1000 });
+    clock.now += 1000;
+    const revisions = await Promise.all([store.create("a", bytes("two")), store.create("a", bytes("two"))]);
+    t.is(revisions.filter((revision) => revision !== undefined).length, 1);
+    t.is(text((await store.get("a"))?.value), "two");
+    t.is((await store.get("a"))?.expiresAt, undefined);
+  });
+
+  test("an expired entry can't be updated", async (t) => {
+    const { store, clock } = await open(t);
+    const revision = (await store.create("a", bytes("one"), { expiresAt: clock.now + 1000 })) ?? 0;
+    clock.now += 1000;
+    t.is(await store.update("a", bytes("two"), revision), undefined);
+  });
+
+  test("an update sets the expiry anew: without one the entry stays", async (t) => {
+    const { store, clock } = await open(t);
+    const revision = (await store.create("a", bytes("one"), { expiresAt: clock.now + 1000 })) ?? 0;
+    await store.update("a", bytes("two"), revision);
+    clock.now += 1000;
+    t.is(text((await store.get("a"))?.value), "two");
+  });
+}
+
+function watching(test: TestFn, open: Open): void {
+  test("a watch tells what exists under its prefix in the order of revisions, then that it is current", async (t) => {
+    const { store } = await open(t);
+    await store.create("keys/b", bytes("1"));
+    await store.create("keys/a", bytes("2"));
+    await store.create("other/a", bytes("3"));
+    t.deepEqual(await take(store, "keys/", 3), ["put keys/b 1", "put keys/a 2", "current"]);
+  });
+
+  test("a watch of an empty prefix sees every key, one that nothing matches is current at once", async (t) => {
+    const { store } = await open(t);
+    await store.create("a", bytes("1"));
+    t.deepEqual(await take(store, "", 2), ["put a 1", "current"]);
+    t.deepEqual(await take(store, "b/", 1), ["current"]);
+  });
+
+  test("a watch tells creations, updates and deletions as they come, and nothing of other prefixes", async (t) => {
+    const { store } = await open(t);
+    const watch = follow(store, "keys/");
+    t.is(await watch.next(), "current");
+    const revision = (await store.create("keys/a", bytes("1"))) ?? 0;
+    t.is(await watch.next(), "put keys/a 1");
+    await store.create("other", bytes("x"));
+    await store.update("keys/a", bytes("2"), revision);
+    t.is(await watch.next(), "put keys/a 2");
+    await store.delete("keys/a");
+    t.is(await watch.next(), "delete keys/a");
+    await watch.end();
+  });
+
+  test("a watch that lags behind misses no key, and ends with the last value of each", async (t) => {
+    const { store } = await open(t);
+    const watch = follow(store, "keys/");
+    t.is(await watch.next(), "current");
+    let revision = (await store.create("keys/a", bytes("0"))) ?? 0;
+    for (let index = 1; index <= 20; index++) {
+      revision = (await store.update("keys/a", bytes(`${index}`), revision)) ?? 0;
+    }
+    await store.create("keys/end", bytes("x"));
+    const seen: (string | undefined)[] = [];
+    while (seen.at(-1) !== "put keys/end x") seen.push(await watch.next());
+    t.is(seen.at(-2), "put keys/a 20");
+    await watch.end();
+  });
+
+  test("an expired entry is not told by a new watch, and is told as deleted by an old one once it is purged", async (t) => {
+    const { store, clock } = await open(t);
+    await store.create("keys/a", bytes("1"), { expiresAt: clock.now + 1000 });
+    const watch = follow(store, "keys/");
+    t.is(await watch.next(), "put keys/a 1");
+    t.is(await watch.next(), "current");
+    clock.now += 1000;
+    t.deepEqual(await take(store, "keys/", 1), ["current"]);
+    await store.create("keys/b", bytes("2"));
+    t.is(await watch.next(), "delete keys/a");
+    t.is(await watch.next(), "put keys/b 2");
+    await watch.end();
+  });
+
+  test("two watches each see every change", async (t) => {
+    const { store } = await open(t);
+    const watches = [follow(store, ""), follow(store, "")];
+    for (const watch of watches) t.is(await watch.next(), "current");
+    await store.create("a", bytes("1"));
+    for (const watch of watches) t.is(await watch.next(), "put a 1");
+    for (const watch of watches) await watch.end();
+  });
+
+  test("a watch that waits ends when its signal aborts", async (t) => {
+    const { store } = await open(t);
+    const watch = follow(store, "");
+    t.is(await watch.next(), "current");
+    const waiting = watch.next();
+    watch.abort();
+    t.is(await waiting, undefined);
+  });
+
+  test("a watch whose signal is aborted already tells nothing", async (t) => {
+    const { store } = await open(t);
+    await store.create("a", bytes("1"));
+    const changes: Change[] = [];
+    for await (const change of store.watch("", AbortSignal.abort())) changes.push(change);
+    t.deepEqual(changes, []);
+  });
+}
+
+function refusals(test: TestFn, open: Open): void {
+  for (const key of ["", "/", "a/", "/a", "a//b", "a.b", "a b", "a*", "a>", "a\r\nb", "ä"]) {
+    test(`the key ${JSON.stringify(key)} is refused by every operation`, async (t) => {
+      const { store } = await open(t);
+      const calls = [
+        () => store.get(key),
+        () => store.create(key, bytes("1")),
+        () => store.update(key, bytes("1"), 1),
+        () => store.delete(key),
+      ];
+      for (const call of calls) {
+        t.is((await t.throwsAsync(call, { instanceOf: StateError }))?.code, "BAD_KEY");
+      }
+    });
+  }
+
+  test("a value of more than 64 KiB is refused", async (t) => {
+    const { store } = await open(t);
+    const error = await t.throwsAsync(store.create("a", new Uint8Array(64 * 1024 + 1)), { instanceOf: StateError });
+    t.is(error?.code, "TOO_LARGE");
+    t.is(await store.get("a"), undefined);
+  });
+
+  test("a prefix that no key can begin with is refused", async (t) => {
+    const { store } = await open(t);
+    const read = async (): Promise<void> => {
+      for await (const _ of store.watch("a.*", new AbortController().signal)) break;
+    };
+    t.is((await t.throwsAsync(read, { instanceOf: StateError }))?.code, "BAD_KEY");
+  });
+}
+
+interface Following {
+  /** The next change as text, undefined at the end. */
+  next(): Promise<string | undefined>;
+  abort(): void;
+  end(): Promise<void>;
+}
+
+function follow(store: KeyValue, prefix: string): Following {
+  const controller = new AbortController();
+  const changes = store.watch(prefix, controller.signal)[Symbol.asyncIterator]();
+  return {
+    async next() {
+      const result = await changes.next();
+      return result.done ? undefined : spell(result.value);
+    },
+    abort: () => controller.abort(),
+    async end() {
+      controller.abort();
+      await changes.return?.();
+    },
+  };
+}
+
+async function take(store: KeyValue, prefix: string, count: number): Promise<(string | undefined)[]> {
+  const watch = follow(store, prefix);
+  const told: (string | undefined)[] = [];
+  while (told.length < count) told.push(await watch.next());
+  await watch.end();
+  return told;
+}
+
+function spell(change: Change): string {
+  if (change.type === "current") return "current";
+  if (change.type === "delete") return `delete ${change.key}`;
+  return `put ${change.entry.key} ${text(change.entry.value)}`;
+}

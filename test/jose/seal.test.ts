@@ -1,0 +1,94 @@
+import test from "ava";
+import { CompactEncrypt, decodeProtectedHeader } from "jose";
+import { deriveKey, type Keks, kekOf } from "../../src/jose/kek.ts";
+import { seal, unseal } from "../../src/jose/seal.ts";
+import { KeyringError } from "../../src/keyring/error.ts";
+
+const one = kekOf(Buffer.alloc(32, 1));
+const two = kekOf(Buffer.alloc(32, 2));
+const binding = { keyset: "service", kid: "abcdefghijklmnop", alg: "EdDSA" };
+const secret = (): Buffer => Buffer.from("a private half");
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => "opened",
+    (error) => (error instanceof KeyringError ? error.code : String(error)),
+  );
+}
+
+test("what was sealed opens for its own binding", async (t) => {
+  const sealed = await seal(secret(), binding, [one]);
+  t.deepEqual(Buffer.from(await unseal(sealed, binding, [one])), secret());
+});
+
+test("a seal is dir and A256GCM, is never the same twice, and shows nothing of what is in it", async (t) => {
+  const [first, second] = [await seal(secret(), binding, [one]), await seal(secret(), binding, [one])];
+  t.like(decodeProtectedHeader(first), { alg: "dir", enc: "A256GCM", kek: one.id, v: 1, keyset: "service" });
+  t.not(first, second);
+  t.false(first.includes(secret().toString("base64url")));
+});
+
+test("the first KEK seals, and any that is at hand opens", async (t) => {
+  const both: Keks = [two, one];
+  t.is(await codeOf(unseal(await seal(secret(), binding, [one]), binding, both)), "opened");
+  t.is(await codeOf(unseal(await seal(secret(), binding, both), binding, [two])), "opened");
+  t.is(await codeOf(unseal(await seal(secret(), binding, both), binding, [one])), "WRONG_KEK");
+});
+
+for (const [field, value] of Object.entries({ keyset: "other", kid: "ponmlkjihgfedcba", alg: "ES256" })) {
+  test(`a blob of another ${field} is SWAPPED_KEY`, async (t) => {
+    const sealed = await seal(secret(), binding, [one]);
+    t.is(await codeOf(unseal(sealed, { ...binding, [field]: value }, [one])), "SWAPPED_KEY");
+  });
+}
+
+test("a blob of another version, or of another use of the same key, is SWAPPED_KEY", async (t) => {
+  const header = {
+    alg: "dir",
+    enc: "A256GCM",
+    kek: one.id,
+    keyset: "service",
+    sealedKid: binding.kid,
+    sealedAlg: "EdDSA",
+  };
+  for (const extra of [{ v: 2, typ: "signet-key" }, { v: 1, typ: "other" }, { v: 1 }]) {
+    const jwe = new CompactEncrypt(secret()).setProtectedHeader({ ...header, ...extra });
+    t.is(await codeOf(unseal(await jwe.encrypt(deriveKey(one, "seal")), binding, [one])), "SWAPPED_KEY");
+  }
+});
+
+test("a blob whose header names a KEK that did not seal it is DAMAGED_KEY", async (t) => {
+  const sealed = await seal(secret(), binding, [one]);
+  const [header, ...rest] = sealed.split(".");
+  const named = Buffer.from(header ?? "", "base64url")
+    .toString()
+    .replace(one.id, two.id);
+  const forged = [Buffer.from(named).toString("base64url"), ...rest].join(".");
+  t.is(await codeOf(unseal(forged, binding, [one, two])), "DAMAGED_KEY");
+  t.is(await codeOf(unseal(forged, binding, [one])), "WRONG_KEK");
+});
+
+test("no changed character of a blob opens as anything else, and every cut is found", async (t) => {
+  const sealed = await seal(secret(), binding, [one]);
+  const found = new Set<string>();
+  for (let at = 0; at < sealed.length; at++) {
+    const changed = `${sealed.slice(0, at)}${sealed[at] === "A" ? "Q" : "A"}${sealed.slice(at + 1)}`;
+    const code = await codeOf(unseal(changed, binding, [one]).then((plain) => opensAs(plain)));
+    found.add(code);
+    if (!["DAMAGED_KEY", "WRONG_KEK", "opened"].includes(code)) t.fail(`character ${at}: ${code}`);
+    t.is(await codeOf(unseal(sealed.slice(0, at), binding, [one])), "DAMAGED_KEY", `cut at ${at}`);
+  }
+  t.true(found.has("DAMAGED_KEY") && found.has("WRONG_KEK"));
+});
+
+/** The last character of a base64url part has bits that mean nothing: to change those opens the same secret. */
+function opensAs(plaintext: Uint8Array): void {
+  if (!Buffer.from(plaintext).equals(secret())) throw new Error("opened as something else");
+}
+
+test("a JWE that asks for another algorithm is DAMAGED_KEY: none but dir and A256GCM is tried", async (t) => {
+  const key = deriveKey(one, "seal");
+  const header = { alg: "A256KW", enc: "A256GCM", kek: one.id } as const;
+  const jwe = await new CompactEncrypt(secret()).setProtectedHeader(header).encrypt(key);
+  t.is(await codeOf(unseal(jwe, binding, [one])), "DAMAGED_KEY");
+});

@@ -1,0 +1,131 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { ExecutionContext } from "ava";
+import { writeStub } from "./stub-path.ts";
+
+/** Stands for the service: is ready at once, and says when it stops whether NATS was still there. */
+const STAND_IN = `
+import { createServer } from "node:http";
+import { connect } from "node:net";
+const at = (address) => new URL(address.includes("://") ? address : "tcp://" + address);
+const http = at(process.env.SIGNET_HTTP_ADDRESS);
+const server = createServer((_, answer) => answer.writeHead(200).end()).listen(Number(http.port), http.hostname);
+console.log("signet pid " + process.pid);
+console.log("signet uses " + process.env.SIGNET_NATS_URL + " and " + process.env.SIGNET_DATA);
+process.on("SIGTERM", () => {
+  const nats = at(process.env.SIGNET_NATS_URL ?? "none");
+  const end = (state) => { console.log("signet stops, NATS is " + state); server.close(); server.closeAllConnections(); socket.destroy(); };
+  const socket = connect(Number(nats.port), nats.hostname, () => end("up")).once("error", () => end("down"));
+});`;
+
+export interface Run {
+  readonly child: ChildProcess;
+  readonly ports: { readonly grpc: number; readonly http: number; readonly nats: number };
+  readonly natsUrl: string;
+  /** All that it and its children have printed until now. */
+  output(): string;
+  natsPid(): number;
+  signetPid(): number;
+  /** Resolves when the examples are printed; fails with the output when it ends before that. */
+  ready(): Promise<void>;
+  /** Resolves with the exit code, and all output printed. */
+  ended(): Promise<number | null>;
+}
+
+/** Starts scripts/run.ts in a checkout of its own, on free ports, with a real nats-server and a stand-in for the service. */
+export async function startRun(t: ExecutionContext, env: NodeJS.ProcessEnv = {}, tools?: string): Promise<Run> {
+  const root = mkdtempSync(join(tmpdir(), "signet run "));
+  layOut(root, tools);
+  const ports = { grpc: await freePort(), http: await freePort(), nats: await freePort() };
+  const child = spawn(process.execPath, [join(root, "scripts/run.ts")], {
+    env: {
+      ...process.env,
+      NATS_URL: "",
+      PATH: `${join(root, "stubs")}:${process.env.PATH}`,
+      SIGNET_DATA: join(root, "data"),
+      SIGNET_GRPC_ADDRESS: `127.0.0.1:${ports.grpc}`,
+      SIGNET_HTTP_ADDRESS: `127.0.0.1:${ports.http}`,
+      SIGNET_NATS_URL: `nats://127.0.0.1:${ports.nats}`,
+      ...env,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const closed = once(child, "close");
+  let output = "";
+  const waiting = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      for (const look of waiting) look();
+    });
+  }
+  t.teardown(async () => {
+    child.kill("SIGTERM");
+    await closed;
+    rmSync(root, { recursive: true });
+  });
+  return {
+    child,
+    ports,
+    natsUrl: `nats://127.0.0.1:${ports.nats}`,
+    output: () => output,
+    natsPid: () => Number(readFileSync(join(root, "nats.pid"), "utf8")),
+    signetPid: () => Number(/signet pid (\d+)/.exec(output)?.[1]),
+    async ready() {
+      const seen = new Promise<void>((found) => {
+        const look = () => output.includes("# 3. see its audit event") && found();
+        waiting.add(look);
+        look();
+      });
+      await Promise.race([seen, closed.then(() => Promise.reject(new Error(`it ended early:\n${output}`)))]);
+    },
+    async ended() {
+      const [code] = await closed;
+      return code as number | null;
+    },
+  };
+}
+
+function layOut(root: string, tools: string | undefined): void {
+  cpSync("scripts", join(root, "scripts"), { recursive: true });
+  if (existsSync(".tools")) symlinkSync(resolve(".tools"), join(root, ".tools"));
+  writeFileSync(
+    join(root, "package.json"),
+    '{ "type": "module", "scripts": { "start": "node --no-deprecation main.js" } }',
+  );
+  writeFileSync(join(root, "main.js"), STAND_IN);
+  if (tools === undefined) wrapNats(root);
+  else writeStub(join(root, "scripts"), "tools.sh", tools);
+}
+
+/** The real server under a name of our own on PATH, so that its process id is known. */
+function wrapNats(root: string): void {
+  const server = execFileSync("scripts/tools.sh", ["nats-server"], { encoding: "utf8" }).trim();
+  writeStub(join(root, "stubs"), "nats-server", `echo $$ > "${root}/nats.pid"\nexec "${server}" "$@"`);
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  return typeof address === "object" && address ? address.port : 0;
+}
+
+/** Resolves once nothing listens there any more; a test that waits in vain ends with AVA's own bound. */
+export async function silent(port: number): Promise<void> {
+  while (await listens(port)) await delay(20);
+}
+
+export function listens(port: number): Promise<boolean> {
+  return new Promise((found) => {
+    const socket = connect(port, "127.0.0.1", () => found(true)).once("error", () => found(false));
+    socket.once("connect", () => socket.destroy());
+  });
+}

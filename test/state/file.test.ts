@@ -1,0 +1,203 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { DatabaseSync } from "node:sqlite";
+import type { ExecutionContext } from "ava";
+import test from "ava";
+import fc from "fast-check";
+import { openFileKeyValue } from "../../src/state/file.ts";
+import type { Change } from "../../src/state/keyvalue.ts";
+import { StateError } from "../../src/state/keyvalue.ts";
+import type { LocalKeyValue } from "../../src/state/local.ts";
+import { keyValueContract } from "../contract/keyvalue.ts";
+
+const start = 1_700_000_000_000;
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+function freshPath(t: ExecutionContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "signet-state-"));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  return join(folder, "state.db");
+}
+
+function codeOf(t: ExecutionContext, path: string): string | undefined {
+  return t.throws(() => openFileKeyValue(path, () => start), { instanceOf: StateError })?.code;
+}
+
+keyValueContract(test, async (t) => {
+  const clock = { now: start };
+  const store = openFileKeyValue(freshPath(t), () => clock.now);
+  t.teardown(() => store.close());
+  return { store, clock };
+});
+
+test("what was written is there after a restart, and revisions go on where they were", async (t) => {
+  const path = freshPath(t);
+  const before = openFileKeyValue(path, () => start);
+  await before.create("a", bytes("one"), { expiresAt: start + 5 });
+  const deleted = (await before.create("b", bytes("two"))) ?? 0;
+  await before.delete("b");
+  const entry = await before.get("a");
+  before.close();
+  const after = openFileKeyValue(path, () => start);
+  t.deepEqual(await after.get("a"), entry);
+  t.true(((await after.create("c", bytes("three"))) ?? 0) > deleted);
+  after.close();
+});
+
+test("a second opener in the same process is refused as LOCKED, and the first goes on", async (t) => {
+  const path = freshPath(t);
+  const store = openFileKeyValue(path, () => start);
+  const error = t.throws(() => openFileKeyValue(path, () => start), { instanceOf: StateError });
+  t.is(error?.code, "LOCKED");
+  t.regex(error?.message ?? "", /in use: only one process/);
+  // The refused opener must not have dropped the lock of the first.
+  t.is(codeOf(t, path), "LOCKED");
+  t.not(await store.create("a", bytes("1")), undefined);
+  store.close();
+  openFileKeyValue(path, () => start).close();
+});
+
+test("another process's store is LOCKED until that process dies, and a kill loses no write that it told", async (t) => {
+  const path = freshPath(t);
+  const holder = spawn(process.execPath, [join(import.meta.dirname, "hold-store.ts"), path], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const told: string[] = [];
+  const lines = createInterface({ input: holder.stdout });
+  for await (const line of lines) {
+    told.push(line);
+    if (told.length === 1) t.is(codeOf(t, path), "LOCKED");
+    if (told.length === 30) holder.kill("SIGKILL");
+  }
+  if (holder.exitCode === null && holder.signalCode === null) await once(holder, "exit");
+  t.true(told.length >= 30);
+  const store = openFileKeyValue(path, () => start);
+  for (const index of told) {
+    t.is(Buffer.from((await store.get(`written/${index}`))?.value ?? []).toString(), index);
+  }
+  store.close();
+});
+
+test("the file is 0600 in a folder of 0700, and no draft is left beside it", (t) => {
+  const path = join(freshPath(t), "deeper", "state.db");
+  openFileKeyValue(path, () => start).close();
+  t.is(statSync(path).mode & 0o777, 0o600);
+  t.is(statSync(join(path, "..")).mode & 0o777, 0o700);
+  t.deepEqual(readdirSync(join(path, "..")), ["state.db"]);
+});
+
+for (const mode of [0o640, 0o604, 0o620]) {
+  test(`a file of mode ${mode.toString(8)} is refused as EXPOSED`, (t) => {
+    const path = freshPath(t);
+    openFileKeyValue(path, () => start).close();
+    chmodSync(path, mode);
+    t.is(codeOf(t, path), "EXPOSED");
+  });
+}
+
+test("a folder that others may enter is refused as EXPOSED", (t) => {
+  const path = freshPath(t);
+  chmodSync(join(path, ".."), 0o755);
+  t.is(codeOf(t, path), "EXPOSED");
+});
+
+test("a file that is empty is damage, not a new store", (t) => {
+  const path = freshPath(t);
+  openFileKeyValue(path, () => start).close();
+  truncateSync(path, 0);
+  t.is(codeOf(t, path), "CORRUPT");
+});
+
+test("a file that is cut off anywhere is refused as CORRUPT", async (t) => {
+  const path = freshPath(t);
+  const whole = await filledFile(path);
+  for (let length = 0; length < whole.length; length += 509) {
+    writeFileSync(path, whole.subarray(0, length));
+    t.is(codeOf(t, path), "CORRUPT", `cut at ${length} of ${whole.length}`);
+  }
+});
+
+test("a file of something else is refused as CORRUPT", (t) => {
+  const path = freshPath(t);
+  writeFileSync(path, "not a database, but long enough to look like one".repeat(100), { mode: 0o600 });
+  t.is(codeOf(t, path), "CORRUPT");
+});
+
+test("a value that changed behind SQLite's back is refused as CORRUPT", async (t) => {
+  const path = freshPath(t);
+  await filledFile(path);
+  const database = new DatabaseSync(path);
+  database.exec("UPDATE entries SET value = x'00' WHERE key = 'keys/3'");
+  database.close();
+  t.is(codeOf(t, path), "CORRUPT");
+});
+
+test("a flipped bit is either found or changes nothing that is read", async (t) => {
+  const path = freshPath(t);
+  const whole = await filledFile(path);
+  const expected = await everything(openFileKeyValue(path, () => start));
+  let found = 0;
+  const flip = fc.record({ at: fc.nat(whole.length - 1), bit: fc.nat(7) });
+  await fc.assert(
+    fc.asyncProperty(flip, async ({ at, bit }) => {
+      const damaged = Buffer.from(whole);
+      damaged[at] = (damaged[at] ?? 0) ^ (1 << bit);
+      writeFileSync(path, damaged);
+      rmSync(`${path}-journal`, { force: true });
+      let store: LocalKeyValue;
+      try {
+        store = openFileKeyValue(path, () => start);
+      } catch (error) {
+        if (!(error instanceof StateError && error.code === "CORRUPT")) throw error;
+        found += 1;
+        return true;
+      }
+      return JSON.stringify(await everything(store)) === JSON.stringify(expected);
+    }),
+    { numRuns: 300 },
+  );
+  t.true(found > 50, `only ${found} of 300 flips were found`);
+});
+
+test("a closed store refuses every call and ends its watches as UNAVAILABLE", async (t) => {
+  const store = openFileKeyValue(freshPath(t), () => start);
+  const watch = store.watch("", new AbortController().signal)[Symbol.asyncIterator]();
+  t.deepEqual((await watch.next()).value, { type: "current" });
+  const waiting = watch.next();
+  store.close();
+  t.is((await t.throwsAsync(waiting, { instanceOf: StateError }))?.code, "UNAVAILABLE");
+  t.is((await t.throwsAsync(store.get("a"), { instanceOf: StateError }))?.code, "UNAVAILABLE");
+  t.is((await t.throwsAsync(store.create("a", bytes("1")), { instanceOf: StateError }))?.code, "UNAVAILABLE");
+});
+
+/** Twelve entries of 900 bytes; returns the file's bytes. */
+async function filledFile(path: string): Promise<Buffer> {
+  const store = openFileKeyValue(path, () => start);
+  for (let index = 0; index < 12; index++) await store.create(`keys/${index}`, Buffer.alloc(900, index + 1));
+  store.close();
+  return readFileSync(path);
+}
+
+/** Reads and closes the store. */
+async function everything(store: LocalKeyValue): Promise<Change[]> {
+  const changes: Change[] = [];
+  for await (const change of store.watch("", new AbortController().signal)) {
+    if (change.type === "current") break;
+    changes.push(change);
+  }
+  store.close();
+  return changes;
+}

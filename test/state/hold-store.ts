@@ -1,0 +1,9 @@
+// A process of its own that opens the store named by its argument, writes until it is killed, and tells each write.
+import { openFileKeyValue } from "../../src/state/file.ts";
+
+const store = openFileKeyValue(process.argv[2] ?? "", Date.now);
+for (let index = 0; ; index++) {
+  await store.create(`written/${index}`, new TextEncoder().encode(`${index}`));
+  process.stdout.write(`${index}\n`);
+  await new Promise(setImmediate);
+}

@@ -1,0 +1,106 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import { createInterface } from "node:readline";
+import test, { type ExecutionContext, type Implementation } from "ava";
+import { tempFolder } from "./temp.ts";
+
+/** The server's binary: from PATH, else from .tools/bin of the checkout. */
+const binary = find("nats-server", ...(process.env.PATH ?? "").split(delimiter), toolsFolder());
+const setpriv = find("setpriv", ...(process.env.PATH ?? "").split(delimiter));
+
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** A test that needs a real nats-server: skipped with a notice where there is none, but failing in CI. */
+export function testWithNats(title: string, implementation: Implementation<[]>): void {
+  if (binary !== undefined) test(title, implementation);
+  else if (process.env.CI) test(title, (t) => t.fail("nats-server is neither on PATH nor in .tools/bin"));
+  else test.skip(`${title} (skipped: nats-server is neither on PATH nor in .tools/bin)`, implementation);
+}
+
+export interface NatsServer {
+  readonly url: string;
+  /** Ends the process as a crash does. */
+  kill9(): Promise<void>;
+  /** Starts it again on the same port, with the same store, or with an empty one. */
+  restart(options?: { readonly loseStore?: boolean }): Promise<void>;
+  /** Stops the process in its tracks: connections stay open and nothing answers. */
+  pause(): void;
+  resume(): void;
+  stop(): Promise<void>;
+}
+
+/** A nats-server of the test's own on a loopback port; gone when the test is over. */
+export async function startNats(
+  t: ExecutionContext<unknown>,
+  options: { readonly jetstream?: boolean; readonly port?: number } = {},
+): Promise<NatsServer> {
+  let store = await tempFolder(t);
+  const start = (port: number) => launch(port, options.jetstream === false ? [] : ["-js", "-sd", store]);
+  let { child, port } = await start(options.port ?? -1);
+  const end = async (signal: NodeJS.Signals) => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill(signal);
+    await exited;
+  };
+  t.teardown(() => end("SIGKILL"));
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    kill9: () => end("SIGKILL"),
+    restart: async ({ loseStore = false } = {}) => {
+      await end("SIGKILL");
+      if (loseStore) store = await tempFolder(t);
+      ({ child, port } = await start(port));
+    },
+    pause: () => void child.kill("SIGSTOP"),
+    resume: () => void child.kill("SIGCONT"),
+    stop: () => end("SIGTERM"),
+  };
+}
+
+async function launch(port: number, more: readonly string[]): Promise<{ child: ChildProcess; port: number }> {
+  if (binary === undefined) throw new Error("nats-server is neither on PATH nor in .tools/bin");
+  const command = [binary, "-a", "127.0.0.1", "-p", String(port), ...more];
+  // The signal comes when the thread that spawned it ends: AVA's worker, so the server never outlives its test file.
+  const [file, ...args] = setpriv === undefined ? command : [setpriv, "--pdeathsig", "KILL", ...command];
+  const child = spawn(file ?? binary, args, { stdio: ["ignore", "ignore", "pipe"] });
+  running.add(child);
+  child.once("exit", () => running.delete(child));
+  return { child, port: await ready(child) };
+}
+
+async function ready(child: ChildProcess): Promise<number> {
+  if (child.stderr === null) throw new Error("nats-server has no stderr");
+  const lines: string[] = [];
+  const reader = createInterface(child.stderr);
+  for await (const line of reader) {
+    lines.push(line);
+    if (!line.includes("Server is ready")) continue;
+    child.stderr.resume();
+    const listening = /Listening for client connections on .*:(\d+)/.exec(lines.join("\n"));
+    return Number(listening?.[1]);
+  }
+  throw new Error(`nats-server did not start:\n${lines.join("\n")}`);
+}
+
+function toolsFolder(): string {
+  return join(import.meta.dirname, "..", "..", ".tools", "bin");
+}
+
+function find(name: string, ...folders: readonly string[]): string | undefined {
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,11 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ExecutionContext } from "ava";
+
+/** A new folder that is removed when the test is over. */
+export async function tempFolder(t: ExecutionContext<unknown>): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "signet-test-"));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
