@@ -109,7 +109,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
       keysOf: ({ keyset }) => found(keyrings, keyset),
       issuer,
       now,
-      told: {
+      observer: {
         issued: metrics.issued,
         denied: (profile, caller, error) =>
           denials.denied(profile, caller, error instanceof Problem ? error.code : "INTERNAL"),

@@ -15,7 +15,7 @@ export interface Denials {
  * known profiles, known callers, the reasons of the contract.
  */
 export function countDenials(audit: AuditLog, now: () => number, problem: (error: unknown) => void): Denials {
-  const windows = new Map<string, { count: number; readonly close: () => void; timer: NodeJS.Timeout }>();
+  const windows = new Map<string, { count: number; readonly close: () => Promise<void>; timer: NodeJS.Timeout }>();
 
   function write(profile: string, caller: string, reason: string, count: number): Promise<void> {
     return audit.append({ type: "token.denied", profile, caller, reason, count }, now()).catch(problem);
@@ -37,22 +37,22 @@ export function countDenials(audit: AuditLog, now: () => number, problem: (error
       function turn(): void {
         if (window.count === 0) windows.delete(kind);
         else {
-          close();
+          void close();
           window.timer = setTimeout(turn, WINDOW_MS).unref();
         }
       }
-      function close(): void {
-        if (window.count > 0) void write(profile, caller, reason, window.count);
+      async function close(): Promise<void> {
+        const { count } = window;
         window.count = 0;
+        if (count > 0) await write(profile, caller, reason, count);
       }
     },
 
     async stop() {
-      for (const { close, timer } of windows.values()) {
-        clearTimeout(timer);
-        close();
-      }
+      const open = [...windows.values()];
       windows.clear();
+      for (const { timer } of open) clearTimeout(timer);
+      await Promise.all(open.map(({ close }) => close()));
     },
   };
 }

@@ -61,8 +61,22 @@ function detail(happening: Happening): object {
 }
 
 function timestamp(millis: number): string {
-  const iso = new Date(millis).toISOString();
-  return millis % 1000 === 0 ? `${iso.slice(0, -5)}Z` : iso;
+  const rest = millis % 1000;
+  const second = wholeSecond(millis - rest);
+  return rest === 0 ? `${second}Z` : `${second}.${String(rest).padStart(3, "0")}Z`;
+}
+
+// Thousands of events share their seconds, and a date costs more to write out than all the rest of its event's fields.
+const seconds = new Map<number, string>();
+
+function wholeSecond(millis: number): string {
+  let text = seconds.get(millis);
+  if (text === undefined) {
+    if (seconds.size === 64) seconds.clear();
+    text = new Date(millis).toISOString().slice(0, -5);
+    seconds.set(millis, text);
+  }
+  return text;
 }
 
 function int64(value: number): string | undefined {

@@ -2,8 +2,8 @@
 const GROUP_LIMIT = 256;
 
 /**
- * Gathers items while a group is being committed; then they are the next group. The first after a pause goes with what
- * else arrives in the same turn of the event loop: a call that came in the same read must not pay for a sync of its own.
+ * Gathers items while a group is being committed; then they are the next group, with what else arrives in that turn of
+ * the event loop: the callers that were just answered often come back in it, and one sync serves them all.
  */
 export class GroupCommit<Item> {
   readonly #commit: (group: readonly Item[]) => Promise<void>;
@@ -26,8 +26,14 @@ export class GroupCommit<Item> {
   }
 
   async #run(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
-    while (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, GROUP_LIMIT));
+    while (this.#waiting.length > 0) {
+      await endOfTurn();
+      await this.#commit(this.#waiting.splice(0, GROUP_LIMIT));
+    }
     this.#running = undefined;
   }
+}
+
+function endOfTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,13 +1,14 @@
 import { chmod, mkdir } from "node:fs/promises";
-import { type Bookmark, readBookmark, writeBookmark } from "./bookmark.ts";
-import { type Head, linked, nextPlace, startEpoch } from "./chain.ts";
-import { encodeEvent } from "./encode.ts";
+import { Bell } from "./bell.ts";
+import { type Bookmark, readBookmark } from "./bookmark.ts";
+import { BookmarkKeeper } from "./bookmark-keeper.ts";
+import { type Head, startEpoch } from "./chain.ts";
 import { readEnvelope } from "./envelope.ts";
 import { AuditError, type AuditLog, type Happening } from "./event.ts";
-import { FRAME_HEADER_BYTES, MAX_BODY_BYTES } from "./frame.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { type Identity, readIdentity, writeIdentity } from "./identity.ts";
 import { Journal } from "./journal.ts";
+import { linkGroup, type Waiter } from "./link-group.ts";
 import { SegmentReader, type StoredEvent } from "./reader.ts";
 import { type Cut, recoverSegments } from "./recovery.ts";
 import { coverSegments, trimSegments } from "./retention.ts";
@@ -40,15 +41,6 @@ export interface Depth {
   readonly oldestTime: number | undefined;
 }
 
-interface Waiter {
-  readonly happening: Happening;
-  readonly time: number;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
-
-const SAVE_BOOKMARK_MS = 1000;
-
 /** Opens the spool in a folder: recovers what is there and begins a new epoch. Throws an {@link AuditError}. */
 export async function openSpool(options: SpoolOptions): Promise<Spool> {
   const { folder, openFile = openDiskFile, maxBytes = 1024 ** 3, segmentBytes = 8 * 1024 ** 2 } = options;
@@ -79,11 +71,10 @@ export class Spool implements AuditLog {
   readonly #segments: Segment[];
   readonly #reader: SegmentReader;
   readonly #commits = new GroupCommit<Waiter>((group) => this.#commit(group));
-  readonly #watchers = new Set<() => void>();
+  readonly #durable = new Bell();
+  readonly #bookmark: BookmarkKeeper;
   #identity: Identity;
   #head: Head;
-  #bookmark: Bookmark;
-  #save: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(
@@ -99,7 +90,7 @@ export class Spool implements AuditLog {
     this.#journal = journal;
     this.#segments = segments;
     this.#reader = new SegmentReader(segments);
-    this.#bookmark = bookmark.position < journal.next ? bookmark : { position: 0, stream: undefined };
+    this.#bookmark = new BookmarkKeeper(options.folder, this.#within(bookmark));
     this.#head = startEpoch(identity.writer, identity.epoch, identity.prevHash);
     this.cut = cut;
   }
@@ -121,49 +112,39 @@ export class Spool implements AuditLog {
   /** Resolves when there is an event after `position`, or the signal is aborted. */
   async changed(position: number, signal: AbortSignal): Promise<void> {
     while (!signal.aborted && position >= this.#journal.next - 1) {
-      await new Promise<void>((resolve) => {
-        const wake = () => {
-          this.#watchers.delete(wake);
-          signal.removeEventListener("abort", wake);
-          resolve();
-        };
-        this.#watchers.add(wake);
-        signal.addEventListener("abort", wake);
-      });
+      await this.#durable.heard(signal);
     }
   }
 
   /** How far the sink has everything. */
   get acknowledged(): Bookmark {
-    return this.#bookmark;
+    return this.#bookmark.current;
   }
 
   /** Every event up to `position` is in the sink; the last of them stands in its stream at the mark. */
   acknowledge(position: number, stream: StreamMark): void {
-    this.#bookmark = { position, stream };
+    this.#bookmark.move({ position, stream });
     coverSegments(this.#segments, this.#journal.active, position, this.#options.now());
-    this.#saveSoon();
   }
 
   /** Nothing that is retained is in the sink any more. Returns how many events are to be sent again. */
   rewind(): number {
     for (const segment of this.#segments) segment.acknowledgedAt = undefined;
-    const position = (this.#segments[0]?.first ?? this.#journal.next) - 1;
-    this.#bookmark = { position, stream: undefined };
-    this.#saveSoon();
+    const position = this.#trimmed();
+    this.#bookmark.move({ position, stream: undefined });
     return this.#journal.next - 1 - position;
   }
 
   /** Deletes the segments of which every event was acknowledged at least `horizonMs` before `now` (Unix milliseconds). */
   async trim(now: number, horizonMs: number): Promise<void> {
-    coverSegments(this.#segments, this.#journal.active, this.#bookmark.position, now);
+    coverSegments(this.#segments, this.#journal.active, this.#bookmark.current.position, now);
     // The last record stays until the identity holds its hash: the next epoch links to it.
     const keepFrom = Math.max(this.#identity.next, this.#journal.next - 1);
     await trimSegments(this.#segments, now - horizonMs, keepFrom);
   }
 
   async depth(): Promise<Depth> {
-    const { position } = this.#bookmark;
+    const { position } = this.#bookmark.current;
     const [oldest] = await this.#reader.read(position, 1);
     return {
       events: this.#journal.next - 1 - position,
@@ -182,48 +163,24 @@ export class Spool implements AuditLog {
     if (this.#closed) return;
     this.#closed = true;
     await this.#commits.idle();
-    clearTimeout(this.#save);
-    await writeBookmark(this.#options.folder, this.#bookmark);
+    await this.#bookmark.close();
     await this.#reader.close();
     await this.#journal.close();
   }
 
   // Linked and encoded only now: when the group fails, the chain is where it was and nothing refers to a lost event.
   async #commit(group: readonly Waiter[]): Promise<void> {
-    let accepted: Waiter[] = [];
     try {
       if (this.#journal.unsettled) await this.#reopen();
-      const { bodies, head, waiters } = this.#link(group);
-      accepted = waiters;
+      const { maxBytes, newId } = this.#options;
+      const { bodies, waiters, head } = linkGroup(group, this.#head, maxBytes - this.#bytes(), newId);
       if (bodies.length > 0) await this.#journal.append(bodies);
       this.#head = head;
+      for (const waiter of waiters) waiter.resolve();
+      this.#durable.ring();
     } catch (error) {
       for (const waiter of group) waiter.reject(error);
-      return;
     }
-    for (const waiter of accepted) waiter.resolve();
-    for (const wake of [...this.#watchers]) wake();
-  }
-
-  #link(group: readonly Waiter[]): { bodies: Buffer[]; head: Head; waiters: Waiter[] } {
-    const bodies: Buffer[] = [];
-    const waiters: Waiter[] = [];
-    let head = this.#head;
-    let room = this.#options.maxBytes - this.#bytes();
-    for (const waiter of group) {
-      const place = nextPlace(head);
-      const body = encodeEvent(this.#options.newId(waiter.time), waiter.time, place, waiter.happening);
-      const refusal = refuse(body, room);
-      if (refusal !== undefined) {
-        waiter.reject(refusal);
-        continue;
-      }
-      room -= FRAME_HEADER_BYTES + body.length;
-      head = linked(place, body);
-      bodies.push(body);
-      waiters.push(waiter);
-    }
-    return { bodies, head, waiters };
   }
 
   // A new epoch, as after a crash: what the abandoned end held may have reached the disk after all.
@@ -238,29 +195,20 @@ export class Spool implements AuditLog {
     this.#head = startEpoch(writer, identity.epoch, identity.prevHash);
   }
 
+  // What can't be true, after the folder was tampered with or a bookmark was lost, costs duplicates only.
+  #within(bookmark: Bookmark): Bookmark {
+    if (bookmark.position >= this.#journal.next) return { position: this.#trimmed(), stream: undefined };
+    return { ...bookmark, position: Math.max(bookmark.position, this.#trimmed()) };
+  }
+
+  /** The last record that is not retained. */
+  #trimmed(): number {
+    return (this.#segments[0]?.first ?? this.#journal.next) - 1;
+  }
+
   #bytes(): number {
     return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
   }
-
-  #saveSoon(): void {
-    if (this.#save !== undefined || this.#closed) return;
-    this.#save = setTimeout(() => {
-      this.#save = undefined;
-      // A bookmark that can't be written costs duplicates after a restart, which every consumer can bear.
-      writeBookmark(this.#options.folder, this.#bookmark).catch(() => undefined);
-    }, SAVE_BOOKMARK_MS).unref();
-  }
-}
-
-function refuse(body: Buffer, room: number): AuditError | undefined {
-  if (body.length > MAX_BODY_BYTES) {
-    return new AuditError(
-      "UNAVAILABLE",
-      `an audit event has ${body.length} bytes; at most ${MAX_BODY_BYTES} are allowed`,
-    );
-  }
-  if (FRAME_HEADER_BYTES + body.length > room) return new AuditError("FULL", "the audit spool has reached its limit");
-  return undefined;
 }
 
 function requireWriter(writer: string): string {

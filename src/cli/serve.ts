@@ -1,6 +1,7 @@
 import type { EventEmitter } from "node:events";
 import type { Command } from "commander";
 import type { Config } from "../config/config.ts";
+import { KekError } from "../jose/kek-error.ts";
 import { KeyringError } from "../keyring/error.ts";
 import { StateError } from "../state/keyvalue.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -74,7 +75,7 @@ function asFailure(error: unknown): Failure {
   if (error instanceof StateError && error.code === "LOCKED") {
     return new Failure({ code: "DATA_IN_USE", message }, EXIT.dataInUse, { cause: error });
   }
-  if (error instanceof KeyringError && error.code === "WRONG_KEK") {
+  if (error instanceof KekError || (error instanceof KeyringError && error.code === "WRONG_KEK")) {
     return new Failure({ code: "KEK", message }, EXIT.kek, { cause: error });
   }
   return new Failure({ code: "UNEXPECTED", message }, EXIT.negative, { cause: error });

@@ -14,8 +14,10 @@ export function tokenHandlers(service: TokenService) {
     issueToken: async (request: IssueTokenRequest, caller: string): Promise<IssueTokenResponse> =>
       issueResponse(await service.issue(request.profile, request, caller)),
 
-    verifyToken: ({ profile, credential, audience }: VerifyTokenRequest): VerifyTokenResponse =>
-      verifyResponse(service.verify({ profile, token: credential?.value, audience })),
+    verifyToken: ({ profile, credential, audience }: VerifyTokenRequest) => {
+      const answer = service.verify({ profile, token: credential?.value, audience });
+      return answer instanceof Promise ? answer.then(verifyResponse) : verifyResponse(answer);
+    },
   };
 }
 

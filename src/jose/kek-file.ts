@@ -16,7 +16,10 @@ export async function loadKek(path: string): Promise<Kek> {
         `KEK file ${path} is open to group or others: only its owner may have access (chmod 600 ${path})`,
       );
     }
-    return decode(await file.readFile(), path);
+    const content = await file.readFile().catch((cause) => {
+      throw refused(cause, path);
+    });
+    return decode(content, path);
   } finally {
     await file.close();
   }
@@ -65,11 +68,15 @@ async function opened(target: string, flags: "r" | "wx", path: string): Promise<
   try {
     return await open(target, flags, 0o600);
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    if (code === "ENOENT")
-      throw new KekError("KEK_MISSING", `KEK file ${path}: there is no such file or folder`, { cause });
-    if (code === "EEXIST")
-      throw new KekError("KEK_EXISTS", `KEK file ${path} exists already and is never overwritten`, { cause });
-    throw new KekError("KEK_UNREADABLE", `KEK file ${path} can't be opened: ${code}`, { cause });
+    throw refused(cause, path);
   }
+}
+
+function refused(cause: unknown, path: string): KekError {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  if (code === "ENOENT")
+    return new KekError("KEK_MISSING", `KEK file ${path}: there is no such file or folder`, { cause });
+  if (code === "EEXIST")
+    return new KekError("KEK_EXISTS", `KEK file ${path} exists already and is never overwritten`, { cause });
+  return new KekError("KEK_UNREADABLE", `KEK file ${path} can't be read or made: ${code}`, { cause });
 }

@@ -13,6 +13,7 @@ import { makeEpoch } from "./make-epoch.ts";
 import { planEpoch } from "./plan.ts";
 import type { Algorithm, EpochRecord } from "./record.ts";
 import { startSchedule } from "./schedule.ts";
+import { sharedReload } from "./shared-reload.ts";
 import { nextChange, nextRotation } from "./state.ts";
 import type { JwksKey, KeyInfo } from "./views.ts";
 import { jwksOf, keyInfos } from "./views.ts";
@@ -48,6 +49,8 @@ export interface Keyring {
   secondsToNextRotation(now: number): number | undefined;
   /** Follows the store and rotates when it is time, until `stop`. */
   start(): void;
+  /** For who met an unknown kid: see {@link sharedReload}. */
+  reload(): Promise<void> | undefined;
   /** Brings the ring up to date once. Rejects, and leaves the ring as it was, when the store or a key fails. */
   maintain(): Promise<void>;
   /** Resolves when nothing of the keyring is under way any more. */
@@ -110,6 +113,7 @@ function runKeyring(opened: LoadedRing, epochs: Epochs, options: KeyringOptions)
       const next = nextRotation(ring.record, time);
       return next === undefined ? undefined : Math.max(0, Math.ceil((next - time) / 1000));
     },
+    reload: sharedReload(maintain, now),
     maintain,
     start() {
       stopSchedule = startSchedule({

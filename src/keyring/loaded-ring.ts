@@ -26,15 +26,16 @@ export interface LoadTools {
 }
 
 /** Opens every key of an epoch. Throws {@link KeyringError} as {@link KeyMaker.open} does, or when a key can't prove itself. */
-export async function loadRing(record: EpochRecord, tools: LoadTools): Promise<LoadedRing> {
+export async function loadRing(record: EpochRecord, { maker, randomBytes: draw }: LoadTools): Promise<LoadedRing> {
+  const challenge = draw(32);
   const signing = new Map<string, ActiveKey>();
   const verifying = new Map<string, { record: KeyRecord; found: FoundKey }>();
   for (const key of record.keys) {
-    const verifyingKey = tools.maker.verifying(key);
+    const verifyingKey = maker.verifying(key);
     verifying.set(key.kid, { record: key, found: { state: "ok", key: verifyingKey } });
     if (key.sealed === undefined) continue;
-    const signingKey = await tools.maker.open(record.keyset, key);
-    prove(signingKey, verifyingKey, record.keyset, tools);
+    const signingKey = await maker.open(record.keyset, key);
+    prove(signingKey, verifyingKey, record.keyset, challenge);
     signing.set(key.kid, { ...signingKey, verifyUntil: key.verifyUntil });
   }
 
@@ -63,8 +64,7 @@ const unknown: FoundKey = { state: "unknown" };
 const retired: FoundKey = { state: "retired" };
 
 /** Verifiers know the published half alone: a private half that does not fit it would sign tokens that nobody accepts. */
-function prove(signing: SigningKey, verifying: VerifyingKey, keyset: string, { randomBytes }: LoadTools): void {
-  const challenge = randomBytes(32);
+function prove(signing: SigningKey, verifying: VerifyingKey, keyset: string, challenge: Buffer): void {
   if (verifying.verify(challenge, signing.sign(challenge))) return;
   const key = `key ${verifying.kid} of keyset ${keyset}`;
   throw new KeyringError(

@@ -26,7 +26,8 @@ type Row = Record<string, SQLOutputValue>;
 /** Rows in a database that {@link createSchema} made. Every row that is read is checked against its checksum. */
 export function createSqliteTable(database: DatabaseSync): Table {
   const select = database.prepare("SELECT * FROM entries WHERE key = ?");
-  const selectUnder = database.prepare("SELECT * FROM entries WHERE substr(key, 1, ?) = ? ORDER BY revision");
+  // Every character of a key sorts before "~".
+  const selectUnder = database.prepare("SELECT * FROM entries WHERE key >= ? AND key < ? ORDER BY revision");
   const selectExpired = database.prepare("SELECT key FROM entries WHERE expires_at <= ?");
   const count = database.prepare("UPDATE counter SET revision = revision + 1 RETURNING revision");
   const replace = database.prepare("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)");
@@ -63,7 +64,7 @@ export function createSqliteTable(database: DatabaseSync): Table {
       });
     },
     expired: (now) => selectExpired.all(now).map((row) => String(row.key)),
-    under: (prefix) => selectUnder.all(prefix.length, prefix).map(entryOf),
+    under: (prefix) => selectUnder.all(prefix, `${prefix}~`).map(entryOf),
   };
 }
 

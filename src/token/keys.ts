@@ -29,6 +29,11 @@ export interface TokenKeys {
   /** The key that signs at `now`, or undefined when none may: then nothing is issued. */
   signer(now: number): SigningKey | undefined;
   verifier(kid: string, now: number): KeyLookup;
+  /**
+   * Asks the store for keys that are newer than what is in memory. Undefined when there is no need to wait; rejects when
+   * the store can't be read.
+   */
+  reload(): Promise<void> | undefined;
   /** Takes a key out of signing for as long as the process lives, because it signed what its public half rejects. */
   distrust(kid: string): void;
 }

@@ -19,6 +19,8 @@ export type ProblemCode =
   | "KEYSET_NOT_FOUND"
   /** No key may sign now. */
   | "NO_SIGNING_KEY"
+  /** The key that a token names is not known, and the store that may know it can't be read. */
+  | "KEYS_UNAVAILABLE"
   /** The token would outlive the key that signs it. */
   | "TTL_BEYOND_KEY"
   /** The audit log has reached its limit. */

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import type { Config } from "../../src/config/config.ts";
+import { KekError } from "../../src/jose/kek-error.ts";
 import { KeyringError } from "../../src/keyring/error.ts";
 import { StateError } from "../../src/state/keyvalue.ts";
 import { signet, terminal } from "./terminal.ts";
@@ -76,6 +77,7 @@ test("--data goes before SIGNET_DATA", async (t) => {
 
 for (const [what, error, code, name] of [
   ["a data folder in use", new StateError("LOCKED", "data is in use by another process"), 75, "DATA_IN_USE"],
+  ["a key-encryption key that others may read", new KekError("KEK_EXPOSED", "group may read it"), 77, "KEK"],
   ["the wrong key-encryption key", new KeyringError("WRONG_KEK", "sealed under another key"), 77, "KEK"],
   ["an unexpected fault", new TypeError("boom"), 1, "UNEXPECTED"],
 ] as const) {

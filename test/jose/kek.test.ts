@@ -6,7 +6,7 @@ import { inspect } from "node:util";
 import type { ExecutionContext } from "ava";
 import test from "ava";
 import { deriveKey, kekOf } from "../../src/jose/kek.ts";
-import { KekError } from "../../src/jose/kek-error.ts";
+import { KekError, type KekErrorCode } from "../../src/jose/kek-error.ts";
 import { createKekFile, loadKek } from "../../src/jose/kek-file.ts";
 
 const bytes = (fill: number): Buffer => Buffer.alloc(32, fill);
@@ -47,9 +47,8 @@ test("a file that is not there is KEK_MISSING, and loading does not make it", as
   t.false(existsSync(path));
 });
 
-test("a folder in its place is KEK_UNREADABLE or KEK_EXPOSED, never a KEK", async (t) => {
-  const error = await refusal(t, join(freshPath(t), ".."));
-  t.true(["KEK_UNREADABLE", "KEK_EXPOSED"].includes(error?.code ?? ""), error?.message);
+test("a folder in its place is KEK_UNREADABLE", async (t) => {
+  t.is((await refusal(t, join(freshPath(t), "..")))?.code, "KEK_UNREADABLE");
 });
 
 for (const mode of [0o640, 0o604, 0o620, 0o602, 0o610]) {
@@ -61,7 +60,7 @@ for (const mode of [0o640, 0o604, 0o620, 0o602, 0o610]) {
   });
 }
 
-const contents: Record<string, { text: string; code: string }> = {
+const contents: Record<string, { text: string; code: KekErrorCode }> = {
   "an empty file": { text: "", code: "KEK_LENGTH" },
   "31 bytes": { text: bytes(7).subarray(1).toString("base64url"), code: "KEK_LENGTH" },
   "33 bytes": { text: Buffer.alloc(33, 7).toString("base64url"), code: "KEK_LENGTH" },
@@ -96,8 +95,8 @@ test("derived keys differ by label and by KEK, are the same each time, and are n
       .toString("hex");
   const all = [derived(1, "seal"), derived(1, "record mac"), derived(2, "seal"), bytes(1).toString("hex")];
   t.is(new Set(all).size, 4);
-  t.is(derived(1, "seal"), all[0]);
-  t.is(all[0]?.length, 64);
+  t.is(derived(1, "seal"), derived(1, "seal"));
+  t.is(derived(1, "seal").length, 64);
 });
 
 test("bytes of another length are no KEK", (t) => {

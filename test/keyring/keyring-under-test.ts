@@ -7,7 +7,7 @@ import { createMemoryKeyValue } from "../../src/state/memory.ts";
 import { policy, start } from "./ring-under-test.ts";
 
 /** A KEK that is the same for the same name. */
-export const kekNamed = (name: string) => kekOf(createHash("sha256").update(name).digest());
+const kekNamed = (name: string) => kekOf(createHash("sha256").update(name).digest());
 
 /** Real keys over a memory store, a clock that the test moves, and what was reported. */
 export function makeOptions(overrides: Partial<KeyringOptions> = {}) {
@@ -31,7 +31,7 @@ export function makeOptions(overrides: Partial<KeyringOptions> = {}) {
   return { options, clock, events };
 }
 
-/** The clock's pieces of the options under another KEK, or several. */
+/** What the options hold of the KEKs: the current one, then those before it. */
 export function underKeks(...names: readonly [string, ...string[]]): Pick<KeyringOptions, "maker" | "recordKeys"> {
   const [current, ...previous] = names;
   const keks = [kekNamed(current), ...previous.map(kekNamed)] as const;

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
+import { fileURLToPath } from "node:url";
 import type { ExecutionContext } from "ava";
 import test from "ava";
 import fc from "fast-check";
@@ -72,7 +73,7 @@ test("a second opener in the same process is refused as LOCKED, and the first go
 
 test("another process's store is LOCKED until that process dies, and a kill loses no write that it told", async (t) => {
   const path = freshPath(t);
-  const holder = spawn(process.execPath, [join(import.meta.dirname, "hold-store.ts"), path], {
+  const holder = spawn(process.execPath, [fileURLToPath(import.meta.resolve("./hold-store.ts")), path], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const told: string[] = [];

@@ -14,6 +14,7 @@ export function oneKey(kid = "test-key-1", verifyUntil = Number.MAX_SAFE_INTEGER
     epoch: 1,
     signer: () => (distrusted.includes(kid) ? undefined : signer),
     verifier: (asked) => (asked === kid ? found : { state: "unknown" }),
+    reload: () => undefined,
     distrust: (kid) => distrusted.push(kid),
   };
   return { keys, kid, privateKey, publicKey: createPublicKey(privateKey), signer, distrusted };
