@@ -30,15 +30,15 @@ export class SegmentReader {
 
   /** Up to `limit` events after `position`, from one segment; none when there is none. Throws CORRUPT for damage. */
   read(position: number, limit: number): Promise<StoredEvent[]> {
-    return this.#inTurn(() => this.#read(position, limit));
+    return this.inTurn(() => this.#read(position, limit));
   }
 
   close(): Promise<void> {
-    return this.#inTurn(() => this.#leave());
+    return this.inTurn(() => this.#leave());
   }
 
-  // All share one file handle and one cursor.
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** Does something while nothing is being read: calls share one file handle and one cursor, and files must not vanish. */
+  inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     const result = this.#turn.then(work);
     this.#turn = result.catch(() => undefined);
     return result;

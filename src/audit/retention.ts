@@ -24,8 +24,8 @@ export async function trimSegments(segments: Segment[], until: number, keepFrom:
   for (let oldest = segments[0]; oldest !== undefined; oldest = segments[0]) {
     if (oldest.acknowledgedAt === undefined || oldest.acknowledgedAt > until || oldest.last >= keepFrom) return;
     await unlink(oldest.path);
+    segments.shift();
     // Each removal by itself: a later one that outlived a power loss alone would look like a missing file.
     await syncFolder(dirname(oldest.path));
-    segments.shift();
   }
 }

@@ -140,7 +140,7 @@ export class Spool implements AuditLog {
     coverSegments(this.#segments, this.#journal.active, this.#bookmark.current.position, now);
     // The last record stays until the identity holds its hash: the next epoch links to it.
     const keepFrom = Math.max(this.#identity.next, this.#journal.next - 1);
-    await trimSegments(this.#segments, now - horizonMs, keepFrom);
+    await this.#reader.inTurn(() => trimSegments(this.#segments, now - horizonMs, keepFrom));
   }
 
   async depth(): Promise<Depth> {
@@ -183,14 +183,15 @@ export class Spool implements AuditLog {
     }
   }
 
-  // A new epoch, as after a crash: what the abandoned end held may have reached the disk after all.
+  // A new epoch, as after a crash: what the abandoned end held may have reached the disk after all. The epoch first: once
+  // the end is settled, events could go on in the old one.
   async #reopen(): Promise<void> {
-    await this.#journal.settle();
     const { writer, epoch } = this.#identity;
     const identity = { writer, epoch: epoch + 1, next: this.#journal.next, prevHash: this.#head.prevHash };
     await writeIdentity(this.#options.folder, identity).catch((cause) => {
       throw new AuditError("UNAVAILABLE", "the audit spool can't begin a new epoch", { cause });
     });
+    await this.#journal.settle();
     this.#identity = identity;
     this.#head = startEpoch(writer, identity.epoch, identity.prevHash);
   }

@@ -49,7 +49,11 @@ export class NatsPublisher implements EventSink {
     return this.#link.generation;
   }
 
-  async inspect(mark: StreamMark | undefined, _signal: AbortSignal): Promise<StreamState> {
+  inspect(mark: StreamMark | undefined, signal: AbortSignal): Promise<StreamState> {
+    return unlessAborted(this.#inspect(mark), signal);
+  }
+
+  async #inspect(mark: StreamMark | undefined): Promise<StreamState> {
     const connection = this.#link.connection;
     if (connection === undefined) throw new SinkError("DISCONNECTED", "not connected to NATS");
     const { info, differences } = await ensureStream(connection, this.#options.replicas);
@@ -122,6 +126,17 @@ export class NatsPublisher implements EventSink {
       if (at >= 0 && at < group.outcomes.length) settle(group, at, readAck(message));
     }
   }
+}
+
+// The library's requests know no signal: each would hold up a stop for its whole time-out.
+async function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  let abort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(new SinkError("TIMEOUT", "aborted"));
+    signal.addEventListener("abort", abort);
+    if (signal.aborted) abort();
+  });
+  return await Promise.race([work, aborted]).finally(() => signal.removeEventListener("abort", abort));
 }
 
 function settle(group: Group, at: number, outcome: Outcome): void {

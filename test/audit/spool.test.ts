@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { EventEmitter, once } from "node:events";
-import { readdir, stat } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
 import type { Spool } from "../../src/audit/spool.ts";
@@ -191,6 +191,19 @@ test("the acknowledged position and its place in the stream survive a restart", 
   await first.close();
   const second = await makeSpool(t, { folder });
   t.deepEqual(second.acknowledged, { position: 2, stream: { created: "c", seq: 17, eventId: "e" } });
+});
+
+test("a bookmark that was lost begins at the oldest event that is retained", async (t) => {
+  const folder = await tempFolder(t);
+  const first = await makeSpool(t, { folder, segmentBytes: 1, maxBytes: 1 << 20 });
+  for (const number of [1, 2, 3]) await first.append(issued(number), TIME);
+  first.acknowledge(2, mark);
+  await first.trim(TIME, 0);
+  await first.close();
+  await rm(join(folder, "acknowledged.json"));
+  const second = await makeSpool(t, { folder });
+  t.is(second.acknowledged.position, 2);
+  t.like(await second.depth(), { events: 1 });
 });
 
 test("after a rewind everything that is retained is to be sent again", async (t) => {

@@ -165,6 +165,21 @@ testWithNats(
   },
 );
 
+testWithNats("stopping while the server is paused ends at its deadline, in a group or at an inspection", async (t) => {
+  const server = await startNats(t);
+  const spool = await makeSpool(t);
+  const sink = makePublisher(t, server, 60_000);
+  const { forwarder } = startForwarder(t, { spool, sink });
+  await appendAll(spool, 1, 1);
+  await acknowledged(spool, 1);
+  server.pause();
+  await appendAll(spool, 2, 3);
+  await forwarder.stop(100);
+  await startForwarder(t, { spool, sink }).forwarder.stop(100);
+  server.resume();
+  t.is(spool.acknowledged.position, 1);
+});
+
 testWithNats("a server that comes back with an empty store gets all that is retained", async (t) => {
   const server = await startNats(t);
   const spool = await makeSpool(t);
