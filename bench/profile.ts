@@ -30,8 +30,10 @@ export async function profile(name: MethodName, nats: Server, plan: Plan): Promi
   const file = readdirSync(plan.folder).find((entry) => entry.endsWith(".cpuprofile"));
   if (!file) throw new Error("the service left no profile: it did not end in order");
   const frames = selfTimes(JSON.parse(readFileSync(join(plan.folder, file), "utf8")));
+  const busy = frames.reduce((sum, { microseconds }) => sum + microseconds, 0) / calls;
   return [
-    `${name}: self time, microseconds per call over ${calls} calls`,
+    `${name}: self time of the main thread, microseconds per call over ${calls} calls, the start of the process included`,
+    `${busy.toFixed(2).padStart(8)}  in all`,
     ranking(
       frames,
       ({ functionName, url, lineNumber }) => `${functionName || "(anonymous)"} ${place(url)}:${lineNumber + 1}`,
@@ -47,7 +49,9 @@ function selfTimes({ nodes, samples, timeDeltas }: CpuProfile): { frame: Frame; 
   samples.forEach((id, i) => {
     times.set(id, (times.get(id) ?? 0) + (timeDeltas[i] ?? 0));
   });
-  return nodes.map(({ id, callFrame }) => ({ frame: callFrame, microseconds: times.get(id) ?? 0 }));
+  return nodes
+    .filter(({ callFrame }) => callFrame.functionName !== "(idle)")
+    .map(({ id, callFrame }) => ({ frame: callFrame, microseconds: times.get(id) ?? 0 }));
 }
 
 function ranking(
@@ -58,7 +62,6 @@ function ranking(
 ): string {
   const sums = new Map<string, number>();
   for (const { frame, microseconds } of frames) {
-    if (frame.functionName === "(idle)") continue;
     sums.set(label(frame), (sums.get(label(frame)) ?? 0) + microseconds);
   }
   const top = [...sums].sort(([, a], [, b]) => b - a).slice(0, length);

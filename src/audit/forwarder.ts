@@ -1,5 +1,5 @@
-import { setTimeout as pause } from "node:timers/promises";
 import { backoff } from "./backoff.ts";
+import { Bell } from "./bell.ts";
 import { readEnvelope, subjectOf } from "./envelope.ts";
 import { AuditError, type AuditErrorCode } from "./event.ts";
 import type { StoredEvent } from "./reader.ts";
@@ -157,7 +157,7 @@ export class Forwarder {
     const { random, report } = this.#options;
     const retryInMs = backoff(++this.#failures, random());
     report({ type: "retrying", code: codeOf(error), message: messageOf(error), retryInMs });
-    await pause(retryInMs, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => undefined);
+    await withTimeout(retryInMs, this.#stopping.signal, (signal) => new Bell().heard(signal));
   }
 }
 

@@ -20,7 +20,7 @@ export interface Segment {
 }
 
 /** Bytes between two marks: the most that a reader skips. */
-export const MARK_BYTES = 64 * 1024;
+const MARK_BYTES = 64 * 1024;
 
 const SUFFIX = ".segment";
 

@@ -15,8 +15,9 @@ const GRPC_CODE: Readonly<Record<ProblemCode, status>> = {
   AUDIT_UNAVAILABLE: status.UNAVAILABLE,
 };
 
-/** Some clients refuse trailers that are larger than 8 KiB in base64. */
+/** Some clients refuse trailers of more than 8 KiB: the details in base64, and the message, percent-encoded up to 9 for 1. */
 const MAX_DETAIL_BYTES = 4096;
+const MAX_MESSAGE_LENGTH = 256;
 const MAX_VIOLATIONS = 32;
 
 /**
@@ -26,19 +27,25 @@ const MAX_VIOLATIONS = 32;
 export function toServiceError(error: unknown): ServiceError {
   if (!(error instanceof Problem)) return serviceError(status.INTERNAL, "internal error", new Metadata());
   const code = GRPC_CODE[error.code];
+  const message = shorten(error.message);
   const metadata = new Metadata();
-  metadata.set("grpc-status-details-bin", encodeDetails(code, error));
-  return serviceError(code, error.message, metadata);
+  metadata.set("grpc-status-details-bin", encodeDetails(code, message, error));
+  return serviceError(code, message, metadata);
+}
+
+function shorten(text: string): string {
+  if (text.length <= MAX_MESSAGE_LENGTH) return text;
+  return `${text.slice(0, MAX_MESSAGE_LENGTH - 1).toWellFormed()}…`;
 }
 
 function serviceError(code: status, details: string, metadata: Metadata): ServiceError {
   return Object.assign(new Error(details), { code, details, metadata });
 }
 
-function encodeDetails(code: status, problem: Problem): Buffer {
+function encodeDetails(code: status, message: string, problem: Problem): Buffer {
   for (let count = Math.min(problem.violations.length, MAX_VIOLATIONS); ; count = Math.floor(count / 2)) {
     const details = detailsOf(problem, count);
-    const bytes = Buffer.from(Status.encode({ code, message: problem.message, details }).finish());
+    const bytes = Buffer.from(Status.encode({ code, message, details }).finish());
     if (bytes.length <= MAX_DETAIL_BYTES || count === 0) return bytes;
   }
 }

@@ -86,10 +86,15 @@ function sendJwks(
     etag,
     "access-control-allow-origin": "*",
   };
-  if (ifNoneMatch === etag) {
+  if (isHeld(etag, ifNoneMatch)) {
     response.writeHead(304, headers);
     response.end();
   } else send(response, 200, "application/jwk-set+json", jwks.json, headers);
+}
+
+/** RFC 9110, 13.1.2: any of a list, compared weakly, because a proxy that compresses makes a tag weak. */
+function isHeld(etag: string, ifNoneMatch = ""): boolean {
+  return ifNoneMatch === "*" || ifNoneMatch.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
 }
 
 function send(

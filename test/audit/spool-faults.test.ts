@@ -76,3 +76,22 @@ test("a failed sync of the very first event leaves nothing behind", async (t) =>
   t.deepEqual(numbersOf(await bodiesOf(spool)), [2]);
   t.deepEqual(await requireWholeChain(spool), [["2", "1"]]);
 });
+
+test("the last event is kept for the next epoch to link to, also when no segment can be made after it", async (t) => {
+  const folder = await tempFolder(t);
+  const faults: Faults = {};
+  const spool = await makeSpool(t, { folder, segmentBytes: 1, maxBytes: 1 << 20, openFile: faultyFiles(faults) });
+  await spool.append(issued(1), TIME);
+  faults.open = errno("EMFILE");
+  await t.throwsAsync(spool.append(issued(2), TIME), unavailable);
+  spool.acknowledge(1, { created: "2026-01-01T00:00:00Z", seq: 1, eventId: "id" });
+  await spool.trim(TIME, 0);
+  t.deepEqual(numbersOf(await bodiesOf(spool)), [1]);
+  await spool.close();
+  const reopened = await makeSpool(t, { folder });
+  await reopened.append(issued(3), TIME);
+  t.deepEqual(await requireWholeChain(reopened), [
+    ["1", "1"],
+    ["2", "1"],
+  ]);
+});

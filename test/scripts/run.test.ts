@@ -62,16 +62,16 @@ testWithNats("when NATS dies, it says so, stops Signet and fails", async (t) => 
   t.true(run.output().includes("signet stops, NATS is down"));
 });
 
-for (const [part, variable, scheme] of [
-  ["gRPC", "SIGNET_GRPC_ADDRESS", ""],
-  ["HTTP", "SIGNET_HTTP_ADDRESS", ""],
-  ["NATS", "SIGNET_NATS_URL", "nats://"],
+for (const [part, variable, scheme, declare, tools] of [
+  ["gRPC", "SIGNET_GRPC_ADDRESS", "", test, WITHOUT_TOOLS],
+  ["HTTP", "SIGNET_HTTP_ADDRESS", "", test, WITHOUT_TOOLS],
+  ["NATS", "SIGNET_NATS_URL", "nats://", testWithNats, undefined],
 ] as const) {
-  test(`a taken ${part} port is named together with ${variable}`, async (t) => {
+  declare(`a taken ${part} port is named together with ${variable}`, async (t) => {
     const port = await freePort();
     const taken = createServer().listen(port, "127.0.0.1");
     t.teardown(() => taken.close());
-    const run = await startRun(t, { [variable]: `${scheme}127.0.0.1:${port}` });
+    const run = await startRun(t, { [variable]: `${scheme}127.0.0.1:${port}` }, tools);
     t.is(await run.ended(), 1);
     const wanted = `make run: ${part}: port ${port} on 127.0.0.1 is in use; choose another with ${variable}=${scheme}127.0.0.1:PORT`;
     t.true(run.output().includes(wanted), run.output());
@@ -79,7 +79,7 @@ for (const [part, variable, scheme] of [
 }
 
 test("a malformed address names its variable and the form", async (t) => {
-  const run = await startRun(t, { SIGNET_HTTP_ADDRESS: "localhost" });
+  const run = await startRun(t, { SIGNET_HTTP_ADDRESS: "localhost" }, WITHOUT_TOOLS);
   t.is(await run.ended(), 1);
   t.is(run.output(), "make run: SIGNET_HTTP_ADDRESS is not an address with a port; allowed: 127.0.0.1:PORT\n");
 });

@@ -5,7 +5,7 @@ import { NatsPublisher } from "../../src/nats/publisher.ts";
 import type { NatsServer } from "./nats-server.ts";
 
 /** A link of the test's own, closed when the test is over. */
-export function makeLink(t: ExecutionContext<unknown>, server: Pick<NatsServer, "url">): NatsLink {
+function makeLink(t: ExecutionContext<unknown>, server: Pick<NatsServer, "url">): NatsLink {
   const link = new NatsLink({ servers: server.url }, () => undefined);
   t.teardown(() => link.close(1000));
   return link;

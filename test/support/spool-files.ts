@@ -1,7 +1,7 @@
 import { type OpenSpoolFile, openDiskFile, type SpoolFile } from "../../src/audit/spool-file.ts";
 
 /** The operations of a spool's file that can be made to fail. */
-export type Faults = { [Operation in "write" | "sync" | "truncate"]?: NodeJS.ErrnoException };
+export type Faults = { [Operation in "open" | "write" | "sync" | "truncate"]?: NodeJS.ErrnoException };
 
 /** An errno as Node reports it. */
 export function errno(code: string): NodeJS.ErrnoException {
@@ -11,6 +11,7 @@ export function errno(code: string): NodeJS.ErrnoException {
 /** Real files of which an operation fails as long as `faults` names it. A write that fails leaves half of its bytes. */
 export function faultyFiles(faults: Faults): OpenSpoolFile {
   return async (path, mode) => {
+    if (faults.open) throw faults.open;
     const file = await openDiskFile(path, mode);
     return {
       write: async (bytes) => {

@@ -1,0 +1,99 @@
+import { status } from "@grpc/grpc-js";
+import type { ExecutionContext } from "ava";
+import { trailFaults, trailOf } from "../support/audit-trail.ts";
+import { startLoad } from "../support/load.ts";
+import { type NatsServer, startNats, testWithNats } from "../support/nats-server.ts";
+import { allForwarded, startRemote } from "../support/remote-service.ts";
+import { seededRandom } from "../support/seeded-random.ts";
+import { issue } from "../support/service.ts";
+import { tempFolder } from "../support/temp.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+const KILLING_SERVICE = new URL("killing-service.ts", import.meta.url).pathname;
+const IN_FLIGHT = 16;
+
+interface Place {
+  readonly data: string;
+  readonly nats: NatsServer;
+}
+
+async function newPlace(t: ExecutionContext<unknown>): Promise<Place> {
+  return { data: await tempFolder(t), nats: await startNats(t) };
+}
+
+/** Issues until the service kills itself. Returns the id of every token that was answered. */
+async function issueUntilKilled(
+  t: ExecutionContext<unknown>,
+  { data, nats }: Place,
+  { step, number, meanwhile }: { step: string; number: number; meanwhile?: (answered: string[]) => Promise<void> },
+): Promise<string[]> {
+  const answered: string[] = [];
+  const service = await startRemote(t, {
+    data,
+    env: { SIGNET_NATS_URL: nats.url },
+    program: KILLING_SERVICE,
+    args: [step, String(number)],
+  });
+  const load = startLoad(IN_FLIGHT, async () => answered.push((await issue(service)).tokenId));
+  await meanwhile?.(answered);
+  const failures = await load.ended;
+  t.deepEqual(new Set(failures.map(codeOf)), new Set([status.UNAVAILABLE]));
+  const { child } = service.process;
+  await waitUntil("the service is dead", () => child.exitCode !== null || child.signalCode !== null);
+  t.is(child.signalCode, "SIGKILL");
+  return answered;
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : error;
+}
+
+/** Starts the service again as it is, lets it forward all that it holds, and looks for what is wrong with the trail. */
+async function faultsAfterRestart(t: ExecutionContext<unknown>, { data, nats }: Place, answered: readonly string[]) {
+  const service = await startRemote(t, { data, env: { SIGNET_NATS_URL: nats.url } });
+  const { tokenId } = await issue(service);
+  await allForwarded(service);
+  t.is(await service.process.stop(), 0);
+  return trailFaults(await trailOf(nats), [...answered, tokenId]);
+}
+
+for (const step of ["after signing", "in the middle of a write", "after the sync", "after the ack"]) {
+  testWithNats(`killed ${step}, the service has an event of every token that it answered`, async (t) => {
+    const random = seededRandom(t);
+    const place = await newPlace(t);
+    const answered: string[] = [];
+    for (const number of [random(100, 600), random(100, 600)]) {
+      const before = answered.length;
+      answered.push(...(await issueUntilKilled(t, place, { step, number })));
+      t.true(answered.length - before >= number - IN_FLIGHT - 3, `${answered.length - before} answered of ${number}`);
+    }
+    t.deepEqual(await faultsAfterRestart(t, place, answered), []);
+  });
+}
+
+testWithNats("killed while NATS is killed too, the service has an event of every token that it answered", async (t) => {
+  const random = seededRandom(t);
+  const place = await newPlace(t);
+  const numbers = { natsAt: random(100, 400), number: random(600, 1200) };
+  const answered = await issueUntilKilled(t, place, {
+    step: "after the sync",
+    number: numbers.number,
+    async meanwhile(soFar) {
+      await waitUntil("NATS is due to be killed", () => soFar.length >= numbers.natsAt);
+      await place.nats.kill9();
+    },
+  });
+  await place.nats.restart();
+  t.deepEqual(await faultsAfterRestart(t, place, answered), []);
+});
+
+for (const step of ["before a sync that comes after the answer", "after a sync that did not happen"]) {
+  testWithNats(`negative control: killed ${step}, the service has lost events, and that is seen`, async (t) => {
+    const random = seededRandom(t);
+    const place = await newPlace(t);
+    const answered = await issueUntilKilled(t, place, { step, number: random(100, 600) });
+    const faults = await faultsAfterRestart(t, place, answered);
+    t.log(`${faults.length} of ${answered.length} tokens have no event`);
+    t.deepEqual(new Set(faults), new Set(["TOKEN_WITHOUT_EVENT"]));
+  });
+}

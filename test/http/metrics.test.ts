@@ -1,0 +1,74 @@
+import test from "ava";
+import { failureOf } from "../support/rich-error.ts";
+import { issue, type Service, startService, verify } from "../support/service.ts";
+
+/** The samples of /metrics by their name with labels; the text is checked line by line. */
+async function scrape({ url }: Service): Promise<Map<string, number>> {
+  const response = await fetch(`${url}/metrics`);
+  if (!response.headers.get("content-type")?.startsWith("text/plain; version=0.0.4")) throw new Error("content type");
+  const samples = new Map<string, number>();
+  for (const line of (await response.text()).split("\n")) {
+    if (line === "" || /^# (?:HELP|TYPE) [a-z0-9_]+ ./.test(line)) continue;
+    const sample = /^([a-z0-9_]+(?:\{[a-zA-Z_]+="[^"]*"(?:,[a-zA-Z_]+="[^"]*")*\})?) (\S+)(?: \d+)?$/.exec(line);
+    if (sample?.[1] === undefined) throw new Error(`not a sample: ${line}`);
+    samples.set(sample[1], Number(sample[2]));
+  }
+  return samples;
+}
+
+test("calls, tokens and rejections are counted by method, code, profile and reason", async (t) => {
+  const service = await startService(t);
+  const { token } = await issue(service);
+  await issue(service);
+  t.is((await failureOf(issue(service, { subject: "" }))).code, "INVALID_ARGUMENT");
+  await verify(service, token);
+  await verify(service, token, { audience: "other" });
+  await verify(service, "no token");
+  const samples = await scrape(service);
+  const calls = (method: string, code: string) =>
+    `signet_grpc_call_seconds_count{method="signet.v1.TokenService/${method}",code="${code}"}`;
+  t.is(samples.get(calls("IssueToken", "OK")), 2);
+  t.is(samples.get(calls("IssueToken", "INVALID_ARGUMENT")), 1);
+  t.is(samples.get(calls("VerifyToken", "OK")), 3);
+  t.is(samples.get('signet_tokens_issued_total{profile="service"}'), 2);
+  const rejected = (reason: string) => `signet_tokens_rejected_total{profile="service",reason="${reason}"}`;
+  t.is(samples.get(rejected("AUDIENCE_MISMATCH")), 1);
+  t.is(samples.get(rejected("MALFORMED")), 1);
+});
+
+test("the duration of calls is a histogram whose last bucket holds every call", async (t) => {
+  const service = await startService(t);
+  await issue(service);
+  const samples = await scrape(service);
+  const labels = 'method="signet.v1.TokenService/IssueToken",code="OK"';
+  t.is(samples.get(`signet_grpc_call_seconds_bucket{le="+Inf",${labels}}`), 1);
+  t.true((samples.get(`signet_grpc_call_seconds_sum{${labels}}`) ?? 0) > 0);
+});
+
+test("the spool's depth, size and age tell what NATS has not taken", async (t) => {
+  let ahead = 0;
+  const service = await startService(t, { surroundings: { now: () => Date.now() + ahead } });
+  const before = await scrape(service);
+  await issue(service);
+  ahead = 5_000;
+  const after = await scrape(service);
+  const grown = (name: string) => (after.get(name) ?? Number.NaN) - (before.get(name) ?? Number.NaN);
+  t.is(grown("signet_audit_spool_events"), 1);
+  t.true(grown("signet_audit_spool_bytes") > 100);
+  t.true((after.get("signet_audit_spool_oldest_seconds") ?? 0) >= 5);
+});
+
+test("the time to the next rotation is told by keyset", async (t) => {
+  const seconds = (await scrape(await startService(t))).get('signet_next_rotation_seconds{keyset="service"}') ?? 0;
+  t.true(seconds > 86_000 && seconds <= 86_400, `${seconds} s with a period of 24 h`);
+});
+
+test("a profile's or keyset's name that a caller made up becomes no label", async (t) => {
+  const service = await startService(t);
+  t.is((await failureOf(issue(service, { profile: "made-up" }))).code, "NOT_FOUND");
+  t.is((await failureOf(verify(service, "x", { profile: "made-up" }))).code, "NOT_FOUND");
+  t.deepEqual(
+    [...(await scrape(service)).keys()].filter((name) => name.includes("made-up")),
+    [],
+  );
+});

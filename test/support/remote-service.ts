@@ -1,0 +1,43 @@
+import { credentials } from "@grpc/grpc-js";
+import type { ExecutionContext } from "ava";
+import { KeyServiceClient } from "../../src/gen/signet/v1/keys.ts";
+import { TokenServiceClient } from "../../src/gen/signet/v1/token.ts";
+import type { Service } from "./service.ts";
+import { type ServiceProcess, spawnService } from "./service-process.ts";
+import { waitUntil } from "./wait-until.ts";
+
+/** A service that is a process of its own, and clients of it. */
+export interface RemoteService extends Service {
+  readonly process: ServiceProcess;
+}
+
+/** Spawns the service and connects to it: its process and the clients are gone when the test is over. */
+export async function startRemote(
+  t: ExecutionContext<unknown>,
+  options: Parameters<typeof spawnService>[1],
+): Promise<RemoteService> {
+  const process = await spawnService(t, options);
+  const { grpc, http } = process;
+  const tokens = new TokenServiceClient(grpc, credentials.createInsecure());
+  const keys = new KeyServiceClient(grpc, credentials.createInsecure());
+  t.teardown(() => {
+    for (const client of [tokens, keys]) client.close();
+  });
+  const stop = async () => void (await process.stop());
+  return {
+    app: { addresses: { grpc, http }, stop },
+    process,
+    data: options.data,
+    url: `http://${http}`,
+    tokens,
+    keys,
+  };
+}
+
+/** Resolves when NATS has acknowledged every event that the service has written. */
+export function allForwarded({ url }: Pick<Service, "url">): Promise<void> {
+  return waitUntil("every event is acknowledged", async () => {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    return /^signet_audit_spool_events 0$/m.test(text);
+  });
+}
