@@ -5,7 +5,7 @@ import pino from "pino";
  * that no token, key or personal claim can reach a log. `error` is an error of the service's own making or of a library
  * below it.
  */
-export type LogEvent =
+type LogEvent =
   | {
       readonly event: "ready";
       readonly version: string;

@@ -2,7 +2,7 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.
 import { durationMs } from "./duration.ts";
 
 /** A value that does not fit its schema. The message names the rule and never repeats the value. */
-export interface Violation {
+interface Violation {
   /** The keyword of the schema that the value breaks, e.g. `required`. */
   readonly keyword: string;
   readonly path: readonly (string | number)[];

@@ -4,7 +4,7 @@ import { UNSAFE_NAMES } from "./strict-json.ts";
 import { textFault } from "./text-rules.ts";
 
 /** Limits of a request object, for every profile. */
-export const CLAIM_LIMITS = { bytes: 4096, depth: 8, keys: 64 } as const;
+const CLAIM_LIMITS = { bytes: 4096, depth: 8, keys: 64 } as const;
 
 /**
  * The rules that hold for every request object, whatever its profile's schema says: its size, its depth, its names, and

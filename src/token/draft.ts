@@ -35,7 +35,7 @@ export interface Draft extends IssueContext {
 }
 
 /** Number of audiences that one token may have. */
-export const MAX_AUDIENCES = 16;
+const MAX_AUDIENCES = 16;
 
 /**
  * Checks a request against its profile and drafts the token.

@@ -1,5 +1,5 @@
 /** Limit of a subject and of one audience, in bytes of UTF-8. */
-export const MAX_TEXT_BYTES = 255;
+const MAX_TEXT_BYTES = 255;
 
 /**
  * What is wrong with a text that a token shall carry as an identity, or undefined. U+FFFD is refused because the decoder

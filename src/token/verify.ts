@@ -17,7 +17,7 @@ export interface Expectation {
 }
 
 /** What is known of a token whose signature is good, even when a later check rejects it. */
-export interface Identified {
+interface Identified {
   readonly keyId: string;
   readonly tokenId: string | undefined;
   /** Unix seconds. */
