@@ -63,6 +63,7 @@ const HEALTH_MS = 1_000;
  * @throws StateError, KekError, KeyringError or AuditError when what is stored can't be used; Error when a port is taken.
  */
 export async function startApp(config: Config, surroundings: Partial<Surroundings> = {}): Promise<App> {
+  refuseOldNode(process.versions.node);
   const machine = { ...MACHINE, ...surroundings };
   const { now } = machine;
   const log = machine.log ?? createLog(config.logLevel, process.stdout);
@@ -161,6 +162,13 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
     await end();
     throw error;
   }
+}
+
+/** Older ones have known faults that a client can reach; package.json names the same floor. */
+function refuseOldNode(version: string): void {
+  const [major = 0, minor = 0, patch = 0] = version.split(".").map(Number);
+  if (major > 24 || (major === 24 && (minor > 14 || (minor === 14 && patch >= 1)))) return;
+  throw new Error(`Signet needs Node ${packageJson.engines.node}, this is ${version}`);
 }
 
 async function holdsKeys(store: KeyValue, { keysets }: Config): Promise<boolean> {

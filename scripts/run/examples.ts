@@ -33,7 +33,7 @@ function byGrpcurl({ grpc }: Settings, grpcurl: string) {
   const token = `sed -n 's/.*"token": *"\\([^"]*\\)".*/\\1/p'`;
   const shown = JSON.stringify({ profile: PROFILE, audience: AUDIENCE, token: "TOKEN" });
   return {
-    issue: `TOKEN=$(${call} '${request}' ${target}/IssueToken | tee /dev/stderr | ${token})`,
+    issue: `TOKEN=$(${call} '${request}' ${target}/IssueToken | tee -a /dev/stderr | ${token})`,
     verify: `${call} '${shown.replace("TOKEN", `'"$TOKEN"'`)}' ${target}/VerifyToken`,
   };
 }

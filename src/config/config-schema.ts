@@ -1,4 +1,7 @@
 const DURATION = { type: "string", duration: true } as const;
+// A timer of Node takes at most 2^31 ms, 24.8 days, and fires at once when it is asked for more.
+const LONGEST_TIMER = "24d";
+const CONNECTION_TIMER = { ...DURATION, durationFrom: ["1s", LONGEST_TIMER] } as const;
 const ADDRESS = { type: "string", pattern: "^.+:\\d{1,5}$" } as const;
 
 function object(properties: Record<string, object>): object {
@@ -17,13 +20,14 @@ export const CONFIG_SCHEMA = object({
     address: { type: "string", pattern: "^(unix:.+|.+:\\d{1,5})$", default: "127.0.0.1:50051" },
     max_concurrent_streams: { type: "integer", minimum: 1, maximum: 100_000, default: 1000 },
     max_message_bytes: { type: "integer", minimum: 16_384, maximum: 16_777_216, default: 1_048_576 },
-    max_connection_idle: { ...DURATION, default: "30m" },
-    max_connection_age: { ...DURATION, default: "24h" },
-    keepalive: { ...DURATION, default: "60s" },
+    max_connection_idle: { ...CONNECTION_TIMER, default: "30m" },
+    max_connection_age: { ...CONNECTION_TIMER, default: "24h" },
+    keepalive: { ...CONNECTION_TIMER, default: "60s" },
   }),
   http: section({ address: { ...ADDRESS, default: "127.0.0.1:8081" } }),
   nats: section({
-    url: { type: "string", pattern: "^(nats://.+)?$", default: "nats://127.0.0.1:4222" },
+    // No user and password: a secret in a configuration or an environment ends up in logs and process lists.
+    url: { type: "string", pattern: "^(nats://[^@/, ]+:\\d{1,5})?$", default: "nats://127.0.0.1:4222" },
     replicas: { type: "integer", enum: [1, 3, 5], default: 1 },
     sync_interval: { anyOf: [{ const: "always" }, DURATION], default: "2m" },
   }),
@@ -44,7 +48,7 @@ export const CONFIG_SCHEMA = object({
   signing: section({ verify_every: { type: "integer", minimum: 1, default: 1000 } }),
   audit: section({ spool_max_bytes: { type: "integer", minimum: 67_108_864, default: 1_073_741_824 } }),
   log: section({ level: { enum: ["debug", "info", "warn", "error", "silent"], default: "info" } }),
-  shutdown: section({ grace: { ...DURATION, default: "10s" } }),
+  shutdown: section({ grace: { ...DURATION, durationFrom: ["0s", LONGEST_TIMER], default: "10s" } }),
 });
 
 /** The configuration file with its defaults filled in, as it was written. */

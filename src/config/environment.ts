@@ -49,8 +49,9 @@ function set(data: Record<string, unknown>, path: readonly string[], value: unkn
   const [key = "", ...rest] = path;
   if (rest.length === 0) data[key] = value;
   else {
+    data[key] ??= {};
     const inner = data[key];
-    if (typeof inner !== "object" || inner === null) data[key] = {};
-    set(data[key] as Record<string, unknown>, rest, value);
+    // What else stands in the place of a section is left there: the schema finds it.
+    if (typeof inner === "object") set(inner as Record<string, unknown>, rest, value);
   }
 }

@@ -113,6 +113,9 @@ function addressFaults({ grpc, http }: RawConfig, fault: FaultAt): Fault[] {
   const faults: Fault[] = [];
   if (!grpc.address.startsWith("unix:") && !isLoopback(grpc.address)) faults.push(fault(["grpc", "address"], message));
   if (!isLoopback(http.address)) faults.push(fault(["http", "address"], message));
+  for (const [section, { address }] of Object.entries({ grpc, http }))
+    if (!address.startsWith("unix:") && Number(address.slice(address.lastIndexOf(":") + 1)) > 65_535)
+      faults.push(fault([section, "address"], "must have a port of at most 65535"));
   return faults;
 }
 

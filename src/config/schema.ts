@@ -13,8 +13,9 @@ interface Violation {
 export type Check = (value: unknown) => Violation[];
 
 /**
- * Compiles a JSON Schema 2020-12, once: compiling takes milliseconds, checking microseconds. Two keywords are added:
- * `maxBytes` limits a string by its UTF-8 bytes, and `duration: true` takes texts like `90s`.
+ * Compiles a JSON Schema 2020-12, once: compiling takes milliseconds, checking microseconds. Three keywords are added:
+ * `maxBytes` limits a string by its UTF-8 bytes, `duration: true` takes texts like `90s`, and `durationFrom: [min, max]`
+ * those within the bounds.
  *
  * @throws Error when the schema itself is wrong; the message names the place.
  */
@@ -39,6 +40,15 @@ export function compileSchema(schema: object, options: { readonly defaults: bool
     schemaType: "boolean",
     validate: (_on: boolean, text: unknown) => typeof text === "string" && durationMs(text) !== undefined,
     error: { message: "must be a duration such as 500ms, 90s, 15m, 24h or 30d" },
+  });
+  ajv.addKeyword({
+    keyword: "durationFrom",
+    schemaType: "array",
+    validate: ([min, max]: [string, string], text: unknown) => {
+      const ms = durationMs(String(text));
+      return ms === undefined || (ms >= (durationMs(min) ?? 0) && ms <= (durationMs(max) ?? 0));
+    },
+    error: { message: ({ schema }) => `must be from ${schema[0]} to ${schema[1]}` },
   });
   const validate: ValidateFunction = ajv.compile(schema);
   return (value) => (validate(value) ? [] : (validate.errors ?? []).filter(isOutermost).slice(0, 100).map(violation));

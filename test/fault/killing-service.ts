@@ -1,4 +1,4 @@
-// The service as a process that kills itself: STEP says where, NUMBER at which token, event or millisecond. Its audit spool
+// The service as a process that kills itself: STEP says where, NUMBER at which token or millisecond. Its audit spool
 // stands behind a write-back cache, so that what was not synced is lost with the process, as when the power fails.
 import { type Surroundings, startApp } from "../../src/app.ts";
 import type { AuditLog, Happening } from "../../src/audit/event.ts";
@@ -12,9 +12,9 @@ const LATE_BY = 64;
 
 const STEPS: Readonly<Record<string, (number: number) => Partial<Surroundings>>> = {
   "after signing": (number) => ({ openSpoolFile: cachedFiles(), wrapAudit: dieBeforeAppend(number) }),
-  "in the middle of a write": (number) => dieInWrite(number),
+  "in the middle of a write": dieInWrite,
   "after the sync": (number) => ({ openSpoolFile: cachedFiles(), wrapAudit: dieAfterAppend(number) }),
-  "after the ack": (number) => ({ openSpoolFile: cachedFiles(), wrapSink: dieAfterPublish(number) }),
+  "after the ack": dieAfterPublish,
   "at any moment": (number) => {
     setTimeout(die, number);
     return { openSpoolFile: cachedFiles() };
@@ -71,43 +71,47 @@ function dieAfterAppend(number: number) {
 }
 
 /** Dies with half of a group on the disk. */
-function dieInWrite(number: number): Pick<Surroundings, "openSpoolFile" | "wrapAudit"> {
-  const count = countTokens();
-  let due = false;
+function dieInWrite(number: number): Partial<Surroundings> {
+  const { due, wrapAudit } = tokensAsked(number);
   const openSpoolFile: OpenSpoolFile = async (path, mode) => {
     const file = await openDiskFile(path, mode);
     return {
       ...file,
       async write(bytes) {
-        if (!due) return file.write(bytes);
+        if (!due()) return file.write(bytes);
         await file.write(bytes.subarray(0, bytes.length / 2));
         die();
       },
     };
   };
+  return { openSpoolFile, wrapAudit };
+}
+
+/** Dies before the spool hears of what NATS has acknowledged. */
+function dieAfterPublish(number: number): Partial<Surroundings> {
+  const { due, wrapAudit } = tokensAsked(number);
+  const wrapSink = (sink: EventSink): EventSink => ({
+    connected: (signal) => sink.connected(signal),
+    inspect: (mark, signal) => sink.inspect(mark, signal),
+    async publish(events, signal) {
+      const outcomes = await sink.publish(events, signal);
+      if (due() && outcomes.some(({ stored }) => stored)) die();
+      return outcomes;
+    },
+  });
+  return { openSpoolFile: cachedFiles(), wrapAudit, wrapSink };
+}
+
+function tokensAsked(number: number) {
+  const count = countTokens();
+  let due = false;
   const wrapAudit = (audit: AuditLog): AuditLog => ({
     append(happening, time) {
       due = count(happening) >= number;
       return audit.append(happening, time);
     },
   });
-  return { openSpoolFile, wrapAudit };
-}
-
-function dieAfterPublish(number: number) {
-  return (sink: EventSink): EventSink => {
-    let stored = 0;
-    return {
-      connected: (signal) => sink.connected(signal),
-      inspect: (mark, signal) => sink.inspect(mark, signal),
-      async publish(events, signal) {
-        const outcomes = await sink.publish(events, signal);
-        stored += outcomes.filter((outcome) => outcome.stored).length;
-        if (stored >= number) die();
-        return outcomes;
-      },
-    };
-  };
+  return { due: () => due, wrapAudit };
 }
 
 /** The order that loses events: each is appended only when so many more tokens have been answered. */

@@ -6,7 +6,7 @@ import type { CallObserver } from "../../src/grpc/unary.ts";
 import { Problem } from "../../src/token/problem.ts";
 import type { TokenService } from "../../src/token/service.ts";
 import { failureOf, type RichError } from "../support/rich-error.ts";
-import { verify } from "../support/service.ts";
+import { type Service, verify } from "../support/service.ts";
 
 type Call = Parameters<CallObserver>[0];
 
@@ -28,13 +28,16 @@ async function serverThat(t: ExecutionContext, handler: () => unknown) {
     client.close();
     return server.stop(1_000);
   });
-  const call = () => verify({ tokens: client }, "token");
+  const call = () => verify({ tokens: client } as Service, "token");
   const countAnswers = () =>
     new Promise<number>((resolve) => {
       let answers = 0;
       const request = VerifyTokenRequest.fromPartial({ profile: "service" });
       // The status ends a call: by then each answer has been told.
-      client.verifyToken(request, () => void (answers += 1)).on("status", () => setImmediate(() => resolve(answers)));
+      const count = () => {
+        answers += 1;
+      };
+      client.verifyToken(request, count).on("status", () => setImmediate(() => resolve(answers)));
     });
   return { call, countAnswers, observed };
 }

@@ -38,11 +38,20 @@ export interface Run {
 }
 
 /** Starts scripts/run.ts in a checkout of its own, on free ports, with a real nats-server and a stand-in for the service. */
-export async function startRun(t: ExecutionContext, env: NodeJS.ProcessEnv = {}, tools?: string): Promise<Run> {
+export function startRun(t: ExecutionContext, env: NodeJS.ProcessEnv = {}, tools?: string): Promise<Run> {
   const root = mkdtempSync(join(tmpdir(), "signet run "));
   layOut(root, tools);
+  return start(t, root, join(root, "scripts/run.ts"), env);
+}
+
+/** Starts scripts/run.ts as it is here, with the real service, on free ports and with a data folder of its own. */
+export function startRealRun(t: ExecutionContext): Promise<Run> {
+  return start(t, mkdtempSync(join(tmpdir(), "signet run ")), resolve("scripts/run.ts"), {});
+}
+
+async function start(t: ExecutionContext, root: string, script: string, env: NodeJS.ProcessEnv): Promise<Run> {
   const ports = { grpc: await freePort(), http: await freePort(), nats: await freePort() };
-  const child = spawn(process.execPath, [join(root, "scripts/run.ts")], {
+  const child = spawn(process.execPath, [script], {
     env: {
       ...process.env,
       NATS_URL: "",
@@ -105,7 +114,7 @@ function layOut(root: string, tools: string | undefined): void {
 
 /** The real server under a name of our own on PATH, so that its process id is known. */
 function wrapNats(root: string): void {
-  const server = execFileSync("scripts/tools.sh", ["nats-server"], { encoding: "utf8" }).trim();
+  const server = execFileSync(resolve("scripts/tools.sh"), ["nats-server"], { encoding: "utf8" }).trim();
   writeStub(join(root, "stubs"), "nats-server", `echo $$ > "${root}/nats.pid"\nexec "${server}" "$@"`);
 }
 

@@ -1,5 +1,5 @@
 import { createServer } from "node:net";
-import test from "ava";
+import test, { type ExecutionContext } from "ava";
 import { testWithNats } from "../support/nats-server.ts";
 import { freePort, listens, silent, startRun } from "./make-run.ts";
 
@@ -67,7 +67,7 @@ for (const [part, variable, scheme, declare, tools] of [
   ["HTTP", "SIGNET_HTTP_ADDRESS", "", test, WITHOUT_TOOLS],
   ["NATS", "SIGNET_NATS_URL", "nats://", testWithNats, undefined],
 ] as const) {
-  declare(`a taken ${part} port is named together with ${variable}`, async (t) => {
+  declare(`a taken ${part} port is named together with ${variable}`, async (t: ExecutionContext) => {
     const port = await freePort();
     const taken = createServer().listen(port, "127.0.0.1");
     t.teardown(() => taken.close());

@@ -1,9 +1,10 @@
+import { once } from "node:events";
 import { credentials } from "@grpc/grpc-js";
 import type { ExecutionContext } from "ava";
 import { KeyServiceClient } from "../../src/gen/signet/v1/keys.ts";
 import { TokenServiceClient } from "../../src/gen/signet/v1/token.ts";
 import type { Service } from "./service.ts";
-import { type ServiceProcess, spawnService } from "./service-process.ts";
+import { type LogLine, type ServiceProcess, spawnService } from "./service-process.ts";
 import { waitUntil } from "./wait-until.ts";
 
 /** A service that is a process of its own, and clients of it. */
@@ -40,4 +41,21 @@ export function allForwarded({ url }: Pick<Service, "url">): Promise<void> {
     const text = await (await fetch(`${url}/metrics`)).text();
     return /^signet_audit_spool_events 0$/m.test(text);
   });
+}
+
+/** Resolves when the service has logged what is looked for; rejects when it has not within 30 s. */
+export async function untilLogged(
+  { process: { child, log } }: Pick<RemoteService, "process">,
+  holds: (log: readonly LogLine[]) => boolean,
+): Promise<void> {
+  const signal = AbortSignal.timeout(30_000);
+  while (!holds(log)) await once(child.stdout as NodeJS.ReadableStream, "data", { signal });
+}
+
+/** Resolves with the signal that ended the service; null when it ended by itself. */
+export async function signalThatEnded({ process: { child } }: Pick<RemoteService, "process">) {
+  if (child.exitCode === null && child.signalCode === null) {
+    await once(child, "exit", { signal: AbortSignal.timeout(30_000) });
+  }
+  return child.signalCode;
 }

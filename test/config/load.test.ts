@@ -1,0 +1,164 @@
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { showFault } from "../../src/config/fault.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { faultsOf, filesIn } from "../support/config-files.ts";
+
+test("without a file every key has its default", (t) => {
+  const config = loadConfig({ env: {} });
+  t.like(config, {
+    data: "./data",
+    grpc: { address: "127.0.0.1:50051", maxConcurrentStreams: 1000, maxMessageBytes: 1_048_576, keepaliveMs: 60_000 },
+    http: { address: "127.0.0.1:8081" },
+    nats: { url: "nats://127.0.0.1:4222", replicas: 1, syncInterval: 120_000 },
+    kek: { file: "data/kek", previous: undefined, create: true },
+    verifyEvery: 1000,
+    spoolMaxBytes: 1_073_741_824,
+    logLevel: "info",
+    graceMs: 10_000,
+  });
+  t.is(config.grpc.maxConnectionIdleMs, 1_800_000);
+  t.is(config.grpc.maxConnectionAgeMs, 86_400_000);
+});
+
+test("the profile that ships brings its keyset, whose keys outlive its longest token", (t) => {
+  const { profiles, keysets } = loadConfig({ env: {} });
+  t.is(profiles.get("service")?.issuer, "http://127.0.0.1:8081");
+  t.is(keysets.length, 1);
+  t.like(keysets[0], { name: "service", algorithm: "EdDSA" });
+  t.like(keysets[0]?.policy, { maxTtl: 3_600_000, period: 86_400_000, lead: (15 + 1 + 1) * 60_000 });
+});
+
+for (const [what, text] of [
+  ["an empty file", ""],
+  ["a file of comments", "# nothing\n"],
+  ["a section without keys", "grpc: {}\nhttp: {}\n"],
+] as const) {
+  test(`${what} is the defaults`, async (t) => {
+    const file = join(await filesIn(t, { "signet.yaml": text }), "signet.yaml");
+    t.deepEqual(loadConfig({ file, env: {} }).effective, loadConfig({ env: {} }).effective);
+  });
+}
+
+test("what the file sets is in effect, with durations in milliseconds", async (t) => {
+  const text = `
+issuer: https://issuer.example
+data: /var/lib/signet
+grpc: { address: "unix:/run/signet.sock", max_connection_age: 1h }
+http: { address: "[::1]:8081" }
+nats: { url: "", sync_interval: always }
+kek: { file: /run/secrets/kek, previous: /run/secrets/old, create: false }
+rotation: { period: 48h, lead: 20m }
+shutdown: { grace: 500ms }
+`;
+  const config = loadConfig({ file: join(await filesIn(t, { "a.yaml": text }), "a.yaml"), env: {} });
+  t.is(config.profiles.get("service")?.issuer, "https://issuer.example");
+  t.like(config, { data: "/var/lib/signet", nats: undefined, graceMs: 500 });
+  t.like(config.grpc, { address: "unix:/run/signet.sock", maxConnectionAgeMs: 3_600_000 });
+  t.deepEqual(config.kek, { file: "/run/secrets/kek", previous: "/run/secrets/old", create: false });
+  t.like(config.keysets[0]?.policy, { period: 172_800_000, lead: 1_200_000 });
+});
+
+test("sync_interval: always stays what it is", (t) => {
+  t.is(loadConfig({ env: { SIGNET_NATS_SYNC_INTERVAL: "always" } }).nats?.syncInterval, "always");
+});
+
+test("all faults come at once, each with its file, line and path", async (t) => {
+  const text = `issuer: ftp://x
+grpc:
+  adress: 127.0.0.1:1
+  max_message_bytes: lots
+rotation:
+  period: 1 day
+nats:
+  replicas: 2
+colour: blue
+`;
+  t.deepEqual((await told(t, text)).toSorted(), [
+    'FILE:1 issuer: must match pattern "^https?://[^ ]+$"',
+    "FILE:3 grpc.adress: is not a known key",
+    "FILE:4 grpc.max_message_bytes: must be integer",
+    "FILE:6 rotation.period: must be a duration such as 500ms, 90s, 15m, 24h or 30d",
+    "FILE:8 nats.replicas: must be one of [1,3,5]",
+    "FILE:9 colour: is not a known key",
+  ]);
+});
+
+for (const [what, text, fault] of [
+  ["a list", "- a\n", "FILE:1: must be object"],
+  ["a text", "\nhello\n", "FILE:2: must be object"],
+  ["a number for a section", "grpc: 7\n", "FILE:1 grpc: must be object"],
+  ["a number for a text", "data: 7\n", "FILE:1 data: must be string"],
+  ["a text for a number", 'signing:\n  verify_every: "7"\n', "FILE:2 signing.verify_every: must be integer"],
+  ["a number below its least", "signing: { verify_every: 0 }\n", "FILE:1 signing.verify_every: must be >= 1"],
+  ["a duration without a unit", "shutdown: { grace: 10 }\n", "FILE:1 shutdown.grace: must be string"],
+  [
+    "a time that no timer can keep",
+    "grpc:\n  max_connection_age: 25d\n",
+    "FILE:2 grpc.max_connection_age: must be from 1s to 24d",
+  ],
+  ["a ping without a pause", "grpc: { keepalive: 0s }\n", "FILE:1 grpc.keepalive: must be from 1s to 24d"],
+  ["a grace that no timer can keep", "shutdown: { grace: 30d }\n", "FILE:1 shutdown.grace: must be from 0s to 24d"],
+  [
+    "a port that is none",
+    'http: { address: "127.0.0.1:65536" }\n',
+    "FILE:1 http.address: must have a port of at most 65535",
+  ],
+  ["a prototype as a key", "__proto__: { a: 1 }\n", "FILE:1 __proto__: is not a known key"],
+] as const) {
+  test(`${what} is refused with its line`, async (t) => {
+    const faults = await told(t, text);
+    t.true(faults.includes(fault), faults.join("\n"));
+  });
+}
+
+for (const [section, address] of [
+  ["grpc", "0.0.0.0:50051"],
+  ["grpc", "10.1.2.3:50051"],
+  ["http", "[::]:8081"],
+  ["http", "signet.example:8081"],
+] as const) {
+  test(`${section} at ${address}, which others can reach, is refused`, async (t) => {
+    const [fault] = await told(t, `${section}:\n  address: "${address}"\n`);
+    t.regex(fault ?? "", new RegExp(`^FILE:2 ${section}\\.address: must be a loopback address`));
+  });
+}
+
+test("a Unix socket is for gRPC alone", async (t) => {
+  t.regex((await told(t, "http: { address: unix:/x }\n")).join(), /^FILE:1 http\.address: must match pattern/);
+});
+
+for (const [what, rotation, path, rule] of [
+  ["a lead below what verifiers need", "lead: 16m", "rotation.lead", /960000 ms: it must be at least .* = 1020000 ms/],
+  [
+    "a period that its lead fills",
+    "period: 22m",
+    "rotation.period",
+    /1320000 ms: it must be more than .* = 1320000 ms/,
+  ],
+  ["no time at all", "clock_skew: 0s", "rotation.clock_skew", /0 ms: it must be a whole number above 0/],
+] as const) {
+  test(`a rotation with ${what} is refused, with the bound`, async (t) => {
+    const faults = await told(t, `rotation:\n  ${rotation}\n`);
+    t.is(faults.length, 1, faults.join("\n"));
+    t.true(faults[0]?.startsWith(`FILE:2 ${path}: `), faults[0]);
+    t.regex(faults[0] ?? "", rule);
+  });
+}
+
+test("a rotation that just keeps its bounds is taken", (t) => {
+  t.notThrows(() => loadConfig({ env: { SIGNET_ROTATION_LEAD: "17m", SIGNET_ROTATION_PERIOD: "1320001ms" } }));
+});
+
+test("a file that is not there is a fault that names it", (t) => {
+  t.deepEqual(
+    faultsOf(() => loadConfig({ file: "/no/such/signet.yaml", env: {} })),
+    [{ file: "/no/such/signet.yaml", path: "", message: "can't be read" }],
+  );
+});
+
+/** The faults of a file as they are printed, FILE for its name. */
+async function told(t: ExecutionContext, text: string): Promise<string[]> {
+  const file = join(await filesIn(t, { "signet.yaml": text }), "signet.yaml");
+  return faultsOf(() => loadConfig({ file, env: {} })).map((fault) => showFault(fault).replace(file, "FILE"));
+}

@@ -1,0 +1,187 @@
+import test, { type ExecutionContext } from "ava";
+import { IssueTokenRequest, IssueTokenResponse, VerifyTokenRequest } from "../../src/gen/signet/v1/token.ts";
+import { seededRandom } from "../support/random.ts";
+import { rawClient } from "../support/raw-client.ts";
+import { failureOf } from "../support/rich-error.ts";
+import { issue, startService, verify } from "../support/service.ts";
+
+const ISSUE = "signet.v1.TokenService/IssueToken";
+const METHODS = [
+  ISSUE,
+  "signet.v1.TokenService/VerifyToken",
+  "signet.v1.KeyService/ListKeys",
+  "signet.v1.KeyService/GetJwks",
+];
+const MAX_MESSAGE = 16_384;
+
+/** A service, a client that sends it any bytes, and the check that it answers as before. */
+async function target(t: ExecutionContext) {
+  const service = await startService(t, { env: { SIGNET_GRPC_MAX_MESSAGE_BYTES: String(MAX_MESSAGE) } });
+  const send = rawClient(t, service.app.addresses.grpc);
+  const requireHealthy = async () => t.true((await verify(service, (await issue(service)).token)).valid, "it lives on");
+  return { service, send, requireHealthy };
+}
+
+const GOOD = { profile: "service", subject: "alice", audience: ["api"], claims: { scope: "a", n: [1, { b: "x" }] } };
+const good = () => Buffer.from(IssueTokenRequest.encode(IssueTokenRequest.fromPartial(GOOD)).finish());
+
+/** One length-delimited field of a protobuf message. */
+function field(number: number, content: Buffer | string): Buffer {
+  const bytes = Buffer.from(content);
+  return Buffer.concat([varint(number * 8 + 2), varint(bytes.length), bytes]);
+}
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  for (let rest = value; ; rest = Math.floor(rest / 128)) {
+    if (rest < 128) return Buffer.from([...bytes, rest]);
+    bytes.push((rest % 128) + 128);
+  }
+}
+
+/** A Value that holds a Struct of one member. */
+const structValue = (name: string, value: Buffer) =>
+  field(5, field(1, Buffer.concat([field(1, name), field(2, value)])));
+const claimsOf = (entry: Buffer) => field(6, field(1, entry));
+const member = (name: string, value: Buffer) => claimsOf(Buffer.concat([field(1, name), field(2, value)]));
+const TRUE = Buffer.from([0x20, 1]);
+
+test("bytes that are no message are INVALID_ARGUMENT or a proper answer, never INTERNAL", async (t) => {
+  const random = seededRandom(t);
+  const { send, requireHealthy } = await target(t);
+  const codes = new Map<string, number>();
+  const real = [
+    good(),
+    Buffer.from(
+      VerifyTokenRequest.encode(
+        VerifyTokenRequest.fromPartial({ profile: "service", credential: { $case: "token", value: "a.b.c" } }),
+      ).finish(),
+    ),
+  ];
+  for (let round = 0; round < 1_000; round += 1) {
+    const bytes = Buffer.from(real[round % real.length] ?? []);
+    const mutated =
+      [
+        () => random.bytes(random.below(200)),
+        () => bytes.subarray(0, random.below(bytes.length)),
+        () => Buffer.concat([bytes, random.bytes(1 + random.below(20))]),
+        () => {
+          bytes[random.below(bytes.length)] = random.below(256);
+          return bytes;
+        },
+      ][random.below(4)]?.() ?? bytes;
+    const method = METHODS[random.below(METHODS.length)] ?? ISSUE;
+    const code = await send(method, mutated).then(
+      () => "OK",
+      async (error) => (await failureOf(Promise.reject(error))).code,
+    );
+    codes.set(code, (codes.get(code) ?? 0) + 1);
+    if (!["OK", "INVALID_ARGUMENT", "NOT_FOUND"].includes(code))
+      t.fail(`${code}: ${method} ${mutated.toString("hex")}`);
+  }
+  t.log(Object.fromEntries(codes));
+  t.true((codes.get("INVALID_ARGUMENT") ?? 0) > 100);
+  await requireHealthy();
+});
+
+test("every truncation of a request is refused as a request or by its missing fields", async (t) => {
+  const { send } = await target(t);
+  const bytes = good();
+  for (let length = 0; length < bytes.length; length += 1) {
+    const call = send(ISSUE, bytes.subarray(0, length));
+    const answer = await call.catch(() => undefined);
+    // A cut between two fields is a message without the later ones.
+    if (answer === undefined) t.is((await failureOf(call)).code, "INVALID_ARGUMENT", `${length} bytes`);
+  }
+});
+
+for (const [what, bytes] of [
+  ["a field that is cut off", Buffer.from([0x0a, 0x7f, 0x61])],
+  ["a varint without an end", Buffer.alloc(20, 0xff)],
+  [
+    "a claims object 200 levels deep",
+    member(
+      "a",
+      Array.from({ length: 200 }).reduce<Buffer>((value) => structValue("a", value), TRUE),
+    ),
+  ],
+  ["__proto__ as a claim", member("__proto__", structValue("polluted", TRUE))],
+  ["__proto__ further in", member("a", structValue("__proto__", TRUE))],
+  ["__proto__ with its value first", claimsOf(Buffer.concat([field(2, TRUE), field(1, "__proto__")]))],
+  [
+    "__proto__ with a length in more bytes than it needs",
+    claimsOf(Buffer.concat([Buffer.from("\x0a\x89\0__proto__", "latin1"), field(2, TRUE)])),
+  ],
+  [
+    "__proto__ with a tag in more bytes than it needs",
+    claimsOf(Buffer.concat([Buffer.from("\x8a\0\x09__proto__", "latin1"), field(2, structValue("a", TRUE))])),
+  ],
+] as const) {
+  test(`${what} is UNDECODABLE`, async (t) => {
+    const { send, requireHealthy } = await target(t);
+    const error = await failureOf(send(ISSUE, Buffer.concat([good(), bytes])));
+    t.like(error, { code: "INVALID_ARGUMENT", reason: "UNDECODABLE" });
+    t.is(({} as { polluted?: unknown }).polluted, undefined);
+    await requireHealthy();
+  });
+}
+
+test("a subject or a token that only looks like a bad key is none", async (t) => {
+  const { service } = await target(t);
+  t.is((await issue(service, { subject: "__proto__" })).claims?.sub, "__proto__");
+  t.false((await verify(service, "__proto__")).valid);
+});
+
+const double = (value: number) => {
+  const bytes = Buffer.alloc(9, 0x11);
+  bytes.writeDoubleLE(value, 1);
+  return bytes;
+};
+
+for (const [what, bytes, violated] of [
+  ["NaN as a claim", member("n", double(Number.NaN)), "claims.n"],
+  ["infinity as a claim", member("n", double(Number.POSITIVE_INFINITY)), "claims.n"],
+  ["a number that no integer can tell exactly", member("n", double(2 ** 53)), "claims.n"],
+  ["a subject that is no UTF-8", field(3, Buffer.from([0x61, 0xff])), "subject"],
+  ["an audience that is no UTF-8", field(4, Buffer.from([0xc0, 0x80])), "audience[1]"],
+  ["a claim that is no UTF-8", member("s", field(3, Buffer.from([0xed, 0xa0, 0x80]))), "claims.s"],
+  [
+    "a claim's name that is no UTF-8",
+    claimsOf(Buffer.concat([field(1, Buffer.from([0xff])), field(2, TRUE)])),
+    "claims.\uFFFD",
+  ],
+  ["a ttl of 2^63 - 1 seconds", field(5, Buffer.from("08ffffffffffffffff7f", "hex")), "ttl"],
+  ["a ttl of -2^63 seconds", field(5, Buffer.from("0880808080808080808001", "hex")), "ttl"],
+  ["a ttl of part of a second", field(5, Buffer.from([0x08, 60, 0x10, 1])), "ttl"],
+  ["a ttl of nothing", field(5, Buffer.alloc(0)), "ttl"],
+  ["a claim that the service sets", member("iss", TRUE), "claims.iss"],
+  ["a claim named constructor", member("constructor", TRUE), "claims.constructor"],
+] as const) {
+  test(`${what} is a violation of ${JSON.stringify(violated)}`, async (t) => {
+    const { send } = await target(t);
+    const error = await failureOf(send(ISSUE, Buffer.concat([good(), bytes])));
+    t.like(error, { code: "INVALID_ARGUMENT", reason: "INVALID_REQUEST" });
+    t.deepEqual(
+      error.violations.map(({ field: name }) => name),
+      [violated],
+    );
+  });
+}
+
+test("a field that this version does not know is ignored", async (t) => {
+  const { send } = await target(t);
+  const answer = await send(
+    ISSUE,
+    Buffer.concat([good(), field(1000, "from the future"), Buffer.from([0xb8, 0x3e, 7])]),
+  );
+  t.is(IssueTokenResponse.decode(answer).claims?.sub, "alice");
+});
+
+test("a message above the limit is RESOURCE_EXHAUSTED, one below it is read, and the service lives on", async (t) => {
+  const { send, requireHealthy } = await target(t);
+  const padded = (size: number) => Buffer.concat([good(), field(1000, Buffer.alloc(size))]);
+  t.is((await failureOf(send(ISSUE, padded(MAX_MESSAGE + 1)))).code, "RESOURCE_EXHAUSTED");
+  t.is((await failureOf(send(ISSUE, padded(4_000_000)))).code, "RESOURCE_EXHAUSTED");
+  t.true((await send(ISSUE, padded(MAX_MESSAGE - 500))).length > 0);
+  await requireHealthy();
+});
