@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 import { countDenials } from "./audit/denials.ts";
-import type { AuditLog } from "./audit/event.ts";
+import type { AuditLog, Happening } from "./audit/event.ts";
 import type { ForwarderReport } from "./audit/forwarder.ts";
 import { durabilityHorizon } from "./audit/horizon.ts";
 import { uuidV7Maker } from "./audit/ids.ts";
@@ -70,7 +70,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
   const endings: (() => unknown)[] = [];
   let stopReason = "START_FAILED";
   const end = async (): Promise<void> => {
-    for (const ending of endings.reverse()) await ending();
+    for (const ending of endings.splice(0).reverse()) await ending();
   };
   try {
     await mkdir(config.data, { recursive: true, mode: 0o700 });
@@ -94,6 +94,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
 
     for (const keyring of await openKeyrings(config, store, keks, now, tellKeyring(audit, log, now))) {
       keyrings.set(keyring.keyset, keyring);
+      await audit.append(heldKeys(keyring, now()), now());
       endings.push(() => keyring.stop());
       keyring.start();
     }
@@ -264,6 +265,12 @@ async function openKeyrings(
     openKeyring({ ...shared, keyset: name, alg: algorithm, policy }),
   );
   return Promise.all(open);
+}
+
+/** Names every key again: who made an epoch may have died before it could tell. */
+function heldKeys({ keyset, epoch, list }: Keyring, now: number): Happening {
+  const added = list(now).map(({ kid }) => kid);
+  return { type: "key.rotated", keyset, keysetEpoch: epoch, added, removed: [], reason: "held" };
 }
 
 function keyService({ keysets }: Config, keyrings: ReadonlyMap<string, Keyring>, now: () => number) {

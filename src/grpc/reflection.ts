@@ -1,11 +1,15 @@
 import { readFileSync } from "node:fs";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { type FileDescriptorProto, FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import type { Server } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
 import { service as healthService } from "grpc-health-check";
 
 type Descriptors = ConstructorParameters<typeof ReflectionService>[0];
+
+interface Files {
+  readonly fileDescriptorProtos?: readonly Uint8Array[];
+}
 
 /** The contract as descriptors: the image that `make generate` writes. */
 const DESCRIPTOR_SET = new URL("../../proto/signet.binpb", import.meta.url);
@@ -13,7 +17,20 @@ const DESCRIPTOR_SET = new URL("../../proto/signet.binpb", import.meta.url);
 /** Server reflection v1 and v1alpha, so that grpcurl needs no .proto files. */
 export function addReflection(server: Server): void {
   const { file } = fromBinary(FileDescriptorSetSchema, readFileSync(DESCRIPTOR_SET));
-  const fileDescriptorProtos = file.map((proto) => Buffer.from(toBinary(FileDescriptorProtoSchema, proto)));
-  const health = Object.values(healthService)[0]?.requestType;
-  new ReflectionService({ signet: { fileDescriptorProtos }, health } as unknown as Descriptors).addToServer(server);
+  const fileDescriptorProtos = [...file, ...healthFiles()].map((proto) =>
+    Buffer.from(toBinary(FileDescriptorProtoSchema, proto)),
+  );
+  new ReflectionService({ all: { fileDescriptorProtos } } as unknown as Descriptors).addToServer(server);
+}
+
+/** The library's descriptor of health names the entry type of a map as protoc never does: Go clients refuse all of it. */
+function healthFiles(): FileDescriptorProto[] {
+  const { fileDescriptorProtos = [] } = (Object.values(healthService)[0]?.requestType ?? {}) as Files;
+  const files = fileDescriptorProtos.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes));
+  for (const { nestedType, field } of files.flatMap(({ messageType }) => messageType))
+    for (const entry of nestedType.filter(({ options }) => options?.mapEntry)) {
+      for (const map of field) if (map.typeName === entry.name) map.typeName = `${entry.name}Entry`;
+      entry.name = `${entry.name}Entry`;
+    }
+  return files;
 }

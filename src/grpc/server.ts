@@ -1,8 +1,10 @@
 import {
+  logVerbosity,
   type MethodDefinition,
   Server,
   ServerCredentials,
   type ServiceDefinition,
+  setLogVerbosity,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
@@ -45,6 +47,8 @@ export async function startGrpcServer(
   limits: GrpcLimits,
   observe: CallObserver,
 ): Promise<GrpcServer> {
+  // The log is an allow-list: the library's own lines on standard error are not in it. What fails is thrown or observed.
+  setLogVerbosity(logVerbosity.NONE);
   const server = new Server({
     "grpc.max_concurrent_streams": limits.maxConcurrentStreams,
     "grpc.max_receive_message_length": limits.maxMessageBytes,
@@ -91,10 +95,16 @@ function bind(server: Server, address: string): Promise<string> {
   });
 }
 
-/** `tryShutdown` alone never ends while a client holds an idle stream open, e.g. a health watch. */
+/**
+ * `tryShutdown` alone never ends while a client holds an idle stream open, e.g. a health watch; and after `forceShutdown`
+ * it still waits for sockets whose clients read nothing. Those are left to the end of the process.
+ */
 function stop(server: Server, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const cut = setTimeout(() => server.forceShutdown(), graceMs);
+    const cut = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, graceMs);
     server.tryShutdown(() => {
       clearTimeout(cut);
       resolve();

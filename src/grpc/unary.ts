@@ -15,12 +15,15 @@ export type CallObserver = (call: { method: string; code: string; seconds: numbe
 /** In the place of a message that could not be decoded: grpc-js would answer INTERNAL before any handler runs. */
 class Undecodable {}
 
-/** The name `__proto__` as a key of an encoded map entry: tag 1, length 9. */
-const PROTO_KEY = Buffer.from("\x0a\x09__proto__", "latin1");
+const PROTO = Buffer.from("__proto__");
+/** The name as a key of an encoded map entry, tag 1 and length 9, each as a varint of any length. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are bytes of the wire format.
+const PROTO_KEY = /(?:\x0a|\x8a\x80*\0)(?:\x09|\x89\x80*\0)__proto__/;
 
 /**
  * A method's definition whose decoder never throws. A map key `__proto__` makes a message undecodable as well: generated
- * code assigns it to a plain object, where it would vanish or become a prototype.
+ * code assigns it to a plain object, where it would vanish or become a prototype. The search may also hit a text that
+ * looks like one, which nobody needs.
  */
 export function decodeSafely<Request, Response>(
   definition: MethodDefinition<Request, Response>,
@@ -30,7 +33,7 @@ export function decodeSafely<Request, Response>(
     ...definition,
     requestDeserialize: (bytes) => {
       try {
-        if (!bytes.includes(PROTO_KEY)) return requestDeserialize(bytes);
+        if (!bytes.includes(PROTO) || !PROTO_KEY.test(bytes.toString("latin1"))) return requestDeserialize(bytes);
       } catch {}
       return new Undecodable() as Request;
     },

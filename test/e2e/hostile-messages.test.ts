@@ -1,8 +1,9 @@
 import test, { type ExecutionContext } from "ava";
 import { IssueTokenRequest, IssueTokenResponse, VerifyTokenRequest } from "../../src/gen/signet/v1/token.ts";
-import { seededRandom } from "../support/random.ts";
+import { randomBytes } from "../support/mutate-token.ts";
 import { rawClient } from "../support/raw-client.ts";
 import { failureOf } from "../support/rich-error.ts";
+import { seededRandom } from "../support/seeded-random.ts";
 import { issue, startService, verify } from "../support/service.ts";
 
 const ISSUE = "signet.v1.TokenService/IssueToken";
@@ -62,15 +63,15 @@ test("bytes that are no message are INVALID_ARGUMENT or a proper answer, never I
     const bytes = Buffer.from(real[round % real.length] ?? []);
     const mutated =
       [
-        () => random.bytes(random.below(200)),
-        () => bytes.subarray(0, random.below(bytes.length)),
-        () => Buffer.concat([bytes, random.bytes(1 + random.below(20))]),
+        () => randomBytes(random(0, 200), random),
+        () => bytes.subarray(0, random(0, bytes.length)),
+        () => Buffer.concat([bytes, randomBytes(1 + random(0, 20), random)]),
         () => {
-          bytes[random.below(bytes.length)] = random.below(256);
+          bytes[random(0, bytes.length)] = random(0, 256);
           return bytes;
         },
-      ][random.below(4)]?.() ?? bytes;
-    const method = METHODS[random.below(METHODS.length)] ?? ISSUE;
+      ][random(0, 4)]?.() ?? bytes;
+    const method = METHODS[random(0, METHODS.length)] ?? ISSUE;
     const code = await send(method, mutated).then(
       () => "OK",
       async (error) => (await failureOf(Promise.reject(error))).code,
@@ -126,10 +127,10 @@ for (const [what, bytes] of [
   });
 }
 
-test("a subject or a token that only looks like a bad key is none", async (t) => {
+test("__proto__ as a text is a text", async (t) => {
   const { service } = await target(t);
-  t.is((await issue(service, { subject: "__proto__" })).claims?.sub, "__proto__");
-  t.false((await verify(service, "__proto__")).valid);
+  const { claims } = await issue(service, { subject: "__proto__", claims: { scope: "__proto__" } });
+  t.like(claims, { sub: "__proto__", scope: "__proto__" });
 });
 
 const double = (value: number) => {

@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from "ava";
 import { rejectionReasonToJSON } from "../../src/gen/signet/v1/token.ts";
 import { mutateToken } from "../support/mutate-token.ts";
-import { seededRandom } from "../support/random.ts";
+import { seededRandom } from "../support/seeded-random.ts";
 import { issue, type Service, startService, verify } from "../support/service.ts";
 
 const TOKENS = 10_000;
@@ -29,7 +29,7 @@ test("no mutated token is accepted, and none is an error of the call", async (t)
   const reasons = new Map<string, number>();
   for (let sent = 0; sent < TOKENS; sent += IN_FLIGHT) {
     const group = Array.from({ length: IN_FLIGHT }, () => {
-      const original = originals[random.below(originals.length)]?.token ?? "";
+      const original = originals[random(0, originals.length)]?.token ?? "";
       return { original, token: mutateToken(original, random) };
     }).filter(({ original, token }) => token !== original && token !== "");
     const answers = await Promise.all(group.map(({ token }) => verify(service, token)));

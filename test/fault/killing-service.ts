@@ -1,5 +1,6 @@
 // The service as a process that kills itself: STEP says where, NUMBER at which token or millisecond. Its audit spool
 // stands behind a write-back cache, so that what was not synced is lost with the process, as when the power fails.
+import { setTimeout as pause } from "node:timers/promises";
 import { type Surroundings, startApp } from "../../src/app.ts";
 import type { AuditLog, Happening } from "../../src/audit/event.ts";
 import type { EventSink } from "../../src/audit/sink.ts";
@@ -12,7 +13,7 @@ const LATE_BY = 64;
 
 const STEPS: Readonly<Record<string, (number: number) => Partial<Surroundings>>> = {
   "after signing": (number) => ({ openSpoolFile: cachedFiles(), wrapAudit: dieBeforeAppend(number) }),
-  "in the middle of a write": dieInWrite,
+  "in the middle of a slow sync": dieInSync,
   "after the sync": (number) => ({ openSpoolFile: cachedFiles(), wrapAudit: dieAfterAppend(number) }),
   "after the ack": dieAfterPublish,
   "at any moment": (number) => {
@@ -70,16 +71,22 @@ function dieAfterAppend(number: number) {
   };
 }
 
-/** Dies with half of a group on the disk. */
-function dieInWrite(number: number): Partial<Surroundings> {
+/** Dies with half of a group on the disk, so late that an answer which did not wait for the disk has arrived. */
+function dieInSync(number: number): Partial<Surroundings> {
   const { due, wrapAudit } = tokensAsked(number);
   const openSpoolFile: OpenSpoolFile = async (path, mode) => {
     const file = await openDiskFile(path, mode);
+    let unsynced: Uint8Array | undefined;
     return {
       ...file,
       async write(bytes) {
-        if (!due()) return file.write(bytes);
-        await file.write(bytes.subarray(0, bytes.length / 2));
+        if (due()) unsynced = bytes;
+        else await file.write(bytes);
+      },
+      async sync() {
+        if (unsynced === undefined) return file.sync();
+        await file.write(unsynced.subarray(0, unsynced.length / 2));
+        await pause(300);
         die();
       },
     };

@@ -43,7 +43,7 @@ async function startUnderLoad(t: ExecutionContext<unknown>): Promise<UnderLoad> 
       await load.stop();
       await allForwarded(service);
       t.is(await service.process.stop(), 0);
-      t.deepEqual(trailFaults(await trailOf(nats), answered), []);
+      t.deepEqual(trailFaults(await trailOf(nats), answered), {});
       t.log(`${answered.length} tokens`);
     },
   };

@@ -26,15 +26,20 @@ export function trailOf({ url }: Pick<NatsServer, "url">): Promise<TailedEvent[]
 }
 
 /**
- * All that is wrong with a trail, each fault as often as it occurs: every token that was answered has exactly one event,
+ * How often which fault is in a trail; empty for a good one. Every token that was answered has exactly one event,
  * each event is there once, and each writer's chain is whole. Events of tokens that nobody got are right.
  */
-export function trailFaults(trail: readonly TailedEvent[], answered: readonly string[]): TrailFault[] {
+export function trailFaults(
+  trail: readonly TailedEvent[],
+  answered: readonly string[],
+): Partial<Record<TrailFault, number>> {
   const entries = trail.map(({ body }) => ({
     event: AuditEvent.fromJSON(JSON.parse(Buffer.from(body).toString())),
     body,
   }));
-  return [...idFaults(trail, entries), ...tokenFaults(entries, answered), ...chainFaults(entries)];
+  const faults = [...idFaults(trail, entries), ...tokenFaults(entries, answered), ...chainFaults(entries)];
+  const counted = Map.groupBy(faults, (fault) => fault);
+  return Object.fromEntries([...counted].map(([fault, occurrences]) => [fault, occurrences.length]));
 }
 
 function idFaults(trail: readonly TailedEvent[], entries: readonly Entry[]): TrailFault[] {

@@ -59,8 +59,8 @@ export interface TokenIssued {
   /** The proven workload that asked for it. */
   caller: string;
   /**
-   * Keyed hash (HMAC-SHA-256, base64url, 22 characters) of the subject: the same subject always has the same hash in
-   * one installation, and nobody without its key can guess from it.
+   * Keyed hash (HMAC-SHA-256, base64url, 22 characters) of the subject: the same subject has the same hash for as long
+   * as the installation keeps its KEK, and nobody without the KEK can guess from it.
    */
   subjectHash: string;
   /** Who the token is for. */
@@ -88,17 +88,20 @@ export interface TokenDenied {
   count: bigint;
 }
 
-/** KeyRotated: a new epoch of a keyset. Type `key.rotated`. */
+/**
+ * KeyRotated: a new epoch of a keyset. Type `key.rotated`. A writer that starts tells the epoch that it holds once more:
+ * the one that made it may have died in between, and no key shall sign that no event names.
+ */
 export interface KeyRotated {
   /** The keyset. */
   keyset: string;
   /** The new epoch. */
   keysetEpoch: bigint;
-  /** The `kid` of the keys that the epoch added. */
+  /** The `kid` of the keys that the epoch added; of all its keys when the reason is "held". */
   added: string[];
   /** The `kid` of the keys that the epoch removed. */
   removed: string[];
-  /** Why there is a new epoch: "first", "scheduled", "lapsed" or "retired". */
+  /** Why there is a new epoch: "first", "scheduled", "lapsed" or "retired"; or "held" at a start. */
   reason: string;
 }
 

@@ -1,0 +1,160 @@
+import { connect } from "nats";
+import { type AuditMessage, chainFaults, decodeMessage, readAuditStream, tokenIdsOf } from "../support/audit-stream.ts";
+import { startNats, testWithNats } from "../support/nats-server.ts";
+import { failureOf } from "../support/rich-error.ts";
+import { issue, type Service, startService, verify } from "../support/service.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+testWithNats("a subscriber decodes the event of a token: what was issued, to whom, under which headers", async (t) => {
+  const nats = await startNats(t);
+  const connection = await connect({ servers: nats.url });
+  t.teardown(() => connection.close());
+  const subscription = connection.subscribe("signet.audit.token.issued.service");
+  await connection.flush();
+  const service = await startService(t, { env: { SIGNET_NATS_URL: nats.url } });
+  const issued = await issue(service, { audience: ["api", "web"] });
+  for await (const message of subscription) {
+    const { subject, headers, event } = decodeMessage(message);
+    t.is(subject, "signet.audit.token.issued.service");
+    const told = event.event?.$case === "tokenIssued" ? event.event.value : undefined;
+    t.like(told, {
+      profile: "service",
+      tokenId: issued.tokenId,
+      keyId: issued.keyId,
+      caller: "loopback",
+      audience: ["api", "web"],
+    });
+    t.deepEqual(told?.issuedAt, issued.issuedAt);
+    t.deepEqual(told?.expiresAt, issued.expiresAt);
+    t.regex(told?.subjectHash ?? "", /^[A-Za-z0-9_-]{22}$/);
+    t.deepEqual(
+      ["Nats-Msg-Id", "ce-specversion", "ce-id", "ce-type", "ce-source", "ce-time", "content-type"].map((name) =>
+        headers?.get(name),
+      ),
+      [
+        event.eventId,
+        "1.0",
+        event.eventId,
+        "token.issued",
+        `signet/${event.writer}`,
+        JSON.parse(message.string()).time,
+        "application/json",
+      ],
+    );
+    break;
+  }
+});
+
+testWithNats("one subject has one hash, and two have two", async (t) => {
+  const nats = await startNats(t);
+  const service = await startService(t, { env: { SIGNET_NATS_URL: nats.url } });
+  for (const subject of ["alice", "bob", "alice"]) await issue(service, { subject });
+  const events = await arrived(nats.url, "three tokens", (all) => tokenIdsOf(all).length === 3);
+  const hashes = events.flatMap(({ event: { event } }) =>
+    event?.$case === "tokenIssued" ? [event.value.subjectHash] : [],
+  );
+  t.is(hashes[0], hashes[2]);
+  t.not(hashes[0], hashes[1]);
+});
+
+testWithNats("each event links to the one before, over every event of a writer and over its restarts", async (t) => {
+  const nats = await startNats(t);
+  const first = await startService(t, { env: { SIGNET_NATS_URL: nats.url } });
+  const tokens = await issueMany(first, 100);
+  t.is((await failureOf(issue(first, { subject: "" }))).code, "INVALID_ARGUMENT");
+  await first.app.stop("SIGTERM");
+  const second = await startService(t, { data: first.data, env: { SIGNET_NATS_URL: nats.url } });
+  tokens.push(...(await issueMany(second, 20)));
+  const events = await arrived(nats.url, "120 tokens", (all) => tokenIdsOf(all).length === 120);
+  t.deepEqual(chainFaults(events), []);
+  t.deepEqual(tokenIdsOf(events).toSorted(), tokens.toSorted());
+  const kinds = events.map(({ event }) => event.event?.$case);
+  t.deepEqual(
+    kinds.filter((kind) => kind !== "tokenIssued" && kind !== "keyRotated"),
+    ["serviceStarted", "tokenDenied", "serviceStopped", "serviceStarted"],
+  );
+  t.true(kinds.indexOf("keyRotated") < kinds.indexOf("tokenIssued"), "a key is told of before it signs");
+  t.deepEqual(new Set(events.map(({ event }) => event.epoch)), new Set([1n, 2n]));
+  // The negative control: what the check is for.
+  const [gone, changed] = [events.toSpliced(50, 1), events.with(50, forged(events[50]))];
+  t.regex(chainFaults(gone).join("\n"), /seq 51 is missing/);
+  t.regex(chainFaults(changed).join("\n"), /seq 52: prev_hash is not the hash of the body before/);
+});
+
+testWithNats(
+  "with NATS away tokens are issued and checked; their events wait, over a restart, and come once",
+  async (t) => {
+    const nats = await startNats(t);
+    await nats.stop();
+    const first = await startService(t, { env: { SIGNET_NATS_URL: nats.url } });
+    const tokens = await issueMany(first, 50);
+    const { token } = await issue(first);
+    t.true((await verify(first, token)).valid);
+    await first.app.stop("SIGTERM");
+    const second = await startService(t, { data: first.data, env: { SIGNET_NATS_URL: nats.url } });
+    tokens.push(...(await issueMany(second, 50)));
+    t.true((await verify(second, token)).valid);
+    await nats.restart();
+    const events = await arrived(nats.url, "101 tokens", (all) => tokenIdsOf(all).length >= 101);
+    t.deepEqual(chainFaults(events), [], "each id once");
+    t.deepEqual(
+      tokens.filter((id) => !tokenIdsOf(events).includes(id)),
+      [],
+    );
+    t.is(tokenIdsOf(events).length, 101);
+  },
+);
+
+testWithNats("NATS that is killed and comes back holds each event of a run once", async (t) => {
+  const nats = await startNats(t);
+  const service = await startService(t, { env: { SIGNET_NATS_URL: nats.url } });
+  const tokens = await issueMany(service, 100);
+  await nats.kill9();
+  tokens.push(...(await issueMany(service, 100)));
+  await nats.restart();
+  tokens.push(...(await issueMany(service, 100)));
+  const events = await arrived(nats.url, "300 tokens", (all) => tokenIdsOf(all).length >= 300);
+  t.deepEqual(chainFaults(events), []);
+  t.deepEqual(tokenIdsOf(events).toSorted(), tokens.toSorted());
+});
+
+testWithNats("50 bad calls make one event at once and one that counts the rest", async (t) => {
+  const nats = await startNats(t);
+  const service = await startService(t, { env: { SIGNET_NATS_URL: nats.url } });
+  const calls = Array.from({ length: 50 }, () => failureOf(issue(service, { subject: "" })));
+  for (const { code } of await Promise.all(calls)) t.is(code, "INVALID_ARGUMENT");
+  const first = await arrived(nats.url, "a denial", (all) => denialsOf(all).length > 0);
+  t.deepEqual(denialsOf(first), [{ profile: "service", caller: "loopback", reason: "INVALID_REQUEST", count: 1n }]);
+  t.is(first.find(({ event }) => event.event?.$case === "tokenDenied")?.subject, "signet.audit.token.denied.service");
+  await service.app.stop("SIGTERM");
+  const counts = denialsOf(await readAuditStream(nats.url)).map(({ count }) => count);
+  t.deepEqual(counts, [1n, 49n]);
+});
+
+async function issueMany(service: Service, count: number): Promise<string[]> {
+  const answers = await Promise.all(Array.from({ length: count }, () => issue(service)));
+  return answers.map(({ tokenId }) => tokenId);
+}
+
+/** What the stream holds as soon as it holds enough. */
+async function arrived(
+  url: string,
+  what: string,
+  enough: (messages: readonly AuditMessage[]) => boolean,
+): Promise<AuditMessage[]> {
+  let messages: AuditMessage[] = [];
+  await waitUntil(`the stream holds ${what}`, async () => {
+    messages = await readAuditStream(url);
+    return enough(messages);
+  });
+  return messages;
+}
+
+function denialsOf(messages: readonly AuditMessage[]) {
+  return messages.flatMap(({ event: { event } }) => (event?.$case === "tokenDenied" ? [event.value] : []));
+}
+
+function forged(message: AuditMessage | undefined): AuditMessage {
+  if (message === undefined) throw new Error("there is no such event");
+  return { ...message, body: Buffer.from(Buffer.from(message.body).toString().replace("loopback", "somebody")) };
+}

@@ -1,0 +1,94 @@
+import test from "ava";
+import { readAuditStream } from "../support/audit-stream.ts";
+import { startNats, testWithNats } from "../support/nats-server.ts";
+import { startRemote } from "../support/remote-service.ts";
+import { failureOf } from "../support/rich-error.ts";
+import { dataFiles, keySecrets, leaks, type Places, type Secrets } from "../support/secrets.ts";
+import { issue, listKeys, verify } from "../support/service.ts";
+import { tempFolder } from "../support/temp.ts";
+
+const SUBJECT = "subject-7f3a9c@example.test";
+const CLAIM = "claim-value-b81e44";
+const CLAIM_NAME = "claim-name-51d0aa";
+const BAD = "control\u0001-9e2b77-subject";
+
+testWithNats("no token, key, subject or claim is in any log, event, metric, error text or file", async (t) => {
+  const nats = await startNats(t);
+  const data = await tempFolder(t);
+  const service = await startRemote(t, { data, env: { SIGNET_NATS_URL: nats.url, SIGNET_LOG_LEVEL: "debug" } });
+  const stderr: string[] = [];
+  service.process.child.stderr?.on("data", (text) => stderr.push(String(text)));
+  const tokens: string[] = [];
+  for (let count = 0; count < 20; count += 1)
+    tokens.push((await issue(service, { subject: SUBJECT, claims: { scope: CLAIM, [CLAIM_NAME]: CLAIM } })).token);
+
+  const [token = ""] = tokens;
+  const [header, payload, signature = ""] = token.split(".");
+  const rejected = [
+    await verify(service, token, { audience: "other" }),
+    await verify(service, `${header}.${payload}.${signature.replace(/^./, (first) => (first === "A" ? "B" : "A"))}`),
+    await verify(service, `${token}.${token}`),
+    await verify(service, `${token.slice(0, -4)}====`),
+  ];
+  t.true(rejected.every(({ valid }) => !valid));
+  const errors = [
+    await failureOf(issue(service, { subject: BAD })),
+    await failureOf(issue(service, { subject: SUBJECT.repeat(20) })),
+    await failureOf(issue(service, { subject: SUBJECT, claims: { scope: `${CLAIM}  double space` } })),
+    await failureOf(issue(service, { subject: SUBJECT, claims: { roles: CLAIM } })),
+    await failureOf(issue(service, { profile: "none", subject: SUBJECT })),
+    await failureOf(verify(service, token, { profile: "none" })),
+    await failureOf(verify(service, token, { audience: "" })),
+  ];
+  const shown = {
+    keys: await listKeys(service),
+    jwks: await (await fetch(`${service.url}/.well-known/jwks.json`)).text(),
+  };
+  const metrics = await (await fetch(`${service.url}/metrics`)).text();
+  t.is(await service.process.stop(), 0);
+
+  const events = await readAuditStream(nats.url);
+  t.true(events.length > 20, "the events were read");
+  t.true(service.process.log.length >= 3, "the log was read");
+  const places: Places = {
+    log: JSON.stringify(service.process.log),
+    stderr: stderr.join(""),
+    events: Buffer.concat(events.map(({ body }) => Buffer.from(body))),
+    headers: JSON.stringify(events.map(({ subject, headers }) => [subject, [...(headers ?? [])]])),
+    metrics,
+    rejections: JSON.stringify(rejected, showBigInt),
+    errors: JSON.stringify(errors),
+    shown: JSON.stringify(shown, showBigInt),
+    ...dataFiles(data),
+  };
+  const secrets: Secrets = {
+    ...(await keySecrets(data)),
+    ...Object.fromEntries(tokens.map((whole, at) => [`signature ${at}`, whole.split(".")[2] ?? ""])),
+    payload: payload ?? "",
+    subject: SUBJECT,
+    claim: CLAIM,
+    "bad subject": BAD.slice(-14),
+  };
+  const halves = Object.keys(secrets).filter((name) => name.startsWith("seed of"));
+  t.is(halves.length, shown.keys.keys.length, "every private half is looked for");
+  t.deepEqual(leaks(secrets, places), []);
+
+  // The negative control: each secret is found in each place where it is planted.
+  for (const [name, value] of Object.entries(secrets))
+    for (const [place, content] of Object.entries(places)) {
+      const planted = Buffer.concat([Buffer.from(content), Buffer.from(value), Buffer.from(content)]);
+      t.deepEqual(leaks({ [name]: value }, { [place]: planted }), [`${name} in ${place}`]);
+    }
+});
+
+test("a secret is found in each form in which it could be written", (t) => {
+  const secret = Buffer.from("a secret of many bytes");
+  for (const form of ["latin1", "hex", "base64", "base64url"] as const) {
+    const places = { log: `{"event":"${secret.toString(form)}"}`, other: "nothing" };
+    t.deepEqual(leaks({ secret }, places), ["secret in log"], form);
+  }
+});
+
+function showBigInt(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? String(value) : value;
+}

@@ -1,0 +1,110 @@
+import { once } from "node:events";
+import { chmod, readFile, rename, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { startRemote } from "../support/remote-service.ts";
+import { issue, listKeys, type Service } from "../support/service.ts";
+import { spawnService } from "../support/service-process.ts";
+import { tempFolder } from "../support/temp.ts";
+
+/** The exit code and standard error of a service that must not start. */
+async function refusal(t: ExecutionContext, data: string, env: Record<string, string> = {}) {
+  const outcome = await spawnService(t, { data, env }).then(
+    () => "it started",
+    (error: Error) => error.message,
+  );
+  const [, code, text = outcome] = /^the service ended with (\d+): (.*)$/s.exec(outcome) ?? [];
+  return { code: Number(code), text };
+}
+
+const kidsOf = async (service: Service) => (await listKeys(service)).keys.map(({ keyId }) => keyId);
+
+test.serial("a second process on a data folder ends with 75 and says so, and the first is not disturbed", async (t) => {
+  const data = await tempFolder(t);
+  const first = await startRemote(t, { data });
+  const { code, text } = await refusal(t, data);
+  t.is(code, 75);
+  t.regex(text, /^error: DATA_IN_USE: .*state\.db is in use: only one process may have it open at a time\n$/);
+  await t.notThrowsAsync(issue(first));
+});
+
+test.serial(
+  "keys whose KEK is gone end with 77, no new keys are made, and the KEK brings the old ones back",
+  async (t) => {
+    const data = await tempFolder(t);
+    const [kek, hidden] = [join(data, "kek"), join(await tempFolder(t), "kek")];
+    const first = await startRemote(t, { data });
+    const kids = await kidsOf(first);
+    t.is(await first.process.stop(), 0);
+    await rename(kek, hidden);
+    const { code, text } = await refusal(t, data);
+    t.is(code, 77);
+    t.is(text, `error: KEK: KEK file ${kek}: there is no such file or folder\n`);
+    await t.throwsAsync(readFile(kek), { code: "ENOENT" }, "no new KEK");
+    await rename(hidden, kek);
+    t.deepEqual(await kidsOf(await startRemote(t, { data })), kids);
+  },
+);
+
+for (const [what, spoil, text] of [
+  ["another KEK", (kek: string) => writeFile(kek, `${"A".repeat(43)}\n`), /under another/],
+  ["a KEK that others may read", (kek: string) => chmod(kek, 0o644), /only its owner may have access \(chmod 600/],
+  ["a KEK that is cut off", (kek: string) => writeFile(kek, "AAAA"), /holds 3 bytes: it must hold 32/],
+] as const) {
+  test.serial(`${what} over existing keys ends with 77`, async (t) => {
+    const data = await tempFolder(t);
+    await (await spawnService(t, { data })).stop();
+    await spoil(join(data, "kek"));
+    const refused = await refusal(t, data);
+    t.is(refused.code, 77);
+    t.regex(refused.text, text);
+  });
+}
+
+test.serial("no KEK on an empty data folder ends with 77 where none may be made", async (t) => {
+  const data = await tempFolder(t);
+  const { code } = await refusal(t, data, { SIGNET_KEK_CREATE: "false" });
+  t.is(code, 77);
+  await t.throwsAsync(readFile(join(data, "kek")), { code: "ENOENT" });
+});
+
+test.serial("faults of the configuration end with 78, all at once", async (t) => {
+  const env = { SIGNET_GRPC_ADRESS: "x", SIGNET_SHUTDOWN_GRACE: "soon" };
+  const { code, text } = await refusal(t, await tempFolder(t), env);
+  t.is(code, 78);
+  t.regex(text, /^SIGNET_GRPC_ADRESS: is not the name of a configuration key$/m);
+  t.regex(text, /^SIGNET_SHUTDOWN_GRACE shutdown\.grace: must be a duration/m);
+});
+
+for (const side of ["GRPC", "HTTP"] as const) {
+  test.serial(`a taken ${side} port ends with 1 and names it, and leaves no lock behind`, async (t) => {
+    const holder = createServer().listen(0, "127.0.0.1");
+    await once(holder, "listening");
+    t.teardown(() => holder.close());
+    const address = `127.0.0.1:${(holder.address() as AddressInfo).port}`;
+    const data = await tempFolder(t);
+    const { code, text } = await refusal(t, data, { [`SIGNET_${side}_ADDRESS`]: address });
+    t.is(code, 1);
+    t.regex(
+      text,
+      new RegExp(`^error: UNEXPECTED: ${side === "GRPC" ? "gRPC" : "HTTP"} can't listen at ${address}: .+\n$`),
+    );
+    await t.notThrowsAsync(spawnService(t, { data }));
+  });
+}
+
+test.serial(
+  "a data folder whose state is damaged ends with 1 and names the file, and nothing is made over it",
+  async (t) => {
+    const data = await tempFolder(t);
+    await (await spawnService(t, { data })).stop();
+    const file = join(data, "state", "state.db");
+    const damaged = (await readFile(file)).fill(0xff, 0, 200);
+    await writeFile(file, damaged);
+    const { code, text } = await refusal(t, data);
+    t.is(code, 1);
+    t.regex(text, /state\.db is damaged/);
+    t.deepEqual(await readFile(file), damaged);
+  },
+);

@@ -1,0 +1,110 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import test from "ava";
+import { readAuditStream, tokenIdsOf } from "../support/audit-stream.ts";
+import { healthClient } from "../support/health.ts";
+import { startNats, testWithNats } from "../support/nats-server.ts";
+import { startRemote } from "../support/remote-service.ts";
+import { issue, startService, verify } from "../support/service.ts";
+import { type ServiceProcess, spawnService } from "../support/service-process.ts";
+import { tempFolder } from "../support/temp.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+const ISSUING = "signet.v1.TokenService/IssueToken";
+
+testWithNats(
+  "SIGTERM under load ends with 0; every token that left is in the stream, and service.stopped is last",
+  async (t) => {
+    const nats = await startNats(t);
+    const data = await tempFolder(t);
+    const service = await startRemote(t, { data, env: { SIGNET_NATS_URL: nats.url, SIGNET_SHUTDOWN_GRACE: "5s" } });
+    await issue(service);
+    const left: string[] = [];
+    const calls = Array.from({ length: 500 }, () =>
+      issue(service).then(
+        ({ tokenId }) => void left.push(tokenId),
+        () => {},
+      ),
+    );
+    await waitUntil("some tokens have left", () => left.length > 0);
+    t.is(await service.process.stop(), 0);
+    await Promise.all(calls);
+    const events = await readAuditStream(nats.url);
+    const told = tokenIdsOf(events);
+    t.deepEqual(
+      left.filter((id) => !told.includes(id)),
+      [],
+    );
+    const last = events.at(-1)?.event.event;
+    t.deepEqual(last, { $case: "serviceStopped", value: { reason: "SIGTERM" } });
+  },
+);
+
+test.serial("SIGTERM ends within its grace although a health watch and idle connections are open", async (t) => {
+  const child = await spawnService(t, { data: await tempFolder(t), env: { SIGNET_SHUTDOWN_GRACE: "500ms" } });
+  const told = await healthClient(t, child.grpc).watch("");
+  for (const address of [child.grpc, child.http]) {
+    const [host = "", port] = address.split(":");
+    const idle = connect(Number(port), host).on("error", () => {});
+    t.teardown(() => idle.destroy());
+    await once(idle, "connect");
+  }
+  t.is(await child.stop(), 0);
+  await waitUntil("the stream was cut", () => told.includes("CUT"));
+  t.deepEqual(told, ["SERVING", "NOT_SERVING", "CUT"]);
+});
+
+test.serial("a call under way is answered after health has gone down, and new calls are refused", async (t) => {
+  const gate = Promise.withResolvers<void>();
+  const entered = Promise.withResolvers<void>();
+  const service = await startService(t, {
+    surroundings: {
+      wrapAudit: (audit) => ({
+        async append(happening, time) {
+          if (happening.type === "token.issued") {
+            entered.resolve();
+            await gate.promise;
+          }
+          return audit.append(happening, time);
+        },
+      }),
+    },
+  });
+  const health = healthClient(t, service.app.addresses.grpc);
+  t.is(await health.check(ISSUING), "SERVING");
+  const [all, issuing] = [await health.watch(""), await health.watch(ISSUING)];
+  const call = issue(service);
+  await entered.promise;
+  const stopping = service.app.stop("SIGTERM");
+  await waitUntil("health is down", () => all.length > 1 && issuing.length > 1);
+  t.deepEqual([all[1], issuing[1]], ["NOT_SERVING", "NOT_SERVING"]);
+  const [host = "", port] = service.app.addresses.grpc.split(":");
+  const refused = connect(Number(port), host);
+  const [error] = await once(refused, "error");
+  t.is((error as NodeJS.ErrnoException).code, "ECONNREFUSED");
+  gate.resolve();
+  health.unwatch();
+  t.regex((await call).token, /^[\w-]+\.[\w-]+\.[\w-]+$/);
+  await stopping;
+});
+
+test.serial("a service that is stopped twice has stopped once", async (t) => {
+  const service = await startService(t);
+  await service.app.stop("SIGTERM");
+  await t.notThrowsAsync(service.app.stop("SIGTERM"));
+});
+
+for (const [how, end] of [
+  ["an orderly stop", (child: ServiceProcess) => child.stop()],
+  ["kill -9", (child: ServiceProcess) => child.kill9()],
+] as const) {
+  test.serial(`keys survive ${how}, and a token from before it verifies after it`, async (t) => {
+    const data = await tempFolder(t);
+    const before = await startRemote(t, { data });
+    const { token, keyId } = await issue(before);
+    await end(before.process);
+    const after = await startRemote(t, { data });
+    t.like(await verify(after, token), { valid: true, keyId });
+    t.is((await issue(after)).keyId, keyId, "the key signs on");
+  });
+}

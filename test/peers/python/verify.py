@@ -1,0 +1,9 @@
+"""Usage: verify.py JWKS_URL ISSUER AUDIENCE TOKEN. Prints the subject of a token that PyJWT finds valid."""
+
+import sys
+
+import jwt
+
+jwks_url, issuer, audience, token = sys.argv[1:]
+key = jwt.PyJWKClient(jwks_url).get_signing_key_from_jwt(token).key
+print(jwt.decode(token, key, algorithms=["EdDSA"], issuer=issuer, audience=audience)["sub"])

@@ -1,0 +1,44 @@
+import { spawn } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import { text } from "node:stream/consumers";
+import test, { type Implementation } from "ava";
+
+const root = join(import.meta.dirname, "..", "..");
+
+/** The real grpcurl: from PATH, else from .tools/bin of the checkout. */
+const binary = [...(process.env.PATH ?? "").split(delimiter), join(root, ".tools", "bin")]
+  .map((folder) => join(folder, "grpcurl"))
+  .find(isExecutable);
+
+/** A test that needs grpcurl: skipped with a notice where there is none, but failing in CI. */
+export function testWithGrpcurl(title: string, implementation: Implementation<[]>): void {
+  if (binary !== undefined) test(title, implementation);
+  else if (process.env.CI) test(title, (t) => t.fail("grpcurl is neither on PATH nor in .tools/bin"));
+  else test.skip(`${title} (skipped: grpcurl is neither on PATH nor in .tools/bin)`, implementation);
+}
+
+export interface Finished {
+  /** 0, or 64 and the gRPC status code. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs it in plaintext, with a bound of 20 s. */
+export async function grpcurl(...args: readonly string[]): Promise<Finished> {
+  if (binary === undefined) throw new Error("grpcurl is neither on PATH nor in .tools/bin");
+  const child = spawn(binary, ["-plaintext", "-max-time", "20", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const code = new Promise<number | null>((resolve, reject) => child.once("error", reject).once("close", resolve));
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  return { code: await code, stdout, stderr };
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
