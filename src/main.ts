@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --disable-sigusr1 --disable-proto=throw
+#!/usr/bin/env -S node --disable-sigusr1
 import { run } from "./cli/program.ts";
 
 const { stdin, stdout, stderr, env } = process;

@@ -9,12 +9,11 @@ import {
 } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
 import { KeyServiceService } from "../gen/signet/v1/keys.ts";
-import { TokenServiceService } from "../gen/signet/v1/token.ts";
 import type { TokenService } from "../token/service.ts";
 import { type KeyService, keyHandlers } from "./key-service.ts";
 import { addReflection } from "./reflection.ts";
-import { tokenHandlers } from "./token-service.ts";
-import { type CallObserver, decodeSafely, type Handler, unary } from "./unary.ts";
+import { tokenHandlers, tokenMethods } from "./token-service.ts";
+import { bytesOnly, type CallObserver, type Handler, unary } from "./unary.ts";
 
 /** Limits of the transport; what grpc-js leaves unlimited by default. */
 export interface GrpcLimits {
@@ -49,6 +48,9 @@ export async function startGrpcServer(
 ): Promise<GrpcServer> {
   // The log is an allow-list: the library's own lines on standard error are not in it. What fails is thrown or observed.
   setLogVerbosity(logVerbosity.NONE);
+  // The generated decoders assign map entries to plain objects: with the accessor there, an entry of this name would vanish
+  // or become a prototype. Without it, it is a name like others, and refused as one.
+  Reflect.deleteProperty(Object.prototype, "__proto__");
   const server = new Server({
     "grpc.max_concurrent_streams": limits.maxConcurrentStreams,
     "grpc.max_receive_message_length": limits.maxMessageBytes,
@@ -56,7 +58,7 @@ export async function startGrpcServer(
     "grpc.max_connection_age_ms": limits.maxConnectionAgeMs,
     "grpc.keepalive_time_ms": limits.keepaliveMs,
   });
-  addUnaryService(server, TokenServiceService, tokenHandlers(services.tokens), observe);
+  addUnaryService(server, tokenMethods, tokenHandlers(services.tokens), observe);
   addUnaryService(server, KeyServiceService, keyHandlers(services.keys), observe);
   const health = new HealthImplementation({ "": "NOT_SERVING", [ISSUING]: "NOT_SERVING" });
   health.addToServer(server);
@@ -75,15 +77,15 @@ function addUnaryService(
   handlers: Readonly<Record<string, Handler<never, unknown>>>,
   observe: CallObserver,
 ): void {
-  const safe: Record<string, MethodDefinition<unknown, unknown>> = {};
+  const methods: Record<string, MethodDefinition<Buffer, Buffer>> = {};
   const implementation: UntypedServiceImplementation = {};
   for (const [name, method] of Object.entries(definition)) {
     const handler = handlers[name] as Handler<unknown, unknown> | undefined;
     if (handler === undefined) throw new Error(`${method.path} has no handler`);
-    safe[name] = decodeSafely(method);
-    implementation[name] = unary(method.path.slice(1), handler, observe);
+    methods[name] = bytesOnly(method);
+    implementation[name] = unary(method, handler, observe);
   }
-  server.addService(safe, implementation);
+  server.addService(methods, implementation);
 }
 
 function bind(server: Server, address: string): Promise<string> {

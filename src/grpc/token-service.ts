@@ -4,11 +4,18 @@ import type {
   VerifyTokenRequest,
   VerifyTokenResponse,
 } from "../gen/signet/v1/token.ts";
-import { rejectionReasonFromJSON } from "../gen/signet/v1/token.ts";
+import { rejectionReasonFromJSON, TokenServiceService } from "../gen/signet/v1/token.ts";
 import type { IssuedToken } from "../token/issue.ts";
 import type { TokenService, VerifyAnswer } from "../token/service.ts";
+import { encodeIssueTokenResponse, encodeVerifyTokenResponse } from "./encode-response.ts";
 
-/** The two methods of `TokenService` as handlers. */
+/** The methods of `TokenService`, with encoders that are faster than the generated ones. */
+export const tokenMethods = {
+  issueToken: { ...TokenServiceService.issueToken, responseSerialize: encodeIssueTokenResponse },
+  verifyToken: { ...TokenServiceService.verifyToken, responseSerialize: encodeVerifyTokenResponse },
+};
+
+/** Their handlers. */
 export function tokenHandlers(service: TokenService) {
   return {
     issueToken: async (request: IssueTokenRequest, caller: string): Promise<IssueTokenResponse> =>

@@ -12,32 +12,22 @@ export type Handler<Request, Response> = (request: Request, caller: string) => R
  */
 export type CallObserver = (call: { method: string; code: string; seconds: number; cause?: unknown }) => void;
 
-/** In the place of a message that could not be decoded: grpc-js would answer INTERNAL before any handler runs. */
-class Undecodable {}
-
-const PROTO = Buffer.from("__proto__");
-/** The name as a key of an encoded map entry, tag 1 and length 9, each as a varint of any length. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are bytes of the wire format.
-const PROTO_KEY = /(?:\x0a|\x8a\x80*\0)(?:\x09|\x89\x80*\0)__proto__/;
+/** Until callers prove themselves, only loopback is served, and everybody on it is this caller. */
+const CALLER = "loopback";
 
 /**
- * A method's definition whose decoder never throws. A map key `__proto__` makes a message undecodable as well: generated
- * code assigns it to a plain object, where it would vanish or become a prototype. The search may also hit a text that
- * looks like one, which nobody needs.
+ * A method as grpc-js shall see it: bytes in, bytes out. Where it decodes and encodes itself, a message that fails is
+ * answered in its own words before or behind every handler.
  */
-export function decodeSafely<Request, Response>(
-  definition: MethodDefinition<Request, Response>,
-): MethodDefinition<Request, Response> {
-  const { requestDeserialize } = definition;
-  return {
-    ...definition,
-    requestDeserialize: (bytes) => {
-      try {
-        if (!bytes.includes(PROTO) || !PROTO_KEY.test(bytes.toString("latin1"))) return requestDeserialize(bytes);
-      } catch {}
-      return new Undecodable() as Request;
-    },
+export function bytesOnly(definition: MethodDefinition<unknown, unknown>): MethodDefinition<Buffer, Buffer> {
+  const same = (bytes: Buffer): Buffer => bytes;
+  const codec = {
+    requestSerialize: same,
+    requestDeserialize: same,
+    responseSerialize: same,
+    responseDeserialize: same,
   };
+  return { ...definition, ...codec };
 }
 
 /**
@@ -45,24 +35,33 @@ export function decodeSafely<Request, Response>(
  * rejection that nobody catches would break the call or the process.
  */
 export function unary<Request, Response>(
-  method: string,
+  { path, requestDeserialize, responseSerialize }: MethodDefinition<Request, Response>,
   handler: Handler<Request, Response>,
   observe: CallObserver,
-): handleUnaryCall<Request, Response> {
+): handleUnaryCall<Buffer, Buffer> {
+  const method = path.slice(1);
+
   return (call, callback) => {
     const start = performance.now();
+    let answer: Response | Promise<Response>;
     try {
-      if (call.request instanceof Undecodable)
-        throw new Problem("UNDECODABLE", "the request is not the protobuf message that this method takes");
-      const answer = handler(call.request, CALLER);
-      if (answer instanceof Promise) answer.then(succeed, fail);
-      else succeed(answer);
+      answer = handler(decode(call.request), CALLER);
     } catch (error) {
       fail(error);
+      return;
     }
+    if (answer instanceof Promise) answer.then(succeed, fail);
+    else succeed(answer);
 
     function succeed(response: Response): void {
-      callback(null, response);
+      let bytes: Buffer;
+      try {
+        bytes = responseSerialize(response);
+      } catch (error) {
+        fail(error);
+        return;
+      }
+      callback(null, bytes);
       observe({ method, code: "OK", seconds: (performance.now() - start) / 1000 });
     }
 
@@ -74,7 +73,12 @@ export function unary<Request, Response>(
       observe(error instanceof Problem ? { method, code, seconds } : { method, code, seconds, cause: error });
     }
   };
-}
 
-/** Until callers prove themselves, only loopback is served, and everybody on it is this caller. */
-const CALLER = "loopback";
+  function decode(bytes: Buffer): Request {
+    try {
+      return requestDeserialize(bytes);
+    } catch (cause) {
+      throw new Problem("UNDECODABLE", "the request is not the protobuf message that this method takes", { cause });
+    }
+  }
+}
