@@ -51,21 +51,21 @@ function badNumbers(policy: KeyPolicy): BrokenBound[] {
   const paths = Object.keys(policy) as (keyof KeyPolicy)[];
   return paths
     .filter((path) => !(Number.isSafeInteger(policy[path]) && policy[path] > 0))
-    .map((path) => ({ path, message: `${path} is ${policy[path]} ms: it must be a whole number above 0` }));
+    .map((path) => ({ path, message: `is ${policy[path]} ms: it must be a whole number above 0` }));
 }
 
 function shortLead({ lead, verifierCache, propagation, skew }: KeyPolicy): BrokenBound[] {
   const least = verifierCache + propagation + skew;
   if (lead >= least) return [];
-  const sum = `verifierCache ${verifierCache} + propagation ${propagation} + skew ${skew} = ${least} ms`;
-  return [{ path: "lead", message: `lead is ${lead} ms: it must be at least ${sum}` }];
+  const sum = `the verifier cache ${verifierCache} + propagation ${propagation} + clock skew ${skew} = ${least} ms`;
+  return [{ path: "lead", message: `is ${lead} ms: it must be at least ${sum}` }];
 }
 
 function shortPeriod({ period, lead, activationDelay }: KeyPolicy): BrokenBound[] {
   const bound = lead + activationDelay;
   if (period > bound) return [];
-  const sum = `lead ${lead} + activationDelay ${activationDelay} = ${bound} ms`;
-  return [{ path: "period", message: `period is ${period} ms: it must be more than ${sum}` }];
+  const sum = `lead ${lead} + activation delay ${activationDelay} = ${bound} ms`;
+  return [{ path: "period", message: `is ${period} ms: it must be more than ${sum}` }];
 }
 
 /** How long an HTTP answer may let a verifier keep the JWKS: never longer than rotation allows for. Whole seconds. */

@@ -166,6 +166,6 @@ async function winner(epochs: Epochs, ring: LoadedRing | undefined): Promise<Epo
 }
 
 function refuseBrokenPolicy({ keyset, policy }: KeyringOptions): void {
-  const messages = brokenBounds(policy).map(({ message }) => message);
+  const messages = brokenBounds(policy).map(({ path, message }) => `${path} ${message}`);
   if (messages.length > 0) throw new KeyringError("BAD_POLICY", `keyset ${keyset}: ${messages.join("; ")}`);
 }

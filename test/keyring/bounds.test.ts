@@ -20,7 +20,7 @@ test("a lead one millisecond too short is named with the sum that it must reach"
   const [broken, ...others] = brokenBounds({ ...policy, lead: 17 * minute - 1 });
   t.deepEqual(others, []);
   t.is(broken?.path, "lead");
-  t.regex(broken?.message ?? "", /1019999 ms.*900000 \+ propagation 60000 \+ skew 60000 = 1020000/);
+  t.regex(broken?.message ?? "", /1019999 ms.*900000 \+ propagation 60000 \+ clock skew 60000 = 1020000/);
 });
 
 test("a period that is no longer than the lead and the delay is refused", (t) => {
