@@ -4,12 +4,9 @@ import { join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 import { countDenials } from "./audit/denials.ts";
 import type { AuditLog, Happening } from "./audit/event.ts";
-import type { ForwarderReport } from "./audit/forwarder.ts";
 import { durabilityHorizon } from "./audit/horizon.ts";
-import { uuidV7Maker } from "./audit/ids.ts";
-import type { EventSink } from "./audit/sink.ts";
-import { openSpool, type Spool } from "./audit/spool.ts";
-import type { OpenSpoolFile } from "./audit/spool-file.ts";
+import type { AuditReport, AuditSide } from "./audit/side.ts";
+import { AUDIT_THREAD, startAuditThread } from "./audit-thread/start.ts";
 import type { Config } from "./config/config.ts";
 import { ISSUING, startGrpcServer } from "./grpc/server.ts";
 import { createMetrics } from "./http/metrics.ts";
@@ -21,7 +18,6 @@ import { jwksMaxAge } from "./keyring/bounds.ts";
 import type { KeyringEvent } from "./keyring/event.ts";
 import { type Keyring, openKeyring } from "./keyring/keyring.ts";
 import { createLog, type Log } from "./log.ts";
-import { startForwarding } from "./nats/forwarding.ts";
 import { openFileKeyValue } from "./state/file.ts";
 import type { KeyValue } from "./state/keyvalue.ts";
 import { tokenIssuer } from "./token/issue.ts";
@@ -40,17 +36,17 @@ export interface Surroundings {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly newTokenId: () => string;
-  readonly openSpoolFile?: OpenSpoolFile;
+  /** The program of the audit's thread. */
+  readonly auditThread: URL;
   readonly log?: Log;
   readonly wrapAudit: (audit: AuditLog) => AuditLog;
-  readonly wrapSink: (sink: EventSink) => EventSink;
 }
 
 const MACHINE: Surroundings = {
   now: Date.now,
   newTokenId: randomUUID,
   wrapAudit: (audit) => audit,
-  wrapSink: (sink) => sink,
+  auditThread: AUDIT_THREAD,
 };
 
 /** How often the health service looks whether tokens can be issued. */
@@ -80,13 +76,11 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
       log("warn", { event: "kek.created", file }),
     );
 
-    const spool = await openAuditSpool(config, machine, log);
-    endings.push(() => spool.close());
-    const audit = machine.wrapAudit(spool);
+    const side = await startAudit(config, machine, log);
+    endings.push(() => side.stop(config.graceMs));
+    const audit = machine.wrapAudit(side);
     const keyrings = new Map<string, Keyring>();
-    const metrics = createMetrics(metricSources(spool, keyrings, now));
-    const forwarding = forwardToNats(config, spool, machine, log);
-    endings.push(() => forwarding?.stop(config.graceMs));
+    const metrics = createMetrics(metricSources(side, keyrings, now));
     await audit.append({ type: "service.started", version: packageJson.version, configHash: hashOf(config) }, now());
     endings.push(() => audit.append({ type: "service.stopped", reason: stopReason }, now()).catch(() => {}));
     const denials = countDenials(audit, now, (error) => log("warn", { event: "audit.failed", error }));
@@ -119,10 +113,12 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
       },
     });
     const keys = keyService(config, keyrings, now);
-    const waitsFor = (): string[] =>
-      [...keyrings.values()]
+    const waitsFor = (): string[] => [
+      ...(side.running ? [] : ["the audit log"]),
+      ...[...keyrings.values()]
         .filter((ring) => ring.signer(now()) === undefined)
-        .map(({ keyset }) => `a key of keyset ${keyset} that may sign`);
+        .map(({ keyset }) => `a key of keyset ${keyset} that may sign`),
+    ];
 
     const http = await startHttpServer(config.http.address, {
       jwks: () => {
@@ -178,17 +174,15 @@ async function holdsKeys(store: KeyValue, { keysets }: Config): Promise<boolean>
   return firsts.some((entry) => entry !== undefined);
 }
 
-async function openAuditSpool(config: Config, { now, openSpoolFile }: Surroundings, log: Log): Promise<Spool> {
-  const spool = await openSpool({
+function startAudit(config: Config, { auditThread }: Surroundings, log: Log): Promise<AuditSide> {
+  const { nats } = config;
+  const settings = {
     folder: join(config.data, "spool"),
-    writer: () => randomUUID(),
-    newId: uuidV7Maker(),
-    now,
     maxBytes: config.spoolMaxBytes,
-    ...(openSpoolFile === undefined ? {} : { openFile: openSpoolFile }),
-  });
-  if (spool.cut !== undefined) log("warn", { event: "audit.cut", ...spool.cut });
-  return spool;
+    nats: nats && { url: nats.url, replicas: nats.replicas, horizonMs: durabilityHorizon(nats.syncInterval) },
+  };
+  const died = (error: unknown) => log("error", { event: "audit.failed", error });
+  return startAuditThread(settings, (report) => tellAudit(report, log), died, auditThread);
 }
 
 /** SHA-256 of the effective configuration, for the audit: it holds no secret. */
@@ -196,10 +190,10 @@ function hashOf({ effective }: Config): string {
   return createHash("sha256").update(JSON.stringify(effective)).digest("base64url");
 }
 
-function metricSources(spool: Spool, keyrings: ReadonlyMap<string, Keyring>, now: () => number) {
+function metricSources(audit: AuditSide, keyrings: ReadonlyMap<string, Keyring>, now: () => number) {
   return {
     async spool() {
-      const { events, bytes, oldestTime } = await spool.depth();
+      const { events, bytes, oldestTime } = await audit.depth();
       return { events, bytes, oldestAgeSeconds: oldestTime === undefined ? 0 : Math.max(0, now() - oldestTime) / 1000 };
     },
     rotation: () =>
@@ -210,27 +204,10 @@ function metricSources(spool: Spool, keyrings: ReadonlyMap<string, Keyring>, now
   };
 }
 
-function forwardToNats({ nats }: Config, spool: Spool, { now, wrapSink }: Surroundings, log: Log) {
-  if (nats === undefined) return undefined;
-  return startForwarding({
-    url: nats.url,
-    replicas: nats.replicas,
-    spool,
-    horizonMs: durabilityHorizon(nats.syncInterval),
-    now,
-    random: Math.random,
-    wrapSink,
-    report: (report) => tellForwarder(report, log),
-    link: (report) =>
-      report.type === "up"
-        ? log("info", { event: "nats.up", server: report.server })
-        : log("warn", { event: "nats.down", message: report.message }),
-  });
-}
-
-function tellForwarder({ type, ...fields }: ForwarderReport, log: Log): void {
-  const severity = type === "forwarding" ? "info" : "warn";
-  log(severity, { event: `audit.${type}`, ...fields } as Parameters<Log>[1]);
+function tellAudit({ type, ...fields }: AuditReport, log: Log): void {
+  const severity = type === "forwarding" || type === "up" ? "info" : "warn";
+  const event = type === "up" || type === "down" ? `nats.${type}` : `audit.${type}`;
+  log(severity, { event, ...fields } as Parameters<Log>[1]);
 }
 
 function tellKeyring(audit: AuditLog, log: Log, now: () => number) {

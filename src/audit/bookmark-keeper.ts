@@ -6,7 +6,8 @@ const SAVE_MS = 1000;
 export class BookmarkKeeper {
   readonly #folder: string;
   #current: Bookmark;
-  #save: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #saved = Promise.resolve();
 
   constructor(folder: string, current: Bookmark) {
     this.#folder = folder;
@@ -19,16 +20,23 @@ export class BookmarkKeeper {
 
   move(bookmark: Bookmark): void {
     this.#current = bookmark;
-    this.#save ??= setTimeout(() => {
-      this.#save = undefined;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
       // The next move tries again.
-      writeBookmark(this.#folder, this.#current).catch(() => undefined);
+      this.#save().catch(() => undefined);
     }, SAVE_MS).unref();
   }
 
   /** Writes the bookmark now, for the last time. */
-  async close(): Promise<void> {
-    clearTimeout(this.#save);
-    await writeBookmark(this.#folder, this.#current);
+  close(): Promise<void> {
+    clearTimeout(this.#timer);
+    return this.#save();
+  }
+
+  // One after the other: two at once would share the file that is written before it is renamed.
+  #save(): Promise<void> {
+    const save = this.#saved.then(() => writeBookmark(this.#folder, this.#current));
+    this.#saved = save.catch(() => undefined);
+    return save;
   }
 }

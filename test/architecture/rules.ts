@@ -4,14 +4,15 @@ import type { Import } from "./imports.ts";
 const LAYERS: readonly (readonly string[])[] = [
   ["main"],
   ["app"],
+  ["audit-thread"],
   ["cli"],
   ["grpc", "http", "nats", "jose"],
   ["log"],
   ["token", "profile", "keyring", "audit", "access", "revoke", "config"],
   ["state"],
 ];
-const EDGES = 3;
-const DOMAIN = 5;
+const EDGES = 4;
+const DOMAIN = 6;
 
 const STATE_PORT = "src/state/keyvalue.ts";
 const GENERATED_USERS = ["src/grpc/", "src/cli/", "src/audit/encode.ts"];

@@ -1,0 +1,29 @@
+import type { AuditErrorCode, Happening } from "../audit/event.ts";
+import type { AuditReport } from "../audit/side.ts";
+import type { Depth } from "../audit/spool.ts";
+
+/** An error on its way from one thread to the other. Without a code it is none of the audit's own. */
+export interface SentError {
+  readonly code?: AuditErrorCode;
+  readonly message: string;
+}
+
+/** To the audit's thread. `append` holds what was appended in one turn of the event loop; its items are numbered on. */
+export type ToAudit =
+  | { readonly type: "append"; readonly first: number; readonly items: readonly (readonly [Happening, number])[] }
+  | { readonly type: "depth" }
+  | { readonly type: "stop"; readonly deadlineMs: number };
+
+/** From the audit's thread. `appended` answers the items from `first` on, in order: undefined for a durable one. */
+export type FromAudit =
+  | { readonly type: "opened" }
+  | { readonly type: "failed"; readonly error: SentError }
+  | {
+      readonly type: "appended";
+      readonly first: number;
+      readonly count: number;
+      readonly errors?: ReadonlyMap<number, SentError>;
+    }
+  | { readonly type: "depth"; readonly depth: Depth }
+  | { readonly type: "report"; readonly report: AuditReport }
+  | { readonly type: "stopped" };

@@ -1,0 +1,56 @@
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { AuditError } from "../audit/event.ts";
+import type { AuditSettings, AuditSide } from "../audit/side.ts";
+import { type AuditMachine, openAuditSide } from "../nats/audit-side.ts";
+import type { FromAudit, SentError, ToAudit } from "./messages.ts";
+
+/** Runs the audit in this worker thread, for the settings in its `workerData`, until it is told to stop. */
+export async function serveAudit(machine: AuditMachine = {}): Promise<void> {
+  if (parentPort === null) throw new Error("the audit's thread was not started as a worker");
+  const port: MessagePort = parentPort;
+  const send = (message: FromAudit): void => port.postMessage(message);
+  try {
+    const side = await openAuditSide(
+      workerData as AuditSettings,
+      (report) => send({ type: "report", report }),
+      machine,
+    );
+    port.on("message", (message: ToAudit) => void handle(message, side, send, port));
+    send({ type: "opened" });
+  } catch (error) {
+    send({ type: "failed", error: sent(error) });
+    port.close();
+  }
+}
+
+async function handle(message: ToAudit, side: AuditSide, send: (message: FromAudit) => void, port: MessagePort) {
+  switch (message.type) {
+    case "append":
+      return append(message, side, send);
+    case "depth":
+      return send({ type: "depth", depth: await side.depth() });
+    case "stop":
+      await side.stop(message.deadlineMs);
+      send({ type: "stopped" });
+      port.close();
+  }
+}
+
+async function append(
+  { first, items }: Extract<ToAudit, { type: "append" }>,
+  side: AuditSide,
+  send: (message: FromAudit) => void,
+): Promise<void> {
+  const outcomes = await Promise.allSettled(items.map(([happening, time]) => side.append(happening, time)));
+  const errors = new Map<number, SentError>();
+  outcomes.forEach((outcome, index) => {
+    if (outcome.status === "rejected") errors.set(first + index, sent(outcome.reason));
+  });
+  const answer = { type: "appended", first, count: items.length } as const;
+  send(errors.size === 0 ? answer : { ...answer, errors });
+}
+
+function sent(error: unknown): SentError {
+  const message = error instanceof Error ? error.message : String(error);
+  return error instanceof AuditError ? { code: error.code, message } : { message };
+}

@@ -1,0 +1,63 @@
+import { randomUUID } from "node:crypto";
+import { Forwarder } from "../audit/forwarder.ts";
+import { uuidV7Maker } from "../audit/ids.ts";
+import type { AuditReport, AuditSettings, AuditSide } from "../audit/side.ts";
+import type { EventSink } from "../audit/sink.ts";
+import { openSpool, type Spool } from "../audit/spool.ts";
+import type { OpenSpoolFile } from "../audit/spool-file.ts";
+import { NatsLink } from "./connect.ts";
+import { NatsPublisher } from "./publisher.ts";
+
+/** What stands between the audit and the world. A test hands in others. */
+export interface AuditMachine {
+  readonly openSpoolFile?: OpenSpoolFile;
+  readonly wrapSink?: (sink: EventSink) => EventSink;
+}
+
+/** How long the connection may take to close. */
+const CLOSE_MS = 1_000;
+
+/** Opens the spool and carries its events to NATS from now on, whether NATS is there or not. Throws an AuditError. */
+export async function openAuditSide(
+  { folder, maxBytes, nats }: AuditSettings,
+  report: (report: AuditReport) => void,
+  { openSpoolFile, wrapSink }: AuditMachine = {},
+): Promise<AuditSide> {
+  const spool = await openSpool({
+    folder,
+    maxBytes,
+    writer: randomUUID,
+    newId: uuidV7Maker(),
+    now: Date.now,
+    ...(openSpoolFile === undefined ? {} : { openFile: openSpoolFile }),
+  });
+  if (spool.cut !== undefined) report({ type: "cut", ...spool.cut });
+  const forwarding = nats && startForwarding(nats, spool, report, wrapSink);
+  return {
+    running: true,
+    append: (happening, time) => spool.append(happening, time),
+    depth: () => spool.depth(),
+    async stop(deadlineMs) {
+      await spool.flush();
+      await forwarding?.stop(deadlineMs);
+      await spool.close();
+    },
+  };
+}
+
+function startForwarding(
+  { url, replicas, horizonMs }: NonNullable<AuditSettings["nats"]>,
+  spool: Spool,
+  report: (report: AuditReport) => void,
+  wrapSink: (sink: EventSink) => EventSink = (sink) => sink,
+) {
+  const link = new NatsLink({ servers: url, name: "signet" }, report);
+  const sink = wrapSink(new NatsPublisher(link, { replicas }));
+  const forwarder = new Forwarder({ spool, sink, horizonMs, now: Date.now, random: Math.random, report });
+  return {
+    async stop(deadlineMs: number): Promise<void> {
+      await forwarder.stop(deadlineMs);
+      await link.close(CLOSE_MS);
+    },
+  };
+}
