@@ -1,6 +1,7 @@
 import { createHash, createHmac, randomBytes, randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import packageJson from "../package.json" with { type: "json" };
 import { countDenials } from "./audit/denials.ts";
 import type { AuditLog, Happening } from "./audit/event.ts";
@@ -18,6 +19,8 @@ import { jwksMaxAge } from "./keyring/bounds.ts";
 import type { KeyringEvent } from "./keyring/event.ts";
 import { type Keyring, openKeyring } from "./keyring/keyring.ts";
 import { createLog, type Log } from "./log.ts";
+import { sortedJson } from "./profile/sign-claims.ts";
+import { readiness } from "./readiness.ts";
 import { openFileKeyValue } from "./state/file.ts";
 import type { KeyValue } from "./state/keyvalue.ts";
 import { tokenIssuer } from "./token/issue.ts";
@@ -52,6 +55,9 @@ const MACHINE: Surroundings = {
 /** How often the health service looks whether tokens can be issued. */
 const HEALTH_MS = 1_000;
 
+/** How long after a failure an event is offered to the audit log again, and issuing counts as not ready. */
+const RETRY_MS = 1_000;
+
 /**
  * Builds everything once, in the order in which it may be needed: the log of events is open before any key is made, and
  * the ports are bound when all can be served. What was begun is ended in the opposite order.
@@ -64,9 +70,12 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
   const { now } = machine;
   const log = machine.log ?? createLog(config.logLevel, process.stdout);
   const endings: (() => unknown)[] = [];
+  const stopping = new AbortController();
   let stopReason = "START_FAILED";
   const end = async (): Promise<void> => {
-    for (const ending of endings.splice(0).reverse()) await ending();
+    // One that fails must not keep the others from ending.
+    for (const ending of endings.splice(0).reverse())
+      await Promise.try(ending).catch((error) => log("error", { event: "stop.failed", error }));
   };
   try {
     await mkdir(config.data, { recursive: true, mode: 0o700 });
@@ -86,7 +95,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
     const denials = countDenials(audit, now, (error) => log("warn", { event: "audit.failed", error }));
     endings.push(() => denials.stop());
 
-    for (const keyring of await openKeyrings(config, store, keks, now, tellKeyring(audit, log, now))) {
+    for (const keyring of await openKeyrings(config, store, keks, now, tellKeyring(audit, log, now, stopping.signal))) {
       keyrings.set(keyring.keyset, keyring);
       await audit.append(heldKeys(keyring, now()), now());
       endings.push(() => keyring.stop());
@@ -113,12 +122,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
       },
     });
     const keys = keyService(config, keyrings, now);
-    const waitsFor = (): string[] => [
-      ...(side.running ? [] : ["the audit log"]),
-      ...[...keyrings.values()]
-        .filter((ring) => ring.signer(now()) === undefined)
-        .map(({ keyset }) => `a key of keyset ${keyset} that may sign`),
-    ];
+    const ready = readiness(side, keyrings, config.spoolMaxBytes, now);
 
     const http = await startHttpServer(config.http.address, {
       jwks: () => {
@@ -126,7 +130,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
         return { json: JSON.stringify({ keys: list }), maxAgeSeconds };
       },
       metrics: metrics.render,
-      waitsFor,
+      waitsFor: ready.waitsFor,
     });
     endings.push(() => http.stop());
     const grpc = await startGrpcServer(config.grpc.address, { tokens, keys }, config.grpc, (call) => {
@@ -134,15 +138,20 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
       if ("cause" in call) log("error", { event: "call.failed", method: call.method, error: call.cause });
     });
     endings.push(() => grpc.stop(config.graceMs));
-    const showHealth = () => grpc.setHealth(ISSUING, waitsFor().length === 0);
+    const showHealth = async (): Promise<void> => {
+      await ready.look();
+      grpc.setHealth(ISSUING, ready.waitsFor().length === 0);
+    };
     const healthTimer = setInterval(showHealth, HEALTH_MS);
     endings.push(() => {
       clearInterval(healthTimer);
+      ready.stop();
       grpc.setHealth(ISSUING, false);
       grpc.setHealth("", false);
     });
     grpc.setHealth("", true);
-    showHealth();
+    ready.start();
+    await showHealth();
 
     const addresses = { grpc: grpc.address, http: http.address };
     log("info", { event: "ready", version: packageJson.version, ...addresses, nats: config.nats?.url ?? "none" });
@@ -150,6 +159,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
       addresses,
       async stop(reason) {
         stopReason = reason;
+        stopping.abort();
         log("info", { event: "stopping", reason });
         await end();
         log("info", { event: "stopped" });
@@ -185,9 +195,12 @@ function startAudit(config: Config, { auditThread }: Surroundings, log: Log): Pr
   return startAuditThread(settings, (report) => tellAudit(report, log), died, auditThread);
 }
 
-/** SHA-256 of the effective configuration, for the audit: it holds no secret. */
-function hashOf({ effective }: Config): string {
-  return createHash("sha256").update(JSON.stringify(effective)).digest("base64url");
+/** SHA-256 of all that the service does by: the configuration in a fixed order, and the profiles. It holds no secret. */
+function hashOf({ effective, profiles }: Config): string {
+  const digests = [...profiles.values()].map(({ name, digest }) => [name, digest]);
+  return createHash("sha256")
+    .update(sortedJson([effective, digests]))
+    .digest("base64url");
 }
 
 function metricSources(audit: AuditSide, keyrings: ReadonlyMap<string, Keyring>, now: () => number) {
@@ -205,12 +218,27 @@ function metricSources(audit: AuditSide, keyrings: ReadonlyMap<string, Keyring>,
 }
 
 function tellAudit({ type, ...fields }: AuditReport, log: Log): void {
-  const severity = type === "forwarding" || type === "up" ? "info" : "warn";
+  const asItShould =
+    type === "up" || (type === "forwarding" && "differences" in fields && fields.differences.length === 0);
   const event = type === "up" || type === "down" ? `nats.${type}` : `audit.${type}`;
-  log(severity, { event, ...fields } as Parameters<Log>[1]);
+  log(asItShould ? "info" : "warn", { event, ...fields } as Parameters<Log>[1]);
 }
 
-function tellKeyring(audit: AuditLog, log: Log, now: () => number) {
+function tellKeyring(audit: AuditLog, log: Log, now: () => number, stopping: AbortSignal) {
+  // No key shall sign that no event names; what is still untold when the process ends, the next start tells.
+  async function tellUntilStored(happening: Happening): Promise<void> {
+    const time = now();
+    while (!stopping.aborted) {
+      const failed = await audit.append(happening, time).then(
+        () => undefined,
+        (error: unknown) => ({ error }),
+      );
+      if (failed === undefined) return;
+      log("error", { event: "audit.failed", error: failed.error });
+      await pause(RETRY_MS, undefined, { signal: stopping, ref: false }).catch(() => undefined);
+    }
+  }
+
   return (event: KeyringEvent): void => {
     if (event.type === "problem") {
       log("error", { event: "keys.failed", keyset: event.keyset, error: event.error });
@@ -222,9 +250,7 @@ function tellKeyring(audit: AuditLog, log: Log, now: () => number) {
     }
     const { type, epoch, ...fields } = event;
     log("info", { event: "keys.rotated", epoch, ...fields });
-    audit
-      .append({ type: "key.rotated", keysetEpoch: epoch, ...fields }, now())
-      .catch((error) => log("error", { event: "audit.failed", error }));
+    void tellUntilStored({ type: "key.rotated", keysetEpoch: epoch, ...fields });
   };
 }
 

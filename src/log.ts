@@ -14,6 +14,7 @@ type LogEvent =
       readonly nats: string;
     }
   | { readonly event: "stopping"; readonly reason: string }
+  | { readonly event: "stop.failed"; readonly error: unknown }
   | { readonly event: "stopped" }
   | { readonly event: "kek.created"; readonly file: string }
   | {

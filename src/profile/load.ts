@@ -1,11 +1,13 @@
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseYaml, type YamlDocument } from "../config/document.ts";
 import { durationMs } from "../config/duration.ts";
 import { ConfigError, type Fault } from "../config/fault.ts";
 import { type Check, compileSchema } from "../config/schema.ts";
+import type { Algorithm } from "../keyring/record.ts";
 import { PROFILE_FILE_SCHEMA } from "./file-schema.ts";
-import type { Algorithm, ClaimRule, Profile } from "./profile.ts";
+import type { ClaimRule, Profile } from "./profile.ts";
 
 interface ProfileFile {
   profile: string;
@@ -54,6 +56,7 @@ export function parseProfile(text: string, file: string, issuer: string): Profil
   const profile: Profile = {
     name: raw.profile,
     description: raw.description,
+    digest: createHash("sha256").update(text).digest("base64url"),
     issuer,
     header: { typ: raw.header.typ },
     keyset: raw.keys.keyset,

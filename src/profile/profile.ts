@@ -1,7 +1,5 @@
 import type { Check } from "../config/schema.ts";
-
-/** The algorithms (RFC 7518, 3.1; RFC 8037) that a rotating keyset may have. */
-export type Algorithm = "EdDSA";
+import type { Algorithm } from "../keyring/record.ts";
 
 /** Where the value of a signed claim comes from. */
 export type ClaimSource = "issuer" | "subject" | "audience" | "caller" | "issued_at" | "expires_at" | "token_id";
@@ -16,6 +14,8 @@ export type ClaimRule =
 export interface Profile {
   readonly name: string;
   readonly description: string;
+  /** SHA-256 of the file's text, base64url: two replicas with the same profile have the same. */
+  readonly digest: string;
   /** `iss` of every token. */
   readonly issuer: string;
   readonly header: { readonly typ: string | undefined };

@@ -36,7 +36,7 @@ function claimValue(claim: Exclude<ClaimRule, { rest: string }>, values: ClaimVa
 }
 
 /** Compact JSON with the members of every object sorted by name. Takes what JSON can hold; the caller has checked it. */
-function sortedJson(value: unknown): string {
+export function sortedJson(value: unknown): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(sortedJson).join(",")}]`;
   const members = Object.keys(value)

@@ -10,7 +10,7 @@ export interface Compact {
 }
 
 /** Default limit of a token's length in characters. It is checked before anything is parsed. */
-const MAX_TOKEN_LENGTH = 8 * 1024;
+export const MAX_TOKEN_LENGTH = 8 * 1024;
 
 /**
  * Splits a token into its parts. Only the canonical form is taken: decoders that skip white space, padding or the unused

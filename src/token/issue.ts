@@ -1,8 +1,9 @@
 import { AuditError, type AuditLog } from "../audit/event.ts";
 import type { Profile } from "../profile/profile.ts";
+import { MAX_TOKEN_LENGTH } from "./compact.ts";
 import { type Draft, draftToken, type IssueRequest } from "./draft.ts";
 import type { KeyLookup, SigningKey, TokenKeys } from "./keys.ts";
-import { Problem } from "./problem.ts";
+import { invalidRequest, Problem } from "./problem.ts";
 
 /** What issuing needs from outside. */
 export interface IssueParts {
@@ -119,6 +120,9 @@ function auditProblem(cause: unknown): Problem {
       });
 }
 
+/** An Ed25519 signature in base64url. */
+const SIGNATURE_LENGTH = 86;
+
 /** The part of a token that is the same for every one of a profile and key. */
 const headers = new WeakMap<Profile, { kid: string; text: string }>();
 
@@ -134,5 +138,10 @@ function encodedHeader(profile: Profile, { alg, kid }: SigningKey): string {
 /** JWS compact serialisation (RFC 7515, 7.1) of a draft. */
 function signDraft(draft: Draft, key: SigningKey): string {
   const input = `${encodedHeader(draft.profile, key)}.${Buffer.from(draft.claims.text).toString("base64url")}`;
+  // A token that every verifier refuses for its size is born invalid.
+  if (input.length + 1 + SIGNATURE_LENGTH > MAX_TOKEN_LENGTH)
+    throw invalidRequest([
+      { field: "claims", description: `must let the token have at most ${MAX_TOKEN_LENGTH} characters` },
+    ]);
   return `${input}.${key.sign(Buffer.from(input, "latin1")).toString("base64url")}`;
 }

@@ -43,22 +43,27 @@ export function verifyToken(token: string, expected: Expectation): Verdict {
   const signed = checkSignature(token, expected);
   if (signed.rejection) return { valid: false, rejection: signed.rejection };
   const { payload, key } = signed.ok;
-  const claims = parseStrictObject(payload);
-  if (claims === undefined) return invalid(reject("MALFORMED", "the payload is not a strict JSON object"));
-  const registered = checkRegistered(claims);
-  if (registered.rejection) return invalid(registered);
-  const identified: Identified = { keyId: key.kid, tokenId: registered.ok.jti, expiresAt: registered.ok.exp };
+  const read = readClaims(payload);
+  if (read.rejection) {
+    const identified = { keyId: key.kid, tokenId: undefined, expiresAt: undefined };
+    return { valid: false, rejection: read.rejection, identified };
+  }
+  const { claims, registered } = read.ok;
+  const identified: Identified = { keyId: key.kid, tokenId: registered.jti, expiresAt: registered.exp };
   const rejected =
-    checkIssuer(registered.ok, expected.profile) ??
-    checkTimes(registered.ok, expected) ??
-    checkAudience(registered.ok, expected.audience) ??
+    checkIssuer(registered, expected.profile) ??
+    checkTimes(registered, expected) ??
+    checkAudience(registered, expected.audience) ??
     checkAccepted(claims, expected.profile);
   if (rejected) return { valid: false, rejection: rejected, identified };
-  return { valid: true, ...identified, claims, subject: registered.ok.sub, issuedAt: registered.ok.iat };
+  return { valid: true, ...identified, claims, subject: registered.sub, issuedAt: registered.iat };
 }
 
-function invalid({ rejection }: { rejection: Rejection }): Verdict {
-  return { valid: false, rejection };
+function readClaims(payload: Buffer): Step<{ claims: JsonObject; registered: RegisteredClaims }> {
+  const claims = parseStrictObject(payload);
+  if (claims === undefined) return reject("MALFORMED", "the payload is not a strict JSON object");
+  const registered = checkRegistered(claims);
+  return registered.rejection ? registered : { ok: { claims, registered: registered.ok } };
 }
 
 function checkSignature(

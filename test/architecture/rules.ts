@@ -4,7 +4,7 @@ import type { Import } from "./imports.ts";
 const LAYERS: readonly (readonly string[])[] = [
   ["main"],
   ["app"],
-  ["audit-thread"],
+  ["audit-thread", "readiness"],
   ["cli"],
   ["grpc", "http", "nats", "jose"],
   ["log"],

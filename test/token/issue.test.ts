@@ -199,3 +199,12 @@ test("what is at the limit is issued", async (t) => {
   };
   t.deepEqual(await violationsOf(request), {});
 });
+
+test("a token that every verifier would find too large is refused before anything is signed", async (t) => {
+  const audience = numbered(16).map((name) => name.padEnd(253, "x"));
+  const { issue, events } = makeIssuer();
+  const error = await t.throwsAsync(issue({ audience, claims: { x: "y".repeat(3_900) } }), { instanceOf: Problem });
+  t.deepEqual(error.violations, [{ field: "claims", description: "must let the token have at most 8192 characters" }]);
+  t.is(events.length, 0);
+  await t.notThrowsAsync(issue({ audience, claims: { x: "y".repeat(1_000) } }));
+});

@@ -182,6 +182,13 @@ test("a rejected token tells no claims, and its id only after a good signature",
   t.false("identified" in forged && forged.identified !== undefined);
 });
 
+test("a token that can't be understood after a good signature tells its key and nothing else", (t) => {
+  for (const token of [withClaims("1"), withClaims({ exp: "soon" })]) {
+    const verdict = verifyAt(token);
+    t.deepEqual(verdict.valid || verdict.identified, { keyId: kid, tokenId: undefined, expiresAt: undefined });
+  }
+});
+
 test("a message never repeats what the token says", (t) => {
   for (const [, token] of cases) {
     const verdict = verifyAt(token);

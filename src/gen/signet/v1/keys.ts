@@ -25,7 +25,7 @@ export const protobufPackage = "signet.v1";
 
 export const protobufFileName = "signet/v1/keys.proto";
 
-/** KeyState follows from the key's times alone. */
+/** KeyState follows from the times of the keys of the keyset. */
 export const KeyState = {
   /** KEY_STATE_UNSPECIFIED - Never sent. */
   KEY_STATE_UNSPECIFIED: 0,

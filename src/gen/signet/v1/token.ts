@@ -212,7 +212,7 @@ export interface IssueTokenRequest {
     | undefined;
   /**
    * The request object of the profile, checked by its request schema and mapped to signed claims. At most 4 KiB as
-   * compact JSON, 8 levels deep, 64 keys in all unless the profile says otherwise. Integers beyond ±2^53 are refused,
+   * compact JSON, 8 levels deep, 64 keys in all. Integers beyond ±2^53 are refused,
    * as are names that the profile signs itself.
    */
   claims: { [key: string]: any } | undefined;
@@ -270,7 +270,7 @@ export interface VerifyTokenResponse {
   claims:
     | { [key: string]: any }
     | undefined;
-  /** The `jti`. Set after a good signature, for a valid or an invalid token. */
+  /** The `jti`. Set after a good signature where the token has one, for a valid or an invalid token. */
   tokenId: string;
   /** The `sub` of a valid token. */
   subject: string;
@@ -1098,8 +1098,9 @@ export const TokenServiceService = {
    * IssueToken signs one token. It answers only after the audit event of the token is durable.
    *
    * Errors: INVALID_ARGUMENT with a google.rpc.BadRequest that names every bad field (at most 32), NOT_FOUND for a
-   * profile that is unknown or not allowed (alike), PERMISSION_DENIED for a caller without the right, UNAVAILABLE with
-   * a google.rpc.RetryInfo while no key may sign or no event can be stored. Each carries a google.rpc.ErrorInfo.
+   * profile that is unknown or not allowed (alike), FAILED_PRECONDITION for a ttl that the key at hand would not outlive,
+   * UNAVAILABLE with a google.rpc.RetryInfo while no key may sign or no event can be stored. Each carries a
+   * google.rpc.ErrorInfo.
    */
   issueToken: {
     path: "/signet.v1.TokenService/IssueToken" as const,
@@ -1113,6 +1114,9 @@ export const TokenServiceService = {
   /**
    * VerifyToken checks one token. A token that is not valid is an answer (`valid` false with a `rejection`), never an
    * error: errors are for a bad request or a broken service.
+   *
+   * Errors: INVALID_ARGUMENT and NOT_FOUND as in IssueToken; UNAVAILABLE with a google.rpc.RetryInfo when the token names a
+   * key that is not known here and the key store can't be read.
    */
   verifyToken: {
     path: "/signet.v1.TokenService/VerifyToken" as const,
@@ -1130,13 +1134,17 @@ export interface TokenServiceServer extends UntypedServiceImplementation {
    * IssueToken signs one token. It answers only after the audit event of the token is durable.
    *
    * Errors: INVALID_ARGUMENT with a google.rpc.BadRequest that names every bad field (at most 32), NOT_FOUND for a
-   * profile that is unknown or not allowed (alike), PERMISSION_DENIED for a caller without the right, UNAVAILABLE with
-   * a google.rpc.RetryInfo while no key may sign or no event can be stored. Each carries a google.rpc.ErrorInfo.
+   * profile that is unknown or not allowed (alike), FAILED_PRECONDITION for a ttl that the key at hand would not outlive,
+   * UNAVAILABLE with a google.rpc.RetryInfo while no key may sign or no event can be stored. Each carries a
+   * google.rpc.ErrorInfo.
    */
   issueToken: handleUnaryCall<IssueTokenRequest, IssueTokenResponse>;
   /**
    * VerifyToken checks one token. A token that is not valid is an answer (`valid` false with a `rejection`), never an
    * error: errors are for a bad request or a broken service.
+   *
+   * Errors: INVALID_ARGUMENT and NOT_FOUND as in IssueToken; UNAVAILABLE with a google.rpc.RetryInfo when the token names a
+   * key that is not known here and the key store can't be read.
    */
   verifyToken: handleUnaryCall<VerifyTokenRequest, VerifyTokenResponse>;
 }
@@ -1146,8 +1154,9 @@ export interface TokenServiceClient extends Client {
    * IssueToken signs one token. It answers only after the audit event of the token is durable.
    *
    * Errors: INVALID_ARGUMENT with a google.rpc.BadRequest that names every bad field (at most 32), NOT_FOUND for a
-   * profile that is unknown or not allowed (alike), PERMISSION_DENIED for a caller without the right, UNAVAILABLE with
-   * a google.rpc.RetryInfo while no key may sign or no event can be stored. Each carries a google.rpc.ErrorInfo.
+   * profile that is unknown or not allowed (alike), FAILED_PRECONDITION for a ttl that the key at hand would not outlive,
+   * UNAVAILABLE with a google.rpc.RetryInfo while no key may sign or no event can be stored. Each carries a
+   * google.rpc.ErrorInfo.
    */
   issueToken(
     request: IssueTokenRequest,
@@ -1167,6 +1176,9 @@ export interface TokenServiceClient extends Client {
   /**
    * VerifyToken checks one token. A token that is not valid is an answer (`valid` false with a `rejection`), never an
    * error: errors are for a bad request or a broken service.
+   *
+   * Errors: INVALID_ARGUMENT and NOT_FOUND as in IssueToken; UNAVAILABLE with a google.rpc.RetryInfo when the token names a
+   * key that is not known here and the key store can't be read.
    */
   verifyToken(
     request: VerifyTokenRequest,

@@ -1,0 +1,47 @@
+import type { AuditSide } from "./audit/side.ts";
+import type { Keyring } from "./keyring/keyring.ts";
+
+/** Whether tokens can be issued, and if not, what has to happen first. */
+export interface Readiness {
+  /** Empty when tokens can be issued. In the words of people. */
+  waitsFor(): readonly string[];
+  /** Looks at what has to be asked for. Never rejects. */
+  look(): Promise<void>;
+  /** The listeners are up. */
+  start(): void;
+  /** The service is going down: it finishes what it has and wants no more. */
+  stop(): void;
+}
+
+export function readiness(
+  audit: AuditSide,
+  keyrings: ReadonlyMap<string, Keyring>,
+  spoolMaxBytes: number,
+  now: () => number,
+): Readiness {
+  let phase: "starting" | "serving" | "stopping" = "starting";
+  let room = true;
+
+  return {
+    waitsFor() {
+      const reasons = phase === "serving" ? [] : [phase === "starting" ? "the start" : "the end: it is stopping"];
+      if (!audit.running) reasons.push("the audit log, which has failed");
+      if (!room) reasons.push("room in the audit log");
+      for (const ring of keyrings.values())
+        if (ring.signer(now()) === undefined) reasons.push(`a key of keyset ${ring.keyset} that may sign`);
+      return reasons;
+    },
+    async look() {
+      room = await audit.depth().then(
+        ({ bytes }) => bytes < spoolMaxBytes,
+        () => room,
+      );
+    },
+    start() {
+      phase = "serving";
+    },
+    stop() {
+      phase = "stopping";
+    },
+  };
+}
