@@ -2,22 +2,23 @@ import { readFileSync } from "node:fs";
 import { type Child, startChild } from "./child.ts";
 import { address, type Settings } from "./settings.ts";
 
-const GRACE_MS = 15_000;
+/** A stop takes at most this long: twice the service's `shutdown.grace` of 10 s, for the calls and for the events, and 5 s. */
+const GRACE_MS = 25_000;
 const ANSWER_MS = 1_000;
 
 /** Starts the service with the Node flags and the command of package.json's start script. */
 export function startSignet(settings: Settings, natsUrl: string | undefined, env: NodeJS.ProcessEnv): Child {
   const command = [process.execPath, ...startArguments()];
-  const { SIGNET_NATS_URL: _ignored, ...rest } = env;
   return startChild(
     "signet",
     command,
     {
-      ...rest,
+      ...env,
       SIGNET_DATA: settings.data,
       SIGNET_GRPC_ADDRESS: address(settings.grpc),
       SIGNET_HTTP_ADDRESS: address(settings.http),
-      ...(natsUrl === undefined ? {} : { SIGNET_NATS_URL: natsUrl }),
+      // Unset it would be the default, and the service would look for a server that is not there.
+      SIGNET_NATS_URL: natsUrl ?? "",
     },
     GRACE_MS,
   );

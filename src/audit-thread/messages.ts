@@ -8,22 +8,17 @@ export interface SentError {
   readonly message: string;
 }
 
-/** To the audit's thread. `append` holds what was appended in one turn of the event loop; its items are numbered on. */
+/** To the audit's thread. `append` holds what was appended in one turn of the event loop. */
 export type ToAudit =
-  | { readonly type: "append"; readonly first: number; readonly items: readonly (readonly [Happening, number])[] }
+  | { readonly type: "append"; readonly batch: number; readonly items: readonly (readonly [Happening, number])[] }
   | { readonly type: "depth" }
   | { readonly type: "stop"; readonly deadlineMs: number };
 
-/** From the audit's thread. `appended` answers the items from `first` on, in order: undefined for a durable one. */
+/** From the audit's thread. `appended` names the items of the batch that are not durable, by their index. */
 export type FromAudit =
   | { readonly type: "opened" }
   | { readonly type: "failed"; readonly error: SentError }
-  | {
-      readonly type: "appended";
-      readonly first: number;
-      readonly count: number;
-      readonly errors?: ReadonlyMap<number, SentError>;
-    }
+  | { readonly type: "appended"; readonly batch: number; readonly errors?: ReadonlyMap<number, SentError> }
   | { readonly type: "depth"; readonly depth: Depth }
   | { readonly type: "report"; readonly report: AuditReport }
   | { readonly type: "stopped" };

@@ -37,16 +37,16 @@ async function handle(message: ToAudit, side: AuditSide, send: (message: FromAud
 }
 
 async function append(
-  { first, items }: Extract<ToAudit, { type: "append" }>,
+  { batch, items }: Extract<ToAudit, { type: "append" }>,
   side: AuditSide,
   send: (message: FromAudit) => void,
 ): Promise<void> {
   const outcomes = await Promise.allSettled(items.map(([happening, time]) => side.append(happening, time)));
   const errors = new Map<number, SentError>();
   outcomes.forEach((outcome, index) => {
-    if (outcome.status === "rejected") errors.set(first + index, sent(outcome.reason));
+    if (outcome.status === "rejected") errors.set(index, sent(outcome.reason));
   });
-  const answer = { type: "appended", first, count: items.length } as const;
+  const answer = { type: "appended", batch } as const;
   send(errors.size === 0 ? answer : { ...answer, errors });
 }
 

@@ -1,116 +1,105 @@
 import { Worker } from "node:worker_threads";
-import { AuditError, type Happening } from "../audit/event.ts";
+import { atMost } from "../audit/at-most.ts";
+import { AuditError } from "../audit/event.ts";
 import type { AuditReport, AuditSettings, AuditSide } from "../audit/side.ts";
 import type { Depth } from "../audit/spool.ts";
-import type { FromAudit, SentError, ToAudit } from "./messages.ts";
+import { AppendBatches, overdue, received } from "./append-batches.ts";
+import type { FromAudit, ToAudit } from "./messages.ts";
 
 /** The program of the thread. */
 export const AUDIT_THREAD = new URL("./entry.ts", import.meta.url);
 
-interface Waiter {
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
+/** How long the thread may take to answer: callers must not wait for ever for storage that hangs. */
+const ANSWER_MS = 10_000;
+
+/** How long a stop may take beyond its deadline for forwarding. */
+const CLOSE_MS = 2_000;
 
 /**
  * Runs the audit in a thread of its own: encoding, hashing, syncing and publishing events then take nothing of the time
- * of the thread that answers calls. What is appended in one turn of the event loop crosses in one message.
+ * of the thread that answers calls.
  *
- * Rejects with an AuditError when the spool can't be opened. When the thread dies, `died` is called, once, and whatever
- * waits or comes later is UNAVAILABLE.
+ * Rejects with an AuditError when the spool can't be opened. When the thread dies later, `died` is called, once, and
+ * whatever waits or comes later is UNAVAILABLE. What is not answered within `answerMs` is UNAVAILABLE too, and so is all
+ * that comes until it is.
  */
 export async function startAuditThread(
   settings: AuditSettings,
   report: (report: AuditReport) => void,
   died: (error: unknown) => void,
   program: URL = AUDIT_THREAD,
+  answerMs = ANSWER_MS,
 ): Promise<AuditSide> {
   const worker = new Worker(program, { workerData: settings });
-  const waiting = new Map<number, Waiter>();
-  const depths: ((depth: Depth) => void)[] = [];
+  const send = (message: ToAudit): void => worker.postMessage(message);
+  const appends = new AppendBatches(send, answerMs);
+  const depths: PromiseWithResolvers<Depth>[] = [];
   const opened = Promise.withResolvers<void>();
-  const stopped = Promise.withResolvers<void>();
-  let gathered: [Happening, number][] = [];
-  let next = 0;
-  let dead: unknown;
+  const exited = Promise.withResolvers<void>();
+  let running = false;
+  let ended: AuditError | undefined;
 
   worker.on("message", (message: FromAudit) => {
     switch (message.type) {
       case "appended":
-        return settle(message);
+        return appends.settle(message);
       case "report":
         return report(message.report);
       case "depth":
-        return depths.shift()?.(message.depth);
+        return depths.shift()?.resolve(message.depth);
       case "opened":
+        running = true;
         return opened.resolve();
       case "failed":
         return opened.reject(received(message.error));
       case "stopped":
-        return stopped.resolve();
+        return end("was stopped");
     }
   });
   worker.once("error", fail);
-  worker.once("exit", () => fail(new Error("the audit's thread has ended")));
+  worker.once("exit", () => {
+    fail(new Error("the audit's thread has ended"));
+    exited.resolve();
+  });
   await opened.promise;
 
   return {
     get running() {
-      return dead === undefined;
+      return running;
     },
     append(happening, time) {
-      if (dead !== undefined) return Promise.reject(unavailable(dead));
-      if (gathered.length === 0) setImmediate(flush);
-      gathered.push([happening, time]);
-      return new Promise((resolve, reject) => waiting.set(next++, { resolve, reject }));
+      return ended === undefined ? appends.add(happening, time) : Promise.reject(ended);
     },
-    depth() {
-      if (dead !== undefined) return Promise.reject(unavailable(dead));
+    async depth() {
+      if (ended !== undefined) throw ended;
+      const asked = Promise.withResolvers<Depth>();
+      depths.push(asked);
       send({ type: "depth" });
-      return new Promise((resolve) => depths.push(resolve));
+      if (!(await atMost(answerMs, asked.promise))) throw overdue();
+      return await asked.promise;
     },
     async stop(deadlineMs) {
-      flush();
+      appends.flush();
       send({ type: "stop", deadlineMs });
-      await stopped.promise;
+      if (await atMost(deadlineMs + CLOSE_MS, exited.promise)) return;
+      end("had to be ended");
+      // Not awaited: the thread's end waits for what it began on the storage.
+      void worker.terminate();
+      throw overdue();
     },
   };
 
-  function send(message: ToAudit): void {
-    worker.postMessage(message);
-  }
-
-  function flush(): void {
-    if (gathered.length === 0) return;
-    send({ type: "append", first: next - gathered.length, items: gathered });
-    gathered = [];
-  }
-
-  function settle({ first, count, errors }: Extract<FromAudit, { type: "appended" }>): void {
-    for (let number = first; number < first + count; number += 1) {
-      const waiter = waiting.get(number);
-      waiting.delete(number);
-      const error = errors?.get(number);
-      if (error === undefined) waiter?.resolve();
-      else waiter?.reject(received(error));
-    }
-  }
-
   function fail(cause: unknown): void {
-    if (dead !== undefined) return;
-    dead = cause;
-    stopped.resolve();
     opened.reject(cause);
-    for (const waiter of waiting.values()) waiter.reject(unavailable(cause));
-    waiting.clear();
+    if (!running || ended !== undefined) return;
+    end("has died", cause);
     died(cause);
   }
-}
 
-function unavailable(cause: unknown): AuditError {
-  return new AuditError("UNAVAILABLE", "the audit's thread is not running", { cause });
-}
-
-function received({ code, message }: SentError): Error {
-  return code === undefined ? new Error(message) : new AuditError(code, message);
+  function end(how: string, cause?: unknown): void {
+    ended = new AuditError("UNAVAILABLE", `the audit's thread ${how}`, { cause });
+    running = false;
+    appends.end(ended);
+    for (const { reject } of depths) reject(ended);
+  }
 }

@@ -3,6 +3,9 @@ import type { AuditLog } from "./event.ts";
 /** The first of a kind is an event at once; those that follow within this time are counted in one more. */
 const WINDOW_MS = 10_000;
 
+/** Runs something once, after so many milliseconds, unless what it returns is called before. */
+export type After = (ms: number, run: () => void) => () => void;
+
 /** Writes `token.denied` events: a flood of bad requests must not become a flood of events. */
 export interface Denials {
   denied(profile: string, caller: string, reason: string): void;
@@ -14,8 +17,13 @@ export interface Denials {
  * `audit` failures are told to `problem` alone: a denial leaves nothing behind that the log must hold. The kinds are few:
  * known profiles, known callers, the reasons of the contract.
  */
-export function countDenials(audit: AuditLog, now: () => number, problem: (error: unknown) => void): Denials {
-  const windows = new Map<string, { count: number; readonly close: () => Promise<void>; timer: NodeJS.Timeout }>();
+export function countDenials(
+  audit: AuditLog,
+  now: () => number,
+  problem: (error: unknown) => void,
+  after: After = timeout,
+): Denials {
+  const windows = new Map<string, { count: number; readonly close: () => Promise<void>; cancel: () => void }>();
 
   function write(profile: string, caller: string, reason: string, count: number): Promise<void> {
     return audit.append({ type: "token.denied", profile, caller, reason, count }, now()).catch(problem);
@@ -30,7 +38,7 @@ export function countDenials(audit: AuditLog, now: () => number, problem: (error
         return;
       }
       void write(profile, caller, reason, 1);
-      const window = { count: 0, close, timer: setTimeout(turn, WINDOW_MS).unref() };
+      const window = { count: 0, close, cancel: after(WINDOW_MS, turn) };
       windows.set(kind, window);
 
       // A window that counted something is followed by the next at once, so that no 10 s ever hold more than one event.
@@ -38,7 +46,7 @@ export function countDenials(audit: AuditLog, now: () => number, problem: (error
         if (window.count === 0) windows.delete(kind);
         else {
           void close();
-          window.timer = setTimeout(turn, WINDOW_MS).unref();
+          window.cancel = after(WINDOW_MS, turn);
         }
       }
       async function close(): Promise<void> {
@@ -51,8 +59,13 @@ export function countDenials(audit: AuditLog, now: () => number, problem: (error
     async stop() {
       const open = [...windows.values()];
       windows.clear();
-      for (const { timer } of open) clearTimeout(timer);
+      for (const { cancel } of open) cancel();
       await Promise.all(open.map(({ close }) => close()));
     },
   };
+}
+
+function timeout(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms).unref();
+  return () => clearTimeout(timer);
 }

@@ -48,7 +48,7 @@ export interface AuditLog {
 }
 
 /**
- * FULL: the spool's limit is reached. UNAVAILABLE: the storage failed, or the log is closed. CORRUPT: what is stored is
+ * FULL: the spool's limit for such events is reached. UNAVAILABLE: the storage failed, or the log is closed. CORRUPT: what is stored is
  * damaged elsewhere than at its torn end; the message names the file and the offset.
  */
 export type AuditErrorCode = "FULL" | "UNAVAILABLE" | "CORRUPT";

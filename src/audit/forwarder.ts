@@ -30,7 +30,8 @@ export interface ForwarderOptions {
   readonly sink: EventSink;
   /** From {@link durabilityHorizon}. */
   readonly horizonMs: number;
-  readonly now: () => number;
+  /** Milliseconds of a clock that nobody sets. */
+  readonly monotonic: () => number;
   /** Jitter in [0, 1). */
   readonly random: () => number;
   /** MUST NOT throw. */
@@ -78,11 +79,11 @@ export class Forwarder {
 
   // One connection and one sight of the stream: whatever casts doubt on either ends it.
   async #session(): Promise<void> {
-    const { sink, spool, now } = this.#options;
+    const { sink, spool, monotonic } = this.#options;
     const connection = await sink.connected(this.#stopping.signal);
     await this.#inspect();
-    const inspectedAt = now();
-    while (!this.#aborted.signal.aborted && Math.abs(now() - inspectedAt) < INSPECT_MS) {
+    const inspectedAt = monotonic();
+    while (!this.#aborted.signal.aborted && monotonic() - inspectedAt < INSPECT_MS) {
       if ((await sink.connected(this.#stopping.signal)) !== connection) return;
       const events = await spool.read(spool.acknowledged.position, GROUP_LIMIT);
       if (events.length > 0) await this.#send(events);
@@ -139,10 +140,10 @@ export class Forwarder {
   }
 
   async #trim(): Promise<void> {
-    const { spool, now, horizonMs, report } = this.#options;
-    if (Math.abs(now() - this.#trimmedAt) < IDLE_MS) return;
-    this.#trimmedAt = now();
-    await spool.trim(now(), horizonMs).catch((error: Error) => report({ type: "not-trimmed", message: error.message }));
+    const { spool, monotonic, horizonMs, report } = this.#options;
+    if (monotonic() - this.#trimmedAt < IDLE_MS) return;
+    this.#trimmedAt = monotonic();
+    await spool.trim(horizonMs).catch((error: Error) => report({ type: "not-trimmed", message: error.message }));
   }
 
   async #awaitMore(): Promise<boolean> {

@@ -18,31 +18,41 @@ export interface LinkedGroup {
   readonly head: Head;
 }
 
-/** Gives each event its place after `head`. What does not fit into `room` bytes is rejected and takes no place. */
+/** The bytes that are left for events of tokens, and for all others. */
+export interface Room {
+  readonly token: number;
+  readonly other: number;
+}
+
+/** Gives each event its place after `head`. What does not fit into its `room` is rejected and takes no place. */
 export function linkGroup(
   group: readonly Waiter[],
   head: Head,
-  room: number,
+  room: Room,
   newId: (time: number) => string,
 ): LinkedGroup {
   const bodies: Buffer[] = [];
   const waiters: Waiter[] = [];
   let end = head;
-  let left = room;
+  let taken = 0;
   for (const waiter of group) {
     const place = nextPlace(end);
     const body = encodeEvent(newId(waiter.time), waiter.time, place, waiter.happening);
-    const refusal = refuse(body, left);
+    const refusal = refuse(body, roomFor(waiter.happening, room) - taken);
     if (refusal !== undefined) {
       waiter.reject(refusal);
       continue;
     }
-    left -= FRAME_HEADER_BYTES + body.length;
+    taken += FRAME_HEADER_BYTES + body.length;
     end = linked(place, body);
     bodies.push(body);
     waiters.push(waiter);
   }
   return { bodies, waiters, head: end };
+}
+
+function roomFor({ type }: Happening, room: Room): number {
+  return type.startsWith("token.") ? room.token : room.other;
 }
 
 function refuse(body: Buffer, room: number): AuditError | undefined {

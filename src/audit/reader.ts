@@ -49,13 +49,12 @@ export class SegmentReader {
     if (segment === undefined) return [];
     const wanted = Math.max(position + 1, segment.first);
     const handle = await this.#handleOf(segment);
-    const known = this.#cursor.index === wanted ? this.#cursor : markBefore(segment, wanted);
-    let cursor = known;
+    let cursor: Cursor = this.#cursor.index === wanted ? this.#cursor : markBefore(segment, wanted);
     const events: StoredEvent[] = [];
     while (events.length === 0) {
-      const chunk = await readChunk(handle, segment, cursor.offset);
-      cursor = take(chunk, cursor, wanted, limit, events);
-      if (chunk.length === 0 || cursor.offset === known.offset) throw damaged(segment, cursor.offset);
+      const before = cursor.offset;
+      cursor = take(await readChunk(handle, segment, before), cursor, wanted, limit, events);
+      if (cursor.offset === before) throw damaged(segment, before);
     }
     this.#cursor = cursor;
     return events;

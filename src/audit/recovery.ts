@@ -1,4 +1,4 @@
-import { readdir, readFile, unlink } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { bodyHash } from "./chain.ts";
 import { syncFolder } from "./durable-file.ts";
@@ -76,7 +76,8 @@ async function settleEnd(segment: Segment, bytes: Buffer, open: OpenSpoolFile): 
 /** Makes a segment's file end, durably, where its last durable record ends; without a record it is removed. */
 export async function cutOff(segment: Segment, open: OpenSpoolFile): Promise<void> {
   if (segment.bytes === 0) {
-    await unlink(segment.path);
+    // Forced: where the removal went well and the folder's sync failed, this comes again.
+    await rm(segment.path, { force: true });
     return await syncFolder(join(segment.path, ".."));
   }
   const file = await open(segment.path, "existing");

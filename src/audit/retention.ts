@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { syncFolder } from "./durable-file.ts";
 import type { Segment } from "./segment.ts";
 
-/** Notes for each sealed segment since when all of it has been acknowledged. */
+/** Notes for each sealed segment since when all of it has been acknowledged: `time` is of the monotonic clock. */
 export function coverSegments(
   segments: readonly Segment[],
   active: Segment | undefined,
@@ -17,7 +17,7 @@ export function coverSegments(
 }
 
 /**
- * Deletes the oldest segments that were acknowledged by `until` (Unix milliseconds), as long as each holds records below
+ * Deletes the oldest segments that were acknowledged by `until`, on the monotonic clock, as long as each holds records below
  * `keepFrom` only, and takes them out of the list.
  */
 export async function trimSegments(segments: Segment[], until: number, keepFrom: number): Promise<void> {

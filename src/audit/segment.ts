@@ -15,7 +15,7 @@ export interface Segment {
   /** Durable bytes: the file may hold more that must not be read. */
   bytes: number;
   readonly marks: Mark[];
-  /** Since when, in Unix milliseconds, every record has been acknowledged; undefined while one has not. */
+  /** Since when, on the monotonic clock, every record has been acknowledged; undefined while one has not. */
   acknowledgedAt: number | undefined;
 }
 

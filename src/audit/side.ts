@@ -8,7 +8,10 @@ export interface AuditSide extends AuditLog {
   /** False when it has ended of itself: then nothing is appended any more. */
   readonly running: boolean;
   depth(): Promise<Depth>;
-  /** Makes everything durable that was appended, forwards it as long as that works, at most for `deadlineMs`, and ends. */
+  /**
+   * Makes everything durable that was appended, forwards it as long as that works, at most for `deadlineMs`, and ends.
+   * Rejects with UNAVAILABLE when the storage hangs: then what was appended last may not be durable.
+   */
   stop(deadlineMs: number): Promise<void>;
 }
 

@@ -23,13 +23,26 @@ export interface SpoolOptions {
   readonly writer: () => string;
   /** A unique id for an event of this time. */
   readonly newId: (time: number) => string;
-  readonly now: () => number;
-  /** The most bytes of all segments: 1 GiB by default, at least two segments. */
+  /**
+   * Milliseconds of a clock that nobody sets: a wall clock that is put forward would make what was just acknowledged old
+   * enough to be trimmed. The values never leave the process.
+   */
+  readonly monotonic: () => number;
+  /**
+   * The bytes of all segments at which events of tokens are refused: 1 GiB by default, at least two segments. Other events
+   * may go {@link RESERVE_BYTES} beyond it.
+   */
   readonly maxBytes?: number;
   /** The size at which a segment is followed by the next: 8 MiB by default. */
   readonly segmentBytes?: number;
   readonly openFile?: OpenSpoolFile;
 }
+
+/**
+ * What a process may write, beyond the limit or beyond what it found, of events that are not of tokens: a service that
+ * could not tell of its start would never forward, and so never trim, what fills the spool.
+ */
+export const RESERVE_BYTES = 1024 ** 2;
 
 /** How much the spool holds. */
 export interface Depth {
@@ -37,7 +50,7 @@ export interface Depth {
   readonly events: number;
   /** Bytes of all segments, acknowledged or not. */
   readonly bytes: number;
-  /** Unix milliseconds of the oldest event that is not acknowledged. */
+  /** Unix milliseconds of the oldest event that is not acknowledged; undefined also when that can't be read. */
   readonly oldestTime: number | undefined;
 }
 
@@ -72,6 +85,7 @@ export class Spool implements AuditLog {
   readonly #reader: SegmentReader;
   readonly #commits = new GroupCommit<Waiter>((group) => this.#commit(group));
   readonly #durable = new Bell();
+  readonly #mostBytes: number;
   readonly #bookmark: BookmarkKeeper;
   #identity: Identity;
   #head: Head;
@@ -92,6 +106,7 @@ export class Spool implements AuditLog {
     this.#reader = new SegmentReader(segments);
     this.#bookmark = new BookmarkKeeper(options.folder, this.#within(bookmark));
     this.#head = startEpoch(identity.writer, identity.epoch, identity.prevHash);
+    this.#mostBytes = Math.max(options.maxBytes, this.#bytes()) + RESERVE_BYTES;
     this.cut = cut;
   }
 
@@ -124,7 +139,7 @@ export class Spool implements AuditLog {
   /** Every event up to `position` is in the sink; the last of them stands in its stream at the mark. */
   acknowledge(position: number, stream: StreamMark): void {
     this.#bookmark.move({ position, stream });
-    coverSegments(this.#segments, this.#journal.active, position, this.#options.now());
+    coverSegments(this.#segments, this.#journal.active, position, this.#options.monotonic());
   }
 
   /** Nothing that is retained is in the sink any more. Returns how many events are to be sent again. */
@@ -135,8 +150,9 @@ export class Spool implements AuditLog {
     return this.#journal.next - 1 - position;
   }
 
-  /** Deletes the segments of which every event was acknowledged at least `horizonMs` before `now` (Unix milliseconds). */
-  async trim(now: number, horizonMs: number): Promise<void> {
+  /** Deletes the segments of which every event was acknowledged at least `horizonMs` ago. */
+  async trim(horizonMs: number): Promise<void> {
+    const now = this.#options.monotonic();
     coverSegments(this.#segments, this.#journal.active, this.#bookmark.current.position, now);
     // The last record stays until the identity holds its hash: the next epoch links to it.
     const keepFrom = Math.max(this.#identity.next, this.#journal.next - 1);
@@ -145,12 +161,8 @@ export class Spool implements AuditLog {
 
   async depth(): Promise<Depth> {
     const { position } = this.#bookmark.current;
-    const [oldest] = await this.#reader.read(position, 1);
-    return {
-      events: this.#journal.next - 1 - position,
-      bytes: this.#bytes(),
-      oldestTime: oldest && Date.parse(readEnvelope(oldest.body).time),
-    };
+    const oldestTime = await this.#timeAfter(position).catch(() => undefined);
+    return { events: this.#journal.next - 1 - position, bytes: this.#bytes(), oldestTime };
   }
 
   /** Resolves when every event that was appended before is durable or rejected. */
@@ -163,17 +175,22 @@ export class Spool implements AuditLog {
     if (this.#closed) return;
     this.#closed = true;
     await this.#commits.idle();
-    await this.#bookmark.close();
-    await this.#reader.close();
-    await this.#journal.close();
+    // A bookmark that can't be kept costs duplicates only.
+    await this.#bookmark.close().catch(() => undefined);
+    try {
+      await this.#reader.close();
+    } finally {
+      await this.#journal.close();
+    }
   }
 
   // Linked and encoded only now: when the group fails, the chain is where it was and nothing refers to a lost event.
   async #commit(group: readonly Waiter[]): Promise<void> {
     try {
       if (this.#journal.unsettled) await this.#reopen();
-      const { maxBytes, newId } = this.#options;
-      const { bodies, waiters, head } = linkGroup(group, this.#head, maxBytes - this.#bytes(), newId);
+      const bytes = this.#bytes();
+      const room = { token: this.#options.maxBytes - bytes, other: this.#mostBytes - bytes };
+      const { bodies, waiters, head } = linkGroup(group, this.#head, room, this.#options.newId);
       if (bodies.length > 0) await this.#journal.append(bodies);
       this.#head = head;
       for (const waiter of waiters) waiter.resolve();
@@ -200,6 +217,11 @@ export class Spool implements AuditLog {
   #within(bookmark: Bookmark): Bookmark {
     if (bookmark.position >= this.#journal.next) return { position: this.#trimmed(), stream: undefined };
     return { ...bookmark, position: Math.max(bookmark.position, this.#trimmed()) };
+  }
+
+  async #timeAfter(position: number): Promise<number | undefined> {
+    const [oldest] = await this.#reader.read(position, 1);
+    return oldest && Date.parse(readEnvelope(oldest.body).time);
   }
 
   /** The last record that is not retained. */

@@ -12,7 +12,7 @@ function section(properties: Record<string, object>): object {
   return { ...object(properties), default: {} };
 }
 
-/** JSON Schema of the configuration file. Every key has a default; README.md says what each means. */
+/** JSON Schema of the configuration file: keys, and sections of keys. Every key has a default; README.md says what each means. */
 export const CONFIG_SCHEMA = object({
   issuer: { type: "string", pattern: "^https?://[^ ]+$", default: "http://127.0.0.1:8081" },
   data: { type: "string", minLength: 1, default: "./data" },
@@ -46,7 +46,7 @@ export const CONFIG_SCHEMA = object({
     activation_delay: { ...DURATION, default: "5m" },
   }),
   signing: section({ verify_every: { type: "integer", minimum: 1, default: 1000 } }),
-  audit: section({ spool_max_bytes: { type: "integer", minimum: 67_108_864, default: 1_073_741_824 } }),
+  audit: section({ spool_max_bytes: { type: "integer", minimum: 67_108_864, default: 4_294_967_296 } }),
   log: section({ level: { enum: ["debug", "info", "warn", "error", "silent"], default: "info" } }),
   shutdown: section({ grace: { ...DURATION, durationFrom: ["0s", LONGEST_TIMER], default: "10s" } }),
 });

@@ -3,6 +3,9 @@ import type { Fault } from "./fault.ts";
 /** Variables of the same prefix that belong to the command line. */
 const NOT_OURS = new Set(["SIGNET_CONFIG", "SIGNET_ADDRESS"]);
 
+/** What Kubernetes sets in every pod beside a Service that is named `signet`. */
+const SERVICE_LINK = /^SIGNET_(SERVICE_(HOST|PORT)|PORT)(_|$)/;
+
 /** The part of a JSON Schema that overriding needs. */
 interface Schema {
   readonly type?: string;
@@ -21,7 +24,8 @@ export function overrideFromEnvironment(
   const targets = new Map(leaves(schema as Schema, []).map((leaf) => [variableName(leaf.path), leaf]));
   const faults: Fault[] = [];
   for (const [name, text] of Object.entries(env)) {
-    if (!name.startsWith("SIGNET_") || NOT_OURS.has(name) || text === undefined) continue;
+    if (!name.startsWith("SIGNET_") || NOT_OURS.has(name) || SERVICE_LINK.test(name) || text === undefined)
+      continue;
     const target = targets.get(name);
     if (target === undefined) faults.push({ file: name, path: "", message: "is not the name of a configuration key" });
     else set(data, target.path, parse(text, target.type));

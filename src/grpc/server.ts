@@ -11,7 +11,9 @@ import { HealthImplementation } from "grpc-health-check";
 import { KeyServiceService } from "../gen/signet/v1/keys.ts";
 import type { TokenService } from "../token/service.ts";
 import { type KeyService, keyHandlers } from "./key-service.ts";
+import { makeProtoPlainName } from "./plain-names.ts";
 import { addReflection } from "./reflection.ts";
+import { removeStaleSocket } from "./stale-socket.ts";
 import { tokenHandlers, tokenMethods } from "./token-service.ts";
 import { bytesOnly, type CallObserver, type Handler, unary } from "./unary.ts";
 
@@ -23,6 +25,9 @@ export interface GrpcLimits {
   readonly maxConnectionAgeMs: number;
   readonly keepaliveMs: number;
 }
+
+/** How long the calls of a connection that has reached its age may finish, at most. */
+const LONGEST_AGE_GRACE_MS = 60_000;
 
 /** The health services of `grpc.health.v1`: "" can verify, the issuing one can issue as well. */
 export const ISSUING = "signet.v1.TokenService/IssueToken";
@@ -36,7 +41,8 @@ export interface GrpcServer {
 }
 
 /**
- * Serves the contract, health and reflection at `address` (`host:port`, or `unix:/path`).
+ * Serves the contract, health and reflection at `address` (`host:port`, or `unix:/path`). A socket that a killed
+ * process left at that path is replaced.
  *
  * @throws Error when the address can't be bound.
  */
@@ -48,14 +54,14 @@ export async function startGrpcServer(
 ): Promise<GrpcServer> {
   // The log is an allow-list: the library's own lines on standard error are not in it. What fails is thrown or observed.
   setLogVerbosity(logVerbosity.NONE);
-  // The generated decoders assign map entries to plain objects: with the accessor there, an entry of this name would vanish
-  // or become a prototype. Without it, it is a name like others, and refused as one.
-  Reflect.deleteProperty(Object.prototype, "__proto__");
+  makeProtoPlainName();
   const server = new Server({
     "grpc.max_concurrent_streams": limits.maxConcurrentStreams,
     "grpc.max_receive_message_length": limits.maxMessageBytes,
     "grpc.max_connection_idle_ms": limits.maxConnectionIdleMs,
     "grpc.max_connection_age_ms": limits.maxConnectionAgeMs,
+    // Without it one stream that never ends, e.g. a health watch, keeps its connection for ever.
+    "grpc.max_connection_age_grace_ms": Math.min(limits.maxConnectionAgeMs, LONGEST_AGE_GRACE_MS),
     "grpc.keepalive_time_ms": limits.keepaliveMs,
   });
   addUnaryService(server, tokenMethods, tokenHandlers(services.tokens), observe);
@@ -63,6 +69,7 @@ export async function startGrpcServer(
   const health = new HealthImplementation({ "": "NOT_SERVING", [ISSUING]: "NOT_SERVING" });
   health.addToServer(server);
   addReflection(server);
+  await removeStaleSocket(address);
   const bound = await bind(server, address);
   return {
     address: bound,

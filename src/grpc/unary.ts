@@ -74,6 +74,7 @@ export function unary<Request, Response>(
     }
   };
 
+  // Relies on plain-names.ts: else a map entry named `__proto__` would not get as far as the checks.
   function decode(bytes: Buffer): Request {
     try {
       return requestDeserialize(bytes);

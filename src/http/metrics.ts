@@ -2,6 +2,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 
 /** Values that are read when somebody asks, not kept. */
 export interface MetricSources {
+  /** The size at which the spool refuses events of tokens, in bytes. */
+  readonly spoolLimitBytes: number;
+  /** Asked once for each scrape. Where it fails, its values are left out of the answer. */
   spool(): Promise<{ readonly events: number; readonly bytes: number; readonly oldestAgeSeconds: number }>;
   rotation(): readonly { readonly keyset: string; readonly seconds: number }[];
 }
@@ -38,30 +41,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     labelNames: ["profile", "reason"] as const,
     registers,
   });
-  new Gauge({
-    name: "signet_audit_spool_events",
-    help: "Audit events that wait to be acknowledged by NATS.",
-    registers,
-    async collect() {
-      this.set((await sources.spool()).events);
-    },
-  });
-  new Gauge({
-    name: "signet_audit_spool_bytes",
-    help: "Size of the audit spool on disk, acknowledged events that are still retained included.",
-    registers,
-    async collect() {
-      this.set((await sources.spool()).bytes);
-    },
-  });
-  new Gauge({
-    name: "signet_audit_spool_oldest_seconds",
-    help: "Age of the oldest audit event that NATS has not acknowledged; 0 when there is none.",
-    registers,
-    async collect() {
-      this.set((await sources.spool()).oldestAgeSeconds);
-    },
-  });
+  const lookAtSpool = spoolGauges(registry, sources);
   new Gauge({
     name: "signet_next_rotation_seconds",
     help: "Seconds until the next key of the keyset signs.",
@@ -83,6 +63,36 @@ export function createMetrics(sources: MetricSources): Metrics {
     },
     issued: (profile) => issued.inc({ profile }),
     rejected: (profile, reason) => rejected.inc({ profile, reason }),
-    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    async render() {
+      await lookAtSpool();
+      return { contentType: registry.contentType, body: await registry.metrics() };
+    },
+  };
+}
+
+/** Returns what brings the gauges up to date: together, so that they tell of one moment. Never rejects. */
+function spoolGauges(registry: Registry, sources: MetricSources): () => Promise<void> {
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
+  const events = gauge("signet_audit_spool_events", "Audit events that wait to be acknowledged by NATS.");
+  const bytes = gauge(
+    "signet_audit_spool_bytes",
+    "Size of the audit spool on disk, acknowledged events that are still retained included.",
+  );
+  const oldest = gauge(
+    "signet_audit_spool_oldest_seconds",
+    "Age of the oldest audit event that NATS has not acknowledged; 0 when there is none.",
+  );
+  const limit = gauge("signet_audit_spool_limit_bytes", "Size of the audit spool at which no tokens are issued.");
+  limit.set(sources.spoolLimitBytes);
+
+  return async () => {
+    try {
+      const depth = await sources.spool();
+      events.set(depth.events);
+      bytes.set(depth.bytes);
+      oldest.set(depth.oldestAgeSeconds);
+    } catch {
+      for (const each of [events, bytes, oldest]) each.remove();
+    }
   };
 }

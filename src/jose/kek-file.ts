@@ -1,5 +1,5 @@
-import { randomBytes } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
+import { randomBytes, randomUUID } from "node:crypto";
+import { type FileHandle, link, open, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Kek, kekBytes, kekOf } from "./kek.ts";
 import { KekError } from "./kek-error.ts";
@@ -25,14 +25,23 @@ export async function loadKek(path: string): Promise<Kek> {
   }
 }
 
-/** Makes a KEK file of mode 0600, durable when this resolves. Throws KEK_EXISTS rather than lose what is sealed under it. */
+/**
+ * Makes a KEK file of mode 0600, durable when this resolves, and whole or not at all: a cut-off one would keep every later
+ * start from succeeding. Throws KEK_EXISTS rather than lose what is sealed under it.
+ */
 export async function createKekFile(path: string): Promise<void> {
-  const file = await opened(path, "wx", path);
+  const draft = `${path}.${randomUUID()}.new`;
+  const file = await opened(draft, "wx", path);
   try {
     await file.writeFile(`${randomBytes(kekBytes).toString("base64url")}\n`);
     await file.sync();
+    // Unlike a rename, it never replaces.
+    await link(draft, path);
+  } catch (cause) {
+    throw refused(cause, path);
   } finally {
     await file.close();
+    await unlink(draft);
   }
   const folder = await opened(dirname(path), "r", path);
   try {

@@ -108,7 +108,7 @@ function runKeyring(opened: LoadedRing, epochs: Epochs, options: KeyringOptions)
       report({ type: "distrusted", keyset, kid });
     },
     jwks: (time) => jwksOf(ring.record, time),
-    list: (time) => keyInfos(ring.record, time),
+    list: (time) => keyInfos(ring.record, time).map((key) => (distrusted.has(key.kid) ? outOfUse(key) : key)),
     secondsToNextRotation(time) {
       const next = nextRotation(ring.record, time);
       return next === undefined ? undefined : Math.max(0, Math.ceil((next - time) / 1000));
@@ -154,6 +154,11 @@ async function advance(
       ring = await loadRing(await winner(epochs, ring), options);
     }
   }
+}
+
+/** A key that is distrusted signs nothing any more; what it signed before still verifies. */
+function outOfUse(key: KeyInfo): KeyInfo {
+  return key.state === "removed" ? key : { ...key, state: "retired" };
 }
 
 async function winner(epochs: Epochs, ring: LoadedRing | undefined): Promise<EpochRecord> {

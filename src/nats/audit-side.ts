@@ -17,6 +17,8 @@ export interface AuditMachine {
 /** How long the connection may take to close. */
 const CLOSE_MS = 1_000;
 
+const monotonic = () => performance.now();
+
 /** Opens the spool and carries its events to NATS from now on, whether NATS is there or not. Throws an AuditError. */
 export async function openAuditSide(
   { folder, maxBytes, nats }: AuditSettings,
@@ -28,7 +30,7 @@ export async function openAuditSide(
     maxBytes,
     writer: randomUUID,
     newId: uuidV7Maker(),
-    now: Date.now,
+    monotonic,
     ...(openSpoolFile === undefined ? {} : { openFile: openSpoolFile }),
   });
   if (spool.cut !== undefined) report({ type: "cut", ...spool.cut });
@@ -53,7 +55,7 @@ function startForwarding(
 ) {
   const link = new NatsLink({ servers: url, name: "signet" }, report);
   const sink = wrapSink(new NatsPublisher(link, { replicas }));
-  const forwarder = new Forwarder({ spool, sink, horizonMs, now: Date.now, random: Math.random, report });
+  const forwarder = new Forwarder({ spool, sink, horizonMs, monotonic, random: Math.random, report });
   return {
     async stop(deadlineMs: number): Promise<void> {
       await forwarder.stop(deadlineMs);

@@ -1,11 +1,14 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { type ConnectionOptions, connect, type NatsConnection } from "nats";
+import { atMost } from "../audit/at-most.ts";
+import { backoff } from "../audit/backoff.ts";
 
 /** What the link tells the log. `message` is the library's; it names servers, never credentials. */
 export type LinkReport =
   | { readonly type: "up"; readonly server: string }
   | { readonly type: "down"; readonly message: string };
 
-const RETRY_MS = 250;
+const RECONNECT_MS = 250;
 const DIAL_MS = 2000;
 
 /**
@@ -15,6 +18,7 @@ const DIAL_MS = 2000;
 export class NatsLink {
   readonly #options: ConnectionOptions;
   readonly #report: (report: LinkReport) => void;
+  readonly #wait: typeof waitFor;
   readonly #closing = new AbortController();
   readonly #waiting = new Set<() => void>();
   readonly #downListeners = new Set<() => void>();
@@ -22,12 +26,14 @@ export class NatsLink {
   #current: NatsConnection | undefined;
   #open: NatsConnection | undefined;
   #generation = 0;
+  #toldDown = false;
 
-  constructor(options: ConnectionOptions, report: (report: LinkReport) => void) {
+  /** An outage is reported once. `wait` stands between two dials; it ends early when the signal is aborted. */
+  constructor(options: ConnectionOptions, report: (report: LinkReport) => void, wait = waitFor) {
     this.#options = {
       ...options,
       maxReconnectAttempts: -1,
-      reconnectTimeWait: RETRY_MS,
+      reconnectTimeWait: RECONNECT_MS,
       pingInterval: 5000,
       maxPingOut: 2,
       timeout: DIAL_MS,
@@ -35,6 +41,7 @@ export class NatsLink {
       ignoreAuthErrorAbort: true,
     };
     this.#report = report;
+    this.#wait = wait;
     this.#done = this.#run();
   }
 
@@ -83,9 +90,13 @@ export class NatsLink {
   }
 
   async #run(): Promise<void> {
-    while (!this.#closing.signal.aborted) {
+    for (let failures = 0; !this.#closing.signal.aborted; ) {
       const connection = await this.#dial();
-      if (connection === undefined) continue;
+      if (connection === undefined) {
+        await this.#wait(backoff(++failures, Math.random()), this.#closing.signal);
+        continue;
+      }
+      failures = 0;
       this.#open = connection;
       this.#up(connection);
       // Never awaited: the library does not end the statuses when the connection is closed.
@@ -100,14 +111,7 @@ export class NatsLink {
     try {
       return await connect(this.#options);
     } catch (error) {
-      this.#report({ type: "down", message: error instanceof Error ? error.message : String(error) });
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, RETRY_MS);
-        this.#closing.signal.addEventListener("abort", () => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
+      this.#tellDown(error instanceof Error ? error.message : String(error));
       return undefined;
     }
   }
@@ -122,6 +126,7 @@ export class NatsLink {
   #up(connection: NatsConnection): void {
     this.#current = connection;
     this.#generation++;
+    this.#toldDown = false;
     this.#report({ type: "up", server: connection.getServer() });
     for (const wake of [...this.#waiting]) wake();
   }
@@ -129,16 +134,17 @@ export class NatsLink {
   #down(message: string): void {
     if (this.#current === undefined) return;
     this.#current = undefined;
-    this.#report({ type: "down", message });
+    this.#tellDown(message);
     for (const listener of [...this.#downListeners]) listener();
+  }
+
+  #tellDown(message: string): void {
+    if (this.#toldDown) return;
+    this.#toldDown = true;
+    this.#report({ type: "down", message });
   }
 }
 
-async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const bound = new Promise((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work.catch(() => undefined), bound]);
-  clearTimeout(timer);
+async function waitFor(ms: number, signal: AbortSignal): Promise<void> {
+  await pause(ms, undefined, { signal }).catch(() => undefined);
 }

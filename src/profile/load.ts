@@ -34,18 +34,21 @@ export function loadProfiles(folder: string, issuer: string): Map<string, Profil
     .filter((name) => name.endsWith(".yaml"))
     .sort()) {
     const file = join(folder, name);
-    const profile = parseProfile(readFileSync(file, "utf8"), file, issuer);
+    const profile = parseProfile(readFileSync(file, "utf8"), file, issuer, profiles);
     if (Array.isArray(profile)) faults.push(...profile);
-    else if (profiles.has(profile.name))
-      faults.push({ file, path: "profile", message: "is the name of another file's" });
     else profiles.set(profile.name, profile);
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return profiles;
 }
 
-/** The profile that the text of a file describes, or everything that is wrong with it. */
-export function parseProfile(text: string, file: string, issuer: string): Profile | Fault[] {
+/** The profile that the text of a file describes, or everything that is wrong with it beside those that are `known`. */
+export function parseProfile(
+  text: string,
+  file: string,
+  issuer: string,
+  known: ReadonlyMap<string, Profile> = new Map(),
+): Profile | Fault[] {
   const document = parseYaml(text, file);
   if (Array.isArray(document)) return document;
   const fault = faultOf(document, file);
@@ -53,6 +56,7 @@ export function parseProfile(text: string, file: string, issuer: string): Profil
   if (violations.length > 0) return violations.map(({ path, message }) => fault(path, message));
   const raw = document.data as ProfileFile;
   const faults: Fault[] = [];
+  if (known.has(raw.profile)) faults.push(fault(["profile"], "is the name of another file's"));
   const profile: Profile = {
     name: raw.profile,
     description: raw.description,

@@ -3,7 +3,7 @@ import type { Change, KeyValue } from "../../src/state/keyvalue.ts";
 import { StateError } from "../../src/state/keyvalue.ts";
 
 /** An empty store and the clock that it was given. */
-export interface StoreUnderTest {
+interface StoreUnderTest {
   readonly store: KeyValue;
   readonly clock: { now: number };
 }

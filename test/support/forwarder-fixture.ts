@@ -24,7 +24,7 @@ export function startForwarder(
   const reports: ForwarderReport[] = [];
   const forwarder = new Forwarder({
     horizonMs: 60_000,
-    now: Date.now,
+    monotonic: () => performance.now(),
     random: () => 0,
     report: (report) => void reports.push(report),
     ...overrides,

@@ -27,7 +27,7 @@ export async function makeSpool(t: ExecutionContext<unknown>, overrides: Partial
     folder: overrides.folder ?? (await tempFolder(t)),
     writer: () => "writer-1",
     newId: uuidV7Maker(),
-    now: () => TIME,
+    monotonic: () => 0,
     ...overrides,
   });
   t.teardown(() => spool.close());

@@ -1,0 +1,84 @@
+import { AuditError, type Happening } from "../audit/event.ts";
+import type { FromAudit, SentError, ToAudit } from "./messages.ts";
+
+interface Batch {
+  readonly items: [Happening, number][];
+  readonly waiters: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[];
+}
+
+/**
+ * The appends that wait for the thread's answer. What comes in one turn of the event loop crosses in one message and is
+ * answered by one.
+ */
+export class AppendBatches {
+  readonly #send: (message: ToAudit) => void;
+  readonly #answerMs: number;
+  readonly #sent = new Map<number, Batch & { readonly timer: NodeJS.Timeout }>();
+  readonly #overdue = new Set<number>();
+  #gathered: Batch | undefined;
+  #next = 0;
+
+  /** An append that is not answered within `answerMs` is UNAVAILABLE: whether its event is durable is unknown then. */
+  constructor(send: (message: ToAudit) => void, answerMs: number) {
+    this.#send = send;
+    this.#answerMs = answerMs;
+  }
+
+  add(happening: Happening, time: number): Promise<void> {
+    // Storage that hangs would gather all that is tried meanwhile, in memory, and write it once it goes on.
+    if (this.#overdue.size > 0) return Promise.reject(overdue());
+    if (this.#gathered === undefined) setImmediate(() => this.flush());
+    this.#gathered ??= { items: [], waiters: [] };
+    const { items, waiters } = this.#gathered;
+    items.push([happening, time]);
+    return new Promise((resolve, reject) => waiters.push({ resolve, reject }));
+  }
+
+  /** Sends what was gathered, without waiting for the turn's end. */
+  flush(): void {
+    const gathered = this.#gathered;
+    if (gathered === undefined) return;
+    this.#gathered = undefined;
+    const batch = this.#next++;
+    this.#sent.set(batch, { ...gathered, timer: setTimeout(() => this.#giveUp(batch), this.#answerMs) });
+    this.#send({ type: "append", batch, items: gathered.items });
+  }
+
+  settle({ batch, errors }: Extract<FromAudit, { type: "appended" }>): void {
+    this.#overdue.delete(batch);
+    for (const [index, { resolve, reject }] of this.#take(batch).entries()) {
+      const error = errors?.get(index);
+      if (error === undefined) resolve();
+      else reject(received(error));
+    }
+  }
+
+  /** Rejects whatever waits: there will be no answers. */
+  end(error: AuditError): void {
+    for (const { reject } of this.#gathered?.waiters ?? []) reject(error);
+    this.#gathered = undefined;
+    for (const batch of [...this.#sent.keys()]) for (const { reject } of this.#take(batch)) reject(error);
+  }
+
+  #giveUp(batch: number): void {
+    this.#overdue.add(batch);
+    for (const { reject } of this.#take(batch)) reject(overdue());
+  }
+
+  #take(batch: number): Batch["waiters"] {
+    const sent = this.#sent.get(batch);
+    this.#sent.delete(batch);
+    clearTimeout(sent?.timer);
+    return sent?.waiters ?? [];
+  }
+}
+
+/** An error as it was in the other thread. */
+export function received({ code, message }: SentError): Error {
+  return code === undefined ? new Error(message) : new AuditError(code, message);
+}
+
+/** The thread lives, but does not answer. */
+export function overdue(): AuditError {
+  return new AuditError("UNAVAILABLE", "the audit's storage does not answer");
+}
