@@ -89,7 +89,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
     endings.push(() => side.stop(config.graceMs));
     const audit = machine.wrapAudit(side);
     const keyrings = new Map<string, Keyring>();
-    const metrics = createMetrics(metricSources(side, keyrings, now));
+    const metrics = createMetrics(metricSources(config, side, keyrings, now));
     await audit.append({ type: "service.started", version: packageJson.version, configHash: hashOf(config) }, now());
     endings.push(() => audit.append({ type: "service.stopped", reason: stopReason }, now()).catch(() => {}));
     const denials = countDenials(audit, now, (error) => log("warn", { event: "audit.failed", error }));
@@ -203,8 +203,14 @@ function hashOf({ effective, profiles }: Config): string {
     .digest("base64url");
 }
 
-function metricSources(audit: AuditSide, keyrings: ReadonlyMap<string, Keyring>, now: () => number) {
+function metricSources(
+  { spoolMaxBytes }: Config,
+  audit: AuditSide,
+  keyrings: ReadonlyMap<string, Keyring>,
+  now: () => number,
+) {
   return {
+    spoolLimitBytes: spoolMaxBytes,
     async spool() {
       const { events, bytes, oldestTime } = await audit.depth();
       return { events, bytes, oldestAgeSeconds: oldestTime === undefined ? 0 : Math.max(0, now() - oldestTime) / 1000 };

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { durationMs } from "../config/duration.ts";
 import type { Target } from "./client.ts";
 import type { Io } from "./io.ts";
@@ -15,7 +15,9 @@ export function rpcOptions(command: Command, { env }: Io): Command {
       "host:port on loopback or unix:/path (SIGNET_ADDRESS)",
       env.SIGNET_ADDRESS ?? "127.0.0.1:50051",
     )
-    .option("--timeout <duration>", "how long to wait for the answer", timeout, 5_000)
+    .addOption(
+      new Option("--timeout <duration>", "how long to wait for the answer").argParser(timeout).default(5_000, "5s"),
+    )
     .option("--json", "print the answer as proto-JSON");
 }
 

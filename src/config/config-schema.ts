@@ -2,7 +2,7 @@ const DURATION = { type: "string", duration: true } as const;
 // A timer of Node takes at most 2^31 ms, 24.8 days, and fires at once when it is asked for more.
 const LONGEST_TIMER = "24d";
 const CONNECTION_TIMER = { ...DURATION, durationFrom: ["1s", LONGEST_TIMER] } as const;
-const ADDRESS = { type: "string", pattern: "^.+:\\d{1,5}$" } as const;
+const ADDRESS = { type: "string", allowed: "host:port", pattern: "^.+:\\d{1,5}$" } as const;
 
 function object(properties: Record<string, object>): object {
   return { type: "object", additionalProperties: false, properties };
@@ -12,10 +12,16 @@ function section(properties: Record<string, object>): object {
   return { ...object(properties), default: {} };
 }
 
-/** JSON Schema of the configuration file: keys, and sections of keys. Every key has a default; README.md says what each means. */
+/** JSON Schema of the configuration file. Every key has a default; README.md says what each means. */
 export const CONFIG_SCHEMA = object({
-  issuer: { type: "string", pattern: "^https?://[^ ]+$", default: "http://127.0.0.1:8081" },
-  data: { type: "string", minLength: 1, default: "./data" },
+  issuer: {
+    type: "string",
+    // It stands in every token: no password, and nothing that comparing URLs would argue about.
+    pattern: "^https?://[^\\s@?#]+$",
+    allowed: "an http or https URL without user, query and fragment",
+    default: "http://127.0.0.1:8081",
+  },
+  data: { type: "string", minLength: 1, allowed: "a folder", default: "./data" },
   grpc: section({
     address: { type: "string", pattern: "^(unix:.+|.+:\\d{1,5})$", default: "127.0.0.1:50051" },
     max_concurrent_streams: { type: "integer", minimum: 1, maximum: 100_000, default: 1000 },
@@ -27,14 +33,19 @@ export const CONFIG_SCHEMA = object({
   http: section({ address: { ...ADDRESS, default: "127.0.0.1:8081" } }),
   nats: section({
     // No user and password: a secret in a configuration or an environment ends up in logs and process lists.
-    url: { type: "string", pattern: "^(nats://[^@/, ]+:\\d{1,5})?$", default: "nats://127.0.0.1:4222" },
+    url: {
+      type: "string",
+      pattern: "^(nats://[^@/, ]+:\\d{1,5})?$",
+      allowed: "nats://host:port without user and password, or empty",
+      default: "nats://127.0.0.1:4222",
+    },
     replicas: { type: "integer", enum: [1, 3, 5], default: 1 },
     sync_interval: { anyOf: [{ const: "always" }, DURATION], default: "2m" },
   }),
   kek: section({
     file: { type: "string", default: "" },
     previous: { type: "string", default: "" },
-    create: { type: "boolean", default: true },
+    create: { type: "boolean", allowed: "true or false", default: true },
   }),
   rotation: section({
     period: { ...DURATION, default: "24h" },

@@ -7,3 +7,9 @@ export function durationMs(text: string): number | undefined {
   const ms = Number(match[1]) * (UNITS[match[2] ?? ""] ?? Number.NaN);
   return Number.isSafeInteger(ms) ? ms : undefined;
 }
+
+/** Milliseconds in the largest unit that holds them without a rest: 1020000 is `17m`. */
+export function showDuration(ms: number): string {
+  const [unit = "ms", size = 1] = Object.entries(UNITS).findLast(([, size]) => ms % size === 0) ?? [];
+  return `${ms / size}${unit}`;
+}

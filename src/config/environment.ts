@@ -24,8 +24,7 @@ export function overrideFromEnvironment(
   const targets = new Map(leaves(schema as Schema, []).map((leaf) => [variableName(leaf.path), leaf]));
   const faults: Fault[] = [];
   for (const [name, text] of Object.entries(env)) {
-    if (!name.startsWith("SIGNET_") || NOT_OURS.has(name) || SERVICE_LINK.test(name) || text === undefined)
-      continue;
+    if (!name.startsWith("SIGNET_") || NOT_OURS.has(name) || SERVICE_LINK.test(name) || text === undefined) continue;
     const target = targets.get(name);
     if (target === undefined) faults.push({ file: name, path: "", message: "is not the name of a configuration key" });
     else set(data, target.path, parse(text, target.type));

@@ -7,7 +7,8 @@ import type { Profile } from "../profile/profile.ts";
 import type { Config } from "./config.ts";
 import { CONFIG_SCHEMA, type RawConfig } from "./config-schema.ts";
 import { parseYaml, type YamlDocument } from "./document.ts";
-import { durationMs } from "./duration.ts";
+import { durationMs, showDuration } from "./duration.ts";
+import { dropEmptySections } from "./empty-sections.ts";
 import { overrideFromEnvironment, variableName } from "./environment.ts";
 import { ConfigError, type Fault } from "./fault.ts";
 import { isLoopback } from "./loopback.ts";
@@ -31,8 +32,11 @@ export function loadConfig({ file, env }: ConfigSource): Config {
   const document = readDocument(file);
   const data = (document?.data ?? {}) as Record<string, unknown>;
   const source = faultSource(file, document, env);
-  const faults =
-    typeof data === "object" && !Array.isArray(data) ? overrideFromEnvironment(data, CONFIG_SCHEMA, env) : [];
+  const faults: Fault[] = [];
+  if (typeof data === "object" && !Array.isArray(data)) {
+    dropEmptySections(data, CONFIG_SCHEMA);
+    faults.push(...overrideFromEnvironment(data, CONFIG_SCHEMA, env));
+  }
   faults.push(...check(data).map(({ path, message }) => source(path, message)));
   if (faults.length > 0) throw new ConfigError(faults);
   const raw = data as unknown as RawConfig;
@@ -125,8 +129,10 @@ function unique(faults: readonly Fault[]): Fault[] {
 
 function build(raw: RawConfig, profiles: ReadonlyMap<string, Profile>, keysets: Config["keysets"]): Config {
   const { grpc, nats, kek } = raw;
+  const kekFile = kek.file === "" ? join(raw.data, "kek") : kek.file;
+  const lead = policyOf(raw.rotation, 1).lead;
   return {
-    effective: raw,
+    effective: { ...raw, kek: { ...kek, file: kekFile }, rotation: { ...raw.rotation, lead: showDuration(lead) } },
     data: raw.data,
     grpc: {
       address: grpc.address,
@@ -146,7 +152,7 @@ function build(raw: RawConfig, profiles: ReadonlyMap<string, Profile>, keysets: 
             syncInterval: nats.sync_interval === "always" ? "always" : ms(nats.sync_interval),
           },
     kek: {
-      file: kek.file === "" ? join(raw.data, "kek") : kek.file,
+      file: kekFile,
       previous: kek.previous === "" ? undefined : kek.previous,
       create: kek.create,
     },

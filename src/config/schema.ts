@@ -27,6 +27,7 @@ export function compileSchema(schema: object, options: { readonly defaults: bool
     strictRequired: false,
     useDefaults: options.defaults,
     ownProperties: true,
+    verbose: true,
   });
   ajv.addKeyword({
     keyword: "maxBytes",
@@ -50,6 +51,8 @@ export function compileSchema(schema: object, options: { readonly defaults: bool
     },
     error: { message: ({ schema }) => `must be from ${schema[0]} to ${schema[1]}` },
   });
+  // What a person reads in the place of a regular expression.
+  ajv.addKeyword({ keyword: "allowed", schemaType: "string" });
   const validate: ValidateFunction = ajv.compile(schema);
   return (value) => (validate(value) ? [] : (validate.errors ?? []).filter(isOutermost).slice(0, 100).map(violation));
 }
@@ -59,11 +62,13 @@ function isOutermost({ propertyName }: ErrorObject): boolean {
   return propertyName === undefined;
 }
 
-function violation({ keyword, instancePath, params, message }: ErrorObject): Violation {
+function violation({ keyword, instancePath, params, message, parentSchema }: ErrorObject): Violation {
   const path = instancePath
     .split("/")
     .slice(1)
     .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+  const allowed: unknown = parentSchema?.allowed;
+  if (typeof allowed === "string") return { keyword, path, message: `must be ${allowed}` };
   switch (keyword) {
     case "additionalProperties":
       return { keyword, path: [...path, String(params.additionalProperty)], message: "is not a known key" };

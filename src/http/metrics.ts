@@ -83,10 +83,10 @@ function spoolGauges(registry: Registry, sources: MetricSources): () => Promise<
     "Age of the oldest audit event that NATS has not acknowledged; 0 when there is none.",
   );
   const limit = gauge("signet_audit_spool_limit_bytes", "Size of the audit spool at which no tokens are issued.");
-  limit.set(sources.spoolLimitBytes);
 
   return async () => {
     try {
+      limit.set(sources.spoolLimitBytes);
       const depth = await sources.spool();
       events.set(depth.events);
       bytes.set(depth.bytes);

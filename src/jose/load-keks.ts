@@ -20,11 +20,20 @@ export interface KekFiles {
 export async function loadKeks(files: KekFiles, sealedBefore: boolean, created: (file: string) => void): Promise<Keks> {
   const { file, previous, create } = files;
   const current = await loadKek(file).catch(async (error: unknown) => {
-    const mayCreate = create && !sealedBefore && error instanceof KekError && error.code === "KEK_MISSING";
+    const mayCreate = create && isMissing(error);
+    if (sealedBefore && isMissing(error))
+      throw new KekError(
+        "KEK_MISSING",
+        `${file} is missing, and keys are sealed under it: put it back (a new one can't open them)`,
+      );
     if (!mayCreate) throw error;
     await createKekFile(file);
     created(file);
     return loadKek(file);
   });
   return previous === undefined ? [current] : [current, await loadKek(previous)];
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof KekError && error.code === "KEK_MISSING";
 }

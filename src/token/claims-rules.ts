@@ -6,6 +6,12 @@ import { textFault } from "./text-rules.ts";
 /** Limits of a request object, for every profile. */
 const CLAIM_LIMITS = { bytes: 4096, depth: 8, keys: 64 } as const;
 
+/** What is wrong with a request object, and whether it is so large that nothing else shall look at it. */
+export interface RequestObjectFaults {
+  readonly violations: readonly FieldViolation[];
+  readonly tooLarge: boolean;
+}
+
 /**
  * The rules that hold for every request object, whatever its profile's schema says: its size, its depth, its names, and
  * that every value reads the same in every JSON parser.
@@ -13,17 +19,20 @@ const CLAIM_LIMITS = { bytes: 4096, depth: 8, keys: 64 } as const;
 export function checkRequestObject(
   claims: Readonly<Record<string, unknown>>,
   ownNames: ReadonlySet<string>,
-): FieldViolation[] {
+): RequestObjectFaults {
   const violations: FieldViolation[] = [];
   for (const name of Object.keys(claims))
     if (ownNames.has(name) || REGISTERED_NAMES.has(name))
       violations.push({ field: fieldOf("claims", name), description: "is set by the service alone" });
   const keys = walk(claims, "claims", 1, violations);
-  if (keys > CLAIM_LIMITS.keys)
-    violations.push({ field: "claims", description: `must have at most ${CLAIM_LIMITS.keys} keys on all levels` });
-  if (violations.length === 0 && Buffer.byteLength(JSON.stringify(claims)) > CLAIM_LIMITS.bytes)
-    violations.push({ field: "claims", description: `must have at most ${CLAIM_LIMITS.bytes} bytes as compact JSON` });
-  return violations;
+  const sizes = [
+    ...(keys > CLAIM_LIMITS.keys ? [`${CLAIM_LIMITS.keys} keys on all levels`] : []),
+    ...(Buffer.byteLength(JSON.stringify(claims)) > CLAIM_LIMITS.bytes
+      ? [`${CLAIM_LIMITS.bytes} bytes as compact JSON`]
+      : []),
+  ];
+  for (const limit of sizes) violations.push({ field: "claims", description: `must have at most ${limit}` });
+  return { violations, tooLarge: sizes.length > 0 };
 }
 
 /** Checks a value and all that is in it; returns the number of keys. */
@@ -35,7 +44,7 @@ function walk(value: unknown, path: string, depth: number, violations: FieldViol
   }
   if (typeof value === "number") {
     if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)))
-      violations.push({ field: path, description: "must be a finite number; integers within ±2^53" });
+      violations.push({ field: path, description: "must be finite, and an integer within ±2^53" });
     return 0;
   }
   if (typeof value !== "object" || value === null) return 0;

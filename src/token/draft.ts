@@ -95,12 +95,15 @@ function checkTtl(ttl: IssueRequest["ttl"], { lifetime }: Profile): FieldViolati
   return [{ field: "ttl", description: `must be whole seconds from ${min}s to ${max}s` }];
 }
 
-function checkClaims(claims: Readonly<Record<string, unknown>>, profile: Profile): FieldViolation[] {
-  const violations = checkRequestObject(claims, profile.ownNames);
-  // A schema's error may need time that grows with its input, so it sees only what is within the limits.
-  if (violations.length > 0) return violations;
-  return profile.request(claims).map(({ path, message }) => ({
-    field: path.reduce<string>((field, part) => fieldOf(field, String(part)), "claims"),
-    description: message,
-  }));
+function checkClaims(claims: Readonly<Record<string, unknown>>, profile: Profile): readonly FieldViolation[] {
+  const { violations, tooLarge } = checkRequestObject(claims, profile.ownNames);
+  // A schema may need time that grows with its input, so it sees only what is within the limits.
+  if (tooLarge) return violations;
+  const told = new Set(violations.map(({ field }) => field));
+  const more = profile.request(claims).map(({ path, message }) => ({ field: claimField(path), description: message }));
+  return [...violations, ...more.filter(({ field }) => !told.has(field))];
+}
+
+function claimField(path: readonly (string | number)[]): string {
+  return path.reduce<string>((field, part) => fieldOf(field, String(part)), "claims");
 }

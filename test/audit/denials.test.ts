@@ -3,14 +3,22 @@ import { countDenials } from "../../src/audit/denials.ts";
 import type { Happening } from "../../src/audit/event.ts";
 
 function makeDenials() {
+  const timers: { readonly ms: number; readonly run: () => void }[] = [];
   const events: Happening[] = [];
   const problems: unknown[] = [];
   const denials = countDenials(
     { append: async (event) => void events.push(event) },
     () => 0,
     (error) => problems.push(error),
+    (ms, run) => {
+      const timer = { ms, run };
+      timers.push(timer);
+      return () => void (timers.includes(timer) && timers.splice(timers.indexOf(timer), 1));
+    },
   );
-  return { denials, events, problems };
+  /** Lets the time of the oldest timer come. */
+  const turn = () => timers.shift()?.run();
+  return { denials, events, problems, timers, turn };
 }
 
 test("the first denial of a kind is an event at once; those that follow are one count", async (t) => {
@@ -23,6 +31,40 @@ test("the first denial of a kind is an event at once; those that follow are one 
     { ...event, count: 1 },
     { ...event, count: 49 },
   ] as Happening[]);
+});
+
+test("what was counted is told after 10 s, the next window follows at once, and silence ends it", (t) => {
+  const { denials, events, timers, turn } = makeDenials();
+  const deny = () => denials.denied("service", "loopback", "INVALID_REQUEST");
+  const counts = () => events.map((event) => event.type === "token.denied" && event.count);
+  for (let i = 0; i < 4; i += 1) deny();
+  t.deepEqual(
+    timers.map(({ ms }) => ms),
+    [10_000],
+  );
+  turn();
+  t.deepEqual(counts(), [1, 3]);
+  deny();
+  deny();
+  t.deepEqual(counts(), [1, 3], "still counted: a window is open");
+  t.deepEqual(
+    timers.map(({ ms }) => ms),
+    [10_000],
+  );
+  turn();
+  t.deepEqual(counts(), [1, 3, 2]);
+  turn();
+  t.deepEqual(counts(), [1, 3, 2], "silence is no event");
+  t.is(timers.length, 0);
+  deny();
+  t.deepEqual(counts(), [1, 3, 2, 1], "and the first after it is one at once");
+});
+
+test("after a stop no window turns", async (t) => {
+  const { denials, timers } = makeDenials();
+  denials.denied("a", "b", "c");
+  await denials.stop();
+  t.is(timers.length, 0);
 });
 
 test("kinds differ by profile, caller and reason", async (t) => {

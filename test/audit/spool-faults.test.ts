@@ -1,4 +1,6 @@
 import { hash } from "node:crypto";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import test from "ava";
 import type { Spool } from "../../src/audit/spool.ts";
 import { errno, type Faults, faultyFiles } from "../support/spool-files.ts";
@@ -6,6 +8,19 @@ import { bodiesOf, issued, makeSpool, numbersOf, TIME } from "../support/spool-f
 import { tempFolder } from "../support/temp.ts";
 
 const unavailable = { name: "AuditError", code: "UNAVAILABLE" };
+
+/** The only segment in a spool's folder. */
+async function segmentIn(folder: string): Promise<string> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".segment"));
+  return join(folder, names[0] ?? "");
+}
+
+/** Damages the last event of a segment, as a disk does under an open spool. */
+async function damageLast(file: string): Promise<void> {
+  const bytes = await readFile(file);
+  bytes.writeUInt8(bytes.readUInt8(bytes.length - 5) ^ 1, bytes.length - 5);
+  await writeFile(file, bytes);
+}
 
 async function requireWholeChain(spool: Spool): Promise<[epoch: string, seq: string][]> {
   const bodies = await bodiesOf(spool);
@@ -94,4 +109,36 @@ test("the last event is kept for the next epoch to link to, also when no segment
     ["1", "1"],
     ["2", "1"],
   ]);
+});
+
+test("an empty segment that is gone already when its end is settled keeps nobody from writing", async (t) => {
+  const folder = await tempFolder(t);
+  const faults: Faults = { sync: errno("EIO") };
+  const spool = await makeSpool(t, { folder, openFile: faultyFiles(faults) });
+  await t.throwsAsync(spool.append(issued(1), TIME), unavailable);
+  await rm(await segmentIn(folder));
+  delete faults.sync;
+  await t.notThrowsAsync(spool.append(issued(2), TIME));
+  t.deepEqual(numbersOf(await bodiesOf(spool)), [2]);
+});
+
+test("a damaged event behind good ones is CORRUPT to who looks for it, however often", async (t) => {
+  const folder = await tempFolder(t);
+  const spool = await makeSpool(t, { folder });
+  for (const number of [1, 2, 3]) await spool.append(issued(number), TIME);
+  await damageLast(await segmentIn(folder));
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const error = await t.throwsAsync(spool.read(2, 10), { name: "AuditError", code: "CORRUPT" });
+    t.regex(error?.message ?? "", /\.segment: damaged frame at offset \d+$/);
+  }
+});
+
+test("the depth of a spool whose oldest event can't be read is told without its time", async (t) => {
+  const folder = await tempFolder(t);
+  const spool = await makeSpool(t, { folder });
+  await spool.append(issued(1), TIME);
+  await damageLast(await segmentIn(folder));
+  const { events, bytes, oldestTime } = await spool.depth();
+  t.deepEqual({ events, oldestTime }, { events: 1, oldestTime: undefined });
+  t.true(bytes > 0);
 });

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { EventEmitter, once } from "node:events";
-import { readdir, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
 import type { Spool } from "../../src/audit/spool.ts";
@@ -227,4 +227,27 @@ test("a closed spool has flushed what was appended and refuses more with UNAVAIL
   await pending;
   await t.throwsAsync(spool.append(issued(3), TIME), { name: "AuditError", code: "UNAVAILABLE" });
   t.deepEqual(numbersOf(await bodiesOf(await makeSpool(t, { folder }))), [1, 2]);
+});
+
+test("a spool whose bookmark can't be written closes all the same, and costs a repetition only", async (t) => {
+  const folder = await tempFolder(t);
+  let open = 0;
+  const openFile: OpenSpoolFile = async (path, mode) => {
+    const file = await openDiskFile(path, mode);
+    open++;
+    return {
+      ...file,
+      close: async () => {
+        await file.close();
+        open--;
+      },
+    };
+  };
+  const spool = await makeSpool(t, { folder, openFile });
+  await spool.append(issued(1), TIME);
+  spool.acknowledge(1, mark);
+  await mkdir(join(folder, "acknowledged.json.new"));
+  await t.notThrowsAsync(spool.close());
+  t.is(open, 0, "files are left open");
+  t.is((await makeSpool(t, { folder })).acknowledged.position, 0);
 });

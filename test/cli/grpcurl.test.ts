@@ -1,16 +1,8 @@
-import { execFile } from "node:child_process";
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
-import { promisify } from "node:util";
-import test, { type Implementation } from "ava";
 import { KeyState } from "../../src/gen/signet/v1/keys.ts";
 import { RejectionReason } from "../../src/gen/signet/v1/token.ts";
+import { grpcurl, testWithGrpcurl } from "../support/grpcurl.ts";
 import { fakeService } from "./fake-service.ts";
 import { NOW, signet } from "./terminal.ts";
-
-const grpcurl = [...(process.env.PATH ?? "").split(delimiter), ".tools/bin"]
-  .map((folder) => join(folder, "grpcurl"))
-  .find(isExecutable);
 
 const time = (ms: number) => new Date(NOW + ms);
 const CLAIMS = { sub: "alice", n: 1.5, deep: { list: [true, null, "2026-01-01T00:00:00.000Z"] } };
@@ -52,24 +44,9 @@ for (const [what, answers, words, file, method, request] of [
     t.teardown(service.stop);
     const proto = ["-import-path", "proto", "-proto", `signet/v1/${file}.proto`];
     const call = [...proto, "-d", JSON.stringify(request), service.address, `signet.v1.${method}`];
-    const theirs = await promisify(execFile)(grpcurl ?? "", ["-plaintext", ...call]);
+    const theirs = await grpcurl(...call);
     const ours = await signet([...words, "--json"], { env: service.env });
     t.deepEqual(JSON.parse(ours.stdout), JSON.parse(theirs.stdout));
     t.deepEqual(service.requests[1], service.requests[0], "both asked the same");
   });
-}
-
-function testWithGrpcurl(title: string, implementation: Implementation<[]>): void {
-  if (grpcurl !== undefined) test(title, implementation);
-  else if (process.env.CI) test(title, (t) => t.fail("grpcurl is neither on PATH nor in .tools/bin"));
-  else test.skip(`${title} (skipped: grpcurl is neither on PATH nor in .tools/bin)`, implementation);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,5 +1,5 @@
 import test from "ava";
-import { durationMs } from "../../src/config/duration.ts";
+import { durationMs, showDuration } from "../../src/config/duration.ts";
 
 for (const [text, ms] of [
   ["0s", 0],
@@ -41,4 +41,14 @@ test("a duration that no integer can tell exactly is none", (t) => {
   t.is(durationMs("104249991d"), 104_249_991 * 86_400_000);
   t.is(durationMs("104249992d"), undefined);
   t.is(durationMs("1000000000000ms"), undefined, "more than twelve digits");
+});
+
+for (const text of ["1ms", "1500ms", "90s", "17m", "25h", "3d"])
+  test(`${text} is shown as it is written`, (t) => {
+    t.is(showDuration(durationMs(text) ?? 0), text);
+  });
+
+test("a duration is shown in its largest unit", (t) => {
+  t.is(showDuration(86_400_000), "1d");
+  t.is(showDuration(1_020_000), "17m");
 });

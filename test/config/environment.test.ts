@@ -4,6 +4,8 @@ import { CONFIG_SCHEMA } from "../../src/config/config-schema.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { faultsOf, filesIn } from "../support/config-files.ts";
 
+const DEFAULTS = loadConfig({ env: {} }).effective;
+
 test("a variable goes before the file, and the file before the default", async (t) => {
   const text = "http: { address: 127.0.0.1:1 }\ngrpc: { address: 127.0.0.1:2 }\n";
   const file = join(await filesIn(t, { "signet.yaml": text }), "signet.yaml");
@@ -49,10 +51,37 @@ test("the command line's own variables and those of others are no faults", (t) =
   t.notThrows(() => loadConfig({ env: { SIGNET_CONFIG: "x", SIGNET_ADDRESS: "y", PATH: "z", signet_data: "" } }));
 });
 
+for (const name of [
+  "SERVICE_HOST",
+  "SERVICE_PORT",
+  "SERVICE_PORT_GRPC",
+  "PORT",
+  "PORT_50051_TCP",
+  "PORT_50051_TCP_ADDR",
+]) {
+  test(`SIGNET_${name}, which Kubernetes sets for a Service of that name, is passed over`, (t) => {
+    t.deepEqual(loadConfig({ env: { [`SIGNET_${name}`]: "tcp://10.0.0.1:50051" } }).effective, DEFAULTS);
+  });
+}
+
+for (const name of ["SIGNET_SERVICE", "SIGNET_SERVICE_HOSTS", "SIGNET_PORTS", "SIGNET_GRPC_PORT"]) {
+  test(`${name}, which Kubernetes does not set, is a fault`, (t) => {
+    t.is(faultsOf(() => loadConfig({ env: { [name]: "x" } }))[0]?.message, "is not the name of a configuration key");
+  });
+}
+
+test("no key of the configuration has a name that Kubernetes sets", (t) => {
+  const names = leaves(DEFAULTS, "SIGNET").map(([name]) => name);
+  t.deepEqual(
+    names.filter((name) => /^SIGNET_(SERVICE_HOST|SERVICE_PORT|PORT)/.test(name)),
+    [],
+  );
+});
+
 for (const [name, value, path, message] of [
   ["SIGNET_SIGNING_VERIFY_EVERY", "-1", "signing.verify_every", "must be integer"],
   ["SIGNET_SIGNING_VERIFY_EVERY", "1e3", "signing.verify_every", "must be integer"],
-  ["SIGNET_KEK_CREATE", "yes", "kek.create", "must be boolean"],
+  ["SIGNET_KEK_CREATE", "yes", "kek.create", "must be true or false"],
   ["SIGNET_SHUTDOWN_GRACE", "soon", "shutdown.grace", "must be a duration such as 500ms, 90s, 15m, 24h or 30d"],
 ] as const) {
   test(`${name}=${value} is a fault that names the variable and not the file`, async (t) => {

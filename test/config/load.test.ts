@@ -13,7 +13,7 @@ test("without a file every key has its default", (t) => {
     nats: { url: "nats://127.0.0.1:4222", replicas: 1, syncInterval: 120_000 },
     kek: { file: "data/kek", previous: undefined, create: true },
     verifyEvery: 1000,
-    spoolMaxBytes: 1_073_741_824,
+    spoolMaxBytes: 4_294_967_296,
     logLevel: "info",
     graceMs: 10_000,
   });
@@ -33,6 +33,7 @@ for (const [what, text] of [
   ["an empty file", ""],
   ["a file of comments", "# nothing\n"],
   ["a section without keys", "grpc: {}\nhttp: {}\n"],
+  ["a section whose keys are all comments", "grpc:\n  # address: 127.0.0.1:1\nhttp:\n"],
 ] as const) {
   test(`${what} is the defaults`, async (t) => {
     const file = join(await filesIn(t, { "signet.yaml": text }), "signet.yaml");
@@ -75,7 +76,7 @@ nats:
 colour: blue
 `;
   t.deepEqual((await told(t, text)).toSorted(), [
-    'FILE:1 issuer: must match pattern "^https?://[^ ]+$"',
+    "FILE:1 issuer: must be an http or https URL without user, query and fragment",
     "FILE:3 grpc.adress: is not a known key",
     "FILE:4 grpc.max_message_bytes: must be integer",
     "FILE:6 rotation.period: must be a duration such as 500ms, 90s, 15m, 24h or 30d",
@@ -88,7 +89,10 @@ for (const [what, text, fault] of [
   ["a list", "- a\n", "FILE:1: must be object"],
   ["a text", "\nhello\n", "FILE:2: must be object"],
   ["a number for a section", "grpc: 7\n", "FILE:1 grpc: must be object"],
-  ["a number for a text", "data: 7\n", "FILE:1 data: must be string"],
+  ["a key without a value", "data:\n", "FILE:1 data: must be a folder"],
+  ["a key without a value in a section", "http:\n  address:\n", "FILE:2 http.address: must be host:port"],
+  ["an unknown section without a value", "colour:\n", "FILE:1 colour: is not a known key"],
+  ["a number for a text", "data: 7\n", "FILE:1 data: must be a folder"],
   ["a text for a number", 'signing:\n  verify_every: "7"\n', "FILE:2 signing.verify_every: must be integer"],
   ["a number below its least", "signing: { verify_every: 0 }\n", "FILE:1 signing.verify_every: must be >= 1"],
   ["a duration without a unit", "shutdown: { grace: 10 }\n", "FILE:1 shutdown.grace: must be string"],
@@ -124,8 +128,19 @@ for (const [section, address] of [
   });
 }
 
+for (const issuer of ["https://user:secret@h", "https://h/#x", "https://h/?x", "ftp://h", "https://h h"])
+  test(`the issuer ${issuer} is refused`, async (t) => {
+    const message = "must be an http or https URL without user, query and fragment";
+    t.deepEqual(await told(t, `issuer: "${issuer}"\n`), [`FILE:1 issuer: ${message}`]);
+  });
+
+test("a NATS URL with a password is refused, and the fault tells what is allowed and not the password", async (t) => {
+  const message = "must be nats://host:port without user and password, or empty";
+  t.deepEqual(await told(t, 'nats: { url: "nats://user:secret@127.0.0.1:4222" }\n'), [`FILE:1 nats.url: ${message}`]);
+});
+
 test("a Unix socket is for gRPC alone", async (t) => {
-  t.regex((await told(t, "http: { address: unix:/x }\n")).join(), /^FILE:1 http\.address: must match pattern/);
+  t.regex((await told(t, "http: { address: unix:/x }\n")).join(), /^FILE:1 http\.address: must be host:port/);
 });
 
 for (const [what, rotation, path, rule] of [

@@ -1,4 +1,5 @@
 import test from "ava";
+import { createMetrics } from "../../src/http/metrics.ts";
 import { failureOf } from "../support/rich-error.ts";
 import { issue, type Service, startService, verify } from "../support/service.ts";
 
@@ -6,8 +7,12 @@ import { issue, type Service, startService, verify } from "../support/service.ts
 async function scrape({ url }: Service): Promise<Map<string, number>> {
   const response = await fetch(`${url}/metrics`);
   if (!response.headers.get("content-type")?.startsWith("text/plain; version=0.0.4")) throw new Error("content type");
+  return samplesIn(await response.text());
+}
+
+function samplesIn(text: string): Map<string, number> {
   const samples = new Map<string, number>();
-  for (const line of (await response.text()).split("\n")) {
+  for (const line of text.split("\n")) {
     if (line === "" || /^# (?:HELP|TYPE) [a-z0-9_]+ ./.test(line)) continue;
     const sample = /^([a-z0-9_]+(?:\{[a-zA-Z_]+="[^"]*"(?:,[a-zA-Z_]+="[^"]*")*\})?) (\S+)(?: \d+)?$/.exec(line);
     if (sample?.[1] === undefined) throw new Error(`not a sample: ${line}`);
@@ -56,6 +61,37 @@ test("the spool's depth, size and age tell what NATS has not taken", async (t) =
   t.is(grown("signet_audit_spool_events"), 1);
   t.true(grown("signet_audit_spool_bytes") > 100);
   t.true((after.get("signet_audit_spool_oldest_seconds") ?? 0) >= 5);
+});
+
+test("the spool is asked once for each scrape, and its values are left out where it can't tell", async (t) => {
+  let asked = 0;
+  let depth = (): Promise<{ events: number; bytes: number; oldestAgeSeconds: number }> =>
+    Promise.resolve({ events: 2, bytes: 300, oldestAgeSeconds: 4 });
+  const { render } = createMetrics({
+    spoolLimitBytes: 1_000,
+    spool: () => {
+      asked += 1;
+      return depth();
+    },
+    rotation: () => [],
+  });
+  const spoolSamples = async () => {
+    const samples = [...samplesIn((await render()).body)];
+    return Object.fromEntries(samples.filter(([name]) => name.startsWith("signet_audit_spool_")));
+  };
+  const all = {
+    signet_audit_spool_events: 2,
+    signet_audit_spool_bytes: 300,
+    signet_audit_spool_oldest_seconds: 4,
+    signet_audit_spool_limit_bytes: 1_000,
+  };
+  t.deepEqual(await spoolSamples(), all);
+  t.is(asked, 1);
+  const works = depth;
+  depth = () => Promise.reject(new Error("unreadable"));
+  t.deepEqual(await spoolSamples(), { signet_audit_spool_limit_bytes: 1_000 });
+  depth = works;
+  t.deepEqual(await spoolSamples(), all);
 });
 
 test("the time to the next rotation is told by keyset", async (t) => {

@@ -1,13 +1,26 @@
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import type { ExecutionContext } from "ava";
 import test from "ava";
 import { deriveKey, kekOf } from "../../src/jose/kek.ts";
 import { KekError, type KekErrorCode } from "../../src/jose/kek-error.ts";
 import { createKekFile, loadKek } from "../../src/jose/kek-file.ts";
+
+const KEK_FILE = fileURLToPath(new URL("../../src/jose/kek-file.ts", import.meta.url));
 
 const bytes = (fill: number): Buffer => Buffer.alloc(32, fill);
 
@@ -39,6 +52,27 @@ test("a KEK file that exists is never overwritten", async (t) => {
   const before = readFileSync(path);
   t.is((await t.throwsAsync(createKekFile(path), { instanceOf: KekError }))?.code, "KEK_EXISTS");
   t.deepEqual(readFileSync(path), before);
+});
+
+test("of many that make one KEK file at once exactly one does, and none leaves anything else behind", async (t) => {
+  const path = freshPath(t);
+  const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => createKekFile(path)));
+  const refused = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason.code] : []));
+  t.deepEqual(refused, Array(9).fill("KEK_EXISTS"));
+  t.deepEqual(readdirSync(dirname(path)), ["kek"]);
+  await t.notThrowsAsync(loadKek(path));
+});
+
+test("a KEK file that can't be written whole is not there at all, and the next start makes it", async (t) => {
+  const path = freshPath(t);
+  const make = `import { createKekFile } from ${JSON.stringify(KEK_FILE)}; await createKekFile(${JSON.stringify(path)});`;
+  // No process of this shell can write a byte into a file: by the signal or the error, the making ends at its write.
+  const shell = 'ulimit -c 0; ulimit -f 0; exec "$0" --input-type=module -e "$1"';
+  const { status, signal } = spawnSync("sh", ["-c", shell, process.execPath, make]);
+  t.true(signal !== null || status !== 0, "it was not made");
+  t.false(existsSync(path));
+  await createKekFile(path);
+  await t.notThrowsAsync(loadKek(path));
 });
 
 test("a file that is not there is KEK_MISSING, and loading does not make it", async (t) => {

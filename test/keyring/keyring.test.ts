@@ -57,6 +57,24 @@ test("what the signer signs verifies under its kid, and nothing else does", asyn
   t.deepEqual(keyring.verifier("AAAAAAAAAAAAAAAA", start), { state: "unknown" });
 });
 
+test("a distrusted key is listed as retired, verifies what it signed, and the next rotation comes when it would", async (t) => {
+  const { options, clock } = makeOptions();
+  const keyring = await openKeyring(options);
+  const kid = keyring.signer(start)?.kid ?? "";
+  const states = (now: number) => Object.fromEntries(keyring.list(now).map((key) => [key.kid, key.state]));
+  const [next = ""] = kids(keyring, start);
+  t.deepEqual(states(start), { [kid]: "active", [next]: "published" });
+  keyring.distrust(kid);
+  t.deepEqual(states(start), { [kid]: "retired", [next]: "published" });
+  t.is(keyring.signer(start), undefined);
+  t.is(keyring.verifier(kid, start).state, "ok");
+  t.is(keyring.secondsToNextRotation(start), 24 * 3600);
+  clock.now = start + day;
+  await keyring.maintain();
+  t.like(states(clock.now), { [kid]: "retired", [next]: "active" });
+  t.is(states(start + 2 * day)[kid], "removed");
+});
+
 test("the JWKS holds public members only", async (t) => {
   const { options } = makeOptions();
   for (const key of (await openKeyring(options)).jwks(start)) {

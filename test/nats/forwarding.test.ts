@@ -1,6 +1,4 @@
 import { randomInt } from "node:crypto";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import type { ExecutionContext } from "ava";
 import { connect, nanos } from "nats";
 import { uuidV7Maker } from "../../src/audit/ids.ts";
@@ -8,6 +6,7 @@ import type { Spool } from "../../src/audit/spool.ts";
 import { type TailedEvent, tail } from "../../src/nats/tail.ts";
 import { collect } from "../support/collect.ts";
 import { makePublisher, startForwarder } from "../support/forwarder-fixture.ts";
+import { freePort } from "../support/free-port.ts";
 import { type NatsServer, startNats, testWithNats } from "../support/nats-server.ts";
 import { bodiesOf, issued, makeSpool, numbersOf, TIME } from "../support/spool-fixture.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -24,15 +23,6 @@ const acknowledged = (spool: Spool, position: number) =>
 const upTo = (last: number) => Array.from({ length: last }, (_, at) => at + 1);
 const sortedNumbers = (events: readonly TailedEvent[]) =>
   numbersOf(events.map(({ body }) => Buffer.from(body))).toSorted((a, b) => a - b);
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
 
 async function requireEachOnce(t: ExecutionContext, spool: Spool, server: NatsServer): Promise<void> {
   const stored = await storedIn(server);

@@ -161,7 +161,7 @@ test("a folder's faults come all at once, file by file", async (t) => {
 test("two files of one name are a fault of the second", async (t) => {
   const folder = await filesIn(t, { "a.yaml": tiny(), "b.yaml": tiny() });
   t.deepEqual(faultsOf(() => loadProfiles(folder, "https://i")).map(showFault), [
-    `${join(folder, "b.yaml")} profile: is the name of another file's`,
+    `${join(folder, "b.yaml")}:1 profile: is the name of another file's`,
   ]);
 });
 

@@ -16,9 +16,9 @@ const at = (address) => new URL(address.includes("://") ? address : "tcp://" + a
 const http = at(process.env.SIGNET_HTTP_ADDRESS);
 const server = createServer((_, answer) => answer.writeHead(200).end()).listen(Number(http.port), http.hostname);
 console.log("signet pid " + process.pid);
-console.log("signet uses " + process.env.SIGNET_NATS_URL + " and " + process.env.SIGNET_DATA);
+console.log("signet uses " + (process.env.SIGNET_NATS_URL === "" ? "no server" : process.env.SIGNET_NATS_URL) + " and " + process.env.SIGNET_DATA);
 process.on("SIGTERM", () => {
-  const nats = at(process.env.SIGNET_NATS_URL ?? "none");
+  const nats = at(process.env.SIGNET_NATS_URL || "none");
   const end = (state) => { console.log("signet stops, NATS is " + state); server.close(); server.closeAllConnections(); socket.destroy(); };
   const socket = connect(Number(nats.port), nats.hostname, () => end("up")).once("error", () => end("down"));
 });`;

@@ -111,7 +111,7 @@ test("without nats-server and grpcurl it says how to get them, runs on the spool
     "nats-server is missing: how to get it",
     "grpcurl is missing: how to get it",
     "Running without NATS",
-    "signet uses undefined ",
+    "signet uses no server ",
     "TOKEN=$(npx signet token issue service ",
   ]) {
     t.true(run.output().includes(text), text);

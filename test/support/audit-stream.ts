@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { connect, type MsgHdrs, type NatsConnection } from "nats";
 import { AuditEvent } from "../../src/gen/signet/v1/audit.ts";
 
@@ -44,28 +43,6 @@ async function readAll(connection: NatsConnection): Promise<AuditMessage[]> {
     if (message.info.pending === 0) break;
   }
   return messages;
-}
-
-/**
- * The faults of the chain over every event of one writer, in the order (epoch, seq): a link that does not fit, a gap, an
- * id twice.
- */
-export function chainFaults(messages: readonly AuditMessage[]): string[] {
-  const ordered = messages.toSorted(({ event: a }, { event: b }) => Number(a.epoch - b.epoch || a.seq - b.seq));
-  const faults: string[] = [];
-  let before: AuditMessage | undefined;
-  for (const message of ordered) {
-    const { event } = message;
-    const place = `epoch ${event.epoch} seq ${event.seq}`;
-    const expected = before === undefined ? Buffer.alloc(0) : createHash("sha256").update(before.body).digest();
-    if (!expected.equals(event.prevHash)) faults.push(`${place}: prev_hash is not the hash of the body before`);
-    const next = before?.event.epoch === event.epoch ? before.event.seq + 1n : 1n;
-    if (event.seq !== next) faults.push(`${place}: seq ${next} is missing`);
-    if (before !== undefined && before.event.writer !== event.writer) faults.push(`${place}: another writer`);
-    before = message;
-  }
-  if (new Set(messages.map(({ event }) => event.eventId)).size !== messages.length) faults.push("an event id twice");
-  return faults;
 }
 
 /** The ids of the tokens that the events tell of. */

@@ -1,15 +1,9 @@
 import { spawn } from "node:child_process";
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
 import { text } from "node:stream/consumers";
 import test, { type Implementation } from "ava";
+import { findTool } from "./find-tool.ts";
 
-const root = join(import.meta.dirname, "..", "..");
-
-/** The real grpcurl: from PATH, else from .tools/bin of the checkout. */
-const binary = [...(process.env.PATH ?? "").split(delimiter), join(root, ".tools", "bin")]
-  .map((folder) => join(folder, "grpcurl"))
-  .find(isExecutable);
+const binary = findTool("grpcurl");
 
 /** A test that needs grpcurl: skipped with a notice where there is none, but failing in CI. */
 export function testWithGrpcurl(title: string, implementation: Implementation<[]>): void {
@@ -32,13 +26,4 @@ export async function grpcurl(...args: readonly string[]): Promise<Finished> {
   const code = new Promise<number | null>((resolve, reject) => child.once("error", reject).once("close", resolve));
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   return { code: await code, stdout, stderr };
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,14 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import test, { type ExecutionContext, type Implementation } from "ava";
+import { findTool } from "./find-tool.ts";
 import { tempFolder } from "./temp.ts";
 
-/** The server's binary: from PATH, else from .tools/bin of the checkout. */
-const binary = find("nats-server", ...(process.env.PATH ?? "").split(delimiter), toolsFolder());
-const setpriv = find("setpriv", ...(process.env.PATH ?? "").split(delimiter));
+const binary = findTool("nats-server");
+const setpriv = findTool("setpriv");
 
 const running = new Set<ChildProcess>();
 process.once("exit", () => {
@@ -86,21 +84,4 @@ async function ready(child: ChildProcess): Promise<number> {
     return Number(listening?.[1]);
   }
   throw new Error(`nats-server did not start:\n${lines.join("\n")}`);
-}
-
-function toolsFolder(): string {
-  return join(import.meta.dirname, "..", "..", ".tools", "bin");
-}
-
-function find(name: string, ...folders: readonly string[]): string | undefined {
-  return folders.map((folder) => join(folder, name)).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -180,11 +180,14 @@ for (const [title, request, field, rule] of invalid)
   });
 
 test("all bad fields are told at once", async (t) => {
-  const request = { subject: "", audience: [], ttl: { seconds: 0n, nanos: 0 }, claims: { iss: "x", exp: 1 } };
+  const claims = { iss: "x", exp: 1, scope: 5, n: Number.NaN };
+  const request = { subject: "", audience: [], ttl: { seconds: 0n, nanos: 0 }, claims };
   t.deepEqual(Object.keys(await violationsOf(request)).sort(), [
     "audience",
     "claims.exp",
     "claims.iss",
+    "claims.n",
+    "claims.scope",
     "subject",
     "ttl",
   ]);

@@ -1,0 +1,194 @@
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import type { AuditReport, AuditSettings, AuditSide } from "../../src/audit/side.ts";
+import { AUDIT_THREAD, startAuditThread } from "../../src/audit-thread/start.ts";
+import { readAuditStream, tokenIdsOf } from "../support/audit-stream.ts";
+import { chainFaults } from "../support/audit-trail.ts";
+import { startNats, testWithNats } from "../support/nats-server.ts";
+import { bodiesOf, issued, makeSpool, numbersOf, TIME } from "../support/spool-fixture.ts";
+import { tempFolder } from "../support/temp.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+const TROUBLED = new URL("./troubled-audit.ts", import.meta.url);
+const unavailable = { name: "AuditError", code: "UNAVAILABLE" };
+const started = { type: "service.started", version: "1.0.0", configHash: "hash" } as const;
+/** An issuance whose event has about `bytes`. */
+const large = (bytes: number) => ({ ...issued(0), audience: ["a".repeat(bytes)] }) as ReturnType<typeof issued>;
+
+interface Options extends Partial<AuditSettings> {
+  readonly program?: URL;
+  readonly answerMs?: number;
+}
+
+async function startThread(t: ExecutionContext<unknown>, options: Options = {}) {
+  const { program = AUDIT_THREAD, answerMs, ...overrides } = options;
+  const settings = { folder: await tempFolder(t), maxBytes: 1 << 24, nats: undefined, ...overrides };
+  const reports: AuditReport[] = [];
+  const deaths: unknown[] = [];
+  const report = (one: AuditReport) => void reports.push(one);
+  const side = await startAuditThread(settings, report, (error) => void deaths.push(error), program, answerMs);
+  // What the test has ended itself, or made hang, is no fault here.
+  t.teardown(() => side.stop(0).catch(() => undefined));
+  const trouble = (kind: "hang" | "die") => join(settings.folder, kind);
+  return { side, folder: settings.folder, reports, deaths, trouble };
+}
+
+const appendAll = (side: AuditSide, count: number) =>
+  Promise.all(Array.from({ length: count }, (_, at) => side.append(issued(at), TIME)));
+
+test("what was appended is durable when it is answered, in its order", async (t) => {
+  const { side, folder } = await startThread(t);
+  await appendAll(side, 300);
+  // A second spool reads what a process finds that starts after this one was killed.
+  const numbers = numbersOf(await bodiesOf(await makeSpool(t, { folder })));
+  t.deepEqual(
+    numbers,
+    Array.from({ length: 300 }, (_, at) => at),
+  );
+});
+
+test("the depth is that of the thread's spool", async (t) => {
+  const { side } = await startThread(t);
+  await side.append(issued(1), TIME);
+  await side.append(issued(2), TIME + 1);
+  const { events, bytes, oldestTime } = await side.depth();
+  t.deepEqual({ events, oldestTime }, { events: 2, oldestTime: TIME });
+  t.true(bytes > 500);
+});
+
+test("an event that the log can't take is UNAVAILABLE, and those that came with it are durable", async (t) => {
+  const { side } = await startThread(t);
+  const outcomes = await Promise.allSettled(
+    [issued(1), large(200_000), issued(2)].map((one) => side.append(one, TIME)),
+  );
+  t.deepEqual(
+    outcomes.map((outcome) =>
+      outcome.status === "fulfilled" ? "durable" : [outcome.reason.name, outcome.reason.code],
+    ),
+    ["durable", ["AuditError", "UNAVAILABLE"], "durable"],
+  );
+  t.is((await side.depth()).events, 2);
+  t.true(side.running);
+});
+
+test("a full spool is FULL, and takes what the service tells of itself", async (t) => {
+  const { side } = await startThread(t);
+  const fill = async () => {
+    for (;;) await side.append(large(100_000), TIME);
+  };
+  await t.throwsAsync(fill(), { name: "AuditError", code: "FULL" });
+  await t.notThrowsAsync(side.append(started, TIME));
+  await t.throwsAsync(side.append(large(100_000), TIME), { name: "AuditError", code: "FULL" });
+});
+
+test("a spool that can't be opened rejects the start with its code, and nobody is said to have died", async (t) => {
+  const folder = await tempFolder(t);
+  await writeFile(join(folder, "identity.json"), "no identity");
+  const deaths: unknown[] = [];
+  const settings = { folder, maxBytes: 1 << 24, nats: undefined };
+  const start = startAuditThread(
+    settings,
+    () => undefined,
+    (error) => void deaths.push(error),
+  );
+  await t.throwsAsync(start, {
+    name: "AuditError",
+    code: "CORRUPT",
+    message: /identity\.json: not a spool's identity$/,
+  });
+  t.deepEqual(deaths, []);
+});
+
+test("a program that can't be run rejects the start", async (t) => {
+  const program = new URL("./no-such-program.ts", import.meta.url);
+  await t.throwsAsync(startThread(t, { program }), { any: true, code: "MODULE_NOT_FOUND" });
+});
+
+test("what was found torn is reported from the thread", async (t) => {
+  const { side, folder } = await startThread(t);
+  await side.append(issued(1), TIME);
+  await side.stop(0);
+  const file = join(folder, "0000000000000001.segment");
+  await writeFile(file, Buffer.alloc(100), { flag: "a" });
+  const { reports } = await startThread(t, { folder });
+  t.like(reports, { 0: { type: "cut", file, bytes: 100 }, length: 1 });
+});
+
+testWithNats("a stop makes durable and forwards what was appended, and ends the thread", async (t) => {
+  const { url } = await startNats(t);
+  const { side, deaths } = await startThread(t, { nats: { url, replicas: 1, horizonMs: 60_000 } });
+  const appended = appendAll(side, 100);
+  await side.stop(10_000);
+  await t.notThrowsAsync(appended);
+  const messages = await readAuditStream(url);
+  t.deepEqual(
+    tokenIdsOf(messages),
+    Array.from({ length: 100 }, (_, at) => `token-${at}`),
+  );
+  t.deepEqual(chainFaults(messages), []);
+  t.false(side.running);
+  await t.throwsAsync(side.append(issued(100), TIME), unavailable);
+  await t.throwsAsync(side.depth(), unavailable);
+  await t.notThrowsAsync(side.stop(0), "a second stop");
+  t.deepEqual(deaths, [], "an end that was asked for is no death");
+});
+
+test("a thread that dies rejects what waits and what comes, and says so once", async (t) => {
+  const { side, deaths, trouble } = await startThread(t, { program: TROUBLED });
+  await side.append(issued(1), TIME);
+  await writeFile(trouble("die"), "");
+  const waiting = side.append(issued(2), TIME);
+  await t.throwsAsync(waiting, { ...unavailable, message: "the audit's thread has died" });
+  t.false(side.running);
+  await t.throwsAsync(side.append(issued(3), TIME), unavailable);
+  await t.throwsAsync(side.depth(), unavailable);
+  await side.stop(0);
+  t.is(deaths.length, 1);
+  t.like(deaths[0], { message: "the storage has killed the thread" });
+});
+
+test("what was appended in the turn in which the thread dies is rejected too", async (t) => {
+  const { side, deaths, trouble } = await startThread(t, { program: TROUBLED });
+  await writeFile(trouble("die"), "");
+  const outcomes: Promise<string>[] = [];
+  while (deaths.length === 0) {
+    outcomes.push(
+      side.append(issued(1), TIME).then(
+        () => "durable",
+        (error) => error.code,
+      ),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.deepEqual([...new Set(await Promise.all(outcomes))], ["UNAVAILABLE"]);
+});
+
+test("storage that hangs is UNAVAILABLE after the bound, at once until it answers, and then taken again", async (t) => {
+  const { side, folder, trouble } = await startThread(t, { program: TROUBLED, answerMs: 100 });
+  await writeFile(trouble("hang"), "");
+  const hanging = { ...unavailable, message: "the audit's storage does not answer" };
+  await t.throwsAsync(side.append(issued(1), TIME), hanging);
+  await t.throwsAsync(side.append(issued(2), TIME), hanging);
+  t.true(side.running);
+  await rm(trouble("hang"));
+  await waitUntil("events are taken again", () =>
+    side.append(issued(3), TIME).then(
+      () => true,
+      () => false,
+    ),
+  );
+  await side.stop(0);
+  const numbers = numbersOf(await bodiesOf(await makeSpool(t, { folder })));
+  t.deepEqual(numbers, [1, 3], "what came while an answer was overdue never reached the thread");
+});
+
+test("a stop while the storage hangs is bounded, and says that the end is not known to be durable", async (t) => {
+  const { side, deaths, trouble } = await startThread(t, { program: TROUBLED });
+  await writeFile(trouble("hang"), "");
+  const waiting = t.throwsAsync(side.append(issued(1), TIME), unavailable);
+  await t.throwsAsync(side.stop(0), unavailable);
+  await waiting;
+  t.false(side.running);
+  t.deepEqual(deaths, [], "an end that was asked for is no death");
+});

@@ -1,0 +1,13 @@
+import test from "ava";
+import { healthClient } from "../support/health.ts";
+import { startService } from "../support/service.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+test("a health watch does not keep a connection that has reached its age", async (t) => {
+  const service = await startService(t, { env: { SIGNET_GRPC_MAX_CONNECTION_AGE: "1s" } });
+  const health = healthClient(t, service.app.addresses.grpc);
+  const told = await health.watch("");
+  t.deepEqual(told, ["SERVING"]);
+  await waitUntil("the watch is cut", () => told.includes("CUT"));
+  t.is(await health.check(""), "SERVING", "a new connection is served");
+});
