@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
@@ -170,6 +171,7 @@ test("storage that hangs is UNAVAILABLE after the bound, at once until it answer
   const hanging = { ...unavailable, message: "the audit's storage does not answer" };
   await t.throwsAsync(side.append(issued(1), TIME), hanging);
   await t.throwsAsync(side.append(issued(2), TIME), hanging);
+  await t.throwsAsync(side.depth(), hanging);
   t.true(side.running);
   await rm(trouble("hang"));
   await waitUntil("events are taken again", () =>
@@ -184,11 +186,14 @@ test("storage that hangs is UNAVAILABLE after the bound, at once until it answer
 });
 
 test("a stop while the storage hangs is bounded, and says that the end is not known to be durable", async (t) => {
-  const { side, deaths, trouble } = await startThread(t, { program: TROUBLED });
+  const { side, folder, deaths, trouble } = await startThread(t, { program: TROUBLED });
   await writeFile(trouble("hang"), "");
-  const waiting = t.throwsAsync(side.append(issued(1), TIME), unavailable);
+  const ended = { ...unavailable, message: "the audit's thread had to be ended" };
+  const waiting = t.throwsAsync(side.append(issued(1), TIME), ended);
+  await waitUntil("the thread hangs", () => existsSync(join(folder, "hanging")));
+  const depth = t.throwsAsync(side.depth(), ended);
   await t.throwsAsync(side.stop(0), unavailable);
-  await waiting;
+  await Promise.all([waiting, depth]);
   t.false(side.running);
   t.deepEqual(deaths, [], "an end that was asked for is no death");
 });

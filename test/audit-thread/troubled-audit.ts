@@ -1,6 +1,6 @@
-// An audit's thread whose storage hangs while there is a file `hang` in the spool's folder, and which dies at its next
-// sync when there is one called `die`.
-import { existsSync } from "node:fs";
+// An audit's thread whose storage hangs while there is a file `hang` in the spool's folder (then it makes one called
+// `hanging`), and which dies at its next sync when there is one called `die`.
+import { existsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { openDiskFile } from "../../src/audit/spool-file.ts";
@@ -19,7 +19,9 @@ await serveAudit({
           });
           await pause(60_000);
         }
-        while (asked("hang")) await pause(5);
+        if (asked("hang")) writeFileSync(join(dirname(path), "hanging"), "");
+        // It blocks, as the system's call does.
+        while (asked("hang")) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
         await file.sync();
       },
     };

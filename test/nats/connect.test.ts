@@ -52,12 +52,12 @@ testWithNats("each outage is one report, and so is each return", async (t) => {
   const reports: string[] = [];
   const link = new NatsLink({ servers: server.url }, ({ type }) => void reports.push(type));
   t.teardown(() => link.close(1000));
-  await waitUntil("it is up", () => reports.length === 1);
+  await waitUntil("it is up", () => reports.length >= 1);
   for (const count of [2, 4]) {
     await server.kill9();
-    await waitUntil("the outage is told", () => reports.length === count);
+    await waitUntil("the outage is told", () => reports.length >= count);
     await server.restart();
-    await waitUntil("the return is told", () => reports.length === count + 1);
+    await waitUntil("the return is told", () => reports.length > count);
   }
   t.deepEqual(reports, ["up", "down", "up", "down", "up"]);
 });
