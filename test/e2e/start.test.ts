@@ -40,7 +40,10 @@ test.serial(
     await rename(kek, hidden);
     const { code, text } = await refusal(t, data);
     t.is(code, 77);
-    t.is(text, `error: KEK: ${kek} is missing, and keys are sealed under it: put it back (a new one can't open them)\n`);
+    t.is(
+      text,
+      `error: KEK: ${kek} is missing, and keys are sealed under it: put it back (a new one can't open them)\n`,
+    );
     await t.throwsAsync(readFile(kek), { code: "ENOENT" }, "no new KEK");
     await rename(hidden, kek);
     t.deepEqual(await kidsOf(await startRemote(t, { data })), kids);
