@@ -28,7 +28,11 @@ async function handle(message: ToAudit, side: AuditSide, send: (message: FromAud
     case "append":
       return append(message, side, send);
     case "depth":
-      return send({ type: "depth", depth: await side.depth() });
+      // Nobody is told of a failure: who asked gives up after a while, and the thread must outlive it.
+      return side.depth().then(
+        (depth) => send({ type: "depth", depth }),
+        () => undefined,
+      );
     case "stop":
       await side.stop(message.deadlineMs);
       send({ type: "stopped" });
