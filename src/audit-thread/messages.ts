@@ -20,5 +20,6 @@ export type FromAudit =
   | { readonly type: "failed"; readonly error: SentError }
   | { readonly type: "appended"; readonly batch: number; readonly errors?: ReadonlyMap<number, SentError> }
   | { readonly type: "depth"; readonly depth: Depth }
+  | { readonly type: "depth"; readonly error: SentError }
   | { readonly type: "report"; readonly report: AuditReport }
   | { readonly type: "stopped" };

@@ -28,10 +28,10 @@ async function handle(message: ToAudit, side: AuditSide, send: (message: FromAud
     case "append":
       return append(message, side, send);
     case "depth":
-      // Nobody is told of a failure: who asked gives up after a while, and the thread must outlive it.
+      // Always an answer, and in order: the askers are told apart by nothing else.
       return side.depth().then(
         (depth) => send({ type: "depth", depth }),
-        () => undefined,
+        (error) => send({ type: "depth", error: sent(error) }),
       );
     case "stop":
       await side.stop(message.deadlineMs);

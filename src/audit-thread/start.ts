@@ -46,7 +46,9 @@ export async function startAuditThread(
       case "report":
         return report(message.report);
       case "depth":
-        return depths.shift()?.resolve(message.depth);
+        return "depth" in message
+          ? depths.shift()?.resolve(message.depth)
+          : depths.shift()?.reject(received(message.error));
       case "opened":
         running = true;
         return opened.resolve();

@@ -1,0 +1,13 @@
+// A thread that fails to tell its first depth, and tells the next.
+import { parentPort } from "node:worker_threads";
+import type { FromAudit, ToAudit } from "../../src/audit-thread/messages.ts";
+
+const send = (message: FromAudit): void => parentPort?.postMessage(message);
+let asked = 0;
+parentPort?.on("message", ({ type }: ToAudit) => {
+  asked += 1;
+  if (type === "stop") process.exit();
+  else if (asked === 1) send({ type: "depth", error: { code: "CORRUPT", message: "unreadable" } });
+  else send({ type: "depth", depth: { events: asked, bytes: 0, oldestTime: undefined } });
+});
+send({ type: "opened" });
