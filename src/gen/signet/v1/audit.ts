@@ -45,6 +45,8 @@ export interface AuditEvent {
     | { $case: "keyRotated"; value: KeyRotated }
     | { $case: "serviceStarted"; value: ServiceStarted }
     | { $case: "serviceStopped"; value: ServiceStopped }
+    | { $case: "keyImported"; value: KeyImported }
+    | { $case: "configurationChanged"; value: ConfigurationChanged }
     | undefined;
 }
 
@@ -70,7 +72,15 @@ export interface TokenIssued {
     | Date
     | undefined;
   /** The token's `exp`. */
-  expiresAt: Date | undefined;
+  expiresAt:
+    | Date
+    | undefined;
+  /** The `request_id` of the call, if it had one. */
+  requestId: string;
+  /** The tenant; empty where the profile has none. */
+  tenant: string;
+  /** Whether the token lives longer than the profile's tokens do without an explicit wish. */
+  extended: boolean;
 }
 
 /**
@@ -119,6 +129,34 @@ export interface ServiceStopped {
   reason: string;
 }
 
+/** KeyImported: a vendor's secret was taken over. Type `key.imported`. */
+export interface KeyImported {
+  /** The profile that signs and verifies with it. */
+  profile: string;
+  /** The tenant whose secret it is; empty where the profile has none. */
+  tenant: string;
+  /** The `kid`. */
+  keyId: string;
+  /** The proven workload that imported it. */
+  caller: string;
+  /** Its length in bytes. */
+  byteLength: number;
+  /** A truncated HMAC of it under the KEK. */
+  fingerprint: string;
+  /** Whether a rule about weak secrets was overridden. */
+  allowedWeak: boolean;
+  /** From here on the secrets before it verify nothing. Unset: there were none. */
+  overlapUntil: Date | undefined;
+}
+
+/** ConfigurationChanged: the profiles were read again. Type `configuration.changed`. */
+export interface ConfigurationChanged {
+  /** SHA-256 of all that the service does by from now on, as in ServiceStarted. */
+  configHash: string;
+  /** Profiles that are new, changed or gone. */
+  profiles: string[];
+}
+
 function createBaseAuditEvent(): AuditEvent {
   return { eventId: "", time: undefined, writer: "", epoch: 0n, seq: 0n, prevHash: Buffer.alloc(0), event: undefined };
 }
@@ -164,6 +202,12 @@ export const AuditEvent: MessageFns<AuditEvent> = {
         break;
       case "serviceStopped":
         ServiceStopped.encode(message.event.value, writer.uint32(114).fork()).join();
+        break;
+      case "keyImported":
+        KeyImported.encode(message.event.value, writer.uint32(122).fork()).join();
+        break;
+      case "configurationChanged":
+        ConfigurationChanged.encode(message.event.value, writer.uint32(130).fork()).join();
         break;
     }
     return writer;
@@ -270,6 +314,25 @@ export const AuditEvent: MessageFns<AuditEvent> = {
             message.event = { $case: "serviceStopped", value: ServiceStopped.decode(reader, reader.uint32()) };
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.event = { $case: "keyImported", value: KeyImported.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.event = {
+              $case: "configurationChanged",
+              value: ConfigurationChanged.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -318,6 +381,14 @@ export const AuditEvent: MessageFns<AuditEvent> = {
         ? { $case: "serviceStopped", value: ServiceStopped.fromJSON(object.serviceStopped) }
         : isSet(object.service_stopped)
         ? { $case: "serviceStopped", value: ServiceStopped.fromJSON(object.service_stopped) }
+        : isSet(object.keyImported)
+        ? { $case: "keyImported", value: KeyImported.fromJSON(object.keyImported) }
+        : isSet(object.key_imported)
+        ? { $case: "keyImported", value: KeyImported.fromJSON(object.key_imported) }
+        : isSet(object.configurationChanged)
+        ? { $case: "configurationChanged", value: ConfigurationChanged.fromJSON(object.configurationChanged) }
+        : isSet(object.configuration_changed)
+        ? { $case: "configurationChanged", value: ConfigurationChanged.fromJSON(object.configuration_changed) }
         : undefined,
     };
   },
@@ -352,6 +423,10 @@ export const AuditEvent: MessageFns<AuditEvent> = {
       obj.serviceStarted = ServiceStarted.toJSON(message.event.value);
     } else if (message.event?.$case === "serviceStopped") {
       obj.serviceStopped = ServiceStopped.toJSON(message.event.value);
+    } else if (message.event?.$case === "keyImported") {
+      obj.keyImported = KeyImported.toJSON(message.event.value);
+    } else if (message.event?.$case === "configurationChanged") {
+      obj.configurationChanged = ConfigurationChanged.toJSON(message.event.value);
     }
     return obj;
   },
@@ -398,6 +473,21 @@ export const AuditEvent: MessageFns<AuditEvent> = {
         }
         break;
       }
+      case "keyImported": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "keyImported", value: KeyImported.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "configurationChanged": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = {
+            $case: "configurationChanged",
+            value: ConfigurationChanged.fromPartial(object.event.value),
+          };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -413,6 +503,9 @@ function createBaseTokenIssued(): TokenIssued {
     audience: [],
     issuedAt: undefined,
     expiresAt: undefined,
+    requestId: "",
+    tenant: "",
+    extended: false,
   };
 }
 
@@ -441,6 +534,15 @@ export const TokenIssued: MessageFns<TokenIssued> = {
     }
     if (message.expiresAt !== undefined) {
       Timestamp.encode(toTimestamp(message.expiresAt), writer.uint32(66).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(74).string(message.requestId);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(82).string(message.tenant);
+    }
+    if (message.extended !== false) {
+      writer.uint32(88).bool(message.extended);
     }
     return writer;
   },
@@ -522,6 +624,30 @@ export const TokenIssued: MessageFns<TokenIssued> = {
             message.expiresAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.extended = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -566,6 +692,13 @@ export const TokenIssued: MessageFns<TokenIssued> = {
         : isSet(object.expires_at)
         ? fromJsonTimestamp(object.expires_at)
         : undefined,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      extended: isSet(object.extended) ? globalThis.Boolean(object.extended) : false,
     };
   },
 
@@ -595,6 +728,15 @@ export const TokenIssued: MessageFns<TokenIssued> = {
     if (message.expiresAt !== undefined) {
       obj.expiresAt = message.expiresAt.toISOString();
     }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.extended !== false) {
+      obj.extended = message.extended;
+    }
     return obj;
   },
 
@@ -611,6 +753,9 @@ export const TokenIssued: MessageFns<TokenIssued> = {
     message.audience = object.audience?.map((e) => e) || [];
     message.issuedAt = object.issuedAt ?? undefined;
     message.expiresAt = object.expiresAt ?? undefined;
+    message.requestId = object.requestId ?? "";
+    message.tenant = object.tenant ?? "";
+    message.extended = object.extended ?? false;
     return message;
   },
 };
@@ -1029,6 +1174,301 @@ export const ServiceStopped: MessageFns<ServiceStopped> = {
   fromPartial<I extends Exact<DeepPartial<ServiceStopped>, I>>(object: I): ServiceStopped {
     const message = createBaseServiceStopped();
     message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseKeyImported(): KeyImported {
+  return {
+    profile: "",
+    tenant: "",
+    keyId: "",
+    caller: "",
+    byteLength: 0,
+    fingerprint: "",
+    allowedWeak: false,
+    overlapUntil: undefined,
+  };
+}
+
+export const KeyImported: MessageFns<KeyImported> = {
+  encode(message: KeyImported, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.profile !== "") {
+      writer.uint32(10).string(message.profile);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(18).string(message.tenant);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(26).string(message.keyId);
+    }
+    if (message.caller !== "") {
+      writer.uint32(34).string(message.caller);
+    }
+    if (message.byteLength !== 0) {
+      writer.uint32(40).int32(message.byteLength);
+    }
+    if (message.fingerprint !== "") {
+      writer.uint32(50).string(message.fingerprint);
+    }
+    if (message.allowedWeak !== false) {
+      writer.uint32(56).bool(message.allowedWeak);
+    }
+    if (message.overlapUntil !== undefined) {
+      Timestamp.encode(toTimestamp(message.overlapUntil), writer.uint32(66).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeyImported {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeyImported();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.caller = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.byteLength = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.fingerprint = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.allowedWeak = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.overlapUntil = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): KeyImported {
+    return {
+      profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      keyId: isSet(object.keyId)
+        ? globalThis.String(object.keyId)
+        : isSet(object.key_id)
+        ? globalThis.String(object.key_id)
+        : "",
+      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      byteLength: isSet(object.byteLength)
+        ? globalThis.Number(object.byteLength)
+        : isSet(object.byte_length)
+        ? globalThis.Number(object.byte_length)
+        : 0,
+      fingerprint: isSet(object.fingerprint) ? globalThis.String(object.fingerprint) : "",
+      allowedWeak: isSet(object.allowedWeak)
+        ? globalThis.Boolean(object.allowedWeak)
+        : isSet(object.allowed_weak)
+        ? globalThis.Boolean(object.allowed_weak)
+        : false,
+      overlapUntil: isSet(object.overlapUntil)
+        ? fromJsonTimestamp(object.overlapUntil)
+        : isSet(object.overlap_until)
+        ? fromJsonTimestamp(object.overlap_until)
+        : undefined,
+    };
+  },
+
+  toJSON(message: KeyImported): unknown {
+    const obj: any = {};
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.keyId !== "") {
+      obj.keyId = message.keyId;
+    }
+    if (message.caller !== "") {
+      obj.caller = message.caller;
+    }
+    if (message.byteLength !== 0) {
+      obj.byteLength = Math.round(message.byteLength);
+    }
+    if (message.fingerprint !== "") {
+      obj.fingerprint = message.fingerprint;
+    }
+    if (message.allowedWeak !== false) {
+      obj.allowedWeak = message.allowedWeak;
+    }
+    if (message.overlapUntil !== undefined) {
+      obj.overlapUntil = message.overlapUntil.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<KeyImported>, I>>(base?: I): KeyImported {
+    return KeyImported.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<KeyImported>, I>>(object: I): KeyImported {
+    const message = createBaseKeyImported();
+    message.profile = object.profile ?? "";
+    message.tenant = object.tenant ?? "";
+    message.keyId = object.keyId ?? "";
+    message.caller = object.caller ?? "";
+    message.byteLength = object.byteLength ?? 0;
+    message.fingerprint = object.fingerprint ?? "";
+    message.allowedWeak = object.allowedWeak ?? false;
+    message.overlapUntil = object.overlapUntil ?? undefined;
+    return message;
+  },
+};
+
+function createBaseConfigurationChanged(): ConfigurationChanged {
+  return { configHash: "", profiles: [] };
+}
+
+export const ConfigurationChanged: MessageFns<ConfigurationChanged> = {
+  encode(message: ConfigurationChanged, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.configHash !== "") {
+      writer.uint32(10).string(message.configHash);
+    }
+    for (const v of message.profiles) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfigurationChanged {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfigurationChanged();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.configHash = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.profiles.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ConfigurationChanged {
+    return {
+      configHash: isSet(object.configHash)
+        ? globalThis.String(object.configHash)
+        : isSet(object.config_hash)
+        ? globalThis.String(object.config_hash)
+        : "",
+      profiles: globalThis.Array.isArray(object?.profiles) ? object.profiles.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: ConfigurationChanged): unknown {
+    const obj: any = {};
+    if (message.configHash !== "") {
+      obj.configHash = message.configHash;
+    }
+    if (message.profiles?.length) {
+      obj.profiles = message.profiles;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ConfigurationChanged>, I>>(base?: I): ConfigurationChanged {
+    return ConfigurationChanged.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ConfigurationChanged>, I>>(object: I): ConfigurationChanged {
+    const message = createBaseConfigurationChanged();
+    message.configHash = object.configHash ?? "";
+    message.profiles = object.profiles?.map((e) => e) || [];
     return message;
   },
 };

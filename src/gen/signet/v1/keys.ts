@@ -93,6 +93,74 @@ export function keyStateToJSON(object: KeyState): string {
   }
 }
 
+/** SecretEncoding says how the text of a secret becomes bytes. The text MUST come out again when the bytes are encoded. */
+export const SecretEncoding = {
+  /** SECRET_ENCODING_UNSPECIFIED - Never sent. */
+  SECRET_ENCODING_UNSPECIFIED: 0,
+  /** SECRET_ENCODING_UTF8 - The bytes of the text itself. */
+  SECRET_ENCODING_UTF8: 1,
+  /** SECRET_ENCODING_BASE64 - RFC 4648, 4, with padding. */
+  SECRET_ENCODING_BASE64: 2,
+  /** SECRET_ENCODING_BASE64URL - RFC 4648, 5, without padding. */
+  SECRET_ENCODING_BASE64URL: 3,
+  /** SECRET_ENCODING_HEX - RFC 4648, 8, upper or lower case. */
+  SECRET_ENCODING_HEX: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type SecretEncoding = typeof SecretEncoding[keyof typeof SecretEncoding];
+
+export namespace SecretEncoding {
+  export type SECRET_ENCODING_UNSPECIFIED = typeof SecretEncoding.SECRET_ENCODING_UNSPECIFIED;
+  export type SECRET_ENCODING_UTF8 = typeof SecretEncoding.SECRET_ENCODING_UTF8;
+  export type SECRET_ENCODING_BASE64 = typeof SecretEncoding.SECRET_ENCODING_BASE64;
+  export type SECRET_ENCODING_BASE64URL = typeof SecretEncoding.SECRET_ENCODING_BASE64URL;
+  export type SECRET_ENCODING_HEX = typeof SecretEncoding.SECRET_ENCODING_HEX;
+  export type UNRECOGNIZED = typeof SecretEncoding.UNRECOGNIZED;
+}
+
+export function secretEncodingFromJSON(object: any): SecretEncoding {
+  switch (object) {
+    case 0:
+    case "SECRET_ENCODING_UNSPECIFIED":
+      return SecretEncoding.SECRET_ENCODING_UNSPECIFIED;
+    case 1:
+    case "SECRET_ENCODING_UTF8":
+      return SecretEncoding.SECRET_ENCODING_UTF8;
+    case 2:
+    case "SECRET_ENCODING_BASE64":
+      return SecretEncoding.SECRET_ENCODING_BASE64;
+    case 3:
+    case "SECRET_ENCODING_BASE64URL":
+      return SecretEncoding.SECRET_ENCODING_BASE64URL;
+    case 4:
+    case "SECRET_ENCODING_HEX":
+      return SecretEncoding.SECRET_ENCODING_HEX;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return SecretEncoding.UNRECOGNIZED;
+  }
+}
+
+export function secretEncodingToJSON(object: SecretEncoding): string {
+  switch (object) {
+    case SecretEncoding.SECRET_ENCODING_UNSPECIFIED:
+      return "SECRET_ENCODING_UNSPECIFIED";
+    case SecretEncoding.SECRET_ENCODING_UTF8:
+      return "SECRET_ENCODING_UTF8";
+    case SecretEncoding.SECRET_ENCODING_BASE64:
+      return "SECRET_ENCODING_BASE64";
+    case SecretEncoding.SECRET_ENCODING_BASE64URL:
+      return "SECRET_ENCODING_BASE64URL";
+    case SecretEncoding.SECRET_ENCODING_HEX:
+      return "SECRET_ENCODING_HEX";
+    case SecretEncoding.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export interface GetJwksRequest {
 }
 
@@ -105,15 +173,21 @@ export interface GetJwksResponse {
 
 /** Jwk is a public JSON Web Key (RFC 7517). Unset parameters are absent. */
 export interface Jwk {
-  /** Key type: "OKP" (RFC 8037). */
+  /** Key type: "OKP" (RFC 8037), "EC" or "RSA" (RFC 7518, 6). */
   kty: string;
-  /** Curve of an OKP key: "Ed25519". */
+  /** Curve: "Ed25519" of an OKP key, "P-256" of an EC key. */
   crv: string;
-  /** Public key of an OKP key, base64url. */
+  /** Public key of an OKP key, or the x coordinate of an EC key, base64url. */
   x: string;
+  /** The y coordinate of an EC key, base64url. */
+  y: string;
+  /** The modulus of an RSA key, base64url. */
+  n: string;
+  /** The exponent of an RSA key, base64url. */
+  e: string;
   /** Always "sig". */
   use: string;
-  /** The one algorithm that this key signs with: "EdDSA". */
+  /** The one algorithm that this key signs with: "EdDSA", "ES256", "RS256" or "PS256". */
   alg: string;
   /** The first 16 characters of the RFC 7638 thumbprint. */
   kid: string;
@@ -135,7 +209,7 @@ export interface Key {
   keyset: string;
   /** The first 16 characters of the RFC 7638 thumbprint. */
   keyId: string;
-  /** The JOSE algorithm (RFC 7518, 3.1; RFC 8037): "EdDSA". */
+  /** The JOSE algorithm (RFC 7518, 3.1; RFC 8037): "EdDSA", "ES256", "RS256", "PS256" or "HS256". */
   algorithm: string;
   /** Where the key is in its life at the moment of the answer. */
   state: KeyState;
@@ -157,6 +231,51 @@ export interface Key {
     | undefined;
   /** The epoch of the keyset that the answer was made from. */
   epoch: bigint;
+  /** The profile that an imported secret belongs to. Empty for a key of a rotating keyset. */
+  profile: string;
+  /** The tenant whose imported secret it is. */
+  tenant: string;
+  /** The length of an imported secret in bytes. 0 for a key of a rotating keyset. */
+  byteLength: number;
+  /** A truncated HMAC of an imported secret under the KEK: tells whether two secrets are equal, and nothing else. */
+  fingerprint: string;
+}
+
+export interface ImportKeyRequest {
+  /** The profile that will sign and verify with it. Its keys MUST be imported ones. */
+  profile: string;
+  /** The tenant whose secret it is. Required where the profile has tenants, refused where it has none. */
+  tenant: string;
+  /** The secret as the vendor shows it, in the text form that `encoding` names. */
+  secret: string;
+  /** How the text becomes the bytes of the key. Required. */
+  encoding: SecretEncoding;
+  /** The `kid`, where the vendor gave one: 1 to 64 characters of A-Z a-z 0-9 _ -. Empty: a random one. */
+  keyId: string;
+  /**
+   * How long the secrets before this one go on verifying. Unset: for as long as a token that they signed can live.
+   * Zero: they end now.
+   */
+  overlap:
+    | Duration
+    | undefined;
+  /** Takes a secret that is weak or looks like a placeholder. The exception is audited. An empty one is always refused. */
+  allowWeak: boolean;
+}
+
+export interface ImportKeyResponse {
+  /** The key as it now stands. */
+  key:
+    | Key
+    | undefined;
+  /** How many secrets before this one still verify, and until when the last of them does. */
+  overlapping: number;
+  /** When the last of them ends. Unset: there is none. */
+  overlapUntil:
+    | Date
+    | undefined;
+  /** What is allowed and worth a second look: WEAK_KEY, UNUSUAL_ENCODING. */
+  warnings: string[];
 }
 
 function createBaseGetJwksRequest(): GetJwksRequest {
@@ -303,7 +422,7 @@ export const GetJwksResponse: MessageFns<GetJwksResponse> = {
 };
 
 function createBaseJwk(): Jwk {
-  return { kty: "", crv: "", x: "", use: "", alg: "", kid: "" };
+  return { kty: "", crv: "", x: "", y: "", n: "", e: "", use: "", alg: "", kid: "" };
 }
 
 export const Jwk: MessageFns<Jwk> = {
@@ -316,6 +435,15 @@ export const Jwk: MessageFns<Jwk> = {
     }
     if (message.x !== "") {
       writer.uint32(26).string(message.x);
+    }
+    if (message.y !== "") {
+      writer.uint32(34).string(message.y);
+    }
+    if (message.n !== "") {
+      writer.uint32(42).string(message.n);
+    }
+    if (message.e !== "") {
+      writer.uint32(50).string(message.e);
     }
     if (message.use !== "") {
       writer.uint32(58).string(message.use);
@@ -366,6 +494,30 @@ export const Jwk: MessageFns<Jwk> = {
             message.x = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.y = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.n = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.e = reader.string();
+            continue;
+          }
           case 7: {
             if (tag !== 58) {
               break;
@@ -407,6 +559,9 @@ export const Jwk: MessageFns<Jwk> = {
       kty: isSet(object.kty) ? globalThis.String(object.kty) : "",
       crv: isSet(object.crv) ? globalThis.String(object.crv) : "",
       x: isSet(object.x) ? globalThis.String(object.x) : "",
+      y: isSet(object.y) ? globalThis.String(object.y) : "",
+      n: isSet(object.n) ? globalThis.String(object.n) : "",
+      e: isSet(object.e) ? globalThis.String(object.e) : "",
       use: isSet(object.use) ? globalThis.String(object.use) : "",
       alg: isSet(object.alg) ? globalThis.String(object.alg) : "",
       kid: isSet(object.kid) ? globalThis.String(object.kid) : "",
@@ -423,6 +578,15 @@ export const Jwk: MessageFns<Jwk> = {
     }
     if (message.x !== "") {
       obj.x = message.x;
+    }
+    if (message.y !== "") {
+      obj.y = message.y;
+    }
+    if (message.n !== "") {
+      obj.n = message.n;
+    }
+    if (message.e !== "") {
+      obj.e = message.e;
     }
     if (message.use !== "") {
       obj.use = message.use;
@@ -444,6 +608,9 @@ export const Jwk: MessageFns<Jwk> = {
     message.kty = object.kty ?? "";
     message.crv = object.crv ?? "";
     message.x = object.x ?? "";
+    message.y = object.y ?? "";
+    message.n = object.n ?? "";
+    message.e = object.e ?? "";
     message.use = object.use ?? "";
     message.alg = object.alg ?? "";
     message.kid = object.kid ?? "";
@@ -596,6 +763,10 @@ function createBaseKey(): Key {
     signUntil: undefined,
     verifyUntil: undefined,
     epoch: 0n,
+    profile: "",
+    tenant: "",
+    byteLength: 0,
+    fingerprint: "",
   };
 }
 
@@ -630,6 +801,18 @@ export const Key: MessageFns<Key> = {
         throw new globalThis.Error("value provided for field message.epoch of type int64 too large");
       }
       writer.uint32(72).int64(message.epoch);
+    }
+    if (message.profile !== "") {
+      writer.uint32(82).string(message.profile);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(90).string(message.tenant);
+    }
+    if (message.byteLength !== 0) {
+      writer.uint32(96).int32(message.byteLength);
+    }
+    if (message.fingerprint !== "") {
+      writer.uint32(106).string(message.fingerprint);
     }
     return writer;
   },
@@ -719,6 +902,38 @@ export const Key: MessageFns<Key> = {
             message.epoch = reader.int64() as bigint;
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.byteLength = reader.int32();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.fingerprint = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -762,6 +977,14 @@ export const Key: MessageFns<Key> = {
         ? fromJsonTimestamp(object.verify_until)
         : undefined,
       epoch: isSet(object.epoch) ? BigInt(object.epoch) : 0n,
+      profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      byteLength: isSet(object.byteLength)
+        ? globalThis.Number(object.byteLength)
+        : isSet(object.byte_length)
+        ? globalThis.Number(object.byte_length)
+        : 0,
+      fingerprint: isSet(object.fingerprint) ? globalThis.String(object.fingerprint) : "",
     };
   },
 
@@ -794,6 +1017,18 @@ export const Key: MessageFns<Key> = {
     if (message.epoch !== 0n) {
       obj.epoch = message.epoch.toString();
     }
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.byteLength !== 0) {
+      obj.byteLength = Math.round(message.byteLength);
+    }
+    if (message.fingerprint !== "") {
+      obj.fingerprint = message.fingerprint;
+    }
     return obj;
   },
 
@@ -811,6 +1046,306 @@ export const Key: MessageFns<Key> = {
     message.signUntil = object.signUntil ?? undefined;
     message.verifyUntil = object.verifyUntil ?? undefined;
     message.epoch = (object.epoch !== undefined && object.epoch !== null) ? BigInt(object.epoch) : 0n;
+    message.profile = object.profile ?? "";
+    message.tenant = object.tenant ?? "";
+    message.byteLength = object.byteLength ?? 0;
+    message.fingerprint = object.fingerprint ?? "";
+    return message;
+  },
+};
+
+function createBaseImportKeyRequest(): ImportKeyRequest {
+  return { profile: "", tenant: "", secret: "", encoding: 0, keyId: "", overlap: undefined, allowWeak: false };
+}
+
+export const ImportKeyRequest: MessageFns<ImportKeyRequest> = {
+  encode(message: ImportKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.profile !== "") {
+      writer.uint32(10).string(message.profile);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(18).string(message.tenant);
+    }
+    if (message.secret !== "") {
+      writer.uint32(26).string(message.secret);
+    }
+    if (message.encoding !== 0) {
+      writer.uint32(32).int32(message.encoding);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(42).string(message.keyId);
+    }
+    if (message.overlap !== undefined) {
+      Duration.encode(message.overlap, writer.uint32(50).fork()).join();
+    }
+    if (message.allowWeak !== false) {
+      writer.uint32(56).bool(message.allowWeak);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.secret = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.encoding = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.overlap = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.allowWeak = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ImportKeyRequest {
+    return {
+      profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      secret: isSet(object.secret) ? globalThis.String(object.secret) : "",
+      encoding: isSet(object.encoding) ? secretEncodingFromJSON(object.encoding) : 0,
+      keyId: isSet(object.keyId)
+        ? globalThis.String(object.keyId)
+        : isSet(object.key_id)
+        ? globalThis.String(object.key_id)
+        : "",
+      overlap: isSet(object.overlap) ? Duration.fromJSON(object.overlap) : undefined,
+      allowWeak: isSet(object.allowWeak)
+        ? globalThis.Boolean(object.allowWeak)
+        : isSet(object.allow_weak)
+        ? globalThis.Boolean(object.allow_weak)
+        : false,
+    };
+  },
+
+  toJSON(message: ImportKeyRequest): unknown {
+    const obj: any = {};
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.secret !== "") {
+      obj.secret = message.secret;
+    }
+    if (message.encoding !== 0) {
+      obj.encoding = secretEncodingToJSON(message.encoding);
+    }
+    if (message.keyId !== "") {
+      obj.keyId = message.keyId;
+    }
+    if (message.overlap !== undefined) {
+      obj.overlap = Duration.toJSON(message.overlap);
+    }
+    if (message.allowWeak !== false) {
+      obj.allowWeak = message.allowWeak;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ImportKeyRequest>, I>>(base?: I): ImportKeyRequest {
+    return ImportKeyRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ImportKeyRequest>, I>>(object: I): ImportKeyRequest {
+    const message = createBaseImportKeyRequest();
+    message.profile = object.profile ?? "";
+    message.tenant = object.tenant ?? "";
+    message.secret = object.secret ?? "";
+    message.encoding = object.encoding ?? 0;
+    message.keyId = object.keyId ?? "";
+    message.overlap = (object.overlap !== undefined && object.overlap !== null)
+      ? Duration.fromPartial(object.overlap)
+      : undefined;
+    message.allowWeak = object.allowWeak ?? false;
+    return message;
+  },
+};
+
+function createBaseImportKeyResponse(): ImportKeyResponse {
+  return { key: undefined, overlapping: 0, overlapUntil: undefined, warnings: [] };
+}
+
+export const ImportKeyResponse: MessageFns<ImportKeyResponse> = {
+  encode(message: ImportKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      Key.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    if (message.overlapping !== 0) {
+      writer.uint32(16).int32(message.overlapping);
+    }
+    if (message.overlapUntil !== undefined) {
+      Timestamp.encode(toTimestamp(message.overlapUntil), writer.uint32(26).fork()).join();
+    }
+    for (const v of message.warnings) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = Key.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.overlapping = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.overlapUntil = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.warnings.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ImportKeyResponse {
+    return {
+      key: isSet(object.key) ? Key.fromJSON(object.key) : undefined,
+      overlapping: isSet(object.overlapping) ? globalThis.Number(object.overlapping) : 0,
+      overlapUntil: isSet(object.overlapUntil)
+        ? fromJsonTimestamp(object.overlapUntil)
+        : isSet(object.overlap_until)
+        ? fromJsonTimestamp(object.overlap_until)
+        : undefined,
+      warnings: globalThis.Array.isArray(object?.warnings) ? object.warnings.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: ImportKeyResponse): unknown {
+    const obj: any = {};
+    if (message.key !== undefined) {
+      obj.key = Key.toJSON(message.key);
+    }
+    if (message.overlapping !== 0) {
+      obj.overlapping = Math.round(message.overlapping);
+    }
+    if (message.overlapUntil !== undefined) {
+      obj.overlapUntil = message.overlapUntil.toISOString();
+    }
+    if (message.warnings?.length) {
+      obj.warnings = message.warnings;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ImportKeyResponse>, I>>(base?: I): ImportKeyResponse {
+    return ImportKeyResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ImportKeyResponse>, I>>(object: I): ImportKeyResponse {
+    const message = createBaseImportKeyResponse();
+    message.key = (object.key !== undefined && object.key !== null) ? Key.fromPartial(object.key) : undefined;
+    message.overlapping = object.overlapping ?? 0;
+    message.overlapUntil = object.overlapUntil ?? undefined;
+    message.warnings = object.warnings?.map((e) => e) || [];
     return message;
   },
 };
@@ -844,6 +1379,23 @@ export const KeyServiceService = {
     responseSerialize: (value: ListKeysResponse): Buffer => Buffer.from(ListKeysResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListKeysResponse => ListKeysResponse.decode(value),
   },
+  /**
+   * ImportKey takes over a secret that a vendor shares with this installation, for a profile with imported keys. It is
+   * sealed, and can never be read again. The new secret signs at once; those before it go on verifying for the overlap.
+   *
+   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding; NOT_FOUND
+   * for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak or placeholder secret without
+   * `allow_weak`; ALREADY_EXISTS for a `key_id` that the profile and tenant have had.
+   */
+  importKey: {
+    path: "/signet.v1.KeyService/ImportKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ImportKeyRequest): Buffer => Buffer.from(ImportKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ImportKeyRequest => ImportKeyRequest.decode(value),
+    responseSerialize: (value: ImportKeyResponse): Buffer => Buffer.from(ImportKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ImportKeyResponse => ImportKeyResponse.decode(value),
+  },
 } as const;
 
 export interface KeyServiceServer extends UntypedServiceImplementation {
@@ -854,6 +1406,15 @@ export interface KeyServiceServer extends UntypedServiceImplementation {
    * half.
    */
   listKeys: handleUnaryCall<ListKeysRequest, ListKeysResponse>;
+  /**
+   * ImportKey takes over a secret that a vendor shares with this installation, for a profile with imported keys. It is
+   * sealed, and can never be read again. The new secret signs at once; those before it go on verifying for the overlap.
+   *
+   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding; NOT_FOUND
+   * for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak or placeholder secret without
+   * `allow_weak`; ALREADY_EXISTS for a `key_id` that the profile and tenant have had.
+   */
+  importKey: handleUnaryCall<ImportKeyRequest, ImportKeyResponse>;
 }
 
 export interface KeyServiceClient extends Client {
@@ -891,6 +1452,29 @@ export interface KeyServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListKeysResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * ImportKey takes over a secret that a vendor shares with this installation, for a profile with imported keys. It is
+   * sealed, and can never be read again. The new secret signs at once; those before it go on verifying for the overlap.
+   *
+   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding; NOT_FOUND
+   * for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak or placeholder secret without
+   * `allow_weak`; ALREADY_EXISTS for a `key_id` that the profile and tenant have had.
+   */
+  importKey(
+    request: ImportKeyRequest,
+    callback: (error: ServiceError | null, response: ImportKeyResponse) => void,
+  ): ClientUnaryCall;
+  importKey(
+    request: ImportKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ImportKeyResponse) => void,
+  ): ClientUnaryCall;
+  importKey(
+    request: ImportKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ImportKeyResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -21,6 +21,7 @@ import {
 import { Duration } from "../../google/protobuf/duration.ts";
 import { Struct } from "../../google/protobuf/struct.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
+import { Status } from "../../google/rpc/status.ts";
 
 export const protobufPackage = "signet.v1";
 
@@ -30,6 +31,10 @@ export const protobufFileName = "signet/v1/token.proto";
 export const RejectionReason = {
   /** REJECTION_REASON_UNSPECIFIED - Never sent. */
   REJECTION_REASON_UNSPECIFIED: 0,
+  /** REJECTION_REASON_CARRIER_MISSING - No token where the profile looks for one. */
+  REJECTION_REASON_CARRIER_MISSING: 1,
+  /** REJECTION_REASON_CARRIER_CONFLICT - More than one token, or one place named twice. */
+  REJECTION_REASON_CARRIER_CONFLICT: 2,
   /** REJECTION_REASON_TOO_LARGE - Longer than the limit. Nothing of it was parsed. */
   REJECTION_REASON_TOO_LARGE: 3,
   /** REJECTION_REASON_MALFORMED - Not a canonical JWS compact serialisation of two JSON objects (RFC 7515, 7.1). */
@@ -50,6 +55,8 @@ export const RejectionReason = {
   REJECTION_REASON_CLAIM_INVALID: 12,
   /** REJECTION_REASON_ISSUER_MISMATCH - `iss` is not the profile's issuer. */
   REJECTION_REASON_ISSUER_MISMATCH: 13,
+  /** REJECTION_REASON_TENANT_MISMATCH - A good signature, and the claim of the tenant is not the verifier's tenant. */
+  REJECTION_REASON_TENANT_MISMATCH: 14,
   /** REJECTION_REASON_EXP_MISSING - The profile requires `exp` and the token has none. */
   REJECTION_REASON_EXP_MISSING: 15,
   /** REJECTION_REASON_LIFETIME_EXCEEDED - The token lives longer than the profile ever issues. */
@@ -58,10 +65,20 @@ export const RejectionReason = {
   REJECTION_REASON_NOT_YET_VALID: 17,
   /** REJECTION_REASON_EXPIRED - now ≥ `exp` + leeway. */
   REJECTION_REASON_EXPIRED: 18,
+  /** REJECTION_REASON_TOO_OLD - `iat` is longer ago than the profile allows. */
+  REJECTION_REASON_TOO_OLD: 19,
   /** REJECTION_REASON_AUDIENCE_MISMATCH - The verifier's audience is not in `aud`. */
   REJECTION_REASON_AUDIENCE_MISMATCH: 20,
   /** REJECTION_REASON_CLAIM_MISSING - A claim that the profile requires is absent. */
   REJECTION_REASON_CLAIM_MISSING: 21,
+  /** REJECTION_REASON_CLAIM_CONFLICT - Two names of one claim with different values. */
+  REJECTION_REASON_CLAIM_CONFLICT: 22,
+  /** REJECTION_REASON_IP_MISMATCH - The client's address is not the token's. */
+  REJECTION_REASON_IP_MISMATCH: 23,
+  /** REJECTION_REASON_NOT_PERMITTED - A rule of the profile does not permit what the context asks for. */
+  REJECTION_REASON_NOT_PERMITTED: 24,
+  /** REJECTION_REASON_CONTEXT_INVALID - The context is not what the profile's rules need: bad input of the client that a gateway relays. */
+  REJECTION_REASON_CONTEXT_INVALID: 25,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -69,6 +86,8 @@ export type RejectionReason = typeof RejectionReason[keyof typeof RejectionReaso
 
 export namespace RejectionReason {
   export type REJECTION_REASON_UNSPECIFIED = typeof RejectionReason.REJECTION_REASON_UNSPECIFIED;
+  export type REJECTION_REASON_CARRIER_MISSING = typeof RejectionReason.REJECTION_REASON_CARRIER_MISSING;
+  export type REJECTION_REASON_CARRIER_CONFLICT = typeof RejectionReason.REJECTION_REASON_CARRIER_CONFLICT;
   export type REJECTION_REASON_TOO_LARGE = typeof RejectionReason.REJECTION_REASON_TOO_LARGE;
   export type REJECTION_REASON_MALFORMED = typeof RejectionReason.REJECTION_REASON_MALFORMED;
   export type REJECTION_REASON_HEADER_INVALID = typeof RejectionReason.REJECTION_REASON_HEADER_INVALID;
@@ -79,12 +98,18 @@ export namespace RejectionReason {
   export type REJECTION_REASON_BAD_SIGNATURE = typeof RejectionReason.REJECTION_REASON_BAD_SIGNATURE;
   export type REJECTION_REASON_CLAIM_INVALID = typeof RejectionReason.REJECTION_REASON_CLAIM_INVALID;
   export type REJECTION_REASON_ISSUER_MISMATCH = typeof RejectionReason.REJECTION_REASON_ISSUER_MISMATCH;
+  export type REJECTION_REASON_TENANT_MISMATCH = typeof RejectionReason.REJECTION_REASON_TENANT_MISMATCH;
   export type REJECTION_REASON_EXP_MISSING = typeof RejectionReason.REJECTION_REASON_EXP_MISSING;
   export type REJECTION_REASON_LIFETIME_EXCEEDED = typeof RejectionReason.REJECTION_REASON_LIFETIME_EXCEEDED;
   export type REJECTION_REASON_NOT_YET_VALID = typeof RejectionReason.REJECTION_REASON_NOT_YET_VALID;
   export type REJECTION_REASON_EXPIRED = typeof RejectionReason.REJECTION_REASON_EXPIRED;
+  export type REJECTION_REASON_TOO_OLD = typeof RejectionReason.REJECTION_REASON_TOO_OLD;
   export type REJECTION_REASON_AUDIENCE_MISMATCH = typeof RejectionReason.REJECTION_REASON_AUDIENCE_MISMATCH;
   export type REJECTION_REASON_CLAIM_MISSING = typeof RejectionReason.REJECTION_REASON_CLAIM_MISSING;
+  export type REJECTION_REASON_CLAIM_CONFLICT = typeof RejectionReason.REJECTION_REASON_CLAIM_CONFLICT;
+  export type REJECTION_REASON_IP_MISMATCH = typeof RejectionReason.REJECTION_REASON_IP_MISMATCH;
+  export type REJECTION_REASON_NOT_PERMITTED = typeof RejectionReason.REJECTION_REASON_NOT_PERMITTED;
+  export type REJECTION_REASON_CONTEXT_INVALID = typeof RejectionReason.REJECTION_REASON_CONTEXT_INVALID;
   export type UNRECOGNIZED = typeof RejectionReason.UNRECOGNIZED;
 }
 
@@ -93,6 +118,12 @@ export function rejectionReasonFromJSON(object: any): RejectionReason {
     case 0:
     case "REJECTION_REASON_UNSPECIFIED":
       return RejectionReason.REJECTION_REASON_UNSPECIFIED;
+    case 1:
+    case "REJECTION_REASON_CARRIER_MISSING":
+      return RejectionReason.REJECTION_REASON_CARRIER_MISSING;
+    case 2:
+    case "REJECTION_REASON_CARRIER_CONFLICT":
+      return RejectionReason.REJECTION_REASON_CARRIER_CONFLICT;
     case 3:
     case "REJECTION_REASON_TOO_LARGE":
       return RejectionReason.REJECTION_REASON_TOO_LARGE;
@@ -123,6 +154,9 @@ export function rejectionReasonFromJSON(object: any): RejectionReason {
     case 13:
     case "REJECTION_REASON_ISSUER_MISMATCH":
       return RejectionReason.REJECTION_REASON_ISSUER_MISMATCH;
+    case 14:
+    case "REJECTION_REASON_TENANT_MISMATCH":
+      return RejectionReason.REJECTION_REASON_TENANT_MISMATCH;
     case 15:
     case "REJECTION_REASON_EXP_MISSING":
       return RejectionReason.REJECTION_REASON_EXP_MISSING;
@@ -135,12 +169,27 @@ export function rejectionReasonFromJSON(object: any): RejectionReason {
     case 18:
     case "REJECTION_REASON_EXPIRED":
       return RejectionReason.REJECTION_REASON_EXPIRED;
+    case 19:
+    case "REJECTION_REASON_TOO_OLD":
+      return RejectionReason.REJECTION_REASON_TOO_OLD;
     case 20:
     case "REJECTION_REASON_AUDIENCE_MISMATCH":
       return RejectionReason.REJECTION_REASON_AUDIENCE_MISMATCH;
     case 21:
     case "REJECTION_REASON_CLAIM_MISSING":
       return RejectionReason.REJECTION_REASON_CLAIM_MISSING;
+    case 22:
+    case "REJECTION_REASON_CLAIM_CONFLICT":
+      return RejectionReason.REJECTION_REASON_CLAIM_CONFLICT;
+    case 23:
+    case "REJECTION_REASON_IP_MISMATCH":
+      return RejectionReason.REJECTION_REASON_IP_MISMATCH;
+    case 24:
+    case "REJECTION_REASON_NOT_PERMITTED":
+      return RejectionReason.REJECTION_REASON_NOT_PERMITTED;
+    case 25:
+    case "REJECTION_REASON_CONTEXT_INVALID":
+      return RejectionReason.REJECTION_REASON_CONTEXT_INVALID;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -152,6 +201,10 @@ export function rejectionReasonToJSON(object: RejectionReason): string {
   switch (object) {
     case RejectionReason.REJECTION_REASON_UNSPECIFIED:
       return "REJECTION_REASON_UNSPECIFIED";
+    case RejectionReason.REJECTION_REASON_CARRIER_MISSING:
+      return "REJECTION_REASON_CARRIER_MISSING";
+    case RejectionReason.REJECTION_REASON_CARRIER_CONFLICT:
+      return "REJECTION_REASON_CARRIER_CONFLICT";
     case RejectionReason.REJECTION_REASON_TOO_LARGE:
       return "REJECTION_REASON_TOO_LARGE";
     case RejectionReason.REJECTION_REASON_MALFORMED:
@@ -172,6 +225,8 @@ export function rejectionReasonToJSON(object: RejectionReason): string {
       return "REJECTION_REASON_CLAIM_INVALID";
     case RejectionReason.REJECTION_REASON_ISSUER_MISMATCH:
       return "REJECTION_REASON_ISSUER_MISMATCH";
+    case RejectionReason.REJECTION_REASON_TENANT_MISMATCH:
+      return "REJECTION_REASON_TENANT_MISMATCH";
     case RejectionReason.REJECTION_REASON_EXP_MISSING:
       return "REJECTION_REASON_EXP_MISSING";
     case RejectionReason.REJECTION_REASON_LIFETIME_EXCEEDED:
@@ -180,10 +235,20 @@ export function rejectionReasonToJSON(object: RejectionReason): string {
       return "REJECTION_REASON_NOT_YET_VALID";
     case RejectionReason.REJECTION_REASON_EXPIRED:
       return "REJECTION_REASON_EXPIRED";
+    case RejectionReason.REJECTION_REASON_TOO_OLD:
+      return "REJECTION_REASON_TOO_OLD";
     case RejectionReason.REJECTION_REASON_AUDIENCE_MISMATCH:
       return "REJECTION_REASON_AUDIENCE_MISMATCH";
     case RejectionReason.REJECTION_REASON_CLAIM_MISSING:
       return "REJECTION_REASON_CLAIM_MISSING";
+    case RejectionReason.REJECTION_REASON_CLAIM_CONFLICT:
+      return "REJECTION_REASON_CLAIM_CONFLICT";
+    case RejectionReason.REJECTION_REASON_IP_MISMATCH:
+      return "REJECTION_REASON_IP_MISMATCH";
+    case RejectionReason.REJECTION_REASON_NOT_PERMITTED:
+      return "REJECTION_REASON_NOT_PERMITTED";
+    case RejectionReason.REJECTION_REASON_CONTEXT_INVALID:
+      return "REJECTION_REASON_CONTEXT_INVALID";
     case RejectionReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -194,36 +259,66 @@ export interface IssueTokenRequest {
   /** The profile to issue under, e.g. "service". Required, 1 to 64 of [a-z0-9-]. */
   profile: string;
   /**
+   * The tenant whose keys sign. Required where the profile has tenants, refused where it has none. 1 to 255 bytes of
+   * well-formed UTF-8 without control characters.
+   */
+  tenant: string;
+  /**
    * The principal that the token speaks for (RFC 7519 `sub`). 1 to 255 bytes of well-formed UTF-8 without control
-   * characters. MUST be set where the profile takes its subject from here.
+   * characters. MUST be set where the profile takes its subject from here, and MUST NOT where it takes it from `claims`.
    */
   subject: string;
   /**
    * Who the token is for (RFC 7519 `aud`). 1 to 16 distinct values of 1 to 255 bytes each. One value is signed as a
-   * string, several as an array.
+   * string, several as an array. MUST be set where the profile takes its audience from here, and only there.
    */
   audience: string[];
   /**
    * How long the token lives, in whole seconds within the bounds of the profile. Unset: the profile's default. Zero
-   * is an error. Nothing is ever clamped.
+   * is an error. Nothing is ever clamped. Refused where the profile takes it from `claims`.
    */
   ttl:
     | Duration
     | undefined;
   /**
-   * The request object of the profile, checked by its request schema and mapped to signed claims. At most 4 KiB as
-   * compact JSON, 8 levels deep, 64 keys in all. Integers beyond ±2^53 are refused,
+   * The request object of the profile, checked by its request schema and mapped to signed claims. At most 8 KiB as
+   * compact JSON, 8 levels deep, 512 keys in all. Integers beyond ±2^53 are refused,
    * as are names that the profile signs itself.
    */
-  claims: { [key: string]: any } | undefined;
+  claims:
+    | { [key: string]: any }
+    | undefined;
+  /**
+   * The IP address of the client that the token is for, as the caller knows it: never the address of the caller. IPv4 or
+   * IPv6 as text. Required where the profile signs it, refused where it does not.
+   */
+  clientIp: string;
+  /**
+   * Makes a quick retry safe: the same caller, profile and id within 2 minutes on the same replica gets the same answer;
+   * with other content it is ALREADY_EXISTS. Elsewhere and after a restart it is a second token, and the events of both
+   * carry the id. 1 to 64 characters of A-Z a-z 0-9 . _ : -. Empty: none.
+   */
+  requestId: string;
+  /**
+   * Answers what would be signed, by the same checks; signs and records nothing. The answer has no `token` and no
+   * `token_id`; an id or a time among its `claims` is of this moment, the call that signs draws its own. A `request_id`
+   * is checked and otherwise ignored.
+   */
+  validateOnly: boolean;
 }
 
 export interface IssueTokenResponse {
   /** The token in JWS compact serialisation (RFC 7515, 7.1). */
   token: string;
-  /** The `jti`: unique for every token, and the name under which the audit log knows it. */
+  /**
+   * The name under which the audit log knows the token: its `jti`, or "h." and the base64url SHA-256 of what was signed
+   * where the dialect has no `jti`.
+   */
   tokenId: string;
-  /** The `kid` of the key that signed: the first 16 characters of its RFC 7638 thumbprint. */
+  /**
+   * The `kid` of the key that signed: the first 16 characters of its RFC 7638 thumbprint, or the id of the imported
+   * secret.
+   */
   keyId: string;
   /** The profile that the token was issued under. */
   profile: string;
@@ -235,12 +330,49 @@ export interface IssueTokenResponse {
   expiresAt:
     | Date
     | undefined;
-  /** From here on a client should ask for the next token: four fifths of the lifetime after `issued_at`. */
+  /**
+   * From here on a client should ask for the next token: four fifths of the lifetime after `issued_at`.
+   * Unset: the token has no `exp`.
+   */
   refreshAfter:
     | Date
     | undefined;
   /** The claims as they were signed. */
-  claims: { [key: string]: any } | undefined;
+  claims:
+    | { [key: string]: any }
+    | undefined;
+  /** What is allowed, and worth a second look. */
+  warnings: Warning[];
+}
+
+/** Warning tells of what is allowed and yet worth a second look. */
+export interface Warning {
+  /** A name in upper case: NO_EXPIRY, IP_MISMATCH, or one that the profile defines, e.g. ALLOW_ALL. */
+  code: string;
+  /** One sentence for people. */
+  message: string;
+}
+
+export interface BatchIssueTokensRequest {
+  /** 1 to 100. */
+  items: IssueTokenRequest[];
+}
+
+export interface BatchIssueTokensResponse {
+  /** One for each item, in their order. */
+  results: IssueTokenResult[];
+}
+
+export interface IssueTokenResult {
+  /** Exactly one is set. */
+  result:
+    | //
+    /** The token. */
+    { $case: "response"; value: IssueTokenResponse }
+    | //
+    /** Why there is none, as IssueToken would have answered. */
+    { $case: "error"; value: Status }
+    | undefined;
 }
 
 export interface VerifyTokenRequest {
@@ -249,14 +381,56 @@ export interface VerifyTokenRequest {
     | //
     /** The token itself, in JWS compact serialisation. At most 8 KiB, else it is rejected as TOO_LARGE. */
     { $case: "token"; value: string }
+    | //
+    /** What a client sent, with the token somewhere in it: the profile knows where to look. */
+    { $case: "carrier"; value: Carrier }
     | undefined;
   /** The profile that the token must belong to. Required: a token never chooses its own rules. */
   profile: string;
+  /**
+   * The tenant that the verifier serves; it never comes from the token. Required where the profile has tenants, refused
+   * where it has none.
+   */
+  tenant: string;
   /**
    * The audience that the verifier is known by: `aud` MUST equal it or contain it. Required where the profile has an
    * audience, refused where it has none.
    */
   audience: string;
+  /**
+   * What the client wants to do, for the rules of the profile: its context schema says what may and must be here. What
+   * breaks the schema rejects as CONTEXT_INVALID, because a gateway relays it from its client.
+   */
+  context:
+    | { [key: string]: any }
+    | undefined;
+  /**
+   * The time at which the token is judged: moves the token's clock only, keys and profile are today's. Not in the
+   * future. Unset: now.
+   */
+  at: Date | undefined;
+}
+
+/** Carrier is what a client sent, decoded (no percent-encoding, no quotes). At most 64 pairs in all. */
+export interface Carrier {
+  /** HTTP headers. Names are compared without case; a header that came twice is here twice. */
+  headers: Pair[];
+  /** Query parameters. */
+  query: Pair[];
+  /** Cookies. */
+  cookies: Pair[];
+  /** Properties of a body: form fields or the strings of a JSON object's top level. */
+  body: Pair[];
+  /** The first frame of a connection, as it came. */
+  frame: Buffer;
+}
+
+/** Pair is a name with its value. */
+export interface Pair {
+  /** The name. */
+  name: string;
+  /** The value. */
+  value: string;
 }
 
 export interface VerifyTokenResponse {
@@ -270,9 +444,12 @@ export interface VerifyTokenResponse {
   claims:
     | { [key: string]: any }
     | undefined;
-  /** The `jti`. Set after a good signature where the token has one, for a valid or an invalid token. */
+  /**
+   * The name of the token in the audit log: its `jti`, or where it has none "h." and the base64url SHA-256 of what was
+   * signed. Set after a good signature, for a valid or an invalid token.
+   */
   tokenId: string;
-  /** The `sub` of a valid token. */
+  /** Who a valid token speaks for: the claim that the profile names for it, mostly `sub`. */
   subject: string;
   /** The profile that the token was checked against. */
   profile: string;
@@ -286,8 +463,39 @@ export interface VerifyTokenResponse {
   expiresAt:
     | Date
     | undefined;
+  /** What is allowed, and worth a second look. */
+  warnings: Warning[];
+  /**
+   * What an operator should know about a rejection, e.g. that the signature fits another reading of the secret. Not for
+   * clients: a gateway MUST NOT relay it.
+   */
+  diagnosis: string;
   /** The epoch of the keyset that answered. It only grows. */
   keyringGeneration: bigint;
+  /** What to answer to a client whose valid token came in a frame. Empty: nothing. */
+  frame: string;
+}
+
+export interface BatchVerifyTokensRequest {
+  /** 1 to 100. */
+  items: VerifyTokenRequest[];
+}
+
+export interface BatchVerifyTokensResponse {
+  /** One for each item, in their order. */
+  results: VerifyTokenResult[];
+}
+
+export interface VerifyTokenResult {
+  /** Exactly one is set. */
+  result:
+    | //
+    /** The answer. */
+    { $case: "response"; value: VerifyTokenResponse }
+    | //
+    /** Why there is none, as VerifyToken would have answered. */
+    { $case: "error"; value: Status }
+    | undefined;
 }
 
 /** Rejection says why a token is not valid. */
@@ -296,16 +504,39 @@ export interface Rejection {
   reason: RejectionReason;
   /** One sentence for people. It names fields and rules, never the value of a claim, and may reach clients. */
   message: string;
+  /** The HTTP status that the profile's surface shows. 0: the profile has no such surface. */
+  httpStatus: number;
+  /** The value of the `WWW-Authenticate` header (RFC 9110, 11.6.1) to answer with. Empty: none. */
+  wwwAuthenticate: string;
+  /** The WebSocket close code (RFC 6455, 7.4). 0: the profile has no such surface, or the connection stays open. */
+  websocketCloseCode: number;
+  /** What to answer to a client whose token came in a frame. Empty: nothing, drop the frame. */
+  frame: string;
+  /** The reason that goes with the close code. At most 123 bytes of UTF-8 (RFC 6455, 5.5). */
+  websocketCloseReason: string;
 }
 
 function createBaseIssueTokenRequest(): IssueTokenRequest {
-  return { profile: "", subject: "", audience: [], ttl: undefined, claims: undefined };
+  return {
+    profile: "",
+    tenant: "",
+    subject: "",
+    audience: [],
+    ttl: undefined,
+    claims: undefined,
+    clientIp: "",
+    requestId: "",
+    validateOnly: false,
+  };
 }
 
 export const IssueTokenRequest: MessageFns<IssueTokenRequest> = {
   encode(message: IssueTokenRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.profile !== "") {
       writer.uint32(10).string(message.profile);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(18).string(message.tenant);
     }
     if (message.subject !== "") {
       writer.uint32(26).string(message.subject);
@@ -318,6 +549,15 @@ export const IssueTokenRequest: MessageFns<IssueTokenRequest> = {
     }
     if (message.claims !== undefined) {
       Struct.encode(Struct.wrap(message.claims), writer.uint32(50).fork()).join();
+    }
+    if (message.clientIp !== "") {
+      writer.uint32(58).string(message.clientIp);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(66).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(72).bool(message.validateOnly);
     }
     return writer;
   },
@@ -341,6 +581,14 @@ export const IssueTokenRequest: MessageFns<IssueTokenRequest> = {
             }
 
             message.profile = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tenant = reader.string();
             continue;
           }
           case 3: {
@@ -375,6 +623,30 @@ export const IssueTokenRequest: MessageFns<IssueTokenRequest> = {
             message.claims = Struct.unwrap(Struct.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.clientIp = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -390,10 +662,26 @@ export const IssueTokenRequest: MessageFns<IssueTokenRequest> = {
   fromJSON(object: any): IssueTokenRequest {
     return {
       profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
       subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
       audience: globalThis.Array.isArray(object?.audience) ? object.audience.map((e: any) => globalThis.String(e)) : [],
       ttl: isSet(object.ttl) ? Duration.fromJSON(object.ttl) : undefined,
       claims: isObject(object.claims) ? object.claims : undefined,
+      clientIp: isSet(object.clientIp)
+        ? globalThis.String(object.clientIp)
+        : isSet(object.client_ip)
+        ? globalThis.String(object.client_ip)
+        : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
     };
   },
 
@@ -401,6 +689,9 @@ export const IssueTokenRequest: MessageFns<IssueTokenRequest> = {
     const obj: any = {};
     if (message.profile !== "") {
       obj.profile = message.profile;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
     }
     if (message.subject !== "") {
       obj.subject = message.subject;
@@ -414,6 +705,15 @@ export const IssueTokenRequest: MessageFns<IssueTokenRequest> = {
     if (message.claims !== undefined) {
       obj.claims = message.claims;
     }
+    if (message.clientIp !== "") {
+      obj.clientIp = message.clientIp;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
     return obj;
   },
 
@@ -423,10 +723,14 @@ export const IssueTokenRequest: MessageFns<IssueTokenRequest> = {
   fromPartial<I extends Exact<DeepPartial<IssueTokenRequest>, I>>(object: I): IssueTokenRequest {
     const message = createBaseIssueTokenRequest();
     message.profile = object.profile ?? "";
+    message.tenant = object.tenant ?? "";
     message.subject = object.subject ?? "";
     message.audience = object.audience?.map((e) => e) || [];
     message.ttl = (object.ttl !== undefined && object.ttl !== null) ? Duration.fromPartial(object.ttl) : undefined;
     message.claims = object.claims ?? undefined;
+    message.clientIp = object.clientIp ?? "";
+    message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
     return message;
   },
 };
@@ -441,6 +745,7 @@ function createBaseIssueTokenResponse(): IssueTokenResponse {
     expiresAt: undefined,
     refreshAfter: undefined,
     claims: undefined,
+    warnings: [],
   };
 }
 
@@ -469,6 +774,9 @@ export const IssueTokenResponse: MessageFns<IssueTokenResponse> = {
     }
     if (message.claims !== undefined) {
       Struct.encode(Struct.wrap(message.claims), writer.uint32(66).fork()).join();
+    }
+    for (const v of message.warnings) {
+      Warning.encode(v!, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -550,6 +858,14 @@ export const IssueTokenResponse: MessageFns<IssueTokenResponse> = {
             message.claims = Struct.unwrap(Struct.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.warnings.push(Warning.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -592,6 +908,9 @@ export const IssueTokenResponse: MessageFns<IssueTokenResponse> = {
         ? fromJsonTimestamp(object.refresh_after)
         : undefined,
       claims: isObject(object.claims) ? object.claims : undefined,
+      warnings: globalThis.Array.isArray(object?.warnings)
+        ? object.warnings.map((e: any) => Warning.fromJSON(e))
+        : [],
     };
   },
 
@@ -621,6 +940,9 @@ export const IssueTokenResponse: MessageFns<IssueTokenResponse> = {
     if (message.claims !== undefined) {
       obj.claims = message.claims;
     }
+    if (message.warnings?.length) {
+      obj.warnings = message.warnings.map((e) => Warning.toJSON(e));
+    }
     return obj;
   },
 
@@ -637,12 +959,339 @@ export const IssueTokenResponse: MessageFns<IssueTokenResponse> = {
     message.expiresAt = object.expiresAt ?? undefined;
     message.refreshAfter = object.refreshAfter ?? undefined;
     message.claims = object.claims ?? undefined;
+    message.warnings = object.warnings?.map((e) => Warning.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseWarning(): Warning {
+  return { code: "", message: "" };
+}
+
+export const Warning: MessageFns<Warning> = {
+  encode(message: Warning, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== "") {
+      writer.uint32(10).string(message.code);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Warning {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWarning();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Warning {
+    return {
+      code: isSet(object.code) ? globalThis.String(object.code) : "",
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+    };
+  },
+
+  toJSON(message: Warning): unknown {
+    const obj: any = {};
+    if (message.code !== "") {
+      obj.code = message.code;
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Warning>, I>>(base?: I): Warning {
+    return Warning.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Warning>, I>>(object: I): Warning {
+    const message = createBaseWarning();
+    message.code = object.code ?? "";
+    message.message = object.message ?? "";
+    return message;
+  },
+};
+
+function createBaseBatchIssueTokensRequest(): BatchIssueTokensRequest {
+  return { items: [] };
+}
+
+export const BatchIssueTokensRequest: MessageFns<BatchIssueTokensRequest> = {
+  encode(message: BatchIssueTokensRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.items) {
+      IssueTokenRequest.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchIssueTokensRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchIssueTokensRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.items.push(IssueTokenRequest.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BatchIssueTokensRequest {
+    return {
+      items: globalThis.Array.isArray(object?.items) ? object.items.map((e: any) => IssueTokenRequest.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: BatchIssueTokensRequest): unknown {
+    const obj: any = {};
+    if (message.items?.length) {
+      obj.items = message.items.map((e) => IssueTokenRequest.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<BatchIssueTokensRequest>, I>>(base?: I): BatchIssueTokensRequest {
+    return BatchIssueTokensRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BatchIssueTokensRequest>, I>>(object: I): BatchIssueTokensRequest {
+    const message = createBaseBatchIssueTokensRequest();
+    message.items = object.items?.map((e) => IssueTokenRequest.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBatchIssueTokensResponse(): BatchIssueTokensResponse {
+  return { results: [] };
+}
+
+export const BatchIssueTokensResponse: MessageFns<BatchIssueTokensResponse> = {
+  encode(message: BatchIssueTokensResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.results) {
+      IssueTokenResult.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchIssueTokensResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchIssueTokensResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.results.push(IssueTokenResult.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BatchIssueTokensResponse {
+    return {
+      results: globalThis.Array.isArray(object?.results)
+        ? object.results.map((e: any) => IssueTokenResult.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: BatchIssueTokensResponse): unknown {
+    const obj: any = {};
+    if (message.results?.length) {
+      obj.results = message.results.map((e) => IssueTokenResult.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<BatchIssueTokensResponse>, I>>(base?: I): BatchIssueTokensResponse {
+    return BatchIssueTokensResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BatchIssueTokensResponse>, I>>(object: I): BatchIssueTokensResponse {
+    const message = createBaseBatchIssueTokensResponse();
+    message.results = object.results?.map((e) => IssueTokenResult.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseIssueTokenResult(): IssueTokenResult {
+  return { result: undefined };
+}
+
+export const IssueTokenResult: MessageFns<IssueTokenResult> = {
+  encode(message: IssueTokenResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.result?.$case) {
+      case "response":
+        IssueTokenResponse.encode(message.result.value, writer.uint32(10).fork()).join();
+        break;
+      case "error":
+        Status.encode(message.result.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IssueTokenResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIssueTokenResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.result = { $case: "response", value: IssueTokenResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.result = { $case: "error", value: Status.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): IssueTokenResult {
+    return {
+      result: isSet(object.response)
+        ? { $case: "response", value: IssueTokenResponse.fromJSON(object.response) }
+        : isSet(object.error)
+        ? { $case: "error", value: Status.fromJSON(object.error) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: IssueTokenResult): unknown {
+    const obj: any = {};
+    if (message.result?.$case === "response") {
+      obj.response = IssueTokenResponse.toJSON(message.result.value);
+    } else if (message.result?.$case === "error") {
+      obj.error = Status.toJSON(message.result.value);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<IssueTokenResult>, I>>(base?: I): IssueTokenResult {
+    return IssueTokenResult.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<IssueTokenResult>, I>>(object: I): IssueTokenResult {
+    const message = createBaseIssueTokenResult();
+    switch (object.result?.$case) {
+      case "response": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "response", value: IssueTokenResponse.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "error": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "error", value: Status.fromPartial(object.result.value) };
+        }
+        break;
+      }
+    }
     return message;
   },
 };
 
 function createBaseVerifyTokenRequest(): VerifyTokenRequest {
-  return { credential: undefined, profile: "", audience: "" };
+  return { credential: undefined, profile: "", tenant: "", audience: "", context: undefined, at: undefined };
 }
 
 export const VerifyTokenRequest: MessageFns<VerifyTokenRequest> = {
@@ -651,12 +1300,24 @@ export const VerifyTokenRequest: MessageFns<VerifyTokenRequest> = {
       case "token":
         writer.uint32(10).string(message.credential.value);
         break;
+      case "carrier":
+        Carrier.encode(message.credential.value, writer.uint32(18).fork()).join();
+        break;
     }
     if (message.profile !== "") {
       writer.uint32(26).string(message.profile);
     }
+    if (message.tenant !== "") {
+      writer.uint32(34).string(message.tenant);
+    }
     if (message.audience !== "") {
       writer.uint32(42).string(message.audience);
+    }
+    if (message.context !== undefined) {
+      Struct.encode(Struct.wrap(message.context), writer.uint32(50).fork()).join();
+    }
+    if (message.at !== undefined) {
+      Timestamp.encode(toTimestamp(message.at), writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -682,6 +1343,14 @@ export const VerifyTokenRequest: MessageFns<VerifyTokenRequest> = {
             message.credential = { $case: "token", value: reader.string() };
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.credential = { $case: "carrier", value: Carrier.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 3: {
             if (tag !== 26) {
               break;
@@ -690,12 +1359,36 @@ export const VerifyTokenRequest: MessageFns<VerifyTokenRequest> = {
             message.profile = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
           case 5: {
             if (tag !== 42) {
               break;
             }
 
             message.audience = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.context = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -712,9 +1405,16 @@ export const VerifyTokenRequest: MessageFns<VerifyTokenRequest> = {
 
   fromJSON(object: any): VerifyTokenRequest {
     return {
-      credential: isSet(object.token) ? { $case: "token", value: globalThis.String(object.token) } : undefined,
+      credential: isSet(object.token)
+        ? { $case: "token", value: globalThis.String(object.token) }
+        : isSet(object.carrier)
+        ? { $case: "carrier", value: Carrier.fromJSON(object.carrier) }
+        : undefined,
       profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
       audience: isSet(object.audience) ? globalThis.String(object.audience) : "",
+      context: isObject(object.context) ? object.context : undefined,
+      at: isSet(object.at) ? fromJsonTimestamp(object.at) : undefined,
     };
   },
 
@@ -722,12 +1422,23 @@ export const VerifyTokenRequest: MessageFns<VerifyTokenRequest> = {
     const obj: any = {};
     if (message.credential?.$case === "token") {
       obj.token = message.credential.value;
+    } else if (message.credential?.$case === "carrier") {
+      obj.carrier = Carrier.toJSON(message.credential.value);
     }
     if (message.profile !== "") {
       obj.profile = message.profile;
     }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
     if (message.audience !== "") {
       obj.audience = message.audience;
+    }
+    if (message.context !== undefined) {
+      obj.context = message.context;
+    }
+    if (message.at !== undefined) {
+      obj.at = message.at.toISOString();
     }
     return obj;
   },
@@ -744,9 +1455,236 @@ export const VerifyTokenRequest: MessageFns<VerifyTokenRequest> = {
         }
         break;
       }
+      case "carrier": {
+        if (object.credential?.value !== undefined && object.credential?.value !== null) {
+          message.credential = { $case: "carrier", value: Carrier.fromPartial(object.credential.value) };
+        }
+        break;
+      }
     }
     message.profile = object.profile ?? "";
+    message.tenant = object.tenant ?? "";
     message.audience = object.audience ?? "";
+    message.context = object.context ?? undefined;
+    message.at = object.at ?? undefined;
+    return message;
+  },
+};
+
+function createBaseCarrier(): Carrier {
+  return { headers: [], query: [], cookies: [], body: [], frame: Buffer.alloc(0) };
+}
+
+export const Carrier: MessageFns<Carrier> = {
+  encode(message: Carrier, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.headers) {
+      Pair.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.query) {
+      Pair.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.cookies) {
+      Pair.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.body) {
+      Pair.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.frame.length !== 0) {
+      writer.uint32(42).bytes(message.frame);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Carrier {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCarrier();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.headers.push(Pair.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.query.push(Pair.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.cookies.push(Pair.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.body.push(Pair.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.frame = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Carrier {
+    return {
+      headers: globalThis.Array.isArray(object?.headers) ? object.headers.map((e: any) => Pair.fromJSON(e)) : [],
+      query: globalThis.Array.isArray(object?.query) ? object.query.map((e: any) => Pair.fromJSON(e)) : [],
+      cookies: globalThis.Array.isArray(object?.cookies) ? object.cookies.map((e: any) => Pair.fromJSON(e)) : [],
+      body: globalThis.Array.isArray(object?.body) ? object.body.map((e: any) => Pair.fromJSON(e)) : [],
+      frame: isSet(object.frame) ? Buffer.from(bytesFromBase64(object.frame)) : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: Carrier): unknown {
+    const obj: any = {};
+    if (message.headers?.length) {
+      obj.headers = message.headers.map((e) => Pair.toJSON(e));
+    }
+    if (message.query?.length) {
+      obj.query = message.query.map((e) => Pair.toJSON(e));
+    }
+    if (message.cookies?.length) {
+      obj.cookies = message.cookies.map((e) => Pair.toJSON(e));
+    }
+    if (message.body?.length) {
+      obj.body = message.body.map((e) => Pair.toJSON(e));
+    }
+    if (message.frame.length !== 0) {
+      obj.frame = base64FromBytes(message.frame);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Carrier>, I>>(base?: I): Carrier {
+    return Carrier.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Carrier>, I>>(object: I): Carrier {
+    const message = createBaseCarrier();
+    message.headers = object.headers?.map((e) => Pair.fromPartial(e)) || [];
+    message.query = object.query?.map((e) => Pair.fromPartial(e)) || [];
+    message.cookies = object.cookies?.map((e) => Pair.fromPartial(e)) || [];
+    message.body = object.body?.map((e) => Pair.fromPartial(e)) || [];
+    message.frame = object.frame ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBasePair(): Pair {
+  return { name: "", value: "" };
+}
+
+export const Pair: MessageFns<Pair> = {
+  encode(message: Pair, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Pair {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePair();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Pair {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: Pair): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Pair>, I>>(base?: I): Pair {
+    return Pair.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Pair>, I>>(object: I): Pair {
+    const message = createBasePair();
+    message.name = object.name ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -762,7 +1700,10 @@ function createBaseVerifyTokenResponse(): VerifyTokenResponse {
     keyId: "",
     issuedAt: undefined,
     expiresAt: undefined,
+    warnings: [],
+    diagnosis: "",
     keyringGeneration: 0n,
+    frame: "",
   };
 }
 
@@ -795,11 +1736,20 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
     if (message.expiresAt !== undefined) {
       Timestamp.encode(toTimestamp(message.expiresAt), writer.uint32(74).fork()).join();
     }
+    for (const v of message.warnings) {
+      Warning.encode(v!, writer.uint32(90).fork()).join();
+    }
+    if (message.diagnosis !== "") {
+      writer.uint32(98).string(message.diagnosis);
+    }
     if (message.keyringGeneration !== 0n) {
       if (BigInt.asIntN(64, message.keyringGeneration) !== message.keyringGeneration) {
         throw new globalThis.Error("value provided for field message.keyringGeneration of type int64 too large");
       }
       writer.uint32(104).int64(message.keyringGeneration);
+    }
+    if (message.frame !== "") {
+      writer.uint32(122).string(message.frame);
     }
     return writer;
   },
@@ -889,12 +1839,36 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
             message.expiresAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.warnings.push(Warning.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.diagnosis = reader.string();
+            continue;
+          }
           case 13: {
             if (tag !== 104) {
               break;
             }
 
             message.keyringGeneration = reader.int64() as bigint;
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.frame = reader.string();
             continue;
           }
         }
@@ -936,11 +1910,16 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
         : isSet(object.expires_at)
         ? fromJsonTimestamp(object.expires_at)
         : undefined,
+      warnings: globalThis.Array.isArray(object?.warnings)
+        ? object.warnings.map((e: any) => Warning.fromJSON(e))
+        : [],
+      diagnosis: isSet(object.diagnosis) ? globalThis.String(object.diagnosis) : "",
       keyringGeneration: isSet(object.keyringGeneration)
         ? BigInt(object.keyringGeneration)
         : isSet(object.keyring_generation)
         ? BigInt(object.keyring_generation)
         : 0n,
+      frame: isSet(object.frame) ? globalThis.String(object.frame) : "",
     };
   },
 
@@ -973,8 +1952,17 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
     if (message.expiresAt !== undefined) {
       obj.expiresAt = message.expiresAt.toISOString();
     }
+    if (message.warnings?.length) {
+      obj.warnings = message.warnings.map((e) => Warning.toJSON(e));
+    }
+    if (message.diagnosis !== "") {
+      obj.diagnosis = message.diagnosis;
+    }
     if (message.keyringGeneration !== 0n) {
       obj.keyringGeneration = message.keyringGeneration.toString();
+    }
+    if (message.frame !== "") {
+      obj.frame = message.frame;
     }
     return obj;
   },
@@ -995,15 +1983,269 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
     message.keyId = object.keyId ?? "";
     message.issuedAt = object.issuedAt ?? undefined;
     message.expiresAt = object.expiresAt ?? undefined;
+    message.warnings = object.warnings?.map((e) => Warning.fromPartial(e)) || [];
+    message.diagnosis = object.diagnosis ?? "";
     message.keyringGeneration = (object.keyringGeneration !== undefined && object.keyringGeneration !== null)
       ? BigInt(object.keyringGeneration)
       : 0n;
+    message.frame = object.frame ?? "";
+    return message;
+  },
+};
+
+function createBaseBatchVerifyTokensRequest(): BatchVerifyTokensRequest {
+  return { items: [] };
+}
+
+export const BatchVerifyTokensRequest: MessageFns<BatchVerifyTokensRequest> = {
+  encode(message: BatchVerifyTokensRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.items) {
+      VerifyTokenRequest.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchVerifyTokensRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchVerifyTokensRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.items.push(VerifyTokenRequest.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BatchVerifyTokensRequest {
+    return {
+      items: globalThis.Array.isArray(object?.items)
+        ? object.items.map((e: any) => VerifyTokenRequest.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: BatchVerifyTokensRequest): unknown {
+    const obj: any = {};
+    if (message.items?.length) {
+      obj.items = message.items.map((e) => VerifyTokenRequest.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<BatchVerifyTokensRequest>, I>>(base?: I): BatchVerifyTokensRequest {
+    return BatchVerifyTokensRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BatchVerifyTokensRequest>, I>>(object: I): BatchVerifyTokensRequest {
+    const message = createBaseBatchVerifyTokensRequest();
+    message.items = object.items?.map((e) => VerifyTokenRequest.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBatchVerifyTokensResponse(): BatchVerifyTokensResponse {
+  return { results: [] };
+}
+
+export const BatchVerifyTokensResponse: MessageFns<BatchVerifyTokensResponse> = {
+  encode(message: BatchVerifyTokensResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.results) {
+      VerifyTokenResult.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchVerifyTokensResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchVerifyTokensResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.results.push(VerifyTokenResult.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BatchVerifyTokensResponse {
+    return {
+      results: globalThis.Array.isArray(object?.results)
+        ? object.results.map((e: any) => VerifyTokenResult.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: BatchVerifyTokensResponse): unknown {
+    const obj: any = {};
+    if (message.results?.length) {
+      obj.results = message.results.map((e) => VerifyTokenResult.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<BatchVerifyTokensResponse>, I>>(base?: I): BatchVerifyTokensResponse {
+    return BatchVerifyTokensResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BatchVerifyTokensResponse>, I>>(object: I): BatchVerifyTokensResponse {
+    const message = createBaseBatchVerifyTokensResponse();
+    message.results = object.results?.map((e) => VerifyTokenResult.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseVerifyTokenResult(): VerifyTokenResult {
+  return { result: undefined };
+}
+
+export const VerifyTokenResult: MessageFns<VerifyTokenResult> = {
+  encode(message: VerifyTokenResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.result?.$case) {
+      case "response":
+        VerifyTokenResponse.encode(message.result.value, writer.uint32(10).fork()).join();
+        break;
+      case "error":
+        Status.encode(message.result.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyTokenResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyTokenResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.result = { $case: "response", value: VerifyTokenResponse.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.result = { $case: "error", value: Status.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VerifyTokenResult {
+    return {
+      result: isSet(object.response)
+        ? { $case: "response", value: VerifyTokenResponse.fromJSON(object.response) }
+        : isSet(object.error)
+        ? { $case: "error", value: Status.fromJSON(object.error) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: VerifyTokenResult): unknown {
+    const obj: any = {};
+    if (message.result?.$case === "response") {
+      obj.response = VerifyTokenResponse.toJSON(message.result.value);
+    } else if (message.result?.$case === "error") {
+      obj.error = Status.toJSON(message.result.value);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<VerifyTokenResult>, I>>(base?: I): VerifyTokenResult {
+    return VerifyTokenResult.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<VerifyTokenResult>, I>>(object: I): VerifyTokenResult {
+    const message = createBaseVerifyTokenResult();
+    switch (object.result?.$case) {
+      case "response": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "response", value: VerifyTokenResponse.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "error": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "error", value: Status.fromPartial(object.result.value) };
+        }
+        break;
+      }
+    }
     return message;
   },
 };
 
 function createBaseRejection(): Rejection {
-  return { reason: 0, message: "" };
+  return {
+    reason: 0,
+    message: "",
+    httpStatus: 0,
+    wwwAuthenticate: "",
+    websocketCloseCode: 0,
+    frame: "",
+    websocketCloseReason: "",
+  };
 }
 
 export const Rejection: MessageFns<Rejection> = {
@@ -1013,6 +2255,21 @@ export const Rejection: MessageFns<Rejection> = {
     }
     if (message.message !== "") {
       writer.uint32(18).string(message.message);
+    }
+    if (message.httpStatus !== 0) {
+      writer.uint32(24).int32(message.httpStatus);
+    }
+    if (message.wwwAuthenticate !== "") {
+      writer.uint32(34).string(message.wwwAuthenticate);
+    }
+    if (message.websocketCloseCode !== 0) {
+      writer.uint32(40).int32(message.websocketCloseCode);
+    }
+    if (message.frame !== "") {
+      writer.uint32(50).string(message.frame);
+    }
+    if (message.websocketCloseReason !== "") {
+      writer.uint32(58).string(message.websocketCloseReason);
     }
     return writer;
   },
@@ -1046,6 +2303,46 @@ export const Rejection: MessageFns<Rejection> = {
             message.message = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.httpStatus = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.wwwAuthenticate = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.websocketCloseCode = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.frame = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.websocketCloseReason = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1062,6 +2359,27 @@ export const Rejection: MessageFns<Rejection> = {
     return {
       reason: isSet(object.reason) ? rejectionReasonFromJSON(object.reason) : 0,
       message: isSet(object.message) ? globalThis.String(object.message) : "",
+      httpStatus: isSet(object.httpStatus)
+        ? globalThis.Number(object.httpStatus)
+        : isSet(object.http_status)
+        ? globalThis.Number(object.http_status)
+        : 0,
+      wwwAuthenticate: isSet(object.wwwAuthenticate)
+        ? globalThis.String(object.wwwAuthenticate)
+        : isSet(object.www_authenticate)
+        ? globalThis.String(object.www_authenticate)
+        : "",
+      websocketCloseCode: isSet(object.websocketCloseCode)
+        ? globalThis.Number(object.websocketCloseCode)
+        : isSet(object.websocket_close_code)
+        ? globalThis.Number(object.websocket_close_code)
+        : 0,
+      frame: isSet(object.frame) ? globalThis.String(object.frame) : "",
+      websocketCloseReason: isSet(object.websocketCloseReason)
+        ? globalThis.String(object.websocketCloseReason)
+        : isSet(object.websocket_close_reason)
+        ? globalThis.String(object.websocket_close_reason)
+        : "",
     };
   },
 
@@ -1073,6 +2391,21 @@ export const Rejection: MessageFns<Rejection> = {
     if (message.message !== "") {
       obj.message = message.message;
     }
+    if (message.httpStatus !== 0) {
+      obj.httpStatus = Math.round(message.httpStatus);
+    }
+    if (message.wwwAuthenticate !== "") {
+      obj.wwwAuthenticate = message.wwwAuthenticate;
+    }
+    if (message.websocketCloseCode !== 0) {
+      obj.websocketCloseCode = Math.round(message.websocketCloseCode);
+    }
+    if (message.frame !== "") {
+      obj.frame = message.frame;
+    }
+    if (message.websocketCloseReason !== "") {
+      obj.websocketCloseReason = message.websocketCloseReason;
+    }
     return obj;
   },
 
@@ -1083,6 +2416,11 @@ export const Rejection: MessageFns<Rejection> = {
     const message = createBaseRejection();
     message.reason = object.reason ?? 0;
     message.message = object.message ?? "";
+    message.httpStatus = object.httpStatus ?? 0;
+    message.wwwAuthenticate = object.wwwAuthenticate ?? "";
+    message.websocketCloseCode = object.websocketCloseCode ?? 0;
+    message.frame = object.frame ?? "";
+    message.websocketCloseReason = object.websocketCloseReason ?? "";
     return message;
   },
 };
@@ -1098,9 +2436,10 @@ export const TokenServiceService = {
    * IssueToken signs one token. It answers only after the audit event of the token is durable.
    *
    * Errors: INVALID_ARGUMENT with a google.rpc.BadRequest that names every bad field (at most 32), NOT_FOUND for a
-   * profile that is unknown or not allowed (alike), FAILED_PRECONDITION for a ttl that the key at hand would not outlive,
-   * UNAVAILABLE with a google.rpc.RetryInfo while no key may sign or no event can be stored. Each carries a
-   * google.rpc.ErrorInfo.
+   * profile that is unknown or not allowed (alike), FAILED_PRECONDITION for a ttl that the key at hand would not outlive
+   * and for a profile (and tenant) whose secret was not imported, ALREADY_EXISTS for a `request_id` that was used with
+   * other content, UNAVAILABLE with a google.rpc.RetryInfo while no key may sign or no event can be stored. Each carries
+   * a google.rpc.ErrorInfo.
    */
   issueToken: {
     path: "/signet.v1.TokenService/IssueToken" as const,
@@ -1110,6 +2449,23 @@ export const TokenServiceService = {
     requestDeserialize: (value: Buffer): IssueTokenRequest => IssueTokenRequest.decode(value),
     responseSerialize: (value: IssueTokenResponse): Buffer => Buffer.from(IssueTokenResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): IssueTokenResponse => IssueTokenResponse.decode(value),
+  },
+  /**
+   * BatchIssueTokens issues up to 100 tokens, each on its own: the call is OK and the result of each item is its token or
+   * its error, in the order of the items. The batch is not atomic.
+   *
+   * Errors: INVALID_ARGUMENT for no item or for more than 100.
+   */
+  batchIssueTokens: {
+    path: "/signet.v1.TokenService/BatchIssueTokens" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BatchIssueTokensRequest): Buffer =>
+      Buffer.from(BatchIssueTokensRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BatchIssueTokensRequest => BatchIssueTokensRequest.decode(value),
+    responseSerialize: (value: BatchIssueTokensResponse): Buffer =>
+      Buffer.from(BatchIssueTokensResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BatchIssueTokensResponse => BatchIssueTokensResponse.decode(value),
   },
   /**
    * VerifyToken checks one token. A token that is not valid is an answer (`valid` false with a `rejection`), never an
@@ -1127,6 +2483,22 @@ export const TokenServiceService = {
     responseSerialize: (value: VerifyTokenResponse): Buffer => Buffer.from(VerifyTokenResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): VerifyTokenResponse => VerifyTokenResponse.decode(value),
   },
+  /**
+   * BatchVerifyTokens checks up to 100 tokens, each on its own, with results in the order of the items.
+   *
+   * Errors: INVALID_ARGUMENT for no item or for more than 100.
+   */
+  batchVerifyTokens: {
+    path: "/signet.v1.TokenService/BatchVerifyTokens" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BatchVerifyTokensRequest): Buffer =>
+      Buffer.from(BatchVerifyTokensRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BatchVerifyTokensRequest => BatchVerifyTokensRequest.decode(value),
+    responseSerialize: (value: BatchVerifyTokensResponse): Buffer =>
+      Buffer.from(BatchVerifyTokensResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BatchVerifyTokensResponse => BatchVerifyTokensResponse.decode(value),
+  },
 } as const;
 
 export interface TokenServiceServer extends UntypedServiceImplementation {
@@ -1134,11 +2506,19 @@ export interface TokenServiceServer extends UntypedServiceImplementation {
    * IssueToken signs one token. It answers only after the audit event of the token is durable.
    *
    * Errors: INVALID_ARGUMENT with a google.rpc.BadRequest that names every bad field (at most 32), NOT_FOUND for a
-   * profile that is unknown or not allowed (alike), FAILED_PRECONDITION for a ttl that the key at hand would not outlive,
-   * UNAVAILABLE with a google.rpc.RetryInfo while no key may sign or no event can be stored. Each carries a
-   * google.rpc.ErrorInfo.
+   * profile that is unknown or not allowed (alike), FAILED_PRECONDITION for a ttl that the key at hand would not outlive
+   * and for a profile (and tenant) whose secret was not imported, ALREADY_EXISTS for a `request_id` that was used with
+   * other content, UNAVAILABLE with a google.rpc.RetryInfo while no key may sign or no event can be stored. Each carries
+   * a google.rpc.ErrorInfo.
    */
   issueToken: handleUnaryCall<IssueTokenRequest, IssueTokenResponse>;
+  /**
+   * BatchIssueTokens issues up to 100 tokens, each on its own: the call is OK and the result of each item is its token or
+   * its error, in the order of the items. The batch is not atomic.
+   *
+   * Errors: INVALID_ARGUMENT for no item or for more than 100.
+   */
+  batchIssueTokens: handleUnaryCall<BatchIssueTokensRequest, BatchIssueTokensResponse>;
   /**
    * VerifyToken checks one token. A token that is not valid is an answer (`valid` false with a `rejection`), never an
    * error: errors are for a bad request or a broken service.
@@ -1147,6 +2527,12 @@ export interface TokenServiceServer extends UntypedServiceImplementation {
    * key that is not known here and the key store can't be read.
    */
   verifyToken: handleUnaryCall<VerifyTokenRequest, VerifyTokenResponse>;
+  /**
+   * BatchVerifyTokens checks up to 100 tokens, each on its own, with results in the order of the items.
+   *
+   * Errors: INVALID_ARGUMENT for no item or for more than 100.
+   */
+  batchVerifyTokens: handleUnaryCall<BatchVerifyTokensRequest, BatchVerifyTokensResponse>;
 }
 
 export interface TokenServiceClient extends Client {
@@ -1154,9 +2540,10 @@ export interface TokenServiceClient extends Client {
    * IssueToken signs one token. It answers only after the audit event of the token is durable.
    *
    * Errors: INVALID_ARGUMENT with a google.rpc.BadRequest that names every bad field (at most 32), NOT_FOUND for a
-   * profile that is unknown or not allowed (alike), FAILED_PRECONDITION for a ttl that the key at hand would not outlive,
-   * UNAVAILABLE with a google.rpc.RetryInfo while no key may sign or no event can be stored. Each carries a
-   * google.rpc.ErrorInfo.
+   * profile that is unknown or not allowed (alike), FAILED_PRECONDITION for a ttl that the key at hand would not outlive
+   * and for a profile (and tenant) whose secret was not imported, ALREADY_EXISTS for a `request_id` that was used with
+   * other content, UNAVAILABLE with a google.rpc.RetryInfo while no key may sign or no event can be stored. Each carries
+   * a google.rpc.ErrorInfo.
    */
   issueToken(
     request: IssueTokenRequest,
@@ -1172,6 +2559,27 @@ export interface TokenServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: IssueTokenResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * BatchIssueTokens issues up to 100 tokens, each on its own: the call is OK and the result of each item is its token or
+   * its error, in the order of the items. The batch is not atomic.
+   *
+   * Errors: INVALID_ARGUMENT for no item or for more than 100.
+   */
+  batchIssueTokens(
+    request: BatchIssueTokensRequest,
+    callback: (error: ServiceError | null, response: BatchIssueTokensResponse) => void,
+  ): ClientUnaryCall;
+  batchIssueTokens(
+    request: BatchIssueTokensRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BatchIssueTokensResponse) => void,
+  ): ClientUnaryCall;
+  batchIssueTokens(
+    request: BatchIssueTokensRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BatchIssueTokensResponse) => void,
   ): ClientUnaryCall;
   /**
    * VerifyToken checks one token. A token that is not valid is an answer (`valid` false with a `rejection`), never an
@@ -1194,6 +2602,26 @@ export interface TokenServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: VerifyTokenResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * BatchVerifyTokens checks up to 100 tokens, each on its own, with results in the order of the items.
+   *
+   * Errors: INVALID_ARGUMENT for no item or for more than 100.
+   */
+  batchVerifyTokens(
+    request: BatchVerifyTokensRequest,
+    callback: (error: ServiceError | null, response: BatchVerifyTokensResponse) => void,
+  ): ClientUnaryCall;
+  batchVerifyTokens(
+    request: BatchVerifyTokensRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BatchVerifyTokensResponse) => void,
+  ): ClientUnaryCall;
+  batchVerifyTokens(
+    request: BatchVerifyTokensRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BatchVerifyTokensResponse) => void,
   ): ClientUnaryCall;
 }
 
@@ -1205,6 +2633,14 @@ export const TokenServiceClient = makeGenericClientConstructor(
   service: typeof TokenServiceService;
   serviceName: string;
 };
+
+function bytesFromBase64(b64: string): Uint8Array {
+  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  return globalThis.Buffer.from(arr).toString("base64");
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 
