@@ -56,6 +56,8 @@ export const CONFIG_SCHEMA = object({
     clock_skew: { ...DURATION, default: "60s" },
     activation_delay: { ...DURATION, default: "5m" },
   }),
+  // A folder with more profiles beside those that ship; empty: none.
+  profiles: section({ folder: { type: "string", allowed: "a folder, or empty", default: "" } }),
   signing: section({ verify_every: { type: "integer", minimum: 1, default: 1000 } }),
   audit: section({ spool_max_bytes: { type: "integer", minimum: 67_108_864, default: 4_294_967_296 } }),
   log: section({ level: { enum: ["debug", "info", "warn", "error", "silent"], default: "info" } }),
@@ -86,6 +88,7 @@ export interface RawConfig {
     clock_skew: string;
     activation_delay: string;
   };
+  profiles: { folder: string };
   signing: { verify_every: number };
   audit: { spool_max_bytes: number };
   log: { level: "debug" | "info" | "warn" | "error" | "silent" };

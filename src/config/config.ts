@@ -1,4 +1,5 @@
 import type { KeyPolicy } from "../keyring/bounds.ts";
+import type { KeysetAlgorithm } from "../keyring/record.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { RawConfig } from "./config-schema.ts";
 
@@ -26,7 +27,7 @@ export interface Config {
   /** The rotating keysets that the profiles name. */
   readonly keysets: readonly {
     readonly name: string;
-    readonly algorithm: Profile["algorithm"];
+    readonly algorithm: KeysetAlgorithm;
     readonly policy: KeyPolicy;
   }[];
   readonly verifyEvery: number;

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brokenBounds, type KeyPolicy, keyPolicy } from "../keyring/bounds.ts";
 import { loadProfiles } from "../profile/load.ts";
+import { longestLife } from "../profile/longest-life.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { Config } from "./config.ts";
 import { CONFIG_SCHEMA, type RawConfig } from "./config-schema.ts";
@@ -15,7 +16,8 @@ import { isLoopback } from "./loopback.ts";
 import { compileSchema } from "./schema.ts";
 
 const check = compileSchema(CONFIG_SCHEMA, { defaults: true });
-const SHIPPED_PROFILES = fileURLToPath(new URL("../../profiles", import.meta.url));
+/** The folder of the profiles that ship. */
+export const SHIPPED_PROFILES = fileURLToPath(new URL("../../profiles", import.meta.url));
 
 /** Where to read from. Without a file all keys have their defaults. */
 export interface ConfigSource {
@@ -40,11 +42,20 @@ export function loadConfig({ file, env }: ConfigSource): Config {
   faults.push(...check(data).map(({ path, message }) => source(path, message)));
   if (faults.length > 0) throw new ConfigError(faults);
   const raw = data as unknown as RawConfig;
-  const profiles = loadProfiles(SHIPPED_PROFILES, raw.issuer);
-  const keysets = keysetsOf(profiles, raw);
+  const { profiles, keysets } = loadProfileSet(raw);
   faults.push(...addressFaults(raw, source), ...keysets.flatMap(({ policy }) => boundFaults(policy, source)));
   if (faults.length > 0) throw new ConfigError(unique(faults));
   return build(raw, profiles, keysets);
+}
+
+/**
+ * Reads the profiles of a configuration, and the keysets that they name. What it has read before need not be compiled again.
+ *
+ * @throws ConfigError with the faults of all their files.
+ */
+export function loadProfileSet(raw: RawConfig, known?: Config["profiles"]): Pick<Config, "profiles" | "keysets"> {
+  const profiles = loadProfiles(profileFolders(raw), raw.issuer, known);
+  return { profiles, keysets: keysetsOf(profiles, raw) };
 }
 
 type FaultAt = (path: readonly (string | number)[], message: string) => Fault;
@@ -73,11 +84,19 @@ function faultSource(file: string | undefined, document: YamlDocument | undefine
   };
 }
 
+/** The folders that profiles are read from. */
+function profileFolders({ profiles: { folder } }: RawConfig): string[] {
+  return folder === "" ? [SHIPPED_PROFILES] : [SHIPPED_PROFILES, folder];
+}
+
+/** The rotating keysets of the profiles, each with the longest life that a token of it may have. */
 function keysetsOf(profiles: ReadonlyMap<string, Profile>, { rotation }: RawConfig): Config["keysets"] {
-  const keysets = new Map<string, { name: string; algorithm: Profile["algorithm"]; policy: KeyPolicy }>();
-  for (const { keyset, algorithm, lifetime } of profiles.values()) {
-    const maxTtl = Math.max(keysets.get(keyset)?.policy.maxTtl ?? 0, lifetime.max * 1000);
-    keysets.set(keyset, { name: keyset, algorithm, policy: policyOf(rotation, maxTtl) });
+  const keysets = new Map<string, Config["keysets"][number]>();
+  for (const { keys, lifetime } of profiles.values()) {
+    if (keys.kind !== "keyset") continue;
+    const { keyset: name, algorithm } = keys;
+    const maxTtl = Math.max(keysets.get(name)?.policy.maxTtl ?? 0, longestLife(lifetime) * 1000);
+    keysets.set(name, { name, algorithm, policy: policyOf(rotation, maxTtl) });
   }
   return [...keysets.values()];
 }

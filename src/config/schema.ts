@@ -1,26 +1,27 @@
-import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { durationMs } from "./duration.ts";
-
-/** A value that does not fit its schema. The message names the rule and never repeats the value. */
-interface Violation {
-  /** The keyword of the schema that the value breaks, e.g. `required`. */
-  readonly keyword: string;
-  readonly path: readonly (string | number)[];
-  readonly message: string;
-}
+import { SIZE_KEYWORDS } from "./size-keywords.ts";
+import { type Violation, violationsOf } from "./violations.ts";
 
 /** Checks a value and fills in the defaults of its schema, in place. Returns every violation, at most 100. */
 export type Check = (value: unknown) => Violation[];
 
+// It holds the schema of schemas, whose compilation takes longer than that of most schemas.
+const metaSchema = new Ajv2020();
+
 /**
- * Compiles a JSON Schema 2020-12, once: compiling takes milliseconds, checking microseconds. Three keywords are added:
- * `maxBytes` limits a string by its UTF-8 bytes, `duration: true` takes texts like `90s`, and `durationFrom: [min, max]`
- * those within the bounds.
+ * Compiles a JSON Schema 2020-12, once: compiling takes milliseconds, checking microseconds. Four keywords are added:
+ * `maxBytes` limits a string by its UTF-8 bytes, an object or array by those of its compact JSON; `duration: true` takes
+ * texts like `90s`, `durationFrom: [min, max]` those within the bounds; `allowed` says in words what a value must be.
  *
  * @throws Error when the schema itself is wrong; the message names the place.
  */
 export function compileSchema(schema: object, options: { readonly defaults: boolean }): Check {
+  // Such a check answers with a promise, which passes for true.
+  if ("$async" in schema) throw new Error("$async is not allowed");
+  void metaSchema.validateSchema(schema, true);
   const ajv = new Ajv2020({
+    validateSchema: false,
     allErrors: true,
     strict: true,
     strictTypes: false,
@@ -29,13 +30,8 @@ export function compileSchema(schema: object, options: { readonly defaults: bool
     ownProperties: true,
     verbose: true,
   });
-  ajv.addKeyword({
-    keyword: "maxBytes",
-    type: "string",
-    schemaType: "number",
-    validate: (limit: number, text: string) => Buffer.byteLength(text) <= limit,
-    error: { message: ({ schemaCode }) => `must NOT have more than ${String(schemaCode)} bytes of UTF-8` },
-  });
+  ajv.removeKeyword("pattern");
+  for (const keyword of SIZE_KEYWORDS) ajv.addKeyword(keyword);
   ajv.addKeyword({
     keyword: "duration",
     schemaType: "boolean",
@@ -51,36 +47,7 @@ export function compileSchema(schema: object, options: { readonly defaults: bool
     },
     error: { message: ({ schema }) => `must be from ${schema[0]} to ${schema[1]}` },
   });
-  // What a person reads in the place of a regular expression.
   ajv.addKeyword({ keyword: "allowed", schemaType: "string" });
   const validate: ValidateFunction = ajv.compile(schema);
-  return (value) => (validate(value) ? [] : (validate.errors ?? []).filter(isOutermost).slice(0, 100).map(violation));
-}
-
-/** `propertyNames` tells a bad name twice: by the rule inside it, and by itself. */
-function isOutermost({ propertyName }: ErrorObject): boolean {
-  return propertyName === undefined;
-}
-
-function violation({ keyword, instancePath, params, message, parentSchema }: ErrorObject): Violation {
-  const path = instancePath
-    .split("/")
-    .slice(1)
-    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
-  const allowed: unknown = parentSchema?.allowed;
-  if (typeof allowed === "string") return { keyword, path, message: `must be ${allowed}` };
-  switch (keyword) {
-    case "additionalProperties":
-      return { keyword, path: [...path, String(params.additionalProperty)], message: "is not a known key" };
-    case "required":
-      return { keyword, path: [...path, String(params.missingProperty)], message: "is required" };
-    case "propertyNames":
-      return { keyword, path: [...path, String(params.propertyName)], message: "is not an allowed name" };
-    case "enum":
-      return { keyword, path, message: `must be one of ${JSON.stringify(params.allowedValues)}` };
-    case "const":
-      return { keyword, path, message: `must be ${JSON.stringify(params.allowedValue)}` };
-    default:
-      return { keyword, path, message: message ?? `breaks the rule ${keyword}` };
-  }
+  return (value) => (validate(value) ? [] : violationsOf(validate.errors ?? []).slice(0, 100));
 }

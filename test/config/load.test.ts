@@ -3,6 +3,7 @@ import test, { type ExecutionContext } from "ava";
 import { showFault } from "../../src/config/fault.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { faultsOf, filesIn } from "../support/config-files.ts";
+import { shippedText } from "../support/profiles.ts";
 
 test("without a file every key has its default", (t) => {
   const config = loadConfig({ env: {} });
@@ -21,12 +22,17 @@ test("without a file every key has its default", (t) => {
   t.is(config.grpc.maxConnectionAgeMs, 86_400_000);
 });
 
-test("the profile that ships brings its keyset, whose keys outlive its longest token", (t) => {
+test("the profiles that ship bring their keysets, whose keys outlive their longest tokens", (t) => {
   const { profiles, keysets } = loadConfig({ env: {} });
   t.is(profiles.get("service")?.issuer, "http://127.0.0.1:8081");
-  t.is(keysets.length, 1);
-  t.like(keysets[0], { name: "service", algorithm: "EdDSA" });
-  t.like(keysets[0]?.policy, { maxTtl: 3_600_000, period: 86_400_000, lead: (15 + 1 + 1) * 60_000 });
+  t.deepEqual(
+    keysets.map(({ name, algorithm, policy }) => [name, algorithm, policy.maxTtl]),
+    [
+      ["euler-stream", "EdDSA", 7_200_000],
+      ["service", "EdDSA", 3_600_000],
+    ],
+  );
+  t.like(keysets[1]?.policy, { maxTtl: 3_600_000, period: 86_400_000, lead: (15 + 1 + 1) * 60_000 });
 });
 
 for (const [what, text] of [
@@ -177,3 +183,19 @@ async function told(t: ExecutionContext, text: string): Promise<string[]> {
   const file = join(await filesIn(t, { "signet.yaml": text }), "signet.yaml");
   return faultsOf(() => loadConfig({ file, env: {} })).map((fault) => showFault(fault).replace(file, "FILE"));
 }
+
+test("the folder of further profiles is read beside those that ship", async (t) => {
+  const text = shippedText("service")
+    .replace("profile: service", "profile: sixth")
+    .replace("keyset: service", "keyset: sixth");
+  const folder = await filesIn(t, { "sixth.yaml": text });
+  const { profiles, keysets } = loadConfig({ env: { SIGNET_PROFILES_FOLDER: folder } });
+  t.true(profiles.has("service"));
+  t.is(profiles.get("sixth")?.keys.kind, "keyset");
+  t.true(keysets.some(({ name }) => name === "sixth"));
+});
+
+test("a folder of further profiles that is not there is a fault", (t) => {
+  const faults = faultsOf(() => loadConfig({ env: { SIGNET_PROFILES_FOLDER: "/nowhere/profiles" } }));
+  t.deepEqual(faults.map(showFault), ["/nowhere/profiles: can't be read as a folder"]);
+});

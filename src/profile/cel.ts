@@ -1,0 +1,56 @@
+import { CelScalar, type CelValue, celEnv, celFunc, isCelError, parse, plan } from "@bufbuild/cel";
+import { unknownNames } from "./cel-names.ts";
+import { celInput } from "./cel-value.ts";
+import type { Normaliser } from "./normalise.ts";
+import { segmentsMatch } from "./segments.ts";
+
+/** Evaluates one expression over its variables. What fails is an Error in the place of a value; it never throws. */
+export type Program = (variables: Readonly<Record<string, unknown>>) => CelValue | Error;
+
+/** Compiles an expression over these variables, or answers what is wrong with it. */
+export type CompileCel = (expression: string, variables: readonly string[]) => Program | readonly string[];
+
+/**
+ * The Common Expression Language with the functions of a profile: `normalised(name, text)` brings a text to the form that
+ * the profile's `normalise` describes, `segments_match(pattern, id)` compares segments split at `/`. Numbers of JSON are
+ * doubles: they compare with any number, but an operator needs `1.0` and not `1`.
+ */
+export function celCompiler(normalisers: ReadonlyMap<string, Normaliser>): CompileCel {
+  const { STRING, BOOL } = CelScalar;
+  const env = celEnv({
+    funcs: [
+      celFunc("segments_match", [STRING, STRING], BOOL, segmentsMatch),
+      // That the name is known was checked when the expression was compiled.
+      celFunc("normalised", [STRING, STRING], STRING, (name, text) => normalisers.get(name)?.(text) ?? text),
+    ],
+  });
+  const known = { functions: env.funcs, normalisers: new Set(normalisers.keys()) };
+
+  return (expression, variables) => {
+    try {
+      const parsed = parse(expression);
+      const faults = unknownNames(parsed.expr, { ...known, variables });
+      if (faults.length > 0) return faults;
+      const evaluate = plan(env, parsed);
+      return (values) => evaluated(evaluate, values);
+    } catch (error) {
+      return [`is not a CEL expression: ${messageOf(error)}`];
+    }
+  };
+}
+
+function evaluated(evaluate: ReturnType<typeof plan>, values: Readonly<Record<string, unknown>>): CelValue | Error {
+  try {
+    const bindings = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, celInput(value)]));
+    const result = evaluate(bindings);
+    return isCelError(result) ? new Error(result.message) : result;
+  } catch (error) {
+    return new Error(messageOf(error));
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof RangeError) return "it nests too deep";
+  // The parser calls its input so, with line and column.
+  return error instanceof Error ? error.message.replace(/^<input>:/, "at ") : "unreadable";
+}

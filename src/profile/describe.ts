@@ -1,0 +1,59 @@
+import type { CarrierRule } from "./carrier-rule.ts";
+import type { ClaimRule } from "./claim-rule.ts";
+import type { Shown, Surfaces } from "./surfaces.ts";
+
+/** A claim as it is shown: `source` is "issued_at", "request.a.b", `= ` and a fixed value, or `cel: ` and an expression. */
+export interface ClaimView {
+  /** Empty for the rest of the request object. */
+  readonly name: string;
+  readonly source: string;
+}
+
+/** A carrier as it is shown. Empty texts: there is none. */
+export interface CarrierView {
+  readonly in: CarrierRule["in"];
+  readonly name: string;
+  /** The scheme of a header, or the prefix of a frame. */
+  readonly scheme: string;
+  readonly schemeOptional: boolean;
+  /** In characters of the token alone. */
+  readonly maxLength: number;
+}
+
+/** How the rejections of one reason are shown; the empty reason stands for every other. */
+export interface SurfaceView extends Omit<Shown, "frame"> {
+  readonly reason: string;
+  /** With `$message` where the rejection's message stands. */
+  readonly frame: string | undefined;
+}
+
+export function describeClaim(rule: ClaimRule): ClaimView {
+  if ("rest" in rule) return { name: "", source: rule.rest };
+  if ("from" in rule) return { name: rule.name, source: rule.from };
+  if ("cel" in rule) return { name: rule.name, source: `cel: ${rule.cel}` };
+  return { name: rule.name, source: `= ${JSON.stringify(rule.value)}` };
+}
+
+export function describeCarrier(rule: CarrierRule): CarrierView {
+  const plain = { in: rule.in, name: "", scheme: "", schemeOptional: false, maxLength: rule.maxLength };
+  switch (rule.in) {
+    case "header":
+      return { ...plain, name: rule.name, scheme: rule.scheme ?? "", schemeOptional: rule.schemeOptional };
+    case "frame":
+      return { ...plain, scheme: rule.prefix };
+    default:
+      return { ...plain, name: rule.name };
+  }
+}
+
+/** The reasons with a surface of their own, then all others; nothing where the profile shows rejections nowhere. */
+export function describeSurfaces({ other, byReason }: Surfaces): SurfaceView[] {
+  const views = [...byReason].map(([reason, shown]) => view(reason, shown));
+  const rest = view("", other);
+  const isShown = [rest.httpStatus, rest.closeCode, rest.frame].some((part) => part !== undefined);
+  return isShown ? [...views, rest] : views;
+}
+
+function view(reason: string, shown: Shown): SurfaceView {
+  return { ...shown, reason, frame: shown.frame("$message") };
+}

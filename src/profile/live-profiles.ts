@@ -1,0 +1,73 @@
+import type { AuditLog } from "../audit/event.ts";
+import type { Config } from "../config/config.ts";
+import { ConfigError, type Fault } from "../config/fault.ts";
+import type { Profile } from "./profile.ts";
+import { restartFaults } from "./restart-faults.ts";
+
+/** Profiles that were checked together, and the keysets that they name. */
+export type ProfileSet = Pick<Config, "profiles" | "keysets">;
+
+/** The profiles of a running service. */
+export interface LiveProfiles {
+  /** Those that serve now. A call asks once and keeps the answer to its end. */
+  current(): ReadonlyMap<string, Profile>;
+  /** Reads the files again and takes all of them over, or nothing. One at a time; never rejects. */
+  reload(): Promise<void>;
+}
+
+export interface LiveProfilesParts {
+  /** Those of the start. Their keysets stay for as long as the process runs. */
+  readonly initial: ProfileSet;
+  /** Reads and checks the files; `known` serve now. Throws a {@link ConfigError}. */
+  readonly load: (known: ReadonlyMap<string, Profile>) => ProfileSet;
+  /** SHA-256 of all that the service does by with these profiles. */
+  readonly hashOf: (profiles: ReadonlyMap<string, Profile>) => string;
+  readonly audit: AuditLog;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly observer: {
+    /** These are new, changed or gone. */
+    reloaded(changed: readonly string[]): void;
+    /** The files have faults: those before go on serving. */
+    refused(faults: readonly Fault[]): void;
+    /** Something else did not work: those before go on serving. */
+    failed(error: unknown): void;
+  };
+}
+
+export function liveProfiles({ initial, load, hashOf, audit, now, observer }: LiveProfilesParts): LiveProfiles {
+  let profiles = initial.profiles;
+  let last = Promise.resolve();
+
+  return {
+    current: () => profiles,
+    reload() {
+      last = last.then(reloadOnce).catch(tell);
+      return last;
+    },
+  };
+
+  async function reloadOnce(): Promise<void> {
+    const wanted = load(profiles);
+    const faults = restartFaults(initial.keysets, wanted.keysets);
+    if (faults.length > 0) throw new ConfigError(faults);
+    const changed = differences(profiles, wanted.profiles);
+    if (changed.length > 0) {
+      // No token shall leave by rules that no event tells of.
+      const configHash = hashOf(wanted.profiles);
+      await audit.append({ type: "configuration.changed", configHash, profiles: changed }, now());
+      profiles = wanted.profiles;
+    }
+    observer.reloaded(changed);
+  }
+
+  function tell(error: unknown): void {
+    if (error instanceof ConfigError) observer.refused(error.faults);
+    else observer.failed(error);
+  }
+}
+
+function differences(before: ReadonlyMap<string, Profile>, after: ReadonlyMap<string, Profile>): string[] {
+  const names = new Set([...before.keys(), ...after.keys()]);
+  return [...names].filter((name) => before.get(name)?.digest !== after.get(name)?.digest).sort();
+}

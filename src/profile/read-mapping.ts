@@ -1,0 +1,37 @@
+import type { CompileCel } from "./cel.ts";
+import type { ClaimRule, MapClaims } from "./claim-rule.ts";
+import { compileClaims } from "./compile-claims.ts";
+import type { FileFaults } from "./faults-of-file.ts";
+import type { ProfileFile } from "./profile-file.ts";
+import { readExpression } from "./read-rules.ts";
+import { REGISTERED_NAMES } from "./registered-names.ts";
+
+/** How a request becomes the claims that are signed. */
+export function readMapping(raw: ProfileFile, compile: CompileCel, faults: FileFaults): MapClaims {
+  const program = (expression: string, index: number) =>
+    readExpression(compile, expression, ["request"], ["claims", index, "cel"], faults);
+  return compileClaims(raw.claims, program, takenMembers(raw));
+}
+
+/** The members of the request object that have a meaning of their own: `rest` leaves them out. */
+function takenMembers({ claims, lifetime }: ProfileFile): Set<string> {
+  const members = claims.flatMap((claim) => ("from" in claim ? memberOf(claim.from) : []));
+  return new Set([...members, ...[lifetime.from, lifetime.extended?.by].filter((name) => name !== undefined)]);
+}
+
+function memberOf(source: string): string[] {
+  return source.startsWith("request.") ? source.split(".").slice(1, 2) : [];
+}
+
+/**
+ * The names that no caller may set in the request object: where its names become claims, all that the service signs by
+ * itself or gives a meaning.
+ */
+export function ownNamesOf(claims: readonly ClaimRule[]): ReadonlySet<string> {
+  const own = new Set<string>();
+  if (!claims.some((claim) => "rest" in claim)) return own;
+  for (const name of REGISTERED_NAMES) own.add(name);
+  for (const claim of claims) if ("name" in claim) own.add(claim.name);
+  for (const claim of claims) if ("from" in claim && memberOf(claim.from).includes(claim.name)) own.delete(claim.name);
+  return own;
+}

@@ -1,0 +1,27 @@
+import type { RuleReason } from "./rule-reason.ts";
+
+/** What the expressions of a profile see: members of JSON objects. */
+interface RuleInput {
+  /** The claims of the token, aliases resolved. */
+  readonly claims: Readonly<Record<string, unknown>>;
+  readonly context: Readonly<Record<string, unknown>>;
+}
+
+/** A rule that a token and its context must satisfy. */
+export interface Rule {
+  /** In the Common Expression Language. */
+  readonly expression: string;
+  readonly reason: RuleReason;
+  readonly message: string;
+  /** True only when the expression is exactly true: a missing key, a type error or another result is a denial. Never throws. */
+  holds(input: RuleInput): boolean;
+}
+
+/** What of a request is worth a warning at issue. */
+export interface WarningRule {
+  readonly expression: string;
+  /** Upper case, e.g. `ALLOW_ALL`. */
+  readonly code: string;
+  readonly message: string;
+  applies(request: Readonly<Record<string, unknown>>): boolean;
+}

@@ -1,0 +1,86 @@
+/** The reasons of a rejection, as `signet.v1.RejectionReason` has them. */
+export const REASONS = [
+  "CARRIER_MISSING",
+  "CARRIER_CONFLICT",
+  "TOO_LARGE",
+  "MALFORMED",
+  "HEADER_INVALID",
+  "UNKNOWN_KEY",
+  "KEY_RETIRED",
+  "ALGORITHM_NOT_ALLOWED",
+  "TYPE_MISMATCH",
+  "BAD_SIGNATURE",
+  "CLAIM_INVALID",
+  "ISSUER_MISMATCH",
+  "TENANT_MISMATCH",
+  "EXP_MISSING",
+  "LIFETIME_EXCEEDED",
+  "NOT_YET_VALID",
+  "EXPIRED",
+  "TOO_OLD",
+  "AUDIENCE_MISMATCH",
+  "CLAIM_MISSING",
+  "CLAIM_CONFLICT",
+  "IP_MISMATCH",
+  "NOT_PERMITTED",
+  "CONTEXT_INVALID",
+] as const;
+
+const HTTP = {
+  status: { type: "integer", minimum: 400, maximum: 599 },
+  www_authenticate: {
+    type: "string",
+    pattern: "^[\\x21-\\x7e][\\x20-\\x7e]{0,511}$",
+    allowed: "at most 512 printable ASCII characters, without control characters",
+  },
+} as const;
+
+const CLOSE = {
+  // RFC 6455, 7.4.2: 3000 to 4999 are free for applications; 1008 is "policy violation".
+  code: {
+    type: "integer",
+    anyOf: [{ const: 1008 }, { minimum: 3000, maximum: 4999 }],
+    allowed: "1008 or from 3000 to 4999",
+  },
+  // RFC 6455, 5.5: a control frame has 125 bytes, two of them are the code.
+  reason: { type: "string", maxBytes: 123 },
+} as const;
+
+function byReason(properties: object): object {
+  return {
+    type: "object",
+    default: {},
+    propertyNames: { enum: REASONS },
+    additionalProperties: { type: "object", additionalProperties: false, properties },
+  };
+}
+
+/** JSON Schema of a profile file's `surfaces`. */
+export const SURFACES_SCHEMA = {
+  type: "object",
+  default: {},
+  additionalProperties: false,
+  properties: {
+    http: {
+      type: "object",
+      additionalProperties: false,
+      required: ["status"],
+      properties: { ...HTTP, reasons: byReason(HTTP) },
+    },
+    websocket: {
+      type: "object",
+      additionalProperties: false,
+      required: ["code"],
+      properties: { ...CLOSE, reasons: byReason(CLOSE) },
+    },
+    frame: {
+      type: "object",
+      additionalProperties: false,
+      properties: {
+        accepted: { type: ["object", "array"] },
+        rejected: { type: ["object", "array"] },
+        silent: { type: "array", default: [], uniqueItems: true, items: { enum: REASONS } },
+      },
+    },
+  },
+} as const;

@@ -1,0 +1,131 @@
+import test from "ava";
+import type { Happening } from "../../src/audit/event.ts";
+import { ConfigError, type Fault } from "../../src/config/fault.ts";
+import { keyPolicy } from "../../src/keyring/bounds.ts";
+import { liveProfiles, type ProfileSet } from "../../src/profile/live-profiles.ts";
+import type { Profile } from "../../src/profile/profile.ts";
+
+const HOUR = 3_600_000;
+const KEYSETS = [keyset("service", HOUR)];
+const BEFORE = setOf({ service: "s1", lobby: "l1" });
+
+function keyset(name: string, maxTtl: number, algorithm: "EdDSA" | "ES256" = "EdDSA") {
+  return { name, algorithm, policy: keyPolicy({ maxTtl }) };
+}
+
+function setOf(digests: Record<string, string>, keysets: ProfileSet["keysets"] = KEYSETS): ProfileSet {
+  const profiles = Object.entries(digests).map(([name, digest]) => [name, { name, digest } as Profile] as const);
+  return { profiles: new Map(profiles), keysets };
+}
+
+/** Profiles that load what the test hands out, one after the other, and what was told of them in its order. */
+function reloading(loads: (ProfileSet | Error)[], append: (happening: Happening) => Promise<void> = async () => {}) {
+  const told: [string, unknown][] = [];
+  const live = liveProfiles({
+    initial: BEFORE,
+    load: () => {
+      const next = loads.shift() ?? BEFORE;
+      if (next instanceof Error) throw next;
+      return next;
+    },
+    hashOf: (profiles) => [...profiles.values()].map(({ digest }) => digest).join("+"),
+    audit: {
+      append(happening, time) {
+        told.push([happening.type, { ...happening, time }]);
+        return append(happening);
+      },
+    },
+    now: () => 7,
+    observer: {
+      reloaded: (changed) => told.push(["reloaded", changed]),
+      refused: (faults) => told.push(["refused", faults]),
+      failed: (error) => told.push(["failed", error]),
+    },
+  });
+  return { live, told };
+}
+
+test("what is new, changed and gone is told to the audit log, then serves, then is reported", async (t) => {
+  const after = setOf({ service: "s1", lobby: "l2", arena: "a1" });
+  const { live, told } = reloading([after, setOf({ service: "s1" })]);
+  await live.reload();
+  t.is(live.current(), after.profiles);
+  await live.reload();
+  t.deepEqual([...live.current().keys()], ["service"]);
+  const event = { type: "configuration.changed", time: 7 };
+  t.deepEqual(told, [
+    ["configuration.changed", { ...event, configHash: "s1+l2+a1", profiles: ["arena", "lobby"] }],
+    ["reloaded", ["arena", "lobby"]],
+    ["configuration.changed", { ...event, configHash: "s1", profiles: ["arena", "lobby"] }],
+    ["reloaded", ["arena", "lobby"]],
+  ]);
+});
+
+test("until the event is stored the old ones serve; an event that can't be stored leaves them", async (t) => {
+  const stored = Promise.withResolvers<void>();
+  const { live, told } = reloading([setOf({ service: "s2" })], () => stored.promise);
+  const reloaded = live.reload();
+  await new Promise(setImmediate);
+  t.is(told[0]?.[0], "configuration.changed");
+  t.is(live.current(), BEFORE.profiles);
+  const error = new Error("full");
+  stored.reject(error);
+  await reloaded;
+  t.is(live.current(), BEFORE.profiles);
+  t.deepEqual(told.slice(1), [["failed", error]]);
+});
+
+test("files with faults leave the old ones, and every fault is told", async (t) => {
+  const faults: Fault[] = [{ file: "a.yaml", line: 3, path: "keys", message: "is required" }];
+  const { live, told } = reloading([new ConfigError(faults), setOf({ lobby: "l9" })]);
+  await live.reload();
+  t.is(live.current(), BEFORE.profiles);
+  t.deepEqual(told, [["refused", faults]]);
+  await live.reload();
+  t.deepEqual([...live.current().keys()], ["lobby"], "the next good files are taken over");
+});
+
+test("what has not changed is no event", async (t) => {
+  const { live, told } = reloading([setOf({ service: "s1", lobby: "l1" })]);
+  await live.reload();
+  t.deepEqual(told, [["reloaded", []]]);
+});
+
+test("reloads happen one after the other, so that the last files win", async (t) => {
+  const first = Promise.withResolvers<void>();
+  const waits = [first.promise];
+  const last = setOf({ service: "s3" });
+  const { live } = reloading([setOf({ service: "s2" }), last], () => waits.shift() ?? Promise.resolve());
+  const both = [live.reload(), live.reload()];
+  first.resolve();
+  await Promise.all(both);
+  t.is(live.current(), last.profiles);
+});
+
+for (const [what, keysets, message] of [
+  ["a keyset that is not open", [...KEYSETS, keyset("new", HOUR)], "is not held by the running service"],
+  ["another algorithm", [keyset("service", HOUR, "ES256")], "signs with EdDSA in the running service"],
+  ["a longer life", [keyset("service", 2 * HOUR)], "rotates in the running service for tokens of at most 1h"],
+] as const) {
+  test(`${what} needs a restart, and is refused with that reason`, async (t) => {
+    const { live, told } = reloading([setOf({ service: "s2" }, keysets)]);
+    await live.reload();
+    t.is(live.current(), BEFORE.profiles);
+    const file = `keyset ${keysets.at(-1)?.name}`;
+    t.deepEqual(told, [["refused", [{ file, path: "", message: `${message}: restart the service` }]]]);
+  });
+}
+
+test("a shorter life and a keyset that nobody names any more need no restart", async (t) => {
+  const { live, told } = reloading([
+    setOf({ service: "s2" }, [keyset("service", HOUR / 2)]),
+    setOf({ lobby: "l1" }, []),
+  ]);
+  await live.reload();
+  await live.reload();
+  t.deepEqual([...live.current().keys()], ["lobby"]);
+  t.deepEqual(
+    told.filter(([type]) => type === "refused" || type === "failed"),
+    [],
+  );
+});
