@@ -32,6 +32,9 @@ function detail(happening: Happening): object {
           audience: list(happening.audience),
           issuedAt: timestamp(happening.issuedAt),
           expiresAt: happening.expiresAt === undefined ? undefined : timestamp(happening.expiresAt),
+          requestId: text(happening.requestId),
+          tenant: text(happening.tenant),
+          extended: happening.extended || undefined,
         },
       };
     case "token.denied":
@@ -52,6 +55,23 @@ function detail(happening: Happening): object {
           removed: list(happening.removed),
           reason: text(happening.reason),
         },
+      };
+    case "key.imported":
+      return {
+        keyImported: {
+          profile: text(happening.profile),
+          tenant: text(happening.tenant),
+          keyId: text(happening.keyId),
+          caller: text(happening.caller),
+          byteLength: happening.byteLength || undefined,
+          fingerprint: text(happening.fingerprint),
+          allowedWeak: happening.allowedWeak || undefined,
+          overlapUntil: happening.overlapUntil === undefined ? undefined : timestamp(happening.overlapUntil),
+        },
+      };
+    case "configuration.changed":
+      return {
+        configurationChanged: { configHash: text(happening.configHash), profiles: list(happening.profiles) },
       };
     case "service.started":
       return { serviceStarted: { version: text(happening.version), configHash: text(happening.configHash) } };

@@ -18,6 +18,8 @@ interface StoredEvent {
   readonly tokenIssued?: { readonly profile?: unknown };
   readonly tokenDenied?: { readonly profile?: unknown };
   readonly keyRotated?: object;
+  readonly keyImported?: { readonly profile?: unknown };
+  readonly configurationChanged?: object;
   readonly serviceStarted?: object;
   readonly serviceStopped?: object;
 }
@@ -57,6 +59,8 @@ function kind(stored: StoredEvent): Pick<Envelope, "type" | "profile"> {
   if (stored.tokenIssued) return { type: "token.issued", profile: name(stored.tokenIssued.profile) };
   if (stored.tokenDenied) return { type: "token.denied", profile: name(stored.tokenDenied.profile) };
   if (stored.keyRotated) return { type: "key.rotated", profile: "" };
+  if (stored.keyImported) return { type: "key.imported", profile: name(stored.keyImported.profile) };
+  if (stored.configurationChanged) return { type: "configuration.changed", profile: "" };
   if (stored.serviceStarted) return { type: "service.started", profile: "" };
   if (stored.serviceStopped) return { type: "service.stopped", profile: "" };
   throw new AuditError("CORRUPT", "a stored audit event has no known detail");

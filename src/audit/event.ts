@@ -6,10 +6,17 @@ export type Happening =
       readonly tokenId: string;
       readonly keyId: string;
       readonly caller: string;
+      /** Empty where the token names no subject. */
       readonly subjectHash: string;
       readonly audience: readonly string[];
       readonly issuedAt: number;
       readonly expiresAt: number | undefined;
+      /** Empty: the call had none. */
+      readonly requestId: string;
+      /** Empty where the profile has none. */
+      readonly tenant: string;
+      /** Whether the token lives longer than the profile's tokens do without an explicit wish. */
+      readonly extended: boolean;
     }
   | {
       readonly type: "token.denied";
@@ -26,6 +33,20 @@ export type Happening =
       readonly removed: readonly string[];
       readonly reason: string;
     }
+  | {
+      readonly type: "key.imported";
+      readonly profile: string;
+      /** Empty where the profile has none. */
+      readonly tenant: string;
+      readonly keyId: string;
+      readonly caller: string;
+      readonly byteLength: number;
+      readonly fingerprint: string;
+      readonly allowedWeak: boolean;
+      /** Undefined: there was no secret before it. */
+      readonly overlapUntil: number | undefined;
+    }
+  | { readonly type: "configuration.changed"; readonly configHash: string; readonly profiles: readonly string[] }
   | { readonly type: "service.started"; readonly version: string; readonly configHash: string }
   | { readonly type: "service.stopped"; readonly reason: string };
 

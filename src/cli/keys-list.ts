@@ -13,7 +13,18 @@ interface ListOptions extends RpcOptions {
   readonly keyset?: string;
 }
 
-const HEADING = ["KEYSET", "KID", "ALG", "STATE", "PUBLISH", "SIGN FROM", "SIGN UNTIL", "VERIFY UNTIL"];
+const NATURE = ["KID", "ALG", "STATE"];
+const KEYSET_HEADING = ["KEYSET", ...NATURE, "PUBLISH", "SIGN FROM", "SIGN UNTIL", "VERIFY UNTIL"];
+const SECRET_HEADING = [
+  "PROFILE",
+  "TENANT",
+  ...NATURE,
+  "SIGN FROM",
+  "SIGN UNTIL",
+  "VERIFY UNTIL",
+  "BYTES",
+  "FINGERPRINT",
+];
 
 export function addKeysList(keys: Command, io: Io): void {
   const command = keys
@@ -31,22 +42,44 @@ async function list(options: ListOptions, io: Io): Promise<void> {
     client.listKeys(request, ...rest),
   );
   if (options.json) io.stdout.write(`${JSON.stringify(protoJson(ListKeysResponse, answer), null, 2)}\n`);
-  else io.stdout.write(table([HEADING, ...answer.keys.map((key) => row(key, io))]));
+  else io.stdout.write(tables(answer.keys, io));
 }
 
-function row(key: Key, io: Io): string[] {
-  const time = (date: Date | undefined) => (date ? relativeTime(date, io.now()) : "-");
+/** One table for the keysets, and where there are imported secrets, one for them. */
+function tables(keys: readonly Key[], io: Io): string {
+  const rotating = keys.filter(({ profile }) => profile === "");
+  const imported = keys.filter(({ profile }) => profile !== "");
+  const first = table([KEYSET_HEADING, ...rotating.map((key) => rotatingRow(key, io))]);
+  if (imported.length === 0) return first;
+  const second = table([SECRET_HEADING, ...imported.map((key) => secretRow(key, io))]);
+  return rotating.length === 0 ? second : `${first}\n${second}`;
+}
+
+function rotatingRow(key: Key, io: Io): string[] {
+  const { publish, signFrom, signUntil, verifyUntil } = times(key, io);
+  return [printable(key.keyset), ...nature(key, io), publish, signFrom, signUntil, verifyUntil];
+}
+
+function secretRow(key: Key, io: Io): string[] {
+  const { signFrom, signUntil, verifyUntil } = times(key, io);
+  const owner = [printable(key.profile), printable(key.tenant) || "-"];
+  const look = [String(key.byteLength), printable(key.fingerprint)];
+  return [...owner, ...nature(key, io), signFrom, signUntil, verifyUntil, ...look];
+}
+
+function nature(key: Key, io: Io): string[] {
   const state = keyStateToJSON(key.state).replace("KEY_STATE_", "").toLowerCase();
-  return [
-    printable(key.keyset),
-    printable(key.keyId),
-    printable(key.algorithm),
-    painter(io, io.stdout)(colourOf(key.state), state),
-    time(key.publishAt),
-    time(key.signFrom),
-    time(key.signUntil),
-    time(key.verifyUntil),
-  ];
+  return [printable(key.keyId), printable(key.algorithm), painter(io, io.stdout)(colourOf(key.state), state)];
+}
+
+function times({ publishAt, signFrom, signUntil, verifyUntil }: Key, io: Io) {
+  const show = (date: Date | undefined) => (date ? relativeTime(date, io.now()) : "-");
+  return {
+    publish: show(publishAt),
+    signFrom: show(signFrom),
+    signUntil: show(signUntil),
+    verifyUntil: show(verifyUntil),
+  };
 }
 
 function colourOf(state: KeyState): Colour {

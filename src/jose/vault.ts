@@ -1,26 +1,20 @@
-import {
-  createHmac,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  sign,
-  verify,
-} from "node:crypto";
+import { createHmac, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { calculateJwkThumbprint } from "jose";
 import type { RecordKeys } from "../keyring/envelope.ts";
 import { KeyringError } from "../keyring/error.ts";
-import type { KeyMaker, SigningKey, VerifyingKey } from "../keyring/key-maker.ts";
-import type { KeyRecord, PublicJwk } from "../keyring/record.ts";
+import type { KeyMaker, VerifyingKey } from "../keyring/key-maker.ts";
+import type { KeyRecord, KeysetAlgorithm, PublicJwk } from "../keyring/record.ts";
 import { deriveKey, type Kek, type Keks } from "./kek.ts";
+import { schemes } from "./schemes.ts";
 import { seal, unseal } from "./seal.ts";
 
 /** Makes keys whose private halves leave this process sealed only, under the first of the KEKs. */
 export function createVault(keks: Keks): KeyMaker {
   return {
     async make(keyset, alg) {
-      const { privateKey, publicKey } = generateKeyPairSync("ed25519");
-      const publicJwk = publicJwkOf(publicKey);
+      const { privateKey, publicKey } = await schemes[alg].generate();
+      const publicJwk = publicJwkOf(publicKey, alg, `the new key of keyset ${keyset}`);
       const kid = (await calculateJwkThumbprint({ ...publicJwk })).slice(0, 16);
       const plaintext = privateKey.export({ format: "der", type: "pkcs8" });
       const sealed = await seal(plaintext, { keyset, kid, alg }, keks);
@@ -30,15 +24,15 @@ export function createVault(keks: Keks): KeyMaker {
     async open(keyset, { kid, alg, sealed, publicJwk }) {
       const where = `key ${kid} of keyset ${keyset}`;
       if (sealed === undefined) throw new KeyringError("DAMAGED_KEY", `${where} has no private half`);
-      const plaintext = await unseal(sealed, { keyset, kid, alg }, keks);
-      const privateKey = importPrivate(plaintext, where);
-      if (publicJwkOf(createPublicKey(privateKey)).x !== publicJwk.x) {
+      const privateKey = importPrivate(unseal(sealed, { keyset, kid, alg }, keks), where);
+      if (!isDeepStrictEqual(publicJwkOf(createPublicKey(privateKey), alg, where), publicJwk)) {
         throw new KeyringError(
           "KEY_MISMATCH",
           `${where}: its private half has another public half than the published one`,
         );
       }
-      return signingKey(kid, alg, privateKey);
+      const { sign } = schemes[alg];
+      return { kid, alg, sign: (data) => sign(data, privateKey) };
     },
     verifying: verifyingKey,
   };
@@ -54,39 +48,37 @@ function recordKey(kek: Kek): RecordKeys[number] {
   return { kek: kek.id, mac: (body) => createHmac("sha256", key).update(body).digest("base64url") };
 }
 
-// One-shot and synchronous: a third of the cost of a library's promise, on the path of every token.
-function signingKey(kid: string, alg: KeyRecord["alg"], privateKey: KeyObject): SigningKey {
-  return { kid, alg, sign: (data) => sign(null, data, privateKey) };
-}
-
 function verifyingKey({ kid, alg, publicJwk }: Pick<KeyRecord, "kid" | "alg" | "publicJwk">): VerifyingKey {
-  const publicKey = importPublic(kid, publicJwk);
-  return { kid, alg, verify: (data, signature) => verify(null, data, publicKey, signature) };
+  const publicKey = importPublic(kid, alg, publicJwk);
+  const { verify } = schemes[alg];
+  return { kid, alg, verify: (data, signature) => verify(data, publicKey, signature) };
 }
 
-function importPublic(kid: string, publicJwk: PublicJwk): KeyObject {
+function importPublic(kid: string, alg: KeysetAlgorithm, publicJwk: PublicJwk): KeyObject {
+  let publicKey: KeyObject;
   try {
-    return createPublicKey({ key: { ...publicJwk }, format: "jwk" });
+    publicKey = createPublicKey({ key: { ...publicJwk }, format: "jwk" });
   } catch (cause) {
-    throw new KeyringError("KEY_MISMATCH", `key ${kid}: its public half is no Ed25519 key`, { cause });
+    throw new KeyringError("KEY_MISMATCH", `key ${kid}: its public half is no ${alg} key`, { cause });
   }
+  publicJwkOf(publicKey, alg, `key ${kid}`);
+  return publicKey;
 }
 
-function importPrivate(plaintext: Uint8Array, where: string): KeyObject {
-  const der = Buffer.from(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength);
+function importPrivate(plaintext: Buffer, where: string): KeyObject {
   try {
-    return createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+    return createPrivateKey({ key: plaintext, format: "der", type: "pkcs8" });
   } catch {
     // Without its cause: OpenSSL's errors may quote what they read.
     throw new KeyringError("DAMAGED_KEY", `${where}: what was sealed is no PKCS#8 key`);
   } finally {
-    der.fill(0);
+    plaintext.fill(0);
   }
 }
 
-function publicJwkOf(publicKey: KeyObject): PublicJwk {
-  const { kty, crv, x } = publicKey.export({ format: "jwk" });
-  if (kty !== "OKP" || crv !== "Ed25519" || x === undefined)
-    throw new KeyringError("KEY_MISMATCH", `the key is no Ed25519 key`);
-  return { kty, crv, x };
+/** A key that is of another algorithm than its record says would sign what no verifier takes. */
+function publicJwkOf(publicKey: KeyObject, alg: KeysetAlgorithm, where: string): PublicJwk {
+  const publicJwk = schemes[alg].jwkOf(publicKey);
+  if (publicJwk === undefined) throw new KeyringError("KEY_MISMATCH", `${where} is no ${alg} key`);
+  return publicJwk;
 }

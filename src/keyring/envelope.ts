@@ -1,7 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import { KeyringError } from "./error.ts";
-import { parseRecord } from "./parse-record.ts";
-import type { EpochRecord } from "./record.ts";
+import type { Epoch, RecordKind } from "./record-kind.ts";
 
 /** A key that authenticates records. */
 export interface RecordKey {
@@ -15,17 +14,27 @@ export interface RecordKey {
 export type RecordKeys = readonly [RecordKey, ...RecordKey[]];
 
 /** What is stored: the record, and a MAC so that nobody who can write to the store can change a time or a key. */
-export function wrapRecord(record: EpochRecord, [key]: RecordKeys): Buffer {
+export function wrapRecord(record: Epoch, [key]: RecordKeys): Buffer {
   const body = JSON.stringify(record);
   return Buffer.from(JSON.stringify({ kek: key.kek, mac: key.mac(body), body }));
 }
 
+/** Whether it was written under the first of the keys. False for what is no record. */
+export function isUnderCurrent(stored: Uint8Array, [key]: RecordKeys): boolean {
+  return parseEnvelope(stored, "the record").kek === key.kek;
+}
+
 /**
- * The record that was stored as this epoch of this keyset. Throws {@link KeyringError}: WRONG_KEK when it was written
+ * The record that was stored as this epoch of this ring. Throws {@link KeyringError}: WRONG_KEK when it was written
  * under a key that is not at hand; BROKEN_RECORD when it is damaged, forged, or a record of another place.
  */
-export function unwrapRecord(stored: Uint8Array, keyset: string, epoch: number, keys: RecordKeys): EpochRecord {
-  const where = `epoch ${epoch} of keyset ${keyset}`;
+export function unwrapRecord<Record extends Epoch>(
+  stored: Uint8Array,
+  kind: RecordKind<Record>,
+  epoch: number,
+  keys: RecordKeys,
+): Record {
+  const where = `epoch ${epoch} of ${kind.name}`;
   const { kek, mac, body } = parseEnvelope(stored, where);
   const author = keys.find((key) => sameText(key.mac(body), mac));
   if (author === undefined && keys.every((key) => key.kek !== kek)) {
@@ -35,10 +44,10 @@ export function unwrapRecord(stored: Uint8Array, keyset: string, epoch: number, 
   // With a good MAC the name of its key can only be damaged.
   if (author?.kek !== kek)
     throw new KeyringError("BROKEN_RECORD", `${where} does not fit its MAC: restore it from a backup`);
-  const record = parseRecord(body);
-  if (record.keyset !== keyset || record.epoch !== epoch) {
-    throw new KeyringError("BROKEN_RECORD", `${where} holds epoch ${record.epoch} of keyset ${record.keyset}`);
-  }
+  const record = kind.parse(body);
+  // Whoever can write to the store could else put the record of one ring, or an old one, in the place of another.
+  if (!kind.owns(record) || record.epoch !== epoch)
+    throw new KeyringError("BROKEN_RECORD", `${where} holds the record of another ring or epoch`);
   return record;
 }
 

@@ -2,22 +2,26 @@ import type { Entry, KeyValue } from "../state/keyvalue.ts";
 import type { RecordKeys } from "./envelope.ts";
 import { unwrapRecord, wrapRecord } from "./envelope.ts";
 import { KeyringError } from "./error.ts";
-import type { EpochRecord } from "./record.ts";
+import type { Epoch, RecordKind } from "./record-kind.ts";
 
-/** The epochs of one keyset in the store. */
-export interface Epochs {
+/** The epochs of one ring in the store. */
+export interface Epochs<Record extends Epoch> {
   /** The highest epoch if it is above `known`. Throws {@link KeyringError} when it can't be read or trusted. */
-  latest(known?: number): Promise<EpochRecord | undefined>;
+  latest(known?: number): Promise<Record | undefined>;
   /** Claims the record's epoch: false when it exists already. */
-  claim(record: EpochRecord): Promise<boolean>;
+  claim(record: Record): Promise<boolean>;
   /** Empties every epoch below this one: their private halves are in this one as long as they may sign. */
   emptyBelow(epoch: number): Promise<void>;
   /** Tells each epoch that exists or is made above the known one, until the signal aborts. */
   follow(known: () => number, signal: AbortSignal): AsyncIterable<number>;
 }
 
-export function epochsOf(keyset: string, store: KeyValue, keys: RecordKeys): Epochs {
-  const prefix = `keys/${keyset}/epoch/`;
+export function epochsOf<Record extends Epoch>(
+  kind: RecordKind<Record>,
+  store: KeyValue,
+  keys: RecordKeys,
+): Epochs<Record> {
+  const { name, prefix } = kind;
 
   function numberOf(key: string): number {
     const text = key.slice(prefix.length);
@@ -39,18 +43,18 @@ export function epochsOf(keyset: string, store: KeyValue, keys: RecordKeys): Epo
 
   return {
     latest: (known = 0) =>
-      reached(keyset, async () => {
+      reached(name, async () => {
         const highest = (await stored()).at(-1);
         if (highest === undefined || numberOf(highest.key) <= known) return undefined;
-        return unwrapRecord(highest.value, keyset, numberOf(highest.key), keys);
+        return unwrapRecord(highest.value, kind, numberOf(highest.key), keys);
       }),
     claim: (record) =>
-      reached(keyset, async () => {
+      reached(name, async () => {
         const revision = await store.create(`${prefix}${record.epoch}`, wrapRecord(record, keys));
         return revision !== undefined;
       }),
     emptyBelow: (epoch) =>
-      reached(keyset, async () => {
+      reached(name, async () => {
         for (const entry of await stored()) {
           // Emptied, not deleted: a key that is gone could be claimed again.
           const superseded = numberOf(entry.key) < epoch && entry.value.byteLength > 0;
@@ -65,12 +69,12 @@ export function epochsOf(keyset: string, store: KeyValue, keys: RecordKeys): Epo
   };
 }
 
-async function reached<Result>(keyset: string, work: () => Promise<Result>): Promise<Result> {
+async function reached<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (cause) {
     if (cause instanceof KeyringError) throw cause;
-    throw new KeyringError("UNREADABLE", `the epochs of keyset ${keyset} can't be read or written in the store`, {
+    throw new KeyringError("UNREADABLE", `the epochs of ${name} can't be read or written in the store`, {
       cause,
     });
   }

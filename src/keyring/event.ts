@@ -18,6 +18,17 @@ export type KeyringEvent =
   /** A turn failed. The ring stays as it was and the turn is tried again. */
   | { readonly type: "problem"; readonly keyset: string; readonly error: unknown };
 
+/** What the imported secrets have to tell, for the log. */
+export type SecretsEvent =
+  /** The newest epoch of a ring can't be trusted or opened: nothing signs or verifies with it. */
+  | { readonly type: "secrets.unreadable"; readonly profile: string; readonly tenant: string; readonly error: unknown }
+  /** An entry lies among the secrets and is none. */
+  | { readonly type: "secrets.stray"; readonly key: string }
+  /** A secret signed what it rejects itself: it signs no more. */
+  | { readonly type: "secrets.distrusted"; readonly profile: string; readonly tenant: string; readonly kid: string }
+  /** The store failed. What was read stays, and it is tried again. */
+  | { readonly type: "secrets.failed"; readonly error: unknown };
+
 export function epochCreated(record: EpochRecord, before: EpochRecord | undefined): KeyringEvent {
   const { keyset, epoch, reason } = record;
   const kids = record.keys.map(({ kid }) => kid);

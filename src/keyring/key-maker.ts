@@ -1,4 +1,4 @@
-import type { Algorithm, KeyRecord, PublicJwk } from "./record.ts";
+import type { Algorithm, KeyRecord, KeysetAlgorithm, PublicJwk } from "./record.ts";
 
 /** A private half that is ready to sign. Synchronous: it is called for every token. */
 export interface SigningKey {
@@ -25,7 +25,7 @@ export interface MadeKey {
 /** Makes and opens keys. All that knows cryptography stands behind it. */
 export interface KeyMaker {
   /** A pair from fresh randomness. */
-  make(keyset: string, alg: Algorithm): Promise<MadeKey>;
+  make(keyset: string, alg: KeysetAlgorithm): Promise<MadeKey>;
   /**
    * Opens the sealed half of a key. MUST refuse with a KeyringError: WRONG_KEK, DAMAGED_KEY, SWAPPED_KEY when it was
    * sealed for another keyset, kid or algorithm, KEY_MISMATCH when its public half is not the record's.

@@ -1,4 +1,5 @@
 import type { KeyValue } from "../state/keyvalue.ts";
+import type { TokenKeys } from "../token/keys.ts";
 import type { KeyPolicy } from "./bounds.ts";
 import { brokenBounds } from "./bounds.ts";
 import type { RecordKeys } from "./envelope.ts";
@@ -7,11 +8,12 @@ import { epochsOf } from "./epochs.ts";
 import { KeyringError } from "./error.ts";
 import type { KeyringEvent } from "./event.ts";
 import { epochCreated } from "./event.ts";
-import type { ActiveKey, FoundKey, LoadedRing, LoadTools } from "./loaded-ring.ts";
+import type { LoadedRing, LoadTools } from "./loaded-ring.ts";
 import { loadRing } from "./loaded-ring.ts";
 import { makeEpoch } from "./make-epoch.ts";
+import { keysetRecords } from "./parse-record.ts";
 import { planEpoch } from "./plan.ts";
-import type { Algorithm, EpochRecord } from "./record.ts";
+import type { EpochRecord, KeysetAlgorithm } from "./record.ts";
 import { startSchedule } from "./schedule.ts";
 import { sharedReload } from "./shared-reload.ts";
 import { nextChange, nextRotation } from "./state.ts";
@@ -21,7 +23,7 @@ import { jwksOf, keyInfos } from "./views.ts";
 export interface KeyringOptions extends LoadTools {
   /** `[A-Za-z0-9_-]+`. */
   readonly keyset: string;
-  readonly alg: Algorithm;
+  readonly alg: KeysetAlgorithm;
   readonly policy: KeyPolicy;
   readonly store: KeyValue;
   readonly recordKeys: RecordKeys;
@@ -33,14 +35,8 @@ export interface KeyringOptions extends LoadTools {
 }
 
 /** A keyset's keys, now and as time goes on. All but `start`, `maintain` and `stop` is synchronous and does no I/O. */
-export interface Keyring {
+export interface Keyring extends TokenKeys {
   readonly keyset: string;
-  readonly epoch: number;
-  /** The key that signs now; undefined while none may. */
-  signer(now: number): ActiveKey | undefined;
-  verifier(kid: string, now: number): FoundKey;
-  /** Takes a key out of signing until the process ends: it signed what its own public half rejects. */
-  distrust(kid: string): void;
   /** Every key that a verifier must know now, the newest first. */
   jwks(now: number): readonly JwksKey[];
   /** Every key that is listed, the newest first. */
@@ -49,8 +45,6 @@ export interface Keyring {
   secondsToNextRotation(now: number): number | undefined;
   /** Follows the store and rotates when it is time, until `stop`. */
   start(): void;
-  /** For who met an unknown kid: see {@link sharedReload}. */
-  reload(): Promise<void> | undefined;
   /** Brings the ring up to date once. Rejects, and leaves the ring as it was, when the store or a key fails. */
   maintain(): Promise<void>;
   /** Resolves when nothing of the keyring is under way any more. */
@@ -63,13 +57,13 @@ export interface Keyring {
  */
 export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
   refuseBrokenPolicy(options);
-  const epochs = epochsOf(options.keyset, options.store, options.recordKeys);
+  const epochs = epochsOf(keysetRecords(options.keyset), options.store, options.recordKeys);
   const record = await epochs.latest();
   const found = record && (await loadRing(record, options));
   return runKeyring(await advance(found, epochs, options, options.shown), epochs, options);
 }
 
-function runKeyring(opened: LoadedRing, epochs: Epochs, options: KeyringOptions): Keyring {
+function runKeyring(opened: LoadedRing, epochs: Epochs<EpochRecord>, options: KeyringOptions): Keyring {
   const { keyset, now, report } = options;
   let ring = opened;
   let tidiedEpoch = 0;
@@ -103,6 +97,9 @@ function runKeyring(opened: LoadedRing, epochs: Epochs, options: KeyringOptions)
       return key === undefined || distrusted.has(key.kid) ? undefined : key;
     },
     verifier: (kid, time) => ring.verifier(kid, time),
+    verifiers: (time) => ring.verifiers(time),
+    // A public key has one reading.
+    otherReading: () => undefined,
     distrust(kid) {
       distrusted.add(kid);
       report({ type: "distrusted", keyset, kid });
@@ -133,7 +130,7 @@ function runKeyring(opened: LoadedRing, epochs: Epochs, options: KeyringOptions)
 /** The ring when nothing is due, else the one of the next epoch, whoever made it. */
 async function advance(
   found: LoadedRing | undefined,
-  epochs: Epochs,
+  epochs: Epochs<EpochRecord>,
   options: KeyringOptions,
   shown: boolean,
 ): Promise<LoadedRing> {
@@ -161,7 +158,7 @@ function outOfUse(key: KeyInfo): KeyInfo {
   return key.state === "removed" ? key : { ...key, state: "retired" };
 }
 
-async function winner(epochs: Epochs, ring: LoadedRing | undefined): Promise<EpochRecord> {
+async function winner(epochs: Epochs<EpochRecord>, ring: LoadedRing | undefined): Promise<EpochRecord> {
   const record = await epochs.latest(ring?.record.epoch);
   if (record !== undefined) return record;
   throw new KeyringError(

@@ -1,7 +1,7 @@
 import { KeyringError } from "./error.ts";
 import type { KeyMaker, SigningKey, VerifyingKey } from "./key-maker.ts";
 import type { EpochRecord, KeyRecord } from "./record.ts";
-import { isVerifiable, nextChange, signer } from "./state.ts";
+import { isVerifiable, nextChange, published, signer } from "./state.ts";
 
 /** What a keyring knows of a kid. retired: it was a key of this ring, or is one that no longer verifies. */
 export type FoundKey =
@@ -17,6 +17,8 @@ export interface LoadedRing {
   readonly record: EpochRecord;
   signer(now: number): ActiveKey | undefined;
   verifier(kid: string, now: number): FoundKey;
+  /** All that verify now, the newest first. */
+  verifiers(now: number): readonly VerifyingKey[];
 }
 
 export interface LoadTools {
@@ -57,7 +59,12 @@ export async function loadRing(record: EpochRecord, { maker, randomBytes: draw }
       if (now >= listed.record.verifyUntil) return retired;
       return isVerifiable(record, listed.record, now) ? listed.found : unknown;
     },
+    verifiers: (now) => published(record, now).flatMap(({ kid }) => keyOf(verifying.get(kid)?.found)),
   };
+}
+
+function keyOf(found: FoundKey | undefined): readonly VerifyingKey[] {
+  return found?.state === "ok" ? [found.key] : [];
 }
 
 const unknown: FoundKey = { state: "unknown" };

@@ -1,13 +1,13 @@
 import { KeyringError } from "./error.ts";
 import type { KeyMaker, MadeKey } from "./key-maker.ts";
 import type { EpochPlan } from "./plan.ts";
-import type { Algorithm, EpochRecord, KeyRecord } from "./record.ts";
+import type { EpochRecord, KeyRecord, KeysetAlgorithm } from "./record.ts";
 
 /** The record that a plan asks for, with fresh keys. Nothing is stored yet. */
 export async function makeEpoch(
   plan: EpochPlan,
   keyset: string,
-  alg: Algorithm,
+  alg: KeysetAlgorithm,
   maker: KeyMaker,
 ): Promise<EpochRecord> {
   const { epoch, createdAt, reason } = plan;
@@ -23,7 +23,7 @@ export async function makeEpoch(
 async function makeUnlike(
   keys: readonly KeyRecord[],
   keyset: string,
-  alg: Algorithm,
+  alg: KeysetAlgorithm,
   maker: KeyMaker,
 ): Promise<MadeKey> {
   for (let attempt = 0; attempt < 3; attempt++) {

@@ -1,8 +1,17 @@
-import { KeyringError } from "./error.ts";
-import type { EpochRecord, KeyRecord, PublicJwk } from "./record.ts";
-import { epochReasons } from "./record.ts";
+import type { EpochRecord, KeyRecord, KeysetAlgorithm, PublicJwk } from "./record.ts";
+import { epochReasons, keysetAlgorithms } from "./record.ts";
+import { array, broken, integer, object, oneOf, parseJson, text } from "./record-fields.ts";
+import type { RecordKind } from "./record-kind.ts";
 
-type Fields = Record<string, unknown>;
+/** The epochs of a keyset. */
+export function keysetRecords(keyset: string): RecordKind<EpochRecord> {
+  return {
+    name: `keyset ${keyset}`,
+    prefix: `keys/${keyset}/epoch/`,
+    parse: parseRecord,
+    owns: (record) => record.keyset === keyset,
+  };
+}
 
 /**
  * Checks every field of a record that storage gave back. Unknown fields are refused: they would be rules of a later
@@ -29,10 +38,11 @@ const keyFields = ["kid", "alg", "publicJwk", "publishAt", "signFrom", "signUnti
 
 function parseKey(value: unknown, path: string): KeyRecord {
   const fields = object(value, path, keyFields, ["sealed"]);
+  const alg = oneOf(fields.alg, `${path}.alg`, keysetAlgorithms);
   const key: KeyRecord = {
     kid: text(fields.kid, `${path}.kid`, /^[A-Za-z0-9_-]{16}$/),
-    alg: oneOf(fields.alg, `${path}.alg`, ["EdDSA"] as const),
-    publicJwk: parsePublicJwk(fields.publicJwk, `${path}.publicJwk`),
+    alg,
+    publicJwk: parsePublicJwk(fields.publicJwk, alg, `${path}.publicJwk`),
     publishAt: integer(fields.publishAt, `${path}.publishAt`, 0),
     signFrom: integer(fields.signFrom, `${path}.signFrom`, 0),
     signUntil: integer(fields.signUntil, `${path}.signUntil`, 0),
@@ -45,57 +55,37 @@ function parseKey(value: unknown, path: string): KeyRecord {
   return { ...key, sealed: text(fields.sealed, `${path}.sealed`, /^[A-Za-z0-9_.-]+$/) };
 }
 
-function parsePublicJwk(value: unknown, path: string): PublicJwk {
-  const fields = object(value, path, ["kty", "crv", "x"]);
-  return {
-    kty: oneOf(fields.kty, `${path}.kty`, ["OKP"] as const),
-    crv: oneOf(fields.crv, `${path}.crv`, ["Ed25519"] as const),
-    x: text(fields.x, `${path}.x`, /^[A-Za-z0-9_-]{43}$/),
-  };
-}
-
-function parseJson(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    // The parser's own message would quote the text.
-    throw broken("record", "must be JSON");
+function parsePublicJwk(value: unknown, alg: KeysetAlgorithm, path: string): PublicJwk {
+  switch (alg) {
+    case "EdDSA": {
+      const { kty, crv, x } = object(value, path, ["kty", "crv", "x"]);
+      return {
+        kty: oneOf(kty, `${path}.kty`, ["OKP"] as const),
+        crv: oneOf(crv, `${path}.crv`, ["Ed25519"] as const),
+        x: text(x, `${path}.x`, bytes32),
+      };
+    }
+    case "ES256": {
+      const { kty, crv, x, y } = object(value, path, ["kty", "crv", "x", "y"]);
+      return {
+        kty: oneOf(kty, `${path}.kty`, ["EC"] as const),
+        crv: oneOf(crv, `${path}.crv`, ["P-256"] as const),
+        x: text(x, `${path}.x`, bytes32),
+        y: text(y, `${path}.y`, bytes32),
+      };
+    }
+    case "RS256":
+    case "PS256": {
+      const { kty, n, e } = object(value, path, ["kty", "n", "e"]);
+      return {
+        kty: oneOf(kty, `${path}.kty`, ["RSA"] as const),
+        n: text(n, `${path}.n`, bytes256),
+        e: oneOf(e, `${path}.e`, ["AQAB"] as const),
+      };
+    }
   }
 }
 
-function object(value: unknown, path: string, required: readonly string[], optional: readonly string[] = []): Fields {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw broken(path, "must be an object");
-  const missing = required.find((name) => !Object.hasOwn(value, name));
-  if (missing !== undefined) throw broken(`${path}.${missing}`, "is missing");
-  const known = [...required, ...optional];
-  if (!Object.keys(value).every((name) => known.includes(name))) {
-    throw broken(path, `must hold nothing but ${known.join(", ")}`);
-  }
-  return { ...value };
-}
-
-function array(value: unknown, path: string): readonly unknown[] {
-  if (!Array.isArray(value)) throw broken(path, "must be an array");
-  return value;
-}
-
-function text(value: unknown, path: string, pattern: RegExp): string {
-  if (typeof value !== "string" || !pattern.test(value))
-    throw broken(path, `must be text that matches ${pattern.source}`);
-  return value;
-}
-
-function integer(value: unknown, path: string, least: number): number {
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= least) return value;
-  throw broken(path, `must be a whole number, at least ${least}`);
-}
-
-function oneOf<Value extends string>(value: unknown, path: string, allowed: readonly Value[]): Value {
-  const found = allowed.find((candidate) => candidate === value);
-  if (found === undefined) throw broken(path, `must be one of ${allowed.join(", ")}`);
-  return found;
-}
-
-function broken(path: string, rule: string): KeyringError {
-  return new KeyringError("BROKEN_RECORD", `epoch record: ${path} ${rule}`);
-}
+/** In base64url. */
+const bytes32 = /^[A-Za-z0-9_-]{43}$/;
+const bytes256 = /^[A-Za-z0-9_-]{342}$/;

@@ -1,12 +1,15 @@
-/** JOSE algorithm of a keyset (RFC 7518, 3.1; RFC 8037). */
-export type Algorithm = "EdDSA";
+/** JOSE algorithms of rotating keysets (RFC 7518, 3.1; RFC 8037). */
+export const keysetAlgorithms = ["EdDSA", "ES256", "RS256", "PS256"] as const;
+export type KeysetAlgorithm = (typeof keysetAlgorithms)[number];
 
-/** Public half as a JWK (RFC 7517), without the members that the key's record tells. */
-export interface PublicJwk {
-  readonly kty: "OKP";
-  readonly crv: "Ed25519";
-  readonly x: string;
-}
+/** JOSE algorithm of any key; imported secrets have HS256. */
+export type Algorithm = KeysetAlgorithm | "HS256";
+
+/** Public half as a JWK (RFC 7517; RFC 7518, 6; RFC 8037), without the members that the key's record tells. */
+export type PublicJwk =
+  | { readonly kty: "OKP"; readonly crv: "Ed25519"; readonly x: string }
+  | { readonly kty: "EC"; readonly crv: "P-256"; readonly x: string; readonly y: string }
+  | { readonly kty: "RSA"; readonly n: string; readonly e: string };
 
 /** Absolute times in Unix milliseconds, fixed when the key is made. Each is the first moment of what it names. */
 export interface KeyTimes {
@@ -19,7 +22,7 @@ export interface KeyTimes {
 export interface KeyRecord extends KeyTimes {
   /** First 16 characters of the RFC 7638 thumbprint. */
   readonly kid: string;
-  readonly alg: Algorithm;
+  readonly alg: KeysetAlgorithm;
   readonly publicJwk: PublicJwk;
   /** The sealed private half. Gone once the key has signed for the last time. */
   readonly sealed?: string;

@@ -1,3 +1,6 @@
+import { createBell } from "./bell.ts";
+import { listen, retryAfter } from "./listen.ts";
+
 /** What a schedule runs, and when. */
 export interface Work {
   /** One turn. When it rejects it is tried again after five seconds. */
@@ -9,7 +12,6 @@ export interface Work {
   problem(error: unknown): void;
 }
 
-const retryAfter = 5_000;
 /** Looked after at least so often: a suspended machine or a clock that steps does not move a timer. */
 const longestPause = 60_000;
 
@@ -32,49 +34,10 @@ export function startSchedule(work: Work): () => Promise<void> {
     }
   }
 
-  async function listen(): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        for await (const _ of work.calls(signal)) called.ring();
-      } catch (error) {
-        work.problem(error);
-      }
-      await createBell().heardWithin(retryAfter, signal);
-    }
-  }
-
-  const running = Promise.all([takeTurns(), listen()]);
+  const listening = listen(work.calls, signal, called.ring, work.problem);
+  const running = Promise.all([takeTurns(), listening]);
   return async () => {
     controller.abort();
     await running;
-  };
-}
-
-interface Bell {
-  ring(): void;
-  /** Resolves when the bell rings, or rang since the last time; when the time is over; or when the signal aborts. */
-  heardWithin(milliseconds: number, signal: AbortSignal): Promise<void>;
-}
-
-function createBell(): Bell {
-  let rung = false;
-  let wake = (): void => {};
-  return {
-    ring() {
-      rung = true;
-      wake();
-    },
-    async heardWithin(milliseconds, signal) {
-      if (!rung && !signal.aborted) {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        const timer = setTimeout(resolve, milliseconds).unref();
-        wake = resolve;
-        signal.addEventListener("abort", wake, { once: true });
-        await promise;
-        clearTimeout(timer);
-        signal.removeEventListener("abort", wake);
-      }
-      rung = false;
-    },
   };
 }

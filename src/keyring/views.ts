@@ -1,16 +1,16 @@
-import type { Algorithm, EpochRecord, KeyTimes, PublicJwk } from "./record.ts";
+import type { EpochRecord, KeysetAlgorithm, KeyTimes, PublicJwk } from "./record.ts";
 import type { KeyState } from "./state.ts";
 import { keyState, newestFirst, published } from "./state.ts";
 
 /** A public key as a JWKS shows it (RFC 7517, 4). */
-export type JwksKey = PublicJwk & { readonly use: "sig"; readonly alg: Algorithm; readonly kid: string };
+export type JwksKey = PublicJwk & { readonly use: "sig"; readonly alg: KeysetAlgorithm; readonly kid: string };
 
 /** A key as an operator sees it. */
 export interface KeyInfo extends KeyTimes {
   readonly keyset: string;
   readonly epoch: number;
   readonly kid: string;
-  readonly alg: Algorithm;
+  readonly alg: KeysetAlgorithm;
   readonly state: KeyState;
 }
 

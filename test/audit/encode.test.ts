@@ -30,6 +30,9 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
     audience: texts,
     issuedAt: time,
     expiresAt: fc.option(time, { nil: undefined }),
+    requestId: text,
+    tenant: text,
+    extended: fc.boolean(),
   }),
   fc.record({ type: fc.constant("token.denied" as const), profile: text, caller: text, reason: text, count }),
   fc.record({
@@ -40,6 +43,18 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
     removed: texts,
     reason: text,
   }),
+  fc.record({
+    type: fc.constant("key.imported" as const),
+    profile: text,
+    tenant: text,
+    keyId: text,
+    caller: text,
+    byteLength: fc.nat({ max: 4096 }),
+    fingerprint: text,
+    allowedWeak: fc.boolean(),
+    overlapUntil: fc.option(time, { nil: undefined }),
+  }),
+  fc.record({ type: fc.constant("configuration.changed" as const), configHash: text, profiles: texts }),
   fc.record({ type: fc.constant("service.started" as const), version: text, configHash: text }),
   fc.record({ type: fc.constant("service.stopped" as const), reason: text }),
 );
@@ -81,7 +96,10 @@ function seed(t: ExecutionContext): number {
 function typed(fields: object): object {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => {
-      if (name.endsWith("At")) return [name, value === undefined ? undefined : new Date(value)];
+      // An int32, which is a number in the generated types too.
+      if (name === "byteLength") return [name, value];
+      if (name.endsWith("At") || name === "overlapUntil")
+        return [name, value === undefined ? undefined : new Date(value)];
       return [name, typeof value === "number" ? BigInt(value) : value];
     }),
   );

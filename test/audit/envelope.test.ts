@@ -30,6 +30,8 @@ test("the subject is the type and the profile, or _ where an event has none", (t
   t.is(subjectOf(readEnvelope(encode(issued(1)))), "signet.audit.token.issued.service");
   t.is(subjectOf(readEnvelope(encode(denied))), "signet.audit.token.denied._");
   t.is(subjectOf(readEnvelope(encode(rotated))), "signet.audit.key.rotated._");
+  const changed = { type: "configuration.changed", configHash: "h", profiles: ["lobby"] } as const;
+  t.is(subjectOf(readEnvelope(encode(changed))), "signet.audit.configuration.changed._");
   const started = { type: "service.started", version: "1", configHash: "h" } as const;
   t.is(subjectOf(readEnvelope(encode(started))), "signet.audit.service.started._");
   t.is(

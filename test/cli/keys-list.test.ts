@@ -15,6 +15,10 @@ const KEYS = [
     signUntil: new Date(NOW + 72 * HOUR),
     verifyUntil: undefined,
     epoch: 2n,
+    profile: "",
+    tenant: "",
+    byteLength: 0,
+    fingerprint: "",
   },
   {
     keyset: "service",
@@ -26,6 +30,10 @@ const KEYS = [
     signUntil: new Date(NOW + 150_000),
     verifyUntil: new Date(NOW),
     epoch: 2n,
+    profile: "",
+    tenant: "",
+    byteLength: 0,
+    fingerprint: "",
   },
 ];
 
@@ -72,4 +80,33 @@ test("--keyset asks for one keyset, and --json answers the absolute times", asyn
       },
     ],
   });
+});
+
+test("imported secrets stand in a table of their own, with their length and fingerprint", async (t) => {
+  const secret = {
+    keyset: "",
+    keyId: "k2",
+    algorithm: "HS256",
+    state: KeyState.KEY_STATE_ACTIVE,
+    publishAt: undefined,
+    signFrom: new Date(NOW - HOUR),
+    signUntil: undefined,
+    verifyUntil: undefined,
+    epoch: 2n,
+    profile: "hivekit",
+    tenant: "acme",
+    byteLength: 32,
+    fingerprint: "abcdefghijklmnop",
+  };
+  const table = `PROFILE  TENANT  KID  ALG    STATE   SIGN FROM  SIGN UNTIL  VERIFY UNTIL  BYTES  FINGERPRINT
+hivekit  acme    k2   HS256  active  60m ago    -           -             32     abcdefghijklmnop
+`;
+  const service = await fakeService({ listKeys: { keys: [...KEYS.slice(1), secret] } });
+  t.teardown(service.stop);
+  const { stdout } = await signet(["keys", "list"], { env: service.env });
+  t.is(stdout.slice(stdout.indexOf("PROFILE")), table);
+  t.regex(stdout, /^KEYSET .*\nservice .*\n\nPROFILE/);
+  const onlySecrets = await fakeService({ listKeys: { keys: [secret] } });
+  t.teardown(onlySecrets.stop);
+  t.is((await signet(["keys", "list"], { env: onlySecrets.env })).stdout, table);
 });

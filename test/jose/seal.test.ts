@@ -1,5 +1,5 @@
 import test from "ava";
-import { CompactEncrypt, decodeProtectedHeader } from "jose";
+import { CompactEncrypt, compactDecrypt, decodeProtectedHeader } from "jose";
 import { deriveKey, type Keks, kekOf } from "../../src/jose/kek.ts";
 import { seal, unseal } from "../../src/jose/seal.ts";
 import { KeyringError } from "../../src/keyring/error.ts";
@@ -9,16 +9,20 @@ const two = kekOf(Buffer.alloc(32, 2));
 const binding = { keyset: "service", kid: "abcdefghijklmnop", alg: "EdDSA" };
 const secret = (): Buffer => Buffer.from("a private half");
 
-async function codeOf(work: Promise<unknown>): Promise<string> {
-  return work.then(
-    () => "opened",
-    (error) => (error instanceof KeyringError ? error.code : String(error)),
-  );
+function codeOf(work: () => unknown): string {
+  try {
+    work();
+    return "opened";
+  } catch (error) {
+    return error instanceof KeyringError ? error.code : String(error);
+  }
 }
+
+const opening = (sealed: string, keks: Keks): string => codeOf(() => unseal(sealed, binding, keks));
 
 test("what was sealed opens for its own binding", async (t) => {
   const sealed = await seal(secret(), binding, [one]);
-  t.deepEqual(Buffer.from(await unseal(sealed, binding, [one])), secret());
+  t.deepEqual(unseal(sealed, binding, [one]), secret());
 });
 
 test("a seal is dir and A256GCM, is never the same twice, and shows nothing of what is in it", async (t) => {
@@ -28,17 +32,44 @@ test("a seal is dir and A256GCM, is never the same twice, and shows nothing of w
   t.false(first.includes(secret().toString("base64url")));
 });
 
+test("jose opens what is sealed, and what jose sealed opens", async (t) => {
+  const sealed = await seal(secret(), binding, [one]);
+  const { plaintext, protectedHeader } = await compactDecrypt(sealed, deriveKey(one, "seal"));
+  t.deepEqual(Buffer.from(plaintext), secret());
+  const jwe = new CompactEncrypt(secret()).setProtectedHeader(protectedHeader as { alg: "dir"; enc: "A256GCM" });
+  t.deepEqual(unseal(await jwe.encrypt(deriveKey(one, "seal")), binding, [one]), secret());
+});
+
+test("a secret opens for its own profile and tenant alone, and never as a key of a keyset", async (t) => {
+  const owner = { profile: "hivekit", tenant: "Käse", kid: binding.kid, alg: "HS256" };
+  const sealed = await seal(secret(), owner, [one]);
+  t.deepEqual(unseal(sealed, owner, [one]), secret());
+  for (const other of [
+    { ...owner, tenant: "" },
+    { ...owner, profile: "other" },
+    { ...binding, alg: "HS256" },
+  ])
+    t.is(
+      codeOf(() => unseal(sealed, other, [one])),
+      "SWAPPED_KEY",
+    );
+});
+
 test("the first KEK seals, and any that is at hand opens", async (t) => {
   const both: Keks = [two, one];
-  t.is(await codeOf(unseal(await seal(secret(), binding, [one]), binding, both)), "opened");
-  t.is(await codeOf(unseal(await seal(secret(), binding, both), binding, [two])), "opened");
-  t.is(await codeOf(unseal(await seal(secret(), binding, both), binding, [one])), "WRONG_KEK");
+  const [underOne, underTwo] = [await seal(secret(), binding, [one]), await seal(secret(), binding, both)];
+  t.is(opening(underOne, both), "opened");
+  t.is(opening(underTwo, [two]), "opened");
+  t.is(opening(underTwo, [one]), "WRONG_KEK");
 });
 
 for (const [field, value] of Object.entries({ keyset: "other", kid: "ponmlkjihgfedcba", alg: "ES256" })) {
   test(`a blob of another ${field} is SWAPPED_KEY`, async (t) => {
     const sealed = await seal(secret(), binding, [one]);
-    t.is(await codeOf(unseal(sealed, { ...binding, [field]: value }, [one])), "SWAPPED_KEY");
+    t.is(
+      codeOf(() => unseal(sealed, { ...binding, [field]: value }, [one])),
+      "SWAPPED_KEY",
+    );
   });
 }
 
@@ -53,7 +84,7 @@ test("a blob of another version, or of another use of the same key, is SWAPPED_K
   };
   for (const extra of [{ v: 2, typ: "signet-key" }, { v: 1, typ: "other" }, { v: 1 }]) {
     const jwe = new CompactEncrypt(secret()).setProtectedHeader({ ...header, ...extra });
-    t.is(await codeOf(unseal(await jwe.encrypt(deriveKey(one, "seal")), binding, [one])), "SWAPPED_KEY");
+    t.is(opening(await jwe.encrypt(deriveKey(one, "seal")), [one]), "SWAPPED_KEY");
   }
 });
 
@@ -64,8 +95,8 @@ test("a blob whose header names a KEK that did not seal it is DAMAGED_KEY", asyn
     .toString()
     .replace(one.id, two.id);
   const forged = [Buffer.from(named).toString("base64url"), ...rest].join(".");
-  t.is(await codeOf(unseal(forged, binding, [one, two])), "DAMAGED_KEY");
-  t.is(await codeOf(unseal(forged, binding, [one])), "WRONG_KEK");
+  t.is(opening(forged, [one, two]), "DAMAGED_KEY");
+  t.is(opening(forged, [one]), "WRONG_KEK");
 });
 
 test("no changed character of a blob opens as anything else, and every cut is found", async (t) => {
@@ -73,10 +104,10 @@ test("no changed character of a blob opens as anything else, and every cut is fo
   const found = new Set<string>();
   for (let at = 0; at < sealed.length; at++) {
     const changed = `${sealed.slice(0, at)}${sealed[at] === "A" ? "Q" : "A"}${sealed.slice(at + 1)}`;
-    const code = await codeOf(unseal(changed, binding, [one]).then((plain) => opensAs(plain)));
+    const code = codeOf(() => opensAs(unseal(changed, binding, [one])));
     found.add(code);
     if (!["DAMAGED_KEY", "WRONG_KEK", "opened"].includes(code)) t.fail(`character ${at}: ${code}`);
-    t.is(await codeOf(unseal(sealed.slice(0, at), binding, [one])), "DAMAGED_KEY", `cut at ${at}`);
+    t.is(opening(sealed.slice(0, at), [one]), "DAMAGED_KEY", `cut at ${at}`);
   }
   t.true(found.has("DAMAGED_KEY") && found.has("WRONG_KEK"));
 });
@@ -90,5 +121,5 @@ test("a JWE that asks for another algorithm is DAMAGED_KEY: none but dir and A25
   const key = deriveKey(one, "seal");
   const header = { alg: "A256KW", enc: "A256GCM", kek: one.id } as const;
   const jwe = await new CompactEncrypt(secret()).setProtectedHeader(header).encrypt(key);
-  t.is(await codeOf(unseal(jwe, binding, [one])), "DAMAGED_KEY");
+  t.is(opening(jwe, [one]), "DAMAGED_KEY");
 });

@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import test from "ava";
 import { type RecordKey, type RecordKeys, unwrapRecord, wrapRecord } from "../../src/keyring/envelope.ts";
 import { KeyringError } from "../../src/keyring/error.ts";
-import { parseRecord } from "../../src/keyring/parse-record.ts";
+import { keysetRecords, parseRecord } from "../../src/keyring/parse-record.ts";
 import { makeKey, makeRing, start } from "./ring-under-test.ts";
 
 const recordKey = (kek: string): RecordKey => ({
@@ -15,19 +15,22 @@ const ring = makeRing({ keys: [makeKey(1), makeKey(2)] });
 test("a record is read back as it was, with and without private halves", (t) => {
   const { sealed: _, ...spent } = makeKey(1);
   const record = makeRing({ keys: [spent, makeKey(2)], reason: "retired", epoch: 7 });
-  t.deepEqual(unwrapRecord(wrapRecord(record, keys), "service", 7, keys), record);
+  t.deepEqual(unwrapRecord(wrapRecord(record, keys), keysetRecords("service"), 7, keys), record);
 });
 
 test("a record under the previous key is read, and the next is written under the current one", (t) => {
   const both: RecordKeys = [recordKey("new"), recordKey("current")];
-  t.deepEqual(unwrapRecord(wrapRecord(ring, keys), "service", 1, both), ring);
-  t.deepEqual(unwrapRecord(wrapRecord(ring, both), "service", 1, [recordKey("new")]), ring);
+  t.deepEqual(unwrapRecord(wrapRecord(ring, keys), keysetRecords("service"), 1, both), ring);
+  t.deepEqual(unwrapRecord(wrapRecord(ring, both), keysetRecords("service"), 1, [recordKey("new")]), ring);
 });
 
 test("a record under a key that is not at hand is told as WRONG_KEK, with the id of the one that is", (t) => {
-  const error = t.throws(() => unwrapRecord(wrapRecord(ring, keys), "service", 1, [recordKey("other")]), {
-    instanceOf: KeyringError,
-  });
+  const error = t.throws(
+    () => unwrapRecord(wrapRecord(ring, keys), keysetRecords("service"), 1, [recordKey("other")]),
+    {
+      instanceOf: KeyringError,
+    },
+  );
   t.is(error?.code, "WRONG_KEK");
   t.regex(error?.message ?? "", /at hand is other/);
 });
@@ -38,12 +41,12 @@ test("every bit of a stored record that is flipped is found as BROKEN_RECORD", (
     for (let bit = 0; bit < 8; bit++) {
       const damaged = Buffer.from(stored);
       damaged[at] = (damaged[at] ?? 0) ^ (1 << bit);
-      const code = codeOf(() => unwrapRecord(damaged, "service", 1, keys));
+      const code = codeOf(() => unwrapRecord(damaged, keysetRecords("service"), 1, keys));
       if (code !== "BROKEN_RECORD") t.fail(`bit ${bit} of byte ${at}: ${code}`);
     }
   }
   t.is(
-    codeOf(() => unwrapRecord(stored, "service", 1, keys)),
+    codeOf(() => unwrapRecord(stored, keysetRecords("service"), 1, keys)),
     undefined,
   );
 });
@@ -52,7 +55,7 @@ test("a stored record that is cut off anywhere is found as BROKEN_RECORD", (t) =
   const stored = wrapRecord(ring, keys);
   for (let length = 0; length < stored.length; length++) {
     t.is(
-      codeOf(() => unwrapRecord(stored.subarray(0, length), "service", 1, keys)),
+      codeOf(() => unwrapRecord(stored.subarray(0, length), keysetRecords("service"), 1, keys)),
       "BROKEN_RECORD",
     );
   }
@@ -61,11 +64,11 @@ test("a stored record that is cut off anywhere is found as BROKEN_RECORD", (t) =
 test("a good record in the place of another epoch or keyset is found as BROKEN_RECORD", (t) => {
   const stored = wrapRecord(ring, keys);
   t.is(
-    codeOf(() => unwrapRecord(stored, "service", 2, keys)),
+    codeOf(() => unwrapRecord(stored, keysetRecords("service"), 2, keys)),
     "BROKEN_RECORD",
   );
   t.is(
-    codeOf(() => unwrapRecord(stored, "other", 1, keys)),
+    codeOf(() => unwrapRecord(stored, keysetRecords("other"), 1, keys)),
     "BROKEN_RECORD",
   );
 });

@@ -1,0 +1,72 @@
+import { constants, generateKeyPair, type KeyObject, sign, verify } from "node:crypto";
+import { promisify } from "node:util";
+import type { KeysetAlgorithm, PublicJwk } from "../keyring/record.ts";
+
+/** How the keys of one algorithm are made and used. */
+export interface Scheme {
+  /** A pair from fresh randomness, made in the thread pool: an RSA key takes a second of CPU at its unluckiest. */
+  generate(): Promise<{ readonly publicKey: KeyObject; readonly privateKey: KeyObject }>;
+  /** The public half as a JWK; undefined when it is no key of this algorithm. */
+  jwkOf(publicKey: KeyObject): PublicJwk | undefined;
+  // Synchronous and one-shot: a third of the cost of a library's promise, on the path of every token.
+  sign(data: Buffer, privateKey: KeyObject): Buffer;
+  verify(data: Buffer, publicKey: KeyObject, signature: Buffer): boolean;
+}
+
+const generate = promisify(generateKeyPair);
+
+/**
+ * The least that RFC 7518, 3.3 and 3.5 allow. A key signs for a day and its tokens live for hours, so that 112 bits of
+ * strength are enough until 2030 (NIST SP 800-57); 3072 bits would cost three times the CPU for every token.
+ */
+const RSA_BITS = 2048;
+
+const generateRsa = () => generate("rsa", { modulusLength: RSA_BITS });
+
+// RFC 7518, 3.5: as long as the hash. OpenSSL's own choice when signing would be the longest that fits.
+const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
+
+/** RFC 7518, 3.4: r and s of 32 bytes each, and not ASN.1. */
+const p1363 = { dsaEncoding: "ieee-p1363" } as const;
+const ES256_BYTES = 64;
+
+export const schemes: Readonly<Record<KeysetAlgorithm, Scheme>> = {
+  EdDSA: {
+    generate: () => generate("ed25519"),
+    jwkOf(publicKey) {
+      const { kty, crv, x } = publicKey.export({ format: "jwk" });
+      return kty === "OKP" && crv === "Ed25519" && x !== undefined ? { kty, crv, x } : undefined;
+    },
+    sign: (data, key) => sign(null, data, key),
+    verify: (data, key, signature) => verify(null, data, key, signature),
+  },
+  ES256: {
+    generate: () => generate("ec", { namedCurve: "P-256" }),
+    jwkOf(publicKey) {
+      const { kty, crv, x, y } = publicKey.export({ format: "jwk" });
+      return kty === "EC" && crv === "P-256" && x !== undefined && y !== undefined ? { kty, crv, x, y } : undefined;
+    },
+    sign: (data, key) => sign("sha256", data, { key, ...p1363 }),
+    // Node hands what has another length to OpenSSL as it is, which reads it as ASN.1.
+    verify: (data, key, signature) =>
+      signature.length === ES256_BYTES && verify("sha256", data, { key, ...p1363 }, signature),
+  },
+  RS256: {
+    generate: generateRsa,
+    jwkOf: rsaJwk,
+    sign: (data, key) => sign("sha256", data, key),
+    verify: (data, key, signature) => verify("sha256", data, key, signature),
+  },
+  PS256: {
+    generate: generateRsa,
+    jwkOf: rsaJwk,
+    sign: (data, key) => sign("sha256", data, { key, ...pss }),
+    verify: (data, key, signature) => verify("sha256", data, { key, ...pss }, signature),
+  },
+};
+
+function rsaJwk(publicKey: KeyObject): PublicJwk | undefined {
+  if (publicKey.asymmetricKeyDetails?.modulusLength !== RSA_BITS) return undefined;
+  const { kty, n, e } = publicKey.export({ format: "jwk" });
+  return kty === "RSA" && n !== undefined && e !== undefined ? { kty, n, e } : undefined;
+}

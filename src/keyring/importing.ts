@@ -1,0 +1,143 @@
+import type { AuditLog } from "../audit/event.ts";
+import type { Profile } from "../profile/profile.ts";
+import { auditProblem } from "../token/audit-problem.ts";
+import { keysUnavailable } from "../token/keys-unavailable.ts";
+import { Problem } from "../token/problem.ts";
+import { unknownProfile } from "../token/unknown-profile.ts";
+import { KeyringError } from "./error.ts";
+import { checkImport, type ImportRequest } from "./import-request.ts";
+import type { SecretEpoch, SecretOwner } from "./secret-record.ts";
+import { MAX_VERIFYING, type NewSecret, type RingRefusal, withSecret } from "./secret-ring.ts";
+import type { SecretVault } from "./secret-vault.ts";
+import { type SecretInfo, secretInfos } from "./secret-views.ts";
+import type { Secrets } from "./secrets.ts";
+import { weakness } from "./weak-secret.ts";
+
+export interface ImportingParts {
+  readonly profiles: () => ReadonlyMap<string, Profile>;
+  readonly secrets: Secrets;
+  readonly vault: SecretVault;
+  readonly audit: AuditLog;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly randomBytes: (size: number) => Buffer;
+}
+
+/** A secret that was taken over. */
+interface ImportedKey {
+  readonly key: SecretInfo;
+  /** How many secrets before it still verify. */
+  readonly overlapping: number;
+  /** When the last of them ends, in Unix milliseconds. Undefined: there is none. */
+  readonly overlapUntil: number | undefined;
+  readonly warnings: readonly ImportWarning[];
+}
+
+type ImportWarning = "WEAK_KEY" | "UNUSUAL_ENCODING";
+
+/** Imports a secret for `caller`. Rejects with a {@link Problem}. */
+export type ImportKey = (request: ImportRequest, caller: string) => Promise<ImportedKey>;
+
+export function importing({ profiles, secrets, vault, audit, now, randomBytes: draw }: ImportingParts): ImportKey {
+  return async (request, caller) => {
+    const profile = profiles().get(request.profile);
+    if (profile === undefined) throw unknownProfile(request.profile);
+    const { text, bytes, encoding, kid = drawKid(), overlap } = checkImport(request, profile);
+    const weak = weakness(text, bytes);
+    if (weak !== undefined && !request.allowWeak) throw weakKey(weak);
+
+    const time = now();
+    const owner = { profile: profile.name, tenant: request.tenant };
+    const fingerprint = vault.fingerprint(bytes);
+    const sealed = await vault.seal(text, { ...owner, kid });
+    const secret: NewSecret = {
+      kid,
+      alg: "HS256",
+      encoding,
+      byteLength: bytes.length,
+      fingerprint,
+      signFrom: time,
+      sealed,
+    };
+    bytes.fill(0);
+    const ring = await join(owner, secret, time + overlap, { caller, allowedWeak: weak !== undefined });
+    return answer(ring, time, warningsOf(weak, encoding, profile));
+  };
+
+  /**
+   * The event first: no secret shall sign or verify that no event tells of, and another replica may use it as soon as it is
+   * stored. A death or a failure in between leaves an event of a secret that never came to be, which harms nobody.
+   */
+  async function join(
+    owner: SecretOwner,
+    secret: NewSecret,
+    until: number,
+    who: { readonly caller: string; readonly allowedWeak: boolean },
+  ): Promise<SecretEpoch> {
+    let ring: SecretEpoch | undefined;
+    let told = false;
+    try {
+      await secrets.advance(owner, async (before) => {
+        const next = withSecret(before, owner, secret, until);
+        if (typeof next === "string") throw refusal(next);
+        if (!told) await tell(next, secret, who);
+        told = true;
+        ring = next;
+        return next;
+      });
+    } catch (error) {
+      throw error instanceof KeyringError ? keysUnavailable(error) : error;
+    }
+    if (ring === undefined) throw new Error("an import made no epoch");
+    return ring;
+  }
+
+  async function tell(
+    ring: SecretEpoch,
+    { kid, byteLength, fingerprint, signFrom }: NewSecret,
+    who: { readonly caller: string; readonly allowedWeak: boolean },
+  ): Promise<void> {
+    const overlapUntil = endOfEarlier(ring, signFrom - 1);
+    const { profile, tenant } = ring;
+    const what = { type: "key.imported", profile, tenant, keyId: kid, byteLength, fingerprint, overlapUntil } as const;
+    await audit.append({ ...what, ...who }, signFrom).catch((cause) => {
+      throw auditProblem(cause, "imported");
+    });
+  }
+
+  function drawKid(): string {
+    // A letter in front: a kid that begins with "-" reads as an option on a command line.
+    return `k${draw(12).toString("base64url")}`;
+  }
+}
+
+function answer(ring: SecretEpoch, time: number, warnings: readonly ImportWarning[]): ImportedKey {
+  const [key, ...earlier] = secretInfos(ring, time);
+  if (key === undefined) throw new Error("an epoch of secrets is empty");
+  const overlapping = earlier.filter(({ state }) => state === "retired").length;
+  return { key, overlapping, overlapUntil: endOfEarlier(ring, time), warnings };
+}
+
+/** When the last of those that verified at `time`, but for the current one, ends. */
+function endOfEarlier({ secrets }: SecretEpoch, time: number): number | undefined {
+  const ends = secrets.flatMap(({ verifyUntil }) =>
+    verifyUntil !== undefined && verifyUntil > time ? [verifyUntil] : [],
+  );
+  return ends.length === 0 ? undefined : Math.max(...ends);
+}
+
+function warningsOf(weak: string | undefined, encoding: string, { keys }: Profile): ImportWarning[] {
+  const unusual = keys.kind === "imported" && keys.encoding !== encoding;
+  return [...(weak === undefined ? [] : ["WEAK_KEY" as const]), ...(unusual ? ["UNUSUAL_ENCODING" as const] : [])];
+}
+
+function weakKey(weak: string): Problem {
+  return new Problem("WEAK_KEY", `the key ${weak}: import a better one, or set allow_weak, which is audited`);
+}
+
+function refusal(code: RingRefusal): Problem {
+  if (code === "KEY_EXISTS")
+    return new Problem("KEY_EXISTS", "the profile (and tenant) has, or had, a secret of this key_id: choose another");
+  const message = `${MAX_VERIFYING} secrets of the profile (and tenant) may verify at once: end those before with a shorter overlap`;
+  return new Problem("TOO_MANY_KEYS", message);
+}

@@ -1,0 +1,70 @@
+import type { SecretEncoding } from "../profile/profile.ts";
+import { KeyringError } from "./error.ts";
+import type { SigningKey, VerifyingKey } from "./key-maker.ts";
+import type { ActiveKey, FoundKey } from "./loaded-ring.ts";
+import type { SecretEpoch, SecretRecord } from "./secret-record.ts";
+import { secretBytes, secretEncodings } from "./secret-text.ts";
+import type { SecretVault } from "./secret-vault.ts";
+
+/** The secrets of an epoch, open. Times in Unix milliseconds. */
+export interface LoadedSecrets {
+  /** The newest: whoever holds the record knows that its time to sign has come, whatever the clock says. */
+  readonly signer: ActiveKey;
+  verifier(kid: string, now: number): FoundKey;
+  /** All that verify now, the newest first. */
+  verifiers(now: number): readonly VerifyingKey[];
+  /** The encoding under which the text of one that verifies now, read otherwise than it was imported, verifies this. */
+  otherReading(data: Buffer, signature: Buffer, now: number): SecretEncoding | undefined;
+}
+
+interface OpenSecret {
+  readonly record: SecretRecord;
+  readonly key: SigningKey & VerifyingKey;
+  readonly found: FoundKey;
+  readonly others: readonly { readonly encoding: SecretEncoding; readonly key: VerifyingKey }[];
+}
+
+/** Opens every secret that still has its text. Throws {@link KeyringError} as {@link SecretVault.open} does. */
+export function loadSecrets(ring: SecretEpoch, vault: SecretVault): LoadedSecrets {
+  const known = new Set(ring.secrets.map(({ kid }) => kid));
+  const open = ring.secrets.flatMap((record) => openSecret(ring, record, vault)).reverse();
+  const [current] = open;
+  if (current === undefined) throw new KeyringError("BROKEN_RECORD", "no secret of the epoch has its text");
+  const signer = { ...current.key, verifyUntil: Number.POSITIVE_INFINITY };
+  const byKid = new Map(open.map((secret) => [secret.record.kid, secret]));
+  const verifying = (now: number) => open.filter(({ record }) => verifies(record, now));
+
+  return {
+    signer,
+    verifier(kid, now) {
+      const secret = byKid.get(kid);
+      if (secret !== undefined && verifies(secret.record, now)) return secret.found;
+      return { state: known.has(kid) ? "retired" : "unknown" };
+    },
+    verifiers: (now) => verifying(now).map(({ key }) => key),
+    otherReading: (data, signature, now) =>
+      verifying(now)
+        .flatMap(({ others }) => others)
+        .find(({ key }) => key.verify(data, signature))?.encoding,
+  };
+}
+
+function verifies({ verifyUntil }: SecretRecord, now: number): boolean {
+  return verifyUntil === undefined || now < verifyUntil;
+}
+
+function openSecret(ring: SecretEpoch, record: SecretRecord, vault: SecretVault): OpenSecret[] {
+  const { kid, sealed } = record;
+  if (sealed === undefined) return [];
+  const text = vault.open(sealed, { profile: ring.profile, tenant: ring.tenant, kid });
+  const bytes = secretBytes(text, record.encoding);
+  if (bytes === undefined) throw new KeyringError("DAMAGED_KEY", `the text of secret ${kid} is not ${record.encoding}`);
+  const key = vault.key(kid, bytes);
+  const others = secretEncodings
+    .filter((encoding) => encoding !== record.encoding)
+    .flatMap((encoding) => {
+      const other = secretBytes(text, encoding);
+      return other === undefined || other.length === 0 ? [] : [{ encoding, key: vault.key(kid, other) }];
+    });
+  return [{ record, key, found: { state: "ok", key }, others }];
+}

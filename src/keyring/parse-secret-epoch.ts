@@ -1,0 +1,49 @@
+import { array, broken, integer, object, oneOf, parseJson, text } from "./record-fields.ts";
+import type { SecretEpoch, SecretRecord } from "./secret-record.ts";
+import { secretEncodings } from "./secret-text.ts";
+
+/** Checks every field as `parseRecord` does for a keyset. Throws BROKEN_RECORD with the path of the first bad field. */
+export function parseSecretEpoch(json: string): SecretEpoch {
+  const names = ["version", "profile", "tenant", "epoch", "createdAt", "secrets"];
+  const fields = object(parseJson(json), "record", names);
+  if (fields.version !== 1) throw broken("version", "must be 1");
+  const secrets = array(fields.secrets, "secrets").map((secret, index) => parseSecret(secret, `secrets[${index}]`));
+  const current = secrets.at(-1);
+  if (current === undefined) throw broken("secrets", "must not be empty");
+  if (new Set(secrets.map(({ kid }) => kid)).size !== secrets.length)
+    throw broken("secrets", "must not hold one kid twice");
+  if (
+    current.sealed === undefined ||
+    secrets.some((secret) => (secret === current) !== (secret.verifyUntil === undefined))
+  )
+    throw broken("secrets", "must end with the one that signs, and with no other");
+  return {
+    version: 1,
+    profile: text(fields.profile, "profile", /^[a-z0-9-]{1,64}$/),
+    tenant: text(fields.tenant, "tenant", /^.{0,255}$/s),
+    epoch: integer(fields.epoch, "epoch", 1),
+    createdAt: integer(fields.createdAt, "createdAt", 0),
+    secrets,
+  };
+}
+
+const secretFields = ["kid", "alg", "encoding", "byteLength", "fingerprint", "signFrom"];
+
+function parseSecret(value: unknown, path: string): SecretRecord {
+  const fields = object(value, path, secretFields, ["verifyUntil", "sealed"]);
+  const secret: SecretRecord = {
+    kid: text(fields.kid, `${path}.kid`, /^[A-Za-z0-9_-]{1,64}$/),
+    alg: oneOf(fields.alg, `${path}.alg`, ["HS256"] as const),
+    encoding: oneOf(fields.encoding, `${path}.encoding`, secretEncodings),
+    byteLength: integer(fields.byteLength, `${path}.byteLength`, 1),
+    fingerprint: text(fields.fingerprint, `${path}.fingerprint`, /^[A-Za-z0-9_-]{16}$/),
+    signFrom: integer(fields.signFrom, `${path}.signFrom`, 0),
+  };
+  return {
+    ...secret,
+    ...(fields.verifyUntil === undefined
+      ? {}
+      : { verifyUntil: integer(fields.verifyUntil, `${path}.verifyUntil`, secret.signFrom) }),
+    ...(fields.sealed === undefined ? {} : { sealed: text(fields.sealed, `${path}.sealed`, /^[A-Za-z0-9_.-]+$/) }),
+  };
+}

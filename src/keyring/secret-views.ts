@@ -1,0 +1,32 @@
+import type { SecretEpoch, SecretOwner, SecretRecord } from "./secret-record.ts";
+import type { KeyState } from "./state.ts";
+
+/** An imported secret as an operator sees it. Times in Unix milliseconds. */
+export interface SecretInfo extends SecretOwner {
+  readonly epoch: number;
+  readonly kid: string;
+  readonly alg: "HS256";
+  readonly state: Exclude<KeyState, "published">;
+  readonly signFrom: number;
+  /** Both undefined for the one that signs. */
+  readonly signUntil: number | undefined;
+  readonly verifyUntil: number | undefined;
+  readonly byteLength: number;
+  readonly fingerprint: string;
+}
+
+/** The secrets of a ring, the newest first. */
+export function secretInfos({ profile, tenant, epoch, secrets }: SecretEpoch, now: number): readonly SecretInfo[] {
+  const infos = secrets.map((secret, index) => {
+    const { kid, alg, signFrom, verifyUntil, byteLength, fingerprint } = secret;
+    const signUntil = secrets[index + 1]?.signFrom;
+    const state = stateOf(secret, now);
+    return { profile, tenant, epoch, kid, alg, state, signFrom, signUntil, verifyUntil, byteLength, fingerprint };
+  });
+  return infos.reverse();
+}
+
+function stateOf({ verifyUntil }: SecretRecord, now: number): SecretInfo["state"] {
+  if (verifyUntil === undefined) return "active";
+  return now < verifyUntil ? "retired" : "removed";
+}

@@ -1,0 +1,166 @@
+import type { Change, KeyValue } from "../state/keyvalue.ts";
+import type { TokenKeys } from "../token/keys.ts";
+import type { RecordKeys } from "./envelope.ts";
+import { epochsOf } from "./epochs.ts";
+import { KeyringError } from "./error.ts";
+import type { SecretsEvent } from "./event.ts";
+import { listen } from "./listen.ts";
+import { resealed } from "./resealed.ts";
+import { SECRETS_PREFIX, secretRecords } from "./secret-place.ts";
+import type { SecretEpoch, SecretOwner } from "./secret-record.ts";
+import { withoutSpentTexts } from "./secret-ring.ts";
+import { secretRings } from "./secret-rings.ts";
+import type { SecretVault } from "./secret-vault.ts";
+import type { SecretInfo } from "./secret-views.ts";
+import { secretInfos } from "./secret-views.ts";
+import { sharedReload } from "./shared-reload.ts";
+
+export interface SecretsOptions {
+  readonly store: KeyValue;
+  readonly recordKeys: RecordKeys;
+  readonly vault: SecretVault;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly report: (event: SecretsEvent) => void;
+}
+
+/** The imported secrets of every profile and tenant. */
+export interface Secrets {
+  /**
+   * The keys of a profile and tenant, as they change; where nothing was imported they know nothing. Throws, as all its
+   * functions do, the Problem KEYS_UNAVAILABLE while the newest epoch can't be read: what an older one says may be over.
+   */
+  keysOf(owner: SecretOwner): TokenKeys;
+  /** All that can be read, by profile and tenant, the newest first. */
+  list(now: number): readonly SecretInfo[];
+  /**
+   * Makes the next epoch of a ring, whoever else does so at the same time: `next` is asked again when another one was
+   * faster, and answers undefined when nothing is left to do. The epoch is in use when this resolves. Rejects with what
+   * `next` rejects with, and with a {@link KeyringError} when the ring can't be read or written.
+   */
+  advance(owner: SecretOwner, next: NextEpoch): Promise<void>;
+  /** Follows the store, and makes new epochs where one is under an earlier KEK or holds a text of no more use. */
+  start(): void;
+  /** Resolves when nothing is under way any more. */
+  stop(): Promise<void>;
+}
+
+/** The epoch to make after this one. */
+type NextEpoch = (before: SecretEpoch | undefined) => Promise<SecretEpoch | undefined>;
+
+/** Reads all rings. Throws UNREADABLE when the store fails; a ring that can't be read is told and takes no other with it. */
+export async function openSecrets({ store, recordKeys, vault, now, report }: SecretsOptions): Promise<Secrets> {
+  const rings = secretRings(recordKeys, vault, report);
+  const distrusted = new Set<string>();
+  const controller = new AbortController();
+  let running: Promise<unknown> = Promise.resolve();
+  await readAll();
+  const reload = sharedReload(readAll, now);
+
+  async function readAll(): Promise<void> {
+    try {
+      for await (const change of store.watch(SECRETS_PREFIX, new AbortController().signal)) {
+        if (change.type === "current") return;
+        take(change);
+      }
+    } catch (cause) {
+      throw new KeyringError("UNREADABLE", "the imported secrets can't be read from the store", { cause });
+    }
+  }
+
+  function take(change: Change): void {
+    if (change.type === "put") rings.take(change.entry);
+  }
+
+  function failed(error: unknown): void {
+    report({ type: "secrets.failed", error });
+  }
+
+  function isDistrusted(owner: SecretOwner, kid: string): boolean {
+    return distrusted.size > 0 && distrusted.has(nameOf(owner, kid));
+  }
+
+  async function advance(owner: SecretOwner, next: NextEpoch): Promise<void> {
+    const epochs = epochsOf(secretRecords(owner), store, recordKeys);
+    for (;;) {
+      const before = rings.recordOf(owner);
+      const record = await next(before && (await resealed(before, vault)));
+      if (record === undefined) return;
+      if (await epochs.claim(record)) {
+        rings.hold(record);
+        await epochs.emptyBelow(record.epoch).catch(failed);
+        return;
+      }
+      const winner = await epochs.latest(before?.epoch);
+      if (winner === undefined)
+        throw new KeyringError("UNREADABLE", "the store refuses an epoch that it does not hold: was it rolled back?");
+      rings.hold(winner);
+    }
+  }
+
+  /** One ring after the other: there may be thousands. */
+  async function tidy(): Promise<void> {
+    for (const { record, stale } of rings.all()) {
+      if (controller.signal.aborted) return;
+      if (!stale && withoutSpentTexts(record, now()) === undefined) continue;
+      await advance(record, async (before) => before && tidied(before, record.epoch)).catch(failed);
+    }
+  }
+
+  function tidied(ring: SecretEpoch, epoch: number): SecretEpoch | undefined {
+    // Another replica was faster.
+    if (ring.epoch > epoch) return undefined;
+    return withoutSpentTexts(ring, now()) ?? { ...ring, epoch: epoch + 1 };
+  }
+
+  return {
+    keysOf(owner) {
+      rings.keysOf(owner);
+      return {
+        get epoch() {
+          return rings.epochOf(owner);
+        },
+        signer() {
+          const key = rings.keysOf(owner)?.signer;
+          return key === undefined || isDistrusted(owner, key.kid) ? undefined : key;
+        },
+        verifier: (kid, time) => rings.keysOf(owner)?.verifier(kid, time) ?? { state: "unknown" },
+        verifiers: (time) => rings.keysOf(owner)?.verifiers(time) ?? [],
+        otherReading: (data, signature, time) => rings.keysOf(owner)?.otherReading(data, signature, time),
+        reload,
+        distrust(kid) {
+          distrusted.add(nameOf(owner, kid));
+          report({ type: "secrets.distrusted", ...owner, kid });
+        },
+      };
+    },
+    list: (time) =>
+      rings
+        .all()
+        .flatMap(({ record }) => secretInfos(record, time))
+        .map((info) => (isDistrusted(info, info.kid) ? outOfUse(info) : info)),
+    advance,
+    start() {
+      const watch = (signal: AbortSignal) => store.watch(SECRETS_PREFIX, signal);
+      running = Promise.all([listen(watch, controller.signal, take, failed), tidy()]);
+    },
+    async stop() {
+      controller.abort();
+      await running;
+    },
+  };
+}
+
+/** Whether anything was ever imported. */
+export async function holdsSecrets(store: KeyValue): Promise<boolean> {
+  for await (const change of store.watch(SECRETS_PREFIX, new AbortController().signal)) return change.type === "put";
+  return false;
+}
+
+function outOfUse(info: SecretInfo): SecretInfo {
+  return info.state === "active" ? { ...info, state: "retired" } : info;
+}
+
+function nameOf({ profile, tenant }: SecretOwner, kid: string): string {
+  return JSON.stringify([profile, tenant, kid]);
+}
