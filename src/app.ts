@@ -9,20 +9,26 @@ import { durabilityHorizon } from "./audit/horizon.ts";
 import type { AuditReport, AuditSide } from "./audit/side.ts";
 import { AUDIT_THREAD, startAuditThread } from "./audit-thread/start.ts";
 import type { Config } from "./config/config.ts";
+import { loadProfileSet } from "./config/load.ts";
 import { ISSUING, startGrpcServer } from "./grpc/server.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { startHttpServer } from "./http/server.ts";
 import { deriveKey, type Keks } from "./jose/kek.ts";
 import { loadKeks } from "./jose/load-keks.ts";
+import { createSecretVault } from "./jose/secret-vault.ts";
 import { createVault, recordKeysOf } from "./jose/vault.ts";
 import { jwksMaxAge } from "./keyring/bounds.ts";
 import type { KeyringEvent } from "./keyring/event.ts";
+import { importing } from "./keyring/importing.ts";
 import { type Keyring, openKeyring } from "./keyring/keyring.ts";
+import { holdsSecrets, openSecrets, type Secrets } from "./keyring/secrets.ts";
 import { createLog, type Log } from "./log.ts";
-import { sortedJson } from "./profile/sign-claims.ts";
+import { type LiveProfiles, liveProfiles } from "./profile/live-profiles.ts";
+import { sortedJson } from "./profile/sorted-json.ts";
 import { readiness } from "./readiness.ts";
 import { openFileKeyValue } from "./state/file.ts";
 import type { KeyValue } from "./state/keyvalue.ts";
+import { steadyClock } from "./steady-clock.ts";
 import { tokenIssuer } from "./token/issue.ts";
 import { Problem } from "./token/problem.ts";
 import { tokenService } from "./token/service.ts";
@@ -32,6 +38,8 @@ export interface App {
   readonly addresses: { readonly grpc: string; readonly http: string };
   /** Health down, calls finish within the grace, the spool is flushed and forwarded as far as it goes. Bounded. */
   stop(reason: string): Promise<void>;
+  /** Reads the profiles again and serves by all of them, or goes on as it was and logs why. Never rejects. */
+  reload(): Promise<void>;
 }
 
 /** What the service takes from the machine. A test hands in others. */
@@ -67,8 +75,9 @@ const RETRY_MS = 1_000;
 export async function startApp(config: Config, surroundings: Partial<Surroundings> = {}): Promise<App> {
   refuseOldNode(process.versions.node);
   const machine = { ...MACHINE, ...surroundings };
-  const { now } = machine;
   const log = machine.log ?? createLog(config.logLevel, process.stdout);
+  // The one clock of the service: keys, tokens, audit and state never disagree on what time it is.
+  const now = steadyClock(machine.now, (step) => log("warn", { event: "clock.stepped_back", ...step }));
   const endings: (() => unknown)[] = [];
   const stopping = new AbortController();
   let stopReason = "START_FAILED";
@@ -81,16 +90,18 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
     await mkdir(config.data, { recursive: true, mode: 0o700 });
     const store = openFileKeyValue(join(config.data, "state", "state.db"), now);
     endings.push(() => store.close());
-    const keks = await loadKeks(config.kek, await holdsKeys(store, config), (file) =>
-      log("warn", { event: "kek.created", file }),
-    );
+    const sealedBefore = (await holdsKeys(store, config)) || (await holdsSecrets(store));
+    const keks = await loadKeks(config.kek, sealedBefore, (file) => log("warn", { event: "kek.created", file }));
 
     const side = await startAudit(config, machine, log);
     endings.push(() => side.stop(config.graceMs));
     const audit = machine.wrapAudit(side);
     const keyrings = new Map<string, Keyring>();
     const metrics = createMetrics(metricSources(config, side, keyrings, now));
-    await audit.append({ type: "service.started", version: packageJson.version, configHash: hashOf(config) }, now());
+    await audit.append(
+      { type: "service.started", version: packageJson.version, configHash: hashOf(config, config.profiles) },
+      now(),
+    );
     endings.push(() => audit.append({ type: "service.stopped", reason: stopReason }, now()).catch(() => {}));
     const denials = countDenials(audit, now, (error) => log("warn", { event: "audit.failed", error }));
     endings.push(() => denials.stop());
@@ -101,27 +112,41 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
       endings.push(() => keyring.stop());
       keyring.start();
     }
+    const vault = createSecretVault(keks);
+    const secrets = await openSecrets({
+      store,
+      vault,
+      now,
+      recordKeys: recordKeysOf(keks),
+      report: ({ type, ...fields }) => log("error", { event: type, ...fields } as Parameters<Log>[1]),
+    });
+    endings.push(() => secrets.stop());
+    secrets.start();
     const subjectKey = deriveKey(keks[0], "audit subject");
     const issuer = tokenIssuer({
       audit,
-      now,
-      newTokenId: machine.newTokenId,
       hashSubject: (subject) => createHmac("sha256", subjectKey).update(subject).digest("base64url").slice(0, 22),
       verifyEvery: config.verifyEvery,
     });
+    const live = openProfiles(config, audit, log, now);
     const tokens = tokenService({
-      profiles: config.profiles,
-      keysOf: ({ keyset }) => found(keyrings, keyset),
+      profiles: live.current,
+      keysOf: ({ name, keys: source }, tenant) =>
+        source.kind === "keyset" ? found(keyrings, source.keyset) : secrets.keysOf({ profile: name, tenant }),
       issuer,
       now,
+      newTokenId: machine.newTokenId,
       observer: {
         issued: metrics.issued,
         denied: (profile, caller, error) =>
           denials.denied(profile, caller, error instanceof Problem ? error.code : "INTERNAL"),
-        rejected: metrics.rejected,
       },
+      rejected: metrics.rejected,
     });
-    const keys = keyService(config, keyrings, now);
+    const keys = {
+      ...keyService(config, keyrings, secrets, now),
+      importKey: importing({ profiles: live.current, secrets, vault, audit, now, randomBytes }),
+    };
     const ready = readiness(side, keyrings, config.spoolMaxBytes, now);
 
     const http = await startHttpServer(config.http.address, {
@@ -133,10 +158,15 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
       waitsFor: ready.waitsFor,
     });
     endings.push(() => http.stop());
-    const grpc = await startGrpcServer(config.grpc.address, { tokens, keys }, config.grpc, (call) => {
-      metrics.call(call.method, call.code, call.seconds);
-      if ("cause" in call) log("error", { event: "call.failed", method: call.method, error: call.cause });
-    });
+    const grpc = await startGrpcServer(
+      config.grpc.address,
+      { tokens, keys, profiles: live.current },
+      config.grpc,
+      (call) => {
+        metrics.call(call.method, call.code, call.seconds);
+        if ("cause" in call) log("error", { event: "call.failed", method: call.method, error: call.cause });
+      },
+    );
     endings.push(() => grpc.stop(config.graceMs));
     const showHealth = async (): Promise<void> => {
       await ready.look();
@@ -157,6 +187,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
     log("info", { event: "ready", version: packageJson.version, ...addresses, nats: config.nats?.url ?? "none" });
     return {
       addresses,
+      reload: live.reload,
       async stop(reason) {
         stopReason = reason;
         stopping.abort();
@@ -196,11 +227,26 @@ function startAudit(config: Config, { auditThread }: Surroundings, log: Log): Pr
 }
 
 /** SHA-256 of all that the service does by: the configuration in a fixed order, and the profiles. It holds no secret. */
-function hashOf({ effective, profiles }: Config): string {
+function hashOf({ effective }: Config, profiles: Config["profiles"]): string {
   const digests = [...profiles.values()].map(({ name, digest }) => [name, digest]);
   return createHash("sha256")
     .update(sortedJson([effective, digests]))
     .digest("base64url");
+}
+
+function openProfiles(config: Config, audit: AuditLog, log: Log, now: () => number): LiveProfiles {
+  return liveProfiles({
+    initial: config,
+    load: (known) => loadProfileSet(config.effective, known),
+    hashOf: (profiles) => hashOf(config, profiles),
+    audit,
+    now,
+    observer: {
+      reloaded: (changed) => log("info", { event: "profiles.reloaded", changed }),
+      refused: (faults) => log("error", { event: "profiles.refused", faults }),
+      failed: (error) => log("error", { event: "profiles.failed", error }),
+    },
+  });
 }
 
 function metricSources(
@@ -282,15 +328,15 @@ function heldKeys({ keyset, epoch, list }: Keyring, now: number): Happening {
   return { type: "key.rotated", keyset, keysetEpoch: epoch, added, removed: [], reason: "held" };
 }
 
-function keyService({ keysets }: Config, keyrings: ReadonlyMap<string, Keyring>, now: () => number) {
+function keyService({ keysets }: Config, keyrings: ReadonlyMap<string, Keyring>, secrets: Secrets, now: () => number) {
   return {
     jwks: () => ({
       keys: [...keyrings.values()].flatMap((ring) => ring.jwks(now())),
       maxAgeSeconds: Math.min(...keysets.map(({ policy }) => jwksMaxAge(policy))),
     }),
     listKeys: (keyset: string) => {
-      const asked = keyset === "" ? [...keyrings.values()] : [found(keyrings, keyset)];
-      return asked.flatMap((ring) => ring.list(now()));
+      if (keyset !== "") return found(keyrings, keyset).list(now());
+      return [...[...keyrings.values()].flatMap((ring) => ring.list(now())), ...secrets.list(now())];
     },
   };
 }

@@ -1,4 +1,5 @@
 import pino from "pino";
+import type { Fault } from "./config/fault.ts";
 
 /**
  * Everything that may be logged: an allow-list of events with typed fields. There is no free text and no request in it, so
@@ -27,6 +28,14 @@ type LogEvent =
     }
   | { readonly event: "keys.failed"; readonly keyset: string; readonly error: unknown }
   | { readonly event: "keys.distrusted"; readonly keyset: string; readonly kid: string }
+  | { readonly event: "secrets.unreadable"; readonly profile: string; readonly tenant: string; readonly error: unknown }
+  | { readonly event: "secrets.stray"; readonly key: string }
+  | { readonly event: "secrets.distrusted"; readonly profile: string; readonly tenant: string; readonly kid: string }
+  | { readonly event: "secrets.failed"; readonly error: unknown }
+  | { readonly event: "profiles.reloaded"; readonly changed: readonly string[] }
+  | { readonly event: "profiles.refused"; readonly faults: readonly Fault[] }
+  | { readonly event: "profiles.failed"; readonly error: unknown }
+  | { readonly event: "clock.stepped_back"; readonly behind: number; readonly held: boolean }
   | { readonly event: "audit.cut"; readonly file: string; readonly bytes: number }
   | { readonly event: "audit.failed"; readonly error: unknown }
   | { readonly event: "audit.forwarding"; readonly created: string; readonly differences: readonly string[] }

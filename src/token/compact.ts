@@ -14,10 +14,10 @@ export const MAX_TOKEN_LENGTH = 8 * 1024;
 
 /**
  * Splits a token into its parts. Only the canonical form is taken: decoders that skip white space, padding or the unused
- * bits of a last character would let many texts stand for one token.
+ * bits of a last character would let many texts stand for one token. `maxLength` in characters.
  */
-export function splitCompact(token: string): Step<Compact> {
-  if (token.length > MAX_TOKEN_LENGTH) return reject("TOO_LARGE", `a token has at most ${MAX_TOKEN_LENGTH} characters`);
+export function splitCompact(token: string, maxLength: number): Step<Compact> {
+  if (token.length > maxLength) return reject("TOO_LARGE", `a token has at most ${maxLength} characters here`);
   const first = token.indexOf(".");
   const second = token.indexOf(".", first + 1);
   if (first === -1 || second === -1 || token.indexOf(".", second + 1) !== -1)

@@ -1,7 +1,26 @@
-import type { Keyring } from "../keyring/keyring.ts";
+import type { VerifyingKey } from "../keyring/key-maker.ts";
+import type { ActiveKey, FoundKey } from "../keyring/loaded-ring.ts";
+import type { SecretEncoding } from "../profile/profile.ts";
 
 export type { VerifyingKey } from "../keyring/key-maker.ts";
 export type { ActiveKey as SigningKey, FoundKey as KeyLookup } from "../keyring/loaded-ring.ts";
 
-/** The keys of one keyset as issuing and verifying see them. Both are called for every token: they answer from memory. */
-export type TokenKeys = Pick<Keyring, "epoch" | "signer" | "verifier" | "reload" | "distrust">;
+/**
+ * The keys of one profile and tenant as issuing and verifying see them: of a rotating keyset, or imported secrets. They
+ * are asked for every token and answer from memory. Times in Unix milliseconds.
+ */
+export interface TokenKeys {
+  /** The version of the keys. It only grows. */
+  readonly epoch: number;
+  /** The key that signs now; undefined while none may. */
+  signer(now: number): ActiveKey | undefined;
+  verifier(kid: string, now: number): FoundKey;
+  /** All that verify now, the newest first: for tokens that name none. */
+  verifiers(now: number): readonly VerifyingKey[];
+  /** Reads the store again, shared and rate-limited, within 250 ms; undefined when it was read a moment ago. */
+  reload(): Promise<void> | undefined;
+  /** Takes a key out of signing: it signed what its own verifying half rejects. */
+  distrust(kid: string): void;
+  /** For an operator's diagnosis: which other reading of an imported secret's text verifies this. */
+  otherReading(data: Buffer, signature: Buffer, now: number): SecretEncoding | undefined;
+}

@@ -23,6 +23,16 @@ export type ProblemCode =
   | "KEYS_UNAVAILABLE"
   /** The token would outlive the key that signs it. */
   | "TTL_BEYOND_KEY"
+  /** The profile (and tenant) signs with an imported secret, and none was imported. */
+  | "KEY_NOT_IMPORTED"
+  /** A secret of that `key_id` is, or was, there. */
+  | "KEY_EXISTS"
+  /** The secret is short, a placeholder or can be guessed. */
+  | "WEAK_KEY"
+  /** So many secrets of the profile (and tenant) verify already that one more would make verifying slow. */
+  | "TOO_MANY_KEYS"
+  /** The `request_id` was used a moment ago with other content. */
+  | "REQUEST_ID_REUSED"
   /** The audit log has reached its limit. */
   | "AUDIT_FULL"
   /** The audit event can't be made durable. */

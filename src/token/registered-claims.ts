@@ -12,9 +12,6 @@ export interface RegisteredClaims {
   readonly jti: string | undefined;
 }
 
-/** The names of the registered claims. A caller never sets one of them. */
-export const REGISTERED_NAMES: ReadonlySet<string> = new Set(["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]);
-
 /**
  * Checks types and ranges alone: texts are non-empty strings, `aud` a string or a non-empty array of strings, times
  * positive whole seconds. 1e400 parses to Infinity, which would never expire.

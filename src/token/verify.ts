@@ -1,25 +1,36 @@
 import type { Profile } from "../profile/profile.ts";
-import { splitCompact } from "./compact.ts";
-import { readHeader } from "./header.ts";
-import type { TokenKeys, VerifyingKey } from "./keys.ts";
+import { resolveAliases } from "./aliases.ts";
+import type { Presented } from "./carriers.ts";
+import { checkAccepted } from "./check-accepted.ts";
+import { checkTimes } from "./check-times.ts";
+import { checkUse, isElsewhere } from "./check-use.ts";
+import type { TokenKeys } from "./keys.ts";
 import { checkRegistered, type RegisteredClaims } from "./registered-claims.ts";
 import { type Rejection, reject, type Step } from "./rejection.ts";
+import { checkSignature } from "./signature.ts";
 import { type JsonObject, parseStrictObject } from "./strict-json.ts";
+import { tokenIdOf } from "./token-id.ts";
+import { IP_MISMATCH, NO_EXPIRY, type Warning } from "./warnings.ts";
 
-/** What a token must be, beside what its profile says. */
+/** What a token must be, beside what its profile says. Times in Unix milliseconds. */
 export interface Expectation {
   readonly profile: Profile;
   readonly keys: TokenKeys;
-  /** One of the token's audiences MUST equal it. Present exactly when the profile has an audience. */
-  readonly audience: string | undefined;
-  /** Unix milliseconds. */
+  /** The verifier's own tenant; empty where the profile has none. */
+  readonly tenant: string;
+  /** One of the token's audiences MUST equal it; empty where the profile has none. */
+  readonly audience: string;
+  readonly context: Readonly<Record<string, unknown>>;
+  /** Decides which keys verify. */
   readonly now: number;
+  /** The token's clock. */
+  readonly at: number;
 }
 
 /** What is known of a token whose signature is good, even when a later check rejects it. */
 interface Identified {
   readonly keyId: string;
-  readonly tokenId: string | undefined;
+  readonly tokenId: string;
   /** Unix seconds. */
   readonly expiresAt: number | undefined;
 }
@@ -32,93 +43,88 @@ export type Verdict =
       readonly subject: string | undefined;
       /** Unix seconds. */
       readonly issuedAt: number | undefined;
+      readonly warnings: readonly Warning[];
     })
   | { readonly valid: false; readonly rejection: Rejection; readonly identified?: Identified };
 
+/** The claims of a token: as it shows them, and by the profile's own names with what the registered ones say. */
+interface ReadClaims {
+  readonly shown: JsonObject;
+  readonly claims: JsonObject;
+  readonly conflict: Rejection | undefined;
+  readonly registered: RegisteredClaims;
+}
+
 /**
- * Checks a token: what it looks like, which key signed it, the signature, then the claims. The first check that fails is
- * the reason. Nothing that the token says chooses the key's algorithm, the profile or the rules.
+ * Checks a token: what it looks like, which key signed it, the signature, then the claims, then what the client wants to
+ * do. The first check that fails is the reason. Nothing that the token says chooses the key's algorithm, the profile or the
+ * rules.
  */
-export function verifyToken(token: string, expected: Expectation): Verdict {
-  const signed = checkSignature(token, expected);
+export function verifyToken({ token, maxLength }: Presented, expected: Expectation): Verdict {
+  const { profile, keys, now } = expected;
+  const signed = checkSignature(token, maxLength, profile, keys, now);
   if (signed.rejection) return { valid: false, rejection: signed.rejection };
-  const { payload, key } = signed.ok;
-  const read = readClaims(payload);
+  const { compact, key } = signed.ok;
+  const payload = parseStrictObject(compact.payload);
+  const tokenId = tokenIdOf(payload?.jti, compact.signingInput);
+  const read = readClaims(payload, profile);
   if (read.rejection) {
-    const identified = { keyId: key.kid, tokenId: undefined, expiresAt: undefined };
+    const identified = { keyId: key.kid, tokenId, expiresAt: undefined };
     return { valid: false, rejection: read.rejection, identified };
   }
-  const { claims, registered } = read.ok;
-  const identified: Identified = { keyId: key.kid, tokenId: registered.jti, expiresAt: registered.exp };
-  const rejected =
-    checkIssuer(registered, expected.profile) ??
-    checkTimes(registered, expected) ??
-    checkAudience(registered, expected.audience) ??
-    checkAccepted(claims, expected.profile);
+  const identified = { keyId: key.kid, tokenId, expiresAt: read.ok.registered.exp };
+  const rejected = checkClaims(read.ok, expected) ?? checkUse(read.ok.claims, expected);
   if (rejected) return { valid: false, rejection: rejected, identified };
-  return { valid: true, ...identified, claims, subject: registered.sub, issuedAt: registered.iat };
+  const { shown, claims, registered } = read.ok;
+  const subject = claims[profile.subjectClaim];
+  return {
+    valid: true,
+    ...identified,
+    claims: shown,
+    subject: typeof subject === "string" ? subject : undefined,
+    issuedAt: registered.iat,
+    warnings: warningsOf(claims, expected),
+  };
 }
 
-function readClaims(payload: Buffer): Step<{ claims: JsonObject; registered: RegisteredClaims }> {
-  const claims = parseStrictObject(payload);
-  if (claims === undefined) return reject("MALFORMED", "the payload is not a strict JSON object");
+function readClaims(shown: JsonObject | undefined, { aliases }: Profile): Step<ReadClaims> {
+  if (shown === undefined) return reject("MALFORMED", "the payload is not a strict JSON object");
+  const { claims, conflict } = resolveAliases(shown, aliases);
   const registered = checkRegistered(claims);
-  return registered.rejection ? registered : { ok: { claims, registered: registered.ok } };
+  return registered.rejection ? registered : { ok: { shown, claims, conflict, registered: registered.ok } };
 }
 
-function checkSignature(
-  token: string,
-  { profile, keys, now }: Expectation,
-): Step<{ payload: Buffer; key: VerifyingKey }> {
-  const compact = splitCompact(token);
-  if (compact.rejection) return compact;
-  const header = readHeader(compact.ok.header);
-  if (header.rejection) return header;
-  const { alg, kid, typ } = header.ok;
-  const found = keys.verifier(kid, now);
-  if (found.state === "unknown") return reject("UNKNOWN_KEY", "no key of the profile has this kid");
-  if (found.state === "retired") return reject("KEY_RETIRED", "the key's time to verify is over");
-  // RFC 8725, 3.1: the algorithm is the key's. A token that names another tries to have a public key used as a secret.
-  if (alg !== found.key.alg) return reject("ALGORITHM_NOT_ALLOWED", `this key takes only ${found.key.alg}`);
-  if (typ?.toLowerCase() !== profile.header.typ?.toLowerCase())
-    return reject("TYPE_MISMATCH", profile.header.typ ? `typ must be ${profile.header.typ}` : "typ must be absent");
-  if (!found.key.verify(compact.ok.signingInput, compact.ok.signature))
-    return reject("BAD_SIGNATURE", "the signature does not fit the token");
-  return { ok: { payload: compact.ok.payload, key: found.key } };
+/** What the token itself must say. */
+function checkClaims({ claims, conflict, registered }: ReadClaims, expected: Expectation): Rejection | undefined {
+  const { profile, tenant, audience, at } = expected;
+  return (
+    checkIssuer(registered, profile) ??
+    checkTenant(claims, profile, tenant) ??
+    checkTimes(registered, profile.lifetime, at / 1000) ??
+    checkAudience(registered, audience) ??
+    checkAccepted(claims, profile) ??
+    conflict
+  );
 }
 
 function checkIssuer({ iss }: RegisteredClaims, { issuer }: Profile): Rejection | undefined {
-  return iss === issuer ? undefined : reject("ISSUER_MISMATCH", "iss is not the profile's issuer").rejection;
+  if (issuer === undefined || iss === issuer) return undefined;
+  return reject("ISSUER_MISMATCH", "iss is not the profile's issuer").rejection;
 }
 
-function checkTimes({ iat, nbf, exp }: RegisteredClaims, { profile, now }: Expectation): Rejection | undefined {
-  const seconds = now / 1000;
-  const { max, leeway } = profile.lifetime;
-  if (exp === undefined) return reject("EXP_MISSING", "the profile requires exp").rejection;
-  // Without iat the lifetime can't be known, but what remains of it can't be more than the whole.
-  if (exp - (iat ?? seconds) > max)
-    return reject("LIFETIME_EXCEEDED", `the profile's tokens live at most ${max} seconds${millisecondsHint(exp)}`)
-      .rejection;
-  if (nbf !== undefined && nbf > seconds + leeway) return reject("NOT_YET_VALID", "nbf is in the future").rejection;
-  if (iat !== undefined && iat > seconds + leeway) return reject("NOT_YET_VALID", "iat is in the future").rejection;
-  if (seconds >= exp + leeway) return reject("EXPIRED", "exp is in the past").rejection;
-  return undefined;
+function checkTenant(claims: JsonObject, { tenant: rule }: Profile, tenant: string): Rejection | undefined {
+  if (rule?.claim === undefined || claims[rule.claim] === tenant) return undefined;
+  return reject("TENANT_MISMATCH", `${rule.claim} is not the verifier's tenant`).rejection;
 }
 
-/** In seconds, 10^11 is the year 5138; in milliseconds it was 1973. */
-function millisecondsHint(exp: number): string {
-  return exp > 1e11 && exp < 1e14 ? "; exp looks like milliseconds, RFC 7519 counts seconds" : "";
-}
-
-function checkAudience({ aud }: RegisteredClaims, audience: string | undefined): Rejection | undefined {
-  if (audience === undefined || aud?.includes(audience)) return undefined;
+function checkAudience({ aud }: RegisteredClaims, audience: string): Rejection | undefined {
+  if (audience === "" || aud?.includes(audience)) return undefined;
   return reject("AUDIENCE_MISMATCH", "aud does not name this audience").rejection;
 }
 
-function checkAccepted(claims: JsonObject, { accept }: Profile): Rejection | undefined {
-  const violations = accept(claims);
-  const first = violations.find(({ keyword }) => keyword === "required") ?? violations[0];
-  if (first === undefined) return undefined;
-  const reason = first.keyword === "required" ? "CLAIM_MISSING" : "CLAIM_INVALID";
-  return reject(reason, `${first.path.join(".")} ${first.message}`).rejection;
+function warningsOf(claims: JsonObject, expected: Expectation): readonly Warning[] {
+  const warnings: Warning[] = [];
+  if (claims.exp === undefined) warnings.push(NO_EXPIRY);
+  if (expected.profile.ip?.mode === "warn" && isElsewhere(claims, expected)) warnings.push(IP_MISMATCH);
+  return warnings;
 }

@@ -1,0 +1,28 @@
+import type { Profile } from "../profile/profile.ts";
+import { isSameNetwork } from "./client-ip.ts";
+import { type Rejection, reject } from "./rejection.ts";
+import { shownPath } from "./shown-path.ts";
+import type { JsonObject } from "./strict-json.ts";
+import { IP_MISMATCH } from "./warnings.ts";
+
+/** Under which rules a client wants to use its token, and for what. */
+interface Use {
+  readonly profile: Pick<Profile, "ip" | "context" | "rules">;
+  readonly context: Readonly<Record<string, unknown>>;
+}
+
+/** Checks what a token lets its client do: from its address, by the profile's rules. `claims` with aliases resolved. */
+export function checkUse(claims: JsonObject, { profile, context }: Use): Rejection | undefined {
+  if (profile.ip?.mode === "enforce" && (context.ip === undefined || isElsewhere(claims, { profile, context })))
+    return reject("IP_MISMATCH", IP_MISMATCH.message).rejection;
+  const [fault] = profile.context?.(context) ?? [];
+  if (fault) return reject("CONTEXT_INVALID", `${shownPath(["context", ...fault.path])} ${fault.message}`).rejection;
+  const broken = profile.rules.find((rule) => !rule.holds({ claims, context }));
+  return broken && reject(broken.reason, broken.message).rejection;
+}
+
+/** Whether the client is known to be at another address than its token. */
+export function isElsewhere(claims: JsonObject, { profile: { ip }, context }: Use): boolean {
+  if (ip === undefined || context.ip === undefined) return false;
+  return typeof context.ip !== "string" || !isSameNetwork(claims[ip.claim], context.ip, ip.prefix);
+}

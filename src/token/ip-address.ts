@@ -1,0 +1,21 @@
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
+const IPV6_CHARACTERS = /^[0-9A-Fa-f:.]{2,45}$/;
+const MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;
+
+/**
+ * The one text of an IP address: IPv4 with dots, IPv6 as RFC 5952 writes it, and an IPv4-mapped IPv6 address (RFC 4291,
+ * 2.5.5.2) as its IPv4, so that a client has one address whichever socket it came by. Undefined for what is no address;
+ * a zone id names an interface of one machine and is none.
+ */
+export function canonicalIp(text: string): string | undefined {
+  if (IPV4.test(text)) return text;
+  if (!IPV6_CHARACTERS.test(text) || !URL.canParse(`http://[${text}]/`)) return undefined;
+  const canonical = new URL(`http://[${text}]/`).hostname.slice(1, -1);
+  const [, high, low] = MAPPED.exec(canonical) ?? [];
+  return high === undefined || low === undefined ? canonical : `${twoBytes(high)}.${twoBytes(low)}`;
+}
+
+function twoBytes(hex: string): string {
+  const value = Number.parseInt(hex, 16);
+  return `${value >> 8}.${value & 0xff}`;
+}

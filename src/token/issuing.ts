@@ -1,0 +1,63 @@
+import { createHash } from "node:crypto";
+import type { Profile } from "../profile/profile.ts";
+import { sortedJson } from "../profile/sorted-json.ts";
+import { draftToken, type IssueRequest } from "./draft.ts";
+import type { IssuedToken, TokenIssuer } from "./issue.ts";
+import type { TokenKeys } from "./keys.ts";
+import { requestIds } from "./request-ids.ts";
+import { unknownProfile } from "./unknown-profile.ts";
+
+export interface IssuingParts {
+  readonly profiles: () => ReadonlyMap<string, Profile>;
+  /** The keys of the profile and tenant; a tenant that nothing is known of has keys that know nothing. */
+  readonly keysOf: (profile: Profile, tenant: string) => TokenKeys;
+  readonly issuer: TokenIssuer;
+  /** Unix milliseconds; never below what it was before. */
+  readonly now: () => number;
+  /** A fresh `jti`. */
+  readonly newTokenId: () => string;
+  /** Told of every token that was signed and every refusal to issue. `profile` is "" when it is unknown. */
+  readonly observer: {
+    issued(profile: string): void;
+    denied(profile: string, caller: string, problem: unknown): void;
+  };
+}
+
+/** Issues by the name of a profile. Rejects with a Problem for a bad call. */
+export type Issue = (profile: string, request: IssueRequest, caller: string) => Promise<IssuedToken>;
+
+export function issuing({ profiles, keysOf, issuer, now, newTokenId, observer }: IssuingParts): Issue {
+  const once = requestIds<IssuedToken>(now);
+
+  return async (name, request, caller) => {
+    const profile = profiles().get(name);
+    try {
+      if (profile === undefined) throw unknownProfile(name);
+      return await issue(profile, request, caller);
+    } catch (error) {
+      // Nobody was refused a token who asked for none.
+      if (!request.validateOnly) observer.denied(profile === undefined ? "" : name, caller, error);
+      throw error;
+    }
+  };
+
+  async function issue(profile: Profile, request: IssueRequest, caller: string): Promise<IssuedToken> {
+    // Drafted before a request_id is looked up: only what was checked can equal what was issued.
+    const draft = draftToken(request, { profile, caller, now: now(), tokenId: newTokenId() });
+    const keys = keysOf(profile, draft.tenant);
+    if (request.validateOnly) return issuer.preview(draft, keys);
+    const sign = async (): Promise<IssuedToken> => {
+      const issued = await issuer.issue(draft, keys, request.requestId);
+      observer.issued(profile.name);
+      return issued;
+    };
+    if (request.requestId === "") return sign();
+    return once(JSON.stringify([caller, profile.name, request.requestId]), contentOf(request), sign);
+  }
+}
+
+/** Equal for equal requests, whatever the order of their claims. A hash, so that no claims are kept. */
+function contentOf({ tenant, subject, audience, ttl, claims, clientIp }: IssueRequest): string {
+  const asked = [tenant, subject, audience, ttl ? String(ttl.seconds) : null, claims ?? {}, clientIp];
+  return createHash("sha256").update(sortedJson(asked)).digest("base64url");
+}

@@ -1,0 +1,24 @@
+import type { Profile } from "../profile/profile.ts";
+
+/** What is allowed, and worth a second look. */
+export interface Warning {
+  /** In upper case: one of the service's own, or one that a profile defines. */
+  readonly code: string;
+  readonly message: string;
+}
+
+/** For a token that ends only where its verifier limits the age. */
+export const NO_EXPIRY: Warning = { code: "NO_EXPIRY", message: "the token has no exp" };
+
+/** For a client that uses a token from elsewhere, where its profile only warns of that. */
+export const IP_MISMATCH: Warning = { code: "IP_MISMATCH", message: "the client's address is not the token's" };
+
+/** What a request to issue is warned of: what the profile's own expressions find, and a token without an end. */
+export function issueWarnings(
+  { warnings }: Profile,
+  claims: Readonly<Record<string, unknown>>,
+  expiresAt: number | undefined,
+): readonly Warning[] {
+  const own = warnings.filter((rule) => rule.applies(claims)).map(({ code, message }) => ({ code, message }));
+  return expiresAt === undefined ? [...own, NO_EXPIRY] : own;
+}
