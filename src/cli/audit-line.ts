@@ -61,6 +61,17 @@ function facts({ eventId, event }: AuditEvent): string[] {
       const change = [...added.map((kid) => `+${kid}`), ...removed.map((kid) => `-${kid}`)].join(" ");
       return ["-", eventId, "-", change, `${keyset} epoch ${keysetEpoch}: ${reason}`];
     }
+    case "keyImported": {
+      const { profile, tenant, keyId, caller, byteLength, allowedWeak } = event.value;
+      const rest = [
+        `${byteLength} bytes`,
+        ...(tenant === "" ? [] : [`tenant ${tenant}`]),
+        ...(allowedWeak ? ["weak"] : []),
+      ];
+      return [profile, eventId, caller, keyId, rest.join(", ")];
+    }
+    case "configurationChanged":
+      return ["-", eventId, "-", "-", `profiles ${event.value.profiles.join(" ")}`];
     case "serviceStarted":
       return ["-", eventId, "-", "-", `version ${event.value.version}`];
     case "serviceStopped":

@@ -11,7 +11,8 @@ export async function requestClaims(
   io: Io,
 ): Promise<Record<string, unknown> | undefined> {
   if (options.claims === undefined && options.claim === undefined) return undefined;
-  const object = options.claims === undefined ? {} : parseObject(await readValue(options.claims, io, "the claims"));
+  const object =
+    options.claims === undefined ? {} : jsonObject(await readValue(options.claims, io, "the claims"), "--claims");
   const entries = (options.claim ?? []).map(parseClaim);
   const names = [...Object.keys(object), ...entries.map(([name]) => name)];
   const twice = names.find((name, index) => names.indexOf(name) !== index);
@@ -20,16 +21,17 @@ export async function requestClaims(
   return Object.fromEntries([...Object.entries(object), ...entries]);
 }
 
-function parseObject(text: string): object {
+/** The value of an option that takes a JSON object. */
+export function jsonObject(text: string, option: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw usage("--claims is not JSON; allowed is a JSON object, @file or - for standard input");
+    throw usage(`${option} is not JSON; allowed is a JSON object, @file or - for standard input`);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw usage("--claims must be a JSON object");
-  return value;
+    throw usage(`${option} must be a JSON object`);
+  return value as Record<string, unknown>;
 }
 
 function parseClaim(text: string): [string, string] {

@@ -14,7 +14,7 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** Emits "SIGINT" and "SIGTERM" with the name as the argument, as `process` does. */
+  /** Emits "SIGINT", "SIGTERM" and "SIGHUP" with the name as the argument, as `process` does. */
   readonly signals: EventEmitter;
 }
 

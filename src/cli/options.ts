@@ -45,6 +45,14 @@ export function count(text: string): number {
   return Number(text);
 }
 
+/** A time as RFC 3339 writes it. */
+export function time(text: string): Date {
+  const date = new Date(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text) ? text : Number.NaN);
+  if (Number.isNaN(date.getTime()))
+    throw new InvalidArgumentError("Allowed is a time of RFC 3339, such as 2026-11-22T12:00:00Z.");
+  return date;
+}
+
 /** The part of --help that shows how a command is called. */
 export function examples(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  $ ${line}\n`).join("")}`;

@@ -12,8 +12,14 @@ import { examples } from "./options.ts";
 
 type Signal = "SIGINT" | "SIGTERM";
 
+interface Running {
+  stop(signal: Signal): Promise<void>;
+  /** Reads the profiles again. Never rejects. */
+  reload(): Promise<void>;
+}
+
 /** Builds and starts the whole service. It is handed in: the app stands above the command line. */
-export type StartApp = (config: Config) => Promise<{ stop(signal: Signal): Promise<void> }>;
+export type StartApp = (config: Config) => Promise<Running>;
 
 interface ServeOptions {
   readonly config?: string;
@@ -23,7 +29,9 @@ interface ServeOptions {
 export function addServe(program: Command, io: Io, exit: Exit, startApp: StartApp): void {
   program
     .command("serve")
-    .description("run the service until SIGTERM or SIGINT; a second signal does not wait for an orderly stop")
+    .description(
+      "run the service until SIGTERM or SIGINT (a second one does not wait for an orderly stop); SIGHUP reads the profiles again",
+    )
     .option("--config <file>", "the configuration file (SIGNET_CONFIG)")
     .option("--data <dir>", "the data folder (SIGNET_DATA)")
     .addHelpText(
@@ -41,7 +49,7 @@ async function serve(options: ServeOptions, io: Io, startApp: StartApp): Promise
   const signals = hear(io.signals);
   try {
     const config = await loadOrFail(options.config, env, EXIT.config);
-    const ended = runUntil(signals.first, config, startApp);
+    const ended = runUntil(signals, config, startApp);
     return await Promise.race([ended, signals.second.then((): number => EXIT.negative)]);
   } catch (error) {
     throw asFailure(error);
@@ -50,23 +58,34 @@ async function serve(options: ServeOptions, io: Io, startApp: StartApp): Promise
   }
 }
 
-async function runUntil(first: Promise<Signal>, config: Config, startApp: StartApp): Promise<number> {
+async function runUntil(signals: Signals, config: Config, startApp: StartApp): Promise<number> {
   const app = await startApp(config);
-  await app.stop(await first);
+  signals.running(app);
+  await app.stop(await signals.first);
   return EXIT.ok;
 }
 
-function hear(emitter: EventEmitter): { first: Promise<Signal>; second: Promise<Signal>; close(): void } {
+interface Signals {
+  readonly first: Promise<Signal>;
+  readonly second: Promise<Signal>;
+  /** From now on there is what to reload; a SIGHUP that came before is obeyed now. */
+  running(app: Running): void;
+  close(): void;
+}
+
+function hear(emitter: EventEmitter): Signals {
   const first = Promise.withResolvers<Signal>();
   const second = Promise.withResolvers<Signal>();
+  const running = Promise.withResolvers<Running>();
   let heard = 0;
   const listener = (signal: Signal) => {
     heard += 1;
     (heard === 1 ? first : second).resolve(signal);
   };
-  emitter.on("SIGINT", listener).on("SIGTERM", listener);
-  const close = () => void emitter.off("SIGINT", listener).off("SIGTERM", listener);
-  return { first: first.promise, second: second.promise, close };
+  const hangUp = () => void running.promise.then((app) => app.reload());
+  emitter.on("SIGINT", listener).on("SIGTERM", listener).on("SIGHUP", hangUp);
+  const close = () => void emitter.off("SIGINT", listener).off("SIGTERM", listener).off("SIGHUP", hangUp);
+  return { first: first.promise, second: second.promise, running: running.resolve, close };
 }
 
 function asFailure(error: unknown): Failure {

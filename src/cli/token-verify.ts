@@ -1,90 +1,59 @@
 import type { Command } from "commander";
-import {
-  rejectionReasonToJSON,
-  TokenServiceClient,
-  VerifyTokenRequest,
-  VerifyTokenResponse,
-} from "../gen/signet/v1/token.ts";
+import { TokenServiceClient, VerifyTokenRequest, VerifyTokenResponse } from "../gen/signet/v1/token.ts";
+import { jsonObject } from "./claims.ts";
 import { call } from "./client.ts";
-import { painter } from "./colour.ts";
+import { type CarrierOptions, carrierOptions, credentialOf } from "./credential.ts";
 import { EXIT } from "./exit-codes.ts";
-import { usage } from "./failure.ts";
-import { readStdin } from "./input.ts";
+import { readValue } from "./input.ts";
 import type { Exit, Io } from "./io.ts";
-import { examples, type RpcOptions, rpcOptions } from "./options.ts";
-import { printable, printableJson } from "./printable.ts";
+import { examples, type RpcOptions, rpcOptions, time } from "./options.ts";
 import { profileName } from "./profile-name.ts";
-import { protoJson, timestampText } from "./proto-json.ts";
-import { relativeTime } from "./relative-time.ts";
-import { table } from "./table.ts";
+import { protoJson } from "./proto-json.ts";
+import { showVerdict } from "./verdict.ts";
 
-interface VerifyOptions extends RpcOptions {
+interface VerifyOptions extends RpcOptions, CarrierOptions {
+  readonly tenant?: string;
   readonly audience?: string;
+  readonly context?: string;
+  readonly at?: Date;
 }
 
 export function addTokenVerify(token: Command, io: Io, exit: Exit): void {
   const command = token
     .command("verify <profile> [token]")
     .description("check a token; without one, or with -, it is read from standard input and stays out of the history")
-    .option("--audience <audience>", "the audience that you are known by");
-  rpcOptions(command, io)
+    .option("--tenant <tenant>", "the tenant that you serve, where the profile has tenants")
+    .option("--audience <audience>", "the audience that you are known by")
+    .option("--context <json>", "what the client wants to do: a JSON object, @file, or - for standard input")
+    .option("--at <time>", "judge the token as of this time of RFC 3339, with today's keys", time);
+  rpcOptions(carrierOptions(command), io)
     .addHelpText(
       "after",
       `${examples(
         "signet token verify service --audience api://orders < token.txt",
         'printf %s "$TOKEN" | signet token verify service --audience api://orders --json',
+        'signet token verify my-gate --tenant t-1 --query "token=$TOKEN"',
       )}\nExit codes: 0 valid, 1 not valid, 2 wrong usage or no answer.\n`,
     )
     .action(async (profile: string, given: string | undefined, options: VerifyOptions) => {
       const answer = await verify(profile, given, options, io);
       if (options.json) io.stdout.write(`${JSON.stringify(protoJson(VerifyTokenResponse, answer), null, 2)}\n`);
-      else show(answer, io);
+      else showVerdict(answer, io);
       exit(answer.valid ? EXIT.ok : EXIT.negative);
     });
 }
 
 async function verify(profile: string, given: string | undefined, options: VerifyOptions, io: Io) {
-  const name = profileName(profile);
-  const value = await presented(given, io);
+  const { tenant = "", audience = "", context, at } = options;
   const request = VerifyTokenRequest.fromPartial({
-    credential: { $case: "token", value },
-    profile: name,
-    audience: options.audience ?? "",
+    profile: profileName(profile),
+    credential: await credentialOf(given, options, io),
+    tenant,
+    audience,
+    context: context === undefined ? undefined : jsonObject(await readValue(context, io, "the context"), "--context"),
+    at,
   });
   return call<TokenServiceClient, VerifyTokenResponse>(TokenServiceClient, options, (client, ...rest) =>
     client.verifyToken(request, ...rest),
   );
-}
-
-/** Takes off the one line break that a shell adds, and nothing else: white space makes a token malformed. */
-async function presented(given: string | undefined, io: Io): Promise<string> {
-  if (given !== undefined && given !== "-") return given;
-  const text = (await readStdin(io, "the token")).replace(/\r?\n$/, "");
-  if (text === "") throw usage("there is no token on standard input");
-  return text;
-}
-
-function show(answer: VerifyTokenResponse, io: Io): void {
-  const paint = painter(io, io.stdout);
-  io.stdout.write(answer.valid ? `${paint("green", "valid")}\n` : `${paint("red", "invalid")}: ${rejection(answer)}\n`);
-  io.stdout.write(table(facts(answer, io.now()).filter(([, value]) => value !== "")));
-  if (answer.claims !== undefined) io.stdout.write(`claims ${printableJson(answer.claims)}\n`);
-}
-
-function rejection({ rejection }: VerifyTokenResponse): string {
-  if (rejection === undefined) return "the service gave no reason";
-  const reason = rejectionReasonToJSON(rejection.reason).replace("REJECTION_REASON_", "");
-  return `${reason}: ${printable(rejection.message)}`;
-}
-
-function facts(answer: VerifyTokenResponse, now: number): [string, string][] {
-  const time = (date: Date | undefined) => (date ? `${timestampText(date)} (${relativeTime(date, now)})` : "");
-  return [
-    ["profile", printable(answer.profile)],
-    ["subject", printable(answer.subject)],
-    ["id", printable(answer.tokenId)],
-    ["key", printable(answer.keyId)],
-    ["issued", time(answer.issuedAt)],
-    ["expires", time(answer.expiresAt)],
-  ];
 }

@@ -1,4 +1,4 @@
-import type { IssueTokenResponse, VerifyTokenResponse } from "../gen/signet/v1/token.ts";
+import type { IssueTokenResponse, Rejection, VerifyTokenResponse, Warning } from "../gen/signet/v1/token.ts";
 import { BackwardWriter } from "./backward-writer.ts";
 
 /*
@@ -12,6 +12,7 @@ const bytesOf = (field: number) => (field << 3) | 2;
 
 export function encodeIssueTokenResponse(message: IssueTokenResponse): Buffer {
   return encoded(() => {
+    warnings(bytesOf(9), message.warnings);
     struct(bytesOf(8), message.claims);
     timestamp(bytesOf(7), message.refreshAfter);
     timestamp(bytesOf(6), message.expiresAt);
@@ -25,7 +26,10 @@ export function encodeIssueTokenResponse(message: IssueTokenResponse): Buffer {
 
 export function encodeVerifyTokenResponse(message: VerifyTokenResponse): Buffer {
   return encoded(() => {
+    text(bytesOf(15), message.frame);
     varint(13 << 3, Number(message.keyringGeneration));
+    text(bytesOf(12), message.diagnosis);
+    warnings(bytesOf(11), message.warnings);
     timestamp(bytesOf(9), message.expiresAt);
     timestamp(bytesOf(8), message.issuedAt);
     text(bytesOf(7), message.keyId);
@@ -33,14 +37,31 @@ export function encodeVerifyTokenResponse(message: VerifyTokenResponse): Buffer 
     text(bytesOf(5), message.subject);
     text(bytesOf(4), message.tokenId);
     struct(bytesOf(3), message.claims);
-    if (message.rejection) {
-      const from = writer.length;
-      text(bytesOf(2), message.rejection.message);
-      varint(1 << 3, message.rejection.reason);
-      writer.close(bytesOf(2), from);
-    }
+    rejection(bytesOf(2), message.rejection);
     varint(1 << 3, message.valid ? 1 : 0);
   });
+}
+
+function rejection(tag: number, rejected: Rejection | undefined): void {
+  if (rejected === undefined) return;
+  const from = writer.length;
+  text(bytesOf(7), rejected.websocketCloseReason);
+  text(bytesOf(6), rejected.frame);
+  varint(5 << 3, rejected.websocketCloseCode);
+  text(bytesOf(4), rejected.wwwAuthenticate);
+  varint(3 << 3, rejected.httpStatus);
+  text(bytesOf(2), rejected.message);
+  varint(1 << 3, rejected.reason);
+  writer.close(tag, from);
+}
+
+function warnings(tag: number, list: readonly Warning[]): void {
+  for (let i = list.length - 1; i >= 0; i -= 1) {
+    const from = writer.length;
+    text(bytesOf(2), list[i]?.message ?? "");
+    text(bytesOf(1), list[i]?.code ?? "");
+    writer.close(tag, from);
+  }
 }
 
 function encoded(write: () => void): Buffer {

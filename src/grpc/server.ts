@@ -9,9 +9,12 @@ import {
 } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
 import { KeyServiceService } from "../gen/signet/v1/keys.ts";
+import { ProfileServiceService } from "../gen/signet/v1/profiles.ts";
+import type { Profile } from "../profile/profile.ts";
 import type { TokenService } from "../token/service.ts";
 import { type KeyService, keyHandlers } from "./key-service.ts";
 import { makeProtoPlainName } from "./plain-names.ts";
+import { profileHandlers } from "./profile-service.ts";
 import { addReflection } from "./reflection.ts";
 import { removeStaleSocket } from "./stale-socket.ts";
 import { tokenHandlers, tokenMethods } from "./token-service.ts";
@@ -32,6 +35,13 @@ const LONGEST_AGE_GRACE_MS = 60_000;
 /** The health services of `grpc.health.v1`: "" can verify, the issuing one can issue as well. */
 export const ISSUING = "signet.v1.TokenService/IssueToken";
 
+/** What is served, in the words of the domain. */
+interface Services {
+  readonly tokens: TokenService;
+  readonly keys: KeyService;
+  readonly profiles: () => ReadonlyMap<string, Profile>;
+}
+
 export interface GrpcServer {
   /** Where it listens, with the port that was chosen when port 0 was asked for. */
   readonly address: string;
@@ -48,7 +58,7 @@ export interface GrpcServer {
  */
 export async function startGrpcServer(
   address: string,
-  services: { readonly tokens: TokenService; readonly keys: KeyService },
+  services: Services,
   limits: GrpcLimits,
   observe: CallObserver,
 ): Promise<GrpcServer> {
@@ -64,8 +74,9 @@ export async function startGrpcServer(
     "grpc.max_connection_age_grace_ms": Math.min(limits.maxConnectionAgeMs, LONGEST_AGE_GRACE_MS),
     "grpc.keepalive_time_ms": limits.keepaliveMs,
   });
-  addUnaryService(server, tokenMethods, tokenHandlers(services.tokens), observe);
+  addUnaryService(server, tokenMethods, tokenHandlers(services.tokens, observe), observe);
   addUnaryService(server, KeyServiceService, keyHandlers(services.keys), observe);
+  addUnaryService(server, ProfileServiceService, profileHandlers(services.profiles), observe);
   const health = new HealthImplementation({ "": "NOT_SERVING", [ISSUING]: "NOT_SERVING" });
   health.addToServer(server);
   addReflection(server);

@@ -9,6 +9,11 @@ const GRPC_CODE: Readonly<Record<ProblemCode, status>> = {
   PROFILE_NOT_FOUND: status.NOT_FOUND,
   KEYSET_NOT_FOUND: status.NOT_FOUND,
   TTL_BEYOND_KEY: status.FAILED_PRECONDITION,
+  KEY_NOT_IMPORTED: status.FAILED_PRECONDITION,
+  KEY_EXISTS: status.ALREADY_EXISTS,
+  WEAK_KEY: status.FAILED_PRECONDITION,
+  TOO_MANY_KEYS: status.FAILED_PRECONDITION,
+  REQUEST_ID_REUSED: status.ALREADY_EXISTS,
   KEYS_UNAVAILABLE: status.UNAVAILABLE,
   NO_SIGNING_KEY: status.UNAVAILABLE,
   AUDIT_FULL: status.UNAVAILABLE,
@@ -24,30 +29,27 @@ const MAX_VIOLATIONS = 32;
  * What leaves for an error: a {@link Problem} with its code and its `google.rpc` details; anything else as the constant
  * "internal error", because an unexpected message may hold what a caller must not see.
  */
-export function toServiceError(error: unknown): ServiceError {
-  if (!(error instanceof Problem)) return serviceError(status.INTERNAL, "internal error", new Metadata());
+export function toStatus(error: unknown): Status {
+  if (!(error instanceof Problem)) return { code: status.INTERNAL, message: "internal error", details: [] };
   const code = GRPC_CODE[error.code];
   const message = shorten(error.message);
+  for (let count = Math.min(error.violations.length, MAX_VIOLATIONS); ; count = Math.floor(count / 2)) {
+    const whole = { code, message, details: detailsOf(error, count) };
+    if (count === 0 || Status.encode(whole).finish().length <= MAX_DETAIL_BYTES) return whole;
+  }
+}
+
+/** {@link toStatus} as the answer of a call. */
+export function toServiceError(error: unknown): ServiceError {
+  const whole = toStatus(error);
   const metadata = new Metadata();
-  metadata.set("grpc-status-details-bin", encodeDetails(code, message, error));
-  return serviceError(code, message, metadata);
+  if (whole.details.length > 0) metadata.set("grpc-status-details-bin", Buffer.from(Status.encode(whole).finish()));
+  return Object.assign(new Error(whole.message), { code: whole.code, details: whole.message, metadata });
 }
 
 function shorten(text: string): string {
   if (text.length <= MAX_MESSAGE_LENGTH) return text;
   return `${text.slice(0, MAX_MESSAGE_LENGTH - 1).toWellFormed()}…`;
-}
-
-function serviceError(code: status, details: string, metadata: Metadata): ServiceError {
-  return Object.assign(new Error(details), { code, details, metadata });
-}
-
-function encodeDetails(code: status, message: string, problem: Problem): Buffer {
-  for (let count = Math.min(problem.violations.length, MAX_VIOLATIONS); ; count = Math.floor(count / 2)) {
-    const details = detailsOf(problem, count);
-    const bytes = Buffer.from(Status.encode({ code, message, details }).finish());
-    if (bytes.length <= MAX_DETAIL_BYTES || count === 0) return bytes;
-  }
 }
 
 function detailsOf(problem: Problem, violations: number) {

@@ -7,7 +7,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["audit-thread", "readiness"],
   ["cli"],
   ["grpc", "http", "nats", "jose"],
-  ["log"],
+  ["log", "steady-clock"],
   ["token", "profile", "keyring", "audit", "access", "revoke", "config"],
   ["state"],
 ];
@@ -43,7 +43,16 @@ const DOORS = [
 /** Reads addresses with `isIPv4`, and opens nothing. */
 const ADDRESS_READER = "src/config/loopback.ts";
 const DISK = ["node:fs", "node:fs/promises", "node:sqlite"];
-const HARMLESS = ["node:buffer", "node:crypto", "node:events", "node:path", "node:url", "node:util", "node:zlib"];
+const HARMLESS = [
+  "node:buffer",
+  "node:crypto",
+  "node:events",
+  "node:path",
+  "node:timers/promises",
+  "node:url",
+  "node:util",
+  "node:zlib",
+];
 
 const AMBIENT =
   /\b(?:Date\.now\(|new Date\(\)|performance\.now\(|Math\.random\(|random(?:UUID|Bytes|Int)\(|process\.\w+)/;

@@ -20,6 +20,9 @@ test("an issued token is told with its profile, id, caller and key", (t) => {
     audience: ["a"],
     issuedAt: new Date(NOW),
     expiresAt: undefined,
+    requestId: "",
+    tenant: "",
+    extended: false,
   };
   t.is(
     auditLine(message({ $case: "tokenIssued", value })),
@@ -41,6 +44,29 @@ test("a rotation is told with the keys that came and went", (t) => {
     auditLine(message({ $case: "keyRotated", value }, "key.rotated")),
     "2026-11-22T12:00:00.000Z  key.rotated      -  e-1  -  +new -old  service epoch 4: scheduled",
   );
+});
+
+test("an imported secret is told with its profile, key and length, and the exceptions that were made for it", (t) => {
+  const value = {
+    profile: "lobby",
+    tenant: "acme",
+    keyId: "k1",
+    caller: "loopback",
+    byteLength: 8,
+    fingerprint: "f",
+    allowedWeak: true,
+    overlapUntil: undefined,
+  };
+  const line = auditLine(message({ $case: "keyImported", value }, "key.imported"));
+  t.regex(line, /key\.imported {5}lobby {2}e-1 {2}loopback {2}k1 {2}8 bytes, tenant acme, weak$/);
+  const plain = { ...value, tenant: "", byteLength: 32, allowedWeak: false };
+  t.regex(auditLine(message({ $case: "keyImported", value: plain }, "key.imported")), / {2}k1 {2}32 bytes$/);
+});
+
+test("a changed configuration is told with its profiles", (t) => {
+  const value = { configHash: "h", profiles: ["arena", "lobby"] };
+  const line = auditLine(message({ $case: "configurationChanged", value }, "configuration.changed"));
+  t.regex(line, /configuration\.changed {2}- {2}e-1 {2}- {2}- {2}profiles arena lobby$/);
 });
 
 test("start and stop are told with the version and the signal", (t) => {

@@ -8,13 +8,22 @@ import {
 } from "@grpc/grpc-js";
 import { BadRequest, ErrorInfo, RetryInfo } from "../../src/gen/google/rpc/error_details.ts";
 import { Status } from "../../src/gen/google/rpc/status.ts";
-import { GetJwksResponse, KeyServiceService, ListKeysResponse } from "../../src/gen/signet/v1/keys.ts";
+import {
+  GetJwksResponse,
+  ImportKeyResponse,
+  KeyServiceService,
+  ListKeysResponse,
+} from "../../src/gen/signet/v1/keys.ts";
+import { GetProfileResponse, ListProfilesResponse, ProfileServiceService } from "../../src/gen/signet/v1/profiles.ts";
 import { IssueTokenResponse, TokenServiceService, VerifyTokenResponse } from "../../src/gen/signet/v1/token.ts";
 
 interface Answers {
   issueToken?: Partial<IssueTokenResponse> | Refusal | "silence";
   verifyToken?: Partial<VerifyTokenResponse> | Refusal;
   listKeys?: Partial<ListKeysResponse> | Refusal;
+  importKey?: Partial<ImportKeyResponse> | Refusal;
+  listProfiles?: Partial<ListProfilesResponse> | Refusal;
+  getProfile?: Partial<GetProfileResponse> | Refusal;
 }
 
 /** A gRPC error with details, as the service sends it. */
@@ -57,6 +66,11 @@ export async function fakeService(answers: Answers, address = "127.0.0.1:0") {
   server.addService(KeyServiceService, {
     listKeys: handler(fill(listed, ListKeysResponse.fromPartial)),
     getJwks: handler(GetJwksResponse.fromPartial({})),
+    importKey: handler(fill(answers.importKey ?? {}, ImportKeyResponse.fromPartial)),
+  });
+  server.addService(ProfileServiceService, {
+    listProfiles: handler(fill(answers.listProfiles ?? {}, ListProfilesResponse.fromPartial)),
+    getProfile: handler(fill(answers.getProfile ?? {}, GetProfileResponse.fromPartial)),
   });
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>

@@ -4,7 +4,18 @@ import type { Command } from "commander";
 import { buildProgram } from "../../src/cli/program.ts";
 import { signet, terminal } from "./terminal.ts";
 
-const COMMANDS = ["serve", "token issue", "token verify", "keys list", "audit tail", "config check"];
+const COMMANDS = [
+  "serve",
+  "token issue",
+  "token verify",
+  "keys list",
+  "keys import",
+  "profile list",
+  "profile show",
+  "profile check",
+  "audit tail",
+  "config check",
+];
 
 for (const name of COMMANDS) {
   test(`the examples of ${name} --help parse`, async (t) => {

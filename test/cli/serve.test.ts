@@ -6,22 +6,27 @@ import type { Config } from "../../src/config/config.ts";
 import { KekError } from "../../src/jose/kek-error.ts";
 import { KeyringError } from "../../src/keyring/error.ts";
 import { StateError } from "../../src/state/keyvalue.ts";
+import { waitUntil } from "../support/wait-until.ts";
 import { signet, terminal } from "./terminal.ts";
 
 /** An app that tells when it was started and with which signal it was stopped. */
 function fakeApp(stopping: Promise<void> = Promise.resolve()) {
   const started = Promise.withResolvers<Config>();
   const stopped: string[] = [];
+  const reloads = { count: 0 };
   const startApp = async (config: Config) => {
     started.resolve(config);
     return {
+      async reload() {
+        reloads.count += 1;
+      },
       stop(signal: string) {
         stopped.push(signal);
         return stopping;
       },
     };
   };
-  return { startApp, started: started.promise, stopped };
+  return { startApp, started: started.promise, stopped, reloads };
 }
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -63,6 +68,40 @@ test("a signal that comes while the service starts stops it when it has started"
   release.resolve();
   t.is((await ended).code, 0);
   t.deepEqual(app.stopped, ["SIGTERM"]);
+});
+
+test("SIGHUP reads the profiles again, and the service goes on", async (t) => {
+  const app = fakeApp();
+  const line = terminal({ startApp: app.startApp });
+  const ended = line.signet("serve");
+  await Promise.race([app.started, ended]);
+  for (const count of [1, 2]) {
+    line.signals.emit("SIGHUP", "SIGHUP");
+    await waitUntil("it was read again", () => app.reloads.count === count);
+  }
+  t.deepEqual(app.stopped, []);
+  line.signals.emit("SIGTERM", "SIGTERM");
+  t.is((await ended).code, 0);
+  t.is(line.signals.listenerCount("SIGHUP"), 0);
+});
+
+test("a SIGHUP that comes while the service starts is obeyed when it has started", async (t) => {
+  const release = Promise.withResolvers<void>();
+  const app = fakeApp();
+  const startApp = async (config: Config) => {
+    const started = await app.startApp(config);
+    await release.promise;
+    return started;
+  };
+  const line = terminal({ startApp });
+  const ended = line.signet("serve");
+  await Promise.race([app.started, ended]);
+  line.signals.emit("SIGHUP", "SIGHUP");
+  t.is(app.reloads.count, 0);
+  release.resolve();
+  await waitUntil("it was read again", () => app.reloads.count === 1);
+  line.signals.emit("SIGTERM", "SIGTERM");
+  t.is((await ended).code, 0);
 });
 
 test("--data goes before SIGNET_DATA", async (t) => {

@@ -34,6 +34,25 @@ test("a token without an end is said to have none", async (t) => {
   t.regex(stderr, /never expires/);
 });
 
+test("what is worth a second look is said on standard error", async (t) => {
+  const warnings = [{ code: "NO_EXPIRY", message: "the token has no exp" }];
+  const service = await fakeService({ issueToken: { ...ANSWER, expiresAt: undefined, warnings } });
+  t.teardown(service.stop);
+  const { stdout, stderr } = await signet(ISSUE, { env: service.env });
+  t.is(stdout, `${TOKEN}\n`);
+  t.is(stderr, "id 0199-id, key kid-1, never expires\nwarning: NO_EXPIRY: the token has no exp\n");
+});
+
+test("--validate-only prints the claims that would be signed, and says that nothing is", async (t) => {
+  const service = await fakeService({ issueToken: { ...ANSWER, token: "", tokenId: "" } });
+  t.teardown(service.stop);
+  const { code, stdout, stderr } = await signet([...ISSUE, "--validate-only"], { env: service.env });
+  t.is(code, 0);
+  t.deepEqual(JSON.parse(stdout), ANSWER.claims);
+  t.is(stderr, "nothing is signed; key kid-1, expires 2026-11-22T12:05:00Z (in 5m)\n");
+  t.like(service.requests[0], { validateOnly: true });
+});
+
 test("--json is the answer as canonical proto-JSON, and claims that look like times stay as they are", async (t) => {
   const service = await fakeService({ issueToken: ANSWER });
   t.teardown(service.stop);
@@ -67,16 +86,26 @@ test("all options arrive in the request", async (t) => {
     "plan=free=yes",
     "--claims",
     '{"n":7}',
+    "--tenant",
+    "acme",
+    "--client-ip",
+    "203.0.113.7",
+    "--request-id",
+    "order-1",
   ];
   const { code } = await signet(["token", "issue", "service", "--subject", "alice", ...words], { env: service.env });
   t.is(code, 0);
   t.deepEqual(service.requests, [
     {
       profile: "service",
+      tenant: "acme",
       subject: "alice",
       audience: ["a", "b", "c"],
       ttl: { seconds: 300n, nanos: 0 },
       claims: { n: 7, plan: "free=yes" },
+      clientIp: "203.0.113.7",
+      requestId: "order-1",
+      validateOnly: false,
     },
   ]);
 });
@@ -85,7 +114,19 @@ test("what is not given is not sent: neither a ttl nor claims", async (t) => {
   const service = await fakeService({ issueToken: ANSWER });
   t.teardown(service.stop);
   await signet(["token", "issue", "service"], { env: service.env });
-  t.deepEqual(service.requests, [{ profile: "service", subject: "", audience: [], ttl: undefined, claims: undefined }]);
+  t.deepEqual(service.requests, [
+    {
+      profile: "service",
+      tenant: "",
+      subject: "",
+      audience: [],
+      ttl: undefined,
+      claims: undefined,
+      clientIp: "",
+      requestId: "",
+      validateOnly: false,
+    },
+  ]);
 });
 
 for (const [text, seconds, nanos] of [

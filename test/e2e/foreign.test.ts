@@ -2,7 +2,9 @@
 // them: it knows no EdDSA.
 import test, { type ExecutionContext } from "ava";
 import { createRemoteJWKSet, errors, jwtVerify } from "jose";
+import { type KeysetAlgorithm, keysetAlgorithms } from "../../src/keyring/record.ts";
 import { goPeer, type Peer, pythonPeer } from "../support/peers.ts";
+import { folderWithVariant } from "../support/profiles-folder.ts";
 import { issue, startService } from "../support/service.ts";
 
 // Before the first test: AVA takes none that is declared later.
@@ -11,36 +13,40 @@ const [pyJwt, golangJwt] = await Promise.all([pythonPeer(), goPeer()]);
 const ISSUER = "https://issuer.test";
 
 /** A token, the same with another subject under the old signature, and where the JWKS is. */
-async function target(t: ExecutionContext) {
-  const service = await startService(t, { env: { SIGNET_ISSUER: ISSUER } });
-  const { token } = await issue(service, { claims: { scope: "a b" } });
+async function target(t: ExecutionContext, alg: KeysetAlgorithm) {
+  const keys = { "keyset: service\n  algorithm: EdDSA": `keyset: other\n  algorithm: ${alg}` };
+  const folder = await folderWithVariant(t, "service", "other", keys);
+  const service = await startService(t, { env: { SIGNET_ISSUER: ISSUER, SIGNET_PROFILES_FOLDER: folder } });
+  const { token } = await issue(service, { profile: "other", claims: { scope: "a b" } });
   const [header, payload = "", signature] = token.split(".");
   const claims = JSON.parse(Buffer.from(payload, "base64url").toString());
   const changed = Buffer.from(JSON.stringify({ ...claims, sub: "mallory" })).toString("base64url");
   return { token, forged: `${header}.${changed}.${signature}`, jwksUrl: `${service.url}/.well-known/jwks.json` };
 }
 
-test("jose finds a token valid with the JWKS alone, and a forged one or one for others not", async (t) => {
-  const { token, forged, jwksUrl } = await target(t);
-  const keys = createRemoteJWKSet(new URL(jwksUrl));
-  const options = { issuer: ISSUER, audience: "api", typ: "at+jwt", algorithms: ["EdDSA"] };
-  const { payload } = await jwtVerify(token, keys, options);
-  t.like(payload, { sub: "alice", scope: "a b", client_id: "loopback" });
-  await t.throwsAsync(jwtVerify(forged, keys, options), { code: errors.JWSSignatureVerificationFailed.code });
-  const other = jwtVerify(token, keys, { ...options, audience: "other" });
-  await t.throwsAsync(other, { code: errors.JWTClaimValidationFailed.code, message: /aud/ });
-});
-
-for (const [name, peer, badSignature, badAudience] of [
-  ["PyJWT", pyJwt, /InvalidSignatureError/, /InvalidAudienceError/],
-  ["golang-jwt", golangJwt, /signature is invalid/, /invalid audience/],
-] as const) {
-  testWithPeer(name, peer, async (t, verify) => {
-    const { token, forged, jwksUrl } = await target(t);
-    t.is(await verify(jwksUrl, ISSUER, "api", token), "alice");
-    await t.throwsAsync(verify(jwksUrl, ISSUER, "api", forged), { message: badSignature });
-    await t.throwsAsync(verify(jwksUrl, ISSUER, "other", token), { message: badAudience });
+for (const alg of keysetAlgorithms) {
+  test(`${alg}: jose finds a token valid with the JWKS alone, and a forged one or one for others not`, async (t) => {
+    const { token, forged, jwksUrl } = await target(t, alg);
+    const keys = createRemoteJWKSet(new URL(jwksUrl));
+    const options = { issuer: ISSUER, audience: "api", typ: "at+jwt", algorithms: [alg] };
+    const { payload } = await jwtVerify(token, keys, options);
+    t.like(payload, { sub: "alice", scope: "a b", client_id: "loopback" });
+    await t.throwsAsync(jwtVerify(forged, keys, options), { code: errors.JWSSignatureVerificationFailed.code });
+    const other = jwtVerify(token, keys, { ...options, audience: "other" });
+    await t.throwsAsync(other, { code: errors.JWTClaimValidationFailed.code, message: /aud/ });
   });
+
+  for (const [name, peer, badSignature, badAudience] of [
+    ["PyJWT", pyJwt, /InvalidSignatureError/, /InvalidAudienceError/],
+    ["golang-jwt", golangJwt, /signature is invalid/, /invalid audience/],
+  ] as const) {
+    testWithPeer(`${alg}: ${name}`, peer, async (t, verify) => {
+      const { token, forged, jwksUrl } = await target(t, alg);
+      t.is(await verify(jwksUrl, ISSUER, "api", token), "alice");
+      await t.throwsAsync(verify(jwksUrl, ISSUER, "api", forged), { message: badSignature });
+      await t.throwsAsync(verify(jwksUrl, ISSUER, "other", token), { message: badAudience });
+    });
+  }
 }
 
 function testWithPeer(

@@ -24,6 +24,7 @@ testWithGrpcurl("reflection lists every service", async (t) => {
   t.deepEqual(stdout.trim().split("\n").toSorted(), [
     "grpc.health.v1.Health",
     "signet.v1.KeyService",
+    "signet.v1.ProfileService",
     "signet.v1.TokenService",
   ]);
 });
@@ -31,6 +32,7 @@ testWithGrpcurl("reflection lists every service", async (t) => {
 for (const [symbol, expected] of [
   ["signet.v1.TokenService", /rpc IssueToken \( \.signet\.v1\.IssueTokenRequest \) returns/],
   ["signet.v1.KeyService", /rpc GetJwks \(/],
+  ["signet.v1.ProfileService", /rpc GetProfile \( \.signet\.v1\.GetProfileRequest \) returns/],
   ["signet.v1.IssueTokenRequest", /\.google\.protobuf\.Struct claims = 6;/],
   ["signet.v1.RejectionReason", /REJECTION_REASON_EXPIRED = 18;/],
   ["grpc.health.v1.Health", /rpc Check \(/],
@@ -93,10 +95,11 @@ testWithGrpcurl("a profile that is not there is NotFound with its reason", async
   t.regex(stderr, /"reason": "PROFILE_NOT_FOUND"/);
 });
 
-testWithGrpcurl("the keys are listed with their times and states, and one of them is active", async (t) => {
+testWithGrpcurl("the keys are listed with their times and states, and one of each keyset is active", async (t) => {
   const { call } = await target(t);
   const { keys } = await call("signet.v1.KeyService/ListKeys");
-  const active = keys.filter(({ state }: { state: string }) => state === "KEY_STATE_ACTIVE");
+  const ofService = keys.filter(({ keyset }: { keyset: string }) => keyset === "service");
+  const active = ofService.filter(({ state }: { state: string }) => state === "KEY_STATE_ACTIVE");
   t.is(active.length, 1);
   t.like(active[0], { keyset: "service", algorithm: "EdDSA" });
   t.regex(active[0].keyId, /^[A-Za-z0-9_-]{16}$/);

@@ -1,5 +1,8 @@
+import { randomBytes } from "node:crypto";
 import test from "ava";
+import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
 import { readAuditStream } from "../support/audit-stream.ts";
+import { importKey } from "../support/import-key.ts";
 import { startNats, testWithNats } from "../support/nats-server.ts";
 import { startRemote } from "../support/remote-service.ts";
 import { failureOf } from "../support/rich-error.ts";
@@ -10,6 +13,9 @@ import { tempFolder } from "../support/temp.ts";
 const SUBJECT = "subject-7f3a9c@example.test";
 const CLAIM = "claim-value-b81e44";
 const CLAIM_NAME = "claim-name-51d0aa";
+const WEAK = "weak-9d41c7";
+const REFUSED = "refused!73ba02";
+const UTF8 = SecretEncoding.SECRET_ENCODING_UTF8;
 const BAD = "control\u0001-9e2b77-subject";
 
 testWithNats("no token, key, subject or claim is in any log, event, metric, error text or file", async (t) => {
@@ -18,9 +24,16 @@ testWithNats("no token, key, subject or claim is in any log, event, metric, erro
   const service = await startRemote(t, { data, env: { SIGNET_NATS_URL: nats.url, SIGNET_LOG_LEVEL: "debug" } });
   const stderr: string[] = [];
   service.process.child.stderr?.on("data", (text) => stderr.push(String(text)));
+  const imported = randomBytes(32);
+  const [asText, asBytes] = [{ secret: imported.toString("base64") }, { secret: WEAK, allowWeak: true }];
+  await importKey(service, { profile: "shoplive", keyId: "imported", ...asText });
+  await importKey(service, { profile: "viasocket", keyId: "weak", encoding: UTF8, ...asBytes });
   const tokens: string[] = [];
   for (let count = 0; count < 20; count += 1)
     tokens.push((await issue(service, { subject: SUBJECT, claims: { scope: CLAIM, [CLAIM_NAME]: CLAIM } })).token);
+
+  const vendors = { subject: "", audience: [] };
+  tokens.push((await issue(service, { ...vendors, profile: "shoplive", claims: { userId: SUBJECT } })).token);
 
   const [token = ""] = tokens;
   const [header, payload, signature = ""] = token.split(".");
@@ -39,6 +52,9 @@ testWithNats("no token, key, subject or claim is in any log, event, metric, erro
     await failureOf(issue(service, { profile: "none", subject: SUBJECT })),
     await failureOf(verify(service, token, { profile: "none" })),
     await failureOf(verify(service, token, { audience: "" })),
+    await failureOf(importKey(service, { profile: "viasocket", encoding: UTF8, secret: REFUSED })),
+    await failureOf(importKey(service, { profile: "hivekit", secret: REFUSED, keyId: REFUSED })),
+    await failureOf(importKey(service, { profile: "shoplive", keyId: "imported", ...asText })),
   ];
   const shown = {
     keys: await listKeys(service),
@@ -68,9 +84,12 @@ testWithNats("no token, key, subject or claim is in any log, event, metric, erro
     subject: SUBJECT,
     claim: CLAIM,
     "bad subject": BAD.slice(-14),
+    imported,
+    weak: WEAK,
+    refused: REFUSED,
   };
-  const halves = Object.keys(secrets).filter((name) => name.startsWith("seed of"));
-  t.is(halves.length, shown.keys.keys.length, "every private half is looked for");
+  const sealed = Object.keys(secrets).filter((name) => /^(seed|text) of/.test(name));
+  t.is(sealed.length, shown.keys.keys.length, "every private half and imported secret is looked for");
   t.deepEqual(leaks(secrets, places), []);
 
   // The negative control: each secret is found in each place where it is planted.

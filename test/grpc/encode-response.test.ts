@@ -23,6 +23,8 @@ const json = fc.letrec((tie) => ({
 })).value;
 const claims = fc.option(fc.dictionary(name, json, { maxKeys: 8 }), { nil: undefined });
 
+const warnings = fc.array(fc.record({ code: text, message: text }), { maxLength: 3 });
+
 const issued = fc.record({
   token: text,
   tokenId: text,
@@ -32,10 +34,22 @@ const issued = fc.record({
   expiresAt: date,
   refreshAfter: date,
   claims,
+  warnings,
 });
 const verified = fc.record({
   valid: fc.boolean(),
-  rejection: fc.option(fc.record({ reason: fc.constantFrom(0, 3, 21), message: text }), { nil: undefined }),
+  rejection: fc.option(
+    fc.record({
+      reason: fc.constantFrom(0, 3, 21),
+      message: text,
+      httpStatus: fc.constantFrom(0, 401),
+      wwwAuthenticate: text,
+      websocketCloseCode: fc.constantFrom(0, 4403),
+      frame: text,
+      websocketCloseReason: text,
+    }),
+    { nil: undefined },
+  ),
   claims,
   tokenId: text,
   subject: text,
@@ -43,6 +57,9 @@ const verified = fc.record({
   keyId: text,
   issuedAt: date,
   expiresAt: date,
+  warnings,
+  diagnosis: text,
+  frame: text,
   keyringGeneration: fc.bigInt({ min: 0n, max: 2n ** 53n - 1n }),
 });
 

@@ -14,7 +14,11 @@ type Call = Parameters<CallObserver>[0];
 async function serverThat(t: ExecutionContext, handler: () => unknown) {
   const observed: Call[] = [];
   const tokens = { issue: handler, verify: handler } as unknown as TokenService;
-  const keys = { jwks: () => ({ keys: [], maxAgeSeconds: 1 }), listKeys: () => [] };
+  const keys = {
+    jwks: () => ({ keys: [], maxAgeSeconds: 1 }),
+    listKeys: () => [],
+    importKey: () => Promise.reject(new Error("not called")),
+  };
   const limits = {
     maxConcurrentStreams: 100,
     maxMessageBytes: 16_384,
@@ -22,7 +26,12 @@ async function serverThat(t: ExecutionContext, handler: () => unknown) {
     maxConnectionAgeMs: 60_000,
     keepaliveMs: 60_000,
   };
-  const server = await startGrpcServer("127.0.0.1:0", { tokens, keys }, limits, (call) => void observed.push(call));
+  const server = await startGrpcServer(
+    "127.0.0.1:0",
+    { tokens, keys, profiles: () => new Map() },
+    limits,
+    (call) => void observed.push(call),
+  );
   const client = new TokenServiceClient(server.address, credentials.createInsecure());
   t.teardown(() => {
     client.close();

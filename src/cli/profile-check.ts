@@ -1,0 +1,74 @@
+import { realpathSync, statSync } from "node:fs";
+import type { Command } from "commander";
+import { ConfigError, type Fault } from "../config/fault.ts";
+import { EXIT } from "./exit-codes.ts";
+import { Failure } from "./failure.ts";
+import type { Io } from "./io.ts";
+import { examples } from "./options.ts";
+import { printable } from "./printable.ts";
+import { table } from "./table.ts";
+
+/** It stands for the service's own: checking compares issuers only with each other. */
+const ISSUER = "https://issuer.invalid";
+
+interface CheckOptions {
+  readonly json?: boolean;
+}
+
+export function addProfileCheck(profile: Command, io: Io): void {
+  profile
+    .command("check <file...>")
+    .description("check profile files, or folders of them, by themselves and beside the profiles that ship")
+    .option("--json", "print the profiles as JSON")
+    .addHelpText(
+      "after",
+      `${examples("signet profile check my-profiles/lobby.yaml", "signet profile check my-profiles")}
+It needs no running service. Exit codes: 0 no fault, 1 faults, 2 wrong usage.\n`,
+    )
+    .action((paths: string[], options: CheckOptions) => check(paths, options, io));
+}
+
+async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<void> {
+  const checked = await loadOrFail(paths);
+  if (options.json) io.stdout.write(`${JSON.stringify({ profiles: checked }, null, 2)}\n`);
+  else io.stdout.write(table(checked.map(({ name, file }) => ["ok", printable(name), printable(file)])));
+}
+
+async function loadOrFail(paths: readonly string[]) {
+  // Commands that only call the service do not load what profiles are checked with.
+  const [{ loadProfileFiles, profileFiles }, { SHIPPED_PROFILES }] = await Promise.all([
+    import("../profile/load.ts"),
+    import("../config/load.ts"),
+  ]);
+  const faults: Fault[] = [];
+  const named = paths.flatMap((path) => (isFolder(path) ? yamlFiles(path) : [path]));
+  const given = new Map(named.map((file) => [realPath(file), file]));
+  const shipped = profileFiles(SHIPPED_PROFILES, faults).filter((file) => !given.has(realPath(file)));
+  try {
+    const loaded = loadProfileFiles([...shipped, ...given.values()], ISSUER, faults);
+    return loaded.slice(shipped.length).map(({ file, profile: { name, digest } }) => ({ file, name, digest }));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const report = { code: "PROFILE", message: "the profiles have faults", faults: error.faults };
+    throw new Failure(report, EXIT.negative, { cause: error });
+  }
+
+  function yamlFiles(folder: string): string[] {
+    const found = profileFiles(folder, faults);
+    if (found.length === 0) faults.push({ file: folder, path: "", message: "holds no *.yaml file" });
+    return found;
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** A file that is given twice, or that ships, is itself and no second one of its name. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}

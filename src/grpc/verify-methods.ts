@@ -1,0 +1,62 @@
+import {
+  type BatchVerifyTokensRequest,
+  type Rejection,
+  rejectionReasonFromJSON,
+  type VerifyTokenRequest,
+  type VerifyTokenResponse,
+} from "../gen/signet/v1/token.ts";
+import type { Shown } from "../profile/surfaces.ts";
+import type { Rejection as RejectionOfToken } from "../token/rejection.ts";
+import type { Verify, VerifyAnswer } from "../token/verifying.ts";
+import { batch } from "./batch.ts";
+import { timestampDate } from "./timestamp-date.ts";
+
+/** A hundred checked signatures would hold up every other call for more than 10 ms. */
+const CHECKED_IN_ONE_TURN = 16;
+
+/** The handlers of verifying. `unexpected` is told of the cause of every item that failed as "internal error". */
+export function verifyHandlers(verify: Verify, unexpected: (cause: unknown) => void) {
+  const verifyToken = (request: VerifyTokenRequest): VerifyTokenResponse | Promise<VerifyTokenResponse> => {
+    const answer = verify(request);
+    return answer instanceof Promise ? answer.then(verifyResponse) : verifyResponse(answer);
+  };
+  const items = { serve: verifyToken, inOneTurn: CHECKED_IN_ONE_TURN, unexpected };
+  return {
+    verifyToken,
+    batchVerifyTokens: async (request: BatchVerifyTokensRequest) => ({ results: await batch(request.items, items) }),
+  };
+}
+
+function verifyResponse({ profile, epoch, verdict, framed }: VerifyAnswer): VerifyTokenResponse {
+  const known = verdict.valid ? verdict : verdict.identified;
+  const { acceptedFrame, byReason, other } = profile.surfaces;
+  return {
+    valid: verdict.valid,
+    rejection: verdict.valid
+      ? undefined
+      : shown(verdict.rejection, byReason.get(verdict.rejection.reason) ?? other, framed),
+    claims: verdict.valid ? verdict.claims : undefined,
+    tokenId: known?.tokenId ?? "",
+    subject: verdict.valid ? (verdict.subject ?? "") : "",
+    profile: profile.name,
+    keyId: known?.keyId ?? "",
+    issuedAt: verdict.valid ? timestampDate(verdict.issuedAt) : undefined,
+    expiresAt: timestampDate(known?.expiresAt),
+    warnings: verdict.valid ? [...verdict.warnings] : [],
+    diagnosis: verdict.valid ? "" : (verdict.rejection.diagnosis ?? ""),
+    keyringGeneration: BigInt(epoch),
+    frame: verdict.valid && framed ? (acceptedFrame ?? "") : "",
+  };
+}
+
+function shown({ reason, message }: RejectionOfToken, surface: Shown, framed: boolean): Rejection {
+  return {
+    reason: rejectionReasonFromJSON(`REJECTION_REASON_${reason}`),
+    message,
+    httpStatus: surface.httpStatus ?? 0,
+    wwwAuthenticate: surface.wwwAuthenticate ?? "",
+    websocketCloseCode: surface.closeCode ?? 0,
+    frame: framed ? (surface.frame(message) ?? "") : "",
+    websocketCloseReason: surface.closeReason ?? "",
+  };
+}

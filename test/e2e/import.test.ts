@@ -1,0 +1,115 @@
+// Secrets of vendors in a service that is a process of its own, through gRPC.
+import { randomBytes } from "node:crypto";
+import { rename } from "node:fs/promises";
+import { join } from "node:path";
+import test from "ava";
+import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
+import { createKekFile } from "../../src/jose/kek-file.ts";
+import { openFileKeyValue } from "../../src/state/file.ts";
+import { dialect, verdictOf } from "../support/dialect.ts";
+import { importKey } from "../support/import-key.ts";
+import { startRemote } from "../support/remote-service.ts";
+import { failureOf } from "../support/rich-error.ts";
+import { listKeys, type Service, startService } from "../support/service.ts";
+import { tempFolder } from "../support/temp.ts";
+
+const hivekit = (service: Service, tenant = "acme") =>
+  dialect(service, "hivekit", { tenant, encoding: SecretEncoding.SECRET_ENCODING_BASE64 });
+const importedKeys = async (service: Service) =>
+  (await listKeys(service)).keys.filter(({ profile }) => profile !== "").map(({ tenant, keyId }) => [tenant, keyId]);
+
+test("an import that was answered outlives kill -9, and what was signed with it verifies", async (t) => {
+  const data = await tempFolder(t);
+  const before = await startRemote(t, { data });
+  await importKey(before, { profile: "hivekit", tenant: "acme", keyId: "k1" });
+  const { token } = await hivekit(before).issue({ sub: "u", allow_all: true });
+  await importKey(before, { profile: "hivekit", tenant: "acme", keyId: "k2" });
+  before.process.child.kill("SIGKILL");
+  await before.process.stop();
+  const after = await startRemote(t, { data });
+  t.deepEqual(await importedKeys(after), [
+    ["acme", "k2"],
+    ["acme", "k1"],
+  ]);
+  t.is(verdictOf(await hivekit(after).verify(token)), "valid");
+  t.is((await hivekit(after).issue({ sub: "u", allow_all: true })).keyId, "k2");
+});
+
+test("a secret goes over to a new KEK, beside the one before", async (t) => {
+  const data = await tempFolder(t);
+  const [file, previous] = [join(data, "kek"), join(data, "kek-before")];
+  const before = await startRemote(t, { data });
+  await importKey(before, { profile: "hivekit", tenant: "acme", keyId: "k1" });
+  const { token } = await hivekit(before).issue({ sub: "u", allow_all: true });
+  t.is(await before.process.stop(), 0);
+  await rename(file, previous);
+  await createKekFile(file);
+  const after = await startRemote(t, { data, env: { SIGNET_KEK_PREVIOUS: previous } });
+  t.is(verdictOf(await hivekit(after).verify(token)), "valid");
+});
+
+test("secrets that can't be read make their tenant UNAVAILABLE, are logged, and disturb nobody else", async (t) => {
+  const data = await tempFolder(t);
+  const before = await startRemote(t, { data });
+  for (const tenant of ["acme", "fine"]) await importKey(before, { profile: "hivekit", tenant, keyId: "k1" });
+  const { token } = await hivekit(before).issue({ sub: "u", allow_all: true });
+  t.is(await before.process.stop(), 0);
+  const store = openFileKeyValue(join(data, "state", "state.db"), Date.now);
+  await store.create("secrets/hivekit/YWNtZQ/epoch/2", Buffer.from("rubbish"));
+  store.close();
+
+  const after = await startRemote(t, { data });
+  for (const call of [
+    hivekit(after).issue({ sub: "u", allow_all: true }),
+    hivekit(after).verify(token),
+    importKey(after, { profile: "hivekit", tenant: "acme" }),
+  ]) {
+    const { code, reason, retryAfterMs } = await failureOf(call);
+    t.deepEqual([code, reason, retryAfterMs], ["UNAVAILABLE", "KEYS_UNAVAILABLE", 10_000]);
+  }
+  const fine = hivekit(after, "fine");
+  t.is(verdictOf(await fine.verify((await fine.issue({ sub: "u", allow_all: true })).token)), "valid");
+  t.deepEqual(await importedKeys(after), [["fine", "k1"]]);
+  t.true(
+    after.process.log.some(
+      ({ event, profile, tenant }) => event === "secrets.unreadable" && profile === "hivekit" && tenant === "acme",
+    ),
+  );
+});
+
+test("a secret is listed with its length and fingerprint, and is in no JWKS", async (t) => {
+  const service = await startService(t);
+  const { key } = await importKey(service, { profile: "hivekit", tenant: "acme", keyId: "k1" });
+  const { keys } = await listKeys(service);
+  t.deepEqual(
+    keys.filter(({ profile }) => profile === "hivekit"),
+    [key],
+  );
+  t.like(key, { keyset: "", tenant: "acme", algorithm: "HS256", byteLength: 32, publishAt: undefined, epoch: 1n });
+  t.true(keys.some(({ keyset }) => keyset === "service"));
+  t.deepEqual(
+    (await listKeys(service, "service")).keys.filter(({ profile }) => profile !== ""),
+    [],
+  );
+  const jwks = JSON.parse(await (await fetch(`${service.url}/.well-known/jwks.json`)).text());
+  t.false(JSON.stringify(jwks).includes("k1"));
+  t.true(jwks.keys.every(({ kty }: { kty: string }) => kty === "OKP"));
+});
+
+for (const [name, request, expected] of [
+  ["a weak secret", { secret: "c2hvcnQ=" }, ["FAILED_PRECONDITION", "WEAK_KEY"]],
+  ["a kid that was there", { keyId: "taken" }, ["ALREADY_EXISTS", "KEY_EXISTS"]],
+  ["an unknown profile", { profile: "nothing" }, ["NOT_FOUND", "PROFILE_NOT_FOUND"]],
+  ["no encoding", { encoding: SecretEncoding.SECRET_ENCODING_UNSPECIFIED }, ["INVALID_ARGUMENT", "INVALID_REQUEST"]],
+  ["an encoding that the contract has not", { encoding: 99 as never }, ["INVALID_ARGUMENT", "INVALID_REQUEST"]],
+] as const) {
+  test(`${name} is ${expected.join(", ")}`, async (t) => {
+    const service = await startService(t);
+    await importKey(service, { profile: "hivekit", tenant: "acme", keyId: "taken" });
+    const secret = randomBytes(32).toString("base64");
+    const refused = importKey(service, { profile: "hivekit", tenant: "acme", secret, ...request });
+    const { code, reason } = await failureOf(refused);
+    t.deepEqual([code, reason], [...expected]);
+    t.deepEqual(await importedKeys(service), [["acme", "taken"]]);
+  });
+}

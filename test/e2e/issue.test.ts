@@ -1,0 +1,100 @@
+import test from "ava";
+import type { AuditLog, Happening } from "../../src/audit/event.ts";
+import {
+  BatchIssueTokensRequest,
+  type BatchIssueTokensResponse,
+  type IssueTokenRequest,
+} from "../../src/gen/signet/v1/token.ts";
+import type { Log } from "../../src/log.ts";
+import { failureOf } from "../support/rich-error.ts";
+import { issue, promised, type Service, startService, verify } from "../support/service.ts";
+
+const GOOD = { profile: "service", subject: "alice", audience: ["api"] };
+
+/** Keeps what is told to the audit log on its way there. */
+function watched(events: Happening[]) {
+  return (audit: AuditLog): AuditLog => ({
+    append(happening, time) {
+      events.push(happening);
+      return audit.append(happening, time);
+    },
+  });
+}
+
+function issueBatch({ tokens }: Service, items: Partial<IssueTokenRequest>[]): Promise<BatchIssueTokensResponse> {
+  const request = BatchIssueTokensRequest.fromPartial({ items });
+  return promised(tokens.batchIssueTokens.bind(tokens), request);
+}
+
+test("X14: when the clock steps back 2 s, iat does not, what had expired stays so, and no epoch is made again", async (t) => {
+  const clock = { now: Date.now() };
+  const logged: unknown[] = [];
+  const log: Log = (_, event) => logged.push(event);
+  const service = await startService(t, { surroundings: { now: () => clock.now, log } });
+  const short = await issue(service, { ttl: { seconds: 1n, nanos: 0 } });
+  // The profile's leeway is 60 s.
+  clock.now += 61_000;
+  const { rejection } = await verify(service, short.token);
+  t.is(rejection?.reason, 18);
+  const before = await issue(service);
+  const { keyringGeneration } = await verify(service, before.token);
+  clock.now -= 2_000;
+  const after = await issue(service);
+  t.is(after.issuedAt?.getTime(), before.issuedAt?.getTime());
+  t.is((await verify(service, short.token)).rejection?.reason, 18);
+  t.like(await verify(service, after.token), { valid: true, keyringGeneration });
+  const steps = logged.filter((event) => (event as { event: string }).event === "clock.stepped_back");
+  t.deepEqual(steps, [{ event: "clock.stepped_back", behind: 2_000, held: true }]);
+});
+
+test("a batch answers each item as a call of its own would have been, in order, and every token verifies", async (t) => {
+  const events: Happening[] = [];
+  const service = await startService(t, { surroundings: { wrapAudit: watched(events) } });
+  const items = Array.from({ length: 100 }, (_, i) => ({ ...GOOD, subject: i === 50 ? "" : `user-${i}` }));
+  const { results } = await issueBatch(service, items);
+  for (const [index, { result }] of results.entries()) {
+    if (index === 50) {
+      t.true(result?.$case === "error" && result.value.code === 3);
+      t.regex(result?.$case === "error" ? result.value.message : "", /^subject must not be empty/);
+    } else if (result?.$case === "response") {
+      t.like(await verify(service, result.value.token), { valid: true, subject: `user-${index}` });
+    } else t.fail(`item ${index} has no token`);
+  }
+  t.is(events.filter(({ type }) => type === "token.issued").length, 99);
+  t.is((await failureOf(issueBatch(service, []))).code, "INVALID_ARGUMENT");
+});
+
+test("a retry with the same request_id gets the same token, and other content ALREADY_EXISTS", async (t) => {
+  const events: Happening[] = [];
+  const service = await startService(t, { surroundings: { wrapAudit: watched(events) } });
+  const requestId = "order:1";
+  const [first, second] = await Promise.all([issue(service, { requestId }), issue(service, { requestId })]);
+  t.is(second.token, first.token);
+  t.like(await failureOf(issue(service, { requestId, subject: "bob" })), {
+    code: "ALREADY_EXISTS",
+    reason: "REQUEST_ID_REUSED",
+  });
+  const issued = events.filter(({ type }) => type === "token.issued");
+  t.is(issued.length, 1);
+  t.like(issued[0], { requestId, tokenId: first.tokenId });
+});
+
+test("validate_only answers the claims, and leaves no event and no count behind", async (t) => {
+  const events: Happening[] = [];
+  const service = await startService(t, { surroundings: { wrapAudit: watched(events) } });
+  const { token, tokenId, keyId, claims } = await issue(service, { validateOnly: true });
+  t.deepEqual([token, tokenId], ["", ""]);
+  t.is(keyId, (await issue(service)).keyId);
+  t.like(claims, { sub: "alice", aud: "api" });
+  const refused = await failureOf(issue(service, { validateOnly: true, subject: "", clientIp: "1.2.3.4" }));
+  t.deepEqual(
+    refused.violations.map(({ field }) => field),
+    ["subject", "client_ip"],
+  );
+  t.deepEqual(
+    events.filter(({ type }) => type.startsWith("token.")).map(({ type }) => type),
+    ["token.issued"],
+  );
+  const metrics = await (await fetch(`${service.url}/metrics`)).text();
+  t.regex(metrics, /signet_tokens_issued_total\{profile="service"\} 1\n/);
+});
