@@ -3,11 +3,11 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH):$(CURDIR)/.tools/bin
 
 installed := node_modules/.installed
 
-.PHONY: help run test verify bench ci fmt generate
+.PHONY: help run test conformance verify bench ci fmt generate
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: $(installed) ## start Signet and a NATS server on loopback, and show the first calls
 	@node scripts/run.ts
@@ -15,6 +15,10 @@ run: $(installed) ## start Signet and a NATS server on loopback, and show the fi
 test: $(installed) ## run all tests; some only: make test T='test/token/*'
 	@scripts/tools.sh nats-server grpcurl >/dev/null || [ -z "$$CI" ]
 	@ava $(AVA_FLAGS) $(T)
+
+conformance: $(installed) ## run the acceptance rows of the vendors' dialects, with a line for each
+	@scripts/tools.sh nats-server >/dev/null || [ -z "$$CI" ]
+	@node scripts/conformance.ts
 
 verify: $(installed) ## check generated code, contract, format, lint, types and dead code
 	@scripts/verify.sh

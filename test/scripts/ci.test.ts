@@ -34,6 +34,13 @@ test("skipped tests are told", async (t) => {
   t.like(await ci(t, tap(40, 2, 0), CHECKED), { code: 0, last: "42 passed, 0 failed, 2 skipped" });
 });
 
+test("tests that are still to be written are told as skipped, and AVA's count of them as failed means nothing", async (t) => {
+  const todo = "echo 'not ok 3 - E2: a test # TODO'; echo '# fail 1'";
+  t.like(await ci(t, `echo 'ok 1 - a test'; ${todo}`, CHECKED), { code: 0, last: "3 passed, 0 failed, 1 skipped" });
+  const outcome = await ci(t, `echo 'ok 1 - a test'; ${todo}; exit 2`, CHECKED);
+  t.like(outcome, { code: 1, last: "3 passed, 1 failed, 1 skipped" });
+});
+
 test("a failed test fails the run, and the checks run all the same", async (t) => {
   t.like(await ci(t, `${tap(39, 0, 1)}; exit 2`, CHECKED), { code: 1, last: "41 passed, 1 failed" });
 });

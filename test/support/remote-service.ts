@@ -25,8 +25,9 @@ export async function startRemote(
     for (const client of [tokens, keys]) client.close();
   });
   const stop = async () => void (await process.stop());
+  const reload = async () => void process.child.kill("SIGHUP");
   return {
-    app: { addresses: { grpc, http }, stop },
+    app: { addresses: { grpc, http }, stop, reload },
     process,
     data: options.data,
     url: `http://${http}`,

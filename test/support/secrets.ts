@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { decodeProtectedHeader } from "jose";
 import { deriveKey } from "../../src/jose/kek.ts";
 import { loadKek } from "../../src/jose/kek-file.ts";
-import { unseal } from "../../src/jose/seal.ts";
+import { type Binding, unseal } from "../../src/jose/seal.ts";
 
 /** What must not be seen, under a name that may be. */
 export type Secrets = Readonly<Record<string, string | Buffer>>;
@@ -28,7 +28,7 @@ export function leaks(secrets: Secrets, places: Places): string[] {
   });
 }
 
-/** The key-encryption key's text and bytes, what is derived from it, and every private half, of a stopped service. */
+/** The key-encryption key's text and bytes, what is derived from it, every private half and imported secret, of a stopped service. */
 export async function keySecrets(data: string): Promise<Secrets> {
   const file = join(data, "kek");
   const text = readFileSync(file, "utf8").trim();
@@ -37,24 +37,26 @@ export async function keySecrets(data: string): Promise<Secrets> {
     kek: Buffer.from(text, "base64url"),
     sealing: deriveKey(kek, "seal").export(),
   };
-  for (const [kid, { sealed, keyset, alg }] of sealedKeys(data)) {
-    const pkcs8 = Buffer.from(await unseal(sealed, { keyset, kid, alg }, [kek]));
-    secrets[`PKCS#8 of ${kid}`] = pkcs8;
-    // RFC 8410: the seed is the last 32 bytes.
-    secrets[`seed of ${kid}`] = pkcs8.subarray(-32);
+  for (const { sealed, binding } of sealedBlobs(data)) {
+    const plaintext = unseal(sealed, binding, [kek]);
+    if ("keyset" in binding) {
+      secrets[`PKCS#8 of ${binding.kid}`] = plaintext;
+      // RFC 8410: the seed is the last 32 bytes.
+      secrets[`seed of ${binding.kid}`] = plaintext.subarray(-32);
+    } else secrets[`text of ${binding.kid}`] = plaintext;
   }
   return secrets;
 }
 
-/** Every sealed private half that the store's file holds, by kid. */
-function sealedKeys(data: string): Map<string, { sealed: string; keyset: string; alg: string }> {
+/** Every sealed private half and secret that the store's file holds. */
+function sealedBlobs(data: string): { sealed: string; binding: Binding }[] {
   const text = readFileSync(join(data, "state", "state.db"), "latin1");
-  const found = new Map<string, { sealed: string; keyset: string; alg: string }>();
-  for (const [sealed] of text.matchAll(/eyJ[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+/g)) {
-    const header = decodeProtectedHeader(sealed) as unknown as { keyset: string; sealedKid: string; sealedAlg: string };
-    found.set(header.sealedKid, { sealed, keyset: header.keyset, alg: header.sealedAlg });
-  }
-  return found;
+  const blobs = [...text.matchAll(/eyJ[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+/g)].map(([sealed]) => {
+    const header = decodeProtectedHeader(sealed) as unknown as Record<string, string>;
+    const { keyset, profile = "", tenant = "", sealedKid: kid = "", sealedAlg: alg = "" } = header;
+    return { sealed, binding: keyset === undefined ? { profile, tenant, kid, alg } : { keyset, kid, alg } };
+  });
+  return blobs;
 }
 
 /** Every file below the data folder but the key-encryption key itself. */

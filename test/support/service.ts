@@ -88,7 +88,7 @@ type Unary<Request, Response> = (
 ) => unknown;
 
 /** A call with a deadline of 10 s. */
-function promised<Request, Response>(method: Unary<Request, Response>, request: Request): Promise<Response> {
+export function promised<Request, Response>(method: Unary<Request, Response>, request: Request): Promise<Response> {
   return new Promise((resolve, reject) => {
     method(request, new Metadata(), { deadline: Date.now() + 10_000 }, (error, response) =>
       error ? reject(error) : resolve(response),

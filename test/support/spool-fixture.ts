@@ -16,6 +16,9 @@ export function issued(number: number): Happening {
     audience: ["https://api.example.org"],
     issuedAt: 1_790_000_000_000,
     expiresAt: 1_790_000_300_000,
+    requestId: "",
+    tenant: "",
+    extended: false,
   };
 }
 

@@ -2,24 +2,28 @@
 package main
 
 import (
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"net/http"
 	"os"
 
 	"github.com/golang-jwt/jwt/v5"
 )
 
-type keySet struct {
-	Keys []struct{ Kid, Crv, X string }
-}
+type jwk struct{ Kid, Kty, Alg, X, Y, N, E string }
+
+type keySet struct{ Keys []jwk }
 
 func main() {
 	url, issuer, audience, token := os.Args[1], os.Args[2], os.Args[3], os.Args[4]
 	options := []jwt.ParserOption{
-		jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
+		jwt.WithValidMethods([]string{"EdDSA", "ES256", "RS256", "PS256"}), jwt.WithIssuer(issuer), jwt.WithAudience(audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
 	}
 	parsed, err := jwt.Parse(token, keyFrom(url), options...)
@@ -44,11 +48,30 @@ func keyFrom(url string) jwt.Keyfunc {
 			return nil, err
 		}
 		for _, key := range set.Keys {
-			if key.Kid == token.Header["kid"] && key.Crv == "Ed25519" {
-				bytes, err := base64.RawURLEncoding.DecodeString(key.X)
-				return ed25519.PublicKey(bytes), err
+			if key.Kid == token.Header["kid"] && key.Alg == token.Method.Alg() {
+				return key.public()
 			}
 		}
-		return nil, fmt.Errorf("no key of this kid")
+		return nil, fmt.Errorf("no key of this kid and alg")
 	}
 }
+
+func (key jwk) public() (any, error) {
+	switch key.Kty {
+	case "OKP":
+		return ed25519.PublicKey(bytes(key.X)), nil
+	case "EC":
+		return &ecdsa.PublicKey{Curve: elliptic.P256(), X: number(key.X), Y: number(key.Y)}, nil
+	case "RSA":
+		return &rsa.PublicKey{N: number(key.N), E: int(number(key.E).Int64())}, nil
+	}
+	return nil, fmt.Errorf("unknown kty %s", key.Kty)
+}
+
+// bytes is empty for what is not base64url.
+func bytes(text string) []byte {
+	decoded, _ := base64.RawURLEncoding.DecodeString(text)
+	return decoded
+}
+
+func number(text string) *big.Int { return new(big.Int).SetBytes(bytes(text)) }

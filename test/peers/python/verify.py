@@ -5,5 +5,5 @@ import sys
 import jwt
 
 jwks_url, issuer, audience, token = sys.argv[1:]
-key = jwt.PyJWKClient(jwks_url).get_signing_key_from_jwt(token).key
-print(jwt.decode(token, key, algorithms=["EdDSA"], issuer=issuer, audience=audience)["sub"])
+key = jwt.PyJWKClient(jwks_url).get_signing_key_from_jwt(token)
+print(jwt.decode(token, key.key, algorithms=[key.algorithm_name], issuer=issuer, audience=audience)["sub"])

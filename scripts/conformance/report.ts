@@ -1,0 +1,57 @@
+import { rowOf } from "./rows.ts";
+import type { TestResult } from "./tap.ts";
+
+/** What is printed, and whether nothing is wrong with it. */
+export interface Report {
+  readonly lines: readonly string[];
+  readonly ok: boolean;
+}
+
+type State = "pass" | "pending" | "FAIL" | "SKIPPED" | "NO TEST";
+
+/**
+ * One line for each row, in their order, then the totals. A row passes when all its tests pass; a part of it may be
+ * pending. Every other failure, and a test of a row that is not in the list, has a line of its own.
+ */
+export function report(rows: readonly string[], results: readonly TestResult[]): Report {
+  const byRow = Map.groupBy(results, ({ title }) => rowOf(title)?.row);
+  const judged = rows.map((row) => ({ row, results: byRow.get(row) ?? [] })).map(judge);
+  const strays = [...byRow]
+    .filter(([row]) => row === undefined || !rows.includes(row))
+    .flatMap(([row, results]) => results.filter(({ outcome }) => row !== undefined || outcome === "failed"))
+    .map(({ title }) => `FAIL, of no row: ${title}`);
+  const counts = Map.groupBy(judged, ({ state }) => state);
+  const totals = (["pass", "pending", "FAIL", "SKIPPED", "NO TEST"] as const)
+    .map((state) => ({ state, count: counts.get(state)?.length ?? 0 }))
+    .filter(({ state, count }) => count > 0 || state === "pass" || state === "FAIL")
+    .map(({ state, count }) => `${count} ${state}`);
+  return {
+    lines: [...judged.map(({ line }) => line), ...strays, `${rows.length} rows: ${totals.join(", ")}`],
+    ok: strays.length === 0 && judged.every(({ state }) => state === "pass" || state === "pending"),
+  };
+}
+
+function judge({ row, results }: { row: string; results: readonly TestResult[] }): { state: State; line: string } {
+  const state = stateOf(results);
+  return { state, line: `${row} ${state}${state === "pass" ? pendingParts(results) : failures(results)}` };
+}
+
+function stateOf(results: readonly TestResult[]): State {
+  const has = (outcome: TestResult["outcome"]) => results.some((result) => result.outcome === outcome);
+  if (has("failed")) return "FAIL";
+  if (has("skipped")) return "SKIPPED";
+  if (has("passed")) return "pass";
+  return has("todo") ? "pending" : "NO TEST";
+}
+
+function pendingParts(results: readonly TestResult[]): string {
+  const parts = results.filter(({ outcome }) => outcome === "todo").map(({ title }) => rowOf(title)?.part);
+  return parts.length === 0 ? "" : `, pending: ${parts.join(", ")}`;
+}
+
+function failures(results: readonly TestResult[]): string {
+  return results
+    .filter(({ outcome }) => outcome === "failed")
+    .map(({ title }) => `\n    ${title}`)
+    .join("");
+}

@@ -1,0 +1,218 @@
+import test, { type ExecutionContext } from "ava";
+import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
+import { BatchVerifyTokensRequest, type Carrier, type VerifyTokenResponse } from "../../src/gen/signet/v1/token.ts";
+import { badFields, type Dialect, dialect, verdictOf, warningsOf } from "../support/dialect.ts";
+import { claimsOf, foreignToken, testKey, textsOf } from "../support/foreign-token.ts";
+import { getProfile } from "../support/get-profile.ts";
+import { folderWithVariant } from "../support/profiles-folder.ts";
+import { promised, type Service, startService } from "../support/service.ts";
+import { SAMPLES } from "../support/vendor-samples.ts";
+
+const KEY = testKey("reactive");
+const STREAM = "6935357a-8d71-45f2-9a0f-ddaed705b43a";
+const USER = "AB35457a-8d71-45f2-BE2F-ddaed705b43a";
+const REQUEST = { stream_id: STREAM, unique_user_identifier: USER };
+const SAMPLE = claimsOf(SAMPLES.reactive);
+const SAMPLE_IAT = Number(SAMPLE.iat);
+const UUID4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+/** Where the client that is verified comes from. */
+const CLIENT = { context: { ip: "104.162.97.28" } };
+
+async function reactive(
+  t: ExecutionContext,
+  options: Parameters<typeof startService>[1] = {},
+  name = "reactive",
+): Promise<Dialect & { readonly service: Service }> {
+  const service = await startService(t, options);
+  const profile = dialect(service, name, {
+    encoding: SecretEncoding.SECRET_ENCODING_BASE64,
+    issue: { clientIp: "104.162.97.28" },
+    verify: { audience: STREAM, ...CLIENT },
+  });
+  await profile.importSecret(KEY.toString("base64"));
+  return { ...profile, service };
+}
+
+/** In seconds. */
+async function leewayOf(service: Service): Promise<number> {
+  return Number((await getProfile(service, "reactive")).lifetime?.leeway?.seconds);
+}
+
+function isShownAs401(t: ExecutionContext, { rejection }: VerifyTokenResponse): void {
+  t.is(rejection?.httpStatus, 401);
+  t.regex(rejection?.wwwAuthenticate ?? "", /^Bearer\b/);
+}
+
+test.serial("R1: a token has the seven claims in their order and types, a string aud and a fresh UUIDv4", async (t) => {
+  const profile = await reactive(t);
+  const ids = new Set<unknown>();
+  for (let count = 0; count < 10; count += 1) {
+    const issued = await profile.issue(REQUEST);
+    const claims = claimsOf(issued.token);
+    t.deepEqual(Object.keys(claims), ["ip", "aud", "sub", "iss", "iat", "exp", "jti"]);
+    t.like(claims, { ip: "104.162.97.28", aud: STREAM, sub: USER, iss: "Reactive" });
+    t.true(Number.isInteger(claims.iat) && claims.exp === Number(claims.iat) + 1800);
+    t.regex(String(claims.jti), UUID4);
+    t.is(claims.jti, issued.tokenId);
+    ids.add(claims.jti);
+  }
+  t.is(ids.size, 10);
+  t.deepEqual(await badFields(profile.issue(REQUEST, { clientIp: "" })), ["client_ip"]);
+  t.deepEqual(await badFields(profile.issue(REQUEST, { clientIp: "here" })), ["client_ip"]);
+});
+
+test.serial("R2: for its stream the token is valid, with the subject byte for byte", async (t) => {
+  const profile = await reactive(t);
+  for (const user of [USER, "Ünïcode-鍵", " spaces ", "MiXeD"]) {
+    const { token } = await profile.issue({ ...REQUEST, unique_user_identifier: user });
+    const answer = await profile.verify(token);
+    t.is(verdictOf(answer), "valid");
+    t.is(answer.subject, user);
+    t.is(answer.claims?.sub, user);
+  }
+});
+
+test.serial("R3: for another stream it is AUDIENCE_MISMATCH, shown as 401", async (t) => {
+  const profile = await reactive(t);
+  const { token } = await profile.issue(REQUEST);
+  for (const audience of [STREAM.toUpperCase(), STREAM.slice(0, -1), "another"]) {
+    const answer = await profile.verify(token, { audience });
+    t.is(verdictOf(answer), "AUDIENCE_MISMATCH");
+    isShownAs401(t, answer);
+  }
+  t.deepEqual(await badFields(profile.verify(token, { audience: "" })), ["audience"]);
+});
+
+test.serial(
+  "R4: the scheme is Bearer in any case; without it, or with two headers, a 401 with WWW-Authenticate",
+  async (t) => {
+    const profile = await reactive(t);
+    const { token } = await profile.issue(REQUEST);
+    const authorization = (...values: string[]): Partial<Carrier> => ({
+      headers: values.map((value) => ({ name: "Authorization", value })),
+    });
+    for (const scheme of ["Bearer", "bearer", "BEARER"])
+      t.is(verdictOf(await profile.present(authorization(`${scheme} ${token}`))), "valid", scheme);
+    for (const [what, carrier, verdict] of [
+      ["another scheme", authorization(`Token ${token}`), "CARRIER_MISSING"],
+      ["no header", {}, "CARRIER_MISSING"],
+      ["no scheme", authorization(token), "CARRIER_MISSING"],
+      ["the scheme alone", authorization("Bearer "), "CARRIER_MISSING"],
+      ["two headers", authorization(`Bearer ${token}`, "Bearer another"), "CARRIER_CONFLICT"],
+      ["two equal headers", authorization(`Bearer ${token}`, `Bearer ${token}`), "CARRIER_CONFLICT"],
+    ] as const) {
+      const answer = await profile.present(carrier);
+      t.is(verdictOf(answer), verdict, what);
+      isShownAs401(t, answer);
+    }
+  },
+);
+
+test.serial("R5: a token is valid a second before its end, and EXPIRED a second after the leeway", async (t) => {
+  const start = 1_800_000_000_000;
+  let clock = start;
+  const profile = await reactive(t, { surroundings: { now: () => clock } });
+  const leeway = await leewayOf(profile.service);
+  for (const lifetime of [600, 1800]) {
+    clock = start;
+    const ttl = lifetime === 1800 ? undefined : { seconds: BigInt(lifetime), nanos: 0 };
+    const { token, expiresAt } = await profile.issue(REQUEST, { ttl });
+    t.is(expiresAt?.getTime(), start + lifetime * 1000);
+    clock = start + (lifetime - 1) * 1000;
+    t.is(verdictOf(await profile.verify(token)), "valid");
+    clock = start + (lifetime + leeway + 1) * 1000;
+    const answer = await profile.verify(token);
+    t.is(verdictOf(answer), "EXPIRED");
+    isShownAs401(t, answer);
+  }
+});
+
+test.serial("R6: fields that are missing, empty, too long or hold NUL are each named, all in one answer", async (t) => {
+  const profile = await reactive(t);
+  const both = ["claims.stream_id", "claims.unique_user_identifier"];
+  for (const [what, request] of [
+    ["missing", {}],
+    ["empty", { stream_id: "", unique_user_identifier: "" }],
+    ["10 kB", { stream_id: "s".repeat(5_000), unique_user_identifier: "u".repeat(300) }],
+    ["with NUL", { stream_id: "a\0b", unique_user_identifier: "\0" }],
+    ["numbers", { stream_id: 1, unique_user_identifier: 2 }],
+  ] as const)
+    t.deepEqual(await badFields(profile.issue(request)), both, what);
+  for (const field of Object.keys(REQUEST))
+    t.deepEqual(await badFields(profile.issue({ ...REQUEST, [field]: "x".repeat(10_000) })), [`claims.${field}`]);
+  t.deepEqual(await badFields(profile.issue({ ...REQUEST, admin: true })), ["claims.admin"]);
+});
+
+test.serial(
+  "R7: with the address enforced another one is IP_MISMATCH, the IPv4-mapped form of the same is valid",
+  async (t) => {
+    const folder = await folderWithVariant(t, "reactive", "reactive-strict", { "mode: warn": "mode: enforce" });
+    const strict = await reactive(t, { env: { SIGNET_PROFILES_FOLDER: folder } }, "reactive-strict");
+    const { token } = await strict.issue(REQUEST);
+    const from = (ip: string) => strict.verify(token, { context: { ip } });
+    t.is(verdictOf(await from("104.162.97.28")), "valid");
+    t.is(verdictOf(await from("::ffff:104.162.97.28")), "valid");
+    t.is(verdictOf(await from("::ffff:68a2:611c")), "valid");
+    const answer = await from("104.162.97.29");
+    t.is(verdictOf(answer), "IP_MISMATCH");
+    isShownAs401(t, answer);
+    t.is(verdictOf(await from("2001:db8::1")), "IP_MISMATCH");
+  },
+);
+
+test.serial("R7: as shipped another address is a warning", async (t) => {
+  const profile = await reactive(t);
+  const { token } = await profile.issue(REQUEST, { clientIp: "::ffff:104.162.97.28" });
+  t.is(claimsOf(token).ip, "104.162.97.28");
+  const [same, other] = await Promise.all(
+    ["104.162.97.28", "104.162.97.29"].map((ip) => profile.verify(token, { context: { ip } })),
+  );
+  t.deepEqual(same && [verdictOf(same), warningsOf(same)], ["valid", []]);
+  t.deepEqual(other && [verdictOf(other), warningsOf(other)], ["valid", ["IP_MISMATCH"]]);
+});
+
+test.todo("R8: the 51st issue at once from one ip is RESOURCE_EXHAUSTED with RetryInfo; the audit shows counts");
+
+test.serial("R9: each verification of a batch is answered on its own, in order", async (t) => {
+  const profile = await reactive(t);
+  const { token } = await profile.issue(REQUEST);
+  const forged = foreignToken({ alg: "HS256", typ: "JWT" }, claimsOf(token), testKey("another"));
+  const items = [token, forged, "garbage", token].map((value) => ({
+    credential: { $case: "token", value } as const,
+    profile: "reactive",
+    audience: STREAM,
+    ...CLIENT,
+  }));
+  const bad = [
+    { ...items[0], audience: "" },
+    { ...items[0], profile: "nowhere" },
+  ];
+  const request = BatchVerifyTokensRequest.fromPartial({ items: [...items, ...bad] });
+  const { tokens } = profile.service;
+  const { results } = await promised(tokens.batchVerifyTokens.bind(tokens), request);
+  t.deepEqual(
+    results.map(({ result }) => (result?.$case === "response" ? verdictOf(result.value) : result?.value.code)),
+    ["valid", "BAD_SIGNATURE", "MALFORMED", "valid", 3, 5],
+  );
+});
+
+test.todo("R9 (revocation): a token that is revoked is REVOKED in a batch, within a second while connected");
+
+test.serial(
+  "R10: the sample's header and claims are what is signed at its time, and hold from then until its end",
+  async (t) => {
+    const surroundings = { now: () => SAMPLE_IAT * 1000, newTokenId: () => String(SAMPLE.jti) };
+    const then = await reactive(t, { surroundings });
+    const issued = await then.issue(REQUEST, { ttl: { seconds: 600n, nanos: 0 } });
+    const resigned = foreignToken(textsOf(SAMPLES.reactive).header, textsOf(SAMPLES.reactive).claims, KEY);
+    t.is(issued.token, resigned);
+    t.is(resigned.slice(0, resigned.lastIndexOf(".")), SAMPLES.reactive.slice(0, SAMPLES.reactive.lastIndexOf(".")));
+    const now = await reactive(t);
+    const asOf = async (seconds: number) =>
+      verdictOf(await now.verify(resigned, { at: new Date((SAMPLE_IAT + seconds) * 1000) }));
+    t.is(await asOf(0), "valid");
+    t.is(await asOf(599), "valid");
+    t.is(await asOf(600 + (await leewayOf(now.service))), "EXPIRED");
+    t.is(verdictOf(await now.verify(resigned)), "EXPIRED");
+  },
+);

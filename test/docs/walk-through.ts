@@ -1,0 +1,92 @@
+import { spawn } from "node:child_process";
+import { symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import type { ExecutionContext } from "ava";
+import { freePort } from "../support/free-port.ts";
+import { tempFolder } from "../support/temp.ts";
+
+const CHECKOUT = join(import.meta.dirname, "..", "..");
+
+/** One block of shell lines of a page, and the output that the page shows for it, if it does. */
+export interface Block {
+  readonly lines: string;
+  readonly shown: string | undefined;
+}
+
+/** What a block did. */
+export interface Outcome extends Block {
+  readonly output: string;
+  readonly code: number;
+}
+
+/** The shell blocks of a page. A `text` block shows the output of the one before it. */
+export function blocksOf(page: string): Block[] {
+  const blocks: Block[] = [];
+  for (const [, language, body = ""] of page.matchAll(/^```(\w+)\n(.*?)^```$/gms)) {
+    const last = blocks.at(-1);
+    if (language === "sh") blocks.push({ lines: body, shown: undefined });
+    else if (language === "text" && last !== undefined) blocks.splice(-1, 1, { ...last, shown: body });
+  }
+  return blocks;
+}
+
+/** Whether an output is what a page shows. `…` stands for any text; on a line of its own for any lines. */
+export function isShown(output: string, shown: string): boolean {
+  const pattern = shown
+    .split("…")
+    .map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"))
+    .join("[^]*?");
+  return new RegExp(`^${pattern}$`).test(output);
+}
+
+/**
+ * Runs the blocks one after the other in one shell, in a folder that looks like the checkout. The service has ports and a
+ * data folder of its own; nothing else of the page is changed.
+ */
+export async function walkThrough(t: ExecutionContext, blocks: readonly Block[]): Promise<Outcome[]> {
+  const folder = await tempFolder(t);
+  for (const name of ["node_modules", "package.json", "profiles", "src"])
+    await symlink(join(CHECKOUT, name), join(folder, name));
+  const [grpc, http] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
+  const script = join(folder, "walk-through.sh");
+  const lines = scriptOf(blocks).replaceAll("127.0.0.1:50051", grpc).replaceAll("127.0.0.1:8081", http);
+  await writeFile(script, lines);
+  const tools = join(CHECKOUT, ".tools", "bin");
+  const env = {
+    HOME: folder,
+    PATH: `${join(CHECKOUT, "node_modules", ".bin")}:${process.env.PATH}:${tools}`,
+    SIGNET_ADDRESS: grpc,
+    SIGNET_GRPC_ADDRESS: grpc,
+    SIGNET_HTTP_ADDRESS: http,
+  };
+  // A group of its own, so that the service that it starts ends with it; and bounded, whatever becomes of the test.
+  const command = ["--kill-after=5", "200", "bash", script];
+  const child = spawn("timeout", command, { cwd: folder, env, detached: true, stdio: ["ignore", "pipe", "inherit"] });
+  t.teardown(() => endGroup(child.pid));
+  return outcomesOf(blocks, await text(child.stdout));
+}
+
+const MARK = "--- end of block";
+
+function scriptOf(blocks: readonly Block[]): string {
+  const parts = blocks.map(({ lines }) => `${lines}echo "${MARK} $?"\n`);
+  return `exec 2>&1\n${parts.join("")}`;
+}
+
+function outcomesOf(blocks: readonly Block[], output: string): Outcome[] {
+  const parts = output.split(new RegExp(`^${MARK} (\\d+)\n`, "m"));
+  return blocks.map((block, index) => ({
+    ...block,
+    output: parts[2 * index] ?? "",
+    code: Number(parts[2 * index + 1] ?? Number.NaN),
+  }));
+}
+
+function endGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // All of it has ended by itself.
+  }
+}

@@ -1,0 +1,14 @@
+/** The sample tokens and the one secret that the vendors' own pages show. */
+export const SAMPLES = {
+  reactive:
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpcCI6IjEwNC4xNjIuOTcuMjgiLCJhdWQiOiI2OTM1MzU3YS04ZDcxLTQ1ZjItOWEwZi1kZGFlZDcwNWI0M2EiLCJzdWIiOiJBQjM1NDU3YS04ZDcxLTQ1ZjItQkUyRi1kZGFlZDcwNWI0M2EiLCJpc3MiOiJSZWFjdGl2ZSIsImlhdCI6MTYzNDkzNTQ5NCwiZXhwIjoxNjM0OTM2MDk0LCJqdGkiOiIwNzRlNDA0MS02MDg0LTQyOTItOTk2MC1jMTBlNWE1YzAwMjgifQ.o-pkrvzbTSVlzGixknSQvX1cwH1UIpx3R_fzmMpn3R8",
+  hivekit:
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImtEY19JZTQxYUtUWWk0cmo3Vk1CNSJ9.eyJzdWIiOiJzZXJ2aWNlIiwidG5kIjoidXViSUlGd24tVldQcXlkOXJwWFdMIiwiaWF0IjoxNjgzNTcwNTU2LCJleHAiOjMzNjcxNDE3MDgsImlzcyI6InBsYXRmb3JtLmhpdmVraXQuaW8iLCJqdGkiOiJSZUQ3TlVXNHA0YzZiYnZCTmJUR3AifQ.Zq1stkIqIx3EBFLNCbs7semTn7qYyb6YK9h28lK1Xvc",
+  shoplive:
+    "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE2MTA1NzA1MDgsImlhdCI6MTYxMDUyNzMwOCwidXNlcklkIjoic2FtcGxlX3VzZXJfaWQiLCJuYW1lIjoibXlfbmlja25hbWUiLCJnZW5kZXIiOiJmIiwiYWdlIjoxNX0.0Z5YUo99149fIFyfqwxa-7SLyqC0RHR1T8P7jZLhpG8",
+  viasocket:
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJwcm9qZWN0X2lkIjoicHJvam1kRlRFdlBSIiwib3JnX2lkIjoiODA2OSIsInVzZXJfaWQiOiJwZUhRYyIsImlhdCI6MTc1Mzc2NjA2Nn0.oY1Juziz3u8c0Pbk1XalftacDnklK7jtvWhDv3pCREI",
+} as const;
+
+/** The secret that Shoplive's page shows beside its sample: base64 of the 32 bytes that signed it. */
+export const SHOPLIVE_SECRET = "ckFXaWtRWENtSTA2QnpGVmxWNlBySWF4cUk1Q1pxbHU=";
