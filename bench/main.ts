@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { openAuditTrail } from "./audit-trail.ts";
+import { EXCHANGES, importSecrets } from "./exchanges.ts";
 import { CONNECTIONS, type Contestant, measure, type Plan, type Row, STREAMS } from "./measure.ts";
 import { DISTINCT_TOKENS, type MethodName } from "./methods.ts";
 import { startNats } from "./nats.ts";
@@ -31,8 +32,14 @@ async function benchmark({ only, json }: Options): Promise<number> {
     results[method] = rows;
     if (!json) process.stdout.write(`\n${title(method)}\n${formatTable(rows)}\n`);
   }
+  const byProfile: Partial<Record<MethodName, Row[]>> = {};
+  for (const method of only ? [only] : (["issue", "verify"] as const)) {
+    const rows = await rowsByProfile(method);
+    byProfile[method] = rows;
+    if (!json) process.stdout.write(`\nsignet by profile: ${title(method)}\n${formatTable(rows, "of service")}\n`);
+  }
   const verdict = results.issue && judge(results.issue);
-  if (json) process.stdout.write(`${JSON.stringify({ header: header(), results, verdict })}\n`);
+  if (json) process.stdout.write(`${JSON.stringify({ header: header(), results, byProfile, verdict })}\n`);
   else if (verdict) process.stdout.write(`\n${formatVerdict(verdict)}\n`);
   return verdict?.passed === false ? 1 : 0;
 }
@@ -55,6 +62,26 @@ async function rowsOf(method: MethodName): Promise<Row[]> {
     return await measure(method, [...peers, { server: signet, settle }], plan);
   } finally {
     await trail.close();
+    for (const server of servers) await server.stop();
+  }
+}
+
+/** One service, asked under each profile in turn. */
+async function rowsByProfile(method: MethodName): Promise<Row[]> {
+  const nats = await startNats(join(folder, `nats-profiles-${method}`));
+  const servers: Server[] = [nats];
+  try {
+    const server = await startSignet(nats, join(folder, `signet-profiles-${method}`));
+    servers.unshift(server);
+    await importSecrets(server.address);
+    const contestants = Object.entries(EXCHANGES).map(([name, exchange]) => ({
+      name,
+      exchange,
+      server,
+      settle: async () => 0,
+    }));
+    return await measure(method, contestants, plan);
+  } finally {
     for (const server of servers) await server.stop();
   }
 }

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ClosedLoopJob } from "./client/closed-loop.ts";
+import { type Exchange, SERVICE } from "./exchanges.ts";
 import { runClosedLoop, runH2load, runPoisson } from "./load.ts";
 import { METHODS, type MethodName } from "./methods.ts";
 import { cpuMicroseconds, residentMebibytes, type Server } from "./process.ts";
@@ -19,7 +20,11 @@ export interface Plan {
 }
 
 export interface Contestant {
+  /** The server's, unless told. */
+  readonly name?: string;
   readonly server: Server;
+  /** Under the profile `service`, unless told. */
+  readonly exchange?: Exchange;
   /**
    * Waits until what the answers so far left to be done behind them is done, and gives the milliseconds that it took.
    * The calls were at least and at most so many.
@@ -61,14 +66,16 @@ export async function measure(method: MethodName, contestants: readonly Contesta
   return ready.map(({ row }) => row);
 }
 
-async function prepare(name: MethodName, { server, settle }: Contestant, plan: Plan) {
-  const method = METHODS[name];
-  const job = jobFor(name, server, plan);
-  const h2load = name === "issue" ? plan.h2load : undefined;
+async function prepare(method: MethodName, contestant: Contestant, plan: Plan) {
+  const { server, settle, exchange = SERVICE, name = server.name } = contestant;
+  const { messages } = METHODS[method];
+  const job = jobFor(method, server, plan, name);
+  const h2load = method === "issue" ? plan.h2load : undefined;
   const samples: Sample[] = [];
 
   // Fresh tokens for each round: those of the first come to the end of their life.
-  const writeMessages = async () => writeFileSync(job.messages, Buffer.concat(await method.messages(server.address)));
+  const writeMessages = async () =>
+    writeFileSync(job.messages, Buffer.concat(await messages(server.address, exchange)));
   await writeMessages();
   const warmUp = await runClosedLoop({ ...job, seconds: WARM_UP_SECONDS });
   let answered = warmUp.calls;
@@ -95,16 +102,16 @@ async function prepare(name: MethodName, { server, settle }: Contestant, plan: P
     samples.push({ ...load, residentMebibytes: resident, p50, p99, lateness });
   }
 
-  const row: Row = { name: server.name, samples };
+  const row: Row = { name, samples };
   return { run, row };
 }
 
-export function jobFor(name: MethodName, server: Server, plan: Plan): ClosedLoopJob {
+export function jobFor(method: MethodName, server: Server, plan: Plan, name = server.name): ClosedLoopJob {
   return {
     address: server.address,
-    path: METHODS[name].path,
-    expected: METHODS[name].expected.toString("hex"),
-    messages: join(plan.folder, `${server.name}-${name}.bin`),
+    path: METHODS[method].path,
+    expected: METHODS[method].expected.toString("hex"),
+    messages: join(plan.folder, `${name}-${method}.bin`),
     connections: CONNECTIONS,
     streams: STREAMS,
     seconds: plan.seconds,

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { SERVICE } from "./exchanges.ts";
 import { runClosedLoop } from "./load.ts";
 import { jobFor, type Plan } from "./measure.ts";
 import { METHODS, type MethodName } from "./methods.ts";
@@ -23,7 +24,7 @@ interface CpuProfile {
 export async function profile(name: MethodName, nats: Server, plan: Plan): Promise<string> {
   const signet = await startSignet(nats, join(plan.folder, "signet"), ["--cpu-prof", `--cpu-prof-dir=${plan.folder}`]);
   const job = jobFor(name, signet, plan);
-  writeFileSync(job.messages, Buffer.concat(await METHODS[name].messages(signet.address)));
+  writeFileSync(job.messages, Buffer.concat(await METHODS[name].messages(signet.address, SERVICE)));
   const { calls } = await runClosedLoop(job);
   await signet.stop();
 

@@ -1,9 +1,9 @@
 import type { Row, Sample } from "./measure.ts";
 import { median } from "./statistics.ts";
 
-const HEADINGS = [
+const headings = (ratio: string) => [
   "",
-  "of echo",
+  ratio,
   "min..max",
   "calls/s",
   "CPU us/call",
@@ -14,11 +14,12 @@ const HEADINGS = [
   "RSS MiB",
 ];
 
-/** Medians over the rounds as aligned text; ratios are those of neighbours in the same round. */
-export function formatTable(rows: readonly Row[]): string {
-  const [echo] = rows;
-  const lines = [HEADINGS, ...rows.map((row) => cells(row, echo ?? row))];
-  const widths = HEADINGS.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+/** Medians over the rounds as aligned text; ratios are those to the first row in the same round. */
+export function formatTable(rows: readonly Row[], ratio = "of echo"): string {
+  const [first] = rows;
+  const heading = headings(ratio);
+  const lines = [heading, ...rows.map((row) => cells(row, first ?? row))];
+  const widths = heading.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   return lines
     .map((line) =>
       line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join("  "),
@@ -31,13 +32,13 @@ export function ratios(row: Row, other: Row): number[] {
   return row.samples.map((sample, i) => sample.callsPerSecond / (other.samples[i]?.callsPerSecond ?? Number.NaN));
 }
 
-function cells(row: Row, echo: Row): string[] {
-  const ofEcho = ratios(row, echo);
+function cells(row: Row, first: Row): string[] {
+  const ofFirst = ratios(row, first);
   const middle = (value: (sample: Sample) => number, digits: number) => median(row.samples.map(value)).toFixed(digits);
   return [
     row.name,
-    median(ofEcho).toFixed(2),
-    `${Math.min(...ofEcho).toFixed(2)}..${Math.max(...ofEcho).toFixed(2)}`,
+    median(ofFirst).toFixed(2),
+    `${Math.min(...ofFirst).toFixed(2)}..${Math.max(...ofFirst).toFixed(2)}`,
     middle((sample) => sample.callsPerSecond, 0),
     middle((sample) => sample.cpuMicrosecondsPerCall, 1),
     middle((sample) => sample.p50, 2),

@@ -1,5 +1,5 @@
 // What no service can beat: the call and one raw signature, or one raw verification. No checks, no audit.
-import { claimsFor, issuedAnswer, validAnswer } from "./messages.ts";
+import { claimsFor, issuedAnswer, tokenOf, validAnswer } from "./messages.ts";
 import { rawJwt } from "./raw-jwt.ts";
 import { answering, serve } from "./serve.ts";
 
@@ -11,5 +11,5 @@ serve({
     const claims = claimsFor(request);
     return issuedAnswer(jwt.mint(claims), KEY_ID, claims);
   }),
-  verifyToken: answering((request) => validAnswer(KEY_ID, jwt.check(request.credential?.value ?? ""))),
+  verifyToken: answering((request) => validAnswer(KEY_ID, jwt.check(tokenOf(request)))),
 });

@@ -1,5 +1,10 @@
 import { randomUUID } from "node:crypto";
-import type { IssueTokenRequest, IssueTokenResponse, VerifyTokenResponse } from "../../src/gen/signet/v1/token.ts";
+import type {
+  IssueTokenRequest,
+  IssueTokenResponse,
+  VerifyTokenRequest,
+  VerifyTokenResponse,
+} from "../../src/gen/signet/v1/token.ts";
 
 /** The claims of the `service` profile (RFC 9068), so that every peer signs as many bytes as the service does. */
 export interface Claims {
@@ -14,7 +19,7 @@ export interface Claims {
 
 const LIFETIME_SECONDS = 300;
 
-export function claimsFor(request: IssueTokenRequest): Claims {
+export function claimsFor(request: Pick<IssueTokenRequest, "subject" | "audience">): Claims {
   const issuedAt = Math.floor(Date.now() / 1000);
   return {
     iss: "https://signet.example",
@@ -27,6 +32,11 @@ export function claimsFor(request: IssueTokenRequest): Claims {
   };
 }
 
+/** The token of a request; the peers know no carriers. */
+export function tokenOf({ credential }: VerifyTokenRequest): string {
+  return credential?.$case === "token" ? credential.value : "";
+}
+
 export function issuedAnswer(token: string, keyId: string, claims: Claims): IssueTokenResponse {
   return {
     token,
@@ -37,6 +47,7 @@ export function issuedAnswer(token: string, keyId: string, claims: Claims): Issu
     expiresAt: new Date(claims.exp * 1000),
     refreshAfter: new Date((claims.iat + LIFETIME_SECONDS * 0.8) * 1000),
     claims: { ...claims },
+    warnings: [],
   };
 }
 
@@ -51,6 +62,9 @@ export function validAnswer(keyId: string, claims: Claims): VerifyTokenResponse 
     keyId,
     issuedAt: new Date(claims.iat * 1000),
     expiresAt: new Date(claims.exp * 1000),
+    warnings: [],
+    diagnosis: "",
     keyringGeneration: 1n,
+    frame: "",
   };
 }
