@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto";
+import type { Entry } from "../state/keyvalue.ts";
+
+/** What was taken back before its end. `tenant` is "" where the profile has none. Times in Unix milliseconds. */
+export type Revocation = RevokedToken | RevokedSubject;
+
+interface Common {
+  readonly profile: string;
+  readonly tenant: string;
+  readonly at: number;
+  /** From here on no token that it concerns can be valid anyway: the entry ends. */
+  readonly until: number;
+}
+
+export interface RevokedToken extends Common {
+  readonly kind: "token";
+  readonly tokenId: string;
+}
+
+/** Every token of the subject that was issued in or before this second. */
+export interface RevokedSubject extends Common {
+  readonly kind: "subject";
+  /** Keyed: a subject is personal, and the store is read by whoever runs it. */
+  readonly subjectHash: string;
+  /** Unix seconds. */
+  readonly issuedBefore: number;
+}
+
+/** All entries of the store that are revocations. */
+export const REVOKED = "revoked/";
+
+/** Where a revocation is stored: the same one again has the same place. */
+export function placeOf(revocation: Revocation): string {
+  const { kind, profile, tenant } = revocation;
+  const name = kind === "token" ? revocation.tokenId : revocation.subjectHash;
+  const digest = createHash("sha256")
+    .update(JSON.stringify([profile, tenant, name]))
+    .digest("base64url");
+  return `${REVOKED}${kind}/${digest}`;
+}
+
+export function encodeRevocation(revocation: Revocation): Uint8Array {
+  return Buffer.from(JSON.stringify(revocation));
+}
+
+/** The revocation of an entry; undefined when it is none that this version understands. */
+export function parseRevocation({ value }: Pick<Entry, "value">): Revocation | undefined {
+  const fields = parseObject(Buffer.from(value).toString());
+  if (fields === undefined) return undefined;
+  const { kind, profile, tenant, at, until, tokenId, subjectHash, issuedBefore } = fields;
+  if (typeof profile !== "string" || typeof tenant !== "string") return undefined;
+  if (!isTime(at) || !isTime(until)) return undefined;
+  const common = { profile, tenant, at, until };
+  if (kind === "token" && typeof tokenId === "string") return { kind, ...common, tokenId };
+  if (kind === "subject" && typeof subjectHash === "string" && isTime(issuedBefore))
+    return { kind, ...common, subjectHash, issuedBefore };
+  return undefined;
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
