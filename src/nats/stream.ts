@@ -8,6 +8,7 @@ import {
   type StreamInfo,
 } from "nats";
 import type { StreamMark } from "../audit/sink.ts";
+import { differencesOf } from "./differences.ts";
 import { apiCode, MESSAGE_NOT_FOUND, STREAM_NOT_FOUND, toSinkError } from "./errors.ts";
 
 export const AUDIT_STREAM = "SIGNET_AUDIT";
@@ -97,13 +98,4 @@ async function findStream(manager: JetStreamManager): Promise<StreamInfo | undef
     if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
     throw error;
   }
-}
-
-function differencesOf(wanted: Wanted, found: StreamConfig): string[] {
-  const differences: string[] = [];
-  for (const [name, value] of Object.entries(wanted)) {
-    const actual = JSON.stringify(found[name as keyof Wanted] ?? false);
-    if (actual !== JSON.stringify(value)) differences.push(`${name} is ${actual}, should be ${JSON.stringify(value)}`);
-  }
-  return differences;
 }

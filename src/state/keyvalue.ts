@@ -35,16 +35,19 @@ export interface KeyValue {
   delete(key: string): Promise<void>;
   /**
    * Every entry whose key begins with `prefix`, then `current`, then each change in the order of its revision. Changes
-   * of one key may be merged into the last. Ends when `signal` aborts; throws {@link StateError} when the store is lost.
+   * of one key may be merged into the last. Ends when `signal` aborts. Throws {@link StateError}: LOST when the store is,
+   * UNAVAILABLE before `current` when it can't be reached; after `current` an outage delays the changes and loses none.
    */
   watch(prefix: string, signal: AbortSignal): AsyncIterable<Change>;
 }
 
 /**
  * Why the store could not serve. LOCKED: in use by another opener. CORRUPT: what it holds is damaged. EXPOSED: group or
- * others may read it. UNAVAILABLE: closed, out of reach or failing. BAD_KEY, TOO_LARGE: the caller's fault.
+ * others may read it. LOST: gone, made anew or rolled back since it was opened, for ever; what was read may not be in it
+ * any more, and only a store that is opened anew can be used. UNAVAILABLE: closed, out of reach or failing; a write may
+ * have happened or may yet. BAD_KEY, TOO_LARGE: the caller's fault.
  */
-export type StateErrorCode = "LOCKED" | "CORRUPT" | "EXPOSED" | "UNAVAILABLE" | "BAD_KEY" | "TOO_LARGE";
+export type StateErrorCode = "LOCKED" | "CORRUPT" | "EXPOSED" | "LOST" | "UNAVAILABLE" | "BAD_KEY" | "TOO_LARGE";
 
 export class StateError extends Error {
   readonly code: StateErrorCode;

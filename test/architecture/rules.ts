@@ -15,6 +15,8 @@ const EDGES = 4;
 const DOMAIN = 6;
 
 const STATE_PORT = "src/state/keyvalue.ts";
+/** What every adapter of the port must refuse: the one that lives at the edge as well. */
+const ADAPTER_LIMITS = "src/state/limits.ts";
 const GENERATED_USERS = ["src/grpc/", "src/cli/", "src/audit/encode.ts"];
 
 /** A library that only its own folder knows. */
@@ -82,6 +84,7 @@ function directionFault(from: string, to: string): string | undefined {
   if (folder(from) === folder(to)) return undefined;
   if (above > below) return `${folder(to)} stands above ${folder(from)}`;
   if (above === below && above !== DOMAIN) return `${folder(from)} and ${folder(to)} must not know each other`;
+  if (folder(from) === "nats" && to === ADAPTER_LIMITS) return undefined;
   if (above >= EDGES && folder(to) === "state" && to !== STATE_PORT) return `only ${STATE_PORT} is open here`;
   return undefined;
 }

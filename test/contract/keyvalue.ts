@@ -1,5 +1,5 @@
-import type { ExecutionContext, TestFn } from "ava";
-import type { Change, KeyValue } from "../../src/state/keyvalue.ts";
+import type { ExecutionContext, Implementation } from "ava";
+import type { Change, Entry, KeyValue } from "../../src/state/keyvalue.ts";
 import { StateError } from "../../src/state/keyvalue.ts";
 
 /** An empty store and the clock that it was given. */
@@ -8,20 +8,22 @@ interface StoreUnderTest {
   readonly clock: { now: number };
 }
 
+type Register = (title: string, implementation: Implementation<[]>) => void;
+
 type Open = (t: ExecutionContext) => Promise<StoreUnderTest>;
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (value: Uint8Array | undefined): string | undefined => value && new TextDecoder().decode(value);
 
 /** What every adapter of {@link KeyValue} must do. `open` makes a fresh store for each test. */
-export function keyValueContract(test: TestFn, open: Open): void {
+export function keyValueContract(test: Register, open: Open): void {
   readsAndWrites(test, open);
   expiry(test, open);
   watching(test, open);
   refusals(test, open);
 }
 
-function readsAndWrites(test: TestFn, open: Open): void {
+function readsAndWrites(test: Register, open: Open): void {
   test("a key that was never written is absent", async (t) => {
     const { store } = await open(t);
     t.is(await store.get("keys/a"), undefined);
@@ -79,6 +81,12 @@ function readsAndWrites(test: TestFn, open: Open): void {
     t.is(await store.get("keys/a"), undefined);
   });
 
+  test("no revision below 1 can be updated, so that an update never makes a key", async (t) => {
+    const { store } = await open(t);
+    for (const revision of [0, -1]) t.is(await store.update("keys/a", bytes("one"), revision), undefined);
+    t.is(await store.get("keys/a"), undefined);
+  });
+
   test("a deleted key is absent, and to delete it again is no error", async (t) => {
     const { store } = await open(t);
     await store.create("keys/a", bytes("one"));
@@ -115,7 +123,7 @@ function readsAndWrites(test: TestFn, open: Open): void {
   });
 }
 
-function expiry(test: TestFn, open: Open): void {
+function expiry(test: Register, open: Open): void {
   test("an entry is there until the millisecond before it expires", async (t) => {
     const { store, clock } = await open(t);
     const expiresAt = clock.now + 1000;
@@ -152,7 +160,7 @@ function expiry(test: TestFn, open: Open): void {
   });
 }
 
-function watching(test: TestFn, open: Open): void {
+function watching(test: Register, open: Open): void {
   test("a watch tells what exists under its prefix in the order of revisions, then that it is current", async (t) => {
     const { store } = await open(t);
     await store.create("keys/b", bytes("1"));
@@ -166,6 +174,76 @@ function watching(test: TestFn, open: Open): void {
     await store.create("a", bytes("1"));
     t.deepEqual(await take(store, "", 2), ["put a 1", "current"]);
     t.deepEqual(await take(store, "b/", 1), ["current"]);
+  });
+
+  test("a prefix may end within a segment, and within the first", async (t) => {
+    const { store } = await open(t);
+    await store.create("keys/ab/c", bytes("1"));
+    await store.create("keys/b", bytes("2"));
+    await store.create("kex", bytes("3"));
+    t.deepEqual(await take(store, "keys/a", 2), ["put keys/ab/c 1", "current"]);
+    t.deepEqual(await take(store, "ke", 4), ["put keys/ab/c 1", "put keys/b 2", "put kex 3", "current"]);
+  });
+
+  test("a key of one segment may be the beginning of another key", async (t) => {
+    const { store } = await open(t);
+    await store.create("a", bytes("1"));
+    await store.create("a/b", bytes("2"));
+    await store.delete("a");
+    t.is(text((await store.get("a/b"))?.value), "2");
+    t.deepEqual(await take(store, "a", 2), ["put a/b 2", "current"]);
+  });
+
+  test("a thousand keys are told by a watch that begins while they are written: each once, by revision", async (t) => {
+    const { store } = await open(t);
+    const names = Array.from({ length: 1000 }, (_, index) => `many/${index}`);
+    const controller = new AbortController();
+    const entries: Entry[] = [];
+    const read = async (): Promise<void> => {
+      for await (const change of store.watch("many/", controller.signal)) {
+        if (change.type === "put") entries.push(change.entry);
+        if (entries.length === names.length) controller.abort();
+      }
+    };
+    await Promise.all([...names.map((name) => store.create(name, bytes(name))), read()]);
+    t.deepEqual(entries.map(({ key }) => key).toSorted(), names.toSorted());
+    const revisions = entries.map(({ revision }) => revision);
+    t.deepEqual(
+      revisions,
+      revisions.toSorted((left, right) => left - right),
+    );
+  });
+
+  test("a watch tells values of 64 KiB, of those that exist and of those that come", async (t) => {
+    const { store } = await open(t);
+    const large = new Uint8Array(64 * 1024).fill(0xff);
+    await store.create("a", large);
+    const controller = new AbortController();
+    const sizes: number[] = [];
+    for await (const change of store.watch("", controller.signal)) {
+      if (change.type === "current") await store.create("b", large);
+      if (change.type === "put") sizes.push(change.entry.value.byteLength);
+      if (sizes.length === 2) controller.abort();
+    }
+    t.deepEqual(sizes, [large.byteLength, large.byteLength]);
+  });
+
+  test("a key that was deleted and created again is told as put, with its new value", async (t) => {
+    const { store } = await open(t);
+    await store.create("a", bytes("1"));
+    await store.delete("a");
+    await store.create("a", bytes("2"));
+    t.deepEqual(await take(store, "", 2), ["put a 2", "current"]);
+  });
+
+  test("an update of an entry to its own value is a change", async (t) => {
+    const { store } = await open(t);
+    const revision = (await store.create("a", bytes("1"))) ?? 0;
+    const watch = follow(store, "");
+    t.deepEqual([await watch.next(), await watch.next()], ["put a 1", "current"]);
+    await store.update("a", bytes("1"), revision);
+    t.is(await watch.next(), "put a 1");
+    await watch.end();
   });
 
   test("a watch tells creations, updates and deletions as they come, and nothing of other prefixes", async (t) => {
@@ -238,7 +316,7 @@ function watching(test: TestFn, open: Open): void {
   });
 }
 
-function refusals(test: TestFn, open: Open): void {
+function refusals(test: Register, open: Open): void {
   for (const key of ["", "/", "a/", "/a", "a//b", "a.b", "a b", "a*", "a>", "a\r\nb", "ä"]) {
     test(`the key ${JSON.stringify(key)} is refused by every operation`, async (t) => {
       const { store } = await open(t);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { ExecutionContext } from "ava";
 
 /** A new folder that is removed when the test is over. */
-export async function tempFolder(t: ExecutionContext<unknown>): Promise<string> {
+export async function tempFolder(t: Pick<ExecutionContext<unknown>, "teardown">): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "signet-test-"));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   return folder;

@@ -1,0 +1,152 @@
+import { AckPolicy, createInbox, DeliverPolicy, JsHeaders, type Msg, nanos, ReplayPolicy } from "nats";
+import type { Access, Bucket } from "./bucket.ts";
+import { BUCKET_STREAM } from "./bucket-config.ts";
+import { filterOf, keyOf } from "./bucket-subject.ts";
+import { apiCode, MESSAGE_NOT_FOUND } from "./errors.ts";
+import { unavailable } from "./state-error.ts";
+import { type StoredEntry, storedEntry } from "./stored-entry.ts";
+
+const HEARTBEAT_MS = 1000;
+const SILENCE_MS = 3 * HEARTBEAT_MS;
+
+/** A message of the bucket; its entry, if it has a key under the prefix. A heartbeat has revision 0. */
+interface Arrival {
+  readonly revision: number;
+  readonly entry: StoredEntry | undefined;
+}
+
+/** What the bucket sends of one prefix: the last message of each subject, then each new one, by revision. */
+export interface BucketReader {
+  /** Whoever has read up to this revision has read all that was there; 0 when there was nothing. */
+  readonly target: number;
+  /** Rejects with UNAVAILABLE when anything may have been missed, and with the error that {@link fail} was given. */
+  next(): Promise<Arrival>;
+  fail(error: Error): void;
+  close(): void;
+}
+
+/** Opens a consumer of its own, which the server forgets when it is closed. */
+export async function openBucketReader(bucket: Bucket, access: Access, prefix: string): Promise<BucketReader> {
+  const { connection, manager } = access;
+  const filter = filterOf(prefix);
+  const arrivals = new Arrivals(prefix);
+  const inbox = createInbox();
+  const subscription = connection.subscribe(inbox, {
+    callback: (error, message) => {
+      watchdog.refresh();
+      if (error === null) arrivals.put(message);
+      else arrivals.fail(unavailable(`a watch was refused: ${error.code}`));
+    },
+  });
+  const watchdog = setTimeout(() => arrivals.fail(unavailable("a watch has fallen silent")), SILENCE_MS);
+  const close = () => {
+    clearTimeout(watchdog);
+    subscription.unsubscribe();
+  };
+  try {
+    await manager.consumers.add(BUCKET_STREAM, {
+      deliver_subject: inbox,
+      deliver_policy: DeliverPolicy.LastPerSubject,
+      filter_subject: filter,
+      ack_policy: AckPolicy.None,
+      replay_policy: ReplayPolicy.Instant,
+      idle_heartbeat: nanos(HEARTBEAT_MS),
+      mem_storage: true,
+      num_replicas: 1,
+    });
+    // The consumer may live on a server that is behind the leader: the leader says how far there is to go.
+    const target = await lastRevision(bucket, access, filter);
+    return { target, next: () => arrivals.next(), fail: (error) => arrivals.fail(error), close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** All that was there when the reader was opened: the last message of each key, in the order of revisions. */
+export async function readSnapshot(bucket: Bucket, reader: BucketReader): Promise<ReadonlyMap<string, StoredEntry>> {
+  const snapshot = new Map<string, StoredEntry>();
+  for (let reached = 0; reached < reader.target; ) {
+    const { revision, entry } = await reader.next();
+    bucket.read(revision);
+    reached = Math.max(reached, revision);
+    if (entry === undefined) continue;
+    // Deleted first: a Map keeps the place of a key that is set again.
+    snapshot.delete(entry.key);
+    snapshot.set(entry.key, entry);
+  }
+  return snapshot;
+}
+
+async function lastRevision(bucket: Bucket, access: Access, filter: string): Promise<number> {
+  await bucket.verify(access);
+  try {
+    return (await access.manager.streams.getMessage(BUCKET_STREAM, { last_by_subj: filter })).seq;
+  } catch (error) {
+    if (apiCode(error) === MESSAGE_NOT_FOUND) return 0;
+    throw error;
+  }
+}
+
+/** Messages between the connection and their reader. A gap in the consumer's own numbers is a failure. */
+class Arrivals {
+  readonly #prefix: string;
+  readonly #messages: Msg[] = [];
+  #delivered = 0;
+  #failure: Error | undefined;
+  #wake = (): void => undefined;
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  put(message: Msg): void {
+    this.#messages.push(message);
+    this.#wake();
+  }
+
+  fail(error: Error): void {
+    this.#failure ??= error;
+    this.#wake();
+  }
+
+  async next(): Promise<Arrival> {
+    while (true) {
+      const message = this.#messages.shift();
+      if (message !== undefined) return this.#read(message);
+      if (this.#failure !== undefined) throw this.#failure;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  #read(message: Msg): Arrival {
+    const status = message.headers?.code ?? 0;
+    if (status === 100) return this.#heartbeat(Number(message.headers?.get(JsHeaders.LastConsumerSeqHdr)));
+    if (status !== 0) throw unavailable(`a watch was ended by status ${status}`);
+    const { revision, delivery, writtenAt } = placeOf(message);
+    if (delivery !== this.#delivered + 1) throw unavailable("a watch has missed a message");
+    this.#delivered = delivery;
+    const key = keyOf(message.subject);
+    if (!key?.startsWith(this.#prefix)) return { revision, entry: undefined };
+    const { data: value, headers } = message;
+    return { revision, entry: storedEntry({ key, revision, writtenAt, value, headers }) };
+  }
+
+  #heartbeat(delivered: number): Arrival {
+    if (delivered > this.#delivered) throw unavailable("a watch has missed a message");
+    return { revision: 0, entry: undefined };
+  }
+}
+
+/** From `$JS.ACK.[domain.account.]stream.consumer.times.revision.delivery.time.pending[.random]`. */
+function placeOf({ reply = "" }: Msg): { revision: number; delivery: number; writtenAt: number } {
+  const tokens = reply.split(".");
+  const at = tokens.length === 9 ? 5 : 7;
+  const [revision, delivery, nanoseconds] = tokens.slice(at, at + 3).map(Number);
+  if (tokens[0] === "$JS" && revision && delivery && nanoseconds) {
+    return { revision, delivery, writtenAt: nanoseconds / 1e6 };
+  }
+  throw unavailable("a watch got a message that is not from the bucket");
+}

@@ -1,0 +1,102 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { type Change, StateError } from "../state/keyvalue.ts";
+import { checkPrefix } from "../state/limits.ts";
+import type { Access, Bucket } from "./bucket.ts";
+import { type BucketReader, openBucketReader, readSnapshot } from "./bucket-reader.ts";
+import type { NatsLink } from "./connect.ts";
+import { unavailable } from "./state-error.ts";
+import type { StoredEntry } from "./stored-entry.ts";
+import { ToldEntries } from "./told-entries.ts";
+
+const REOPEN_MS = 250;
+
+export interface BucketWatch {
+  readonly link: NatsLink;
+  readonly bucket: Bucket;
+  readonly prefix: string;
+  readonly signal: AbortSignal;
+  readonly now: () => number;
+}
+
+/** A reader that has read all that was there. */
+interface OpenWatch {
+  readonly reader: BucketReader;
+  readonly snapshot: ReadonlyMap<string, StoredEntry>;
+  readonly close: () => void;
+}
+
+/**
+ * The watch of the port. After every interruption all of the prefix is read again and compared with what was told, since a
+ * consumer that went on from its place would not see what happened to the bucket itself.
+ */
+export async function* watchBucket(watch: BucketWatch): AsyncGenerator<Change> {
+  const { link, prefix, signal } = watch;
+  checkPrefix(prefix);
+  const told = new ToldEntries();
+  while (!signal.aborted) {
+    try {
+      if (told.current) await link.connected(signal);
+      yield* changesUntilInterrupted(watch, told);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!told.current || !isOutage(error)) throw error;
+      await pause(REOPEN_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof StateError && error.code === "UNAVAILABLE";
+}
+
+async function* changesUntilInterrupted(watch: BucketWatch, told: ToldEntries): AsyncGenerator<Change> {
+  const { bucket, signal, now } = watch;
+  const { reader, snapshot, close } = await openWatch(watch);
+  try {
+    for (const change of told.compare(snapshot, now(), (reason) => bucket.lose(reason))) {
+      if (signal.aborted) return;
+      yield change;
+    }
+    if (signal.aborted) return;
+    if (!told.current) {
+      told.current = true;
+      yield { type: "current" };
+    }
+    while (!signal.aborted) {
+      const { revision, entry } = await reader.next();
+      bucket.read(revision);
+      yield* told.expire(now());
+      if (entry !== undefined) yield* told.take(entry, now());
+    }
+  } finally {
+    close();
+  }
+}
+
+function openWatch({ link, bucket, prefix, signal }: BucketWatch): Promise<OpenWatch> {
+  const open = async (access: Access): Promise<OpenWatch> => {
+    const reader = await openBucketReader(bucket, access, prefix);
+    const failOnDown = () => reader.fail(unavailable("the connection to NATS was lost"));
+    const failOnEnd = () => reader.fail(unavailable("the watch has ended"));
+    const ignoreDown = link.onDown(failOnDown);
+    signal.addEventListener("abort", failOnEnd);
+    const close = () => {
+      ignoreDown();
+      signal.removeEventListener("abort", failOnEnd);
+      reader.close();
+    };
+    access.signal.addEventListener("abort", failOnEnd);
+    if (access.signal.aborted) failOnEnd();
+    try {
+      const snapshot = await readSnapshot(bucket, reader);
+      if (access.signal.aborted) throw unavailable("the watch came too late");
+      return { reader, snapshot, close };
+    } catch (error) {
+      close();
+      throw error;
+    } finally {
+      access.signal.removeEventListener("abort", failOnEnd);
+    }
+  };
+  return bucket.call(`watching ${prefix}`, open, signal);
+}

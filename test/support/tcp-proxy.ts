@@ -1,0 +1,71 @@
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+import type { ExecutionContext } from "ava";
+
+export interface TcpProxy {
+  readonly url: string;
+  /** Ends all connections and refuses new ones until {@link heal}. */
+  cut(): void;
+  heal(): void;
+  /** Keeps back what the server says, until {@link release}. */
+  hold(): void;
+  release(): void;
+  /** How often the clients have sent this text, since the start. */
+  sent(text: string): number;
+}
+
+/** A wire between client and server that can fail; `rewrite` changes what the server says. */
+export async function startTcpProxy(
+  t: Pick<ExecutionContext<unknown>, "teardown">,
+  target: string,
+  rewrite: (said: string) => string = (said) => said,
+): Promise<TcpProxy> {
+  const { hostname, port } = new URL(target);
+  const pairs = new Map<Socket, Socket>();
+  let whole = true;
+  let held = false;
+  let fromClients = "";
+  const server = createServer((client) => {
+    if (!whole) return void client.destroy();
+    const upstream = connect(Number(port), hostname);
+    pairs.set(client, upstream);
+    upstream.on("data", (data) => void client.write(rewrite(data.toString("latin1")), "latin1"));
+    if (held) upstream.pause();
+    client.on("data", (data) => {
+      fromClients += data.toString("latin1");
+      upstream.write(data);
+    });
+    const end = () => {
+      pairs.delete(client);
+      client.destroy();
+      upstream.destroy();
+    };
+    for (const socket of [client, upstream]) socket.on("error", end).on("close", end);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const cut = () => {
+    whole = false;
+    for (const client of pairs.keys()) client.destroy();
+  };
+  t.teardown(() => {
+    cut();
+    server.close();
+  });
+  const address = server.address();
+  return {
+    url: `nats://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
+    cut,
+    heal: () => {
+      whole = true;
+    },
+    hold: () => {
+      held = true;
+      for (const upstream of pairs.values()) upstream.pause();
+    },
+    release: () => {
+      held = false;
+      for (const upstream of pairs.values()) upstream.resume();
+    },
+    sent: (text) => fromClients.split(text).length - 1,
+  };
+}
