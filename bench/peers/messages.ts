@@ -65,6 +65,7 @@ export function validAnswer(keyId: string, claims: Claims): VerifyTokenResponse 
     warnings: [],
     diagnosis: "",
     keyringGeneration: 1n,
+    revocationViewAge: undefined,
     frame: "",
   };
 }

@@ -57,9 +57,11 @@ function jwkMessage(key: JwksKey): Jwk {
 
 const NO_KEYSET = { keyset: "", publishAt: undefined };
 const NO_SECRET = { profile: "", tenant: "", byteLength: 0, fingerprint: "" };
+const NOTHING_MORE = { revokedAt: undefined, waitsFor: [] };
 
 function keyMessage({ kid, alg, state, epoch, ...key }: KeyInfo | SecretInfo): Key {
   return {
+    ...NOTHING_MORE,
     ...("keyset" in key ? { ...NO_SECRET, ...key, publishAt: date(key.publishAt) } : { ...NO_KEYSET, ...key }),
     keyId: kid,
     algorithm: alg,

@@ -99,7 +99,7 @@ function addUnaryService(
   const implementation: UntypedServiceImplementation = {};
   for (const [name, method] of Object.entries(definition)) {
     const handler = handlers[name] as Handler<unknown, unknown> | undefined;
-    if (handler === undefined) throw new Error(`${method.path} has no handler`);
+    if (handler === undefined) continue;
     methods[name] = bytesOnly(method);
     implementation[name] = unary(method, handler, observe);
   }

@@ -45,6 +45,7 @@ function verifyResponse({ profile, epoch, verdict, framed }: VerifyAnswer): Veri
     warnings: verdict.valid ? [...verdict.warnings] : [],
     diagnosis: verdict.valid ? "" : (verdict.rejection.diagnosis ?? ""),
     keyringGeneration: BigInt(epoch),
+    revocationViewAge: undefined,
     frame: verdict.valid && framed ? (acceptedFrame ?? "") : "",
   };
 }

@@ -7,6 +7,7 @@ export const REASONS = [
   "HEADER_INVALID",
   "UNKNOWN_KEY",
   "KEY_RETIRED",
+  "KEY_REVOKED",
   "ALGORITHM_NOT_ALLOWED",
   "TYPE_MISMATCH",
   "BAD_SIGNATURE",
@@ -24,6 +25,7 @@ export const REASONS = [
   "IP_MISMATCH",
   "NOT_PERMITTED",
   "CONTEXT_INVALID",
+  "REVOKED",
 ] as const;
 
 const HTTP = {

@@ -12,6 +12,7 @@ export type RejectionReason =
   | "HEADER_INVALID"
   | "UNKNOWN_KEY"
   | "KEY_RETIRED"
+  | "KEY_REVOKED"
   | "ALGORITHM_NOT_ALLOWED"
   | "TYPE_MISMATCH"
   | "BAD_SIGNATURE"
@@ -27,7 +28,8 @@ export type RejectionReason =
   | "CLAIM_MISSING"
   | "CLAIM_CONFLICT"
   | "IP_MISMATCH"
-  | RuleReason;
+  | RuleReason
+  | "REVOKED";
 
 export interface Rejection {
   readonly reason: RejectionReason;

@@ -19,6 +19,8 @@ const KEYS = [
     tenant: "",
     byteLength: 0,
     fingerprint: "",
+    revokedAt: undefined,
+    waitsFor: [],
   },
   {
     keyset: "service",
@@ -34,6 +36,8 @@ const KEYS = [
     tenant: "",
     byteLength: 0,
     fingerprint: "",
+    revokedAt: undefined,
+    waitsFor: [],
   },
 ];
 
@@ -97,6 +101,8 @@ test("imported secrets stand in a table of their own, with their length and fing
     tenant: "acme",
     byteLength: 32,
     fingerprint: "abcdefghijklmnop",
+    revokedAt: undefined,
+    waitsFor: [],
   };
   const table = `PROFILE  TENANT  KID  ALG    STATE   SIGN FROM  SIGN UNTIL  VERIFY UNTIL  BYTES  FINGERPRINT
 hivekit  acme    k2   HS256  active  60m ago    -           -             32     abcdefghijklmnop

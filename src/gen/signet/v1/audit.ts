@@ -47,6 +47,8 @@ export interface AuditEvent {
     | { $case: "serviceStopped"; value: ServiceStopped }
     | { $case: "keyImported"; value: KeyImported }
     | { $case: "configurationChanged"; value: ConfigurationChanged }
+    | { $case: "tokenRevoked"; value: TokenRevoked }
+    | { $case: "keyRevoked"; value: KeyRevoked }
     | undefined;
 }
 
@@ -157,6 +159,48 @@ export interface ConfigurationChanged {
   profiles: string[];
 }
 
+/** TokenRevoked: tokens were taken back. Type `token.revoked`. */
+export interface TokenRevoked {
+  /** The profile that they were issued under. */
+  profile: string;
+  /** The tenant; empty where the profile has none. */
+  tenant: string;
+  /** The tokens. Empty: those of a subject. */
+  tokenIds: string[];
+  /** Keyed hash of the subject, as in TokenIssued. */
+  subjectHash: string;
+  /** The subject's tokens that were issued in or before this second. */
+  issuedBefore:
+    | Date
+    | undefined;
+  /** The proven workload that took them back. */
+  caller: string;
+  /** Why, as the caller told. */
+  reason: string;
+  /** When the revocation ends. */
+  until: Date | undefined;
+}
+
+/** KeyRevoked: a key was taken back. Type `key.revoked`. */
+export interface KeyRevoked {
+  /** The keyset; empty for an imported secret. */
+  keyset: string;
+  /** The profile of an imported secret. */
+  profile: string;
+  /** The tenant of an imported secret. */
+  tenant: string;
+  /** The `kid`. */
+  keyId: string;
+  /** The key that signs from now on. Empty: none does. */
+  signingKeyId: string;
+  /** The epoch that says so. */
+  keysetEpoch: bigint;
+  /** The proven workload that took it back. */
+  caller: string;
+  /** Why, as the caller told. */
+  reason: string;
+}
+
 function createBaseAuditEvent(): AuditEvent {
   return { eventId: "", time: undefined, writer: "", epoch: 0n, seq: 0n, prevHash: Buffer.alloc(0), event: undefined };
 }
@@ -208,6 +252,12 @@ export const AuditEvent: MessageFns<AuditEvent> = {
         break;
       case "configurationChanged":
         ConfigurationChanged.encode(message.event.value, writer.uint32(130).fork()).join();
+        break;
+      case "tokenRevoked":
+        TokenRevoked.encode(message.event.value, writer.uint32(138).fork()).join();
+        break;
+      case "keyRevoked":
+        KeyRevoked.encode(message.event.value, writer.uint32(146).fork()).join();
         break;
     }
     return writer;
@@ -333,6 +383,22 @@ export const AuditEvent: MessageFns<AuditEvent> = {
             };
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.event = { $case: "tokenRevoked", value: TokenRevoked.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.event = { $case: "keyRevoked", value: KeyRevoked.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -389,6 +455,14 @@ export const AuditEvent: MessageFns<AuditEvent> = {
         ? { $case: "configurationChanged", value: ConfigurationChanged.fromJSON(object.configurationChanged) }
         : isSet(object.configuration_changed)
         ? { $case: "configurationChanged", value: ConfigurationChanged.fromJSON(object.configuration_changed) }
+        : isSet(object.tokenRevoked)
+        ? { $case: "tokenRevoked", value: TokenRevoked.fromJSON(object.tokenRevoked) }
+        : isSet(object.token_revoked)
+        ? { $case: "tokenRevoked", value: TokenRevoked.fromJSON(object.token_revoked) }
+        : isSet(object.keyRevoked)
+        ? { $case: "keyRevoked", value: KeyRevoked.fromJSON(object.keyRevoked) }
+        : isSet(object.key_revoked)
+        ? { $case: "keyRevoked", value: KeyRevoked.fromJSON(object.key_revoked) }
         : undefined,
     };
   },
@@ -427,6 +501,10 @@ export const AuditEvent: MessageFns<AuditEvent> = {
       obj.keyImported = KeyImported.toJSON(message.event.value);
     } else if (message.event?.$case === "configurationChanged") {
       obj.configurationChanged = ConfigurationChanged.toJSON(message.event.value);
+    } else if (message.event?.$case === "tokenRevoked") {
+      obj.tokenRevoked = TokenRevoked.toJSON(message.event.value);
+    } else if (message.event?.$case === "keyRevoked") {
+      obj.keyRevoked = KeyRevoked.toJSON(message.event.value);
     }
     return obj;
   },
@@ -485,6 +563,18 @@ export const AuditEvent: MessageFns<AuditEvent> = {
             $case: "configurationChanged",
             value: ConfigurationChanged.fromPartial(object.event.value),
           };
+        }
+        break;
+      }
+      case "tokenRevoked": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "tokenRevoked", value: TokenRevoked.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "keyRevoked": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "keyRevoked", value: KeyRevoked.fromPartial(object.event.value) };
         }
         break;
       }
@@ -1469,6 +1559,406 @@ export const ConfigurationChanged: MessageFns<ConfigurationChanged> = {
     const message = createBaseConfigurationChanged();
     message.configHash = object.configHash ?? "";
     message.profiles = object.profiles?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseTokenRevoked(): TokenRevoked {
+  return {
+    profile: "",
+    tenant: "",
+    tokenIds: [],
+    subjectHash: "",
+    issuedBefore: undefined,
+    caller: "",
+    reason: "",
+    until: undefined,
+  };
+}
+
+export const TokenRevoked: MessageFns<TokenRevoked> = {
+  encode(message: TokenRevoked, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.profile !== "") {
+      writer.uint32(10).string(message.profile);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(18).string(message.tenant);
+    }
+    for (const v of message.tokenIds) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.subjectHash !== "") {
+      writer.uint32(34).string(message.subjectHash);
+    }
+    if (message.issuedBefore !== undefined) {
+      Timestamp.encode(toTimestamp(message.issuedBefore), writer.uint32(42).fork()).join();
+    }
+    if (message.caller !== "") {
+      writer.uint32(50).string(message.caller);
+    }
+    if (message.reason !== "") {
+      writer.uint32(58).string(message.reason);
+    }
+    if (message.until !== undefined) {
+      Timestamp.encode(toTimestamp(message.until), writer.uint32(66).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TokenRevoked {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTokenRevoked();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tokenIds.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.subjectHash = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.issuedBefore = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.caller = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.until = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TokenRevoked {
+    return {
+      profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      tokenIds: globalThis.Array.isArray(object?.tokenIds)
+        ? object.tokenIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.token_ids)
+        ? object.token_ids.map((e: any) => globalThis.String(e))
+        : [],
+      subjectHash: isSet(object.subjectHash)
+        ? globalThis.String(object.subjectHash)
+        : isSet(object.subject_hash)
+        ? globalThis.String(object.subject_hash)
+        : "",
+      issuedBefore: isSet(object.issuedBefore)
+        ? fromJsonTimestamp(object.issuedBefore)
+        : isSet(object.issued_before)
+        ? fromJsonTimestamp(object.issued_before)
+        : undefined,
+      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      until: isSet(object.until) ? fromJsonTimestamp(object.until) : undefined,
+    };
+  },
+
+  toJSON(message: TokenRevoked): unknown {
+    const obj: any = {};
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.tokenIds?.length) {
+      obj.tokenIds = message.tokenIds;
+    }
+    if (message.subjectHash !== "") {
+      obj.subjectHash = message.subjectHash;
+    }
+    if (message.issuedBefore !== undefined) {
+      obj.issuedBefore = message.issuedBefore.toISOString();
+    }
+    if (message.caller !== "") {
+      obj.caller = message.caller;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.until !== undefined) {
+      obj.until = message.until.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<TokenRevoked>, I>>(base?: I): TokenRevoked {
+    return TokenRevoked.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TokenRevoked>, I>>(object: I): TokenRevoked {
+    const message = createBaseTokenRevoked();
+    message.profile = object.profile ?? "";
+    message.tenant = object.tenant ?? "";
+    message.tokenIds = object.tokenIds?.map((e) => e) || [];
+    message.subjectHash = object.subjectHash ?? "";
+    message.issuedBefore = object.issuedBefore ?? undefined;
+    message.caller = object.caller ?? "";
+    message.reason = object.reason ?? "";
+    message.until = object.until ?? undefined;
+    return message;
+  },
+};
+
+function createBaseKeyRevoked(): KeyRevoked {
+  return { keyset: "", profile: "", tenant: "", keyId: "", signingKeyId: "", keysetEpoch: 0n, caller: "", reason: "" };
+}
+
+export const KeyRevoked: MessageFns<KeyRevoked> = {
+  encode(message: KeyRevoked, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyset !== "") {
+      writer.uint32(10).string(message.keyset);
+    }
+    if (message.profile !== "") {
+      writer.uint32(18).string(message.profile);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(26).string(message.tenant);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(34).string(message.keyId);
+    }
+    if (message.signingKeyId !== "") {
+      writer.uint32(42).string(message.signingKeyId);
+    }
+    if (message.keysetEpoch !== 0n) {
+      if (BigInt.asIntN(64, message.keysetEpoch) !== message.keysetEpoch) {
+        throw new globalThis.Error("value provided for field message.keysetEpoch of type int64 too large");
+      }
+      writer.uint32(48).int64(message.keysetEpoch);
+    }
+    if (message.caller !== "") {
+      writer.uint32(58).string(message.caller);
+    }
+    if (message.reason !== "") {
+      writer.uint32(66).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeyRevoked {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeyRevoked();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyset = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.signingKeyId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.keysetEpoch = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.caller = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): KeyRevoked {
+    return {
+      keyset: isSet(object.keyset) ? globalThis.String(object.keyset) : "",
+      profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      keyId: isSet(object.keyId)
+        ? globalThis.String(object.keyId)
+        : isSet(object.key_id)
+        ? globalThis.String(object.key_id)
+        : "",
+      signingKeyId: isSet(object.signingKeyId)
+        ? globalThis.String(object.signingKeyId)
+        : isSet(object.signing_key_id)
+        ? globalThis.String(object.signing_key_id)
+        : "",
+      keysetEpoch: isSet(object.keysetEpoch)
+        ? BigInt(object.keysetEpoch)
+        : isSet(object.keyset_epoch)
+        ? BigInt(object.keyset_epoch)
+        : 0n,
+      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: KeyRevoked): unknown {
+    const obj: any = {};
+    if (message.keyset !== "") {
+      obj.keyset = message.keyset;
+    }
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.keyId !== "") {
+      obj.keyId = message.keyId;
+    }
+    if (message.signingKeyId !== "") {
+      obj.signingKeyId = message.signingKeyId;
+    }
+    if (message.keysetEpoch !== 0n) {
+      obj.keysetEpoch = message.keysetEpoch.toString();
+    }
+    if (message.caller !== "") {
+      obj.caller = message.caller;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<KeyRevoked>, I>>(base?: I): KeyRevoked {
+    return KeyRevoked.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<KeyRevoked>, I>>(object: I): KeyRevoked {
+    const message = createBaseKeyRevoked();
+    message.keyset = object.keyset ?? "";
+    message.profile = object.profile ?? "";
+    message.tenant = object.tenant ?? "";
+    message.keyId = object.keyId ?? "";
+    message.signingKeyId = object.signingKeyId ?? "";
+    message.keysetEpoch = (object.keysetEpoch !== undefined && object.keysetEpoch !== null)
+      ? BigInt(object.keysetEpoch)
+      : 0n;
+    message.caller = object.caller ?? "";
+    message.reason = object.reason ?? "";
     return message;
   },
 };

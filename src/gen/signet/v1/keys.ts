@@ -11,7 +11,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -29,6 +31,8 @@ export const protobufFileName = "signet/v1/keys.proto";
 export const KeyState = {
   /** KEY_STATE_UNSPECIFIED - Never sent. */
   KEY_STATE_UNSPECIFIED: 0,
+  /** KEY_STATE_STANDBY - In the JWKS for the day when another key is revoked. It has no time to sign yet. */
+  KEY_STATE_STANDBY: 1,
   /** KEY_STATE_PUBLISHED - In the JWKS, and does not sign yet. */
   KEY_STATE_PUBLISHED: 2,
   /** KEY_STATE_ACTIVE - The key that signs now. */
@@ -37,6 +41,8 @@ export const KeyState = {
   KEY_STATE_RETIRED: 4,
   /** KEY_STATE_REMOVED - Neither signs nor verifies. */
   KEY_STATE_REMOVED: 5,
+  /** KEY_STATE_REVOKED - Taken back: it neither signs nor verifies, and its tokens answer KEY_REVOKED. */
+  KEY_STATE_REVOKED: 6,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -44,10 +50,12 @@ export type KeyState = typeof KeyState[keyof typeof KeyState];
 
 export namespace KeyState {
   export type KEY_STATE_UNSPECIFIED = typeof KeyState.KEY_STATE_UNSPECIFIED;
+  export type KEY_STATE_STANDBY = typeof KeyState.KEY_STATE_STANDBY;
   export type KEY_STATE_PUBLISHED = typeof KeyState.KEY_STATE_PUBLISHED;
   export type KEY_STATE_ACTIVE = typeof KeyState.KEY_STATE_ACTIVE;
   export type KEY_STATE_RETIRED = typeof KeyState.KEY_STATE_RETIRED;
   export type KEY_STATE_REMOVED = typeof KeyState.KEY_STATE_REMOVED;
+  export type KEY_STATE_REVOKED = typeof KeyState.KEY_STATE_REVOKED;
   export type UNRECOGNIZED = typeof KeyState.UNRECOGNIZED;
 }
 
@@ -56,6 +64,9 @@ export function keyStateFromJSON(object: any): KeyState {
     case 0:
     case "KEY_STATE_UNSPECIFIED":
       return KeyState.KEY_STATE_UNSPECIFIED;
+    case 1:
+    case "KEY_STATE_STANDBY":
+      return KeyState.KEY_STATE_STANDBY;
     case 2:
     case "KEY_STATE_PUBLISHED":
       return KeyState.KEY_STATE_PUBLISHED;
@@ -68,6 +79,9 @@ export function keyStateFromJSON(object: any): KeyState {
     case 5:
     case "KEY_STATE_REMOVED":
       return KeyState.KEY_STATE_REMOVED;
+    case 6:
+    case "KEY_STATE_REVOKED":
+      return KeyState.KEY_STATE_REVOKED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -79,6 +93,8 @@ export function keyStateToJSON(object: KeyState): string {
   switch (object) {
     case KeyState.KEY_STATE_UNSPECIFIED:
       return "KEY_STATE_UNSPECIFIED";
+    case KeyState.KEY_STATE_STANDBY:
+      return "KEY_STATE_STANDBY";
     case KeyState.KEY_STATE_PUBLISHED:
       return "KEY_STATE_PUBLISHED";
     case KeyState.KEY_STATE_ACTIVE:
@@ -87,6 +103,8 @@ export function keyStateToJSON(object: KeyState): string {
       return "KEY_STATE_RETIRED";
     case KeyState.KEY_STATE_REMOVED:
       return "KEY_STATE_REMOVED";
+    case KeyState.KEY_STATE_REVOKED:
+      return "KEY_STATE_REVOKED";
     case KeyState.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -239,6 +257,12 @@ export interface Key {
   byteLength: number;
   /** A truncated HMAC of an imported secret under the KEK: tells whether two secrets are equal, and nothing else. */
   fingerprint: string;
+  /** When it was revoked. Unset: it was not. */
+  revokedAt:
+    | Date
+    | undefined;
+  /** Replicas that are alive and do not hold it yet, while its time to take over has come. */
+  waitsFor: string[];
 }
 
 export interface ImportKeyRequest {
@@ -276,6 +300,102 @@ export interface ImportKeyResponse {
     | undefined;
   /** What is allowed and worth a second look: WEAK_KEY, UNUSUAL_ENCODING. */
   warnings: string[];
+}
+
+export interface PlanRotationRequest {
+  /** The keyset. Required. */
+  keyset: string;
+}
+
+export interface PlanRotationResponse {
+  /** The key that signs now. Empty: none does. */
+  activeKeyId: string;
+  /** The key that takes over next. */
+  nextKeyId: string;
+  /** When it does. */
+  nextAt:
+    | Date
+    | undefined;
+  /** The earliest moment at which it could by hand: every verifier knows it by then. */
+  earliestAt:
+    | Date
+    | undefined;
+  /** The key that signs when one is revoked. */
+  standbyKeyId: string;
+  /** From here on every verifier knows the standby. */
+  standbyReadyAt:
+    | Date
+    | undefined;
+  /** What the times follow from. */
+  bounds: RotationBound[];
+}
+
+/** RotationBound is a rule that no rotation breaks. */
+export interface RotationBound {
+  /** Its name, e.g. "lead". */
+  name: string;
+  /** The configured value. */
+  value:
+    | Duration
+    | undefined;
+  /** The least that is safe, or the most. */
+  bound:
+    | Duration
+    | undefined;
+  /** The rule in words. */
+  rule: string;
+}
+
+export interface RotateKeysRequest {
+  /** The keyset. Required. */
+  keyset: string;
+  /** When the next key takes over. Unset: as early as is safe. */
+  at: Date | undefined;
+}
+
+export interface RotateKeysResponse {
+  /** The key that takes over. */
+  keyId: string;
+  /** When it does. */
+  signFrom:
+    | Date
+    | undefined;
+  /** The epoch that says so. */
+  epoch: bigint;
+}
+
+export interface RevokeKeyRequest {
+  /** The key: a `kid` of a rotating keyset or of an imported secret. Required. */
+  keyId: string;
+  /** Why, for the audit log. 1 to 256 bytes, required. It MUST NOT hold anything personal. */
+  reason: string;
+  /** The profile of an imported secret. Empty: a key of a rotating keyset. */
+  profile: string;
+  /** The tenant of an imported secret, where its profile has tenants. */
+  tenant: string;
+}
+
+export interface RevokeKeyResponse {
+  /** The key that signs from now on. Empty: none does. */
+  signingKeyId: string;
+  /** The epoch that says so. */
+  epoch: bigint;
+  /** Replicas that hold the epoch. */
+  replicasInformed: string[];
+  /** Replicas that were alive and did not tell within a second that they hold it. */
+  replicasLate: string[];
+  /** From here on every verifier that keeps a JWKS knows the signing key, and none keeps the revoked one. */
+  knownEverywhereAt: Date | undefined;
+}
+
+export interface WatchKeysRequest {
+  /** Only the keys of this keyset. Empty: of every keyset. */
+  keyset: string;
+}
+
+export interface WatchKeysResponse {
+  /** The keys, as ListKeys answers them. */
+  keys: Key[];
 }
 
 function createBaseGetJwksRequest(): GetJwksRequest {
@@ -767,6 +887,8 @@ function createBaseKey(): Key {
     tenant: "",
     byteLength: 0,
     fingerprint: "",
+    revokedAt: undefined,
+    waitsFor: [],
   };
 }
 
@@ -813,6 +935,12 @@ export const Key: MessageFns<Key> = {
     }
     if (message.fingerprint !== "") {
       writer.uint32(106).string(message.fingerprint);
+    }
+    if (message.revokedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.revokedAt), writer.uint32(114).fork()).join();
+    }
+    for (const v of message.waitsFor) {
+      writer.uint32(122).string(v!);
     }
     return writer;
   },
@@ -934,6 +1062,22 @@ export const Key: MessageFns<Key> = {
             message.fingerprint = reader.string();
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.revokedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.waitsFor.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -985,6 +1129,16 @@ export const Key: MessageFns<Key> = {
         ? globalThis.Number(object.byte_length)
         : 0,
       fingerprint: isSet(object.fingerprint) ? globalThis.String(object.fingerprint) : "",
+      revokedAt: isSet(object.revokedAt)
+        ? fromJsonTimestamp(object.revokedAt)
+        : isSet(object.revoked_at)
+        ? fromJsonTimestamp(object.revoked_at)
+        : undefined,
+      waitsFor: globalThis.Array.isArray(object?.waitsFor)
+        ? object.waitsFor.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.waits_for)
+        ? object.waits_for.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1029,6 +1183,12 @@ export const Key: MessageFns<Key> = {
     if (message.fingerprint !== "") {
       obj.fingerprint = message.fingerprint;
     }
+    if (message.revokedAt !== undefined) {
+      obj.revokedAt = message.revokedAt.toISOString();
+    }
+    if (message.waitsFor?.length) {
+      obj.waitsFor = message.waitsFor;
+    }
     return obj;
   },
 
@@ -1050,6 +1210,8 @@ export const Key: MessageFns<Key> = {
     message.tenant = object.tenant ?? "";
     message.byteLength = object.byteLength ?? 0;
     message.fingerprint = object.fingerprint ?? "";
+    message.revokedAt = object.revokedAt ?? undefined;
+    message.waitsFor = object.waitsFor?.map((e) => e) || [];
     return message;
   },
 };
@@ -1350,6 +1512,997 @@ export const ImportKeyResponse: MessageFns<ImportKeyResponse> = {
   },
 };
 
+function createBasePlanRotationRequest(): PlanRotationRequest {
+  return { keyset: "" };
+}
+
+export const PlanRotationRequest: MessageFns<PlanRotationRequest> = {
+  encode(message: PlanRotationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyset !== "") {
+      writer.uint32(10).string(message.keyset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlanRotationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlanRotationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyset = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PlanRotationRequest {
+    return { keyset: isSet(object.keyset) ? globalThis.String(object.keyset) : "" };
+  },
+
+  toJSON(message: PlanRotationRequest): unknown {
+    const obj: any = {};
+    if (message.keyset !== "") {
+      obj.keyset = message.keyset;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<PlanRotationRequest>, I>>(base?: I): PlanRotationRequest {
+    return PlanRotationRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PlanRotationRequest>, I>>(object: I): PlanRotationRequest {
+    const message = createBasePlanRotationRequest();
+    message.keyset = object.keyset ?? "";
+    return message;
+  },
+};
+
+function createBasePlanRotationResponse(): PlanRotationResponse {
+  return {
+    activeKeyId: "",
+    nextKeyId: "",
+    nextAt: undefined,
+    earliestAt: undefined,
+    standbyKeyId: "",
+    standbyReadyAt: undefined,
+    bounds: [],
+  };
+}
+
+export const PlanRotationResponse: MessageFns<PlanRotationResponse> = {
+  encode(message: PlanRotationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.activeKeyId !== "") {
+      writer.uint32(10).string(message.activeKeyId);
+    }
+    if (message.nextKeyId !== "") {
+      writer.uint32(18).string(message.nextKeyId);
+    }
+    if (message.nextAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.nextAt), writer.uint32(26).fork()).join();
+    }
+    if (message.earliestAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.earliestAt), writer.uint32(34).fork()).join();
+    }
+    if (message.standbyKeyId !== "") {
+      writer.uint32(42).string(message.standbyKeyId);
+    }
+    if (message.standbyReadyAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.standbyReadyAt), writer.uint32(50).fork()).join();
+    }
+    for (const v of message.bounds) {
+      RotationBound.encode(v!, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlanRotationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlanRotationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.activeKeyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextKeyId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.nextAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.earliestAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.standbyKeyId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.standbyReadyAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.bounds.push(RotationBound.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PlanRotationResponse {
+    return {
+      activeKeyId: isSet(object.activeKeyId)
+        ? globalThis.String(object.activeKeyId)
+        : isSet(object.active_key_id)
+        ? globalThis.String(object.active_key_id)
+        : "",
+      nextKeyId: isSet(object.nextKeyId)
+        ? globalThis.String(object.nextKeyId)
+        : isSet(object.next_key_id)
+        ? globalThis.String(object.next_key_id)
+        : "",
+      nextAt: isSet(object.nextAt)
+        ? fromJsonTimestamp(object.nextAt)
+        : isSet(object.next_at)
+        ? fromJsonTimestamp(object.next_at)
+        : undefined,
+      earliestAt: isSet(object.earliestAt)
+        ? fromJsonTimestamp(object.earliestAt)
+        : isSet(object.earliest_at)
+        ? fromJsonTimestamp(object.earliest_at)
+        : undefined,
+      standbyKeyId: isSet(object.standbyKeyId)
+        ? globalThis.String(object.standbyKeyId)
+        : isSet(object.standby_key_id)
+        ? globalThis.String(object.standby_key_id)
+        : "",
+      standbyReadyAt: isSet(object.standbyReadyAt)
+        ? fromJsonTimestamp(object.standbyReadyAt)
+        : isSet(object.standby_ready_at)
+        ? fromJsonTimestamp(object.standby_ready_at)
+        : undefined,
+      bounds: globalThis.Array.isArray(object?.bounds)
+        ? object.bounds.map((e: any) => RotationBound.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: PlanRotationResponse): unknown {
+    const obj: any = {};
+    if (message.activeKeyId !== "") {
+      obj.activeKeyId = message.activeKeyId;
+    }
+    if (message.nextKeyId !== "") {
+      obj.nextKeyId = message.nextKeyId;
+    }
+    if (message.nextAt !== undefined) {
+      obj.nextAt = message.nextAt.toISOString();
+    }
+    if (message.earliestAt !== undefined) {
+      obj.earliestAt = message.earliestAt.toISOString();
+    }
+    if (message.standbyKeyId !== "") {
+      obj.standbyKeyId = message.standbyKeyId;
+    }
+    if (message.standbyReadyAt !== undefined) {
+      obj.standbyReadyAt = message.standbyReadyAt.toISOString();
+    }
+    if (message.bounds?.length) {
+      obj.bounds = message.bounds.map((e) => RotationBound.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<PlanRotationResponse>, I>>(base?: I): PlanRotationResponse {
+    return PlanRotationResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PlanRotationResponse>, I>>(object: I): PlanRotationResponse {
+    const message = createBasePlanRotationResponse();
+    message.activeKeyId = object.activeKeyId ?? "";
+    message.nextKeyId = object.nextKeyId ?? "";
+    message.nextAt = object.nextAt ?? undefined;
+    message.earliestAt = object.earliestAt ?? undefined;
+    message.standbyKeyId = object.standbyKeyId ?? "";
+    message.standbyReadyAt = object.standbyReadyAt ?? undefined;
+    message.bounds = object.bounds?.map((e) => RotationBound.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRotationBound(): RotationBound {
+  return { name: "", value: undefined, bound: undefined, rule: "" };
+}
+
+export const RotationBound: MessageFns<RotationBound> = {
+  encode(message: RotationBound, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.value !== undefined) {
+      Duration.encode(message.value, writer.uint32(18).fork()).join();
+    }
+    if (message.bound !== undefined) {
+      Duration.encode(message.bound, writer.uint32(26).fork()).join();
+    }
+    if (message.rule !== "") {
+      writer.uint32(34).string(message.rule);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotationBound {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotationBound();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.bound = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RotationBound {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      value: isSet(object.value) ? Duration.fromJSON(object.value) : undefined,
+      bound: isSet(object.bound) ? Duration.fromJSON(object.bound) : undefined,
+      rule: isSet(object.rule) ? globalThis.String(object.rule) : "",
+    };
+  },
+
+  toJSON(message: RotationBound): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.value !== undefined) {
+      obj.value = Duration.toJSON(message.value);
+    }
+    if (message.bound !== undefined) {
+      obj.bound = Duration.toJSON(message.bound);
+    }
+    if (message.rule !== "") {
+      obj.rule = message.rule;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RotationBound>, I>>(base?: I): RotationBound {
+    return RotationBound.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RotationBound>, I>>(object: I): RotationBound {
+    const message = createBaseRotationBound();
+    message.name = object.name ?? "";
+    message.value = (object.value !== undefined && object.value !== null)
+      ? Duration.fromPartial(object.value)
+      : undefined;
+    message.bound = (object.bound !== undefined && object.bound !== null)
+      ? Duration.fromPartial(object.bound)
+      : undefined;
+    message.rule = object.rule ?? "";
+    return message;
+  },
+};
+
+function createBaseRotateKeysRequest(): RotateKeysRequest {
+  return { keyset: "", at: undefined };
+}
+
+export const RotateKeysRequest: MessageFns<RotateKeysRequest> = {
+  encode(message: RotateKeysRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyset !== "") {
+      writer.uint32(10).string(message.keyset);
+    }
+    if (message.at !== undefined) {
+      Timestamp.encode(toTimestamp(message.at), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotateKeysRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotateKeysRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyset = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RotateKeysRequest {
+    return {
+      keyset: isSet(object.keyset) ? globalThis.String(object.keyset) : "",
+      at: isSet(object.at) ? fromJsonTimestamp(object.at) : undefined,
+    };
+  },
+
+  toJSON(message: RotateKeysRequest): unknown {
+    const obj: any = {};
+    if (message.keyset !== "") {
+      obj.keyset = message.keyset;
+    }
+    if (message.at !== undefined) {
+      obj.at = message.at.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RotateKeysRequest>, I>>(base?: I): RotateKeysRequest {
+    return RotateKeysRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RotateKeysRequest>, I>>(object: I): RotateKeysRequest {
+    const message = createBaseRotateKeysRequest();
+    message.keyset = object.keyset ?? "";
+    message.at = object.at ?? undefined;
+    return message;
+  },
+};
+
+function createBaseRotateKeysResponse(): RotateKeysResponse {
+  return { keyId: "", signFrom: undefined, epoch: 0n };
+}
+
+export const RotateKeysResponse: MessageFns<RotateKeysResponse> = {
+  encode(message: RotateKeysResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyId !== "") {
+      writer.uint32(10).string(message.keyId);
+    }
+    if (message.signFrom !== undefined) {
+      Timestamp.encode(toTimestamp(message.signFrom), writer.uint32(18).fork()).join();
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asIntN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type int64 too large");
+      }
+      writer.uint32(24).int64(message.epoch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotateKeysResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotateKeysResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.signFrom = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.epoch = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RotateKeysResponse {
+    return {
+      keyId: isSet(object.keyId)
+        ? globalThis.String(object.keyId)
+        : isSet(object.key_id)
+        ? globalThis.String(object.key_id)
+        : "",
+      signFrom: isSet(object.signFrom)
+        ? fromJsonTimestamp(object.signFrom)
+        : isSet(object.sign_from)
+        ? fromJsonTimestamp(object.sign_from)
+        : undefined,
+      epoch: isSet(object.epoch) ? BigInt(object.epoch) : 0n,
+    };
+  },
+
+  toJSON(message: RotateKeysResponse): unknown {
+    const obj: any = {};
+    if (message.keyId !== "") {
+      obj.keyId = message.keyId;
+    }
+    if (message.signFrom !== undefined) {
+      obj.signFrom = message.signFrom.toISOString();
+    }
+    if (message.epoch !== 0n) {
+      obj.epoch = message.epoch.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RotateKeysResponse>, I>>(base?: I): RotateKeysResponse {
+    return RotateKeysResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RotateKeysResponse>, I>>(object: I): RotateKeysResponse {
+    const message = createBaseRotateKeysResponse();
+    message.keyId = object.keyId ?? "";
+    message.signFrom = object.signFrom ?? undefined;
+    message.epoch = (object.epoch !== undefined && object.epoch !== null) ? BigInt(object.epoch) : 0n;
+    return message;
+  },
+};
+
+function createBaseRevokeKeyRequest(): RevokeKeyRequest {
+  return { keyId: "", reason: "", profile: "", tenant: "" };
+}
+
+export const RevokeKeyRequest: MessageFns<RevokeKeyRequest> = {
+  encode(message: RevokeKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyId !== "") {
+      writer.uint32(10).string(message.keyId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.profile !== "") {
+      writer.uint32(26).string(message.profile);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(34).string(message.tenant);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RevokeKeyRequest {
+    return {
+      keyId: isSet(object.keyId)
+        ? globalThis.String(object.keyId)
+        : isSet(object.key_id)
+        ? globalThis.String(object.key_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+    };
+  },
+
+  toJSON(message: RevokeKeyRequest): unknown {
+    const obj: any = {};
+    if (message.keyId !== "") {
+      obj.keyId = message.keyId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RevokeKeyRequest>, I>>(base?: I): RevokeKeyRequest {
+    return RevokeKeyRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RevokeKeyRequest>, I>>(object: I): RevokeKeyRequest {
+    const message = createBaseRevokeKeyRequest();
+    message.keyId = object.keyId ?? "";
+    message.reason = object.reason ?? "";
+    message.profile = object.profile ?? "";
+    message.tenant = object.tenant ?? "";
+    return message;
+  },
+};
+
+function createBaseRevokeKeyResponse(): RevokeKeyResponse {
+  return { signingKeyId: "", epoch: 0n, replicasInformed: [], replicasLate: [], knownEverywhereAt: undefined };
+}
+
+export const RevokeKeyResponse: MessageFns<RevokeKeyResponse> = {
+  encode(message: RevokeKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.signingKeyId !== "") {
+      writer.uint32(10).string(message.signingKeyId);
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asIntN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type int64 too large");
+      }
+      writer.uint32(16).int64(message.epoch);
+    }
+    for (const v of message.replicasInformed) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.replicasLate) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.knownEverywhereAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.knownEverywhereAt), writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.signingKeyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.replicasInformed.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.replicasLate.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.knownEverywhereAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RevokeKeyResponse {
+    return {
+      signingKeyId: isSet(object.signingKeyId)
+        ? globalThis.String(object.signingKeyId)
+        : isSet(object.signing_key_id)
+        ? globalThis.String(object.signing_key_id)
+        : "",
+      epoch: isSet(object.epoch) ? BigInt(object.epoch) : 0n,
+      replicasInformed: globalThis.Array.isArray(object?.replicasInformed)
+        ? object.replicasInformed.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.replicas_informed)
+        ? object.replicas_informed.map((e: any) => globalThis.String(e))
+        : [],
+      replicasLate: globalThis.Array.isArray(object?.replicasLate)
+        ? object.replicasLate.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.replicas_late)
+        ? object.replicas_late.map((e: any) => globalThis.String(e))
+        : [],
+      knownEverywhereAt: isSet(object.knownEverywhereAt)
+        ? fromJsonTimestamp(object.knownEverywhereAt)
+        : isSet(object.known_everywhere_at)
+        ? fromJsonTimestamp(object.known_everywhere_at)
+        : undefined,
+    };
+  },
+
+  toJSON(message: RevokeKeyResponse): unknown {
+    const obj: any = {};
+    if (message.signingKeyId !== "") {
+      obj.signingKeyId = message.signingKeyId;
+    }
+    if (message.epoch !== 0n) {
+      obj.epoch = message.epoch.toString();
+    }
+    if (message.replicasInformed?.length) {
+      obj.replicasInformed = message.replicasInformed;
+    }
+    if (message.replicasLate?.length) {
+      obj.replicasLate = message.replicasLate;
+    }
+    if (message.knownEverywhereAt !== undefined) {
+      obj.knownEverywhereAt = message.knownEverywhereAt.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RevokeKeyResponse>, I>>(base?: I): RevokeKeyResponse {
+    return RevokeKeyResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RevokeKeyResponse>, I>>(object: I): RevokeKeyResponse {
+    const message = createBaseRevokeKeyResponse();
+    message.signingKeyId = object.signingKeyId ?? "";
+    message.epoch = (object.epoch !== undefined && object.epoch !== null) ? BigInt(object.epoch) : 0n;
+    message.replicasInformed = object.replicasInformed?.map((e) => e) || [];
+    message.replicasLate = object.replicasLate?.map((e) => e) || [];
+    message.knownEverywhereAt = object.knownEverywhereAt ?? undefined;
+    return message;
+  },
+};
+
+function createBaseWatchKeysRequest(): WatchKeysRequest {
+  return { keyset: "" };
+}
+
+export const WatchKeysRequest: MessageFns<WatchKeysRequest> = {
+  encode(message: WatchKeysRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyset !== "") {
+      writer.uint32(10).string(message.keyset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchKeysRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchKeysRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyset = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchKeysRequest {
+    return { keyset: isSet(object.keyset) ? globalThis.String(object.keyset) : "" };
+  },
+
+  toJSON(message: WatchKeysRequest): unknown {
+    const obj: any = {};
+    if (message.keyset !== "") {
+      obj.keyset = message.keyset;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WatchKeysRequest>, I>>(base?: I): WatchKeysRequest {
+    return WatchKeysRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WatchKeysRequest>, I>>(object: I): WatchKeysRequest {
+    const message = createBaseWatchKeysRequest();
+    message.keyset = object.keyset ?? "";
+    return message;
+  },
+};
+
+function createBaseWatchKeysResponse(): WatchKeysResponse {
+  return { keys: [] };
+}
+
+export const WatchKeysResponse: MessageFns<WatchKeysResponse> = {
+  encode(message: WatchKeysResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.keys) {
+      Key.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchKeysResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchKeysResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keys.push(Key.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchKeysResponse {
+    return { keys: globalThis.Array.isArray(object?.keys) ? object.keys.map((e: any) => Key.fromJSON(e)) : [] };
+  },
+
+  toJSON(message: WatchKeysResponse): unknown {
+    const obj: any = {};
+    if (message.keys?.length) {
+      obj.keys = message.keys.map((e) => Key.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WatchKeysResponse>, I>>(base?: I): WatchKeysResponse {
+    return WatchKeysResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WatchKeysResponse>, I>>(object: I): WatchKeysResponse {
+    const message = createBaseWatchKeysResponse();
+    message.keys = object.keys?.map((e) => Key.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 /**
  * KeyService shows the keys that sign and verify. Field numbers that are skipped belong to fields that later versions
  * add.
@@ -1396,6 +2549,61 @@ export const KeyServiceService = {
     responseSerialize: (value: ImportKeyResponse): Buffer => Buffer.from(ImportKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ImportKeyResponse => ImportKeyResponse.decode(value),
   },
+  /**
+   * PlanRotation answers what the next rotation of a keyset is, and how early it may be brought about by hand.
+   *
+   * Errors: NOT_FOUND for a keyset that does not exist.
+   */
+  planRotation: {
+    path: "/signet.v1.KeyService/PlanRotation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PlanRotationRequest): Buffer => Buffer.from(PlanRotationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PlanRotationRequest => PlanRotationRequest.decode(value),
+    responseSerialize: (value: PlanRotationResponse): Buffer =>
+      Buffer.from(PlanRotationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PlanRotationResponse => PlanRotationResponse.decode(value),
+  },
+  /**
+   * RotateKeys lets the next key take over before its time.
+   *
+   * Errors: NOT_FOUND for a keyset that does not exist; FAILED_PRECONDITION (TOO_EARLY) for a time at which some verifier
+   * may not know the key yet, with the earliest safe one; UNAVAILABLE while the store is out of reach.
+   */
+  rotateKeys: {
+    path: "/signet.v1.KeyService/RotateKeys" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RotateKeysRequest): Buffer => Buffer.from(RotateKeysRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RotateKeysRequest => RotateKeysRequest.decode(value),
+    responseSerialize: (value: RotateKeysResponse): Buffer => Buffer.from(RotateKeysResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RotateKeysResponse => RotateKeysResponse.decode(value),
+  },
+  /**
+   * RevokeKey takes a key back in an emergency: its tokens answer KEY_REVOKED, and if it signed, the standby signs at
+   * once. It does not help when the process or the KEK was stolen.
+   *
+   * Errors: NOT_FOUND for a key that is not known; INVALID_ARGUMENT; UNAVAILABLE while the store is out of reach.
+   */
+  revokeKey: {
+    path: "/signet.v1.KeyService/RevokeKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RevokeKeyRequest): Buffer => Buffer.from(RevokeKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RevokeKeyRequest => RevokeKeyRequest.decode(value),
+    responseSerialize: (value: RevokeKeyResponse): Buffer => Buffer.from(RevokeKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RevokeKeyResponse => RevokeKeyResponse.decode(value),
+  },
+  /** WatchKeys streams the keys: all of them at once, and all of them again after each change. */
+  watchKeys: {
+    path: "/signet.v1.KeyService/WatchKeys" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchKeysRequest): Buffer => Buffer.from(WatchKeysRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchKeysRequest => WatchKeysRequest.decode(value),
+    responseSerialize: (value: WatchKeysResponse): Buffer => Buffer.from(WatchKeysResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchKeysResponse => WatchKeysResponse.decode(value),
+  },
 } as const;
 
 export interface KeyServiceServer extends UntypedServiceImplementation {
@@ -1415,6 +2623,28 @@ export interface KeyServiceServer extends UntypedServiceImplementation {
    * `allow_weak`; ALREADY_EXISTS for a `key_id` that the profile and tenant have had.
    */
   importKey: handleUnaryCall<ImportKeyRequest, ImportKeyResponse>;
+  /**
+   * PlanRotation answers what the next rotation of a keyset is, and how early it may be brought about by hand.
+   *
+   * Errors: NOT_FOUND for a keyset that does not exist.
+   */
+  planRotation: handleUnaryCall<PlanRotationRequest, PlanRotationResponse>;
+  /**
+   * RotateKeys lets the next key take over before its time.
+   *
+   * Errors: NOT_FOUND for a keyset that does not exist; FAILED_PRECONDITION (TOO_EARLY) for a time at which some verifier
+   * may not know the key yet, with the earliest safe one; UNAVAILABLE while the store is out of reach.
+   */
+  rotateKeys: handleUnaryCall<RotateKeysRequest, RotateKeysResponse>;
+  /**
+   * RevokeKey takes a key back in an emergency: its tokens answer KEY_REVOKED, and if it signed, the standby signs at
+   * once. It does not help when the process or the KEK was stolen.
+   *
+   * Errors: NOT_FOUND for a key that is not known; INVALID_ARGUMENT; UNAVAILABLE while the store is out of reach.
+   */
+  revokeKey: handleUnaryCall<RevokeKeyRequest, RevokeKeyResponse>;
+  /** WatchKeys streams the keys: all of them at once, and all of them again after each change. */
+  watchKeys: handleServerStreamingCall<WatchKeysRequest, WatchKeysResponse>;
 }
 
 export interface KeyServiceClient extends Client {
@@ -1476,6 +2706,75 @@ export interface KeyServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ImportKeyResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * PlanRotation answers what the next rotation of a keyset is, and how early it may be brought about by hand.
+   *
+   * Errors: NOT_FOUND for a keyset that does not exist.
+   */
+  planRotation(
+    request: PlanRotationRequest,
+    callback: (error: ServiceError | null, response: PlanRotationResponse) => void,
+  ): ClientUnaryCall;
+  planRotation(
+    request: PlanRotationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PlanRotationResponse) => void,
+  ): ClientUnaryCall;
+  planRotation(
+    request: PlanRotationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PlanRotationResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * RotateKeys lets the next key take over before its time.
+   *
+   * Errors: NOT_FOUND for a keyset that does not exist; FAILED_PRECONDITION (TOO_EARLY) for a time at which some verifier
+   * may not know the key yet, with the earliest safe one; UNAVAILABLE while the store is out of reach.
+   */
+  rotateKeys(
+    request: RotateKeysRequest,
+    callback: (error: ServiceError | null, response: RotateKeysResponse) => void,
+  ): ClientUnaryCall;
+  rotateKeys(
+    request: RotateKeysRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RotateKeysResponse) => void,
+  ): ClientUnaryCall;
+  rotateKeys(
+    request: RotateKeysRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RotateKeysResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * RevokeKey takes a key back in an emergency: its tokens answer KEY_REVOKED, and if it signed, the standby signs at
+   * once. It does not help when the process or the KEK was stolen.
+   *
+   * Errors: NOT_FOUND for a key that is not known; INVALID_ARGUMENT; UNAVAILABLE while the store is out of reach.
+   */
+  revokeKey(
+    request: RevokeKeyRequest,
+    callback: (error: ServiceError | null, response: RevokeKeyResponse) => void,
+  ): ClientUnaryCall;
+  revokeKey(
+    request: RevokeKeyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RevokeKeyResponse) => void,
+  ): ClientUnaryCall;
+  revokeKey(
+    request: RevokeKeyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RevokeKeyResponse) => void,
+  ): ClientUnaryCall;
+  /** WatchKeys streams the keys: all of them at once, and all of them again after each change. */
+  watchKeys(request: WatchKeysRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchKeysResponse>;
+  watchKeys(
+    request: WatchKeysRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchKeysResponse>;
 }
 
 export const KeyServiceClient = makeGenericClientConstructor(KeyServiceService, "signet.v1.KeyService") as unknown as {

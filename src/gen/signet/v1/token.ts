@@ -11,7 +11,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -45,6 +47,8 @@ export const RejectionReason = {
   REJECTION_REASON_UNKNOWN_KEY: 6,
   /** REJECTION_REASON_KEY_RETIRED - The key's time to verify is over. */
   REJECTION_REASON_KEY_RETIRED: 7,
+  /** REJECTION_REASON_KEY_REVOKED - The key was revoked. */
+  REJECTION_REASON_KEY_REVOKED: 8,
   /** REJECTION_REASON_ALGORITHM_NOT_ALLOWED - `alg` is not the one algorithm of the key (RFC 8725, 3.1). */
   REJECTION_REASON_ALGORITHM_NOT_ALLOWED: 9,
   /** REJECTION_REASON_TYPE_MISMATCH - `typ` is not the profile's (RFC 8725, 3.11). */
@@ -79,6 +83,8 @@ export const RejectionReason = {
   REJECTION_REASON_NOT_PERMITTED: 24,
   /** REJECTION_REASON_CONTEXT_INVALID - The context is not what the profile's rules need: bad input of the client that a gateway relays. */
   REJECTION_REASON_CONTEXT_INVALID: 25,
+  /** REJECTION_REASON_REVOKED - The token was taken back. */
+  REJECTION_REASON_REVOKED: 26,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -93,6 +99,7 @@ export namespace RejectionReason {
   export type REJECTION_REASON_HEADER_INVALID = typeof RejectionReason.REJECTION_REASON_HEADER_INVALID;
   export type REJECTION_REASON_UNKNOWN_KEY = typeof RejectionReason.REJECTION_REASON_UNKNOWN_KEY;
   export type REJECTION_REASON_KEY_RETIRED = typeof RejectionReason.REJECTION_REASON_KEY_RETIRED;
+  export type REJECTION_REASON_KEY_REVOKED = typeof RejectionReason.REJECTION_REASON_KEY_REVOKED;
   export type REJECTION_REASON_ALGORITHM_NOT_ALLOWED = typeof RejectionReason.REJECTION_REASON_ALGORITHM_NOT_ALLOWED;
   export type REJECTION_REASON_TYPE_MISMATCH = typeof RejectionReason.REJECTION_REASON_TYPE_MISMATCH;
   export type REJECTION_REASON_BAD_SIGNATURE = typeof RejectionReason.REJECTION_REASON_BAD_SIGNATURE;
@@ -110,6 +117,7 @@ export namespace RejectionReason {
   export type REJECTION_REASON_IP_MISMATCH = typeof RejectionReason.REJECTION_REASON_IP_MISMATCH;
   export type REJECTION_REASON_NOT_PERMITTED = typeof RejectionReason.REJECTION_REASON_NOT_PERMITTED;
   export type REJECTION_REASON_CONTEXT_INVALID = typeof RejectionReason.REJECTION_REASON_CONTEXT_INVALID;
+  export type REJECTION_REASON_REVOKED = typeof RejectionReason.REJECTION_REASON_REVOKED;
   export type UNRECOGNIZED = typeof RejectionReason.UNRECOGNIZED;
 }
 
@@ -139,6 +147,9 @@ export function rejectionReasonFromJSON(object: any): RejectionReason {
     case 7:
     case "REJECTION_REASON_KEY_RETIRED":
       return RejectionReason.REJECTION_REASON_KEY_RETIRED;
+    case 8:
+    case "REJECTION_REASON_KEY_REVOKED":
+      return RejectionReason.REJECTION_REASON_KEY_REVOKED;
     case 9:
     case "REJECTION_REASON_ALGORITHM_NOT_ALLOWED":
       return RejectionReason.REJECTION_REASON_ALGORITHM_NOT_ALLOWED;
@@ -190,6 +201,9 @@ export function rejectionReasonFromJSON(object: any): RejectionReason {
     case 25:
     case "REJECTION_REASON_CONTEXT_INVALID":
       return RejectionReason.REJECTION_REASON_CONTEXT_INVALID;
+    case 26:
+    case "REJECTION_REASON_REVOKED":
+      return RejectionReason.REJECTION_REASON_REVOKED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -215,6 +229,8 @@ export function rejectionReasonToJSON(object: RejectionReason): string {
       return "REJECTION_REASON_UNKNOWN_KEY";
     case RejectionReason.REJECTION_REASON_KEY_RETIRED:
       return "REJECTION_REASON_KEY_RETIRED";
+    case RejectionReason.REJECTION_REASON_KEY_REVOKED:
+      return "REJECTION_REASON_KEY_REVOKED";
     case RejectionReason.REJECTION_REASON_ALGORITHM_NOT_ALLOWED:
       return "REJECTION_REASON_ALGORITHM_NOT_ALLOWED";
     case RejectionReason.REJECTION_REASON_TYPE_MISMATCH:
@@ -249,6 +265,8 @@ export function rejectionReasonToJSON(object: RejectionReason): string {
       return "REJECTION_REASON_NOT_PERMITTED";
     case RejectionReason.REJECTION_REASON_CONTEXT_INVALID:
       return "REJECTION_REASON_CONTEXT_INVALID";
+    case RejectionReason.REJECTION_REASON_REVOKED:
+      return "REJECTION_REASON_REVOKED";
     case RejectionReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -472,8 +490,84 @@ export interface VerifyTokenResponse {
   diagnosis: string;
   /** The epoch of the keyset that answered. It only grows. */
   keyringGeneration: bigint;
+  /** How old this replica's view of the revocations is. Zero: it is current. */
+  revocationViewAge:
+    | Duration
+    | undefined;
   /** What to answer to a client whose valid token came in a frame. Empty: nothing. */
   frame: string;
+}
+
+export interface RevokeTokensRequest {
+  /** The profile that the tokens were issued under. Required. */
+  profile: string;
+  /** The tenant. Required where the profile has tenants, refused where it has none. */
+  tenant: string;
+  /** The tokens, by `token_id`: at most 100, of 1 to 255 characters. Either these or `subject` MUST be set. */
+  tokenIds: string[];
+  /**
+   * When the last of `token_ids` expires, if that is known: the revocation ends then. Unset: when the longest-lived token
+   * that is issued now would.
+   */
+  expiresAt:
+    | Date
+    | undefined;
+  /** Whose tokens: all that were issued in or before the second of `issued_before`. */
+  subject: string;
+  /** Not in the future. Unset: now. Only with `subject`. */
+  issuedBefore:
+    | Date
+    | undefined;
+  /** Why, for the audit log. 1 to 256 bytes, required. It MUST NOT hold anything personal. */
+  reason: string;
+}
+
+export interface RevokeTokensResponse {
+  /** When the revocation was made. */
+  revokedAt:
+    | Date
+    | undefined;
+  /** When it ends, because none of the tokens can be valid any more. */
+  until: Date | undefined;
+}
+
+export interface WatchRevocationsRequest {
+  /** Only of this profile. Empty: of every profile. */
+  profile: string;
+}
+
+export interface WatchRevocationsResponse {
+  /** Exactly one is set. */
+  change:
+    | //
+    /** What is revoked. */
+    { $case: "revocation"; value: Revocation }
+    | //
+    /** All that stood when the watch began has been told. */
+    { $case: "current"; value: boolean }
+    | undefined;
+}
+
+/** Revocation is what was taken back. */
+export interface Revocation {
+  /** The profile. */
+  profile: string;
+  /** The tenant; empty where the profile has none. */
+  tenant: string;
+  /** One token. Empty: a subject's tokens. */
+  tokenId: string;
+  /** Keyed hash of the subject, as in the audit events. Empty: one token. */
+  subjectHash: string;
+  /** The tokens that were issued in or before this second. */
+  issuedBefore:
+    | Date
+    | undefined;
+  /** When it was revoked. */
+  revokedAt:
+    | Date
+    | undefined;
+  /** From here on none of the tokens can be valid any more. */
+  until: Date | undefined;
 }
 
 export interface BatchVerifyTokensRequest {
@@ -1703,6 +1797,7 @@ function createBaseVerifyTokenResponse(): VerifyTokenResponse {
     warnings: [],
     diagnosis: "",
     keyringGeneration: 0n,
+    revocationViewAge: undefined,
     frame: "",
   };
 }
@@ -1747,6 +1842,9 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
         throw new globalThis.Error("value provided for field message.keyringGeneration of type int64 too large");
       }
       writer.uint32(104).int64(message.keyringGeneration);
+    }
+    if (message.revocationViewAge !== undefined) {
+      Duration.encode(message.revocationViewAge, writer.uint32(114).fork()).join();
     }
     if (message.frame !== "") {
       writer.uint32(122).string(message.frame);
@@ -1863,6 +1961,14 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
             message.keyringGeneration = reader.int64() as bigint;
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.revocationViewAge = Duration.decode(reader, reader.uint32());
+            continue;
+          }
           case 15: {
             if (tag !== 122) {
               break;
@@ -1919,6 +2025,11 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
         : isSet(object.keyring_generation)
         ? BigInt(object.keyring_generation)
         : 0n,
+      revocationViewAge: isSet(object.revocationViewAge)
+        ? Duration.fromJSON(object.revocationViewAge)
+        : isSet(object.revocation_view_age)
+        ? Duration.fromJSON(object.revocation_view_age)
+        : undefined,
       frame: isSet(object.frame) ? globalThis.String(object.frame) : "",
     };
   },
@@ -1961,6 +2072,9 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
     if (message.keyringGeneration !== 0n) {
       obj.keyringGeneration = message.keyringGeneration.toString();
     }
+    if (message.revocationViewAge !== undefined) {
+      obj.revocationViewAge = Duration.toJSON(message.revocationViewAge);
+    }
     if (message.frame !== "") {
       obj.frame = message.frame;
     }
@@ -1988,7 +2102,641 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
     message.keyringGeneration = (object.keyringGeneration !== undefined && object.keyringGeneration !== null)
       ? BigInt(object.keyringGeneration)
       : 0n;
+    message.revocationViewAge = (object.revocationViewAge !== undefined && object.revocationViewAge !== null)
+      ? Duration.fromPartial(object.revocationViewAge)
+      : undefined;
     message.frame = object.frame ?? "";
+    return message;
+  },
+};
+
+function createBaseRevokeTokensRequest(): RevokeTokensRequest {
+  return {
+    profile: "",
+    tenant: "",
+    tokenIds: [],
+    expiresAt: undefined,
+    subject: "",
+    issuedBefore: undefined,
+    reason: "",
+  };
+}
+
+export const RevokeTokensRequest: MessageFns<RevokeTokensRequest> = {
+  encode(message: RevokeTokensRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.profile !== "") {
+      writer.uint32(10).string(message.profile);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(18).string(message.tenant);
+    }
+    for (const v of message.tokenIds) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.expiresAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.expiresAt), writer.uint32(34).fork()).join();
+    }
+    if (message.subject !== "") {
+      writer.uint32(42).string(message.subject);
+    }
+    if (message.issuedBefore !== undefined) {
+      Timestamp.encode(toTimestamp(message.issuedBefore), writer.uint32(50).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(58).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeTokensRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeTokensRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tokenIds.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.expiresAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.issuedBefore = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RevokeTokensRequest {
+    return {
+      profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      tokenIds: globalThis.Array.isArray(object?.tokenIds)
+        ? object.tokenIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.token_ids)
+        ? object.token_ids.map((e: any) => globalThis.String(e))
+        : [],
+      expiresAt: isSet(object.expiresAt)
+        ? fromJsonTimestamp(object.expiresAt)
+        : isSet(object.expires_at)
+        ? fromJsonTimestamp(object.expires_at)
+        : undefined,
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
+      issuedBefore: isSet(object.issuedBefore)
+        ? fromJsonTimestamp(object.issuedBefore)
+        : isSet(object.issued_before)
+        ? fromJsonTimestamp(object.issued_before)
+        : undefined,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: RevokeTokensRequest): unknown {
+    const obj: any = {};
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.tokenIds?.length) {
+      obj.tokenIds = message.tokenIds;
+    }
+    if (message.expiresAt !== undefined) {
+      obj.expiresAt = message.expiresAt.toISOString();
+    }
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
+    if (message.issuedBefore !== undefined) {
+      obj.issuedBefore = message.issuedBefore.toISOString();
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RevokeTokensRequest>, I>>(base?: I): RevokeTokensRequest {
+    return RevokeTokensRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RevokeTokensRequest>, I>>(object: I): RevokeTokensRequest {
+    const message = createBaseRevokeTokensRequest();
+    message.profile = object.profile ?? "";
+    message.tenant = object.tenant ?? "";
+    message.tokenIds = object.tokenIds?.map((e) => e) || [];
+    message.expiresAt = object.expiresAt ?? undefined;
+    message.subject = object.subject ?? "";
+    message.issuedBefore = object.issuedBefore ?? undefined;
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseRevokeTokensResponse(): RevokeTokensResponse {
+  return { revokedAt: undefined, until: undefined };
+}
+
+export const RevokeTokensResponse: MessageFns<RevokeTokensResponse> = {
+  encode(message: RevokeTokensResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revokedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.revokedAt), writer.uint32(10).fork()).join();
+    }
+    if (message.until !== undefined) {
+      Timestamp.encode(toTimestamp(message.until), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeTokensResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeTokensResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.revokedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.until = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RevokeTokensResponse {
+    return {
+      revokedAt: isSet(object.revokedAt)
+        ? fromJsonTimestamp(object.revokedAt)
+        : isSet(object.revoked_at)
+        ? fromJsonTimestamp(object.revoked_at)
+        : undefined,
+      until: isSet(object.until) ? fromJsonTimestamp(object.until) : undefined,
+    };
+  },
+
+  toJSON(message: RevokeTokensResponse): unknown {
+    const obj: any = {};
+    if (message.revokedAt !== undefined) {
+      obj.revokedAt = message.revokedAt.toISOString();
+    }
+    if (message.until !== undefined) {
+      obj.until = message.until.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RevokeTokensResponse>, I>>(base?: I): RevokeTokensResponse {
+    return RevokeTokensResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RevokeTokensResponse>, I>>(object: I): RevokeTokensResponse {
+    const message = createBaseRevokeTokensResponse();
+    message.revokedAt = object.revokedAt ?? undefined;
+    message.until = object.until ?? undefined;
+    return message;
+  },
+};
+
+function createBaseWatchRevocationsRequest(): WatchRevocationsRequest {
+  return { profile: "" };
+}
+
+export const WatchRevocationsRequest: MessageFns<WatchRevocationsRequest> = {
+  encode(message: WatchRevocationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.profile !== "") {
+      writer.uint32(10).string(message.profile);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchRevocationsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchRevocationsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchRevocationsRequest {
+    return { profile: isSet(object.profile) ? globalThis.String(object.profile) : "" };
+  },
+
+  toJSON(message: WatchRevocationsRequest): unknown {
+    const obj: any = {};
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WatchRevocationsRequest>, I>>(base?: I): WatchRevocationsRequest {
+    return WatchRevocationsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WatchRevocationsRequest>, I>>(object: I): WatchRevocationsRequest {
+    const message = createBaseWatchRevocationsRequest();
+    message.profile = object.profile ?? "";
+    return message;
+  },
+};
+
+function createBaseWatchRevocationsResponse(): WatchRevocationsResponse {
+  return { change: undefined };
+}
+
+export const WatchRevocationsResponse: MessageFns<WatchRevocationsResponse> = {
+  encode(message: WatchRevocationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.change?.$case) {
+      case "revocation":
+        Revocation.encode(message.change.value, writer.uint32(10).fork()).join();
+        break;
+      case "current":
+        writer.uint32(16).bool(message.change.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchRevocationsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchRevocationsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.change = { $case: "revocation", value: Revocation.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.change = { $case: "current", value: reader.bool() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchRevocationsResponse {
+    return {
+      change: isSet(object.revocation)
+        ? { $case: "revocation", value: Revocation.fromJSON(object.revocation) }
+        : isSet(object.current)
+        ? { $case: "current", value: globalThis.Boolean(object.current) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: WatchRevocationsResponse): unknown {
+    const obj: any = {};
+    if (message.change?.$case === "revocation") {
+      obj.revocation = Revocation.toJSON(message.change.value);
+    } else if (message.change?.$case === "current") {
+      obj.current = message.change.value;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WatchRevocationsResponse>, I>>(base?: I): WatchRevocationsResponse {
+    return WatchRevocationsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WatchRevocationsResponse>, I>>(object: I): WatchRevocationsResponse {
+    const message = createBaseWatchRevocationsResponse();
+    switch (object.change?.$case) {
+      case "revocation": {
+        if (object.change?.value !== undefined && object.change?.value !== null) {
+          message.change = { $case: "revocation", value: Revocation.fromPartial(object.change.value) };
+        }
+        break;
+      }
+      case "current": {
+        if (object.change?.value !== undefined && object.change?.value !== null) {
+          message.change = { $case: "current", value: object.change.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseRevocation(): Revocation {
+  return {
+    profile: "",
+    tenant: "",
+    tokenId: "",
+    subjectHash: "",
+    issuedBefore: undefined,
+    revokedAt: undefined,
+    until: undefined,
+  };
+}
+
+export const Revocation: MessageFns<Revocation> = {
+  encode(message: Revocation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.profile !== "") {
+      writer.uint32(10).string(message.profile);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(18).string(message.tenant);
+    }
+    if (message.tokenId !== "") {
+      writer.uint32(26).string(message.tokenId);
+    }
+    if (message.subjectHash !== "") {
+      writer.uint32(34).string(message.subjectHash);
+    }
+    if (message.issuedBefore !== undefined) {
+      Timestamp.encode(toTimestamp(message.issuedBefore), writer.uint32(42).fork()).join();
+    }
+    if (message.revokedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.revokedAt), writer.uint32(50).fork()).join();
+    }
+    if (message.until !== undefined) {
+      Timestamp.encode(toTimestamp(message.until), writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Revocation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevocation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tokenId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.subjectHash = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.issuedBefore = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.revokedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.until = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Revocation {
+    return {
+      profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      tokenId: isSet(object.tokenId)
+        ? globalThis.String(object.tokenId)
+        : isSet(object.token_id)
+        ? globalThis.String(object.token_id)
+        : "",
+      subjectHash: isSet(object.subjectHash)
+        ? globalThis.String(object.subjectHash)
+        : isSet(object.subject_hash)
+        ? globalThis.String(object.subject_hash)
+        : "",
+      issuedBefore: isSet(object.issuedBefore)
+        ? fromJsonTimestamp(object.issuedBefore)
+        : isSet(object.issued_before)
+        ? fromJsonTimestamp(object.issued_before)
+        : undefined,
+      revokedAt: isSet(object.revokedAt)
+        ? fromJsonTimestamp(object.revokedAt)
+        : isSet(object.revoked_at)
+        ? fromJsonTimestamp(object.revoked_at)
+        : undefined,
+      until: isSet(object.until) ? fromJsonTimestamp(object.until) : undefined,
+    };
+  },
+
+  toJSON(message: Revocation): unknown {
+    const obj: any = {};
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.tokenId !== "") {
+      obj.tokenId = message.tokenId;
+    }
+    if (message.subjectHash !== "") {
+      obj.subjectHash = message.subjectHash;
+    }
+    if (message.issuedBefore !== undefined) {
+      obj.issuedBefore = message.issuedBefore.toISOString();
+    }
+    if (message.revokedAt !== undefined) {
+      obj.revokedAt = message.revokedAt.toISOString();
+    }
+    if (message.until !== undefined) {
+      obj.until = message.until.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Revocation>, I>>(base?: I): Revocation {
+    return Revocation.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Revocation>, I>>(object: I): Revocation {
+    const message = createBaseRevocation();
+    message.profile = object.profile ?? "";
+    message.tenant = object.tenant ?? "";
+    message.tokenId = object.tokenId ?? "";
+    message.subjectHash = object.subjectHash ?? "";
+    message.issuedBefore = object.issuedBefore ?? undefined;
+    message.revokedAt = object.revokedAt ?? undefined;
+    message.until = object.until ?? undefined;
     return message;
   },
 };
@@ -2499,6 +3247,39 @@ export const TokenServiceService = {
       Buffer.from(BatchVerifyTokensResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): BatchVerifyTokensResponse => BatchVerifyTokensResponse.decode(value),
   },
+  /**
+   * RevokeTokens takes tokens back: single ones by their ids, or all of a subject that were issued up to a moment. The
+   * answer comes when the revocation is stored for every replica and its audit event is durable; every replica that is
+   * connected knows of it within a second. To revoke again is safe.
+   *
+   * Errors: INVALID_ARGUMENT with every bad field, NOT_FOUND for a profile that is unknown or not allowed, UNAVAILABLE
+   * with a google.rpc.RetryInfo while the store or the audit log is out of reach.
+   */
+  revokeTokens: {
+    path: "/signet.v1.TokenService/RevokeTokens" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RevokeTokensRequest): Buffer => Buffer.from(RevokeTokensRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RevokeTokensRequest => RevokeTokensRequest.decode(value),
+    responseSerialize: (value: RevokeTokensResponse): Buffer =>
+      Buffer.from(RevokeTokensResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RevokeTokensResponse => RevokeTokensResponse.decode(value),
+  },
+  /**
+   * WatchRevocations streams what is revoked, for those who verify by themselves: what stands, then a message with
+   * `current`, then each change. It is never complete: a client that loses it opens it again and reads what stands.
+   */
+  watchRevocations: {
+    path: "/signet.v1.TokenService/WatchRevocations" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchRevocationsRequest): Buffer =>
+      Buffer.from(WatchRevocationsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchRevocationsRequest => WatchRevocationsRequest.decode(value),
+    responseSerialize: (value: WatchRevocationsResponse): Buffer =>
+      Buffer.from(WatchRevocationsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchRevocationsResponse => WatchRevocationsResponse.decode(value),
+  },
 } as const;
 
 export interface TokenServiceServer extends UntypedServiceImplementation {
@@ -2533,6 +3314,20 @@ export interface TokenServiceServer extends UntypedServiceImplementation {
    * Errors: INVALID_ARGUMENT for no item or for more than 100.
    */
   batchVerifyTokens: handleUnaryCall<BatchVerifyTokensRequest, BatchVerifyTokensResponse>;
+  /**
+   * RevokeTokens takes tokens back: single ones by their ids, or all of a subject that were issued up to a moment. The
+   * answer comes when the revocation is stored for every replica and its audit event is durable; every replica that is
+   * connected knows of it within a second. To revoke again is safe.
+   *
+   * Errors: INVALID_ARGUMENT with every bad field, NOT_FOUND for a profile that is unknown or not allowed, UNAVAILABLE
+   * with a google.rpc.RetryInfo while the store or the audit log is out of reach.
+   */
+  revokeTokens: handleUnaryCall<RevokeTokensRequest, RevokeTokensResponse>;
+  /**
+   * WatchRevocations streams what is revoked, for those who verify by themselves: what stands, then a message with
+   * `current`, then each change. It is never complete: a client that loses it opens it again and reads what stands.
+   */
+  watchRevocations: handleServerStreamingCall<WatchRevocationsRequest, WatchRevocationsResponse>;
 }
 
 export interface TokenServiceClient extends Client {
@@ -2623,6 +3418,42 @@ export interface TokenServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: BatchVerifyTokensResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * RevokeTokens takes tokens back: single ones by their ids, or all of a subject that were issued up to a moment. The
+   * answer comes when the revocation is stored for every replica and its audit event is durable; every replica that is
+   * connected knows of it within a second. To revoke again is safe.
+   *
+   * Errors: INVALID_ARGUMENT with every bad field, NOT_FOUND for a profile that is unknown or not allowed, UNAVAILABLE
+   * with a google.rpc.RetryInfo while the store or the audit log is out of reach.
+   */
+  revokeTokens(
+    request: RevokeTokensRequest,
+    callback: (error: ServiceError | null, response: RevokeTokensResponse) => void,
+  ): ClientUnaryCall;
+  revokeTokens(
+    request: RevokeTokensRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RevokeTokensResponse) => void,
+  ): ClientUnaryCall;
+  revokeTokens(
+    request: RevokeTokensRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RevokeTokensResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * WatchRevocations streams what is revoked, for those who verify by themselves: what stands, then a message with
+   * `current`, then each change. It is never complete: a client that loses it opens it again and reads what stands.
+   */
+  watchRevocations(
+    request: WatchRevocationsRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchRevocationsResponse>;
+  watchRevocations(
+    request: WatchRevocationsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchRevocationsResponse>;
 }
 
 export const TokenServiceClient = makeGenericClientConstructor(
