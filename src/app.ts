@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes, randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -7,6 +7,7 @@ import { countDenials } from "./audit/denials.ts";
 import type { AuditLog, Happening } from "./audit/event.ts";
 import { durabilityHorizon } from "./audit/horizon.ts";
 import type { AuditReport, AuditSide } from "./audit/side.ts";
+import { subjectHasher } from "./audit/subject-hash.ts";
 import { AUDIT_THREAD, startAuditThread } from "./audit-thread/start.ts";
 import type { Config } from "./config/config.ts";
 import { loadProfileSet } from "./config/load.ts";
@@ -125,7 +126,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
     const subjectKey = deriveKey(keks[0], "audit subject");
     const issuer = tokenIssuer({
       audit,
-      hashSubject: (subject) => createHmac("sha256", subjectKey).update(subject).digest("base64url").slice(0, 22),
+      hashSubject: subjectHasher(subjectKey.export()),
       verifyEvery: config.verifyEvery,
     });
     const live = openProfiles(config, audit, log, now);

@@ -1,8 +1,8 @@
-import { AuditError, type Happening } from "../audit/event.ts";
+import { AuditError, type Happening, type TimedHappening } from "../audit/event.ts";
 import type { FromAudit, SentError, ToAudit } from "./messages.ts";
 
 interface Batch {
-  readonly items: [Happening, number][];
+  readonly items: TimedHappening[];
   readonly waiters: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[];
 }
 

@@ -1,7 +1,7 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { AuditError } from "../audit/event.ts";
-import type { AuditSettings, AuditSide } from "../audit/side.ts";
-import { type AuditMachine, openAuditSide } from "../nats/audit-side.ts";
+import type { AuditSettings } from "../audit/side.ts";
+import { type AuditMachine, type OpenAudit, openAuditSide } from "../nats/audit-side.ts";
 import type { FromAudit, SentError, ToAudit } from "./messages.ts";
 
 /** Runs the audit in this worker thread, for the settings in its `workerData`, until it is told to stop. */
@@ -23,7 +23,7 @@ export async function serveAudit(machine: AuditMachine = {}): Promise<void> {
   }
 }
 
-async function handle(message: ToAudit, side: AuditSide, send: (message: FromAudit) => void, port: MessagePort) {
+async function handle(message: ToAudit, side: OpenAudit, send: (message: FromAudit) => void, port: MessagePort) {
   switch (message.type) {
     case "append":
       return append(message, side, send);
@@ -42,16 +42,14 @@ async function handle(message: ToAudit, side: AuditSide, send: (message: FromAud
 
 async function append(
   { batch, items }: Extract<ToAudit, { type: "append" }>,
-  side: AuditSide,
+  side: OpenAudit,
   send: (message: FromAudit) => void,
 ): Promise<void> {
-  const outcomes = await Promise.allSettled(items.map(([happening, time]) => side.append(happening, time)));
-  const errors = new Map<number, SentError>();
-  outcomes.forEach((outcome, index) => {
-    if (outcome.status === "rejected") errors.set(index, sent(outcome.reason));
-  });
+  const errors = await side.appendAll(items);
   const answer = { type: "appended", batch } as const;
-  send(errors.size === 0 ? answer : { ...answer, errors });
+  send(
+    errors.size === 0 ? answer : { ...answer, errors: new Map([...errors].map(([at, error]) => [at, sent(error)])) },
+  );
 }
 
 function sent(error: unknown): SentError {

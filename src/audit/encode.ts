@@ -80,7 +80,8 @@ function detail(happening: Happening): object {
   }
 }
 
-function timestamp(millis: number): string {
+/** Unix milliseconds as RFC 3339, the fraction of a second only where there is one. */
+export function timestamp(millis: number): string {
   const rest = millis % 1000;
   const second = wholeSecond(millis - rest);
   return rest === 0 ? `${second}Z` : `${second}.${String(rest).padStart(3, "0")}Z`;

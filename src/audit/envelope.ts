@@ -1,3 +1,4 @@
+import { timestamp } from "./encode.ts";
 import { AuditError, type Happening } from "./event.ts";
 
 /** What publishing needs of a stored body: the CloudEvents attributes, and the profile for the subject. */
@@ -22,6 +23,12 @@ interface StoredEvent {
   readonly configurationChanged?: object;
   readonly serviceStarted?: object;
   readonly serviceStopped?: object;
+}
+
+/** The envelope of an event that is being written: what {@link readEnvelope} would read from its body. */
+export function envelopeOf(id: string, time: number, writer: string, happening: Happening): Envelope {
+  const profile = "profile" in happening ? happening.profile : "";
+  return { id, type: happening.type, profile, time: timestamp(time), writer };
 }
 
 /** Reads the envelope from a body; throws an {@link AuditError} CORRUPT when the body is not an audit event. */

@@ -59,6 +59,9 @@ export interface Place {
   readonly prevHash: Uint8Array;
 }
 
+/** What happened, and when. */
+export type TimedHappening = readonly [Happening, number];
+
 /** The log of what happened. */
 export interface AuditLog {
   /**

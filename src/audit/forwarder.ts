@@ -1,6 +1,6 @@
 import { backoff } from "./backoff.ts";
 import { Bell } from "./bell.ts";
-import { readEnvelope, subjectOf } from "./envelope.ts";
+import { subjectOf } from "./envelope.ts";
 import { AuditError, type AuditErrorCode } from "./event.ts";
 import type { StoredEvent } from "./reader.ts";
 import {
@@ -105,7 +105,7 @@ export class Forwarder {
 
   async #send(events: readonly StoredEvent[]): Promise<void> {
     const pending = events.filter((event) => !this.#ahead.has(event.position));
-    const outgoing = pending.map((event) => toOutgoing(event.body));
+    const outgoing = pending.map(toOutgoing);
     const outcomes = await this.#options.sink.publish(outgoing, this.#aborted.signal);
     this.#requireAdvance(outcomes);
     for (const [at, { position }] of pending.entries()) {
@@ -162,9 +162,9 @@ export class Forwarder {
   }
 }
 
-function toOutgoing(body: Uint8Array): OutgoingEvent {
-  const { id, type, profile, time, writer } = readEnvelope(body);
-  return { subject: subjectOf({ type, profile }), id, type, time, writer, body };
+function toOutgoing({ body, envelope }: StoredEvent): OutgoingEvent {
+  const { id, type, time, writer } = envelope;
+  return { subject: subjectOf(envelope), id, type, time, writer, body };
 }
 
 // AbortSignal.any with AbortSignal.timeout leaks a timer for each call until it fires.

@@ -34,12 +34,16 @@ export async function writeIdentity(folder: string, identity: Identity): Promise
 function parse(text: string): Identity | undefined {
   try {
     const { writer, epoch, next, prevHash }: Record<string, unknown> = JSON.parse(text);
-    if (typeof writer !== "string" || typeof prevHash !== "string" || !isCount(epoch) || !isCount(next))
-      return undefined;
+    if (!isWriter(writer) || typeof prevHash !== "string" || !isCount(epoch) || !isCount(next)) return undefined;
     return { writer, epoch, next, prevHash: Buffer.from(prevHash, "base64") };
   } catch {
     return undefined;
   }
+}
+
+/** Whether this can be a writer's id: it becomes a header line of each event, where a line break would add others. */
+export function isWriter(value: unknown): value is string {
+  return typeof value === "string" && /^[A-Za-z0-9_-]{1,64}$/.test(value);
 }
 
 function isCount(value: unknown): value is number {

@@ -1,20 +1,23 @@
 import { type Head, linked, nextPlace } from "./chain.ts";
 import { encodeEvent } from "./encode.ts";
+import { envelopeOf } from "./envelope.ts";
 import { AuditError, type Happening } from "./event.ts";
 import { FRAME_HEADER_BYTES, MAX_BODY_BYTES } from "./frame.ts";
+import type { StoredEvent } from "./reader.ts";
 
 /** An event that waits to be written, and its owner. */
 export interface Waiter {
   readonly happening: Happening;
   readonly time: number;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+  /** Called once: without an error when the event is durable. */
+  readonly settle: (error?: unknown) => void;
 }
 
-/** A group's bodies in their order, their owners, and the chain's end once they are durable. */
+/** A group's events in their order, their owners, who was refused, and the chain's end once the events are durable. */
 export interface LinkedGroup {
-  readonly bodies: readonly Buffer[];
-  readonly waiters: readonly Waiter[];
+  readonly events: readonly StoredEvent[];
+  readonly linked: readonly Waiter[];
+  readonly refused: readonly { readonly waiter: Waiter; readonly error: AuditError }[];
   readonly head: Head;
 }
 
@@ -24,31 +27,38 @@ export interface Room {
   readonly other: number;
 }
 
-/** Gives each event its place after `head`. What does not fit into its `room` is rejected and takes no place. */
+/**
+ * Gives each event its place after `head`, and its number in the spool from `next` on. What does not fit into its `room` is
+ * refused and takes no place.
+ */
 export function linkGroup(
   group: readonly Waiter[],
   head: Head,
+  next: number,
   room: Room,
   newId: (time: number) => string,
 ): LinkedGroup {
-  const bodies: Buffer[] = [];
-  const waiters: Waiter[] = [];
+  const events: StoredEvent[] = [];
+  const accepted: Waiter[] = [];
+  const refused: { waiter: Waiter; error: AuditError }[] = [];
   let end = head;
   let taken = 0;
   for (const waiter of group) {
+    const { happening, time } = waiter;
     const place = nextPlace(end);
-    const body = encodeEvent(newId(waiter.time), waiter.time, place, waiter.happening);
-    const refusal = refuse(body, roomFor(waiter.happening, room) - taken);
-    if (refusal !== undefined) {
-      waiter.reject(refusal);
+    const id = newId(time);
+    const body = encodeEvent(id, time, place, happening);
+    const error = refuse(body, roomFor(happening, room) - taken);
+    if (error !== undefined) {
+      refused.push({ waiter, error });
       continue;
     }
     taken += FRAME_HEADER_BYTES + body.length;
     end = linked(place, body);
-    bodies.push(body);
-    waiters.push(waiter);
+    events.push({ position: next + events.length, body, envelope: envelopeOf(id, time, place.writer, happening) });
+    accepted.push(waiter);
   }
-  return { bodies, waiters, head: end };
+  return { events, linked: accepted, refused, head: end };
 }
 
 function roomFor({ type }: Happening, room: Room): number {

@@ -1,12 +1,14 @@
 import { type FileHandle, open } from "node:fs/promises";
+import { type Envelope, readEnvelope } from "./envelope.ts";
 import { AuditError } from "./event.ts";
 import { frameAt } from "./frame.ts";
 import { markBefore, type Segment } from "./segment.ts";
 
-/** A durable event: its number in the spool, and its body byte for byte. */
+/** A durable event: its number in the spool, its body byte for byte, and what publishing needs of that. */
 export interface StoredEvent {
   readonly position: number;
   readonly body: Buffer;
+  readonly envelope: Envelope;
 }
 
 /** Must hold the largest frame whole. */
@@ -89,7 +91,10 @@ function take(chunk: Buffer, from: Cursor, wanted: number, limit: number, events
   while (events.length < limit) {
     const frame = frameAt(chunk, at);
     if (frame === undefined) break;
-    if (index >= wanted) events.push({ position: index, body: chunk.subarray(frame.start, frame.end) });
+    if (index >= wanted) {
+      const body = chunk.subarray(frame.start, frame.end);
+      events.push({ position: index, body, envelope: readEnvelope(body) });
+    }
     index++;
     at = frame.end;
   }

@@ -3,13 +3,13 @@ import { Bell } from "./bell.ts";
 import { type Bookmark, readBookmark } from "./bookmark.ts";
 import { BookmarkKeeper } from "./bookmark-keeper.ts";
 import { type Head, startEpoch } from "./chain.ts";
-import { readEnvelope } from "./envelope.ts";
-import { AuditError, type AuditLog, type Happening } from "./event.ts";
+import { AuditError, type AuditLog, type Happening, type TimedHappening } from "./event.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { type Identity, readIdentity, writeIdentity } from "./identity.ts";
+import { type Identity, isWriter, readIdentity, writeIdentity } from "./identity.ts";
 import { Journal } from "./journal.ts";
 import { linkGroup, type Waiter } from "./link-group.ts";
 import { SegmentReader, type StoredEvent } from "./reader.ts";
+import { RecentEvents } from "./recent.ts";
 import { type Cut, recoverSegments } from "./recovery.ts";
 import { coverSegments, trimSegments } from "./retention.ts";
 import type { Segment } from "./segment.ts";
@@ -35,6 +35,8 @@ export interface SpoolOptions {
   readonly maxBytes?: number;
   /** The size at which a segment is followed by the next: 8 MiB by default. */
   readonly segmentBytes?: number;
+  /** The bytes of the latest bodies that are held in memory for who forwards them: 4 MiB by default. */
+  readonly recentBytes?: number;
   readonly openFile?: OpenSpoolFile;
 }
 
@@ -83,6 +85,7 @@ export class Spool implements AuditLog {
   readonly #journal: Journal;
   readonly #segments: Segment[];
   readonly #reader: SegmentReader;
+  readonly #recent: RecentEvents;
   readonly #commits = new GroupCommit<Waiter>((group) => this.#commit(group));
   readonly #durable = new Bell();
   readonly #mostBytes: number;
@@ -104,6 +107,7 @@ export class Spool implements AuditLog {
     this.#journal = journal;
     this.#segments = segments;
     this.#reader = new SegmentReader(segments);
+    this.#recent = new RecentEvents(options.recentBytes ?? 4 * 1024 ** 2);
     this.#bookmark = new BookmarkKeeper(options.folder, this.#within(bookmark));
     this.#head = startEpoch(identity.writer, identity.epoch, identity.prevHash);
     this.#mostBytes = Math.max(options.maxBytes, this.#bytes()) + RESERVE_BYTES;
@@ -114,14 +118,34 @@ export class Spool implements AuditLog {
     return this.#identity.writer;
   }
 
-  append(happening: Happening, time: number): Promise<void> {
-    if (this.#closed) return Promise.reject(new AuditError("UNAVAILABLE", "the audit spool is closed"));
-    return new Promise((resolve, reject) => this.#commits.add({ happening, time, resolve, reject }));
+  async append(happening: Happening, time: number): Promise<void> {
+    for (const error of (await this.appendAll([[happening, time]])).values()) throw error;
+  }
+
+  /**
+   * Appends several, with one promise for all: resolves when each is durable or refused, with the errors of those that are
+   * not durable, by their index.
+   */
+  appendAll(items: readonly TimedHappening[]): Promise<ReadonlyMap<number, unknown>> {
+    const errors = new Map<number, unknown>();
+    return new Promise((resolve) => {
+      let open = items.length;
+      if (open === 0) resolve(errors);
+      for (const [at, [happening, time]] of items.entries()) {
+        const settle = (error?: unknown): void => {
+          if (error !== undefined) errors.set(at, error);
+          if (--open === 0) resolve(errors);
+        };
+        if (this.#closed) settle(new AuditError("UNAVAILABLE", "the audit spool is closed"));
+        else this.#commits.add({ happening, time, settle });
+      }
+    });
   }
 
   /** Up to `limit` durable events after `position`; none when there is none yet. */
-  read(position: number, limit: number): Promise<StoredEvent[]> {
-    return this.#reader.read(position, limit);
+  async read(position: number, limit: number): Promise<StoredEvent[]> {
+    const recent = this.#recent.read(position, limit);
+    return recent.length > 0 ? recent : await this.#reader.read(position, limit);
   }
 
   /** Resolves when there is an event after `position`, or the signal is aborted. */
@@ -139,6 +163,7 @@ export class Spool implements AuditLog {
   /** Every event up to `position` is in the sink; the last of them stands in its stream at the mark. */
   acknowledge(position: number, stream: StreamMark): void {
     this.#bookmark.move({ position, stream });
+    this.#recent.forget(position);
     coverSegments(this.#segments, this.#journal.active, position, this.#options.monotonic());
   }
 
@@ -190,13 +215,21 @@ export class Spool implements AuditLog {
       if (this.#journal.unsettled) await this.#reopen();
       const bytes = this.#bytes();
       const room = { token: this.#options.maxBytes - bytes, other: this.#mostBytes - bytes };
-      const { bodies, waiters, head } = linkGroup(group, this.#head, room, this.#options.newId);
-      if (bodies.length > 0) await this.#journal.append(bodies);
+      const { events, linked, refused, head } = linkGroup(
+        group,
+        this.#head,
+        this.#journal.next,
+        room,
+        this.#options.newId,
+      );
+      if (events.length > 0) await this.#journal.append(events.map(({ body }) => body));
       this.#head = head;
-      for (const waiter of waiters) waiter.resolve();
+      this.#recent.add(events);
+      for (const { settle } of linked) settle();
+      for (const { waiter, error } of refused) waiter.settle(error);
       this.#durable.ring();
     } catch (error) {
-      for (const waiter of group) waiter.reject(error);
+      for (const { settle } of group) settle(error);
     }
   }
 
@@ -220,8 +253,8 @@ export class Spool implements AuditLog {
   }
 
   async #timeAfter(position: number): Promise<number | undefined> {
-    const [oldest] = await this.#reader.read(position, 1);
-    return oldest && Date.parse(readEnvelope(oldest.body).time);
+    const [oldest] = await this.read(position, 1);
+    return oldest && Date.parse(oldest.envelope.time);
   }
 
   /** The last record that is not retained. */
@@ -235,6 +268,6 @@ export class Spool implements AuditLog {
 }
 
 function requireWriter(writer: string): string {
-  if (/^[A-Za-z0-9_-]{1,64}$/.test(writer)) return writer;
+  if (isWriter(writer)) return writer;
   throw new RangeError("a writer id must be 1 to 64 characters of A-Z, a-z, 0-9, _ and -");
 }

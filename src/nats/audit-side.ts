@@ -14,6 +14,9 @@ export interface AuditMachine {
   readonly wrapSink?: (sink: EventSink) => EventSink;
 }
 
+/** The audit as the thread that runs it sees it. */
+export type OpenAudit = Omit<AuditSide, "running"> & Pick<Spool, "appendAll">;
+
 /** How long the connection may take to close. */
 const CLOSE_MS = 1_000;
 
@@ -24,7 +27,7 @@ export async function openAuditSide(
   { folder, maxBytes, nats }: AuditSettings,
   report: (report: AuditReport) => void,
   { openSpoolFile, wrapSink }: AuditMachine = {},
-): Promise<AuditSide> {
+): Promise<OpenAudit> {
   const spool = await openSpool({
     folder,
     maxBytes,
@@ -36,8 +39,8 @@ export async function openAuditSide(
   if (spool.cut !== undefined) report({ type: "cut", ...spool.cut });
   const forwarding = nats && startForwarding(nats, spool, report, wrapSink);
   return {
-    running: true,
     append: (happening, time) => spool.append(happening, time),
+    appendAll: (items) => spool.appendAll(items),
     depth: () => spool.depth(),
     async stop(deadlineMs) {
       await spool.flush();

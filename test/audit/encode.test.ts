@@ -6,6 +6,7 @@ import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import test, { type ExecutionContext } from "ava";
 import fc from "fast-check";
 import { encodeEvent } from "../../src/audit/encode.ts";
+import { envelopeOf, readEnvelope } from "../../src/audit/envelope.ts";
 import type { Happening } from "../../src/audit/event.ts";
 import { AuditEvent } from "../../src/gen/signet/v1/audit.ts";
 
@@ -82,6 +83,13 @@ test("the generated code reads from a body exactly what was put in", (t) => {
     t.like(event, { ...common, epoch: BigInt(where.epoch), seq: BigInt(where.seq) });
     t.is(event.event?.$case, type.replace(/\.(.)/, (_, letter: string) => letter.toUpperCase()) as never);
     t.deepEqual(event.event?.value as unknown, typed(fields));
+  });
+  fc.assert(property, { numRuns: 500, seed: seed(t) });
+});
+
+test("what publishing needs is the same before a body is written and when it is read back", (t) => {
+  const property = fc.property(fc.uuid({ version: 7 }), time, place, happening, (id, at, where, what) => {
+    t.deepEqual(envelopeOf(id, at, where.writer, what), readEnvelope(encodeEvent(id, at, where, what)));
   });
   fc.assert(property, { numRuns: 500, seed: seed(t) });
 });

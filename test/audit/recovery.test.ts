@@ -108,7 +108,8 @@ test("a last segment that has lost what an earlier opening found is CORRUPT", as
 
 test("an identity that can't be read, or is gone from under its segments, is CORRUPT", async (t) => {
   const folder = await spoolWith(t, [[1]], 1 << 20);
-  for (const content of ["", "{}", '{"writer":"w","epoch":0,"next":1,"prevHash":""}']) {
+  const injecting = '{"writer":"w\\r\\nx: y","epoch":1,"next":1,"prevHash":""}';
+  for (const content of ["", "{}", '{"writer":"w","epoch":0,"next":1,"prevHash":""}', injecting]) {
     await writeFile(join(folder, "identity.json"), content);
     await t.throwsAsync(makeSpool(t, { folder }), corrupt, content);
   }

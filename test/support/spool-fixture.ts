@@ -24,13 +24,17 @@ export function issued(number: number): Happening {
 
 export const TIME = 1_790_000_000_123;
 
-/** A spool in a folder of the test's own unless one is given; closed when the test is over. */
+/**
+ * A spool in a folder of the test's own unless one is given; closed when the test is over. What is read from it comes from
+ * its files, unless `recentBytes` is given.
+ */
 export async function makeSpool(t: ExecutionContext<unknown>, overrides: Partial<SpoolOptions> = {}): Promise<Spool> {
   const spool = await openSpool({
     folder: overrides.folder ?? (await tempFolder(t)),
     writer: () => "writer-1",
     newId: uuidV7Maker(),
     monotonic: () => 0,
+    recentBytes: 0,
     ...overrides,
   });
   t.teardown(() => spool.close());
