@@ -1,8 +1,9 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { type FileHandle, link, open, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
-import { type Kek, kekBytes, kekOf } from "./kek.ts";
+import { type Kek, kekBytes } from "./kek.ts";
 import { KekError } from "./kek-error.ts";
+import { kekOfText } from "./kek-text.ts";
 
 /** Reads a KEK: 32 bytes as base64url text in a file that only its owner may access. Throws {@link KekError}. */
 export async function loadKek(path: string): Promise<Kek> {
@@ -19,7 +20,7 @@ export async function loadKek(path: string): Promise<Kek> {
     const content = await file.readFile().catch((cause) => {
       throw refused(cause, path);
     });
-    return decode(content, path);
+    return kekOfText(content, `KEK file ${path}`);
   } finally {
     await file.close();
   }
@@ -48,28 +49,6 @@ export async function createKekFile(path: string): Promise<void> {
     await folder.sync();
   } finally {
     await folder.close();
-  }
-}
-
-function decode(content: Buffer, path: string): Kek {
-  const text = content.toString("latin1").trimEnd();
-  content.fill(0);
-  if (!/^[A-Za-z0-9_-]*$/.test(text))
-    throw new KekError("KEK_ENCODING", `KEK file ${path} must hold base64url text and nothing else`);
-  const bytes = Buffer.from(text, "base64url");
-  try {
-    if (bytes.length !== kekBytes) {
-      throw new KekError(
-        "KEK_LENGTH",
-        `KEK file ${path} holds ${bytes.length} bytes: it must hold ${kekBytes} as base64url`,
-      );
-    }
-    // Two texts for one key would hide a typing error.
-    if (bytes.toString("base64url") !== text)
-      throw new KekError("KEK_ENCODING", `KEK file ${path} is not canonical base64url`);
-    return kekOf(bytes);
-  } finally {
-    bytes.fill(0);
   }
 }
 

@@ -1,9 +1,10 @@
-import type { Keks } from "./kek.ts";
+import type { Kek, Keks } from "./kek.ts";
+import { isDescriptor, readKekDescriptor } from "./kek-descriptor.ts";
 import { KekError } from "./kek-error.ts";
 import { createKekFile, loadKek } from "./kek-file.ts";
 
 export interface KekFiles {
-  /** Seals and opens. */
+  /** Seals and opens. A path, or `fd:N`: a descriptor that the process was started with. */
   readonly file: string;
   /** Opens what was sealed under the KEK before. */
   readonly previous: string | undefined;
@@ -19,19 +20,23 @@ export interface KekFiles {
  */
 export async function loadKeks(files: KekFiles, sealedBefore: boolean, created: (file: string) => void): Promise<Keks> {
   const { file, previous, create } = files;
-  const current = await loadKek(file).catch(async (error: unknown) => {
-    const mayCreate = create && isMissing(error);
-    if (sealedBefore && isMissing(error))
+  const current = await load(file).catch(async (error: unknown) => {
+    if (!isMissing(error) || isDescriptor(file)) throw error;
+    if (sealedBefore)
       throw new KekError(
         "KEK_MISSING",
         `${file} is missing, and keys are sealed under it: put it back (a new one can't open them)`,
       );
-    if (!mayCreate) throw error;
+    if (!create) throw error;
     await createKekFile(file);
     created(file);
-    return loadKek(file);
+    return load(file);
   });
-  return previous === undefined ? [current] : [current, await loadKek(previous)];
+  return previous === undefined ? [current] : [current, await load(previous)];
+}
+
+function load(place: string): Promise<Kek> {
+  return isDescriptor(place) ? readKekDescriptor(place) : loadKek(place);
 }
 
 function isMissing(error: unknown): boolean {

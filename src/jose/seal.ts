@@ -43,6 +43,15 @@ export function unseal(sealed: string, binding: Binding, keks: Keks): Buffer {
   throw new KeyringError("SWAPPED_KEY", `${where} belongs to something else: its ${wrong[0]} is another`);
 }
 
+/** The same sealed bytes under the first KEK. Throws as {@link unseal} does. */
+export async function reseal(sealed: string, binding: Binding, keks: Keks): Promise<string> {
+  if (readHeader(sealed, `sealed ${nameOf(binding)}`).kek === keks[0].id) return sealed;
+  const plaintext = unseal(sealed, binding, keks);
+  const again = await seal(plaintext, binding, keks);
+  plaintext.fill(0);
+  return again;
+}
+
 /** Names of our own: `kid` and `alg` of a JWE header speak of the key that encrypts. */
 function headerOf({ kid, alg, ...owner }: Binding): Record<string, string> {
   return { ...owner, sealedKid: kid, sealedAlg: alg };

@@ -7,7 +7,7 @@ import type { KeyMaker, VerifyingKey } from "../keyring/key-maker.ts";
 import type { KeyRecord, KeysetAlgorithm, PublicJwk } from "../keyring/record.ts";
 import { deriveKey, type Kek, type Keks } from "./kek.ts";
 import { schemes } from "./schemes.ts";
-import { seal, unseal } from "./seal.ts";
+import { reseal, seal, unseal } from "./seal.ts";
 
 /** Makes keys whose private halves leave this process sealed only, under the first of the KEKs. */
 export function createVault(keks: Keks): KeyMaker {
@@ -34,6 +34,7 @@ export function createVault(keks: Keks): KeyMaker {
       const { sign } = schemes[alg];
       return { kid, alg, sign: (data) => sign(data, privateKey) };
     },
+    reseal: (keyset, { kid, alg, sealed }) => reseal(sealed, { keyset, kid, alg }, keks),
     verifying: verifyingKey,
   };
 }

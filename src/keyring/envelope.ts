@@ -14,8 +14,12 @@ export interface RecordKey {
 export type RecordKeys = readonly [RecordKey, ...RecordKey[]];
 
 /** What is stored: the record, and a MAC so that nobody who can write to the store can change a time or a key. */
-export function wrapRecord(record: Epoch, [key]: RecordKeys): Buffer {
-  const body = JSON.stringify(record);
+export function wrapRecord(record: Epoch, keys: RecordKeys): Buffer {
+  return wrapBody(JSON.stringify(record), keys);
+}
+
+/** Any text with its MAC. */
+export function wrapBody(body: string, [key]: RecordKeys): Buffer {
   return Buffer.from(JSON.stringify({ kek: key.kek, mac: key.mac(body), body }));
 }
 
@@ -35,6 +39,15 @@ export function unwrapRecord<Record extends Epoch>(
   keys: RecordKeys,
 ): Record {
   const where = `epoch ${epoch} of ${kind.name}`;
+  const record = kind.parse(unwrapBody(stored, where, keys));
+  // Whoever can write to the store could else put the record of one ring, or an old one, in the place of another.
+  if (!kind.owns(record) || record.epoch !== epoch)
+    throw new KeyringError("BROKEN_RECORD", `${where} holds the record of another ring or epoch`);
+  return record;
+}
+
+/** The text that was wrapped. Throws WRONG_KEK and BROKEN_RECORD as {@link unwrapRecord} does. */
+export function unwrapBody(stored: Uint8Array, where: string, keys: RecordKeys): string {
   const { kek, mac, body } = parseEnvelope(stored, where);
   const author = keys.find((key) => sameText(key.mac(body), mac));
   if (author === undefined && keys.every((key) => key.kek !== kek)) {
@@ -44,11 +57,7 @@ export function unwrapRecord<Record extends Epoch>(
   // With a good MAC the name of its key can only be damaged.
   if (author?.kek !== kek)
     throw new KeyringError("BROKEN_RECORD", `${where} does not fit its MAC: restore it from a backup`);
-  const record = kind.parse(body);
-  // Whoever can write to the store could else put the record of one ring, or an old one, in the place of another.
-  if (!kind.owns(record) || record.epoch !== epoch)
-    throw new KeyringError("BROKEN_RECORD", `${where} holds the record of another ring or epoch`);
-  return record;
+  return body;
 }
 
 function parseEnvelope(stored: Uint8Array, where: string): { kek: string; mac: string; body: string } {

@@ -3,13 +3,23 @@ import type { RecordKeys } from "./envelope.ts";
 import { unwrapRecord, wrapRecord } from "./envelope.ts";
 import { KeyringError } from "./error.ts";
 import type { Epoch, RecordKind } from "./record-kind.ts";
+import { storedEntries } from "./stored-entries.ts";
 
-/** The epochs of one ring in the store. */
+/** An epoch as it is stored: the record with its MAC. */
+export interface StoredEpoch {
+  readonly epoch: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The epochs of one ring in the store. All but `wrap` and `read` reject with the {@link KeyringError} UNREADABLE. */
 export interface Epochs<Record extends Epoch> {
-  /** The highest epoch if it is above `known`. Throws {@link KeyringError} when it can't be read or trusted. */
-  latest(known?: number): Promise<Record | undefined>;
-  /** Claims the record's epoch: false when it exists already. */
-  claim(record: Record): Promise<boolean>;
+  /** The highest one. Undefined when there is none. */
+  highest(): Promise<StoredEpoch | undefined>;
+  /** Throws {@link KeyringError} when it can't be trusted. */
+  read(stored: StoredEpoch): Record;
+  wrap(record: Record): StoredEpoch;
+  /** Claims its epoch: false when it exists already. */
+  claim(stored: StoredEpoch): Promise<boolean>;
   /** Empties every epoch below this one: their private halves are in this one as long as they may sign. */
   emptyBelow(epoch: number): Promise<void>;
   /** Tells each epoch that exists or is made above the known one, until the signal aborts. */
@@ -33,24 +43,21 @@ export function epochsOf<Record extends Epoch>(
   }
 
   async function stored(): Promise<Entry[]> {
-    const entries: Entry[] = [];
-    for await (const change of store.watch(prefix, new AbortController().signal)) {
-      if (change.type === "current") break;
-      if (change.type === "put") entries.push(change.entry);
-    }
+    const entries = await storedEntries(store, prefix);
     return entries.toSorted((left, right) => numberOf(left.key) - numberOf(right.key));
   }
 
   return {
-    latest: (known = 0) =>
+    highest: () =>
       reached(name, async () => {
         const highest = (await stored()).at(-1);
-        if (highest === undefined || numberOf(highest.key) <= known) return undefined;
-        return unwrapRecord(highest.value, kind, numberOf(highest.key), keys);
+        return highest && { epoch: numberOf(highest.key), bytes: highest.value };
       }),
-    claim: (record) =>
+    read: ({ epoch, bytes }) => unwrapRecord(bytes, kind, epoch, keys),
+    wrap: (record) => ({ epoch: record.epoch, bytes: wrapRecord(record, keys) }),
+    claim: ({ epoch, bytes }) =>
       reached(name, async () => {
-        const revision = await store.create(`${prefix}${record.epoch}`, wrapRecord(record, keys));
+        const revision = await store.create(`${prefix}${epoch}`, bytes);
         return revision !== undefined;
       }),
     emptyBelow: (epoch) =>

@@ -2,7 +2,8 @@
  * UNREADABLE: the store failed. WRONG_KEK: written under a key-encryption key that is not at hand. BROKEN_RECORD: an
  * epoch record that is damaged, forged or in the wrong place. DAMAGED_KEY, SWAPPED_KEY: a sealed private half that is
  * damaged, or that belongs to another key. KEY_MISMATCH: a private half that does not fit its published public half.
- * BAD_POLICY: times that would let a verifier meet a key that it does not know.
+ * BAD_POLICY: times that would let a verifier meet a key that it does not know. WAITING: the keyset has no keys, and this
+ * replica may not make the first ones.
  */
 export type KeyringErrorCode =
   | "UNREADABLE"
@@ -11,7 +12,8 @@ export type KeyringErrorCode =
   | "DAMAGED_KEY"
   | "SWAPPED_KEY"
   | "KEY_MISMATCH"
-  | "BAD_POLICY";
+  | "BAD_POLICY"
+  | "WAITING";
 
 export class KeyringError extends Error {
   readonly code: KeyringErrorCode;

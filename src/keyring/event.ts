@@ -13,6 +13,16 @@ export type KeyringEvent =
       /** Kids that the epoch before it listed and this one does not. */
       readonly removed: readonly string[];
     }
+  /** The store had lost epochs: it holds the newest that this process knew again, byte for byte. */
+  | {
+      readonly type: "restored";
+      readonly keyset: string;
+      readonly epoch: number;
+      /** The highest that the store held. 0: none. */
+      readonly found: number;
+    }
+  /** A key's time to sign has come, and it waits for replicas that don't hold it yet. Told once for a take-over. */
+  | { readonly type: "late"; readonly keyset: string; readonly kid: string; readonly replicas: readonly string[] }
   /** A key signed what its own public half rejects: it signs no more. */
   | { readonly type: "distrusted"; readonly keyset: string; readonly kid: string }
   /** A turn failed. The ring stays as it was and the turn is tried again. */

@@ -33,7 +33,7 @@ interface ImportedKey {
   readonly warnings: readonly ImportWarning[];
 }
 
-type ImportWarning = "WEAK_KEY" | "UNUSUAL_ENCODING";
+type ImportWarning = "WEAK_KEY" | "UNUSUAL_ENCODING" | "WHITESPACE";
 
 /** Imports a secret for `caller`. Rejects with a {@link Problem}. */
 export type ImportKey = (request: ImportRequest, caller: string) => Promise<ImportedKey>;
@@ -61,7 +61,7 @@ export function importing({ profiles, secrets, vault, audit, now, randomBytes: d
     };
     bytes.fill(0);
     const ring = await join(owner, secret, time + overlap, { caller, allowedWeak: weak !== undefined });
-    return answer(ring, time, warningsOf(weak, encoding, profile));
+    return answer(ring, time, warningsOf(request, weak, profile));
   };
 
   /**
@@ -78,6 +78,8 @@ export function importing({ profiles, secrets, vault, audit, now, randomBytes: d
     let told = false;
     try {
       await secrets.advance(owner, async (before) => {
+        const current = before?.secrets.find(({ verifyUntil }) => verifyUntil === undefined);
+        if (current?.fingerprint === secret.fingerprint) throw sameSecret(current.kid);
         const next = withSecret(before, owner, secret, until);
         if (typeof next === "string") throw refusal(next);
         if (!told) await tell(next, secret, who);
@@ -126,9 +128,25 @@ function endOfEarlier({ secrets }: SecretEpoch, time: number): number | undefine
   return ends.length === 0 ? undefined : Math.max(...ends);
 }
 
-function warningsOf(weak: string | undefined, encoding: string, { keys }: Profile): ImportWarning[] {
-  const unusual = keys.kind === "imported" && keys.encoding !== encoding;
-  return [...(weak === undefined ? [] : ["WEAK_KEY" as const]), ...(unusual ? ["UNUSUAL_ENCODING" as const] : [])];
+function warningsOf(
+  { secret, encoding }: ImportRequest,
+  weak: string | undefined,
+  { keys }: Profile,
+): readonly ImportWarning[] {
+  const warnings: ImportWarning[] = [];
+  if (weak !== undefined) warnings.push("WEAK_KEY");
+  if (keys.kind === "imported" && keys.encoding !== encoding) warnings.push("UNUSUAL_ENCODING");
+  // In most cases what an editor or a shell has added, and the vendor does not sign with.
+  if (encoding === "utf8" && /^[\s\0]|[\s\0]$/.test(secret)) warnings.push("WHITESPACE");
+  return warnings;
+}
+
+/** What a retry without a key_id would end in: the same secret under two names, of which the first ends before its time. */
+function sameSecret(kid: string): Problem {
+  return new Problem(
+    "KEY_EXISTS",
+    `this secret is the current one of the profile (and tenant) already, as key_id ${kid}`,
+  );
 }
 
 function weakKey(weak: string): Problem {

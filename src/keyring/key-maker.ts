@@ -31,6 +31,8 @@ export interface KeyMaker {
    * sealed for another keyset, kid or algorithm, KEY_MISMATCH when its public half is not the record's.
    */
   open(keyset: string, key: KeyRecord): Promise<SigningKey>;
+  /** The sealed half of a key that has one, under the current KEK. Refuses as `open` does what it can't open. */
+  reseal(keyset: string, key: KeyRecord & { readonly sealed: string }): Promise<string>;
   /** Imports the public half as a verifier does: from the JWK alone. Throws KEY_MISMATCH when it is no key. */
   verifying(key: Pick<KeyRecord, "kid" | "alg" | "publicJwk">): VerifyingKey;
 }

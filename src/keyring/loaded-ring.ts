@@ -1,12 +1,14 @@
 import { KeyringError } from "./error.ts";
 import type { KeyMaker, SigningKey, VerifyingKey } from "./key-maker.ts";
 import type { EpochRecord, KeyRecord } from "./record.ts";
-import { isVerifiable, nextChange, published, signer } from "./state.ts";
+import type { Postponed } from "./state.ts";
+import { isVerifiable, nextChange, published, signer, takingOver } from "./state.ts";
 
-/** What a keyring knows of a kid. retired: it was a key of this ring, or is one that no longer verifies. */
+/** What a keyring knows of a kid. retired: its time to verify is over. revoked: it was taken back. */
 export type FoundKey =
   | { readonly state: "ok"; readonly key: VerifyingKey }
   | { readonly state: "retired" }
+  | { readonly state: "revoked" }
   | { readonly state: "unknown" };
 
 /** A key that may sign, and the Unix milliseconds from which on nothing that it signed verifies. */
@@ -28,7 +30,11 @@ export interface LoadTools {
 }
 
 /** Opens every key of an epoch. Throws {@link KeyringError} as {@link KeyMaker.open} does, or when a key can't prove itself. */
-export async function loadRing(record: EpochRecord, { maker, randomBytes: draw }: LoadTools): Promise<LoadedRing> {
+export async function loadRing(
+  record: EpochRecord,
+  { maker, randomBytes: draw }: LoadTools,
+  postponed: Postponed = () => false,
+): Promise<LoadedRing> {
   const challenge = draw(32);
   const signing = new Map<string, ActiveKey>();
   const verifying = new Map<string, { record: KeyRecord; found: FoundKey }>();
@@ -36,26 +42,33 @@ export async function loadRing(record: EpochRecord, { maker, randomBytes: draw }
     const verifyingKey = maker.verifying(key);
     verifying.set(key.kid, { record: key, found: { state: "ok", key: verifyingKey } });
     if (key.sealed === undefined) continue;
-    const signingKey = await maker.open(record.keyset, key);
-    prove(signingKey, verifyingKey, record.keyset, challenge);
-    signing.set(key.kid, { ...signingKey, verifyUntil: key.verifyUntil });
+    const opened = await maker.open(record.keyset, key);
+    prove(opened, verifyingKey, record.keyset, challenge);
+    signing.set(key.kid, { ...opened, verifyUntil: key.verifyUntil });
   }
 
-  // The signer only changes at the ring's own moments: between two of them a call costs two comparisons.
+  // The signer only changes at the ring's own moments: between two of them a call costs two comparisons. But a key that
+  // waits for replicas takes over at any moment.
   let cached: { from: number; until: number; key: ActiveKey | undefined } | undefined;
+
+  function signingKey(now: number): ActiveKey | undefined {
+    const kid = signer(record, now, postponed)?.kid;
+    return kid === undefined ? undefined : signing.get(kid);
+  }
 
   return {
     record,
     signer(now) {
-      if (cached === undefined || now < cached.from || now >= cached.until) {
-        const kid = signer(record, now)?.kid;
-        cached = { from: now, until: nextChange(record, now), key: kid === undefined ? undefined : signing.get(kid) };
-      }
-      return cached.key;
+      if (cached !== undefined && now >= cached.from && now < cached.until) return cached.key;
+      const key = signingKey(now);
+      const waits = takingOver(record, now, postponed) !== undefined;
+      cached = waits ? undefined : { from: now, until: nextChange(record, now), key };
+      return key;
     },
     verifier(kid, now) {
       const listed = verifying.get(kid);
       if (listed === undefined) return unknown;
+      if (listed.record.revoked !== undefined) return revoked;
       if (now >= listed.record.verifyUntil) return retired;
       return isVerifiable(record, listed.record, now) ? listed.found : unknown;
     },
@@ -69,6 +82,7 @@ function keyOf(found: FoundKey | undefined): readonly VerifyingKey[] {
 
 const unknown: FoundKey = { state: "unknown" };
 const retired: FoundKey = { state: "retired" };
+const revoked: FoundKey = { state: "revoked" };
 
 /** Verifiers know the published half alone: a private half that does not fit it would sign tokens that nobody accepts. */
 function prove(signing: SigningKey, verifying: VerifyingKey, keyset: string, challenge: Buffer): void {

@@ -8,8 +8,8 @@ import type { SecretVault } from "./secret-vault.ts";
 
 /** The secrets of an epoch, open. Times in Unix milliseconds. */
 export interface LoadedSecrets {
-  /** The newest: whoever holds the record knows that its time to sign has come, whatever the clock says. */
-  readonly signer: ActiveKey;
+  /** The newest: whoever holds the record knows that its time to sign has come, whatever the clock says. None is left: undefined. */
+  readonly signer: ActiveKey | undefined;
   verifier(kid: string, now: number): FoundKey;
   /** All that verify now, the newest first. */
   verifiers(now: number): readonly VerifyingKey[];
@@ -26,11 +26,10 @@ interface OpenSecret {
 
 /** Opens every secret that still has its text. Throws {@link KeyringError} as {@link SecretVault.open} does. */
 export function loadSecrets(ring: SecretEpoch, vault: SecretVault): LoadedSecrets {
-  const known = new Set(ring.secrets.map(({ kid }) => kid));
+  const listed = new Map(ring.secrets.map((secret) => [secret.kid, secret]));
   const open = ring.secrets.flatMap((record) => openSecret(ring, record, vault)).reverse();
   const [current] = open;
-  if (current === undefined) throw new KeyringError("BROKEN_RECORD", "no secret of the epoch has its text");
-  const signer = { ...current.key, verifyUntil: Number.POSITIVE_INFINITY };
+  const signer = current && { ...current.key, verifyUntil: Number.POSITIVE_INFINITY };
   const byKid = new Map(open.map((secret) => [secret.record.kid, secret]));
   const verifying = (now: number) => open.filter(({ record }) => verifies(record, now));
 
@@ -39,7 +38,9 @@ export function loadSecrets(ring: SecretEpoch, vault: SecretVault): LoadedSecret
     verifier(kid, now) {
       const secret = byKid.get(kid);
       if (secret !== undefined && verifies(secret.record, now)) return secret.found;
-      return { state: known.has(kid) ? "retired" : "unknown" };
+      const record = listed.get(kid);
+      if (record === undefined) return { state: "unknown" };
+      return { state: record.revoked === undefined ? "retired" : "revoked" };
     },
     verifiers: (now) => verifying(now).map(({ key }) => key),
     otherReading: (data, signature, now) =>

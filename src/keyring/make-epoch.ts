@@ -3,7 +3,10 @@ import type { KeyMaker, MadeKey } from "./key-maker.ts";
 import type { EpochPlan } from "./plan.ts";
 import type { EpochRecord, KeyRecord, KeysetAlgorithm } from "./record.ts";
 
-/** The record that a plan asks for, with fresh keys. Nothing is stored yet. */
+/**
+ * The record that a plan asks for, with fresh keys, and all private halves under the current KEK: a standby does not rotate
+ * away by itself. Nothing is stored yet.
+ */
 export async function makeEpoch(
   plan: EpochPlan,
   keyset: string,
@@ -11,12 +14,17 @@ export async function makeEpoch(
   maker: KeyMaker,
 ): Promise<EpochRecord> {
   const { epoch, createdAt, reason } = plan;
-  const keys: KeyRecord[] = [...plan.keep];
+  const keys: KeyRecord[] = await Promise.all(plan.keep.map((key) => resealed(key, keyset, maker)));
   for (const { publishAt, signFrom, signUntil, verifyUntil } of plan.make) {
     const { kid, publicJwk, sealed } = await makeUnlike(keys, keyset, alg, maker);
-    keys.push({ kid, alg, publicJwk, publishAt, signFrom, signUntil, verifyUntil, sealed });
+    keys.push({ kid, alg, publicJwk, publishAt, signFrom, signUntil, verifyUntil, since: epoch, sealed });
   }
   return { version: 1, keyset, epoch, createdAt, reason, keys };
+}
+
+async function resealed(key: KeyRecord, keyset: string, maker: KeyMaker): Promise<KeyRecord> {
+  const { sealed } = key;
+  return sealed === undefined ? key : { ...key, sealed: await maker.reseal(keyset, { ...key, sealed }) };
 }
 
 /** A kid is 96 bits of a hash: two alike by chance are as good as impossible, so a third is a broken source of keys. */

@@ -1,6 +1,6 @@
 import type { EpochRecord, KeyRecord, KeysetAlgorithm, PublicJwk } from "./record.ts";
-import { epochReasons, keysetAlgorithms } from "./record.ts";
-import { array, broken, integer, object, oneOf, parseJson, text } from "./record-fields.ts";
+import { epochReasons, keysetAlgorithms, NEVER } from "./record.ts";
+import { array, broken, integer, object, oneOf, parseJson, parseRevoked, text } from "./record-fields.ts";
 import type { RecordKind } from "./record-kind.ts";
 
 /** The epochs of a keyset. */
@@ -20,14 +20,15 @@ export function keysetRecords(keyset: string): RecordKind<EpochRecord> {
 export function parseRecord(json: string): EpochRecord {
   const fields = object(parseJson(json), "record", ["version", "keyset", "epoch", "createdAt", "reason", "keys"]);
   if (fields.version !== 1) throw broken("version", "must be 1");
-  const keys = array(fields.keys, "keys").map((key, index) => parseKey(key, `keys[${index}]`));
+  const epoch = integer(fields.epoch, "epoch", 1);
+  const keys = array(fields.keys, "keys").map((key, index) => parseKey(key, epoch, `keys[${index}]`));
   if (keys.length === 0) throw broken("keys", "must not be empty");
   const kids = keys.map(({ kid }) => kid);
   if (new Set(kids).size !== kids.length) throw broken("keys", "must not hold one kid twice");
   return {
     version: 1,
     keyset: text(fields.keyset, "keyset", /^[A-Za-z0-9_-]+$/),
-    epoch: integer(fields.epoch, "epoch", 1),
+    epoch,
     createdAt: integer(fields.createdAt, "createdAt", 0),
     reason: oneOf(fields.reason, "reason", epochReasons),
     keys,
@@ -36,8 +37,8 @@ export function parseRecord(json: string): EpochRecord {
 
 const keyFields = ["kid", "alg", "publicJwk", "publishAt", "signFrom", "signUntil", "verifyUntil"];
 
-function parseKey(value: unknown, path: string): KeyRecord {
-  const fields = object(value, path, keyFields, ["sealed"]);
+function parseKey(value: unknown, epoch: number, path: string): KeyRecord {
+  const fields = object(value, path, keyFields, ["since", "sealed", "revoked"]);
   const alg = oneOf(fields.alg, `${path}.alg`, keysetAlgorithms);
   const key: KeyRecord = {
     kid: text(fields.kid, `${path}.kid`, /^[A-Za-z0-9_-]{16}$/),
@@ -47,12 +48,23 @@ function parseKey(value: unknown, path: string): KeyRecord {
     signFrom: integer(fields.signFrom, `${path}.signFrom`, 0),
     signUntil: integer(fields.signUntil, `${path}.signUntil`, 0),
     verifyUntil: integer(fields.verifyUntil, `${path}.verifyUntil`, 0),
+    // Before there were replicas no record said it.
+    since: fields.since === undefined ? epoch : integer(fields.since, `${path}.since`, 1),
+    ...(fields.sealed === undefined ? {} : { sealed: text(fields.sealed, `${path}.sealed`, /^[A-Za-z0-9_.-]+$/) }),
+    ...(fields.revoked === undefined ? {} : { revoked: parseRevoked(fields.revoked, `${path}.revoked`) }),
   };
-  if (key.signFrom < key.publishAt) throw broken(`${path}.signFrom`, "must not be before publishAt");
-  if (key.signUntil <= key.signFrom) throw broken(`${path}.signUntil`, "must be after signFrom");
-  if (key.verifyUntil <= key.signUntil) throw broken(`${path}.verifyUntil`, "must be after signUntil");
-  if (fields.sealed === undefined) return key;
-  return { ...key, sealed: text(fields.sealed, `${path}.sealed`, /^[A-Za-z0-9_.-]+$/) };
+  if (key.since > epoch) throw broken(`${path}.since`, "must not be after the epoch");
+  if (key.sealed !== undefined && key.revoked !== undefined)
+    throw broken(`${path}.sealed`, "must be gone: it is revoked");
+  checkOrder(key, path);
+  return key;
+}
+
+function checkOrder({ publishAt, signFrom, signUntil, verifyUntil }: KeyRecord, path: string): void {
+  if (signFrom < publishAt) throw broken(`${path}.signFrom`, "must not be before publishAt");
+  if (signFrom === NEVER && signUntil === NEVER && verifyUntil === NEVER) return;
+  if (signUntil <= signFrom) throw broken(`${path}.signUntil`, "must be after signFrom");
+  if (verifyUntil <= signUntil) throw broken(`${path}.verifyUntil`, "must be after signUntil");
 }
 
 function parsePublicJwk(value: unknown, alg: KeysetAlgorithm, path: string): PublicJwk {

@@ -1,4 +1,4 @@
-import { array, broken, integer, object, oneOf, parseJson, text } from "./record-fields.ts";
+import { array, broken, integer, object, oneOf, parseJson, parseRevoked, text } from "./record-fields.ts";
 import type { SecretEpoch, SecretRecord } from "./secret-record.ts";
 import { secretEncodings } from "./secret-text.ts";
 
@@ -8,15 +8,10 @@ export function parseSecretEpoch(json: string): SecretEpoch {
   const fields = object(parseJson(json), "record", names);
   if (fields.version !== 1) throw broken("version", "must be 1");
   const secrets = array(fields.secrets, "secrets").map((secret, index) => parseSecret(secret, `secrets[${index}]`));
-  const current = secrets.at(-1);
-  if (current === undefined) throw broken("secrets", "must not be empty");
+  if (secrets.length === 0) throw broken("secrets", "must not be empty");
   if (new Set(secrets.map(({ kid }) => kid)).size !== secrets.length)
     throw broken("secrets", "must not hold one kid twice");
-  if (
-    current.sealed === undefined ||
-    secrets.some((secret) => (secret === current) !== (secret.verifyUntil === undefined))
-  )
-    throw broken("secrets", "must end with the one that signs, and with no other");
+  checkSigner(secrets);
   return {
     version: 1,
     profile: text(fields.profile, "profile", /^[a-z0-9-]{1,64}$/),
@@ -27,10 +22,19 @@ export function parseSecretEpoch(json: string): SecretEpoch {
   };
 }
 
+/** The last that has its text signs: it, and no other, has no end. Only revocations leave none. */
+function checkSigner(secrets: readonly SecretRecord[]): void {
+  const last = secrets.findLast(({ sealed }) => sealed !== undefined);
+  const revoked = secrets.some((secret) => secret.revoked !== undefined);
+  const rightEnds = secrets.every((secret) => (secret === last) === (secret.verifyUntil === undefined));
+  if (!rightEnds || (last === undefined && !revoked))
+    throw broken("secrets", "must have one that signs, the last that is sealed, unless all were revoked");
+}
+
 const secretFields = ["kid", "alg", "encoding", "byteLength", "fingerprint", "signFrom"];
 
 function parseSecret(value: unknown, path: string): SecretRecord {
-  const fields = object(value, path, secretFields, ["verifyUntil", "sealed"]);
+  const fields = object(value, path, secretFields, ["verifyUntil", "sealed", "revoked"]);
   const secret: SecretRecord = {
     kid: text(fields.kid, `${path}.kid`, /^[A-Za-z0-9_-]{1,64}$/),
     alg: oneOf(fields.alg, `${path}.alg`, ["HS256"] as const),
@@ -39,11 +43,15 @@ function parseSecret(value: unknown, path: string): SecretRecord {
     fingerprint: text(fields.fingerprint, `${path}.fingerprint`, /^[A-Za-z0-9_-]{16}$/),
     signFrom: integer(fields.signFrom, `${path}.signFrom`, 0),
   };
-  return {
+  const whole: SecretRecord = {
     ...secret,
     ...(fields.verifyUntil === undefined
       ? {}
       : { verifyUntil: integer(fields.verifyUntil, `${path}.verifyUntil`, secret.signFrom) }),
     ...(fields.sealed === undefined ? {} : { sealed: text(fields.sealed, `${path}.sealed`, /^[A-Za-z0-9_.-]+$/) }),
+    ...(fields.revoked === undefined ? {} : { revoked: parseRevoked(fields.revoked, `${path}.revoked`) }),
   };
+  if (whole.sealed !== undefined && whole.revoked !== undefined)
+    throw broken(`${path}.sealed`, "must be gone: it is revoked");
+  return whole;
 }

@@ -1,6 +1,9 @@
 import type { KeyPolicy } from "./bounds.ts";
+import type { Draft } from "./draft.ts";
+import { appoint, complete, settle } from "./draft.ts";
+import { holdsSpentHalf, keptKeys } from "./kept-keys.ts";
 import type { EpochReason, EpochRecord, KeyRecord, KeyTimes } from "./record.ts";
-import { nextToSign, ringTime, signer } from "./state.ts";
+import { ringTime } from "./state.ts";
 
 /** The next epoch, but for the keys that are to be made: one for each of `make`. */
 export interface EpochPlan {
@@ -11,14 +14,11 @@ export interface EpochPlan {
   readonly make: readonly KeyTimes[];
 }
 
-/** How long a removed key stays listed, so that its tokens are told from those of a key that never was. */
-const listedAfterRemoval = 24 * 60 * 60 * 1000;
-
 /**
- * What the next epoch is, or undefined while the ring is right as it is. Every key keeps the times that it was made with.
+ * What the next epoch is, or undefined while the ring is right as it is. A key that was given its times keeps them.
  *
- * `shown` says whether a verifier may hold a JWKS of this service that lacks a key made now: that key then waits its
- * lead before it signs, even when nothing else can sign.
+ * `shown` says whether a verifier may hold a JWKS of this service that lacks a key made now: the first key of a ring then
+ * waits its lead before it signs.
  */
 export function planEpoch(
   ring: EpochRecord | undefined,
@@ -26,64 +26,22 @@ export function planEpoch(
   policy: KeyPolicy,
   shown: boolean,
 ): EpochPlan | undefined {
-  if (ring === undefined) {
-    return { epoch: 1, createdAt: now, reason: "first", keep: [], make: firstKeys(now, policy, shown) };
-  }
+  if (ring === undefined) return firstEpoch(now, policy, shown);
   const time = ringTime(ring, now);
-  const keep = kept(ring, time);
-  const next = { epoch: ring.epoch + 1, createdAt: time, keep };
-  const leading = signer(ring, now) ?? soonest(ring, time, policy);
-  if (leading === undefined) return { ...next, reason: "lapsed", make: firstKeys(time, policy, shown) };
-  if (!hasSuccessor({ ...ring, keys: keep }, leading, time, policy)) {
-    return { ...next, reason: "scheduled", make: [successor(leading, time, policy)] };
-  }
+  const keys = keptKeys(ring, time, policy);
+  const { reason, ...draft } = settle({ keys, make: [] }, time, policy);
+  if (reason !== undefined) return epochAfter(ring, time, reason, draft);
   // Keys that are only to be unlisted wait for the next epoch that something else asks for.
-  const spent = ring.keys.some((key) => withoutSpentHalf(key, time) !== key);
-  return spent ? { ...next, reason: "retired", make: [] } : undefined;
+  return holdsSpentHalf(ring, time, policy) ? epochAfter(ring, time, "retired", draft) : undefined;
 }
 
-/** A key for a ring in which nothing signs, and the one after it. */
-function firstKeys(time: number, policy: KeyPolicy, shown: boolean): KeyTimes[] {
-  const first = timesOf(time, shown ? time + policy.lead : time, policy);
-  return [first, successor(first, time, policy)];
+/** The plan that carries out a draft. */
+export function epochAfter(ring: EpochRecord, time: number, reason: EpochReason, { keys, make }: Draft): EpochPlan {
+  return { epoch: ring.epoch + 1, createdAt: time, reason, keep: keys, make };
 }
 
-/** The key that waits for no longer than a new one would have to. */
-function soonest(ring: EpochRecord, time: number, policy: KeyPolicy): KeyRecord | undefined {
-  const next = nextToSign(ring, time);
-  return next !== undefined && next.signFrom <= time + policy.lead ? next : undefined;
-}
-
-/** Whether a key takes over before `leading` ends, or as soon as a new one could. */
-function hasSuccessor(ring: EpochRecord, leading: KeyRecord, time: number, policy: KeyPolicy): boolean {
-  const next = nextToSign(ring, leading.signFrom);
-  return next !== undefined && next.signFrom <= Math.max(leading.signUntil, time + policy.lead);
-}
-
-/**
- * The key after `leading`, which may have been made under another policy: it takes over a period later, with the overlap
- * that `leading` has room for, and never before its own lead.
- */
-function successor(leading: KeyTimes, time: number, policy: KeyPolicy): KeyTimes {
-  const overlap = Math.min(policy.activationDelay, Math.floor((leading.signUntil - leading.signFrom) / 2));
-  const due = Math.min(leading.signFrom + policy.period, leading.signUntil - overlap);
-  return timesOf(time, Math.max(due, time + policy.lead), policy);
-}
-
-function timesOf(publishAt: number, signFrom: number, policy: KeyPolicy): KeyTimes {
-  const signUntil = signFrom + policy.period + policy.activationDelay;
-  return { publishAt, signFrom, signUntil, verifyUntil: signUntil + policy.maxTtl + policy.skew + policy.stopUsing };
-}
-
-/** The ring's keys without the private halves that have signed for the last time; long removed keys go with them. */
-function kept(ring: EpochRecord, time: number): readonly KeyRecord[] {
-  return ring.keys
-    .filter((key) => time < key.verifyUntil + listedAfterRemoval)
-    .map((key) => withoutSpentHalf(key, time));
-}
-
-function withoutSpentHalf(key: KeyRecord, time: number): KeyRecord {
-  if (key.sealed === undefined || time < key.signUntil) return key;
-  const { sealed: _, ...rest } = key;
-  return rest;
+function firstEpoch(now: number, policy: KeyPolicy, shown: boolean): EpochPlan {
+  const first = appoint({ keys: [], make: [] }, undefined, shown ? now + policy.lead : now, now, policy);
+  const { keys, make } = complete(first, now, policy);
+  return { epoch: 1, createdAt: now, reason: "first", keep: keys, make };
 }

@@ -1,4 +1,5 @@
 import { KeyringError } from "./error.ts";
+import type { Revoked } from "./record.ts";
 
 /** Checks of what storage gave back. Each throws BROKEN_RECORD with the path of the bad field, never with its value. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -48,6 +49,12 @@ export function oneOf<Value extends string>(value: unknown, path: string, allowe
   const found = allowed.find((candidate) => candidate === value);
   if (found === undefined) throw broken(path, `must be one of ${allowed.join(", ")}`);
   return found;
+}
+
+/** Of a key or of a secret. */
+export function parseRevoked(value: unknown, path: string): Revoked {
+  const { at, reason } = object(value, path, ["at", "reason"]);
+  return { at: integer(at, `${path}.at`, 0), reason: text(reason, `${path}.reason`, /^.{1,256}$/s) };
 }
 
 export function broken(path: string, rule: string): KeyringError {

@@ -1,4 +1,5 @@
 import type { SecretEncoding } from "../profile/profile.ts";
+import type { Revoked } from "./record.ts";
 
 /** Whose secrets a ring holds. The tenant is empty where the profile has none. */
 export interface SecretOwner {
@@ -16,19 +17,21 @@ export interface SecretRecord {
   /** Truncated HMAC of the bytes under the KEK that the record is under. */
   readonly fingerprint: string;
   readonly signFrom: number;
-  /** Absent for the one that signs: nobody but the next import ends it. */
+  /** Absent for the one that signs: nobody but the next import, or its revocation, ends it. */
   readonly verifyUntil?: number;
   /** Its text, sealed: as text, so that an operator can be told which other reading of it fits. Gone once it verifies no more. */
   readonly sealed?: string;
+  /** Absent: it was not taken back. */
+  readonly revoked?: Revoked;
 }
 
-/** One version of the secrets of a profile and tenant. Immutable: every import is the record of the next epoch. */
+/** One version of the secrets of a profile and tenant. Immutable: every change is the record of the next epoch. */
 export interface SecretEpoch extends SecretOwner {
   readonly version: 1;
   /** 1, 2, 3 ...: the highest wins. */
   readonly epoch: number;
   /** Unix milliseconds. */
   readonly createdAt: number;
-  /** At least one, the oldest first; the last one signs. */
+  /** At least one, the oldest first. The one without an end signs; after the revocation of all, there is none. */
   readonly secrets: readonly SecretRecord[];
 }

@@ -6,7 +6,7 @@ export const MAX_VERIFYING = 8;
 export const MAX_LISTED = 16;
 
 /** A secret that is about to become the one that signs. */
-export type NewSecret = Required<Omit<SecretRecord, "verifyUntil">>;
+export type NewSecret = Required<Omit<SecretRecord, "verifyUntil" | "revoked">>;
 
 /** Why a secret can't join a ring. */
 export type RingRefusal = "KEY_EXISTS" | "TOO_MANY_KEYS";
@@ -25,6 +25,34 @@ export function withSecret(
   if (kept.filter(({ sealed }) => sealed !== undefined).length >= MAX_VERIFYING) return "TOO_MANY_KEYS";
   const secrets = [...newest(kept, MAX_LISTED - 1), secret];
   return { version: 1, ...owner, epoch: (before?.epoch ?? 0) + 1, createdAt: time, secrets };
+}
+
+/**
+ * The epoch in which a secret is taken back: its text is gone, and if it signed, the newest that is left signs instead, or
+ * none. Undefined when it was taken back before.
+ */
+export function withoutSecret(
+  ring: SecretEpoch,
+  kid: string,
+  now: number,
+  reason: string,
+): SecretEpoch | "KEY_NOT_FOUND" | undefined {
+  const target = ring.secrets.find((secret) => secret.kid === kid);
+  if (target === undefined) return "KEY_NOT_FOUND";
+  if (target.revoked !== undefined) return undefined;
+  const time = timeOf(ring, now);
+  const revoked = { ...withoutText(endedAt(target, time)), revoked: { at: time, reason } };
+  const secrets = ring.secrets.map((secret) => (secret === target ? revoked : withoutSpentText(secret, time)));
+  return { ...ring, epoch: ring.epoch + 1, createdAt: time, secrets: withSigner(secrets) };
+}
+
+/** Nobody knows when a secret that signs again is replaced: it has no end. */
+function withSigner(secrets: readonly SecretRecord[]): readonly SecretRecord[] {
+  const last = secrets.findLast(({ sealed }) => sealed !== undefined);
+  return secrets.map((secret) => {
+    const { verifyUntil: _, ...endless } = secret;
+    return secret === last ? endless : secret;
+  });
 }
 
 /** The epoch without the texts of secrets that verify no more. Undefined when there are none. */
@@ -46,6 +74,10 @@ function endedAt(secret: SecretRecord, until: number): SecretRecord {
 
 function withoutSpentText(secret: SecretRecord, time: number): SecretRecord {
   if (secret.sealed === undefined || secret.verifyUntil === undefined || time < secret.verifyUntil) return secret;
+  return withoutText(secret);
+}
+
+function withoutText(secret: SecretRecord): SecretRecord {
   const { sealed: _, ...rest } = secret;
   return rest;
 }

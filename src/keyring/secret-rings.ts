@@ -20,6 +20,8 @@ interface ReadRing {
 export interface SecretRings {
   /** Takes over an entry of the store. One that can't be read is told, and takes no other ring with it. */
   take(entry: Entry): void;
+  /** The same for all of the store at once: the newest of a ring may lie anywhere among those that it emptied. */
+  takeAll(entries: readonly Entry[]): void;
   /** Takes over an epoch that this process made or read. */
   hold(record: SecretEpoch): void;
   /** 0 where nothing was imported. */
@@ -55,22 +57,29 @@ export function secretRings(
     report({ type: "secrets.unreadable", ...owner, error });
   }
 
+  function take({ key, value }: Entry): void {
+    const place = secretPlace(key);
+    if (place === undefined) {
+      report({ type: "secrets.stray", key });
+      return;
+    }
+    const { owner, epoch } = place;
+    // What is below was emptied, or comes late.
+    if (epoch <= epochOf(owner)) return;
+    try {
+      const record = unwrapRecord(value, secretRecords(owner), epoch, recordKeys);
+      rings.set(idOf(owner), { epoch, read: { record, stale: !isUnderCurrent(value, recordKeys) } });
+    } catch (error) {
+      holdUnreadable(owner, epoch, error);
+    }
+  }
+
   return {
-    take({ key, value }) {
-      const place = secretPlace(key);
-      if (place === undefined) {
-        report({ type: "secrets.stray", key });
-        return;
-      }
-      const { owner, epoch } = place;
-      // What is below was emptied, or comes late.
-      if (epoch <= epochOf(owner)) return;
-      try {
-        const record = unwrapRecord(value, secretRecords(owner), epoch, recordKeys);
-        rings.set(idOf(owner), { epoch, read: { record, stale: !isUnderCurrent(value, recordKeys) } });
-      } catch (error) {
-        holdUnreadable(owner, epoch, error);
-      }
+    take,
+
+    takeAll(entries) {
+      const numbered = entries.map((entry) => ({ entry, epoch: secretPlace(entry.key)?.epoch ?? 0 }));
+      for (const { entry } of numbered.sort((left, right) => right.epoch - left.epoch)) take(entry);
     },
 
     hold(record) {

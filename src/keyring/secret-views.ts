@@ -6,27 +6,34 @@ export interface SecretInfo extends SecretOwner {
   readonly epoch: number;
   readonly kid: string;
   readonly alg: "HS256";
-  readonly state: Exclude<KeyState, "published">;
+  readonly state: Exclude<KeyState, "standby" | "published">;
   readonly signFrom: number;
   /** Both undefined for the one that signs. */
   readonly signUntil: number | undefined;
   readonly verifyUntil: number | undefined;
   readonly byteLength: number;
   readonly fingerprint: string;
+  /** Undefined: it was not. */
+  readonly revokedAt: number | undefined;
 }
 
 /** The secrets of a ring, the newest first. */
 export function secretInfos({ profile, tenant, epoch, secrets }: SecretEpoch, now: number): readonly SecretInfo[] {
   const infos = secrets.map((secret, index) => {
     const { kid, alg, signFrom, verifyUntil, byteLength, fingerprint } = secret;
-    const signUntil = secrets[index + 1]?.signFrom;
     const state = stateOf(secret, now);
-    return { profile, tenant, epoch, kid, alg, state, signFrom, signUntil, verifyUntil, byteLength, fingerprint };
+    const signUntil = state === "active" ? undefined : (secrets[index + 1]?.signFrom ?? verifyUntil);
+    const revokedAt = secret.revoked?.at;
+    return {
+      ...{ profile, tenant, epoch, kid, alg, state, signFrom, signUntil, verifyUntil, byteLength, fingerprint },
+      revokedAt,
+    };
   });
   return infos.reverse();
 }
 
-function stateOf({ verifyUntil }: SecretRecord, now: number): SecretInfo["state"] {
+function stateOf({ verifyUntil, revoked }: SecretRecord, now: number): SecretInfo["state"] {
+  if (revoked !== undefined) return "revoked";
   if (verifyUntil === undefined) return "active";
   return now < verifyUntil ? "retired" : "removed";
 }

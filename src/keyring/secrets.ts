@@ -14,6 +14,7 @@ import type { SecretVault } from "./secret-vault.ts";
 import type { SecretInfo } from "./secret-views.ts";
 import { secretInfos } from "./secret-views.ts";
 import { sharedReload } from "./shared-reload.ts";
+import { holdsEntries, storedEntries } from "./stored-entries.ts";
 
 export interface SecretsOptions {
   readonly store: KeyValue;
@@ -58,18 +59,15 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
   const reload = sharedReload(readAll, now);
 
   async function readAll(): Promise<void> {
-    try {
-      for await (const change of store.watch(SECRETS_PREFIX, new AbortController().signal)) {
-        if (change.type === "current") return;
-        take(change);
-      }
-    } catch (cause) {
+    const entries = await storedEntries(store, SECRETS_PREFIX).catch((cause) => {
       throw new KeyringError("UNREADABLE", "the imported secrets can't be read from the store", { cause });
-    }
+    });
+    rings.takeAll(entries);
   }
 
+  /** An epoch that is emptied was superseded: the one in its place is there already, or comes next. */
   function take(change: Change): void {
-    if (change.type === "put") rings.take(change.entry);
+    if (change.type === "put" && change.entry.value.byteLength > 0) rings.take(change.entry);
   }
 
   function failed(error: unknown): void {
@@ -86,15 +84,15 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
       const before = rings.recordOf(owner);
       const record = await next(before && (await resealed(before, vault)));
       if (record === undefined) return;
-      if (await epochs.claim(record)) {
+      if (await epochs.claim(epochs.wrap(record))) {
         rings.hold(record);
         await epochs.emptyBelow(record.epoch).catch(failed);
         return;
       }
-      const winner = await epochs.latest(before?.epoch);
-      if (winner === undefined)
+      const winner = await epochs.highest();
+      if (winner === undefined || winner.epoch < record.epoch)
         throw new KeyringError("UNREADABLE", "the store refuses an epoch that it does not hold: was it rolled back?");
-      rings.hold(winner);
+      rings.hold(epochs.read(winner));
     }
   }
 
@@ -152,9 +150,8 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
 }
 
 /** Whether anything was ever imported. */
-export async function holdsSecrets(store: KeyValue): Promise<boolean> {
-  for await (const change of store.watch(SECRETS_PREFIX, new AbortController().signal)) return change.type === "put";
-  return false;
+export function holdsSecrets(store: KeyValue): Promise<boolean> {
+  return holdsEntries(store, SECRETS_PREFIX);
 }
 
 function outOfUse(info: SecretInfo): SecretInfo {

@@ -19,7 +19,7 @@ const MEMBERS = { EdDSA: ["crv", "kty", "x"], ES256: ["crv", "kty", "x", "y"], R
 /** Made once: RSA keys are slow to find. */
 const made = new Map<KeysetAlgorithm, Promise<KeyRecord>>();
 function record(alg: KeysetAlgorithm): Promise<KeyRecord> {
-  const making = made.get(alg) ?? vault.make("service", alg).then((key) => ({ ...key, alg, ...times }));
+  const making = made.get(alg) ?? vault.make("service", alg).then((key) => ({ ...key, alg, since: 1, ...times }));
   made.set(alg, making);
   return making;
 }

@@ -14,7 +14,7 @@ const vault = createVault(keks);
 const times = { publishAt: 0, signFrom: 0, signUntil: 1, verifyUntil: 2 };
 
 async function makeRecord(keyset = "service"): Promise<KeyRecord> {
-  return { ...(await vault.make(keyset, "EdDSA")), alg: "EdDSA", ...times };
+  return { ...(await vault.make(keyset, "EdDSA")), alg: "EdDSA", since: 1, ...times };
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
@@ -76,6 +76,16 @@ test("another KEK, a damaged, a swapped and a missing half are told apart", asyn
   t.is(await codeOf(vault.open("service", { ...record, sealed: other.sealed ?? "" })), "SWAPPED_KEY");
   t.is(await codeOf(vault.open("other", record)), "SWAPPED_KEY");
   t.is(await codeOf(vault.open("service", spent)), "DAMAGED_KEY");
+});
+
+test("a sealed half that is sealed again opens with the new KEK alone, and one under it stays as it is", async (t) => {
+  const record = await makeRecord();
+  const { sealed = "" } = record;
+  t.is(await vault.reseal("service", { ...record, sealed }), sealed);
+  const again = await createVault([two, one]).reseal("service", { ...record, sealed });
+  t.is(await codeOf(createVault([two]).open("service", { ...record, sealed: again })), "opened");
+  t.is(await codeOf(createVault([two]).reseal("service", { ...record, sealed })), "WRONG_KEK");
+  t.is(await codeOf(createVault([two, one]).reseal("other", { ...record, sealed })), "SWAPPED_KEY");
 });
 
 test("a private half whose public half is not the published one is KEY_MISMATCH", async (t) => {

@@ -28,8 +28,18 @@ test("a period that is no longer than the lead and the delay is refused", (t) =>
   t.deepEqual(paths({ period: 22 * minute }), ["period"]);
 });
 
+test("tokens that live so long that 33 keys would verify at once are refused, with how many may", (t) => {
+  const longest = 29 * policy.period - policy.activationDelay - policy.skew - policy.stopUsing;
+  t.deepEqual(paths({ maxTtl: longest }), []);
+  const [broken, ...others] = brokenBounds({ ...policy, maxTtl: longest + 1 });
+  t.deepEqual(others, []);
+  t.is(broken?.path, "period");
+  t.regex(broken?.message ?? "", /33 keys would verify at once, and 32 may/);
+});
+
 test("all broken bounds are told at once", (t) => {
-  t.deepEqual(paths({ period: 2 * second, lead: second, maxTtl: 0, skew: -1 }), ["skew", "maxTtl", "lead", "period"]);
+  const all = ["skew", "maxTtl", "lead", "period", "period"];
+  t.deepEqual(paths({ period: 2 * second, lead: second, maxTtl: 0, skew: -1 }), all);
 });
 
 for (const bad of [0, -1, 0.5, Number.NaN, Infinity]) {

@@ -57,6 +57,29 @@ test("two readings of one text are two keys, and the unusual one is warned of", 
   t.is((await importKey(secret)).key.fingerprint, asBase64.key.fingerprint);
 });
 
+for (const text of [" x", "x ", "x\n", "\r\nx", "x\0", "\tx"])
+  test(`a text that someone may have added to is warned of: ${JSON.stringify(text)}`, async (t) => {
+    const { import: importKey } = await replica();
+    const secret = text.replace("x", newSecret());
+    const { warnings } = await importKey(secret, { profile: "viasocket", tenant: "", encoding: "utf8" });
+    t.deepEqual(warnings, ["WHITESPACE"]);
+  });
+
+test("the current secret again is KEY_EXISTS, which says so; a reading or an owner of its own is another one", async (t) => {
+  const { import: importKey, happenings } = await replica();
+  const secret = newSecret();
+  await importKey(secret, { keyId: "one" });
+  await t.throwsAsync(importKey(secret, { keyId: "two" }), {
+    instanceOf: Problem,
+    code: "KEY_EXISTS",
+    message: "this secret is the current one of the profile (and tenant) already, as key_id one",
+  });
+  await importKey(secret, { tenant: "other" });
+  await importKey(secret, { encoding: "utf8" });
+  await importKey(secret, { keyId: "three" });
+  t.is(happenings.length, 4);
+});
+
 test("a weak secret is WEAK_KEY and leaves nothing, unless it is allowed, which is audited and warned of", async (t) => {
   const { import: importKey, happenings, secrets } = await replica();
   const weak = { encoding: "utf8", profile: "viasocket", tenant: "" } as const;

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { kekOf } from "../../src/jose/kek.ts";
 import { createVault, recordKeysOf } from "../../src/jose/vault.ts";
 import type { KeyringEvent } from "../../src/keyring/event.ts";
-import type { KeyringOptions } from "../../src/keyring/keyring.ts";
+import type { KeyringOptions } from "../../src/keyring/keyring-options.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
 import { policy, start } from "./ring-under-test.ts";
 

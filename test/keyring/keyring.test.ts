@@ -16,13 +16,17 @@ import { day, hour, minute, policy, second, start } from "./ring-under-test.ts";
 const message = Buffer.from("signing input");
 const kids = (keyring: Keyring, now: number): string[] => keyring.jwks(now).map(({ kid }) => kid);
 
-test("a new keyset signs at once, and shows the key that comes next", async (t) => {
+test("a new keyset signs at once, and shows the key that comes next and the standby", async (t) => {
   const { options, events } = makeOptions();
   const keyring = await openKeyring(options);
   const signer = keyring.signer(start);
   t.is(keyring.epoch, 1);
-  t.is(keyring.jwks(start).length, 2);
-  t.is(keyring.jwks(start)[1]?.kid, signer?.kid);
+  t.deepEqual(
+    keyring.list(start).map(({ state }) => state),
+    ["standby", "published", "active"],
+  );
+  t.is(keyring.jwks(start).length, 3);
+  t.is(keyring.jwks(start)[2]?.kid, signer?.kid);
   t.is(keyring.secondsToNextRotation(start), 24 * 3600);
   t.is(keyring.secondsToNextRotation(start + 1), 24 * 3600);
   t.deepEqual(events, [
@@ -42,7 +46,7 @@ test("a keyset that joins a shown JWKS signs after its lead", async (t) => {
   const keyring = await openKeyring(options);
   t.is(keyring.signer(start + policy.lead - 1), undefined);
   t.is(keyring.secondsToNextRotation(start), 17 * 60);
-  t.is(keyring.signer(start + policy.lead)?.kid, kids(keyring, start)[1]);
+  t.is(keyring.signer(start + policy.lead)?.kid, kids(keyring, start)[2]);
 });
 
 test("what the signer signs verifies under its kid, and nothing else does", async (t) => {
@@ -62,10 +66,10 @@ test("a distrusted key is listed as retired, verifies what it signed, and the ne
   const keyring = await openKeyring(options);
   const kid = keyring.signer(start)?.kid ?? "";
   const states = (now: number) => Object.fromEntries(keyring.list(now).map((key) => [key.kid, key.state]));
-  const [next = ""] = kids(keyring, start);
-  t.deepEqual(states(start), { [kid]: "active", [next]: "published" });
+  const [standby = "", next = ""] = kids(keyring, start);
+  t.deepEqual(states(start), { [kid]: "active", [next]: "published", [standby]: "standby" });
   keyring.distrust(kid);
-  t.deepEqual(states(start), { [kid]: "retired", [next]: "published" });
+  t.deepEqual(states(start), { [kid]: "retired", [next]: "published", [standby]: "standby" });
   t.is(keyring.signer(start), undefined);
   t.is(keyring.verifier(kid, start).state, "ok");
   t.is(keyring.secondsToNextRotation(start), 24 * 3600);
@@ -86,7 +90,7 @@ test("the JWKS holds public members only", async (t) => {
 test("the signer changes at its moment without any maintenance, and the call before stays cached", async (t) => {
   const { options } = makeOptions();
   const keyring = await openKeyring(options);
-  const [next, first] = kids(keyring, start);
+  const [, next, first] = kids(keyring, start);
   t.is(keyring.signer(start + day - 1)?.kid, first);
   t.is(keyring.signer(start + day - 1), keyring.signer(start + day - 1));
   t.is(keyring.signer(start + day)?.kid, next);
@@ -131,7 +135,7 @@ test("private halves are gone from the whole store once their key has signed for
   await keyring.maintain();
   const sealed = JSON.parse(JSON.parse(sealedBefore).body).keys.map((key: { sealed: string }) => key.sealed);
   const after = (await stored(options.store)).join();
-  t.is(sealed.length, 2);
+  t.is(sealed.length, 3);
   t.false(after.includes(sealed[0]));
   t.true(after.includes(sealed[1]));
 });
@@ -189,14 +193,25 @@ test("a started keyring takes over what another one rotates, and stops", async (
 
 test("a started keyring rotates by itself when its time has come", async (t) => {
   const clock = { origin: Date.now() };
-  const short = { ...policy, verifierCache: 1, propagation: 1, skew: 1, lead: 3, activationDelay: 1, period: 300 };
+  const short = {
+    ...policy,
+    verifierCache: 1,
+    propagation: 1,
+    skew: 1,
+    lead: 3,
+    activationDelay: 1,
+    period: 300,
+    maxTtl: 1,
+    stopUsing: 1,
+  };
   const { options } = makeOptions({ policy: short, now: () => start + Date.now() - clock.origin });
   const keyring = await openKeyring(options);
-  const [newest] = keyring.list(start);
+  const newest = () => keyring.list(start).find(({ state }) => state !== "standby")?.signFrom ?? 0;
+  const before = newest();
   keyring.start();
   await until(() => keyring.epoch >= 4);
   await keyring.stop();
-  t.true((keyring.list(start)[0]?.signFrom ?? 0) > (newest?.signFrom ?? Infinity));
+  t.true(newest() > before);
 });
 
 test("a store that fails leaves the ring as it is, is reported while started, and rotation goes on afterwards", async (t) => {
@@ -318,7 +333,7 @@ test("a maker that makes one kid again is asked again, and given up after three 
     make: (keyset, alg) => (++calls <= 3 ? Promise.resolve(twin) : options.maker.make(keyset, alg)),
   };
   const keyring = await openKeyring({ ...options, maker: stutters });
-  t.is(new Set(kids(keyring, start)).size, 2);
+  t.is(new Set(kids(keyring, start)).size, 3);
   const { options: fresh } = makeOptions();
   const stuck: KeyMaker = { ...options.maker, make: () => Promise.resolve(twin) };
   t.is(

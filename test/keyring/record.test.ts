@@ -3,6 +3,7 @@ import test from "ava";
 import { type RecordKey, type RecordKeys, unwrapRecord, wrapRecord } from "../../src/keyring/envelope.ts";
 import { KeyringError } from "../../src/keyring/error.ts";
 import { keysetRecords, parseRecord } from "../../src/keyring/parse-record.ts";
+import { NEVER } from "../../src/keyring/record.ts";
 import { makeKey, makeRing, start } from "./ring-under-test.ts";
 
 const recordKey = (kek: string): RecordKey => ({
@@ -16,6 +17,20 @@ test("a record is read back as it was, with and without private halves", (t) => 
   const { sealed: _, ...spent } = makeKey(1);
   const record = makeRing({ keys: [spent, makeKey(2)], reason: "retired", epoch: 7 });
   t.deepEqual(unwrapRecord(wrapRecord(record, keys), keysetRecords("service"), 7, keys), record);
+});
+
+test("a standby and a revoked key are read back as they were", (t) => {
+  const { sealed: _, ...half } = makeKey(1);
+  const standby = { ...makeKey(2), signFrom: NEVER, signUntil: NEVER, verifyUntil: NEVER, since: 4 };
+  const taken = { ...half, revoked: { at: start, reason: "stolen" } };
+  const record = makeRing({ keys: [taken, standby], reason: "emergency", epoch: 7 });
+  t.deepEqual(unwrapRecord(wrapRecord(record, keys), keysetRecords("service"), 7, keys), record);
+});
+
+test("a key of a record from before there were replicas is as old as its epoch", (t) => {
+  const { since: _, ...old } = makeKey(1);
+  const record = { ...makeRing({ epoch: 7 }), keys: [old] };
+  t.is(parseRecord(JSON.stringify(record)).keys[0]?.since, 7);
 });
 
 test("a record under the previous key is read, and the next is written under the current one", (t) => {
@@ -73,7 +88,20 @@ test("a good record in the place of another epoch or keyset is found as BROKEN_R
   );
 });
 
+test("as many RSA keys as may ever be listed fit an entry of the store", (t) => {
+  const rsa = { alg: "RS256", publicJwk: { kty: "RSA", n: "n".repeat(342), e: "AQAB" }, since: 123_456 } as const;
+  const half = { sealed: "s".repeat(1_900) };
+  const taken = { revoked: { at: start, reason: '"'.repeat(256) } };
+  const listed = Array.from({ length: 61 }, (_, index) => {
+    const { sealed: _sealed, ...spent } = { ...makeKey(index), ...rsa };
+    return { ...spent, ...(index < 5 ? half : {}), ...(index < 45 ? {} : taken) };
+  });
+  const record = makeRing({ keys: listed, epoch: 123_456, reason: "emergency" });
+  t.true(wrapRecord(record, keys).byteLength < 64 * 1024);
+});
+
 const key = makeKey(1);
+const revoked = { at: start, reason: "stolen" };
 const faults: Record<string, unknown> = {
   "record must be an object": [],
   "version must be 1": { ...ring, version: 2 },
@@ -99,9 +127,15 @@ const faults: Record<string, unknown> = {
   "keys\\[0\\].publicJwk.x must be text": { ...ring, keys: [{ ...key, publicJwk: { ...key.publicJwk, x: "A" } }] },
   "keys\\[0\\].publishAt must be a whole number": { ...ring, keys: [{ ...key, publishAt: "0" }] },
   "keys\\[0\\].signFrom must not be before publishAt": { ...ring, keys: [{ ...key, signFrom: start - 1 }] },
-  "keys\\[0\\].signUntil must be after signFrom": { ...ring, keys: [{ ...key, signUntil: key.signFrom }] },
   "keys\\[0\\].verifyUntil must be after signUntil": { ...ring, keys: [{ ...key, verifyUntil: key.signUntil }] },
   "keys\\[0\\].sealed must be text": { ...ring, keys: [{ ...key, sealed: "" }] },
+  "keys\\[0\\].sealed must be gone": { ...ring, keys: [{ ...key, revoked }] },
+  "keys\\[0\\].revoked.at must be a whole number": { ...ring, keys: [{ ...key, revoked: { ...revoked, at: -1 } }] },
+  "keys\\[0\\].revoked.reason must be text": { ...ring, keys: [{ ...key, revoked: { ...revoked, reason: "" } }] },
+  "keys\\[0\\].since must be a whole number": { ...ring, keys: [{ ...key, since: 0 }] },
+  "keys\\[0\\].since must not be after the epoch": { ...ring, keys: [{ ...key, since: 2 }] },
+  "keys\\[0\\].signUntil must be after signFrom": { ...ring, keys: [{ ...key, signUntil: key.signFrom }] },
+  "keys\\[0\\].signUntil must be after": { ...ring, keys: [{ ...key, signFrom: NEVER, verifyUntil: NEVER }] },
 };
 
 for (const [rule, record] of Object.entries(faults)) {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { KeyPolicy } from "../../src/keyring/bounds.ts";
 import { keyPolicy } from "../../src/keyring/bounds.ts";
 import type { EpochPlan } from "../../src/keyring/plan.ts";
+import { planEpoch } from "../../src/keyring/plan.ts";
 import type { EpochRecord, KeyRecord } from "../../src/keyring/record.ts";
 
 export const start = 1_700_000_000_000;
@@ -12,6 +13,9 @@ export const day = 24 * hour;
 
 /** R 24 h, lead 17 min, D 5 min, T 5 min. */
 export const policy: KeyPolicy = keyPolicy({ maxTtl: 5 * minute });
+
+/** C + P + S of it: until a change is known to every verifier. */
+export const leadTime = 17 * minute;
 
 /** A key with times and no cryptography in it. The number makes its kid. */
 export function makeKey(number: number, overrides: Partial<KeyRecord> = {}): KeyRecord {
@@ -24,6 +28,7 @@ export function makeKey(number: number, overrides: Partial<KeyRecord> = {}): Key
     signFrom: start,
     signUntil: start + day + 5 * minute,
     verifyUntil: start + day + 12 * minute,
+    since: 1,
     sealed: `sealed-${number}`,
     ...overrides,
   };
@@ -34,8 +39,15 @@ export function makeRing(overrides: Partial<EpochRecord> = {}): EpochRecord {
   return { version: 1, keyset: "service", epoch: 1, createdAt: start, reason: "first", keys, ...overrides };
 }
 
+/** The ring of a new keyset that signs at once: the key that signs, the one that waits, the standby. */
+export function firstRing(): EpochRecord {
+  const plan = planEpoch(undefined, start, policy, false);
+  if (plan === undefined) throw new Error("no plan for a new keyset");
+  return applyPlan(plan, 1);
+}
+
 /** The ring that a plan makes, with stand-ins for new keys that `number` counts on from. */
 export function applyPlan({ epoch, createdAt, reason, keep, make }: EpochPlan, number: number): EpochRecord {
-  const made = make.map((times, index) => makeKey(number + index, times));
+  const made = make.map((times, index) => makeKey(number + index, { ...times, since: epoch }));
   return makeRing({ epoch, createdAt, reason, keys: [...keep, ...made] });
 }

@@ -169,6 +169,7 @@ for (const key of [
 
 const good = ringOf(["one", "two"], hour);
 const [one, two] = good.secrets;
+const { sealed: _sealed, ...ended } = { ...one };
 const faults: Record<string, unknown> = {
   "version must be 1": { ...good, version: 2 },
   "record must hold nothing but": { ...good, keyset: "service" },
@@ -177,8 +178,18 @@ const faults: Record<string, unknown> = {
   "epoch must be a whole number, at least 1": { ...good, epoch: 0 },
   "secrets must not be empty": { ...good, secrets: [] },
   "secrets must not hold one kid twice": { ...good, secrets: [{ ...one, kid: "two" }, two] },
-  "secrets must end with the one that signs": { ...good, secrets: [two, one] },
-  "secrets must end with the one that signs, and": { ...good, secrets: [{ ...two, kid: "x" }, two] },
+  "secrets must have one that signs": { ...good, secrets: [two, one] },
+  "secrets must have one that signs, the last": { ...good, secrets: [{ ...two, kid: "x" }, two] },
+  "secrets must have one that signs, the last that is sealed, unless": { ...good, secrets: [ended] },
+  "secrets\\[1\\].sealed must be gone": {
+    ...good,
+    secrets: [one, { ...two, verifyUntil: two?.signFrom, revoked: { at: start, reason: "stolen" } }],
+  },
+  "secrets\\[0\\].revoked must be an object": { ...good, secrets: [{ ...ended, revoked: true }, two] },
+  "secrets\\[0\\].revoked.reason must be text": {
+    ...good,
+    secrets: [{ ...ended, revoked: { at: 0, reason: "" } }, two],
+  },
   "secrets\\[0\\].kid must be text": { ...good, secrets: [{ ...one, kid: "a/b" }, two] },
   "secrets\\[0\\].alg must be one of HS256": { ...good, secrets: [{ ...one, alg: "EdDSA" }, two] },
   "secrets\\[0\\].encoding must be one of utf8": { ...good, secrets: [{ ...one, encoding: "latin1" }, two] },

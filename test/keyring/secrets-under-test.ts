@@ -7,6 +7,7 @@ import type { SecretsEvent } from "../../src/keyring/event.ts";
 import type { ImportRequest } from "../../src/keyring/import-request.ts";
 import { importing } from "../../src/keyring/importing.ts";
 import { openSecrets } from "../../src/keyring/secrets.ts";
+import { storedEntries } from "../../src/keyring/stored-entries.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import type { KeyValue } from "../../src/state/keyvalue.ts";
 import { Problem } from "../../src/token/problem.ts";
@@ -41,11 +42,14 @@ export async function openReplica(store: KeyValue, names: readonly [string, ...s
   const parts = { profiles: () => PROFILES, secrets, vault, audit, now, randomBytes };
   const importKey = importing(parts);
   return {
+    store,
     secrets,
     clock,
     events,
     happenings,
     parts,
+    /** Every value of the store, as text. */
+    stored: async () => (await storedEntries(store, "secrets/")).map(({ value }) => Buffer.from(value).toString()),
     /** Imports for the tenant acme of hivekit, as base64, unless told otherwise. */
     import: (secret: string, request: Partial<ImportRequest> = {}) => importKey(requestOf(secret, request), "caller"),
   };

@@ -75,6 +75,18 @@ for (const [name, open] of Object.entries(stores)) {
   });
 }
 
+test("epochs that were emptied long ago raise no alarm when a replica starts, reloads or follows", async (t) => {
+  const store = createMemoryKeyValue(() => start);
+  const [writer, asker, follower] = [await openReplica(store), await openReplica(store), await openReplica(store)];
+  for (const keyId of ["a", "b", "c", "d"]) await writer.import(newSecret(), { keyId });
+  const started = await openReplica(store);
+  await asker.secrets.keysOf(acme).reload();
+  follower.secrets.start();
+  t.teardown(() => follower.secrets.stop());
+  await waitUntil("the follower is up to date", async () => follower.secrets.keysOf(acme).epoch === 4);
+  t.deepEqual([started.events, asker.events, follower.events], [[], [], []]);
+});
+
 test("the secrets before a new one verify to the end of the overlap, and then are retired; without a kid the newest is first", async (t) => {
   const replica = await openReplica(createMemoryKeyValue(() => start));
   const [old, current] = [newSecret(), newSecret()];

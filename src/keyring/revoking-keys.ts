@@ -1,0 +1,111 @@
+import type { AuditLog, Happening } from "../audit/event.ts";
+import type { Profile } from "../profile/profile.ts";
+import { keysUnavailable } from "../token/keys-unavailable.ts";
+import { Problem } from "../token/problem.ts";
+import { untold } from "../token/untold.ts";
+import { leastLead } from "./bounds.ts";
+import { KeyringError } from "./error.ts";
+import { type HoldingReplica, type Informed, informReplicas } from "./inform.ts";
+import type { Keyring } from "./keyring.ts";
+import { checkRevokeKey, type RevokeKeyRequest } from "./revoke-key-request.ts";
+import { ringUnavailable } from "./ring-unavailable.ts";
+import { withoutSecret } from "./secret-ring.ts";
+import type { Secrets } from "./secrets.ts";
+
+export interface RevokingKeysParts {
+  readonly profiles: () => ReadonlyMap<string, Profile>;
+  readonly keyrings: () => readonly Keyring[];
+  readonly secrets: Secrets;
+  /** Those that live, this one with them. None: it is alone. */
+  readonly replicas: () => readonly HoldingReplica[];
+  /** Throws the Problem for which this replica makes no keys. */
+  readonly requireFit: () => void;
+  readonly audit: AuditLog;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+/** A key that was taken back. */
+interface RevokedKey extends Informed {
+  /** The key that signs from now on. Undefined: none does. */
+  readonly signingKid: string | undefined;
+  readonly epoch: number;
+  /**
+   * From when on every verifier that keeps a JWKS knows the signing key and none has the revoked one, in Unix milliseconds.
+   * Undefined for an imported secret: no JWKS has it.
+   */
+  readonly knownEverywhereAt: number | undefined;
+}
+
+/** Takes a key back for `caller`. Rejects with a {@link Problem}; to try again is safe. */
+export type RevokeKey = (request: RevokeKeyRequest, caller: string) => Promise<RevokedKey>;
+
+export function revokingKeys(parts: RevokingKeysParts): RevokeKey {
+  const { profiles, keyrings, secrets, replicas, requireFit, audit, now } = parts;
+
+  return async (request, caller) => {
+    checkRevokeKey(request, profiles());
+    requireFit();
+    return request.profile === "" ? revokeKey(request, caller) : revokeSecret(request, caller);
+  };
+
+  async function revokeKey({ keyId, reason }: RevokeKeyRequest, caller: string): Promise<RevokedKey> {
+    const keyring = await ringWith(keyId);
+    const { keyset, policy } = keyring;
+    const { epoch, keys } = await keyring.revoke(keyId, reason).catch((error) => {
+      throw ringUnavailable(error, keyset);
+    });
+    const signingKid = keyring.signer(now())?.kid;
+    await tell({ keyset, profile: "", tenant: "", keyId, keysetEpoch: epoch, reason }, signingKid, caller);
+    const revokedAt = keys.find(({ kid }) => kid === keyId)?.revoked?.at ?? now();
+    return {
+      ...(await informReplicas(replicas, keyset, epoch)),
+      ...{ signingKid, epoch, knownEverywhereAt: revokedAt + leastLead(policy) },
+    };
+  }
+
+  /** Another replica may have made the key a moment ago. */
+  async function ringWith(kid: string): Promise<Keyring> {
+    const holding = () => keyrings().find((keyring) => keyring.list(now()).some((key) => key.kid === kid));
+    const known = holding();
+    if (known !== undefined) return known;
+    for (const keyring of keyrings())
+      await keyring.maintain().catch((error) => {
+        throw ringUnavailable(error, keyring.keyset);
+      });
+    const found = holding();
+    if (found !== undefined) return found;
+    const message = "no keyset has a key of this key_id: an imported secret is named with its profile (and tenant)";
+    throw new Problem("KEY_NOT_FOUND", message);
+  }
+
+  async function revokeSecret({ keyId, reason, ...owner }: RevokeKeyRequest, caller: string): Promise<RevokedKey> {
+    const { profile, tenant } = owner;
+    try {
+      await secrets.advance({ profile, tenant }, async (ring) => {
+        const next = ring === undefined ? "KEY_NOT_FOUND" : withoutSecret(ring, keyId, now(), reason);
+        if (next !== "KEY_NOT_FOUND") return next;
+        throw new Problem("KEY_NOT_FOUND", "the profile (and tenant) has no secret of this key_id");
+      });
+    } catch (error) {
+      throw error instanceof KeyringError ? keysUnavailable(error) : error;
+    }
+    const keys = secrets.keysOf({ profile, tenant });
+    const signingKid = keys.signer(now())?.kid;
+    await tell({ keyset: "", profile, tenant, keyId, keysetEpoch: keys.epoch, reason }, signingKid, caller);
+    return { signingKid, epoch: keys.epoch, knownEverywhereAt: undefined, informed: [], late: [] };
+  }
+
+  /** After it took effect: a key in the wrong hands must not wait for an audit log that is full or broken. */
+  async function tell(
+    what: Omit<Extract<Happening, { type: "key.revoked" }>, "type" | "signingKeyId" | "caller">,
+    signingKid: string | undefined,
+    caller: string,
+  ): Promise<void> {
+    await audit
+      .append({ type: "key.revoked", ...what, signingKeyId: signingKid ?? "", caller }, now())
+      .catch((cause) => {
+        throw untold(cause, "the key is revoked");
+      });
+  }
+}

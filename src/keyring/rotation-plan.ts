@@ -1,0 +1,59 @@
+import { invalidRequest, Problem } from "../token/problem.ts";
+import type { KeyPolicy, RotationBound } from "./bounds.ts";
+import { rotationBounds } from "./bounds.ts";
+import { readyAt } from "./key-times.ts";
+import { nextKey } from "./plan-manual.ts";
+import type { EpochRecord, KeyRecord } from "./record.ts";
+import { type Postponed, ringTime, signer, standbyOf } from "./state.ts";
+
+/** What the next rotation of a keyset is. Times in Unix milliseconds. */
+export interface RotationPlan {
+  /** Undefined: no key signs. */
+  readonly activeKid: string | undefined;
+  /** Undefined: no key waits. `earliest`: when it could take over by hand. */
+  readonly next: { readonly kid: string; readonly at: number; readonly earliest: number } | undefined;
+  /** `readyAt`: from when on every verifier knows it. */
+  readonly standby: { readonly kid: string; readonly readyAt: number } | undefined;
+  readonly bounds: readonly RotationBound[];
+}
+
+export function rotationPlan(ring: EpochRecord, now: number, policy: KeyPolicy, postponed: Postponed): RotationPlan {
+  const next = nextKey(ring, now, policy);
+  const standby = standbyOf(ring);
+  const time = ringTime(ring, now);
+  return {
+    activeKid: signer(ring, now, postponed)?.kid,
+    next: next && { kid: next.key.kid, at: next.key.signFrom, earliest: next.earliest },
+    standby: standby && { kid: standby.kid, readyAt: readyAt(standby, time, policy) },
+    bounds: rotationBounds(policy),
+  };
+}
+
+/**
+ * Which key takes over by hand, and when: at `at`, or as early as is safe. Throws the Problem TOO_EARLY with the earliest
+ * safe time when some verifier may not know the key at `at`; INVALID_REQUEST when it takes over before that by itself.
+ */
+export function timeToRotate(
+  ring: EpochRecord,
+  now: number,
+  policy: KeyPolicy,
+  at: number | undefined,
+): { readonly key: KeyRecord; readonly at: number } {
+  const next = nextKey(ring, now, policy);
+  if (next === undefined) throw new Problem("NO_SIGNING_KEY", "no key waits to take over", { retryAfterMs: 1_000 });
+  const { key, earliest } = next;
+  if (at === undefined) return { key, at: earliest };
+  if (at < earliest) throw tooEarly(earliest);
+  if (at <= key.signFrom) return { key, at };
+  const description = `must not be after ${isoTime(key.signFrom)}: the next key takes over then by itself`;
+  throw invalidRequest([{ field: "at", description }]);
+}
+
+function tooEarly(earliest: number): Problem {
+  const message = `some verifier may not know the next key yet: the earliest safe time is ${isoTime(earliest)}`;
+  return new Problem("TOO_EARLY", message, { metadata: { earliest_at: isoTime(earliest) } });
+}
+
+function isoTime(time: number): string {
+  return new Date(time).toISOString();
+}
