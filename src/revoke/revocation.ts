@@ -12,7 +12,7 @@ interface Common {
   readonly until: number;
 }
 
-export interface RevokedToken extends Common {
+interface RevokedToken extends Common {
   readonly kind: "token";
   readonly tokenId: string;
 }
@@ -22,6 +22,8 @@ export interface RevokedSubject extends Common {
   readonly kind: "subject";
   /** Keyed: a subject is personal, and the store is read by whoever runs it. */
   readonly subjectHash: string;
+  /** Names the key of the hash: without that key nobody can tell whom this concerns. */
+  readonly hashedUnder: string;
   /** Unix seconds. */
   readonly issuedBefore: number;
 }
@@ -43,18 +45,30 @@ export function encodeRevocation(revocation: Revocation): Uint8Array {
   return Buffer.from(JSON.stringify(revocation));
 }
 
+/** One that says all that both say: of two that name the same, neither takes back what the other revokes. */
+export function joined(one: Revocation, other: Revocation): Revocation {
+  const until = Math.max(one.until, other.until);
+  if (one.kind === "token" || other.kind === "token") return { ...one, until };
+  return { ...one, until, issuedBefore: Math.max(one.issuedBefore, other.issuedBefore) };
+}
+
+/** Whether `one` already says all that `other`, which names the same, does. */
+export function covers(one: Revocation, other: Revocation): boolean {
+  if (one.until < other.until) return false;
+  return one.kind === "token" || other.kind === "token" || one.issuedBefore >= other.issuedBefore;
+}
+
 /** The revocation of an entry; undefined when it is none that this version understands. */
 export function parseRevocation({ value }: Pick<Entry, "value">): Revocation | undefined {
   const fields = parseObject(Buffer.from(value).toString());
   if (fields === undefined) return undefined;
-  const { kind, profile, tenant, at, until, tokenId, subjectHash, issuedBefore } = fields;
+  const { kind, profile, tenant, at, until, tokenId, subjectHash, hashedUnder, issuedBefore } = fields;
   if (typeof profile !== "string" || typeof tenant !== "string") return undefined;
   if (!isTime(at) || !isTime(until)) return undefined;
   const common = { profile, tenant, at, until };
   if (kind === "token" && typeof tokenId === "string") return { kind, ...common, tokenId };
-  if (kind === "subject" && typeof subjectHash === "string" && isTime(issuedBefore))
-    return { kind, ...common, subjectHash, issuedBefore };
-  return undefined;
+  if (kind !== "subject" || typeof subjectHash !== "string" || typeof hashedUnder !== "string") return undefined;
+  return isTime(issuedBefore) ? { kind, ...common, subjectHash, hashedUnder, issuedBefore } : undefined;
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

@@ -1,51 +1,79 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { KeyValue } from "../state/keyvalue.ts";
-import { encodeRevocation, parseRevocation, placeOf, REVOKED, type Revocation } from "./revocation.ts";
+import { createInbox } from "./inbox.ts";
+import { parseRevocation, placeOf, REVOKED, type Revocation } from "./revocation.ts";
 import { createRevokedSet, type RevocableToken } from "./revoked-set.ts";
+import { storeAgain } from "./store-again.ts";
+import { storeRevocation } from "./store-revocation.ts";
+import type { SubjectHashers } from "./subject-hasher.ts";
 
 export interface RevocationsOptions {
   readonly store: KeyValue;
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** Keyed hash of a subject. */
-  readonly hashSubject: (subject: string) => string;
-  /** Told when the watch fails; it is opened again after a pause. */
+  readonly hashers: SubjectHashers;
+  /** How long ago the store was last heard of, in milliseconds; 0 while it is in reach. */
+  readonly contactAgeMs: (now: number) => number;
+  /** What was known when this replica last ran: it then opens even while the store is out of reach. */
+  readonly snapshot?: { readonly asOf: number; readonly revocations: Iterable<Revocation> };
+  /** Told of an entry that can't be understood, and when the watch fails: it is opened again after a pause. */
   readonly problem: (error: unknown) => void;
 }
 
-/** What was taken back, as this replica knows it. */
+/** What was taken back, as this replica knows it. Until an entry's end nothing makes it forget it. */
 export interface Revocations {
   /** Whether the token was taken back. Answers from memory. */
   has(token: RevocableToken): boolean;
+  /** How old the view is, in milliseconds; 0 while every change reaches it. `now` in Unix milliseconds. */
+  viewAgeMs(now: number): number;
   /** Takes back, durably and for every replica. Throws a StateError when it can't be told whether it is stored. */
   revoke(revocations: readonly Revocation[]): Promise<void>;
-  /** All that is known now, then "current", then whatever is added, until the signal aborts. */
+  /** All that is known now. */
+  all(): Iterable<Revocation>;
+  /** All that is known now, then "current", then whatever is added, until the signal aborts. Throws the Problem SLOW_READER. */
   watch(signal: AbortSignal): AsyncIterable<Revocation | "current">;
   stop(): Promise<void>;
 }
 
 const REOPEN_MS = 1_000;
 const SWEEP_MS = 60_000;
+/** A bulk revocation comes faster than any reader reads. */
+const MOST_WAITING = 10_000;
 
-/** Resolves when all that the store holds is known. Rejects when it can't be read. */
-export async function openRevocations({ store, now, hashSubject, problem }: RevocationsOptions): Promise<Revocations> {
-  const known = createRevokedSet(hashSubject);
+/** Resolves when all that the store holds is known. Rejects when it can't be read and there is no snapshot. */
+export async function openRevocations(options: RevocationsOptions): Promise<Revocations> {
+  const { store, now, hashers, contactAgeMs, snapshot, problem } = options;
+  const known = createRevokedSet(hashers);
+  const keyIds = new Set(hashers.map(({ keyId }) => keyId));
   const stopping = new AbortController();
   const listeners = new Set<(revocation: Revocation) => void>();
+  /** Undefined while the watch holds. */
+  let blindSince: number | undefined = snapshot?.asOf ?? now();
+  let restoring = Promise.resolve();
 
   function learn(revocation: Revocation): void {
-    if (revocation.until <= now()) return;
-    known.add(revocation);
+    if (revocation.until <= now() || !known.add(revocation)) return;
+    if (revocation.kind === "subject" && !keyIds.has(revocation.hashedUnder)) problem(unknownKey(revocation));
     for (const tell of listeners) tell(revocation);
   }
 
-  async function follow(current: () => void): Promise<void> {
+  async function follow(loaded: () => void): Promise<void> {
+    // What the store holds now: one that was lost or rolled back does not hold all that is known here.
+    const before = [...known.all()];
+    const stored = new Set<string>();
     for await (const change of store.watch(REVOKED, stopping.signal)) {
-      if (change.type === "current") current();
-      if (change.type !== "put") continue;
-      const revocation = parseRevocation(change.entry);
-      if (revocation === undefined) problem(new Error(`${change.entry.key} is no revocation that this version knows`));
-      else learn(revocation);
+      if (change.type === "put") {
+        const revocation = parseRevocation(change.entry);
+        if (revocation === undefined)
+          problem(new Error(`${change.entry.key} is no revocation that this version knows`));
+        else learn(revocation);
+        if (blindSince !== undefined) stored.add(change.entry.key);
+      } else if (change.type === "current") {
+        blindSince = undefined;
+        loaded();
+        const forgotten = before.filter((one) => one.until > now() && !stored.has(placeOf(one)));
+        restoring = storeAgain(store, forgotten, stopping.signal, problem);
+      }
     }
   }
 
@@ -53,77 +81,52 @@ export async function openRevocations({ store, now, hashSubject, problem }: Revo
     for (let running = first; ; running = follow(() => {})) {
       await running.catch(problem);
       if (stopping.signal.aborted) return;
+      blindSince ??= now();
       await pause(REOPEN_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   }
 
+  for (const revocation of snapshot?.revocations ?? []) learn(revocation);
   const loaded = Promise.withResolvers<void>();
   const first = follow(loaded.resolve);
-  first.then(loaded.resolve, loaded.reject);
+  first.then(loaded.resolve, snapshot === undefined ? loaded.reject : () => loaded.resolve());
   await loaded.promise;
   const following = followForEver(first);
   const sweeping = setInterval(() => known.sweep(now()), SWEEP_MS).unref();
 
   return {
     has: known.has,
+    viewAgeMs: (time) => Math.max(contactAgeMs(time), blindSince === undefined ? 0 : time - blindSince),
     async revoke(revocations) {
-      for (const revocation of revocations) await put(store, revocation);
-      for (const revocation of revocations) learn(revocation);
+      for (const revocation of revocations) {
+        await storeRevocation(store, revocation);
+        learn(revocation);
+      }
     },
+    all: known.all,
     async *watch(signal) {
-      const waiting: Revocation[] = [];
-      let wake = (): void => {};
-      const tell = (revocation: Revocation): void => {
-        waiting.push(revocation);
-        wake();
-      };
-      // No await between the two: nothing that is added may slip through.
-      listeners.add(tell);
-      const existing = known.all();
-      const ended = AbortSignal.any([signal, stopping.signal]);
-      const onAbort = (): void => wake();
-      ended.addEventListener("abort", onAbort);
+      const inbox = createInbox<Revocation>(MOST_WAITING);
+      listeners.add(inbox.put);
       try {
-        yield* existing;
+        const ended = AbortSignal.any([signal, stopping.signal]);
+        yield* known.all();
         yield "current";
-        while (!ended.aborted) {
-          const next = waiting.shift();
-          if (next !== undefined) yield next;
-          else
-            await new Promise<void>((resolve) => {
-              wake = resolve;
-              if (ended.aborted) resolve();
-            });
-        }
+        yield* inbox.items(ended);
       } finally {
-        listeners.delete(tell);
-        ended.removeEventListener("abort", onAbort);
+        listeners.delete(inbox.put);
       }
     },
     async stop() {
       stopping.abort();
       clearInterval(sweeping);
-      await following;
+      await Promise.all([following, restoring]);
     },
   };
 }
 
-/** The same revocation again changes nothing, unless it reaches further. */
-async function put(store: KeyValue, revocation: Revocation): Promise<void> {
-  const place = placeOf(revocation);
-  const options = { expiresAt: revocation.until };
-  for (;;) {
-    const value = encodeRevocation(revocation);
-    if ((await store.create(place, value, options)) !== undefined) return;
-    const entry = await store.get(place);
-    if (entry === undefined) continue;
-    const stored = parseRevocation(entry);
-    if (stored !== undefined && reaches(stored, revocation)) return;
-    if ((await store.update(place, value, entry.revision, options)) !== undefined) return;
-  }
-}
-
-function reaches(stored: Revocation, wanted: Revocation): boolean {
-  if (stored.until < wanted.until) return false;
-  return stored.kind === "token" || wanted.kind === "token" || stored.issuedBefore >= wanted.issuedBefore;
+function unknownKey({ profile, hashedUnder, until }: Extract<Revocation, { kind: "subject" }>): Error {
+  const when = new Date(until).toISOString();
+  return new Error(
+    `a revocation of a subject's ${profile} tokens does not hold here: it was made under the KEK ${hashedUnder}, which must be given (kek.previous) until ${when}`,
+  );
 }

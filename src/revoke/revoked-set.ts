@@ -1,4 +1,5 @@
-import type { Revocation, RevokedSubject, RevokedToken } from "./revocation.ts";
+import { covers, joined, type Revocation, type RevokedSubject } from "./revocation.ts";
+import type { SubjectHashers } from "./subject-hasher.ts";
 
 /** A token as far as a revocation may concern it. `tenant` is "" where the profile has none. */
 export interface RevocableToken {
@@ -10,42 +11,50 @@ export interface RevocableToken {
   readonly issuedAt: number | undefined;
 }
 
-/** The revocations in memory: asked for every token that is otherwise valid. */
+/** The revocations in memory: asked for every token that is otherwise valid. It only forgets what has ended. */
 export interface RevokedSet {
-  add(revocation: Revocation): void;
+  /** False when it says nothing new. */
+  add(revocation: Revocation): boolean;
   /** Removes what has ended. `now` in Unix milliseconds. */
   sweep(now: number): void;
   has(token: RevocableToken): boolean;
-  all(): readonly Revocation[];
+  /** One by one, those that are added meanwhile too. */
+  all(): Iterable<Revocation>;
 }
 
-/** `hashSubject` is the keyed hash that revocations of subjects carry. */
-export function createRevokedSet(hashSubject: (subject: string) => string): RevokedSet {
-  const tokens = new Map<string, RevokedToken>();
-  const subjects = new Map<string, RevokedSubject>();
+export function createRevokedSet(hashers: SubjectHashers): RevokedSet {
+  const tokens = new Map<string, Revocation>();
+  const subjects = new Map<string, Revocation>();
+
+  function subjectHas(token: RevocableToken, subject: string): boolean {
+    return hashers.some(({ hash }) => {
+      const revoked = subjects.get(nameOf(token, hash(subject))) as RevokedSubject | undefined;
+      return revoked !== undefined && (token.issuedAt === undefined || token.issuedAt <= revoked.issuedBefore);
+    });
+  }
+
   return {
     add(revocation) {
-      if (revocation.kind === "token") {
-        tokens.set(nameOf(revocation, revocation.tokenId), revocation);
-        return;
-      }
-      const name = nameOf(revocation, revocation.subjectHash);
-      const known = subjects.get(name);
-      // Two replicas' revocations of one subject may come in any order: the later moment holds.
-      if (known === undefined || known.issuedBefore <= revocation.issuedBefore) subjects.set(name, revocation);
+      const isToken = revocation.kind === "token";
+      const map = isToken ? tokens : subjects;
+      const name = nameOf(revocation, isToken ? revocation.tokenId : revocation.subjectHash);
+      const known = map.get(name);
+      if (known !== undefined && covers(known, revocation)) return false;
+      map.set(name, known === undefined ? revocation : joined(revocation, known));
+      return true;
     },
     sweep(now) {
-      for (const map of [tokens, subjects])
-        for (const [name, { until }] of map as Map<string, Revocation>) if (until <= now) map.delete(name);
+      for (const map of [tokens, subjects]) for (const [name, { until }] of map) if (until <= now) map.delete(name);
     },
     has(token) {
       if (tokens.size > 0 && tokens.has(nameOf(token, token.tokenId))) return true;
       // The hash costs more than all else here, and mostly there is nothing to compare it with.
-      if (subjects.size === 0 || token.subject === undefined) return false;
-      const revoked = subjects.get(nameOf(token, hashSubject(token.subject)));
-      return revoked !== undefined && (token.issuedAt === undefined || token.issuedAt <= revoked.issuedBefore);
+      return subjects.size > 0 && token.subject !== undefined && subjectHas(token, token.subject);
     },
-    all: () => [...tokens.values(), ...subjects.values()],
+    *all() {
+      yield* tokens.values();
+      yield* subjects.values();
+    },
   };
 }
 

@@ -1,5 +1,7 @@
 import type { Profile } from "../profile/profile.ts";
+import { checkLimits } from "./claims-rules.ts";
 import { isSameNetwork } from "./client-ip.ts";
+import type { FieldViolation } from "./problem.ts";
 import { type Rejection, reject } from "./rejection.ts";
 import { shownPath } from "./shown-path.ts";
 import type { JsonObject } from "./strict-json.ts";
@@ -15,10 +17,21 @@ interface Use {
 export function checkUse(claims: JsonObject, { profile, context }: Use): Rejection | undefined {
   if (profile.ip?.mode === "enforce" && (context.ip === undefined || isElsewhere(claims, { profile, context })))
     return reject("IP_MISMATCH", IP_MISMATCH.message).rejection;
-  const [fault] = profile.context?.(context) ?? [];
-  if (fault) return reject("CONTEXT_INVALID", `${shownPath(["context", ...fault.path])} ${fault.message}`).rejection;
+  const fault = contextFault(context, profile);
+  if (fault !== undefined) return reject("CONTEXT_INVALID", fault).rejection;
   const broken = profile.rules.find((rule) => !rule.holds({ claims, context }));
   return broken && reject(broken.reason, broken.message).rejection;
+}
+
+/** What is wrong with the context by the limits of every profile, then by the schema of this one. */
+function contextFault(context: Use["context"], { context: check }: Use["profile"]): string | undefined {
+  if (check === undefined) return undefined;
+  const beyond: FieldViolation[] = [];
+  checkLimits(context, "context", beyond);
+  const [limit] = beyond;
+  if (limit !== undefined) return `${limit.field} ${limit.description}`;
+  const [fault] = check(context);
+  return fault && `${shownPath(["context", ...fault.path])} ${fault.message}`;
 }
 
 /** Whether the client is known to be at another address than its token. */

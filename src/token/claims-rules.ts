@@ -1,6 +1,6 @@
 import type { Profile } from "../profile/profile.ts";
+import { UNSAFE_NAMES } from "../profile/unsafe-names.ts";
 import type { FieldViolation } from "./problem.ts";
-import { UNSAFE_NAMES } from "./strict-json.ts";
 import { textFault } from "./text-rules.ts";
 
 type RequestObject = Readonly<Record<string, unknown>>;

@@ -1,10 +1,15 @@
 import { ClaimExpressionError } from "../profile/claim-expression-error.ts";
 import type { ClaimValues, SignedClaims } from "../profile/claim-rule.ts";
 import type { Profile } from "../profile/profile.ts";
+import { resolveAliases } from "./aliases.ts";
+import { checkAccepted } from "./check-accepted.ts";
 import { checkRequestObject } from "./claims-rules.ts";
 import { canonicalIp } from "./ip-address.ts";
 import { type FieldViolation, invalidRequest } from "./problem.ts";
+import { checkRegistered } from "./registered-claims.ts";
+import type { Rejection } from "./rejection.ts";
 import { checkFields } from "./request-fields.ts";
+import type { JsonObject } from "./strict-json.ts";
 import { chooseTtl } from "./ttl.ts";
 import { issueWarnings, type Warning } from "./warnings.ts";
 
@@ -28,7 +33,12 @@ export interface IssueContext {
   readonly now: number;
   /** For the `jti` of dialects that have one. */
   readonly tokenId: string;
+  /** Told of every expression of the profile that fails for the request: an operator's mistake, in most cases. */
+  readonly failed: ExpressionFailed;
 }
+
+/** `name` is the claim's, or the warning's code. */
+export type ExpressionFailed = (kind: "claim" | "warning", name: string) => void;
 
 declare const checked: unique symbol;
 
@@ -55,7 +65,7 @@ export interface Draft {
  *
  * @throws Problem INVALID_REQUEST with every bad field.
  */
-export function draftToken(request: IssueRequest, { profile, caller, now, tokenId }: IssueContext): Draft {
+export function draftToken(request: IssueRequest, { profile, caller, now, tokenId, failed }: IssueContext): Draft {
   const violations: FieldViolation[] = [];
   const claims = request.claims ?? {};
   checkFields(request, profile, violations);
@@ -74,8 +84,8 @@ export function draftToken(request: IssueRequest, { profile, caller, now, tokenI
     issuedAt,
     expiresAt,
     extended: ttl !== undefined && ttl > profile.lifetime.max,
-    claims: signedClaims(profile, values, claims),
-    warnings: issueWarnings(profile, claims, expiresAt),
+    claims: signedClaims(profile, values, claims, failed),
+    warnings: issueWarnings(profile, claims, expiresAt, (code) => failed("warning", code)),
   };
   return draft as Draft;
 }
@@ -90,11 +100,37 @@ function fieldValues({ tenant, subject, audience, clientIp }: IssueRequest) {
   };
 }
 
-function signedClaims({ mapClaims }: Profile, values: ClaimValues, request: Readonly<Record<string, unknown>>) {
+function signedClaims(
+  profile: Profile,
+  values: ClaimValues,
+  request: Readonly<Record<string, unknown>>,
+  failed: ExpressionFailed,
+): SignedClaims {
+  const claims = mapped(profile, values, request, failed);
+  const rejection = rejectionOf(claims.object as JsonObject, profile);
+  if (rejection === undefined) return claims;
+  throw invalidRequest([
+    { field: "claims", description: `must not make a token that is never valid: ${rejection.message}` },
+  ]);
+}
+
+/** Why a token with these claims would never be valid: what a request may hold and what is accepted are two schemas. */
+function rejectionOf(signed: JsonObject, profile: Profile): Rejection | undefined {
+  const { claims, conflict } = resolveAliases(signed, profile.aliases);
+  return checkRegistered(claims).rejection ?? checkAccepted(claims, profile) ?? conflict;
+}
+
+function mapped(
+  { mapClaims }: Profile,
+  values: ClaimValues,
+  request: Readonly<Record<string, unknown>>,
+  failed: ExpressionFailed,
+): SignedClaims {
   try {
     return mapClaims(values, request);
   } catch (error) {
     if (!(error instanceof ClaimExpressionError)) throw error;
+    failed("claim", error.claim);
     throw invalidRequest([{ field: "claims", description: `must let the claim ${error.claim} be computed` }]);
   }
 }

@@ -1,12 +1,11 @@
 import type { Profile } from "../profile/profile.ts";
 import { reject, type Step } from "./rejection.ts";
-import { parseStrictObject } from "./strict-json.ts";
+import { type Json, parseStrictObject } from "./strict-json.ts";
 
-/** The protected header of a token that this service can have signed. */
+/** The protected header of a token. */
 export interface Header {
   readonly alg: string;
-  /** Undefined exactly where the profile's tokens have none. */
-  readonly kid: string | undefined;
+  readonly kid: Json | undefined;
   readonly typ: string | undefined;
 }
 
@@ -17,7 +16,7 @@ const KID = /^[A-Za-z0-9_-]{1,64}$/;
  * Reads the header strictly. `jwk`, `jku`, `x5u`, `x5c`, `crit`, `b64` and `zip` are how a token tries to bring its own
  * key or its own rules (RFC 8725, 3.10): whatever is not `alg`, `kid` or `typ` rejects it, and nothing is ever fetched.
  */
-export function readHeader(bytes: Buffer, expected: Profile["header"]): Step<Header> {
+export function readHeader(bytes: Buffer): Step<Header> {
   const header = parseStrictObject(bytes);
   if (header === undefined) return reject("MALFORMED", "the header is not a strict JSON object");
   const { alg, kid, typ } = header;
@@ -25,11 +24,16 @@ export function readHeader(bytes: Buffer, expected: Profile["header"]): Step<Hea
     if (!KNOWN.has(name)) return reject("HEADER_INVALID", "the header may hold only alg, kid and typ");
   if (typeof alg !== "string") return reject("HEADER_INVALID", "alg must be a string");
   if (typ !== undefined && typeof typ !== "string") return reject("HEADER_INVALID", "typ must be a string");
+  return { ok: { alg, kid, typ } };
+}
+
+/** The kid of a header, which is undefined exactly where the profile's tokens have none. */
+export function readKid({ kid }: Header, expected: Profile["header"]): Step<string | undefined> {
   if (expected.kid === "absent")
-    return kid === undefined ? { ok: { alg, kid, typ } } : reject("HEADER_INVALID", "kid must be absent");
+    return kid === undefined ? { ok: undefined } : reject("HEADER_INVALID", "kid must be absent");
   if (typeof kid !== "string" || !KID.test(kid))
     return reject("HEADER_INVALID", "kid must be 1 to 64 characters of A-Z a-z 0-9 _ -");
-  return { ok: { alg, kid, typ } };
+  return { ok: kid };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Profile } from "../profile/profile.ts";
 import { sortedJson } from "../profile/sorted-json.ts";
-import { draftToken, type IssueRequest } from "./draft.ts";
+import { draftToken, type ExpressionFailed, type IssueRequest } from "./draft.ts";
 import type { IssuedToken, TokenIssuer } from "./issue.ts";
 import type { TokenKeys } from "./keys.ts";
 import { requestIds } from "./request-ids.ts";
@@ -12,21 +12,24 @@ export interface IssuingParts {
   /** The keys of the profile and tenant; a tenant that nothing is known of has keys that know nothing. */
   readonly keysOf: (profile: Profile, tenant: string) => TokenKeys;
   readonly issuer: TokenIssuer;
+  /** Throws the {@link Problem} for which nothing may be issued now, whatever the profile. */
+  readonly requireFit: () => void;
   /** Unix milliseconds; never below what it was before. */
   readonly now: () => number;
   /** A fresh `jti`. */
   readonly newTokenId: () => string;
-  /** Told of every token that was signed and every refusal to issue. `profile` is "" when it is unknown. */
+  /** Told of every token that was signed, every refusal to issue and every expression that failed. `profile` is "" when it is unknown. */
   readonly observer: {
     issued(profile: string): void;
     denied(profile: string, caller: string, problem: unknown): void;
+    failed(profile: string, ...expression: Parameters<ExpressionFailed>): void;
   };
 }
 
 /** Issues by the name of a profile. Rejects with a Problem for a bad call. */
 export type Issue = (profile: string, request: IssueRequest, caller: string) => Promise<IssuedToken>;
 
-export function issuing({ profiles, keysOf, issuer, now, newTokenId, observer }: IssuingParts): Issue {
+export function issuing({ profiles, keysOf, issuer, requireFit, now, newTokenId, observer }: IssuingParts): Issue {
   const once = requestIds<IssuedToken>(now);
 
   return async (name, request, caller) => {
@@ -42,8 +45,10 @@ export function issuing({ profiles, keysOf, issuer, now, newTokenId, observer }:
   };
 
   async function issue(profile: Profile, request: IssueRequest, caller: string): Promise<IssuedToken> {
+    requireFit();
     // Drafted before a request_id is looked up: only what was checked can equal what was issued.
-    const draft = draftToken(request, { profile, caller, now: now(), tokenId: newTokenId() });
+    const failed: ExpressionFailed = (kind, name) => observer.failed(profile.name, kind, name);
+    const draft = draftToken(request, { profile, caller, now: now(), tokenId: newTokenId(), failed });
     const keys = keysOf(profile, draft.tenant);
     if (request.validateOnly) return issuer.preview(draft, keys);
     const sign = async (): Promise<IssuedToken> => {
@@ -52,7 +57,8 @@ export function issuing({ profiles, keysOf, issuer, now, newTokenId, observer }:
       return issued;
     };
     if (request.requestId === "") return sign();
-    return once(JSON.stringify([caller, profile.name, request.requestId]), contentOf(request), sign);
+    const key = JSON.stringify([caller, profile.name, request.requestId]);
+    return once({ key, content: contentOf(request), size: draft.claims.text.length }, sign);
   }
 }
 

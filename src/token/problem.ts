@@ -17,12 +17,20 @@ export type ProblemCode =
   /** There is no such profile, or the caller may not use it: alike, so that nobody can find out which exist. */
   | "PROFILE_NOT_FOUND"
   | "KEYSET_NOT_FOUND"
+  /** No key, or no secret of the profile and tenant, has the `key_id`. */
+  | "KEY_NOT_FOUND"
+  /** Some verifier may not know the next key yet. The metadata has the earliest safe time as `earliest_at`. */
+  | "TOO_EARLY"
   /** No key may sign now. */
   | "NO_SIGNING_KEY"
   /** The key that a token names is not known, and the store that may know it can't be read. */
   | "KEYS_UNAVAILABLE"
   /** The token would outlive the key that signs it. */
   | "TTL_BEYOND_KEY"
+  /** The state that replicas share was last heard of so long ago that nothing is issued (`state.max_offline`). */
+  | "OFFLINE_TOO_LONG"
+  /** The clock of this machine differs from that of the shared state by more than `rotation.clock_skew`. */
+  | "CLOCK_DIFFERS"
   /** The profile (and tenant) signs with an imported secret, and none was imported. */
   | "KEY_NOT_IMPORTED"
   /** A secret of that `key_id` is, or was, there. */
@@ -33,6 +41,14 @@ export type ProblemCode =
   | "TOO_MANY_KEYS"
   /** The `request_id` was used a moment ago with other content. */
   | "REQUEST_ID_REUSED"
+  /** The store of what was taken back is out of reach: whether it took the revocation is not known. */
+  | "REVOCATIONS_UNAVAILABLE"
+  /** A watch had so many changes waiting that it was cut. */
+  | "SLOW_READER"
+  /** So many watches are open that there is no room for one more. */
+  | "TOO_MANY_STREAMS"
+  /** The server ends its watches because it stops. */
+  | "STOPPING"
   /** The audit log has reached its limit. */
   | "AUDIT_FULL"
   /** The audit event can't be made durable. */
@@ -44,17 +60,25 @@ export class Problem extends Error {
   readonly violations: readonly FieldViolation[];
   /** When a retry may succeed, in milliseconds; undefined when a retry alone never does. */
   readonly retryAfterMs: number | undefined;
+  /** For programs, of the same kind for the same code. */
+  readonly metadata: Readonly<Record<string, string>>;
 
   constructor(
     code: ProblemCode,
     message: string,
-    details: { violations?: readonly FieldViolation[]; retryAfterMs?: number; cause?: unknown } = {},
+    details: {
+      violations?: readonly FieldViolation[];
+      retryAfterMs?: number;
+      metadata?: Readonly<Record<string, string>>;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, { cause: details.cause });
     this.name = "Problem";
     this.code = code;
     this.violations = details.violations ?? [];
     this.retryAfterMs = details.retryAfterMs;
+    this.metadata = details.metadata ?? {};
   }
 }
 

@@ -15,13 +15,18 @@ export function checkFields(request: IssueRequest, { takes, tenant }: Profile, v
   const tell = (field: string, description: string | undefined): void => {
     if (description !== undefined) violations.push({ field, description });
   };
-  tell("tenant", takenFault(request.tenant, tenant !== undefined, identityFault));
+  tell("tenant", tenantFault(request.tenant, { tenant }));
   tell("subject", takenFault(request.subject, takes.subject, identityFault));
   tell("client_ip", takenFault(request.clientIp, takes.clientIp, addressFault));
   if (request.requestId !== "" && !REQUEST_ID.test(request.requestId))
     tell("request_id", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -");
   if (takes.audience) checkAudience(request.audience, violations);
   else if (request.audience.length > 0) tell("audience", NOT_TAKEN);
+}
+
+/** What is wrong with the tenant of a request, or undefined. */
+export function tenantFault(value: string, { tenant }: Pick<Profile, "tenant">): string | undefined {
+  return takenFault(value, tenant !== undefined, identityFault);
 }
 
 function takenFault(value: string, taken: boolean, fault: (value: string) => string | undefined): string | undefined {

@@ -5,10 +5,18 @@ const WINDOW_MS = 120_000;
 
 /** The oldest answers leave first: a flood of ids costs memory that is bounded, and shortens the window. */
 const MAX_ENTRIES = 10_000;
+/** Of all sizes together. An answer takes about seven times its size. */
+const MAX_SIZE = 8 * 1024 * 1024;
 
-interface Entry<Answer> {
-  readonly since: number;
+/** What is asked for: the same `key` with the same `content`. `size` is the length of the answer's claims as text. */
+interface Asked {
+  readonly key: string;
   readonly content: string;
+  readonly size: number;
+}
+
+interface Entry<Answer> extends Asked {
+  readonly since: number;
   readonly answer: Promise<Answer>;
 }
 
@@ -21,30 +29,39 @@ interface Entry<Answer> {
 export function requestIds<Answer>(now: () => number) {
   // In the order in which they came, so that the oldest is the first.
   const entries = new Map<string, Entry<Answer>>();
+  let kept = 0;
 
-  return (key: string, content: string, make: () => Promise<Answer>): Promise<Answer> => {
+  return (asked: Asked, make: () => Promise<Answer>): Promise<Answer> => {
     forgetOld();
-    const known = entries.get(key);
-    if (known === undefined) return remember(key, { since: now(), content, answer: make() });
-    if (known.content === content) return known.answer;
+    const known = entries.get(asked.key);
+    if (known === undefined) return remember({ ...asked, since: now(), answer: make() });
+    if (known.content === asked.content) return known.answer;
     throw new Problem("REQUEST_ID_REUSED", "this request_id was used for another request within the last 2 minutes");
   };
 
-  function remember(key: string, entry: Entry<Answer>): Promise<Answer> {
-    for (const oldest of entries.keys()) {
-      if (entries.size < MAX_ENTRIES) break;
-      entries.delete(oldest);
+  function remember(entry: Entry<Answer>): Promise<Answer> {
+    for (const oldest of entries.values()) {
+      if (entries.size < MAX_ENTRIES && kept + entry.size <= MAX_SIZE) break;
+      forget(oldest);
     }
-    entries.set(key, entry);
-    entry.answer.catch(() => entries.get(key) === entry && entries.delete(key));
+    entries.set(entry.key, entry);
+    kept += entry.size;
+    entry.answer.catch(() => forget(entry));
     return entry.answer;
+  }
+
+  function forget(entry: Entry<Answer>): void {
+    // Another one may have taken its place.
+    if (entries.get(entry.key) !== entry) return;
+    entries.delete(entry.key);
+    kept -= entry.size;
   }
 
   function forgetOld(): void {
     const over = now() - WINDOW_MS;
-    for (const [key, { since }] of entries) {
-      if (since > over) return;
-      entries.delete(key);
+    for (const entry of entries.values()) {
+      if (entry.since > over) return;
+      forget(entry);
     }
   }
 }

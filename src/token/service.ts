@@ -1,12 +1,24 @@
+import type { Revocations } from "../revoke/revocations.ts";
+import { type Revoke, type RevokingParts, revoking } from "../revoke/revoking.ts";
+import { type WatchRevocations, watchingRevocations } from "../revoke/watching.ts";
 import { type Issue, type IssuingParts, issuing } from "./issuing.ts";
 import { type Verify, type VerifyingParts, verifying } from "./verifying.ts";
 
-/** Issuing and verifying by the name of a profile. */
+/** Issuing, verifying and taking back by the name of a profile. */
 export interface TokenService {
   readonly issue: Issue;
   readonly verify: Verify;
+  readonly revoke: Revoke;
+  readonly watchRevocations: WatchRevocations;
 }
 
-export function tokenService(parts: IssuingParts & VerifyingParts): TokenService {
-  return { issue: issuing(parts), verify: verifying(parts) };
+export function tokenService(
+  parts: IssuingParts & VerifyingParts & RevokingParts & { readonly revocations: Revocations },
+): TokenService {
+  return {
+    issue: issuing(parts),
+    verify: verifying(parts),
+    revoke: revoking(parts),
+    watchRevocations: watchingRevocations(parts.profiles, parts.revocations),
+  };
 }

@@ -1,12 +1,10 @@
 import { isUtf8 } from "node:buffer";
+import { UNSAFE_NAMES } from "../profile/unsafe-names.ts";
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 export interface JsonObject {
   readonly [name: string]: Json;
 }
-
-/** Names that plain code may turn into a prototype's: a token that carries one is an attack or an accident. */
-export const UNSAFE_NAMES: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
 const MAX_DEPTH = 16;
 

@@ -1,13 +1,23 @@
 /** Limit of a subject and of one audience, in bytes of UTF-8. */
 const MAX_TEXT_BYTES = 255;
+const MAX_REASON_BYTES = 256;
 
 /**
  * What is wrong with a text that a token shall carry as an identity, or undefined. U+FFFD is refused because the decoder
  * puts it in the place of invalid UTF-8: two different subjects could become equal.
  */
 export function identityFault(text: string): string | undefined {
+  return lineFault(text, MAX_TEXT_BYTES);
+}
+
+/** What is wrong with the reason that somebody gives for the audit log, or undefined. */
+export function reasonFault(text: string): string | undefined {
+  return lineFault(text, MAX_REASON_BYTES);
+}
+
+function lineFault(text: string, maxBytes: number): string | undefined {
   if (text === "") return "must not be empty";
-  if (Buffer.byteLength(text) > MAX_TEXT_BYTES) return `must have at most ${MAX_TEXT_BYTES} bytes of UTF-8`;
+  if (Buffer.byteLength(text) > maxBytes) return `must have at most ${maxBytes} bytes of UTF-8`;
   return textFault(text) ?? (hasControl(text) ? "must not contain control characters" : undefined);
 }
 

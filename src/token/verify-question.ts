@@ -1,6 +1,5 @@
 import type { Profile } from "../profile/profile.ts";
 import { type Carrier, MAX_PAIRS } from "./carriers.ts";
-import { checkLimits } from "./claims-rules.ts";
 import { canonicalIp } from "./ip-address.ts";
 import { type FieldViolation, invalidRequest } from "./problem.ts";
 import { identityFault } from "./text-rules.ts";
@@ -69,7 +68,7 @@ function checkPresence(field: string, value: string, taken: boolean, violations:
   if (!taken && value !== "") violations.push({ field, description: NOT_TAKEN });
 }
 
-/** What the schema says of a context is a matter of the client; what is checked here is the verifier's own. */
+/** What a context holds is a matter of the client, which a rejection tells; what is checked here is the verifier's own. */
 function checkContext(
   context: VerifyQuestion["context"],
   { context: schema, ip }: Profile,
@@ -79,7 +78,6 @@ function checkContext(
     violations.push({ field: "context", description: NOT_TAKEN });
     return;
   }
-  if (context !== undefined) checkLimits(context, "context", violations);
   if (ip === undefined) return;
   const address = context?.ip;
   if (address === undefined) {

@@ -1,4 +1,5 @@
 import type { Profile } from "../profile/profile.ts";
+import type { RevocableToken } from "../revoke/revoked-set.ts";
 import { resolveAliases } from "./aliases.ts";
 import type { Presented } from "./carriers.ts";
 import { checkAccepted } from "./check-accepted.ts";
@@ -8,8 +9,8 @@ import type { TokenKeys } from "./keys.ts";
 import { checkRegistered, type RegisteredClaims } from "./registered-claims.ts";
 import { type Rejection, reject, type Step } from "./rejection.ts";
 import { checkSignature } from "./signature.ts";
-import { type JsonObject, parseStrictObject } from "./strict-json.ts";
-import { tokenIdOf } from "./token-id.ts";
+import type { JsonObject } from "./strict-json.ts";
+import type { VerifiedCache } from "./verified-cache.ts";
 import { IP_MISMATCH, NO_EXPIRY, type Warning } from "./warnings.ts";
 
 /** What a token must be, beside what its profile says. Times in Unix milliseconds. */
@@ -25,6 +26,8 @@ export interface Expectation {
   readonly now: number;
   /** The token's clock. */
   readonly at: number;
+  readonly isRevoked: (token: RevocableToken) => boolean;
+  readonly cache: VerifiedCache;
 }
 
 /** What is known of a token whose signature is good, even when a later check rejects it. */
@@ -60,31 +63,26 @@ interface ReadClaims {
  * do. The first check that fails is the reason. Nothing that the token says chooses the key's algorithm, the profile or the
  * rules.
  */
-export function verifyToken({ token, maxLength }: Presented, expected: Expectation): Verdict {
-  const { profile, keys, now } = expected;
-  const signed = checkSignature(token, maxLength, profile, keys, now);
+export function verifyToken(presented: Presented, expected: Expectation): Verdict {
+  const { profile, keys, tenant, now, cache } = expected;
+  const signed = checkSignature(presented, profile, keys, now, cache);
   if (signed.rejection) return { valid: false, rejection: signed.rejection };
-  const { compact, key } = signed.ok;
-  const payload = parseStrictObject(compact.payload);
-  const tokenId = tokenIdOf(payload?.jti, compact.signingInput);
+  const { payload, tokenId, key } = signed.ok;
   const read = readClaims(payload, profile);
   if (read.rejection) {
     const identified = { keyId: key.kid, tokenId, expiresAt: undefined };
     return { valid: false, rejection: read.rejection, identified };
   }
-  const identified = { keyId: key.kid, tokenId, expiresAt: read.ok.registered.exp };
-  const rejected = checkClaims(read.ok, expected) ?? checkUse(read.ok.claims, expected);
-  if (rejected) return { valid: false, rejection: rejected, identified };
   const { shown, claims, registered } = read.ok;
-  const subject = claims[profile.subjectClaim];
-  return {
-    valid: true,
-    ...identified,
-    claims: shown,
-    subject: typeof subject === "string" ? subject : undefined,
-    issuedAt: registered.iat,
-    warnings: warningsOf(claims, expected),
-  };
+  const identified = { keyId: key.kid, tokenId, expiresAt: registered.exp };
+  const subject = subjectOf(claims, profile);
+  const issuedAt = registered.iat;
+  const rejected =
+    checkClaims(read.ok, expected) ??
+    checkUse(claims, expected) ??
+    checkRevoked({ profile: profile.name, tenant, tokenId, subject, issuedAt }, expected);
+  if (rejected) return { valid: false, rejection: rejected, identified };
+  return { valid: true, ...identified, claims: shown, subject, issuedAt, warnings: warningsOf(claims, expected) };
 }
 
 function readClaims(shown: JsonObject | undefined, { aliases }: Profile): Step<ReadClaims> {
@@ -120,6 +118,15 @@ function checkTenant(claims: JsonObject, { tenant: rule }: Profile, tenant: stri
 function checkAudience({ aud }: RegisteredClaims, audience: string): Rejection | undefined {
   if (audience === "" || aud?.includes(audience)) return undefined;
   return reject("AUDIENCE_MISMATCH", "aud does not name this audience").rejection;
+}
+
+function checkRevoked(token: RevocableToken, { isRevoked }: Expectation): Rejection | undefined {
+  return isRevoked(token) ? reject("REVOKED", "the token was taken back").rejection : undefined;
+}
+
+function subjectOf(claims: JsonObject, { subjectClaim }: Profile): string | undefined {
+  const subject = claims[subjectClaim];
+  return typeof subject === "string" ? subject : undefined;
 }
 
 function warningsOf(claims: JsonObject, expected: Expectation): readonly Warning[] {

@@ -1,10 +1,12 @@
 import type { Profile } from "../profile/profile.ts";
+import type { Revocations } from "../revoke/revocations.ts";
 import { findToken } from "./carriers.ts";
 import { MAX_TOKEN_LENGTH } from "./compact.ts";
 import type { TokenKeys } from "./keys.ts";
 import { Problem } from "./problem.ts";
 import type { RejectionReason } from "./rejection.ts";
 import { unknownProfile } from "./unknown-profile.ts";
+import type { VerifiedCache } from "./verified-cache.ts";
 import { type Expectation, type Verdict, verifyToken } from "./verify.ts";
 import { requireComplete, type VerifyQuestion } from "./verify-question.ts";
 
@@ -14,6 +16,8 @@ export interface VerifyingParts {
   readonly keysOf: (profile: Profile, tenant: string) => TokenKeys;
   /** Unix milliseconds. */
   readonly now: () => number;
+  readonly revocations: Pick<Revocations, "has" | "viewAgeMs">;
+  readonly cache: VerifiedCache;
   /** Told of every rejection. */
   readonly rejected: (profile: string, reason: string) => void;
 }
@@ -23,6 +27,8 @@ export interface VerifyAnswer {
   readonly profile: Profile;
   readonly epoch: number;
   readonly verdict: Verdict;
+  /** How old the view of what was taken back is, in milliseconds; 0 when it is current. */
+  readonly revocationViewAgeMs: number;
   /** Whether the client sent a frame and waits for one. */
   readonly framed: boolean;
 }
@@ -30,7 +36,9 @@ export interface VerifyAnswer {
 /** Verifies by the name of a profile. Throws or rejects with a {@link Problem} for a bad call. */
 export type Verify = (question: VerifyQuestion) => VerifyAnswer | Promise<VerifyAnswer>;
 
-export function verifying({ profiles, keysOf, now, rejected }: VerifyingParts): Verify {
+export function verifying({ profiles, keysOf, now, revocations, cache, rejected }: VerifyingParts): Verify {
+  const isRevoked = revocations.has;
+
   return (question) => {
     const profile = profiles().get(question.profile);
     if (profile === undefined) throw unknownProfile(question.profile);
@@ -47,10 +55,10 @@ export function verifying({ profiles, keysOf, now, rejected }: VerifyingParts): 
   function judge(credential: Credential, question: VerifyQuestion, profile: Profile, keys: TokenKeys): VerifyAnswer {
     const time = now();
     const { tenant, audience, context = {}, at } = question;
-    const expected = { profile, keys, tenant, audience, context, now: time, at: at?.getTime() ?? time };
-    const verdict = verdictOn(credential, expected);
+    const clocks = { now: time, at: at?.getTime() ?? time };
+    const verdict = verdictOn(credential, { profile, keys, tenant, audience, context, ...clocks, isRevoked, cache });
     const framed = credential.$case === "carrier" && credential.value.frame.length > 0;
-    return { profile, epoch: keys.epoch, verdict, framed };
+    return { profile, epoch: keys.epoch, verdict, revocationViewAgeMs: revocations.viewAgeMs(time), framed };
   }
 
   function told(answer: VerifyAnswer): VerifyAnswer {

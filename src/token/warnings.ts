@@ -13,12 +13,20 @@ export const NO_EXPIRY: Warning = { code: "NO_EXPIRY", message: "the token has n
 /** For a client that uses a token from elsewhere, where its profile only warns of that. */
 export const IP_MISMATCH: Warning = { code: "IP_MISMATCH", message: "the client's address is not the token's" };
 
-/** What a request to issue is warned of: what the profile's own expressions find, and a token without an end. */
+/**
+ * What a request to issue is warned of: what the profile's own expressions find, and a token without an end. `failed` is
+ * told the code of each warning whose expression can't tell.
+ */
 export function issueWarnings(
   { warnings }: Profile,
   claims: Readonly<Record<string, unknown>>,
   expiresAt: number | undefined,
+  failed: (code: string) => void,
 ): readonly Warning[] {
-  const own = warnings.filter((rule) => rule.applies(claims)).map(({ code, message }) => ({ code, message }));
+  const own = warnings.flatMap(({ code, message, applies }) => {
+    const found = applies(claims);
+    if (found === undefined) failed(code);
+    return found === true ? [{ code, message }] : [];
+  });
   return expiresAt === undefined ? [...own, NO_EXPIRY] : own;
 }

@@ -1,7 +1,10 @@
 import test, { type ExecutionContext } from "ava";
-import { encodeRevocation, type Revocation } from "../../src/revoke/revocation.ts";
-import { openRevocations, type Revocations } from "../../src/revoke/revocations.ts";
+import { encodeRevocation, type Revocation, type RevokedSubject } from "../../src/revoke/revocation.ts";
+import { openRevocations, type Revocations, type RevocationsOptions } from "../../src/revoke/revocations.ts";
+import { type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
+import { Problem } from "../../src/token/problem.ts";
+import { waitUntil } from "../support/wait-until.ts";
 
 const NOW = 1_700_000_000_000;
 const SECOND = NOW / 1000;
@@ -9,13 +12,14 @@ const HOUR = 3_600_000;
 
 const revokedToken = (tokenId: string, more: Partial<Revocation> = {}): Revocation =>
   ({ kind: "token", profile: "service", tenant: "", at: NOW, until: NOW + HOUR, tokenId, ...more }) as Revocation;
-const revokedSubject = (subject: string, issuedBefore: number): Revocation => ({
+const revokedSubject = (subject: string, issuedBefore: number): RevokedSubject => ({
   kind: "subject",
   profile: "service",
   tenant: "",
   at: NOW,
   until: NOW + HOUR,
   subjectHash: `hash of ${subject}`,
+  hashedUnder: "kek-1",
   issuedBefore,
 });
 const token = (tokenId: string, more = {}) => ({
@@ -31,12 +35,14 @@ function fixture(t: ExecutionContext) {
   const clock = { now: NOW };
   const store = createMemoryKeyValue(() => clock.now);
   const problems: unknown[] = [];
-  async function open(): Promise<Revocations> {
+  async function open(overrides: Partial<RevocationsOptions> = {}): Promise<Revocations> {
     const revocations = await openRevocations({
       store,
       now: () => clock.now,
-      hashSubject: (subject) => `hash of ${subject}`,
+      hashers: [{ keyId: "kek-1", hash: (subject) => `hash of ${subject}` }],
+      contactAgeMs: () => 0,
       problem: (error) => problems.push(error),
+      ...overrides,
     });
     t.teardown(() => revocations.stop());
     return revocations;
@@ -158,3 +164,139 @@ test("a store that is lost is told, and what was known stays revoked", async (t)
   t.false(revocations.has(token("b")));
   t.true(problems.length <= 1);
 });
+
+test("what is known is forgotten by nothing but its end: not by a delete, nor by an entry that ends earlier", async (t) => {
+  const { store, open } = fixture(t);
+  const revocations = await open();
+  await revocations.revoke([revokedToken("a")]);
+  const [place = ""] = await placesIn(store);
+  await store.delete(place);
+  await store.create(place, encodeRevocation(revokedToken("a", { until: NOW + 1 })));
+  await store.create("revoked/token/b", encodeRevocation(revokedToken("b")));
+  await waitUntil("the watch has told all that", () => revocations.has(token("b")));
+  t.deepEqual([...revocations.all()], [revokedToken("a"), revokedToken("b")]);
+});
+
+test("a watch does not tell again what is known already", async (t) => {
+  const revocations = await fixture(t).open();
+  const items = await told(revocations, 2, async () => {
+    await revocations.revoke([revokedToken("a")]);
+    await revocations.revoke([revokedToken("a"), revokedToken("b")]);
+  });
+  t.deepEqual(items, ["current", revokedToken("a")]);
+  const more = await told(revocations, 3);
+  t.deepEqual(more, [revokedToken("a"), revokedToken("b"), "current"]);
+});
+
+test("a subject's revocation holds under every KEK that is given, and one under a KEK that is not is told", async (t) => {
+  const { problems, open } = fixture(t);
+  const hasher = (keyId: string) => ({ keyId, hash: (subject: string) => `${keyId} of ${subject}` });
+  const old = await open({ hashers: [hasher("old")] });
+  await old.revoke([{ ...revokedSubject("alice", SECOND), subjectHash: "old of alice", hashedUnder: "old" }]);
+  t.true((await open({ hashers: [hasher("new"), hasher("old")] })).has(token("a")));
+  t.deepEqual(problems, []);
+  t.false((await open({ hashers: [hasher("new")] })).has(token("a")));
+  t.regex(String(problems[0]), /made under the KEK old, which must be given \(kek\.previous\) until 2023-11-14T23/);
+});
+
+test("the view is current while the watch holds, and as old as its end once it broke", async (t) => {
+  const { clock, store, problems, open } = fixture(t);
+  const failing = failingStore(store);
+  const revocations = await open({ store: failing.store });
+  t.is(revocations.viewAgeMs(NOW + 5_000), 0);
+  failing.fail();
+  clock.now = NOW + 5_000;
+  await waitUntil("the watch broke", () => problems.length > 0);
+  t.is(revocations.viewAgeMs(NOW + 12_000), 7_000);
+  failing.heal();
+  await waitUntil("it holds again", () => revocations.viewAgeMs(NOW + 12_000) === 0);
+});
+
+test("the view is never younger than what was last heard of the store", async (t) => {
+  const revocations = await fixture(t).open({ contactAgeMs: () => 42 });
+  t.is(revocations.viewAgeMs(NOW), 42);
+});
+
+test("a store that was lost gets back what it forgot, and what was revoked before goes on being so", async (t) => {
+  const { clock, store, open } = fixture(t);
+  const other = createMemoryKeyValue(() => clock.now);
+  const failing = failingStore(store);
+  const revocations = await open({ store: failing.store });
+  await revocations.revoke([revokedToken("a"), revokedToken("ended", { until: NOW + 1 }), revokedSubject("bob", 7)]);
+  clock.now = NOW + 1;
+  failing.fail();
+  failing.heal(other);
+  await waitUntil("the new store holds both", async () => (await placesIn(other)).length === 2);
+  const newcomer = await open({ store: other });
+  t.deepEqual([...newcomer.all()], [revokedToken("a"), revokedSubject("bob", 7)]);
+});
+
+test("with a snapshot it opens while the store is out of reach, and tells since when it is blind", async (t) => {
+  const { clock, store, open } = fixture(t);
+  const failing = failingStore(store);
+  failing.fail();
+  await t.throwsAsync(open({ store: failing.store }), { code: "UNAVAILABLE" });
+  const snapshot = { asOf: NOW - 60_000, revocations: [revokedToken("a")] };
+  const revocations = await open({ store: failing.store, snapshot });
+  t.true(revocations.has(token("a")));
+  t.is(revocations.viewAgeMs(clock.now), 60_000);
+  failing.heal();
+  await waitUntil("the store is heard of", () => revocations.viewAgeMs(clock.now) === 0);
+  await waitUntil("the store has what it lacked", async () => (await placesIn(store)).length === 1);
+});
+
+test("a reader that lets too much wait is cut, and costs the others nothing", async (t) => {
+  const revocations = await fixture(t).open();
+  const slow = revocations.watch(new AbortController().signal)[Symbol.asyncIterator]();
+  t.deepEqual(await slow.next(), { value: "current", done: false });
+  const first = slow.next();
+  await revocations.revoke([revokedToken("first")]);
+  t.deepEqual(await first, { value: revokedToken("first"), done: false });
+  const many = Array.from({ length: 10_001 }, (_, index) => revokedToken(`t-${index}`));
+  await revocations.revoke(many);
+  await t.throwsAsync(slow.next(), { instanceOf: Problem, code: "SLOW_READER" });
+  t.true(revocations.has(token("t-10000")));
+});
+
+test("a reader that keeps up gets a burst in order", async (t) => {
+  const revocations = await fixture(t).open();
+  const many = Array.from({ length: 10_000 }, (_, index) => revokedToken(`t-${index}`));
+  const items = await told(revocations, 10_001, () => revocations.revoke(many));
+  t.deepEqual(items, ["current", ...many]);
+});
+
+async function placesIn(store: KeyValue): Promise<string[]> {
+  const places: string[] = [];
+  for await (const change of store.watch("revoked/", new AbortController().signal)) {
+    if (change.type === "current") break;
+    if (change.type === "put") places.push(change.entry.key);
+  }
+  return places;
+}
+
+/** A store that can be cut off, and healed with what another one holds. */
+function failingStore(first: KeyValue) {
+  let below = first;
+  let cut = new AbortController();
+  const call = <Result>(work: (store: KeyValue) => Promise<Result>): Promise<Result> =>
+    cut.signal.aborted ? Promise.reject(new StateError("UNAVAILABLE", "cut off")) : work(below);
+  const store: KeyValue = {
+    get: (key) => call((store) => store.get(key)),
+    create: (...write) => call((store) => store.create(...write)),
+    update: (...write) => call((store) => store.update(...write)),
+    delete: (key) => call((store) => store.delete(key)),
+    async *watch(prefix, signal) {
+      const { signal: cutOff } = cut;
+      if (!cutOff.aborted) yield* below.watch(prefix, AbortSignal.any([signal, cutOff]));
+      if (cutOff.aborted) throw new StateError("UNAVAILABLE", "cut off");
+    },
+  };
+  return {
+    store,
+    fail: () => cut.abort(),
+    heal(next: KeyValue = below) {
+      below = next;
+      cut = new AbortController();
+    },
+  };
+}

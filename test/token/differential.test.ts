@@ -4,6 +4,7 @@ import { decodeProtectedHeader, jwtVerify } from "jose";
 import { MAX_TOKEN_LENGTH } from "../../src/token/compact.ts";
 import { verifyToken } from "../../src/token/verify.ts";
 import { forge } from "../support/forge.ts";
+import { UNREVOKED } from "../support/no-revocations.ts";
 import { ISSUER, serviceProfile } from "../support/profiles.ts";
 import { oneKey } from "../support/token-keys.ts";
 
@@ -16,7 +17,16 @@ const { keys, kid, privateKey, publicKey } = oneKey();
 const NOW = 1_800_000_000;
 const HEADER = { alg: "EdDSA", typ: "at+jwt", kid };
 const CLAIMS = { iss: ISSUER, sub: "alice", aud: "api", client_id: "c", iat: NOW, exp: NOW + 300, jti: "id" };
-const EXPECTED = { profile, keys, tenant: "", audience: "api", context: {}, now: NOW * 1000, at: NOW * 1000 };
+const EXPECTED = {
+  profile,
+  keys,
+  tenant: "",
+  audience: "api",
+  context: {},
+  now: NOW * 1000,
+  at: NOW * 1000,
+  ...UNREVOKED,
+};
 const STRICTER = new Set([
   "MALFORMED",
   "HEADER_INVALID",

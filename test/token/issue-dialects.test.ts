@@ -308,3 +308,38 @@ test("a claim that can't be computed from the request is a violation, and null i
   t.is(events.length, 0);
   t.is(textsOf((await issue({ claims: { a: "x", b: "y" } })).token).claims, '{"exp":1800000300,"sum":"xy"}');
 });
+
+test("what no verifier would take is refused, also where the profile's schema allows it", async (t) => {
+  const profile = profileOf(`
+profile: lax
+issuer: none
+keys: { imported: HS256, encoding: base64 }
+lifetime: { exp: required, default: 5m, max: 1h }
+request: { type: object }
+claims: [{ name: sub, from: request.user }, { name: aud, cel: request.rooms }, { name: exp, from: expires_at }]
+accept: { type: object }
+`);
+  const { issue, events } = issuingUnderTest(profile, () => oneSecret(KEY));
+  const born = (rule: string) => ({ claims: `must not make a token that is never valid: ${rule}` });
+  const audience = "aud must be a non-empty string or a non-empty array of them";
+  t.deepEqual(await violationsOf(issue({ claims: { user: "", rooms: "a" } })), born("sub must be a non-empty string"));
+  t.deepEqual(await violationsOf(issue({ claims: { user: 7, rooms: "a" } })), born("sub must be a non-empty string"));
+  for (const rooms of [[], ["a", 1], {}])
+    t.deepEqual(await violationsOf(issue({ claims: { user: "u", rooms } })), born(audience));
+  t.deepEqual(events, []);
+  t.deepEqual(claimsOf((await issue({ claims: { user: "u", rooms: ["a", "b"] } })).token).aud, ["a", "b"]);
+});
+
+test("the operator is told which expression fails, and a warning that can't tell is none", async (t) => {
+  const text = `${COMPUTED}warnings: [{ when: request.size > 2.0, code: LARGE, message: m }]\n`;
+  const { issue, told } = issuingUnderTest(profileOf(text), () => oneSecret(KEY));
+  await t.throwsAsync(issue({ claims: { a: "x", size: 1 } }));
+  const { draft } = await issue({ claims: { a: "x", b: "y", size: "secret" } });
+  t.deepEqual(draft.warnings, []);
+  t.deepEqual(told, [
+    "failed computed claim sum",
+    "denied computed caller-1 INVALID_REQUEST",
+    "failed computed warning LARGE",
+    "issued computed",
+  ]);
+});

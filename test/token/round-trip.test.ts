@@ -4,9 +4,11 @@ import type { IssueRequest } from "../../src/token/draft.ts";
 import { Problem } from "../../src/token/problem.ts";
 import { verifyToken } from "../../src/token/verify.ts";
 import { testKey } from "../support/foreign-token.ts";
-import { EMPTY, issuingUnderTest, NOW, seconds } from "../support/issuing-under-test.ts";
-import { shippedProfile } from "../support/profiles.ts";
+import { EMPTY, issuingUnderTest, NOW, seconds, violationsOf } from "../support/issuing-under-test.ts";
+import { UNREVOKED } from "../support/no-revocations.ts";
+import { profileOf, shippedProfile } from "../support/profiles.ts";
 import { seededRandom } from "../support/seeded-random.ts";
+import { tinyProfile } from "../support/tiny-profile.ts";
 import { oneKey, oneSecret } from "../support/token-keys.ts";
 
 type Draw = (from: number, to: number) => number;
@@ -59,8 +61,24 @@ const VALUES: readonly unknown[] = [
   ...[0, -1, 1, 1.5, 100, 7200, 2 ** 53, 1e9, Number.NaN, Number.POSITIVE_INFINITY, true, false, null, undefined],
   ...[[], [""], ["a", "b"], [null], {}, { a: {} }, { "*": { x: "R" } }, { allowedCreators: null, maxWebSockets: 7 }],
   JSON.parse('{ "__proto__": 1 }'),
+  ...["__proto__", "constructor", "prototype", "toString"],
 ];
-const NAMES = ["iss", "exp", "jti", "x", "allow_all", "2", "1", "constructor", "aud", "nbf", "custom", "per"];
+const NAMES = [
+  "iss",
+  "exp",
+  "jti",
+  "x",
+  "allow_all",
+  "2",
+  "1",
+  "constructor",
+  "aud",
+  "nbf",
+  "custom",
+  "per",
+  "size",
+  "proprietor",
+];
 
 /** The whole request with a few things left out, replaced or added. */
 function drawRequest(whole: Partial<IssueRequest>, draw: Draw): IssueRequest {
@@ -91,10 +109,23 @@ function drawRequest(whole: Partial<IssueRequest>, draw: Draw): IssueRequest {
 /** What depends on what the client wants to do: the only reasons for which a token that was just issued is not valid. */
 const RULES = ["NOT_PERMITTED", "CONTEXT_INVALID"];
 
-for (const [name, whole] of Object.entries(WHOLE))
+/** A profile whose claims come from names and values that a caller chooses. */
+const OPEN = profileOf(
+  tinyProfile({
+    4: "request: { type: object, required: [kind], properties: { kind: { type: string } } }",
+    5: 'claims:\n  - { name: owner, from: request.owner }\n  - { name: by, cel: "{request.kind: [request.kind]}" }\n  - { rest: request }',
+    8: "accept: { type: object, required: [owner], properties: { owner: { type: string }, size: { type: number } } }",
+    9: "aliases: { owner: [proprietor] }",
+  }),
+);
+const OPEN_REQUEST = { claims: { owner: "o", kind: "k", size: 1 } };
+
+for (const [name, whole, profile] of [
+  ...Object.entries(WHOLE).map(([name, whole]) => [name, whole, shippedProfile(name)] as const),
+  ["a profile of open claims", OPEN_REQUEST, OPEN] as const,
+])
   test(`${name}: whatever is asked, either every bad field is told or the token is one that the profile accepts`, async (t) => {
     const draw = seededRandom(t);
-    const profile = shippedProfile(name);
     const keys = profile.keys.kind === "imported" ? oneSecret(testKey(name)) : oneKey().keys;
     const { issue } = issuingUnderTest(profile, () => keys);
     const outcomes = { issued: 0, refused: 0 };
@@ -117,9 +148,17 @@ for (const [name, whole] of Object.entries(WHOLE))
       const aud = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()).aud;
       const audience = profile.hasAudience ? aud : "";
       const presented = { token, maxLength: profile.maxTokenLength };
-      const verdict = verifyToken(presented, { profile, keys, tenant, audience, context, now: NOW, at: NOW });
+      const expected = { profile, keys, tenant, audience, context, now: NOW, at: NOW, ...UNREVOKED };
+      const verdict = verifyToken(presented, expected);
       if (verdict.valid) return undefined;
       const { reason, message } = verdict.rejection;
       return RULES.includes(reason) ? undefined : `${reason}: ${message}`;
     }
   });
+
+test("what the service reads as another claim is not set by a caller", async (t) => {
+  const { issue } = issuingUnderTest(OPEN, () => oneKey().keys);
+  t.deepEqual(await violationsOf(issue({ claims: { kind: "k", proprietor: "p" } })), {
+    "claims.proprietor": "is set by the service alone",
+  });
+});

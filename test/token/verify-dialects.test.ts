@@ -92,7 +92,7 @@ test("without any key a token without kid is UNKNOWN_KEY, after one reload", asy
 
 test("an algorithm that is not the keys' is refused before any key is tried", (t) => {
   for (const alg of ["none", "HS512", "RS256", "hs256"])
-    t.is(reason(foreignToken({ ...HEADER, alg }, CLAIMS, young)), "ALGORITHM_NOT_ALLOWED");
+    t.is(told(foreignToken({ ...HEADER, alg }, CLAIMS, young)), "ALGORITHM_NOT_ALLOWED: only HS256 is allowed here");
 });
 
 test("a dialect without typ takes none, and one with typ takes no other", (t) => {
@@ -264,6 +264,19 @@ for (const [claim, client, same] of [
 test("without the client's address there is nothing to warn of", (t) => {
   t.is(told(signed({ ip: "198.51.100.1" })), "valid");
 });
+
+for (const [what, context, message] of [
+  ["too large", { room: "r".repeat(9_000) }, "context.room must have at most 8192 bytes of UTF-8"],
+  ["ill-formed", { room: "r\uFFFD" }, "context.room must be well-formed UTF-8 (and not contain U+FFFD)"],
+  [
+    "a number that others read as another",
+    { room: 2 ** 60 },
+    "context.room must be finite, and an integer within ±2^53",
+  ],
+] as const)
+  test(`a context of a client that is ${what} is its client's fault, not the caller's`, (t) => {
+    t.is(told(signed(), { context }), `CONTEXT_INVALID: ${message}`);
+  });
 
 test("a context that breaks its schema is CONTEXT_INVALID, naming the field and not its value", (t) => {
   t.is(

@@ -3,6 +3,7 @@ import test from "ava";
 import { MAX_TOKEN_LENGTH } from "../../src/token/compact.ts";
 import { type Expectation, type Verdict, verifyToken } from "../../src/token/verify.ts";
 import { forge } from "../support/forge.ts";
+import { UNREVOKED } from "../support/no-revocations.ts";
 import { ISSUER, serviceProfile } from "../support/profiles.ts";
 import { oneKey } from "../support/token-keys.ts";
 
@@ -22,8 +23,8 @@ const claims = {
 
 function verifyAt(token: string, seconds = NOW, changes: Partial<Expectation> = {}): Verdict {
   const time = seconds * 1000;
-  const expected = { profile, keys, tenant: "", audience: "api", context: {}, now: time, at: time, ...changes };
-  return verifyToken({ token, maxLength: MAX_TOKEN_LENGTH }, expected);
+  const expected = { profile, keys, tenant: "", audience: "api", context: {}, now: time, at: time, ...UNREVOKED };
+  return verifyToken({ token, maxLength: MAX_TOKEN_LENGTH }, { ...expected, ...changes });
 }
 
 function reasonOf(token: string, seconds = NOW): string {
@@ -209,4 +210,24 @@ test("a message never repeats what the token says", (t) => {
     const verdict = verifyAt(token);
     if (!verdict.valid) t.notRegex(verdict.rejection.message, /mallory|other|alice|passwd|127\.0\.0\.1/);
   }
+});
+
+test("a revoked token is REVOKED after all other checks, and is asked about as what it says it is", (t) => {
+  const asked: unknown[] = [];
+  const isRevoked = (token: unknown) => asked.push(token) > 0;
+  const reason = (changes: object, seconds = NOW) => {
+    const verdict = verifyAt(withClaims(changes), seconds, { isRevoked });
+    return verdict.valid ? "valid" : verdict.rejection.reason;
+  };
+  t.is(reason({}, NOW + 1000), "EXPIRED");
+  t.is(reason({ aud: "other" }), "AUDIENCE_MISMATCH");
+  t.is(reason({ client_id: 7 }), "CLAIM_INVALID");
+  t.deepEqual(asked, []);
+  const verdict = verifyAt(good, NOW, { isRevoked });
+  t.deepEqual(verdict, {
+    valid: false,
+    rejection: { reason: "REVOKED", message: "the token was taken back" },
+    identified: { keyId: kid, tokenId: "id-1", expiresAt: NOW + 300 },
+  });
+  t.deepEqual(asked, [{ profile: "service", tenant: "", tokenId: "id-1", subject: "alice", issuedAt: NOW }]);
 });

@@ -16,11 +16,11 @@ const service = (keys: TokenKeys = known.keys) => verifyingUnderTest(serviceProf
 /** A profile that takes all that a question can hold. */
 const DEMANDING = `
 profile: demanding
-tenant: {}
+tenant: { claim: tnd }
 keys: { keyset: demanding, algorithm: EdDSA }
 lifetime: { exp: required, default: 5m, max: 1h }
 request: { type: object }
-claims: [{ name: iss, from: issuer }, { name: aud, from: audience }, { name: exp, from: expires_at }, { name: ip, from: client_ip }]
+claims: [{ name: iss, from: issuer }, { name: aud, from: audience }, { name: tnd, from: tenant }, { name: exp, from: expires_at }, { name: ip, from: client_ip }]
 accept: { type: object }
 context: { type: object, properties: { ip: { type: string } } }
 ip: { mode: enforce, claim: ip }
@@ -50,7 +50,7 @@ test("all that is absent is told together, never skipped", (t) => {
 });
 
 test("all that a profile does not take is told together, never ignored", (t) => {
-  const profile = profileOf(DEMANDING.replace(/tenant.*|context.*|ip:.*|carriers.*|\{ name: aud.*?\},/g, ""));
+  const profile = profileOf(DEMANDING.replace(/tenant.*|context.*|ip:.*|carriers.*|\{ name: (aud|tnd).*?\},/g, ""));
   const { ask } = verifyingUnderTest(profile, () => known.keys);
   const credential = { $case: "carrier", value: carried({ query: [{ name: "token", value: token }] }) } as const;
   t.deepEqual(
@@ -70,7 +70,7 @@ test("what a question says is bounded, field by field", (t) => {
     credential: { $case: "carrier", value: carried({ query: pairs.slice(0, 64), headers: pairs.slice(64) }) },
     tenant: "t\n",
     audience,
-    context: { ip: "localhost", big: 2 ** 60, many: Object.fromEntries(Array.from({ length: 600 }, (_, i) => [i, 0])) },
+    context: { ip: "localhost" },
     at: new Date(NOW * 1000 + 1),
   } as const;
   t.deepEqual(
@@ -79,8 +79,6 @@ test("what a question says is bounded, field by field", (t) => {
       carrier: "must have at most 64 pairs",
       tenant: "must not contain control characters",
       "context.ip": "must be an IPv4 or IPv6 address",
-      "context.big": "must be finite, and an integer within ±2^53",
-      context: "must have at most 512 keys on all levels",
       at: "must be a time that is not in the future",
     },
   );

@@ -1,0 +1,67 @@
+import { longestLife } from "../profile/longest-life.ts";
+import type { Profile, ProfileLifetime } from "../profile/profile.ts";
+import { type FieldViolation, invalidRequest } from "../token/problem.ts";
+import { tenantFault } from "../token/request-fields.ts";
+import { identityFault, reasonFault } from "../token/text-rules.ts";
+
+/** What shall be taken back. Shaped as the contract's `RevokeTokensRequest`, nothing checked yet; empty texts are absent. */
+export interface RevokeRequest {
+  readonly profile: string;
+  readonly tenant: string;
+  readonly tokenIds: readonly string[];
+  readonly expiresAt: Date | undefined;
+  readonly subject: string;
+  readonly issuedBefore: Date | undefined;
+  readonly reason: string;
+}
+
+/** Number of tokens that one call may name. */
+const MAX_TOKENS = 100;
+
+/** Checks a request. `now` in Unix milliseconds. Throws the Problem INVALID_REQUEST with every bad field. */
+export function checkRevokeRequest(request: RevokeRequest, profile: Profile, now: number): void {
+  const violations: FieldViolation[] = [];
+  const tell = (field: string, description: string | undefined): void => {
+    if (description !== undefined) violations.push({ field, description });
+  };
+  const { tokenIds, subject } = request;
+  tell("tenant", tenantFault(request.tenant, profile));
+  if (tokenIds.length === 0 && subject === "") tell("token_ids", "are required, or a subject");
+  if (tokenIds.length > MAX_TOKENS) tell("token_ids", `must have at most ${MAX_TOKENS} values`);
+  tokenIds.slice(0, MAX_TOKENS).forEach((id, index) => {
+    tell(`token_ids[${index}]`, identityFault(id));
+  });
+  if (subject !== "") tell("subject", tokenIds.length > 0 ? "is not taken beside token_ids" : identityFault(subject));
+  tell("expires_at", expiryFault(request, profile, now));
+  tell("issued_before", momentFault(request, now));
+  tell("reason", reasonFault(request.reason));
+  if (violations.length > 0) throw invalidRequest(violations);
+}
+
+/**
+ * From when on none of the tokens can be valid any more. A margin is added: the clock of a replica that verifies, or that
+ * issued, may be another one. Unix milliseconds.
+ */
+export function revokedUntil({ expiresAt }: Pick<RevokeRequest, "expiresAt">, profile: Profile, now: number): number {
+  const { lifetime } = profile;
+  return (expiresAt?.getTime() ?? now + longestLife(lifetime) * 1000) + marginMs(lifetime);
+}
+
+function marginMs({ leeway, skew }: ProfileLifetime): number {
+  return (leeway + skew) * 1000;
+}
+
+function expiryFault(request: RevokeRequest, profile: Profile, now: number): string | undefined {
+  if (request.expiresAt === undefined) return undefined;
+  if (request.tokenIds.length === 0) return "is taken only with token_ids";
+  // A date beyond its range is no number, and compares as false.
+  return revokedUntil(request, profile, now) > now ? undefined : "must be in the future";
+}
+
+function momentFault({ issuedBefore, subject }: RevokeRequest, now: number): string | undefined {
+  if (issuedBefore === undefined) return undefined;
+  if (subject === "") return "is taken only with subject";
+  return issuedBefore.getTime() >= 0 && issuedBefore.getTime() <= now
+    ? undefined
+    : "must be a time that is not in the future";
+}
