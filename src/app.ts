@@ -1,42 +1,36 @@
-import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import packageJson from "../package.json" with { type: "json" };
+import { configHash, startAudit } from "./app/audit.ts";
+import { collectEndings } from "./app/endings.ts";
+import { lateService } from "./app/late-service.ts";
+import { metricSources } from "./app/metric-sources.ts";
+import { openState } from "./app/open-state.ts";
+import { startOpening } from "./app/opening.ts";
+import { openProfiles } from "./app/profiles.ts";
+import { refuseOldNode } from "./app/refuse-old-node.ts";
+import { showHealth } from "./app/show-health.ts";
 import { countDenials } from "./audit/denials.ts";
-import type { AuditLog, Happening } from "./audit/event.ts";
-import { durabilityHorizon } from "./audit/horizon.ts";
-import type { AuditReport, AuditSide } from "./audit/side.ts";
-import { subjectHasher } from "./audit/subject-hash.ts";
-import { AUDIT_THREAD, startAuditThread } from "./audit-thread/start.ts";
+import type { AuditLog } from "./audit/event.ts";
+import { AUDIT_THREAD } from "./audit-thread/start.ts";
 import type { Config } from "./config/config.ts";
-import { loadProfileSet } from "./config/load.ts";
-import { ISSUING, startGrpcServer } from "./grpc/server.ts";
+import { startGrpcServer } from "./grpc/server.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { startHttpServer } from "./http/server.ts";
-import { deriveKey, type Keks } from "./jose/kek.ts";
 import { loadKeks } from "./jose/load-keks.ts";
-import { createSecretVault } from "./jose/secret-vault.ts";
-import { createVault, recordKeysOf } from "./jose/vault.ts";
-import { jwksMaxAge } from "./keyring/bounds.ts";
-import type { KeyringEvent } from "./keyring/event.ts";
-import { importing } from "./keyring/importing.ts";
-import { type Keyring, openKeyring } from "./keyring/keyring.ts";
-import { holdsSecrets, openSecrets, type Secrets } from "./keyring/secrets.ts";
 import { createLog, type Log } from "./log.ts";
-import { type LiveProfiles, liveProfiles } from "./profile/live-profiles.ts";
-import { sortedJson } from "./profile/sorted-json.ts";
 import { readiness } from "./readiness.ts";
 import { openFileKeyValue } from "./state/file.ts";
-import type { KeyValue } from "./state/keyvalue.ts";
 import { steadyClock } from "./steady-clock.ts";
-import { tokenIssuer } from "./token/issue.ts";
 import { Problem } from "./token/problem.ts";
-import { tokenService } from "./token/service.ts";
+import { createVerifiedCache } from "./token/verified-cache.ts";
 
 /** A running service. */
 export interface App {
   readonly addresses: { readonly grpc: string; readonly http: string };
+  /** Rejects when the service can't come to serve after all, and has stopped. Never resolves. */
+  readonly failed: Promise<never>;
   /** Health down, calls finish within the grace, the spool is flushed and forwarded as far as it goes. Bounded. */
   stop(reason: string): Promise<void>;
   /** Reads the profiles again and serves by all of them, or goes on as it was and logs why. Never rejects. */
@@ -61,17 +55,12 @@ const MACHINE: Surroundings = {
   auditThread: AUDIT_THREAD,
 };
 
-/** How often the health service looks whether tokens can be issued. */
-const HEALTH_MS = 1_000;
-
-/** How long after a failure an event is offered to the audit log again, and issuing counts as not ready. */
-const RETRY_MS = 1_000;
-
 /**
- * Builds everything once, in the order in which it may be needed: the log of events is open before any key is made, and
- * the ports are bound when all can be served. What was begun is ended in the opposite order.
+ * Builds everything once, in the order in which it may be needed: the log of events is open before any key is made. What
+ * was begun is ended in the opposite order. Resolves when it serves or, where replicas share their state, when it listens:
+ * that state may be out of reach, and what can be told until then is what it waits for.
  *
- * @throws StateError, KekError, KeyringError or AuditError when what is stored can't be used; Error when a port is taken.
+ * @throws StateError, KekError, KeyringError or AuditError when what is stored can't be used; StartError when a port is taken.
  */
 export async function startApp(config: Config, surroundings: Partial<Surroundings> = {}): Promise<App> {
   refuseOldNode(process.versions.node);
@@ -79,76 +68,51 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
   const log = machine.log ?? createLog(config.logLevel, process.stdout);
   // The one clock of the service: keys, tokens, audit and state never disagree on what time it is.
   const now = steadyClock(machine.now, (step) => log("warn", { event: "clock.stepped_back", ...step }));
-  const endings: (() => unknown)[] = [];
+  const endings = collectEndings((error) => log("error", { event: "stop.failed", error }));
   const stopping = new AbortController();
   let stopReason = "START_FAILED";
   const end = async (): Promise<void> => {
-    // One that fails must not keep the others from ending.
-    for (const ending of endings.splice(0).reverse())
-      await Promise.try(ending).catch((error) => log("error", { event: "stop.failed", error }));
+    stopping.abort();
+    await endings.end();
   };
   try {
     await mkdir(config.data, { recursive: true, mode: 0o700 });
-    const store = openFileKeyValue(join(config.data, "state", "state.db"), now);
-    endings.push(() => store.close());
-    const sealedBefore = (await holdsKeys(store, config)) || (await holdsSecrets(store));
-    const keks = await loadKeks(config.kek, sealedBefore, (file) => log("warn", { event: "kek.created", file }));
-
-    const side = await startAudit(config, machine, log);
-    endings.push(() => side.stop(config.graceMs));
+    const own = openFileKeyValue(join(config.data, "state", "state.db"), now);
+    endings.add(() => own.close());
+    const side = await startAudit(config, machine.auditThread, log);
+    endings.add(() => side.stop(config.graceMs));
     const audit = machine.wrapAudit(side);
-    const keyrings = new Map<string, Keyring>();
-    const metrics = createMetrics(metricSources(config, side, keyrings, now));
-    await audit.append(
-      { type: "service.started", version: packageJson.version, configHash: hashOf(config, config.profiles) },
-      now(),
+    const state = await openState(config, own, now, log);
+    endings.add(() => state.stop());
+    const keks = await loadKeks(config.kek, await state.sealedBefore(), (file) =>
+      log("warn", { event: "kek.created", file }),
     );
-    endings.push(() => audit.append({ type: "service.stopped", reason: stopReason }, now()).catch(() => {}));
-    const denials = countDenials(audit, now, (error) => log("warn", { event: "audit.failed", error }));
-    endings.push(() => denials.stop());
 
-    for (const keyring of await openKeyrings(config, store, keks, now, tellKeyring(audit, log, now, stopping.signal))) {
-      keyrings.set(keyring.keyset, keyring);
-      await audit.append(heldKeys(keyring, now()), now());
-      endings.push(() => keyring.stop());
-      keyring.start();
-    }
-    const vault = createSecretVault(keks);
-    const secrets = await openSecrets({
-      store,
-      vault,
-      now,
-      recordKeys: recordKeysOf(keks),
-      report: ({ type, ...fields }) => log("error", { event: type, ...fields } as Parameters<Log>[1]),
-    });
-    endings.push(() => secrets.stop());
-    secrets.start();
-    const subjectKey = deriveKey(keks[0], "audit subject");
-    const issuer = tokenIssuer({
-      audit,
-      hashSubject: subjectHasher(subjectKey.export()),
-      verifyEvery: config.verifyEvery,
-    });
+    const started = { version: packageJson.version, configHash: configHash(config, config.profiles) };
+    await audit.append({ type: "service.started", ...started }, now());
+    endings.add(() => audit.append({ type: "service.stopped", reason: stopReason }, now()).catch(() => {}));
+    const denials = countDenials(audit, now, (error) => log("warn", { event: "audit.failed", error }));
+    endings.add(() => denials.stop());
     const live = openProfiles(config, audit, log, now);
-    const tokens = tokenService({
-      profiles: live.current,
-      keysOf: ({ name, keys: source }, tenant) =>
-        source.kind === "keyset" ? found(keyrings, source.keyset) : secrets.keysOf({ profile: name, tenant }),
-      issuer,
+    const cache = createVerifiedCache(config.verifyCacheEntries);
+    const rings = () => [...(opening.services?.keyrings.values() ?? [])];
+    const metrics = createMetrics(metricSources({ config, audit: side, state, cache, rings, now }));
+
+    state.start();
+    const { newTokenId } = machine;
+    const parts = { config, state, keks, audit, denials, live, metrics, cache, newTokenId, now, log };
+    const opening = startOpening({ ...parts, stopping: stopping.signal });
+    endings.add(() => opening.stop());
+    const services = () => opening.services ?? refuseUnopened();
+    const tokens = lateService(() => services().tokens);
+    const keys = lateService(() => services().keys);
+    const ready = readiness({
+      audit: side,
+      rings,
+      spoolMaxBytes: config.spoolMaxBytes,
       now,
-      newTokenId: machine.newTokenId,
-      observer: {
-        issued: metrics.issued,
-        denied: (profile, caller, error) =>
-          denials.denied(profile, caller, error instanceof Problem ? error.code : "INTERNAL"),
-      },
-      rejected: metrics.rejected,
+      others: () => [...opening.waitsFor(), ...state.waitsFor()],
     });
-    const keys = {
-      ...keyService(config, keyrings, secrets, now),
-      importKey: importing({ profiles: live.current, secrets, vault, audit, now, randomBytes }),
-    };
-    const ready = readiness(side, keyrings, config.spoolMaxBytes, now);
 
     const http = await startHttpServer(config.http.address, {
       jwks: () => {
@@ -158,7 +122,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
       metrics: metrics.render,
       waitsFor: ready.waitsFor,
     });
-    endings.push(() => http.stop());
+    endings.add(() => http.stop());
     const grpc = await startGrpcServer(
       config.grpc.address,
       { tokens, keys, profiles: live.current },
@@ -168,30 +132,28 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
         if ("cause" in call) log("error", { event: "call.failed", method: call.method, error: call.cause });
       },
     );
-    endings.push(() => grpc.stop(config.graceMs));
-    const showHealth = async (): Promise<void> => {
-      await ready.look();
-      grpc.setHealth(ISSUING, ready.waitsFor().length === 0);
-    };
-    const healthTimer = setInterval(showHealth, HEALTH_MS);
-    endings.push(() => {
-      clearInterval(healthTimer);
-      ready.stop();
-      grpc.setHealth(ISSUING, false);
-      grpc.setHealth("", false);
-    });
-    grpc.setHealth("", true);
-    ready.start();
-    await showHealth();
-
+    endings.add(() => grpc.stop(config.graceMs));
     const addresses = { grpc: grpc.address, http: http.address };
-    log("info", { event: "ready", version: packageJson.version, ...addresses, nats: config.nats?.url ?? "none" });
+    log("info", { event: "listening", ...addresses });
+    const health = showHealth(grpc, ready, () => opening.services !== undefined, log);
+    endings.add(() => health.stop());
+    ready.start();
+
+    const serving = opening.done.then(async () => {
+      if (stopping.signal.aborted) return;
+      await health.look();
+      log("info", { event: "ready", version: packageJson.version, ...addresses, nats: config.nats?.url ?? "none" });
+    });
+    if (config.state.store === "file") await serving;
+    const failed = failureOf(serving, end);
+    // It may fail before anybody looks.
+    failed.catch(() => undefined);
     return {
       addresses,
+      failed,
       reload: live.reload,
       async stop(reason) {
         stopReason = reason;
-        stopping.abort();
         log("info", { event: "stopping", reason });
         await end();
         log("info", { event: "stopped" });
@@ -203,147 +165,18 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
   }
 }
 
-/** Older ones have known faults that a client can reach; package.json names the same floor. */
-function refuseOldNode(version: string): void {
-  const [major = 0, minor = 0, patch = 0] = version.split(".").map(Number);
-  if (major > 24 || (major === 24 && (minor > 14 || (minor === 14 && patch >= 1)))) return;
-  throw new Error(`Signet needs Node ${packageJson.engines.node}, this is ${version}`);
+function refuseUnopened(): never {
+  const message = "the keys are not read yet: the service waits for the state that replicas share";
+  throw new Problem("KEYS_UNAVAILABLE", message, { retryAfterMs: 1_000 });
 }
 
-async function holdsKeys(store: KeyValue, { keysets }: Config): Promise<boolean> {
-  // Epochs are never deleted: where there was a first one, keys are sealed.
-  const firsts = await Promise.all(keysets.map(({ name }) => store.get(`keys/${name}/epoch/1`)));
-  return firsts.some((entry) => entry !== undefined);
-}
-
-function startAudit(config: Config, { auditThread }: Surroundings, log: Log): Promise<AuditSide> {
-  const { nats } = config;
-  const settings = {
-    folder: join(config.data, "spool"),
-    maxBytes: config.spoolMaxBytes,
-    nats: nats && { url: nats.url, replicas: nats.replicas, horizonMs: durabilityHorizon(nats.syncInterval) },
-  };
-  const died = (error: unknown) => log("error", { event: "audit.failed", error });
-  return startAuditThread(settings, (report) => tellAudit(report, log), died, auditThread);
-}
-
-/** SHA-256 of all that the service does by: the configuration in a fixed order, and the profiles. It holds no secret. */
-function hashOf({ effective }: Config, profiles: Config["profiles"]): string {
-  const digests = [...profiles.values()].map(({ name, digest }) => [name, digest]);
-  return createHash("sha256")
-    .update(sortedJson([effective, digests]))
-    .digest("base64url");
-}
-
-function openProfiles(config: Config, audit: AuditLog, log: Log, now: () => number): LiveProfiles {
-  return liveProfiles({
-    initial: config,
-    load: (known) => loadProfileSet(config.effective, known),
-    hashOf: (profiles) => hashOf(config, profiles),
-    audit,
-    now,
-    observer: {
-      reloaded: (changed) => log("info", { event: "profiles.reloaded", changed }),
-      refused: (faults) => log("error", { event: "profiles.refused", faults }),
-      failed: (error) => log("error", { event: "profiles.failed", error }),
-    },
-  });
-}
-
-function metricSources(
-  { spoolMaxBytes }: Config,
-  audit: AuditSide,
-  keyrings: ReadonlyMap<string, Keyring>,
-  now: () => number,
-) {
-  return {
-    spoolLimitBytes: spoolMaxBytes,
-    async spool() {
-      const { events, bytes, oldestTime } = await audit.depth();
-      return { events, bytes, oldestAgeSeconds: oldestTime === undefined ? 0 : Math.max(0, now() - oldestTime) / 1000 };
-    },
-    rotation: () =>
-      [...keyrings.values()].flatMap((ring) => {
-        const seconds = ring.secondsToNextRotation(now());
-        return seconds === undefined ? [] : [{ keyset: ring.keyset, seconds }];
-      }),
-  };
-}
-
-function tellAudit({ type, ...fields }: AuditReport, log: Log): void {
-  const asItShould =
-    type === "up" || (type === "forwarding" && "differences" in fields && fields.differences.length === 0);
-  const event = type === "up" || type === "down" ? `nats.${type}` : `audit.${type}`;
-  log(asItShould ? "info" : "warn", { event, ...fields } as Parameters<Log>[1]);
-}
-
-function tellKeyring(audit: AuditLog, log: Log, now: () => number, stopping: AbortSignal) {
-  // No key shall sign that no event names; what is still untold when the process ends, the next start tells.
-  async function tellUntilStored(happening: Happening): Promise<void> {
-    const time = now();
-    while (!stopping.aborted) {
-      const failed = await audit.append(happening, time).then(
-        () => undefined,
-        (error: unknown) => ({ error }),
-      );
-      if (failed === undefined) return;
-      log("error", { event: "audit.failed", error: failed.error });
-      await pause(RETRY_MS, undefined, { signal: stopping, ref: false }).catch(() => undefined);
-    }
+/** Rejects after `end` when the work fails; never resolves. */
+async function failureOf(work: Promise<void>, end: () => Promise<void>): Promise<never> {
+  try {
+    await work;
+  } catch (error) {
+    await end();
+    throw error;
   }
-
-  return (event: KeyringEvent): void => {
-    if (event.type === "problem") {
-      log("error", { event: "keys.failed", keyset: event.keyset, error: event.error });
-      return;
-    }
-    if (event.type === "distrusted") {
-      log("error", { event: "keys.distrusted", keyset: event.keyset, kid: event.kid });
-      return;
-    }
-    const { type, epoch, ...fields } = event;
-    log("info", { event: "keys.rotated", epoch, ...fields });
-    void tellUntilStored({ type: "key.rotated", keysetEpoch: epoch, ...fields });
-  };
-}
-
-async function openKeyrings(
-  config: Config,
-  store: KeyValue,
-  keks: Keks,
-  now: () => number,
-  report: (event: KeyringEvent) => void,
-): Promise<Keyring[]> {
-  // A verifier can hold a JWKS without a new keyset's keys only if one was ever served: then they wait their lead.
-  const shown = await holdsKeys(store, config);
-  const shared = { store, now, report, shown, maker: createVault(keks), recordKeys: recordKeysOf(keks), randomBytes };
-  const open = config.keysets.map(({ name, algorithm, policy }) =>
-    openKeyring({ ...shared, keyset: name, alg: algorithm, policy }),
-  );
-  return Promise.all(open);
-}
-
-/** Names every key again: who made an epoch may have died before it could tell. */
-function heldKeys({ keyset, epoch, list }: Keyring, now: number): Happening {
-  const added = list(now).map(({ kid }) => kid);
-  return { type: "key.rotated", keyset, keysetEpoch: epoch, added, removed: [], reason: "held" };
-}
-
-function keyService({ keysets }: Config, keyrings: ReadonlyMap<string, Keyring>, secrets: Secrets, now: () => number) {
-  return {
-    jwks: () => ({
-      keys: [...keyrings.values()].flatMap((ring) => ring.jwks(now())),
-      maxAgeSeconds: Math.min(...keysets.map(({ policy }) => jwksMaxAge(policy))),
-    }),
-    listKeys: (keyset: string) => {
-      if (keyset !== "") return found(keyrings, keyset).list(now());
-      return [...[...keyrings.values()].flatMap((ring) => ring.list(now())), ...secrets.list(now())];
-    },
-  };
-}
-
-function found(keyrings: ReadonlyMap<string, Keyring>, keyset: string): Keyring {
-  const keyring = keyrings.get(keyset);
-  if (keyring === undefined) throw new Problem("KEYSET_NOT_FOUND", "there is no such keyset");
-  return keyring;
+  return new Promise(() => {});
 }

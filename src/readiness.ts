@@ -13,12 +13,17 @@ export interface Readiness {
   stop(): void;
 }
 
-export function readiness(
-  audit: AuditSide,
-  keyrings: ReadonlyMap<string, Keyring>,
-  spoolMaxBytes: number,
-  now: () => number,
-): Readiness {
+export interface ReadinessParts {
+  readonly audit: AuditSide;
+  readonly rings: () => readonly Keyring[];
+  readonly spoolMaxBytes: number;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** What else has to happen first. */
+  readonly others: () => readonly string[];
+}
+
+export function readiness({ audit, rings, spoolMaxBytes, now, others }: ReadinessParts): Readiness {
   let phase: "starting" | "serving" | "stopping" = "starting";
   let room = true;
 
@@ -27,7 +32,8 @@ export function readiness(
       const reasons = phase === "serving" ? [] : [phase === "starting" ? "the start" : "the end: it is stopping"];
       if (!audit.running) reasons.push("the audit log, which has failed");
       if (!room) reasons.push("room in the audit log");
-      for (const ring of keyrings.values())
+      reasons.push(...others());
+      for (const ring of rings())
         if (ring.signer(now()) === undefined) reasons.push(`a key of keyset ${ring.keyset} that may sign`);
       return reasons;
     },

@@ -3,6 +3,12 @@ const DURATION = { type: "string", duration: true } as const;
 const LONGEST_TIMER = "24d";
 const CONNECTION_TIMER = { ...DURATION, durationFrom: ["1s", LONGEST_TIMER] } as const;
 const ADDRESS = { type: "string", allowed: "host:port", pattern: "^.+:\\d{1,5}$" } as const;
+// 1 and 2 are written to; a misspelt descriptor must not become the name of a new file.
+const KEK_PLACE = {
+  type: "string",
+  anyOf: [{ not: { pattern: "^fd:" } }, { pattern: "^fd:(0|[3-9]|[1-9]\\d{1,5})$" }],
+  allowed: "a file, or fd:N for descriptor 0 or one from 3 on",
+} as const;
 
 function object(properties: Record<string, object>): object {
   return { type: "object", additionalProperties: false, properties };
@@ -17,7 +23,8 @@ export const CONFIG_SCHEMA = object({
   issuer: {
     type: "string",
     // It stands in every token: no password, and nothing that comparing URLs would argue about.
-    pattern: "^https?://[^\\s@?#]+$",
+    pattern: "^https?://[!-~]+$",
+    not: { pattern: "[@?#]" },
     allowed: "an http or https URL without user, query and fragment",
     default: "http://127.0.0.1:8081",
   },
@@ -42,9 +49,15 @@ export const CONFIG_SCHEMA = object({
     replicas: { type: "integer", enum: [1, 3, 5], default: 1 },
     sync_interval: { anyOf: [{ const: "always" }, DURATION], default: "2m" },
   }),
+  // Where what replicas share is kept: a file of the data folder, for one process, or a bucket of NATS.
+  state: section({
+    store: { type: "string", enum: ["file", "nats"], default: "file" },
+    first_start: { type: "boolean", allowed: "true or false", default: false },
+    max_offline: { ...DURATION, durationFrom: ["10s", "365d"], default: "1h" },
+  }),
   kek: section({
-    file: { type: "string", default: "" },
-    previous: { type: "string", default: "" },
+    file: { ...KEK_PLACE, default: "" },
+    previous: { ...KEK_PLACE, default: "" },
     create: { type: "boolean", allowed: "true or false", default: true },
   }),
   rotation: section({
@@ -59,6 +72,7 @@ export const CONFIG_SCHEMA = object({
   // A folder with more profiles beside those that ship; empty: none.
   profiles: section({ folder: { type: "string", allowed: "a folder, or empty", default: "" } }),
   signing: section({ verify_every: { type: "integer", minimum: 1, default: 1000 } }),
+  verify: section({ cache_entries: { type: "integer", minimum: 0, maximum: 1_000_000, default: 10_000 } }),
   audit: section({ spool_max_bytes: { type: "integer", minimum: 67_108_864, default: 4_294_967_296 } }),
   log: section({ level: { enum: ["debug", "info", "warn", "error", "silent"], default: "info" } }),
   shutdown: section({ grace: { ...DURATION, durationFrom: ["0s", LONGEST_TIMER], default: "10s" } }),
@@ -78,6 +92,7 @@ export interface RawConfig {
   };
   http: { address: string };
   nats: { url: string; replicas: number; sync_interval: string };
+  state: { store: "file" | "nats"; first_start: boolean; max_offline: string };
   kek: { file: string; previous: string; create: boolean };
   rotation: {
     period: string;
@@ -90,6 +105,7 @@ export interface RawConfig {
   };
   profiles: { folder: string };
   signing: { verify_every: number };
+  verify: { cache_entries: number };
   audit: { spool_max_bytes: number };
   log: { level: "debug" | "info" | "warn" | "error" | "silent" };
   shutdown: { grace: string };

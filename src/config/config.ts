@@ -21,6 +21,14 @@ export interface Config {
   readonly nats:
     | { readonly url: string; readonly replicas: number; readonly syncInterval: number | "always" }
     | undefined;
+  readonly state: {
+    /** "nats": shared by all replicas; then `nats` is defined. */
+    readonly store: "file" | "nats";
+    /** Whether this replica may make the first keys of all where it finds no state. */
+    readonly firstStart: boolean;
+    /** How long it issues without having heard of the shared state. */
+    readonly maxOfflineMs: number;
+  };
   readonly kek: { readonly file: string; readonly previous: string | undefined; readonly create: boolean };
   /** By profile name. */
   readonly profiles: ReadonlyMap<string, Profile>;
@@ -30,7 +38,11 @@ export interface Config {
     readonly algorithm: KeysetAlgorithm;
     readonly policy: KeyPolicy;
   }[];
+  /** The most that a clock may differ from that of the shared state. */
+  readonly clockSkewMs: number;
   readonly verifyEvery: number;
+  /** How many verified tokens are remembered; 0: none. */
+  readonly verifyCacheEntries: number;
   readonly spoolMaxBytes: number;
   readonly logLevel: RawConfig["log"]["level"];
   readonly graceMs: number;

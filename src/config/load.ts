@@ -43,7 +43,11 @@ export function loadConfig({ file, env }: ConfigSource): Config {
   if (faults.length > 0) throw new ConfigError(faults);
   const raw = data as unknown as RawConfig;
   const { profiles, keysets } = loadProfileSet(raw);
-  faults.push(...addressFaults(raw, source), ...keysets.flatMap(({ policy }) => boundFaults(policy, source)));
+  faults.push(
+    ...addressFaults(raw, source),
+    ...stateFaults(raw, source),
+    ...keysets.flatMap(({ policy }) => boundFaults(policy, source)),
+  );
   if (faults.length > 0) throw new ConfigError(unique(faults));
   return build(raw, profiles, keysets);
 }
@@ -95,7 +99,9 @@ function keysetsOf(profiles: ReadonlyMap<string, Profile>, { rotation }: RawConf
   for (const { keys, lifetime } of profiles.values()) {
     if (keys.kind !== "keyset") continue;
     const { keyset: name, algorithm } = keys;
-    const maxTtl = Math.max(keysets.get(name)?.policy.maxTtl ?? 0, longestLife(lifetime) * 1000);
+    // Between a key's last token and its end lie S and A already: only a leeway beyond them makes a life longer.
+    const beyond = Math.max(0, lifetime.leeway * 1000 - ms(rotation.clock_skew) - ms(rotation.stop_using));
+    const maxTtl = Math.max(keysets.get(name)?.policy.maxTtl ?? 0, longestLife(lifetime) * 1000 + beyond);
     keysets.set(name, { name, algorithm, policy: policyOf(rotation, maxTtl) });
   }
   return [...keysets.values()];
@@ -142,6 +148,12 @@ function addressFaults({ grpc, http }: RawConfig, fault: FaultAt): Fault[] {
   return faults;
 }
 
+/** Replicas meet in NATS alone. */
+function stateFaults({ state, nats }: RawConfig, fault: FaultAt): Fault[] {
+  if (state.store === "file" || nats.url !== "") return [];
+  return [fault(["state", "store"], "must be file while nats.url is empty: replicas share their state through NATS")];
+}
+
 function unique(faults: readonly Fault[]): Fault[] {
   return [...new Map(faults.map((fault) => [JSON.stringify(fault), fault])).values()];
 }
@@ -170,6 +182,11 @@ function build(raw: RawConfig, profiles: ReadonlyMap<string, Profile>, keysets: 
             replicas: nats.replicas,
             syncInterval: nats.sync_interval === "always" ? "always" : ms(nats.sync_interval),
           },
+    state: {
+      store: raw.state.store,
+      firstStart: raw.state.first_start,
+      maxOfflineMs: ms(raw.state.max_offline),
+    },
     kek: {
       file: kekFile,
       previous: kek.previous === "" ? undefined : kek.previous,
@@ -177,7 +194,9 @@ function build(raw: RawConfig, profiles: ReadonlyMap<string, Profile>, keysets: 
     },
     profiles,
     keysets,
+    clockSkewMs: ms(raw.rotation.clock_skew),
     verifyEvery: raw.signing.verify_every,
+    verifyCacheEntries: raw.verify.cache_entries,
     spoolMaxBytes: raw.audit.spool_max_bytes,
     logLevel: raw.log.level,
     graceMs: ms(raw.shutdown.grace),

@@ -12,7 +12,9 @@ test("without a file every key has its default", (t) => {
     grpc: { address: "127.0.0.1:50051", maxConcurrentStreams: 1000, maxMessageBytes: 1_048_576, keepaliveMs: 60_000 },
     http: { address: "127.0.0.1:8081" },
     nats: { url: "nats://127.0.0.1:4222", replicas: 1, syncInterval: 120_000 },
+    state: { store: "file", firstStart: false, maxOfflineMs: 3_600_000 },
     kek: { file: "data/kek", previous: undefined, create: true },
+    clockSkewMs: 60_000,
     verifyEvery: 1000,
     spoolMaxBytes: 4_294_967_296,
     logLevel: "info",
@@ -195,7 +197,63 @@ test("the folder of further profiles is read beside those that ship", async (t) 
   t.true(keysets.some(({ name }) => name === "sixth"));
 });
 
+test("a leeway beyond the skew and the time to stop using makes the life of a keyset's tokens longer", async (t) => {
+  const text = shippedText("service")
+    .replace("profile: service", "profile: sixth")
+    .replace("keyset: service", "keyset: sixth")
+    .replace("leeway: 60s", "leeway: 5m");
+  const { keysets } = loadConfig({ env: { SIGNET_PROFILES_FOLDER: await filesIn(t, { "sixth.yaml": text }) } });
+  const maxTtl = (name: string) => keysets.find((keyset) => keyset.name === name)?.policy.maxTtl;
+  t.is(maxTtl("service"), 3_600_000);
+  t.is(maxTtl("sixth"), 3_600_000 + (5 - 1 - 1) * 60_000);
+});
+
 test("a folder of further profiles that is not there is a fault", (t) => {
   const faults = faultsOf(() => loadConfig({ env: { SIGNET_PROFILES_FOLDER: "/nowhere/profiles" } }));
   t.deepEqual(faults.map(showFault), ["/nowhere/profiles: can't be read as a folder"]);
 });
+
+test("the KEK comes from a file or from a descriptor, and a misspelt descriptor does not become a file", (t) => {
+  for (const place of ["kek", "/run/secrets/kek", "f", "fd", "fdisk", "fd:0", "fd:3", "fd:19", "with space", "./fd:3"])
+    t.is(loadConfig({ env: { SIGNET_KEK_FILE: place } }).kek.file, place);
+  for (const place of ["fd:", "fd:1", "fd:2", "fd:03", "fd:x", "fd:3 ", "fd:-3", "fd:9999999"]) {
+    const faults = faultsOf(() => loadConfig({ env: { SIGNET_KEK_FILE: place, SIGNET_KEK_PREVIOUS: place } }));
+    t.deepEqual(
+      faults.map(({ path }) => path),
+      ["kek.file", "kek.previous"],
+      place,
+    );
+    for (const { message } of faults) t.regex(message, /fd:N for descriptor 0 or one from 3 on/);
+  }
+});
+
+test("replicas share their state through NATS: without it their store is a fault, told where it was chosen", async (t) => {
+  const file = join(await filesIn(t, { "signet.yaml": 'nats: { url: "" }\nstate: { store: nats }\n' }), "signet.yaml");
+  const message = "must be file while nats.url is empty: replicas share their state through NATS";
+  t.deepEqual(
+    faultsOf(() => loadConfig({ file, env: {} })),
+    [{ file, line: 2, path: "state.store", message }],
+  );
+  const env = { SIGNET_NATS_URL: "", SIGNET_STATE_STORE: "nats" };
+  t.deepEqual(
+    faultsOf(() => loadConfig({ env })),
+    [{ file: "SIGNET_STATE_STORE", path: "state.store", message }],
+  );
+});
+
+test("the shared state is configured by the file or the environment", (t) => {
+  const env = { SIGNET_STATE_STORE: "nats", SIGNET_STATE_FIRST_START: "true", SIGNET_STATE_MAX_OFFLINE: "2h" };
+  t.deepEqual(loadConfig({ env }).state, { store: "nats", firstStart: true, maxOfflineMs: 7_200_000 });
+});
+
+for (const [value, allowed] of [
+  ["SIGNET_STATE_STORE=redis", /store .*must be file or nats|store.*file.*nats/],
+  ["SIGNET_STATE_MAX_OFFLINE=5s", /must be from 10s to 365d/],
+] as const) {
+  test(`${value} is a fault that says what is allowed`, (t) => {
+    const [name = "", text = ""] = value.split("=");
+    const [fault, ...more] = faultsOf(() => loadConfig({ env: { [name]: text } }));
+    t.deepEqual(more, []);
+    t.regex(`${fault?.path} ${fault?.message}`, allowed);
+  });
+}

@@ -1,12 +1,13 @@
 import type { FuncKeywordDefinition } from "ajv/dist/2020.js";
+import { linearPattern } from "./linear-pattern.ts";
 
 interface StringLimits {
   readonly maxLength?: number;
   readonly maxBytes?: number;
 }
 
-/** `maxBytes`, and a `pattern` that looks at no text which the size limits beside it refuse: some take very long. */
-export const SIZE_KEYWORDS: readonly FuncKeywordDefinition[] = [
+/** `maxBytes`, `distinctLetters`, and a `pattern` that looks at no text which the size limits beside it refuse. */
+export const TEXT_KEYWORDS: readonly FuncKeywordDefinition[] = [
   {
     keyword: "maxBytes",
     type: ["string", "object", "array"],
@@ -19,11 +20,21 @@ export const SIZE_KEYWORDS: readonly FuncKeywordDefinition[] = [
     schemaType: "string",
     compile(pattern: string, schema) {
       const { maxLength = Infinity, maxBytes = Infinity } = schema as StringLimits;
-      const expression = new RegExp(pattern, "u");
+      const expression = linearPattern(pattern);
       // A code point has at most two units, and a unit at least one byte.
       const longest = Math.min(maxLength * 2, maxBytes);
       return (text: string) => text.length > longest || expression.test(text);
     },
+  },
+  {
+    keyword: "distinctLetters",
+    type: "string",
+    schemaType: "string",
+    validate: (letters: string, text: string) =>
+      text.length <= letters.length &&
+      new Set(text).size === text.length &&
+      [...text].every((one) => letters.includes(one)),
+    error: { message: ({ schema }) => `must be letters of ${schema}, each at most once` },
   },
 ];
 

@@ -1,0 +1,49 @@
+import type { Config } from "../config/config.ts";
+import { showDuration } from "../config/duration.ts";
+import type { ClockCheck } from "../replica/clock-check.ts";
+import type { Contact } from "../replica/contact.ts";
+import { Problem } from "../token/problem.ts";
+
+/** What keeps a replica from issuing, whatever the profile. */
+export interface Fitness {
+  /** In the words of people; empty when nothing does. */
+  waitsFor(): readonly string[];
+  /** Throws the Problem OFFLINE_TOO_LONG or CLOCK_DIFFERS. */
+  requireFit(): void;
+}
+
+const RETRY_AFTER_MS = 5_000;
+
+export function createFitness(contact: Contact, clock: ClockCheck, { state, clockSkewMs }: Config): Fitness {
+  const maxOffline = showDuration(state.maxOfflineMs);
+  const skew = showDuration(clockSkewMs);
+  const lastHeard = (ageMs: number) =>
+    Number.isFinite(ageMs)
+      ? `last heard of ${showSeconds(ageMs)} ago (state.max_offline: ${maxOffline})`
+      : "which was never reached";
+  return {
+    waitsFor() {
+      const reasons: string[] = [];
+      if (contact.tooLongAgo) reasons.push(`the shared state, ${lastHeard(contact.ageMs())}`);
+      const offset = clock.offsetMs();
+      if (!clock.agrees() && offset !== undefined) {
+        const how = `${showSeconds(Math.abs(offset))} ${offset > 0 ? "behind" : "ahead of"}`;
+        reasons.push(`the right time: this clock is ${how} that of NATS (rotation.clock_skew: ${skew})`);
+      }
+      return reasons;
+    },
+    requireFit() {
+      if (!clock.agrees()) {
+        const message = `nothing is issued: this clock differs from that of the shared state by more than rotation.clock_skew (${skew})`;
+        throw new Problem("CLOCK_DIFFERS", message, { retryAfterMs: RETRY_AFTER_MS });
+      }
+      if (!contact.tooLongAgo) return;
+      const message = `nothing is issued: the shared state was last heard of longer ago than state.max_offline (${maxOffline})`;
+      throw new Problem("OFFLINE_TOO_LONG", message, { retryAfterMs: RETRY_AFTER_MS });
+    },
+  };
+}
+
+function showSeconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
+}

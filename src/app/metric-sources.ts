@@ -1,0 +1,43 @@
+import type { AuditSide } from "../audit/side.ts";
+import type { Config } from "../config/config.ts";
+import type { MetricSources } from "../http/metrics.ts";
+import type { Keyring } from "../keyring/keyring.ts";
+import type { VerifiedCache } from "../token/verified-cache.ts";
+import type { SharedState } from "./shared-state.ts";
+
+interface Measured {
+  readonly config: Config;
+  readonly audit: AuditSide;
+  readonly state: SharedState;
+  readonly cache: VerifiedCache;
+  readonly rings: () => readonly Keyring[];
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+/** What is measured when somebody asks. */
+export function metricSources({ config, audit, state, cache, rings, now }: Measured): MetricSources {
+  return {
+    spoolLimitBytes: config.spoolMaxBytes,
+    verifyCache: cache,
+    async spool() {
+      const { events, bytes, oldestTime } = await audit.depth();
+      return { events, bytes, oldestAgeSeconds: oldestTime === undefined ? 0 : Math.max(0, now() - oldestTime) / 1000 };
+    },
+    rotation: () =>
+      rings().flatMap((ring) => {
+        const seconds = ring.secondsToNextRotation(now());
+        return seconds === undefined ? [] : [{ keyset: ring.keyset, seconds }];
+      }),
+    replicas() {
+      if (config.state.store === "file") return undefined;
+      const late = new Set(rings().flatMap(({ keyset, epoch }) => state.late(keyset, epoch)));
+      return {
+        live: state.replicas().length,
+        late: late.size,
+        storeAgeSeconds: state.ageMs() / 1000,
+        clockOffsetSeconds: (state.clockOffsetMs() ?? 0) / 1000,
+      };
+    },
+  };
+}

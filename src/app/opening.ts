@@ -1,0 +1,67 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { collectEndings, type Endings } from "./endings.ts";
+import { openServices, type ServiceParts, type Services } from "./services.ts";
+
+/** The services on their way: there at once, or when the shared state can be read. */
+export interface Opening {
+  /** Undefined until they are there. */
+  readonly services: Services | undefined;
+  /** Why they are not there yet, in the words of people; empty when they are. */
+  waitsFor(): readonly string[];
+  /** Resolves when they are there, or the start was given up; rejects with what waiting does not mend. */
+  readonly done: Promise<void>;
+  /** Gives up what was not opened yet and ends the rest. Never rejects. */
+  stop(): Promise<void>;
+}
+
+const RETRY_MS = 500;
+
+/** Opens the services, again and again as long as the shared state is out of reach. */
+export function startOpening(parts: ServiceParts): Opening {
+  const { state, log, stopping } = parts;
+  const failed = (error: unknown) => log("error", { event: "stop.failed", error });
+  let services: Services | undefined;
+  let opened: Endings | undefined;
+  let obstacle: string | undefined = "the keys";
+
+  async function open(): Promise<void> {
+    await state.reached(stopping);
+    while (!stopping.aborted && services === undefined) {
+      const endings = collectEndings(failed);
+      try {
+        const open = await openServices(parts, endings);
+        services = open;
+        opened = endings;
+        obstacle = undefined;
+        // What fails is told by the ring, and tried again.
+        state.opened(() => open.keyrings.forEach((ring) => void ring.maintain().catch(() => undefined)));
+      } catch (error) {
+        await endings.end();
+        if (!state.mayRetry(error)) throw error;
+        obstacle = messageOf(error);
+        await pause(RETRY_MS, undefined, { signal: stopping }).catch(() => undefined);
+      }
+    }
+  }
+
+  const done = open();
+  // It may fail before anybody looks.
+  done.catch(() => undefined);
+  return {
+    get services() {
+      return services;
+    },
+    waitsFor: () => (obstacle === undefined ? [] : [obstacle]),
+    done,
+    async stop() {
+      await done.catch(() => undefined);
+      await opened?.end();
+    },
+  };
+}
+
+/** Of the error and of what caused it: the first alone says only what could not be read. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return "the keys";
+  return `the keys: ${error.message}${error.cause instanceof Error ? ` (${error.cause.message})` : ""}`;
+}

@@ -1,0 +1,28 @@
+import type { AuditLog } from "../audit/event.ts";
+import type { Config } from "../config/config.ts";
+import { loadProfileSet } from "../config/load.ts";
+import type { Log } from "../log.ts";
+import { type LiveProfiles, liveProfiles } from "../profile/live-profiles.ts";
+import { configHash } from "./audit.ts";
+
+/** A line of a log has its limits; `signet profile check` tells all. */
+const LOGGED_FAULTS = 20;
+
+/** The profiles of the configuration, as they are until they are read again. */
+export function openProfiles(config: Config, audit: AuditLog, log: Log, now: () => number): LiveProfiles {
+  return liveProfiles({
+    initial: config,
+    load: (known) => loadProfileSet(config.effective, known),
+    hashOf: (profiles) => configHash(config, profiles),
+    audit,
+    now,
+    observer: {
+      // Whoever uses a profile that is gone is refused from now on.
+      reloaded: (changed, gone) =>
+        log(gone.length > 0 ? "warn" : "info", { event: "profiles.reloaded", changed, gone }),
+      refused: (faults) =>
+        log("error", { event: "profiles.refused", faults: faults.slice(0, LOGGED_FAULTS), count: faults.length }),
+      failed: (error) => log("error", { event: "profiles.failed", error }),
+    },
+  });
+}

@@ -1,0 +1,116 @@
+import { randomBytes } from "node:crypto";
+import type { countDenials } from "../audit/denials.ts";
+import type { AuditLog } from "../audit/event.ts";
+import type { Config } from "../config/config.ts";
+import type { Metrics } from "../http/metrics.ts";
+import type { Keks } from "../jose/kek.ts";
+import { createSecretVault } from "../jose/secret-vault.ts";
+import { recordKeysOf } from "../jose/vault.ts";
+import { importing } from "../keyring/importing.ts";
+import type { Keyring } from "../keyring/keyring.ts";
+import { revokingKeys } from "../keyring/revoking-keys.ts";
+import { rotating } from "../keyring/rotating.ts";
+import { openSecrets } from "../keyring/secrets.ts";
+import type { Log } from "../log.ts";
+import type { LiveProfiles } from "../profile/live-profiles.ts";
+import { tokenIssuer } from "../token/issue.ts";
+import { Problem } from "../token/problem.ts";
+import { tokenService } from "../token/service.ts";
+import type { VerifiedCache } from "../token/verified-cache.ts";
+import type { Endings } from "./endings.ts";
+import { keyViews, ringOf } from "./key-service.ts";
+import { heldKeys, openKeyrings } from "./keyrings.ts";
+import { openRevocationView, subjectHashersOf } from "./revocations.ts";
+import type { SharedState } from "./shared-state.ts";
+import { tellFailed } from "./tell-failed.ts";
+import { tellKeyring } from "./tell-keyring.ts";
+
+/** What the services are built of. */
+export interface ServiceParts {
+  readonly config: Config;
+  readonly state: SharedState;
+  readonly keks: Keks;
+  readonly audit: AuditLog;
+  readonly denials: ReturnType<typeof countDenials>;
+  readonly live: LiveProfiles;
+  readonly metrics: Metrics;
+  readonly cache: VerifiedCache;
+  readonly newTokenId: () => string;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly log: Log;
+  readonly stopping: AbortSignal;
+}
+
+export type Services = Awaited<ReturnType<typeof openServices>>;
+
+/**
+ * Opens the rings, the secrets and the revocations, and what is served by them. Rejects with a StateError or a KeyringError;
+ * what was begun is in `endings` in either case.
+ */
+export async function openServices(parts: ServiceParts, endings: Endings) {
+  const { config, state, keks, audit, live, metrics, now, log, stopping } = parts;
+  const keyrings = new Map<string, Keyring>();
+  for (const keyring of await openKeyrings(config, state, keks, now, tellKeyring(audit, log, now, stopping))) {
+    keyrings.set(keyring.keyset, keyring);
+    await audit.append(heldKeys(keyring, now()), now());
+    endings.add(() => keyring.stop());
+    keyring.start();
+  }
+  const vault = createSecretVault(keks);
+  const secrets = await openSecrets({
+    store: state.secrets,
+    vault,
+    now,
+    recordKeys: recordKeysOf(keks),
+    report: ({ type, ...fields }) => log("error", { event: type, ...fields } as Parameters<Log>[1]),
+  });
+  endings.add(() => secrets.stop());
+  secrets.start();
+  const hashers = subjectHashersOf(keks);
+  const [hasher] = hashers;
+  const revocations = await openRevocationView(state, hashers, now, log);
+  endings.add(() => revocations.stop());
+  const keeping = new AbortController();
+  const kept = state.revocations?.keep(revocations, keeping.signal);
+  endings.add(() => {
+    keeping.abort();
+    return kept;
+  });
+
+  const tokens = tokenService({
+    profiles: live.current,
+    keysOf: ({ name, keys: source }, tenant) =>
+      source.kind === "keyset" ? ringOf(keyrings, source.keyset) : secrets.keysOf({ profile: name, tenant }),
+    issuer: tokenIssuer({ audit, hashSubject: hasher.hash, verifyEvery: config.verifyEvery }),
+    requireFit: state.requireFit,
+    now,
+    newTokenId: parts.newTokenId,
+    observer: {
+      issued: metrics.issued,
+      denied: (profile, caller, error) =>
+        parts.denials.denied(profile, caller, error instanceof Problem ? error.code : "INTERNAL"),
+      failed: tellFailed(log, now),
+    },
+    rejected: metrics.rejected,
+    revocations,
+    hasher,
+    audit,
+    cache: parts.cache,
+  });
+  const keys = {
+    ...keyViews(config, keyrings, secrets, now),
+    importKey: importing({ profiles: live.current, secrets, vault, audit, now, randomBytes }),
+    rotateKeys: rotating((keyset) => ringOf(keyrings, keyset), state.requireFit),
+    revokeKey: revokingKeys({
+      profiles: live.current,
+      keyrings: () => [...keyrings.values()],
+      secrets,
+      replicas: state.replicas,
+      requireFit: state.requireFit,
+      audit,
+      now,
+    }),
+  };
+  return { tokens, keys, keyrings, revocations };
+}

@@ -1,0 +1,65 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { AuditLog, Happening } from "../audit/event.ts";
+import type { KeyringEvent } from "../keyring/event.ts";
+import type { Log } from "../log.ts";
+
+/** How long after a failure an event is offered to the audit log again. */
+const RETRY_MS = 1_000;
+
+/** Tells the log and the audit what keyrings have to tell, until `stopping` aborts. */
+export function tellKeyring(
+  audit: AuditLog,
+  log: Log,
+  now: () => number,
+  stopping: AbortSignal,
+): (event: KeyringEvent) => void {
+  // No key shall sign that no event names; what is still untold when the process ends, the next start tells.
+  async function tellUntilStored(happening: Happening): Promise<void> {
+    const time = now();
+    while (!stopping.aborted) {
+      const failed = await audit.append(happening, time).then(
+        () => undefined,
+        (error: unknown) => ({ error }),
+      );
+      if (failed === undefined) return;
+      log("error", { event: "audit.failed", error: failed.error });
+      await pause(RETRY_MS, undefined, { signal: stopping, ref: false }).catch(() => undefined);
+    }
+  }
+
+  return (event) => {
+    const { keyset } = event;
+    switch (event.type) {
+      case "problem":
+        log("error", { event: "keys.failed", keyset, error: event.error });
+        return;
+      case "distrusted":
+        log("error", { event: "keys.distrusted", keyset, kid: event.kid });
+        return;
+      case "late":
+        log("warn", { event: "keys.late", keyset, kid: event.kid, replicas: event.replicas });
+        return;
+      case "restored":
+        log("error", { event: "keys.restored", keyset, epoch: event.epoch, found: event.found });
+        void tellUntilStored(rotated({ ...event, added: [], removed: [], reason: "restored" }));
+        return;
+      case "epoch.created": {
+        const { epoch, added, removed, reason } = event;
+        log("info", { event: "keys.rotated", keyset, epoch, added, removed, reason });
+        void tellUntilStored(rotated(event));
+      }
+    }
+  };
+}
+
+interface Rotated {
+  readonly keyset: string;
+  readonly epoch: number;
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly reason: string;
+}
+
+function rotated({ keyset, epoch, added, removed, reason }: Rotated): Happening {
+  return { type: "key.rotated", keyset, keysetEpoch: epoch, added, removed, reason };
+}

@@ -1,0 +1,46 @@
+export interface ContactOptions {
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Milliseconds of a clock that nobody sets. */
+  readonly monotonic: () => number;
+  /** When this replica last heard of the store before it started, in Unix milliseconds. Undefined: never. */
+  readonly lastHeard: number | undefined;
+  readonly maxOfflineMs: number;
+}
+
+/** When the shared state was last heard of. */
+export interface Contact {
+  /** It was heard of just now. */
+  heard(): void;
+  /** Milliseconds since then: how old all that is known of it may be. Infinity: it never was. */
+  ageMs(): number;
+  /** Unix milliseconds of then. Undefined: it never was. */
+  readonly lastHeard: number | undefined;
+  /** Whether it is so long ago that nothing may be issued. */
+  readonly tooLongAgo: boolean;
+}
+
+/** Goes by the monotonic clock, which nobody can set back. That it stands still in sleep is for the clock check to find. */
+export function createContact({ now, monotonic, lastHeard, maxOfflineMs }: ContactOptions): Contact {
+  let wall = lastHeard;
+  let steady = monotonic() - ageAtStart(now(), lastHeard);
+  const ageMs = () => monotonic() - steady;
+  return {
+    heard() {
+      wall = now();
+      steady = monotonic();
+    },
+    ageMs,
+    get lastHeard() {
+      return wall;
+    },
+    get tooLongAgo() {
+      return ageMs() > maxOfflineMs;
+    },
+  };
+}
+
+/** A clock that lies before what it showed then says nothing about how long ago it is. */
+function ageAtStart(now: number, lastHeard: number | undefined): number {
+  return lastHeard === undefined || lastHeard > now ? Infinity : now - lastHeard;
+}

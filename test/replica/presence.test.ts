@@ -1,0 +1,158 @@
+import test, { type ExecutionContext } from "ava";
+import { createPresence, type PresenceEvent } from "../../src/replica/presence.ts";
+import { type KeyValue, StateError } from "../../src/state/keyvalue.ts";
+import { createMemoryKeyValue } from "../../src/state/memory.ts";
+import { guardedStore } from "../support/guarded-store.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+const HEARTBEAT = 5;
+
+/** The time that replicas live in, which a test moves: what they do between two moments takes none of it. */
+function timeUnderTest() {
+  const time = { wall: 1_800_000_000_000, steady: 0 };
+  const now = () => time.wall;
+  const pass = (ms: number) => {
+    time.wall += ms;
+    time.steady += ms;
+  };
+  return { now, monotonic: () => time.steady, pass };
+}
+
+type Time = ReturnType<typeof timeUnderTest>;
+
+function replica(t: ExecutionContext, time: Time, store: KeyValue, id: string) {
+  const events: PresenceEvent[] = [];
+  const beats = { heard: 0 };
+  const presence = createPresence({
+    store,
+    id,
+    version: "1",
+    now: time.now,
+    monotonic: time.monotonic,
+    heartbeatMs: HEARTBEAT,
+    skewMs: 1_000,
+    heard: () => {
+      beats.heard += 1;
+    },
+    report: (event) => void events.push(event),
+  });
+  presence.start();
+  t.teardown(() => presence.stop());
+  const ids = () => presence.live().map((one) => one.id);
+  const beat = async () => {
+    const before = beats.heard;
+    await waitUntil(`${id} hears two of its heartbeats`, () => beats.heard >= before + 2);
+  };
+  return { ...presence, ids, beat, beats, events };
+}
+
+test("replicas see each other, by id, and hear their own heartbeats", async (t) => {
+  const time = timeUnderTest();
+  const store = createMemoryKeyValue(time.now);
+  const [b, a] = [replica(t, time, store, "b"), replica(t, time, store, "a")];
+  await waitUntil("both see both", () => a.ids().length === 2 && b.ids().length === 2);
+  t.deepEqual(a.ids(), ["a", "b"]);
+  t.deepEqual(b.live()[0], { id: "a", version: "1", epochs: {} });
+  await a.beat();
+  t.deepEqual([...a.events, ...b.events], []);
+});
+
+test("who does not hold an epoch yet is late, until it announces that one or a later one", async (t) => {
+  const time = timeUnderTest();
+  const store = createMemoryKeyValue(time.now);
+  const [a, b, c] = ["a", "b", "c"].map((id) => replica(t, time, store, id));
+  if (!a || !b || !c) return t.fail();
+  await waitUntil("a sees all", () => a.ids().length === 3);
+  t.deepEqual(a.late("service", 7), ["a", "b", "c"]);
+  a.announce("service", 7);
+  b.announce("service", 6);
+  b.announce("other", 9);
+  t.deepEqual(a.late("service", 7).slice(0, 1), ["b"], "its own is known at once");
+  c.announce("service", 8);
+  await waitUntil("only b is late", () => a.late("service", 7).length === 1);
+  t.deepEqual(a.late("service", 7), ["b"]);
+  b.announce("service", 7);
+  await waitUntil("none is late", () => a.late("service", 7).length === 0);
+});
+
+test("a replica that leaves is gone at once", async (t) => {
+  const time = timeUnderTest();
+  const store = createMemoryKeyValue(time.now);
+  const [a, b] = [replica(t, time, store, "a"), replica(t, time, store, "b")];
+  await waitUntil("a sees b", () => a.ids().length === 2);
+  await b.stop();
+  await waitUntil("b is gone", () => a.ids().length === 1);
+  t.is(await store.get("replicas/b"), undefined);
+});
+
+test("a replica that has been silent for five heartbeats is taken for dead", async (t) => {
+  const time = timeUnderTest();
+  const store = createMemoryKeyValue(time.now);
+  const a = replica(t, time, store, "a");
+  const silent = { version: "1", startedAt: 1, epochs: { service: 3 } };
+  await store.create("replicas/b", Buffer.from(JSON.stringify(silent)));
+  await waitUntil("a sees b", () => a.ids().length === 2);
+  time.pass(5 * HEARTBEAT);
+  await a.beat();
+  t.deepEqual(a.ids(), ["a", "b"]);
+  time.pass(1);
+  await a.beat();
+  t.deepEqual(a.ids(), ["a"]);
+  t.deepEqual(a.late("service", 4), ["a"]);
+});
+
+test("who is cut off hears nobody, and goes by what it knew: the others are not dead for that", async (t) => {
+  const time = timeUnderTest();
+  const store = createMemoryKeyValue(time.now);
+  let cut = false;
+  const cuttable = guardedStore(store, () => {
+    if (cut) throw new StateError("UNAVAILABLE", "cut");
+  });
+  const a = replica(t, time, cuttable, "a");
+  const b = replica(t, time, store, "b");
+  a.announce("service", 7);
+  b.announce("service", 6);
+  await waitUntil("a sees b", () => a.late("service", 7).length === 1);
+  cut = true;
+  time.pass(1_000 * HEARTBEAT);
+  await b.beat();
+  t.deepEqual(a.late("service", 7), ["b"]);
+  b.announce("service", 7);
+  cut = false;
+  await waitUntil("a hears of it", () => a.late("service", 7).length === 0);
+  t.deepEqual(a.events, [], "an outage is told by the link");
+});
+
+test("another process under the same id is told, once, by the one that was there first", async (t) => {
+  const time = timeUnderTest();
+  const store = createMemoryKeyValue(time.now);
+  const first = replica(t, time, store, "a");
+  await first.beat();
+  time.pass(1);
+  const second = replica(t, time, store, "a");
+  await waitUntil("the twin is told", () => first.events.length > 0);
+  await second.beat();
+  t.deepEqual(first.events, [{ type: "replica.twin", replica: "a" }]);
+});
+
+test("a replica that restarts takes its entry over, and what it left behind is no heartbeat of its", async (t) => {
+  const time = timeUnderTest();
+  const store = createMemoryKeyValue(time.now);
+  const left = { version: "0", startedAt: 1, epochs: { service: 3 } };
+  await store.create("replicas/a", Buffer.from(JSON.stringify(left)));
+  const a = replica(t, time, store, "a");
+  await a.beat();
+  const entry = await store.get("replicas/a");
+  t.like(JSON.parse(Buffer.from(entry?.value ?? []).toString()), { version: "1", epochs: {} });
+  t.deepEqual(a.events, []);
+});
+
+test("an entry that is no presence is no replica", async (t) => {
+  const time = timeUnderTest();
+  const store = createMemoryKeyValue(time.now);
+  const a = replica(t, time, store, "a");
+  for (const [at, text] of ["", "{", "null", "{}", '{"version":"1","startedAt":1,"epochs":{"service":-1}}'].entries())
+    await store.create(`replicas/x${at}`, Buffer.from(text));
+  await a.beat();
+  t.deepEqual(a.ids(), ["a"]);
+});

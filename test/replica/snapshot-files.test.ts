@@ -1,0 +1,64 @@
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { openSnapshotFiles } from "../../src/replica/snapshot-files.ts";
+import type { StateError } from "../../src/state/keyvalue.ts";
+import { tempFolder } from "../support/temp.ts";
+
+const content = Buffer.from("the wrapped record");
+
+async function filesUnderTest(t: ExecutionContext) {
+  const folder = join(await tempFolder(t), "snapshots");
+  const damaged: string[] = [];
+  const files = await openSnapshotFiles(folder, (file) => void damaged.push(file));
+  return { folder, files, damaged, path: join(folder, "ring") };
+}
+
+test("what was saved is loaded, and what never was is undefined", async (t) => {
+  const { files } = await filesUnderTest(t);
+  t.is(await files.load("ring"), undefined);
+  await files.save("ring", Buffer.from("an older one"));
+  await files.save("ring", content);
+  t.deepEqual(Buffer.from((await files.load("ring")) ?? []), content);
+});
+
+test("only its owner may read a snapshot, and nothing else is left in the folder", async (t) => {
+  const { files, folder, path } = await filesUnderTest(t);
+  await files.save("ring", content);
+  t.is((await stat(path)).mode & 0o777, 0o600);
+  t.is((await stat(folder)).mode & 0o777, 0o700);
+  t.deepEqual(await readdir(folder), ["ring"]);
+});
+
+for (const mode of [0o640, 0o604, 0o620]) {
+  test(`a snapshot of mode ${mode.toString(8)} is refused with EXPOSED, by name and with what to do`, async (t) => {
+    const { files, path } = await filesUnderTest(t);
+    await files.save("ring", content);
+    await chmod(path, mode);
+    const error = await t.throwsAsync<StateError>(files.load("ring"));
+    t.is(error.code, "EXPOSED");
+    t.true(error.message.includes(`chmod 600 ${path}`));
+  });
+}
+
+test("a snapshot that is damaged at any byte, or cut off anywhere, is told, put aside and counts as none", async (t) => {
+  const { files, path, damaged } = await filesUnderTest(t);
+  await files.save("ring", content);
+  const good = await readFile(path);
+  const flipped = Array.from(good, (byte, at) => good.with(at, byte ^ 0x01));
+  const cut = Array.from(good, (_, length) => good.subarray(0, length));
+  for (const [at, bytes] of [...flipped, ...cut].entries()) {
+    await writeFile(path, bytes, { mode: 0o600 });
+    t.is(await files.load("ring"), undefined, `damage ${at}`);
+    t.deepEqual(await readFile(`${path}.damaged`), Buffer.from(bytes), `damage ${at}`);
+  }
+  t.is(damaged.length, 2 * good.length);
+  t.is(damaged[0], path);
+});
+
+test("what is there and can't be read is UNAVAILABLE, never taken for nothing", async (t) => {
+  const { files, path } = await filesUnderTest(t);
+  await mkdir(path, { mode: 0o700 });
+  const error = await t.throwsAsync<StateError>(files.load("ring"));
+  t.is(error.code, "UNAVAILABLE");
+});

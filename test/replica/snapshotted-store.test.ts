@@ -1,0 +1,162 @@
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { openEntriesSnapshot } from "../../src/replica/entries-snapshot.ts";
+import { openSnapshotFiles } from "../../src/replica/snapshot-files.ts";
+import { snapshottedStore } from "../../src/replica/snapshotted-store.ts";
+import { type Change, type KeyValue, StateError } from "../../src/state/keyvalue.ts";
+import { createMemoryKeyValue } from "../../src/state/memory.ts";
+import { tempFolder } from "../support/temp.ts";
+
+const bytes = (text: string) => Buffer.from(text);
+
+const AWAY: KeyValue = {
+  get: () => Promise.reject(away()),
+  create: () => Promise.reject(away()),
+  update: () => Promise.reject(away()),
+  delete: () => Promise.reject(away()),
+  // biome-ignore lint/correctness/useYield: it fails before it tells anything
+  async *watch() {
+    throw away();
+  },
+};
+
+function away() {
+  return new StateError("UNAVAILABLE", "out of reach");
+}
+
+/** A replica that keeps its snapshots in `folder` and looks at `store`. */
+async function opened(t: ExecutionContext, folder: string, store: KeyValue, mayStandIn = true) {
+  const files = await openSnapshotFiles(folder, () => {});
+  const problems: unknown[] = [];
+  const snapshot = await openEntriesSnapshot(files, "secrets", (error) => void problems.push(error));
+  // What is still being written would keep the folder from being removed.
+  t.teardown(snapshot.saved);
+  const restored: string[] = [];
+  const kept = snapshottedStore({
+    store,
+    snapshot,
+    mayStandIn: () => mayStandIn,
+    restored: (keys) => void restored.push(...keys),
+  });
+  return { kept, snapshot, restored, problems };
+}
+
+async function readAll(store: KeyValue, prefix = "secrets/"): Promise<string[]> {
+  const told: string[] = [];
+  for await (const change of store.watch(prefix, new AbortController().signal)) {
+    if (change.type === "current") return told;
+    told.push(show(change));
+  }
+  throw new Error("the watch ended");
+}
+
+function show(change: Change): string {
+  return change.type === "put" ? `${change.entry.key}=${Buffer.from(change.entry.value)}` : change.type;
+}
+
+const folderOf = async (t: ExecutionContext) => join(await tempFolder(t), "snapshots");
+const memory = () => createMemoryKeyValue(() => 1_800_000_000_000);
+
+/** What a replica remembers that has seen two rings, one of which has superseded its first epoch. */
+async function remembered(t: ExecutionContext): Promise<string> {
+  const folder = await folderOf(t);
+  const { kept, snapshot } = await opened(t, folder, memory());
+  await readAll(kept);
+  const first = await kept.create("secrets/euler/_/epoch/1", bytes("one"));
+  await kept.create("secrets/euler/_/epoch/2", bytes("two"));
+  await kept.update("secrets/euler/_/epoch/1", bytes(""), first ?? 0);
+  await kept.create("secrets/hivekit/acme/epoch/1", bytes("acme"));
+  await snapshot.saved();
+  return folder;
+}
+
+const BOTH = ["secrets/euler/_/epoch/2=two", "secrets/hivekit/acme/epoch/1=acme"];
+
+test("what was seen stands in for a store that is out of reach at the start, and then its failure is told", async (t) => {
+  const { kept } = await opened(t, await remembered(t), AWAY);
+  t.deepEqual(await readAll(kept), BOTH);
+  t.deepEqual(await readAll(kept, "secrets/hivekit/"), BOTH.slice(1));
+  const told: string[] = [];
+  const watching = async () => {
+    for await (const change of kept.watch("secrets/", new AbortController().signal)) told.push(show(change));
+  };
+  const error = await t.throwsAsync<StateError>(watching());
+  t.is(error.code, "UNAVAILABLE");
+  t.deepEqual(told, [...BOTH, "current"]);
+});
+
+test("once all was opened nothing stands in: what an older view says may be over", async (t) => {
+  const { kept } = await opened(t, await remembered(t), AWAY, false);
+  t.is((await t.throwsAsync<StateError>(readAll(kept))).code, "UNAVAILABLE");
+});
+
+test("a replica that has never seen all of it has nothing that could stand in", async (t) => {
+  const { kept } = await opened(t, await folderOf(t), AWAY);
+  t.is((await t.throwsAsync<StateError>(readAll(kept))).code, "UNAVAILABLE");
+});
+
+test("that nothing was ever imported is remembered as well", async (t) => {
+  const folder = await folderOf(t);
+  const first = await opened(t, folder, memory());
+  await readAll(first.kept);
+  await first.snapshot.saved();
+  t.deepEqual(await readAll((await opened(t, folder, AWAY)).kept), []);
+});
+
+test("a store that was lost gets all of it back, byte for byte, before the reader has read all", async (t) => {
+  const store = memory();
+  const { kept, restored } = await opened(t, await remembered(t), store);
+  t.deepEqual(await readAll(kept), BOTH);
+  t.deepEqual(await readAll(store), BOTH);
+  t.deepEqual(restored, ["secrets/euler/_/epoch/2", "secrets/hivekit/acme/epoch/1"]);
+});
+
+test("a store that was rolled back gets what is newer, and keeps what it has", async (t) => {
+  const store = memory();
+  await store.create("secrets/euler/_/epoch/1", bytes("one"));
+  await store.create("secrets/hivekit/acme/epoch/2", bytes("newer than was seen"));
+  const { kept, restored } = await opened(t, await remembered(t), store);
+  await readAll(kept);
+  t.deepEqual(restored, ["secrets/euler/_/epoch/2"]);
+  t.deepEqual(await readAll(store), [
+    "secrets/euler/_/epoch/1=one",
+    "secrets/hivekit/acme/epoch/2=newer than was seen",
+    "secrets/euler/_/epoch/2=two",
+  ]);
+});
+
+test("replicas that give it back at the same time do it once", async (t) => {
+  const store = memory();
+  const folders = await Promise.all([remembered(t), remembered(t)]);
+  const replicas = await Promise.all(folders.map((folder) => opened(t, folder, store)));
+  await Promise.all(replicas.map(({ kept }) => readAll(kept)));
+  t.deepEqual(replicas.flatMap(({ restored }) => restored).toSorted(), [
+    "secrets/euler/_/epoch/2",
+    "secrets/hivekit/acme/epoch/1",
+  ]);
+});
+
+test("negative control: without a snapshot a store that was lost stays empty", async (t) => {
+  const store = memory();
+  const { kept, restored } = await opened(t, await folderOf(t), store);
+  t.deepEqual(await readAll(kept), []);
+  t.deepEqual(restored, []);
+});
+
+test("what others write is remembered too, and a burst of it all", async (t) => {
+  const folder = await folderOf(t);
+  const store = memory();
+  const { kept, snapshot } = await opened(t, folder, store);
+  const stop = new AbortController();
+  let seen = 0;
+  const watching = (async () => {
+    for await (const change of kept.watch("secrets/", stop.signal)) {
+      if (change.type === "put") seen += 1;
+      if (seen === 200) return;
+    }
+  })();
+  for (let count = 1; count <= 200; count++) await store.create(`secrets/p${count}/_/epoch/1`, bytes(String(count)));
+  await watching;
+  await snapshot.saved();
+  t.is((await readAll((await opened(t, folder, AWAY)).kept)).length, 200);
+});
