@@ -7,8 +7,11 @@ import { segmentsMatch } from "./segments.ts";
 /** Evaluates one expression over its variables. What fails is an Error in the place of a value; it never throws. */
 export type Program = (variables: Readonly<Record<string, unknown>>) => CelValue | Error;
 
-/** Compiles an expression over these variables, or answers what is wrong with it. */
-export type CompileCel = (expression: string, variables: readonly string[]) => Program | readonly string[];
+/** Compiles an expression over these variables, each with a JSON Schema of it, or answers what is wrong with it. */
+export type CompileCel = (
+  expression: string,
+  variables: Readonly<Record<string, object>>,
+) => Program | readonly string[];
 
 /**
  * The Common Expression Language with the functions of a profile: `normalised(name, text)` brings a text to the form that

@@ -1,4 +1,5 @@
 import type { ClaimRule } from "./claim-rule.ts";
+import { maySign } from "./claims-shape.ts";
 import type { FileFaults } from "./faults-of-file.ts";
 import type { ProfileFile } from "./profile-file.ts";
 import { memberOfSchema } from "./schema-members.ts";
@@ -20,6 +21,7 @@ export function checkClaims(file: ProfileFile, faults: FileFaults): void {
   });
   checkRegistered(file, faults);
   checkNamed(file, faults);
+  checkDemanded(file, faults);
 }
 
 /** Whether a claim is signed from this source. */
@@ -66,6 +68,19 @@ function checkRegistered({ claims, issuer, lifetime }: ProfileFile, faults: File
     faults.add(["claims"], "must hold iat, because lifetime.max_age counts from it");
 }
 
+/** What is accepted must not demand what no token of the profile holds: each would be refused from its birth. */
+function checkDemanded(file: ProfileFile, faults: FileFaults): void {
+  const { required } = file.accept as { readonly required?: unknown };
+  if (!Array.isArray(required)) return;
+  required.forEach((name: unknown, index) => {
+    if (typeof name === "string" && !maySign(file, name))
+      faults.add(
+        ["accept", "required", index],
+        `${name} is not among the claims: no token of this profile would be valid`,
+      );
+  });
+}
+
 /** What other keys name must be among the claims. */
 function checkNamed({ claims, subject, tenant, ip, aliases }: ProfileFile, faults: FileFaults): void {
   const demand = (name: string | undefined, path: readonly (string | number)[]): void => {
@@ -81,6 +96,9 @@ function checkNamed({ claims, subject, tenant, ip, aliases }: ProfileFile, fault
     names.forEach((name, index) => {
       const path = ["aliases", claim, index];
       if (signsClaim(claims, name)) faults.add(path, `${name} is a claim of its own`);
+      // Under another name no check of times, issuer or audience would see it.
+      else if (name === "aud" || Object.hasOwn(ONLY_FROM, name))
+        faults.add(path, `${name} is a registered claim of its own`);
       if (taken.has(name)) faults.add(path, `${name} is an alias already`);
       taken.add(name);
     });

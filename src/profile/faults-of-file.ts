@@ -3,7 +3,10 @@ import type { Fault } from "../config/fault.ts";
 
 type Path = readonly (string | number)[];
 
-/** What is wrong with one file, gathered while it is read. */
+/** More help nobody. */
+const MAX_FAULTS = 100;
+
+/** What is wrong with one file, gathered while it is read: the first 100. */
 export interface FileFaults {
   readonly found: Fault[];
   add(path: Path, message: string): void;
@@ -14,6 +17,7 @@ export function faultsOfFile(document: YamlDocument, file: string): FileFaults {
   return {
     found,
     add(path, message) {
+      if (found.length === MAX_FAULTS) return;
       const line = document.lineOf(path);
       found.push({ file, ...(line === undefined ? {} : { line }), path: path.join("."), message });
     },

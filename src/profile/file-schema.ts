@@ -1,5 +1,6 @@
 import { CARRIER_SCHEMA } from "./carrier-schema.ts";
 import { SURFACES_SCHEMA } from "./surface-schema.ts";
+import { UNSAFE_NAMES } from "./unsafe-names.ts";
 
 const DURATION = { type: "string", duration: true } as const;
 const NAME = { type: "string", pattern: "^[a-z0-9-]{1,64}$", allowed: "1 to 64 of a-z 0-9 -" } as const;
@@ -11,8 +12,8 @@ const CLAIM_NAME = {
   type: "string",
   minLength: 1,
   maxLength: 64,
-  not: { enum: ["__proto__", "constructor", "prototype"] },
-  allowed: "1 to 64 characters, and none of __proto__, constructor, prototype",
+  not: { enum: [...UNSAFE_NAMES] },
+  allowed: `1 to 64 characters, and none of ${[...UNSAFE_NAMES].join(", ")}`,
 } as const;
 
 function object(required: readonly string[], properties: object, more: object = {}): object {
@@ -54,7 +55,12 @@ const CLAIM = object(
       pattern: `^(${SOURCES}|request(\\.[^.]{1,64}){1,4})$`,
       allowed: `request.<member> or one of ${SOURCES.replaceAll("|", ", ")}`,
     },
-    value: { type: ["string", "number", "boolean"] },
+    // Beyond them YAML's integers lose digits.
+    value: {
+      type: ["string", "number", "boolean"],
+      minimum: Number.MIN_SAFE_INTEGER,
+      maximum: Number.MAX_SAFE_INTEGER,
+    },
     cel: EXPRESSION,
     rest: { enum: ["request"] },
   },

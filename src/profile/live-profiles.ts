@@ -26,8 +26,8 @@ export interface LiveProfilesParts {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly observer: {
-    /** These are new, changed or gone. */
-    reloaded(changed: readonly string[]): void;
+    /** These are new, changed or gone; the gone ones once more. */
+    reloaded(changed: readonly string[], gone: readonly string[]): void;
     /** The files have faults: those before go on serving. */
     refused(faults: readonly Fault[]): void;
     /** Something else did not work: those before go on serving. */
@@ -52,13 +52,14 @@ export function liveProfiles({ initial, load, hashOf, audit, now, observer }: Li
     const faults = restartFaults(initial.keysets, wanted.keysets);
     if (faults.length > 0) throw new ConfigError(faults);
     const changed = differences(profiles, wanted.profiles);
+    const gone = changed.filter((name) => !wanted.profiles.has(name));
     if (changed.length > 0) {
       // No token shall leave by rules that no event tells of.
       const configHash = hashOf(wanted.profiles);
       await audit.append({ type: "configuration.changed", configHash, profiles: changed }, now());
       profiles = wanted.profiles;
     }
-    observer.reloaded(changed);
+    observer.reloaded(changed, gone);
   }
 
   function tell(error: unknown): void {

@@ -6,6 +6,9 @@ import { faultIn, type LoadedProfile } from "./loaded-profile.ts";
 import { parseProfile, profileDigest } from "./parse.ts";
 import type { Profile } from "./profile.ts";
 
+/** Whoever calls a file so means a profile. */
+const MISNAMED = /\.(?:yml|YML|YAML)$/;
+
 /**
  * Reads every `*.yaml` of the folders as a profile, by name. A name has one file: none replaces another.
  *
@@ -42,11 +45,20 @@ export function loadProfileFiles(
   return loaded;
 }
 
-/** The profile files of a folder, by name. */
+/** The profile files of a folder, by name. One without any is a mistake, and would take away all that it held. */
 export function profileFiles(folder: string, faults: Fault[]): string[] {
+  const names = namesIn(folder, faults).sort();
+  for (const name of names.filter((name) => MISNAMED.test(name)))
+    faults.push({ file: join(folder, name), path: "", message: "is not read: its name must end with .yaml" });
+  return names.filter((name) => name.endsWith(".yaml")).map((name) => join(folder, name));
+}
+
+function namesIn(folder: string, faults: Fault[]): string[] {
   try {
-    const names = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
-    return names.sort().map((name) => join(folder, name));
+    const names = readdirSync(folder);
+    if (!names.some((name) => name.endsWith(".yaml")))
+      faults.push({ file: folder, path: "", message: "holds no *.yaml file" });
+    return names;
   } catch {
     faults.push({ file: folder, path: "", message: "can't be read as a folder" });
     return [];

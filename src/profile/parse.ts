@@ -60,7 +60,7 @@ function readProfile(raw: ProfileFile, issuer: string, digest: string, faults: F
     lifetime: readLifetime(raw, faults),
     claims: raw.claims,
     mapClaims: readMapping(raw, compile, faults),
-    ownNames: ownNamesOf(raw.claims),
+    ownNames: ownNamesOf(raw),
     subjectClaim: raw.subject ?? "sub",
     takes: {
       subject: signsFrom(raw.claims, "subject"),
@@ -72,8 +72,8 @@ function readProfile(raw: ProfileFile, issuer: string, digest: string, faults: F
     accept: readSchema("accept", raw.accept, faults),
     context: raw.context && readSchema("context", raw.context, faults),
     aliases: Object.entries(raw.aliases).map(([claim, names]) => ({ claim, names })),
-    rules: readRules(raw.rules, compile, faults),
-    warnings: readWarnings(raw.warnings, compile, faults),
+    rules: readRules(raw, compile, faults),
+    warnings: readWarnings(raw, compile, faults),
     ip:
       raw.ip === undefined || raw.ip.mode === "off"
         ? undefined

@@ -1,5 +1,5 @@
 import type { CompileCel } from "./cel.ts";
-import type { ClaimRule, MapClaims } from "./claim-rule.ts";
+import type { MapClaims } from "./claim-rule.ts";
 import { compileClaims } from "./compile-claims.ts";
 import type { FileFaults } from "./faults-of-file.ts";
 import type { ProfileFile } from "./profile-file.ts";
@@ -9,7 +9,7 @@ import { REGISTERED_NAMES } from "./registered-names.ts";
 /** How a request becomes the claims that are signed. */
 export function readMapping(raw: ProfileFile, compile: CompileCel, faults: FileFaults): MapClaims {
   const program = (expression: string, index: number) =>
-    readExpression(compile, expression, ["request"], ["claims", index, "cel"], faults);
+    readExpression(compile, expression, { request: raw.request }, ["claims", index, "cel"], faults);
   return compileClaims(raw.claims, program, takenMembers(raw));
 }
 
@@ -27,10 +27,11 @@ function memberOf(source: string): string[] {
  * The names that no caller may set in the request object: where its names become claims, all that the service signs by
  * itself or gives a meaning.
  */
-export function ownNamesOf(claims: readonly ClaimRule[]): ReadonlySet<string> {
+export function ownNamesOf({ claims, aliases }: Pick<ProfileFile, "claims" | "aliases">): ReadonlySet<string> {
   const own = new Set<string>();
   if (!claims.some((claim) => "rest" in claim)) return own;
   for (const name of REGISTERED_NAMES) own.add(name);
+  for (const name of Object.values(aliases).flat()) own.add(name);
   for (const claim of claims) if ("name" in claim) own.add(claim.name);
   for (const claim of claims) if ("from" in claim && memberOf(claim.from).includes(claim.name)) own.delete(claim.name);
   return own;

@@ -1,12 +1,15 @@
 import type { CompileCel, Program } from "./cel.ts";
+import { NO_CONTEXT } from "./check-fit.ts";
+import { claimsShape } from "./claims-shape.ts";
 import type { FileFaults } from "./faults-of-file.ts";
 import type { ProfileFile } from "./profile-file.ts";
 import type { Rule, WarningRule } from "./rule.ts";
 
 /** The rules that a token and its context must satisfy. */
-export function readRules(rules: ProfileFile["rules"], compile: CompileCel, faults: FileFaults): Rule[] {
-  return rules.map(({ require, reason, message }, index) => {
-    const program = readExpression(compile, require, ["claims", "context"], ["rules", index, "require"], faults);
+export function readRules(raw: ProfileFile, compile: CompileCel, faults: FileFaults): Rule[] {
+  const variables = { claims: claimsShape(raw), context: raw.context ?? NO_CONTEXT };
+  return raw.rules.map(({ require, reason, message }, index) => {
+    const program = readExpression(compile, require, variables, ["rules", index, "require"], faults);
     const holds: Rule["holds"] = ({ claims, context }) => program({ claims, context }) === true;
     return { expression: require, reason, message, holds };
   });
@@ -14,13 +17,17 @@ export function readRules(rules: ProfileFile["rules"], compile: CompileCel, faul
 
 /** What is worth a warning at issue. */
 export function readWarnings(
-  warnings: ProfileFile["warnings"],
+  { warnings, request: schema }: ProfileFile,
   compile: CompileCel,
   faults: FileFaults,
 ): WarningRule[] {
   return warnings.map(({ when, code, message }, index) => {
-    const program = readExpression(compile, when, ["request"], ["warnings", index, "when"], faults);
-    return { expression: when, code, message, applies: (request) => program({ request }) === true };
+    const program = readExpression(compile, when, { request: schema }, ["warnings", index, "when"], faults);
+    const applies: WarningRule["applies"] = (request) => {
+      const result = program({ request });
+      return typeof result === "boolean" ? result : undefined;
+    };
+    return { expression: when, code, message, applies };
   });
 }
 
@@ -28,7 +35,7 @@ export function readWarnings(
 export function readExpression(
   compile: CompileCel,
   expression: string,
-  variables: readonly string[],
+  variables: Readonly<Record<string, object>>,
   path: readonly (string | number)[],
   faults: FileFaults,
 ): Program {

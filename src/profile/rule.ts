@@ -23,5 +23,6 @@ export interface WarningRule {
   /** Upper case, e.g. `ALLOW_ALL`. */
   readonly code: string;
   readonly message: string;
-  applies(request: Readonly<Record<string, unknown>>): boolean;
+  /** Undefined when the expression fails for this request or is neither true nor false. Never throws. */
+  applies(request: Readonly<Record<string, unknown>>): boolean | undefined;
 }

@@ -32,7 +32,8 @@ const HTTP = {
   status: { type: "integer", minimum: 400, maximum: 599 },
   www_authenticate: {
     type: "string",
-    pattern: "^[\\x21-\\x7e][\\x20-\\x7e]{0,511}$",
+    maxLength: 512,
+    pattern: "^[\\x21-\\x7e][\\x20-\\x7e]*$",
     allowed: "at most 512 printable ASCII characters, without control characters",
   },
 } as const;

@@ -6,7 +6,7 @@ const compile = celCompiler(new Map([["name", normaliser(["trim"])]]));
 
 /** What an expression over `claims` and `context` evaluates to. */
 function evaluate(expression: string, claims: unknown = {}, context: unknown = {}): unknown {
-  const program = compile(expression, ["claims", "context"]);
+  const program = compile(expression, { claims: {}, context: {} });
   if (typeof program !== "function") throw new Error(program.join("\n"));
   return program({ claims, context });
 }
@@ -70,7 +70,7 @@ for (const [expression, fault] of [
   ["normalised('other', 'x')", /no name of `normalise` \(known: name\)/],
 ] as const) {
   test(`an expression that can't work is refused when it is compiled: ${expression.slice(0, 30)}`, (t) => {
-    const faults = compile(expression, ["claims", "context"]);
+    const faults = compile(expression, { claims: {}, context: {} });
     t.true(Array.isArray(faults));
     t.regex(Array.isArray(faults) ? faults.join("\n") : "", fault);
   });

@@ -29,7 +29,7 @@ function signed(claims: readonly ClaimRule[], request: Request = {}, taken: read
 }
 
 function program(expression: string): Program {
-  const compiled = celCompiler(new Map())(expression, ["request"]);
+  const compiled = celCompiler(new Map())(expression, { request: {} });
   if (typeof compiled !== "function") throw new Error(compiled.join());
   return compiled;
 }

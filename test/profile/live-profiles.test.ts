@@ -37,7 +37,7 @@ function reloading(loads: (ProfileSet | Error)[], append: (happening: Happening)
     },
     now: () => 7,
     observer: {
-      reloaded: (changed) => told.push(["reloaded", changed]),
+      reloaded: (changed, gone) => told.push(["reloaded", { changed, gone }]),
       refused: (faults) => told.push(["refused", faults]),
       failed: (error) => told.push(["failed", error]),
     },
@@ -55,9 +55,9 @@ test("what is new, changed and gone is told to the audit log, then serves, then 
   const event = { type: "configuration.changed", time: 7 };
   t.deepEqual(told, [
     ["configuration.changed", { ...event, configHash: "s1+l2+a1", profiles: ["arena", "lobby"] }],
-    ["reloaded", ["arena", "lobby"]],
+    ["reloaded", { changed: ["arena", "lobby"], gone: [] }],
     ["configuration.changed", { ...event, configHash: "s1", profiles: ["arena", "lobby"] }],
-    ["reloaded", ["arena", "lobby"]],
+    ["reloaded", { changed: ["arena", "lobby"], gone: ["arena", "lobby"] }],
   ]);
 });
 
@@ -88,7 +88,7 @@ test("files with faults leave the old ones, and every fault is told", async (t) 
 test("what has not changed is no event", async (t) => {
   const { live, told } = reloading([setOf({ service: "s1", lobby: "l1" })]);
   await live.reload();
-  t.deepEqual(told, [["reloaded", []]]);
+  t.deepEqual(told, [["reloaded", { changed: [], gone: [] }]]);
 });
 
 test("reloads happen one after the other, so that the last files win", async (t) => {

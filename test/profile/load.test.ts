@@ -40,6 +40,18 @@ test("only *.yaml files are profiles", async (t) => {
   t.deepEqual([...loadProfiles([folder], ISSUER).keys()], ["tiny"]);
 });
 
+test("a folder without any *.yaml is a fault: it was emptied, or is the wrong one", async (t) => {
+  const folder = await filesIn(t, { "README.md": "# Profiles\n" });
+  t.deepEqual(faultsOf(() => loadProfiles([folder], ISSUER)).map(showFault), [`${folder}: holds no *.yaml file`]);
+});
+
+test("a profile under another ending is a fault, not left out in silence", async (t) => {
+  const folder = await filesIn(t, { "a.yaml": tinyProfile(), "b.yml": tinyProfile({ 1: "profile: other" }) });
+  t.deepEqual(faultsOf(() => loadProfiles([folder], ISSUER)).map(showFault), [
+    `${join(folder, "b.yml")}: is not read: its name must end with .yaml`,
+  ]);
+});
+
 for (const [what, change] of [
   ["issuer", { 9: "issuer: https://other" }],
   ["typ", { 9: "header: { typ: other }" }],

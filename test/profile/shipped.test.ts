@@ -85,7 +85,7 @@ test("euler-stream names every member that is out of its bounds", (t) => {
     "expireAfter: must be <= 7200",
     "limits: must NOT have fewer than 1 properties",
     "other: is not a known key",
-    "websockets.allowedCreators.0: must NOT have more than 64 characters",
+    "websockets.allowedCreators.0: must be a creator of 1 to 64 characters without control characters",
     "websockets.maxWebSockets: must be <= 10000",
   ]);
   t.deepEqual(faults("euler-stream", { accountId: "a", expireAfter: 1, websockets: null }), []);
@@ -94,6 +94,35 @@ test("euler-stream names every member that is out of its bounds", (t) => {
   t.deepEqual(faults("euler-stream", { accountId: "a", expireAfter: 1, websockets }), [
     "websockets.allowedCreators: must NOT have more than 100 items",
   ]);
+});
+
+for (const creator of [
+  "",
+  " ",
+  "@",
+  " @ ",
+  "/live",
+  "@/live",
+  "https://www.tiktok.com/",
+  "https://www.tiktok.com/@/live",
+  "\u2003",
+  "a\0",
+])
+  test(`euler-stream allows no creator that none can be: ${encodeURIComponent(creator) || "nothing"}`, (t) => {
+    const request = {
+      accountId: "a",
+      expireAfter: 60,
+      websockets: { allowedCreators: ["b", creator], maxWebSockets: 1 },
+    };
+    t.deepEqual(faults("euler-stream", request), [
+      "websockets.allowedCreators.1: must be a creator of 1 to 64 characters without control characters",
+    ]);
+  });
+
+test("euler-stream allows every spelling of a creator", (t) => {
+  const allowedCreators = ["a", "@a b", " https://www.tiktok.com/@a/live ", "live", "https://www.tiktok.com/live", "é"];
+  const request = { accountId: "a", expireAfter: 60, websockets: { allowedCreators, maxWebSockets: 1 } };
+  t.deepEqual(faults("euler-stream", request), []);
 });
 
 test("reactive signs the seven claims of the sample in its order", (t) => {
