@@ -1,4 +1,5 @@
 #!/usr/bin/env -S node --disable-sigusr1
+import type { KeyBackup } from "./cli/keys-backup.ts";
 import { run } from "./cli/program.ts";
 
 const { stdin, stdout, stderr, env } = process;
@@ -6,4 +7,8 @@ const io = { stdin, stdout, stderr, env, now: Date.now, signals: process };
 // Only `serve` needs the service: the other commands start in half the time without it.
 const startApp = async (...args: Parameters<typeof import("./app.ts").startApp>) =>
   (await import("./app.ts")).startApp(...args);
-process.exit(await run(process.argv, io, startApp));
+const backup: KeyBackup = {
+  exportKeys: async (...args) => (await import("./app/key-backup.ts")).exportKeys(...args),
+  restoreKeys: async (...args) => (await import("./app/key-backup.ts")).restoreKeys(...args),
+};
+process.exit(await run(process.argv, io, startApp, backup));

@@ -56,6 +56,12 @@ function facts({ eventId, event }: AuditEvent): string[] {
       return [event.value.profile, event.value.tokenId, event.value.caller, event.value.keyId];
     case "tokenDenied":
       return [event.value.profile, eventId, event.value.caller, "-", `${event.value.reason} x${event.value.count}`];
+    case "tokenRevoked": {
+      const { profile, tenant, tokenIds, subjectHash, caller, reason } = event.value;
+      const [only, ...more] = tokenIds;
+      const whose = subjectHash === "" ? `${only ?? ""}${more.length > 0 ? ` +${more.length}` : ""}` : subjectHash;
+      return [profile, whose, caller, "-", `${tenant === "" ? "" : `tenant ${tenant}, `}${reason}`];
+    }
     case "keyRotated": {
       const { keyset, keysetEpoch, added, removed, reason } = event.value;
       const change = [...added.map((kid) => `+${kid}`), ...removed.map((kid) => `-${kid}`)].join(" ");
@@ -69,6 +75,13 @@ function facts({ eventId, event }: AuditEvent): string[] {
         ...(allowedWeak ? ["weak"] : []),
       ];
       return [profile, eventId, caller, keyId, rest.join(", ")];
+    }
+    case "keyRevoked": {
+      const { keyset, profile, tenant, keyId, signingKeyId, keysetEpoch, caller, reason } = event.value;
+      const ring = keyset === "" ? `epoch ${keysetEpoch}` : `${keyset} epoch ${keysetEpoch}`;
+      const whose = tenant === "" ? ring : `tenant ${tenant}, ${ring}`;
+      const change = `-${keyId}${signingKeyId === "" ? "" : `, ${signingKeyId} signs`}`;
+      return [profile, eventId, caller, change, `${whose}: ${reason}`];
     }
     case "configurationChanged":
       return ["-", eventId, "-", "-", `profiles ${event.value.profiles.join(" ")}`];

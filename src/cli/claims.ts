@@ -1,3 +1,5 @@
+import { UNSAFE_NAMES } from "../profile/unsafe-names.ts";
+import { parseStrictObject } from "../token/strict-json.ts";
 import { usage } from "./failure.ts";
 import { readValue } from "./input.ts";
 import type { Io } from "./io.ts";
@@ -17,7 +19,6 @@ export async function requestClaims(
   const names = [...Object.keys(object), ...entries.map(([name]) => name)];
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw usage(`the claim ${JSON.stringify(twice)} is given twice`);
-  // fromEntries, since an assignment to the name __proto__ would be lost and the service could not refuse it.
   return Object.fromEntries([...Object.entries(object), ...entries]);
 }
 
@@ -31,11 +32,18 @@ export function jsonObject(text: string, option: string): Record<string, unknown
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw usage(`${option} must be a JSON object`);
+  // Of two members by one name JSON.parse keeps the last, and the message to the service has no member __proto__.
+  if (parseStrictObject(Buffer.from(text)) === undefined)
+    throw usage(
+      `${option} must have no name twice in one object, none of ${[...UNSAFE_NAMES].join(", ")}, and at most 16 levels`,
+    );
   return value as Record<string, unknown>;
 }
 
 function parseClaim(text: string): [string, string] {
   const at = text.indexOf("=");
   if (at < 1) throw usage("--claim must be key=value; the value is a string (other types: --claims)");
-  return [text.slice(0, at), text.slice(at + 1)];
+  const name = text.slice(0, at);
+  if (UNSAFE_NAMES.has(name)) throw usage(`--claim must not be named ${name}`);
+  return [name, text.slice(at + 1)];
 }

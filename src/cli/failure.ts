@@ -3,7 +3,7 @@ import { EXIT } from "./exit-codes.ts";
 
 /** Why a command did not do what was asked, in a form for people and for programs. It MUST hold no token or claim. */
 export interface FailureReport {
-  /** The name of the gRPC status code, or of the command line's own: "USAGE", "CONFIG", "DATA_IN_USE", "KEK". */
+  /** The name of the gRPC status code, or of the command line's own: "USAGE", "CONFIG", "KEK", .... */
   readonly code: string;
   readonly message: string;
   /** The reason of the google.rpc.ErrorInfo. */

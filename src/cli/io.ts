@@ -1,9 +1,10 @@
 import type { EventEmitter } from "node:events";
 import type { Readable } from "node:stream";
 
-/** An output stream, and whether a person looks at it. */
+/** An output stream, whether a person looks at it, and on a terminal how wide that is. */
 export interface Output extends NodeJS.WritableStream {
   readonly isTTY?: boolean;
+  readonly columns?: number;
 }
 
 /** All that the command line touches of its process, so that it runs without one. */

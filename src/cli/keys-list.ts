@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { type Key, KeyServiceClient, KeyState, keyStateToJSON, ListKeysResponse } from "../gen/signet/v1/keys.ts";
+import { type Key, KeyServiceClient, KeyState, ListKeysResponse } from "../gen/signet/v1/keys.ts";
 import { call } from "./client.ts";
 import { type Colour, painter } from "./colour.ts";
 import type { Io } from "./io.ts";
@@ -7,10 +7,12 @@ import { examples, type RpcOptions, rpcOptions } from "./options.ts";
 import { printable } from "./printable.ts";
 import { protoJson } from "./proto-json.ts";
 import { relativeTime } from "./relative-time.ts";
+import { ringTimeline, stateName } from "./ring-timeline.ts";
 import { table } from "./table.ts";
 
 interface ListOptions extends RpcOptions {
   readonly keyset?: string;
+  readonly table?: boolean;
 }
 
 const NATURE = ["KID", "ALG", "STATE"];
@@ -29,10 +31,14 @@ const SECRET_HEADING = [
 export function addKeysList(keys: Command, io: Io): void {
   const command = keys
     .command("list")
-    .description("list the keys with their states and times, the newest first (--json has the absolute times)")
-    .option("--keyset <keyset>", "only the keys of this keyset");
+    .description("draw each keyset's ring over the time, the newest key first (--json has the absolute times)")
+    .option("--keyset <keyset>", "only the keys of this keyset")
+    .option("--table", "a table with the times in the place of the picture");
   rpcOptions(command, io)
-    .addHelpText("after", examples("signet keys list", "signet keys list --keyset service --json"))
+    .addHelpText(
+      "after",
+      examples("signet keys list", "signet keys list --table", "signet keys list --keyset service --json"),
+    )
     .action((options: ListOptions) => list(options, io));
 }
 
@@ -42,17 +48,21 @@ async function list(options: ListOptions, io: Io): Promise<void> {
     client.listKeys(request, ...rest),
   );
   if (options.json) io.stdout.write(`${JSON.stringify(protoJson(ListKeysResponse, answer), null, 2)}\n`);
-  else io.stdout.write(tables(answer.keys, io));
+  else io.stdout.write(shown(answer.keys, options.table === true, io));
 }
 
-/** One table for the keysets, and where there are imported secrets, one for them. */
-function tables(keys: readonly Key[], io: Io): string {
-  const rotating = keys.filter(({ profile }) => profile === "");
+/** The keysets as pictures, or in one table; the imported secrets, which have no schedule, always in a table. */
+function shown(keys: readonly Key[], asTable: boolean, io: Io): string {
+  const keysets = Map.groupBy(
+    keys.filter(({ profile }) => profile === ""),
+    ({ keyset }) => keyset,
+  );
   const imported = keys.filter(({ profile }) => profile !== "");
-  const first = table([KEYSET_HEADING, ...rotating.map((key) => rotatingRow(key, io))]);
-  if (imported.length === 0) return first;
-  const second = table([SECRET_HEADING, ...imported.map((key) => secretRow(key, io))]);
-  return rotating.length === 0 ? second : `${first}\n${second}`;
+  const rings = asTable
+    ? [table([KEYSET_HEADING, ...[...keysets.values()].flat().map((key) => rotatingRow(key, io))])]
+    : [...keysets.values()].map((ring) => ringTimeline(ring, io));
+  const secrets = imported.length === 0 ? [] : [table([SECRET_HEADING, ...imported.map((key) => secretRow(key, io))])];
+  return [...(keysets.size === 0 && secrets.length > 0 ? [] : rings), ...secrets].join("\n");
 }
 
 function rotatingRow(key: Key, io: Io): string[] {
@@ -68,8 +78,8 @@ function secretRow(key: Key, io: Io): string[] {
 }
 
 function nature(key: Key, io: Io): string[] {
-  const state = keyStateToJSON(key.state).replace("KEY_STATE_", "").toLowerCase();
-  return [printable(key.keyId), printable(key.algorithm), painter(io, io.stdout)(colourOf(key.state), state)];
+  const state = painter(io, io.stdout)(colourOf(key.state), stateName(key));
+  return [printable(key.keyId), printable(key.algorithm), state];
 }
 
 function times({ publishAt, signFrom, signUntil, verifyUntil }: Key, io: Io) {
@@ -84,5 +94,6 @@ function times({ publishAt, signFrom, signUntil, verifyUntil }: Key, io: Io) {
 
 function colourOf(state: KeyState): Colour {
   if (state === KeyState.KEY_STATE_ACTIVE) return "green";
+  if (state === KeyState.KEY_STATE_REVOKED) return "red";
   return state === KeyState.KEY_STATE_PUBLISHED ? "yellow" : "dim";
 }

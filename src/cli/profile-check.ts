@@ -41,7 +41,7 @@ async function loadOrFail(paths: readonly string[]) {
     import("../config/load.ts"),
   ]);
   const faults: Fault[] = [];
-  const named = paths.flatMap((path) => (isFolder(path) ? yamlFiles(path) : [path]));
+  const named = paths.flatMap((path) => (isFolder(path) ? profileFiles(path, faults) : [path]));
   const given = new Map(named.map((file) => [realPath(file), file]));
   const shipped = profileFiles(SHIPPED_PROFILES, faults).filter((file) => !given.has(realPath(file)));
   try {
@@ -51,12 +51,6 @@ async function loadOrFail(paths: readonly string[]) {
     if (!(error instanceof ConfigError)) throw error;
     const report = { code: "PROFILE", message: "the profiles have faults", faults: error.faults };
     throw new Failure(report, EXIT.negative, { cause: error });
-  }
-
-  function yamlFiles(folder: string): string[] {
-    const found = profileFiles(folder, faults);
-    if (found.length === 0) faults.push({ file: folder, path: "", message: "holds no *.yaml file" });
-    return found;
   }
 }
 

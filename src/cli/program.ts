@@ -4,14 +4,19 @@ import { addAuditTail } from "./audit-tail.ts";
 import { addConfigCheck } from "./config-check.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { Exit, Io } from "./io.ts";
+import { addKeysExport, addKeysRestore, type KeyBackup } from "./keys-backup.ts";
 import { addKeysImport } from "./keys-import.ts";
 import { addKeysList } from "./keys-list.ts";
+import { addKeysPlan } from "./keys-plan.ts";
+import { addKeysRevoke } from "./keys-revoke.ts";
+import { addKeysRotate } from "./keys-rotate.ts";
 import { addProfileCheck } from "./profile-check.ts";
 import { addProfileList } from "./profile-list.ts";
 import { addProfileShow } from "./profile-show.ts";
 import { report } from "./report.ts";
 import { addServe, type StartApp } from "./serve.ts";
 import { addTokenIssue } from "./token-issue.ts";
+import { addTokenRevoke } from "./token-revoke.ts";
 import { addTokenVerify } from "./token-verify.ts";
 
 /**
@@ -19,9 +24,9 @@ import { addTokenVerify } from "./token-verify.ts";
  * the process; the caller MUST exit with the code though something still goes on: what `serve` was stopping when a second
  * signal came, or a connection that gRPC was making when the time was over.
  */
-export async function run(argv: readonly string[], io: Io, startApp: StartApp): Promise<number> {
+export async function run(argv: readonly string[], io: Io, startApp: StartApp, backup: KeyBackup): Promise<number> {
   let code: number = EXIT.ok;
-  const program = buildProgram(io, startApp, (ended) => {
+  const program = buildProgram(io, startApp, backup, (ended) => {
     code = ended;
   });
   // Without a listener a reader that goes away (`signet keys list | head -1`) would end the process with a stack trace.
@@ -38,7 +43,7 @@ export async function run(argv: readonly string[], io: Io, startApp: StartApp): 
 }
 
 /** The commands, none of them run yet. */
-export function buildProgram(io: Io, startApp: StartApp, exit: Exit): Command {
+export function buildProgram(io: Io, startApp: StartApp, backup: KeyBackup, exit: Exit): Command {
   const program = new Command("signet")
     .description("mint and check scoped JSON Web Tokens")
     .version(packageJson.version)
@@ -51,12 +56,20 @@ export function buildProgram(io: Io, startApp: StartApp, exit: Exit): Command {
     })
     .addHelpText("after", "\nExit codes: 0 done, 1 not valid, 2 wrong usage or no answer (serve: see serve --help).");
   addServe(program, io, exit, startApp);
-  const token = program.command("token").description("issue and verify tokens");
+  const token = program.command("token").description("issue, verify and revoke tokens");
   addTokenIssue(token, io);
   addTokenVerify(token, io, exit);
-  const keys = program.command("keys").description("show the keys that sign and verify, and import secrets");
+  addTokenRevoke(token, io);
+  const keys = program
+    .command("keys")
+    .description("show, rotate, revoke and back up the keys that sign and verify, and import secrets");
   addKeysList(keys, io);
+  addKeysPlan(keys, io);
+  addKeysRotate(keys, io);
+  addKeysRevoke(keys, io);
   addKeysImport(keys, io);
+  addKeysExport(keys, io, backup);
+  addKeysRestore(keys, io, backup);
   const profile = program.command("profile").description("show and check profiles, the kinds of token");
   addProfileList(profile, io);
   addProfileShow(profile, io);

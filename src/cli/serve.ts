@@ -1,18 +1,17 @@
 import type { EventEmitter } from "node:events";
 import type { Command } from "commander";
 import type { Config } from "../config/config.ts";
-import { KekError } from "../jose/kek-error.ts";
-import { KeyringError } from "../keyring/error.ts";
-import { StateError } from "../state/keyvalue.ts";
 import { EXIT } from "./exit-codes.ts";
-import { Failure } from "./failure.ts";
 import type { Exit, Io } from "./io.ts";
 import { loadOrFail } from "./load-or-fail.ts";
 import { examples } from "./options.ts";
+import { startFailure } from "./start-failure.ts";
 
 type Signal = "SIGINT" | "SIGTERM";
 
 interface Running {
+  /** Rejects when it can't come to serve after all, and has stopped. */
+  readonly failed: Promise<never>;
   stop(signal: Signal): Promise<void>;
   /** Reads the profiles again. Never rejects. */
   reload(): Promise<void>;
@@ -37,8 +36,9 @@ export function addServe(program: Command, io: Io, exit: Exit, startApp: StartAp
     .addHelpText(
       "after",
       `${examples("signet serve --config signet.yaml --data ./data")}
-Exit codes: 0 orderly stop, 1 unexpected end, 2 wrong usage, 75 the data folder is in use,
-77 the key-encryption key is missing or wrong, 78 the configuration has faults.\n`,
+Exit codes: 0 orderly stop, 1 unexpected end, 2 wrong usage, 65 stored keys are damaged,
+66 the key-encryption key is missing, 69 an address is taken, 71 Node is too old, 74 the state is damaged
+or open to others, 75 the data folder is in use, 77 the key-encryption key is wrong, 78 the configuration has faults.\n`,
     )
     .action(async (options: ServeOptions) => exit(await serve(options, io, startApp)));
 }
@@ -52,7 +52,7 @@ async function serve(options: ServeOptions, io: Io, startApp: StartApp): Promise
     const ended = runUntil(signals, config, startApp);
     return await Promise.race([ended, signals.second.then((): number => EXIT.negative)]);
   } catch (error) {
-    throw asFailure(error);
+    throw startFailure(error);
   } finally {
     signals.close();
   }
@@ -61,7 +61,7 @@ async function serve(options: ServeOptions, io: Io, startApp: StartApp): Promise
 async function runUntil(signals: Signals, config: Config, startApp: StartApp): Promise<number> {
   const app = await startApp(config);
   signals.running(app);
-  await app.stop(await signals.first);
+  await app.stop(await Promise.race([signals.first, app.failed]));
   return EXIT.ok;
 }
 
@@ -86,16 +86,4 @@ function hear(emitter: EventEmitter): Signals {
   emitter.on("SIGINT", listener).on("SIGTERM", listener).on("SIGHUP", hangUp);
   const close = () => void emitter.off("SIGINT", listener).off("SIGTERM", listener).off("SIGHUP", hangUp);
   return { first: first.promise, second: second.promise, running: running.resolve, close };
-}
-
-function asFailure(error: unknown): Failure {
-  if (error instanceof Failure) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof StateError && error.code === "LOCKED") {
-    return new Failure({ code: "DATA_IN_USE", message }, EXIT.dataInUse, { cause: error });
-  }
-  if (error instanceof KekError || (error instanceof KeyringError && error.code === "WRONG_KEK")) {
-    return new Failure({ code: "KEK", message }, EXIT.kek, { cause: error });
-  }
-  return new Failure({ code: "UNEXPECTED", message }, EXIT.negative, { cause: error });
 }

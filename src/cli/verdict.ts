@@ -1,8 +1,9 @@
+import type { Duration } from "../gen/google/protobuf/duration.ts";
 import { type Rejection, rejectionReasonToJSON, type VerifyTokenResponse } from "../gen/signet/v1/token.ts";
 import { painter } from "./colour.ts";
 import type { Io } from "./io.ts";
 import { printable, printableJson } from "./printable.ts";
-import { timestampText } from "./proto-json.ts";
+import { durationText, timestampText } from "./proto-json.ts";
 import { relativeTime } from "./relative-time.ts";
 import { table } from "./table.ts";
 
@@ -33,7 +34,13 @@ function facts(answer: VerifyTokenResponse, now: number): [string, string][] {
     ["key", printable(answer.keyId)],
     ["issued", time(answer.issuedAt)],
     ["expires", time(answer.expiresAt)],
+    ["revocations", viewAge(answer.revocationViewAge)],
   ];
+}
+
+/** Empty while the service knows all that was revoked. */
+function viewAge(age: Duration | undefined): string {
+  return age === undefined || (age.seconds === 0n && age.nanos === 0) ? "" : `as of ${durationText(age)} ago`;
 }
 
 function surfaces({ frame, rejection }: VerifyTokenResponse): [string, string][] {

@@ -38,6 +38,24 @@ test("a denial is told with its reason and how many it stands for", (t) => {
   );
 });
 
+test("a revocation is told with its tokens or the hash of its subject, its caller and its reason", (t) => {
+  const value = {
+    profile: "lobby",
+    tenant: "acme",
+    tokenIds: ["t-1", "t-2", "t-3"],
+    subjectHash: "",
+    issuedBefore: undefined,
+    caller: "loopback",
+    reason: "lost laptop",
+    until: new Date(NOW),
+  };
+  const line = (more: object) =>
+    auditLine(message({ $case: "tokenRevoked", value: { ...value, ...more } }, "token.revoked"));
+  t.is(line({}), "2026-11-22T12:00:00.000Z  token.revoked    lobby  t-1 +2  loopback  -  tenant acme, lost laptop");
+  const bySubject = line({ tenant: "", tokenIds: [], subjectHash: "hash" });
+  t.is(bySubject, "2026-11-22T12:00:00.000Z  token.revoked    lobby  hash  loopback  -  lost laptop");
+});
+
 test("a rotation is told with the keys that came and went", (t) => {
   const value = { keyset: "service", keysetEpoch: 4n, added: ["new"], removed: ["old"], reason: "scheduled" };
   t.is(

@@ -13,15 +13,27 @@ import {
   ImportKeyResponse,
   KeyServiceService,
   ListKeysResponse,
+  PlanRotationResponse,
+  RevokeKeyResponse,
+  RotateKeysResponse,
 } from "../../src/gen/signet/v1/keys.ts";
 import { GetProfileResponse, ListProfilesResponse, ProfileServiceService } from "../../src/gen/signet/v1/profiles.ts";
-import { IssueTokenResponse, TokenServiceService, VerifyTokenResponse } from "../../src/gen/signet/v1/token.ts";
+import {
+  IssueTokenResponse,
+  RevokeTokensResponse,
+  TokenServiceService,
+  VerifyTokenResponse,
+} from "../../src/gen/signet/v1/token.ts";
 
 interface Answers {
   issueToken?: Partial<IssueTokenResponse> | Refusal | "silence";
   verifyToken?: Partial<VerifyTokenResponse> | Refusal;
+  revokeTokens?: Partial<RevokeTokensResponse> | Refusal;
   listKeys?: Partial<ListKeysResponse> | Refusal;
   importKey?: Partial<ImportKeyResponse> | Refusal;
+  planRotation?: Partial<PlanRotationResponse> | Refusal;
+  rotateKeys?: Partial<RotateKeysResponse> | Refusal;
+  revokeKey?: Partial<RevokeKeyResponse> | Refusal;
   listProfiles?: Partial<ListProfilesResponse> | Refusal;
   getProfile?: Partial<GetProfileResponse> | Refusal;
 }
@@ -62,11 +74,15 @@ export async function fakeService(answers: Answers, address = "127.0.0.1:0") {
   server.addService(TokenServiceService, {
     issueToken: handler(fill(issued, IssueTokenResponse.fromPartial)),
     verifyToken: handler(fill(verified, VerifyTokenResponse.fromPartial)),
+    revokeTokens: handler(fill(answers.revokeTokens ?? {}, RevokeTokensResponse.fromPartial)),
   });
   server.addService(KeyServiceService, {
     listKeys: handler(fill(listed, ListKeysResponse.fromPartial)),
     getJwks: handler(GetJwksResponse.fromPartial({})),
     importKey: handler(fill(answers.importKey ?? {}, ImportKeyResponse.fromPartial)),
+    planRotation: handler(fill(answers.planRotation ?? {}, PlanRotationResponse.fromPartial)),
+    rotateKeys: handler(fill(answers.rotateKeys ?? {}, RotateKeysResponse.fromPartial)),
+    revokeKey: handler(fill(answers.revokeKey ?? {}, RevokeKeyResponse.fromPartial)),
   });
   server.addService(ProfileServiceService, {
     listProfiles: handler(fill(answers.listProfiles ?? {}, ListProfilesResponse.fromPartial)),

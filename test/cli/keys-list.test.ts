@@ -41,10 +41,10 @@ const KEYS = [
   },
 ];
 
-test("the keys stand in a table with their states and how far their times are", async (t) => {
+test("--table: the keys stand in a table with their states and how far their times are", async (t) => {
   const service = await fakeService({ listKeys: { keys: KEYS } });
   t.teardown(service.stop);
-  t.deepEqual(await signet(["keys", "list"], { env: service.env }), {
+  t.deepEqual(await signet(["keys", "list", "--table"], { env: service.env }), {
     code: 0,
     stdout: `KEYSET   KID        ALG    STATE      PUBLISH  SIGN FROM  SIGN UNTIL  VERIFY UNTIL
 service  newer-kid  EdDSA  published  90s ago  in 2h      in 3d       -
@@ -54,11 +54,11 @@ service  kid        EdDSA  active     25h ago  24h ago    in 3m       now
   });
 });
 
-test("colours do not move the columns", async (t) => {
+test("colours do not move the columns of the table", async (t) => {
   const service = await fakeService({ listKeys: { keys: KEYS } });
   t.teardown(service.stop);
-  const plain = await signet(["keys", "list"], { env: service.env });
-  const coloured = await signet(["keys", "list"], { env: service.env, tty: true });
+  const plain = await signet(["keys", "list", "--table"], { env: service.env });
+  const coloured = await signet(["keys", "list", "--table"], { env: service.env, tty: true });
   t.true(coloured.stdout.includes("\u001b[32mactive\u001b[39m"));
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape sequences are what is taken out
   t.is(coloured.stdout.replace(/\u001b\[\d+m/g, ""), plain.stdout);
@@ -109,10 +109,11 @@ hivekit  acme    k2   HS256  active  60m ago    -           -             32    
 `;
   const service = await fakeService({ listKeys: { keys: [...KEYS.slice(1), secret] } });
   t.teardown(service.stop);
-  const { stdout } = await signet(["keys", "list"], { env: service.env });
+  const { stdout } = await signet(["keys", "list", "--table"], { env: service.env });
   t.is(stdout.slice(stdout.indexOf("PROFILE")), table);
   t.regex(stdout, /^KEYSET .*\nservice .*\n\nPROFILE/);
   const onlySecrets = await fakeService({ listKeys: { keys: [secret] } });
   t.teardown(onlySecrets.stop);
-  t.is((await signet(["keys", "list"], { env: onlySecrets.env })).stdout, table);
+  for (const words of [["--table"], []])
+    t.is((await signet(["keys", "list", ...words], { env: onlySecrets.env })).stdout, table);
 });

@@ -8,8 +8,14 @@ const COMMANDS = [
   "serve",
   "token issue",
   "token verify",
+  "token revoke",
   "keys list",
+  "keys plan",
+  "keys rotate",
+  "keys revoke",
   "keys import",
+  "keys export",
+  "keys restore",
   "profile list",
   "profile show",
   "profile check",
@@ -79,7 +85,7 @@ async function parse(line: string): Promise<void> {
 
 function program(): Command {
   const unused = () => Promise.reject(new Error("not run"));
-  return buildProgram(terminal().io, unused, () => {});
+  return buildProgram(terminal().io, unused, { exportKeys: unused, restoreKeys: unused }, () => {});
 }
 
 function leaves(command: Command): Command[] {

@@ -2,21 +2,25 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { AuditError } from "../../src/audit/event.ts";
+import { EXIT } from "../../src/cli/exit-codes.ts";
 import type { Config } from "../../src/config/config.ts";
 import { KekError } from "../../src/jose/kek-error.ts";
 import { KeyringError } from "../../src/keyring/error.ts";
+import { StartError } from "../../src/start-error.ts";
 import { StateError } from "../../src/state/keyvalue.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { signet, terminal } from "./terminal.ts";
 
 /** An app that tells when it was started and with which signal it was stopped. */
-function fakeApp(stopping: Promise<void> = Promise.resolve()) {
+function fakeApp(stopping: Promise<void> = Promise.resolve(), failed: Promise<never> = new Promise(() => {})) {
   const started = Promise.withResolvers<Config>();
   const stopped: string[] = [];
   const reloads = { count: 0 };
   const startApp = async (config: Config) => {
     started.resolve(config);
     return {
+      failed,
       async reload() {
         reloads.count += 1;
       },
@@ -104,6 +108,17 @@ test("a SIGHUP that comes while the service starts is obeyed when it has started
   t.is((await ended).code, 0);
 });
 
+test("a service that finds out while it waits that it can't serve ends with the exit code of its reason", async (t) => {
+  const failed = Promise.withResolvers<never>();
+  const app = fakeApp(Promise.resolve(), failed.promise);
+  const line = terminal({ startApp: app.startApp });
+  const ended = line.signet("serve");
+  await Promise.race([app.started, ended]);
+  failed.reject(new KeyringError("BROKEN_RECORD", "epoch 1 is broken"));
+  t.is((await ended).code, 65);
+  t.deepEqual(app.stopped, []);
+});
+
 test("--data goes before SIGNET_DATA", async (t) => {
   const app = fakeApp();
   const line = terminal({ startApp: app.startApp, env: { SIGNET_DATA: "/from/env" } });
@@ -116,6 +131,16 @@ test("--data goes before SIGNET_DATA", async (t) => {
 
 for (const [what, error, code, name] of [
   ["a data folder in use", new StateError("LOCKED", "data is in use by another process"), 75, "DATA_IN_USE"],
+  ["a state that is damaged", new StateError("CORRUPT", "state.db is damaged"), 74, "STATE"],
+  ["a state that others may read", new StateError("EXPOSED", "state.db is open to group"), 74, "STATE"],
+  ["a spool that is damaged", new AuditError("CORRUPT", "the spool is damaged at 17"), 74, "STATE"],
+  ["a key-encryption key that is missing", new KekError("KEK_MISSING", "there is none"), 66, "KEK_MISSING"],
+  ["a ring that does not fit its MAC", new KeyringError("BROKEN_RECORD", "epoch 1 is broken"), 65, "KEYS_DAMAGED"],
+  ["a sealed key that is damaged", new KeyringError("DAMAGED_KEY", "it does not open"), 65, "KEYS_DAMAGED"],
+  ["a sealed key of another", new KeyringError("SWAPPED_KEY", "it belongs to another"), 65, "KEYS_DAMAGED"],
+  ["a private half of another", new KeyringError("KEY_MISMATCH", "it has another half"), 65, "KEYS_DAMAGED"],
+  ["an address that is taken", new StartError("CANT_LISTEN", "HTTP can't listen"), 69, "CANT_LISTEN"],
+  ["a Node that is too old", new StartError("OLD_NODE", "Signet needs another Node"), 71, "OLD_NODE"],
   ["a key-encryption key that others may read", new KekError("KEK_EXPOSED", "group may read it"), 77, "KEK"],
   ["the wrong key-encryption key", new KeyringError("WRONG_KEK", "sealed under another key"), 77, "KEK"],
   ["an unexpected fault", new TypeError("boom"), 1, "UNEXPECTED"],
@@ -159,6 +184,21 @@ test("the password of a NATS server is not shown", async (t) => {
     const { stdout, stderr } = await signet(["config", "check", "--config", file, ...words]);
     t.notRegex(stdout + stderr, /secret/);
   }
+});
+
+test("a keyring that can't read its store ends as the store's own failure does", async (t) => {
+  const cause = new StateError("CORRUPT", "entry 7 does not fit its checksum");
+  const error = new KeyringError("UNREADABLE", "the epochs can't be read", { cause });
+  const ended = await signet(["serve"], { startApp: () => Promise.reject(error) });
+  t.deepEqual(ended, { code: 74, stdout: "", stderr: `error: STATE: ${cause.message}\n` });
+});
+
+test("every exit code is in the help of serve", async (t) => {
+  const { stdout } = await signet(["serve", "--help"]);
+  const told = [...stdout.slice(stdout.indexOf("Exit codes:")).matchAll(/(?<=: |, |,\n)(\d+) /g)].map(([, code]) =>
+    Number(code),
+  );
+  t.deepEqual(told, Object.values(EXIT));
 });
 
 async function configFile(t: ExecutionContext, text: string): Promise<string> {

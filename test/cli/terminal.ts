@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
 import { PassThrough, Readable } from "node:stream";
+import type { KeyBackup } from "../../src/cli/keys-backup.ts";
 import { run } from "../../src/cli/program.ts";
 import type { StartApp } from "../../src/cli/serve.ts";
 
@@ -10,13 +11,23 @@ interface Setting {
   readonly env?: Record<string, string>;
   readonly stdin?: string;
   readonly tty?: boolean;
+  /** How wide the terminal is. */
+  readonly columns?: number;
   readonly startApp?: StartApp;
+  readonly backup?: KeyBackup;
 }
 
 /** A command line that runs in this process: its streams are in memory, its signals an emitter. */
-export function terminal({ env = {}, stdin = "", tty = false, startApp = noApp }: Setting = {}) {
+export function terminal({
+  env = {},
+  stdin = "",
+  tty = false,
+  columns,
+  startApp = noApp,
+  backup = noBackup,
+}: Setting = {}) {
   const signals = new EventEmitter();
-  const stdout = Object.assign(new PassThrough(), { isTTY: tty });
+  const stdout = Object.assign(new PassThrough(), { isTTY: tty, ...(columns === undefined ? {} : { columns }) });
   const stderr = Object.assign(new PassThrough(), { isTTY: tty });
   const io = { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr, env, now: () => NOW, signals };
   const written = { stdout: "", stderr: "" };
@@ -30,7 +41,7 @@ export function terminal({ env = {}, stdin = "", tty = false, startApp = noApp }
     io,
     signals,
     async signet(...words: string[]) {
-      const code = await run(["node", "signet", ...words], io, startApp);
+      const code = await run(["node", "signet", ...words], io, startApp, backup);
       await Promise.all([stdout, stderr].map(drained));
       return { code, ...written };
     },
@@ -43,6 +54,9 @@ export function signet(words: readonly string[], setting: Setting = {}) {
 }
 
 const noApp: StartApp = () => Promise.reject(new Error("this test starts no app"));
+
+const refused = () => Promise.reject(new Error("this test copies no keys"));
+const noBackup: KeyBackup = { exportKeys: refused, restoreKeys: refused };
 
 async function drained(stream: PassThrough): Promise<void> {
   while (stream.readableLength > 0) await new Promise((resolve) => setImmediate(resolve));

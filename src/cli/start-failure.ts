@@ -1,0 +1,38 @@
+import { AuditError } from "../audit/event.ts";
+import { KekError } from "../jose/kek-error.ts";
+import { KeyringError, type KeyringErrorCode } from "../keyring/error.ts";
+import { StartError } from "../start-error.ts";
+import { StateError } from "../state/keyvalue.ts";
+import { EXIT } from "./exit-codes.ts";
+import { Failure } from "./failure.ts";
+
+/** What is stored there, and can't be trusted or opened with the right KEK. */
+const DAMAGED: readonly KeyringErrorCode[] = ["BROKEN_RECORD", "DAMAGED_KEY", "SWAPPED_KEY", "KEY_MISMATCH"];
+
+/** Why the service could not start, or the stored keys not be used, with the exit code of that. */
+export function startFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  // A keyring that can't read its store says so; why, the store says.
+  const cause = error instanceof KeyringError && error.cause instanceof StateError ? error.cause : error;
+  const [code, exitCode] = kindOf(cause);
+  return new Failure({ code, message: cause instanceof Error ? cause.message : String(cause) }, exitCode, {
+    cause: error,
+  });
+}
+
+function kindOf(error: unknown): [code: string, exitCode: number] {
+  if (error instanceof StateError)
+    return error.code === "LOCKED" ? ["DATA_IN_USE", EXIT.dataInUse] : ["STATE", EXIT.state];
+  if (error instanceof AuditError) return ["STATE", EXIT.state];
+  if (error instanceof KekError)
+    return error.code === "KEK_MISSING" ? ["KEK_MISSING", EXIT.kekMissing] : ["KEK", EXIT.kek];
+  if (error instanceof KeyringError) return kindOfKeys(error.code);
+  if (error instanceof StartError)
+    return error.code === "OLD_NODE" ? ["OLD_NODE", EXIT.oldNode] : ["CANT_LISTEN", EXIT.cantListen];
+  return ["UNEXPECTED", EXIT.negative];
+}
+
+function kindOfKeys(code: KeyringErrorCode): [code: string, exitCode: number] {
+  if (code === "WRONG_KEK") return ["KEK", EXIT.kek];
+  return DAMAGED.includes(code) ? ["KEYS_DAMAGED", EXIT.keysDamaged] : ["UNEXPECTED", EXIT.negative];
+}

@@ -1,0 +1,12 @@
+/** OLD_NODE: this Node has known faults. CANT_LISTEN: an address is taken, or can't be bound. */
+export type StartErrorCode = "OLD_NODE" | "CANT_LISTEN";
+
+/** Why the service can't start on this machine, whatever it has stored. */
+export class StartError extends Error {
+  readonly code: StartErrorCode;
+  constructor(code: StartErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "StartError";
+    this.code = code;
+  }
+}
