@@ -14,6 +14,8 @@ type LogEvent =
       readonly http: string;
       readonly nats: string;
     }
+  | { readonly event: "listening"; readonly grpc: string; readonly http: string }
+  | { readonly event: "waiting"; readonly for: readonly string[] }
   | { readonly event: "stopping"; readonly reason: string }
   | { readonly event: "stop.failed"; readonly error: unknown }
   | { readonly event: "stopped" }
@@ -28,14 +30,29 @@ type LogEvent =
     }
   | { readonly event: "keys.failed"; readonly keyset: string; readonly error: unknown }
   | { readonly event: "keys.distrusted"; readonly keyset: string; readonly kid: string }
+  | { readonly event: "keys.late"; readonly keyset: string; readonly kid: string; readonly replicas: readonly string[] }
+  | { readonly event: "keys.restored"; readonly keyset: string; readonly epoch: number; readonly found: number }
   | { readonly event: "secrets.unreadable"; readonly profile: string; readonly tenant: string; readonly error: unknown }
   | { readonly event: "secrets.stray"; readonly key: string }
   | { readonly event: "secrets.distrusted"; readonly profile: string; readonly tenant: string; readonly kid: string }
   | { readonly event: "secrets.failed"; readonly error: unknown }
-  | { readonly event: "profiles.reloaded"; readonly changed: readonly string[] }
-  | { readonly event: "profiles.refused"; readonly faults: readonly Fault[] }
+  | { readonly event: "revocations.failed"; readonly error: unknown }
+  | { readonly event: "profiles.reloaded"; readonly changed: readonly string[]; readonly gone: readonly string[] }
+  | { readonly event: "profiles.refused"; readonly faults: readonly Fault[]; readonly count: number }
   | { readonly event: "profiles.failed"; readonly error: unknown }
+  | { readonly event: "claim.failed"; readonly profile: string; readonly claim: string }
+  | { readonly event: "warning.failed"; readonly profile: string; readonly code: string }
   | { readonly event: "clock.stepped_back"; readonly behind: number; readonly held: boolean }
+  | { readonly event: "clock.differs" | "clock.agrees"; readonly offsetMs: number }
+  | { readonly event: "store.up"; readonly server: string }
+  | { readonly event: "store.down"; readonly message: string }
+  | { readonly event: "store.differs"; readonly differences: readonly string[] }
+  | { readonly event: "store.lost" | "store.failed"; readonly error: unknown }
+  | { readonly event: "store.restored"; readonly keys: readonly string[] }
+  | { readonly event: "snapshot.damaged"; readonly file: string }
+  | { readonly event: "snapshot.failed"; readonly error: unknown }
+  | { readonly event: "replica.twin"; readonly replica: string }
+  | { readonly event: "replica.failed"; readonly error: unknown }
   | { readonly event: "audit.cut"; readonly file: string; readonly bytes: number }
   | { readonly event: "audit.failed"; readonly error: unknown }
   | { readonly event: "audit.forwarding"; readonly created: string; readonly differences: readonly string[] }

@@ -2,7 +2,7 @@ import { open, rename } from "node:fs/promises";
 import { join } from "node:path";
 
 /** Replaces a small file so that a crash at any moment leaves the old content or the new, and never none. Mode 0600. */
-export async function writeDurably(folder: string, name: string, content: string): Promise<void> {
+export async function writeDurably(folder: string, name: string, content: string | Uint8Array): Promise<void> {
   const temporary = join(folder, `${name}.new`);
   const file = await open(temporary, "w", 0o600);
   try {

@@ -46,6 +46,19 @@ function detail(happening: Happening): object {
           count: int64(happening.count),
         },
       };
+    case "token.revoked":
+      return {
+        tokenRevoked: {
+          profile: text(happening.profile),
+          tenant: text(happening.tenant),
+          tokenIds: list(happening.tokenIds),
+          subjectHash: text(happening.subjectHash),
+          issuedBefore: happening.issuedBefore === undefined ? undefined : timestamp(happening.issuedBefore),
+          caller: text(happening.caller),
+          reason: text(happening.reason),
+          until: timestamp(happening.until),
+        },
+      };
     case "key.rotated":
       return {
         keyRotated: {
@@ -67,6 +80,19 @@ function detail(happening: Happening): object {
           fingerprint: text(happening.fingerprint),
           allowedWeak: happening.allowedWeak || undefined,
           overlapUntil: happening.overlapUntil === undefined ? undefined : timestamp(happening.overlapUntil),
+        },
+      };
+    case "key.revoked":
+      return {
+        keyRevoked: {
+          keyset: text(happening.keyset),
+          profile: text(happening.profile),
+          tenant: text(happening.tenant),
+          keyId: text(happening.keyId),
+          signingKeyId: text(happening.signingKeyId),
+          keysetEpoch: int64(happening.keysetEpoch),
+          caller: text(happening.caller),
+          reason: text(happening.reason),
         },
       };
     case "configuration.changed":

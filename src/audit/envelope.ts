@@ -18,8 +18,10 @@ interface StoredEvent {
   readonly writer?: unknown;
   readonly tokenIssued?: { readonly profile?: unknown };
   readonly tokenDenied?: { readonly profile?: unknown };
+  readonly tokenRevoked?: { readonly profile?: unknown };
   readonly keyRotated?: object;
   readonly keyImported?: { readonly profile?: unknown };
+  readonly keyRevoked?: { readonly profile?: unknown };
   readonly configurationChanged?: object;
   readonly serviceStarted?: object;
   readonly serviceStopped?: object;
@@ -65,8 +67,10 @@ function parse(body: Uint8Array): StoredEvent {
 function kind(stored: StoredEvent): Pick<Envelope, "type" | "profile"> {
   if (stored.tokenIssued) return { type: "token.issued", profile: name(stored.tokenIssued.profile) };
   if (stored.tokenDenied) return { type: "token.denied", profile: name(stored.tokenDenied.profile) };
+  if (stored.tokenRevoked) return { type: "token.revoked", profile: name(stored.tokenRevoked.profile) };
   if (stored.keyRotated) return { type: "key.rotated", profile: "" };
   if (stored.keyImported) return { type: "key.imported", profile: name(stored.keyImported.profile) };
+  if (stored.keyRevoked) return { type: "key.revoked", profile: name(stored.keyRevoked.profile) };
   if (stored.configurationChanged) return { type: "configuration.changed", profile: "" };
   if (stored.serviceStarted) return { type: "service.started", profile: "" };
   if (stored.serviceStopped) return { type: "service.stopped", profile: "" };

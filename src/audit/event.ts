@@ -26,6 +26,19 @@ export type Happening =
       readonly count: number;
     }
   | {
+      readonly type: "token.revoked";
+      readonly profile: string;
+      /** Empty where the profile has none. */
+      readonly tenant: string;
+      /** Empty: those of a subject. */
+      readonly tokenIds: readonly string[];
+      readonly subjectHash: string;
+      readonly issuedBefore: number | undefined;
+      readonly caller: string;
+      readonly reason: string;
+      readonly until: number;
+    }
+  | {
       readonly type: "key.rotated";
       readonly keyset: string;
       readonly keysetEpoch: number;
@@ -45,6 +58,20 @@ export type Happening =
       readonly allowedWeak: boolean;
       /** Undefined: there was no secret before it. */
       readonly overlapUntil: number | undefined;
+    }
+  | {
+      readonly type: "key.revoked";
+      /** Empty for an imported secret. */
+      readonly keyset: string;
+      /** Empty for a key of a keyset, as the tenant is. */
+      readonly profile: string;
+      readonly tenant: string;
+      readonly keyId: string;
+      /** Empty: no key signs any more. */
+      readonly signingKeyId: string;
+      readonly keysetEpoch: number;
+      readonly caller: string;
+      readonly reason: string;
     }
   | { readonly type: "configuration.changed"; readonly configHash: string; readonly profiles: readonly string[] }
   | { readonly type: "service.started"; readonly version: string; readonly configHash: string }

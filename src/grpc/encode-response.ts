@@ -1,3 +1,4 @@
+import type { Duration } from "../gen/google/protobuf/duration.ts";
 import type { IssueTokenResponse, Rejection, VerifyTokenResponse, Warning } from "../gen/signet/v1/token.ts";
 import { BackwardWriter } from "./backward-writer.ts";
 
@@ -27,6 +28,7 @@ export function encodeIssueTokenResponse(message: IssueTokenResponse): Buffer {
 export function encodeVerifyTokenResponse(message: VerifyTokenResponse): Buffer {
   return encoded(() => {
     text(bytesOf(15), message.frame);
+    duration(bytesOf(14), message.revocationViewAge);
     varint(13 << 3, Number(message.keyringGeneration));
     text(bytesOf(12), message.diagnosis);
     warnings(bytesOf(11), message.warnings);
@@ -89,6 +91,15 @@ function timestamp(tag: number, date: Date | undefined): void {
   if (date === undefined) return;
   const from = writer.length;
   varint(1 << 3, Math.trunc(date.getTime() / 1000));
+  writer.close(tag, from);
+}
+
+/** google.protobuf.Duration that is not negative: seconds (1), nanos (2). */
+function duration(tag: number, length: Duration | undefined): void {
+  if (length === undefined) return;
+  const from = writer.length;
+  varint(2 << 3, length.nanos);
+  varint(1 << 3, Number(length.seconds));
   writer.close(tag, from);
 }
 

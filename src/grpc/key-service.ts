@@ -7,12 +7,26 @@ import {
   keyStateFromJSON,
   type ListKeysRequest,
   type ListKeysResponse,
+  type PlanRotationRequest,
+  type PlanRotationResponse,
+  type RevokeKeyRequest,
+  type RevokeKeyResponse,
+  type RotateKeysRequest,
+  type RotateKeysResponse,
   SecretEncoding,
+  type WatchKeysRequest,
+  type WatchKeysResponse,
 } from "../gen/signet/v1/keys.ts";
 import type { ImportKey } from "../keyring/importing.ts";
+import { NEVER } from "../keyring/record.ts";
+import type { RevokeKey } from "../keyring/revoking-keys.ts";
+import type { RotateKeys } from "../keyring/rotating.ts";
+import type { RotationPlan } from "../keyring/rotation-plan.ts";
 import type { SecretInfo } from "../keyring/secret-views.ts";
 import type { JwksKey, KeyInfo } from "../keyring/views.ts";
+import type { WatchKeys } from "../keyring/watching.ts";
 import type { SecretEncoding as Encoding } from "../profile/profile.ts";
+import { durationOf } from "./duration-of.ts";
 
 /** What the key service serves, in the words of the domain. */
 export interface KeyService {
@@ -20,6 +34,11 @@ export interface KeyService {
   /** The keys of one keyset, or all keys and imported secrets when it is empty. Throws the Problem KEYSET_NOT_FOUND. */
   listKeys(keyset: string): readonly (KeyInfo | SecretInfo)[];
   readonly importKey: ImportKey;
+  /** Throws the Problem KEYSET_NOT_FOUND. */
+  planRotation(keyset: string): RotationPlan;
+  readonly rotateKeys: RotateKeys;
+  readonly revokeKey: RevokeKey;
+  readonly watchKeys: WatchKeys<KeyInfo | SecretInfo>;
 }
 
 /** The methods of `KeyService` as handlers. */
@@ -41,6 +60,32 @@ export function keyHandlers(service: KeyService) {
         warnings: [...imported.warnings],
       };
     },
+
+    planRotation: ({ keyset }: PlanRotationRequest): PlanRotationResponse => planMessage(service.planRotation(keyset)),
+
+    rotateKeys: async (request: RotateKeysRequest): Promise<RotateKeysResponse> => {
+      const { kid, signFrom, epoch } = await service.rotateKeys(request);
+      return { keyId: kid, signFrom: date(signFrom), epoch: BigInt(epoch) };
+    },
+
+    revokeKey: async (request: RevokeKeyRequest, caller: string): Promise<RevokeKeyResponse> => {
+      const { signingKid, epoch, informed, late, knownEverywhereAt } = await service.revokeKey(request, caller);
+      return {
+        signingKeyId: signingKid ?? "",
+        epoch: BigInt(epoch),
+        replicasInformed: [...informed],
+        replicasLate: [...late],
+        knownEverywhereAt: date(knownEverywhereAt),
+      };
+    },
+
+    async *watchKeys(
+      { keyset }: WatchKeysRequest,
+      _caller: string,
+      signal: AbortSignal,
+    ): AsyncGenerator<WatchKeysResponse> {
+      for await (const keys of service.watchKeys(keyset, signal)) yield { keys: keys.map(keyMessage) };
+    },
   };
 }
 
@@ -55,14 +100,31 @@ function jwkMessage(key: JwksKey): Jwk {
   return { crv: "", x: "", y: "", n: "", e: "", ...key };
 }
 
-const NO_KEYSET = { keyset: "", publishAt: undefined };
+function planMessage({ activeKid, next, standby, bounds }: RotationPlan): PlanRotationResponse {
+  return {
+    activeKeyId: activeKid ?? "",
+    nextKeyId: next?.kid ?? "",
+    nextAt: date(next?.at),
+    earliestAt: date(next?.earliest),
+    standbyKeyId: standby?.kid ?? "",
+    standbyReadyAt: date(standby?.readyAt),
+    bounds: bounds.map(({ name, value, bound, rule }) => ({
+      name,
+      value: durationOf(value),
+      bound: durationOf(bound),
+      rule,
+    })),
+  };
+}
+
+const NO_KEYSET = { keyset: "", publishAt: undefined, waitsFor: [] };
 const NO_SECRET = { profile: "", tenant: "", byteLength: 0, fingerprint: "" };
-const NOTHING_MORE = { revokedAt: undefined, waitsFor: [] };
 
 function keyMessage({ kid, alg, state, epoch, ...key }: KeyInfo | SecretInfo): Key {
   return {
-    ...NOTHING_MORE,
-    ...("keyset" in key ? { ...NO_SECRET, ...key, publishAt: date(key.publishAt) } : { ...NO_KEYSET, ...key }),
+    ...("keyset" in key
+      ? { ...NO_SECRET, ...key, publishAt: date(key.publishAt), waitsFor: [...key.waitsFor] }
+      : { ...NO_KEYSET, ...key }),
     keyId: kid,
     algorithm: alg,
     state: keyStateFromJSON(`KEY_STATE_${state.toUpperCase()}`),
@@ -70,9 +132,10 @@ function keyMessage({ kid, alg, state, epoch, ...key }: KeyInfo | SecretInfo): K
     signUntil: date(key.signUntil),
     verifyUntil: date(key.verifyUntil),
     epoch: BigInt(epoch),
+    revokedAt: date(key.revokedAt),
   };
 }
 
 function date(time: number | undefined): Date | undefined {
-  return time === undefined ? undefined : new Date(time);
+  return time === undefined || time === NEVER ? undefined : new Date(time);
 }

@@ -11,11 +11,14 @@ import { HealthImplementation } from "grpc-health-check";
 import { KeyServiceService } from "../gen/signet/v1/keys.ts";
 import { ProfileServiceService } from "../gen/signet/v1/profiles.ts";
 import type { Profile } from "../profile/profile.ts";
+import { StartError } from "../start-error.ts";
 import type { TokenService } from "../token/service.ts";
 import { type KeyService, keyHandlers } from "./key-service.ts";
+import { openStreams } from "./open-streams.ts";
 import { makeProtoPlainName } from "./plain-names.ts";
 import { profileHandlers } from "./profile-service.ts";
 import { addReflection } from "./reflection.ts";
+import { type StreamHandler, type StreamLimits, serverStream } from "./server-stream.ts";
 import { removeStaleSocket } from "./stale-socket.ts";
 import { tokenHandlers, tokenMethods } from "./token-service.ts";
 import { bytesOnly, type CallObserver, type Handler, unary } from "./unary.ts";
@@ -31,6 +34,10 @@ export interface GrpcLimits {
 
 /** How long the calls of a connection that has reached its age may finish, at most. */
 const LONGEST_AGE_GRACE_MS = 60_000;
+
+/** How many streams are served at once, over all connections; and how long one may stall. */
+const MAX_STREAMS = 1000;
+const STALLED_MS = 30_000;
 
 /** The health services of `grpc.health.v1`: "" can verify, the issuing one can issue as well. */
 export const ISSUING = "signet.v1.TokenService/IssueToken";
@@ -54,7 +61,7 @@ export interface GrpcServer {
  * Serves the contract, health and reflection at `address` (`host:port`, or `unix:/path`). A socket that a killed
  * process left at that path is replaced.
  *
- * @throws Error when the address can't be bound.
+ * @throws StartError when the address can't be bound.
  */
 export async function startGrpcServer(
   address: string,
@@ -74,9 +81,11 @@ export async function startGrpcServer(
     "grpc.max_connection_age_grace_ms": Math.min(limits.maxConnectionAgeMs, LONGEST_AGE_GRACE_MS),
     "grpc.keepalive_time_ms": limits.keepaliveMs,
   });
-  addUnaryService(server, tokenMethods, tokenHandlers(services.tokens, observe), observe);
-  addUnaryService(server, KeyServiceService, keyHandlers(services.keys), observe);
-  addUnaryService(server, ProfileServiceService, profileHandlers(services.profiles), observe);
+  const streams = openStreams(MAX_STREAMS);
+  const serving = { streams, stalledMs: STALLED_MS, observe };
+  addService(server, tokenMethods, tokenHandlers(services.tokens, observe), serving);
+  addService(server, KeyServiceService, keyHandlers(services.keys), serving);
+  addService(server, ProfileServiceService, profileHandlers(services.profiles), serving);
   const health = new HealthImplementation({ "": "NOT_SERVING", [ISSUING]: "NOT_SERVING" });
   health.addToServer(server);
   addReflection(server);
@@ -85,23 +94,28 @@ export async function startGrpcServer(
   return {
     address: bound,
     setHealth: (service, serving) => health.setStatus(service, serving ? "SERVING" : "NOT_SERVING"),
-    stop: (graceMs) => stop(server, graceMs),
+    stop: (graceMs) => {
+      streams.stop();
+      return stop(server, graceMs);
+    },
   };
 }
 
-function addUnaryService(
+function addService(
   server: Server,
   definition: ServiceDefinition,
-  handlers: Readonly<Record<string, Handler<never, unknown>>>,
-  observe: CallObserver,
+  handlers: Readonly<Record<string, Handler<never, unknown> | StreamHandler<never, unknown>>>,
+  { observe, ...limits }: StreamLimits & { readonly observe: CallObserver },
 ): void {
   const methods: Record<string, MethodDefinition<Buffer, Buffer>> = {};
   const implementation: UntypedServiceImplementation = {};
   for (const [name, method] of Object.entries(definition)) {
-    const handler = handlers[name] as Handler<unknown, unknown> | undefined;
-    if (handler === undefined) continue;
+    const handler = handlers[name];
+    if (handler === undefined) throw new Error(`${method.path} has no handler`);
     methods[name] = bytesOnly(method);
-    implementation[name] = unary(method, handler, observe);
+    implementation[name] = method.responseStream
+      ? serverStream(method, handler as StreamHandler<unknown, unknown>, limits, observe)
+      : unary(method, handler as Handler<unknown, unknown>, observe);
   }
   server.addService(methods, implementation);
 }
@@ -109,7 +123,7 @@ function addUnaryService(
 function bind(server: Server, address: string): Promise<string> {
   return new Promise((resolve, reject) => {
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
-      if (error) reject(new Error(`gRPC can't listen at ${address}: ${error.message}`));
+      if (error) reject(new StartError("CANT_LISTEN", `gRPC can't listen at ${address}: ${error.message}`));
       else resolve(address.startsWith("unix:") ? address : `${address.slice(0, address.lastIndexOf(":"))}:${port}`);
     });
   });

@@ -8,6 +8,8 @@ const GRPC_CODE: Readonly<Record<ProblemCode, status>> = {
   INVALID_REQUEST: status.INVALID_ARGUMENT,
   PROFILE_NOT_FOUND: status.NOT_FOUND,
   KEYSET_NOT_FOUND: status.NOT_FOUND,
+  KEY_NOT_FOUND: status.NOT_FOUND,
+  TOO_EARLY: status.FAILED_PRECONDITION,
   TTL_BEYOND_KEY: status.FAILED_PRECONDITION,
   KEY_NOT_IMPORTED: status.FAILED_PRECONDITION,
   KEY_EXISTS: status.ALREADY_EXISTS,
@@ -16,6 +18,12 @@ const GRPC_CODE: Readonly<Record<ProblemCode, status>> = {
   REQUEST_ID_REUSED: status.ALREADY_EXISTS,
   KEYS_UNAVAILABLE: status.UNAVAILABLE,
   NO_SIGNING_KEY: status.UNAVAILABLE,
+  REVOCATIONS_UNAVAILABLE: status.UNAVAILABLE,
+  SLOW_READER: status.RESOURCE_EXHAUSTED,
+  TOO_MANY_STREAMS: status.RESOURCE_EXHAUSTED,
+  STOPPING: status.UNAVAILABLE,
+  OFFLINE_TOO_LONG: status.UNAVAILABLE,
+  CLOCK_DIFFERS: status.UNAVAILABLE,
   AUDIT_FULL: status.UNAVAILABLE,
   AUDIT_UNAVAILABLE: status.UNAVAILABLE,
 };
@@ -53,7 +61,7 @@ function shorten(text: string): string {
 }
 
 function detailsOf(problem: Problem, violations: number) {
-  const info = ErrorInfo.encode({ reason: problem.code, domain: "signet.v1", metadata: {} });
+  const info = ErrorInfo.encode({ reason: problem.code, domain: "signet.v1", metadata: { ...problem.metadata } });
   const details = [any("google.rpc.ErrorInfo", info.finish())];
   if (violations > 0) {
     const fieldViolations = problem.violations.slice(0, violations);

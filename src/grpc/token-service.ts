@@ -2,6 +2,7 @@ import { TokenServiceService } from "../gen/signet/v1/token.ts";
 import type { TokenService } from "../token/service.ts";
 import { encodeIssueTokenResponse, encodeVerifyTokenResponse } from "./encode-response.ts";
 import { issueHandlers } from "./issue-methods.ts";
+import { revokeHandlers } from "./revoke-methods.ts";
 import type { CallObserver } from "./unary.ts";
 import { verifyHandlers } from "./verify-methods.ts";
 
@@ -13,12 +14,14 @@ export const tokenMethods = {
 };
 
 /** Their handlers. An item of a batch that fails unexpectedly is observed as the call of its own that it stands for. */
-export function tokenHandlers({ issue, verify }: TokenService, observe: CallObserver) {
+export function tokenHandlers(service: TokenService, observe: CallObserver) {
+  const { issue, verify, revoke, watchRevocations } = service;
   const failed = ({ path }: { readonly path: string }) => {
     return (cause: unknown) => observe({ method: path.slice(1), code: "INTERNAL", seconds: 0, cause });
   };
   return {
     ...issueHandlers(issue, failed(tokenMethods.issueToken)),
     ...verifyHandlers(verify, failed(tokenMethods.verifyToken)),
+    ...revokeHandlers(revoke, watchRevocations),
   };
 }

@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { type handleUnaryCall, type MethodDefinition, status } from "@grpc/grpc-js";
 import { Problem } from "../token/problem.ts";
+import { decodeRequest } from "./decode-request.ts";
 import { toServiceError } from "./status.ts";
 
 /** Serves one method. What it throws or rejects with is mapped by `toServiceError`. */
@@ -13,7 +14,7 @@ export type Handler<Request, Response> = (request: Request, caller: string) => R
 export type CallObserver = (call: { method: string; code: string; seconds: number; cause?: unknown }) => void;
 
 /** Until callers prove themselves, only loopback is served, and everybody on it is this caller. */
-const CALLER = "loopback";
+export const CALLER = "loopback";
 
 /**
  * A method as grpc-js shall see it: bytes in, bytes out. Where it decodes and encodes itself, a message that fails is
@@ -45,7 +46,7 @@ export function unary<Request, Response>(
     const start = performance.now();
     let answer: Response | Promise<Response>;
     try {
-      answer = handler(decode(call.request), CALLER);
+      answer = handler(decodeRequest(requestDeserialize, call.request), CALLER);
     } catch (error) {
       fail(error);
       return;
@@ -73,13 +74,4 @@ export function unary<Request, Response>(
       observe(error instanceof Problem ? { method, code, seconds } : { method, code, seconds, cause: error });
     }
   };
-
-  // Relies on plain-names.ts: else a map entry named `__proto__` would not get as far as the checks.
-  function decode(bytes: Buffer): Request {
-    try {
-      return requestDeserialize(bytes);
-    } catch (cause) {
-      throw new Problem("UNDECODABLE", "the request is not the protobuf message that this method takes", { cause });
-    }
-  }
 }

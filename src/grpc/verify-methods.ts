@@ -9,6 +9,7 @@ import type { Shown } from "../profile/surfaces.ts";
 import type { Rejection as RejectionOfToken } from "../token/rejection.ts";
 import type { Verify, VerifyAnswer } from "../token/verifying.ts";
 import { batch } from "./batch.ts";
+import { durationOf } from "./duration-of.ts";
 import { timestampDate } from "./timestamp-date.ts";
 
 /** A hundred checked signatures would hold up every other call for more than 10 ms. */
@@ -27,7 +28,7 @@ export function verifyHandlers(verify: Verify, unexpected: (cause: unknown) => v
   };
 }
 
-function verifyResponse({ profile, epoch, verdict, framed }: VerifyAnswer): VerifyTokenResponse {
+function verifyResponse({ profile, epoch, verdict, revocationViewAgeMs, framed }: VerifyAnswer): VerifyTokenResponse {
   const known = verdict.valid ? verdict : verdict.identified;
   const { acceptedFrame, byReason, other } = profile.surfaces;
   return {
@@ -45,7 +46,7 @@ function verifyResponse({ profile, epoch, verdict, framed }: VerifyAnswer): Veri
     warnings: verdict.valid ? [...verdict.warnings] : [],
     diagnosis: verdict.valid ? "" : (verdict.rejection.diagnosis ?? ""),
     keyringGeneration: BigInt(epoch),
-    revocationViewAge: undefined,
+    revocationViewAge: durationOf(revocationViewAgeMs),
     frame: verdict.valid && framed ? (acceptedFrame ?? "") : "",
   };
 }

@@ -6,7 +6,19 @@ export interface MetricSources {
   readonly spoolLimitBytes: number;
   /** Asked once for each scrape. Where it fails, its values are left out of the answer. */
   spool(): Promise<{ readonly events: number; readonly bytes: number; readonly oldestAgeSeconds: number }>;
+  /** How often the signature of a token need not be verified again, and how often it must. */
+  readonly verifyCache: { readonly hits: number; readonly misses: number };
+  /** How this replica stands with the others; undefined for one alone. */
+  replicas(): ReplicaFigures | undefined;
   rotation(): readonly { readonly keyset: string; readonly seconds: number }[];
+}
+
+interface ReplicaFigures {
+  readonly live: number;
+  /** Of the live ones, those that do not hold the newest epoch of every keyset. */
+  readonly late: number;
+  readonly storeAgeSeconds: number;
+  readonly clockOffsetSeconds: number;
 }
 
 /** What the service counts. The names are API: dashboards and alarms use them. */
@@ -52,6 +64,20 @@ export function createMetrics(sources: MetricSources): Metrics {
     },
   });
 
+  new Counter({
+    name: "signet_verify_cache_total",
+    help: "Tokens that were shown, by whether their signature was known to be good (hit) or not (miss).",
+    labelNames: ["result"] as const,
+    registers,
+    collect() {
+      this.reset();
+      this.inc({ result: "hit" }, sources.verifyCache.hits);
+      this.inc({ result: "miss" }, sources.verifyCache.misses);
+    },
+  });
+
+  replicaGauges(registry, sources);
+
   const observers = new Map<string, ReturnType<typeof calls.labels>>();
   return {
     call(method, code, seconds) {
@@ -95,4 +121,34 @@ function spoolGauges(registry: Registry, sources: MetricSources): () => Promise<
       for (const each of [events, bytes, oldest]) each.remove();
     }
   };
+}
+
+function replicaGauges(registry: Registry, sources: MetricSources): void {
+  const gauge = (name: string, help: string, read: (figures: ReplicaFigures) => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        const figures = sources.replicas();
+        if (figures === undefined) this.remove();
+        else this.set(read(figures));
+      },
+    });
+  gauge(
+    "signet_replicas_live",
+    "Replicas that share this one's state and live, this one included.",
+    ({ live }) => live,
+  );
+  gauge("signet_replicas_late", "Live replicas that do not hold the newest epoch of every keyset.", ({ late }) => late);
+  gauge(
+    "signet_state_age_seconds",
+    "Seconds since the shared state was last heard of: how old this replica's view may be.",
+    ({ storeAgeSeconds }) => storeAgeSeconds,
+  );
+  gauge(
+    "signet_clock_offset_seconds",
+    "How far the clock of the shared state is ahead of this one.",
+    ({ clockOffsetSeconds }) => clockOffsetSeconds,
+  );
 }

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { StartError } from "../start-error.ts";
+import { Problem } from "../token/problem.ts";
 
 /** What the HTTP side shows. Nothing here needs a credential. */
 export interface HttpSources {
@@ -20,20 +22,24 @@ export interface HttpServer {
 /**
  * Serves `/.well-known/jwks.json`, `/metrics`, `/livez` and `/readyz` at `host:port`.
  *
- * @throws Error when the address can't be bound.
+ * @throws StartError when the address can't be bound.
  */
 export async function startHttpServer(address: string, sources: HttpSources): Promise<HttpServer> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
-    answer(request.method ?? "", request.url ?? "", request.headers["if-none-match"], response, sources).catch(() => {
-      if (!response.headersSent) response.writeHead(500);
-      response.end();
-    });
+    answer(request.method ?? "", request.url ?? "", request.headers["if-none-match"], response, sources).catch(
+      (error) => {
+        if (!response.headersSent) sendProblem(response, error);
+        else response.end();
+      },
+    );
   });
   server.maxConnections = 1024;
   const host = address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
   const port = Number(address.slice(address.lastIndexOf(":") + 1));
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(new Error(`HTTP can't listen at ${address}: ${error.message}`)));
+    server.once("error", (cause) =>
+      reject(new StartError("CANT_LISTEN", `HTTP can't listen at ${address}: ${cause.message}`, { cause })),
+    );
     server.listen(port, host, resolve);
   });
   const bound = (server.address() as AddressInfo).port;
@@ -90,6 +96,12 @@ function sendJwks(
     response.writeHead(304, headers);
     response.end();
   } else send(response, 200, "application/jwk-set+json", jwks.json, headers);
+}
+
+/** What is not there yet may be there soon: a verifier tries again, where an empty set would be kept for a while. */
+function sendProblem(response: ServerResponse, error: unknown): void {
+  if (error instanceof Problem) send(response, 503, "text/plain", `${error.message}\n`, { "retry-after": "1" });
+  else response.writeHead(500).end();
 }
 
 /** RFC 9110, 13.1.2: any of a list, compared weakly, because a proxy that compresses makes a tag weak. */

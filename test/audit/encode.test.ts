@@ -37,6 +37,17 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   }),
   fc.record({ type: fc.constant("token.denied" as const), profile: text, caller: text, reason: text, count }),
   fc.record({
+    type: fc.constant("token.revoked" as const),
+    profile: text,
+    tenant: text,
+    tokenIds: texts,
+    subjectHash: text,
+    issuedBefore: fc.option(time, { nil: undefined }),
+    caller: text,
+    reason: text,
+    until: time,
+  }),
+  fc.record({
     type: fc.constant("key.rotated" as const),
     keyset: text,
     keysetEpoch: count,
@@ -106,7 +117,7 @@ function typed(fields: object): object {
     Object.entries(fields).map(([name, value]) => {
       // An int32, which is a number in the generated types too.
       if (name === "byteLength") return [name, value];
-      if (name.endsWith("At") || name === "overlapUntil")
+      if (name.endsWith("At") || ["overlapUntil", "issuedBefore", "until"].includes(name))
         return [name, value === undefined ? undefined : new Date(value)];
       return [name, typeof value === "number" ? BigInt(value) : value];
     }),

@@ -60,6 +60,10 @@ const verified = fc.record({
   warnings,
   diagnosis: text,
   frame: text,
+  revocationViewAge: fc.option(
+    fc.record({ seconds: fc.bigInt({ min: 0n, max: 315_576_000_000n }), nanos: fc.nat({ max: 999_999_999 }) }),
+    { nil: undefined },
+  ),
   keyringGeneration: fc.bigInt({ min: 0n, max: 2n ** 53n - 1n }),
 });
 

@@ -1,6 +1,7 @@
 import { credentials } from "@grpc/grpc-js";
 import test, { type ExecutionContext } from "ava";
 import { TokenServiceClient, VerifyTokenRequest } from "../../src/gen/signet/v1/token.ts";
+import type { KeyService } from "../../src/grpc/key-service.ts";
 import { startGrpcServer } from "../../src/grpc/server.ts";
 import type { CallObserver } from "../../src/grpc/unary.ts";
 import { Problem } from "../../src/token/problem.ts";
@@ -14,11 +15,7 @@ type Call = Parameters<CallObserver>[0];
 async function serverThat(t: ExecutionContext, handler: () => unknown) {
   const observed: Call[] = [];
   const tokens = { issue: handler, verify: handler } as unknown as TokenService;
-  const keys = {
-    jwks: () => ({ keys: [], maxAgeSeconds: 1 }),
-    listKeys: () => [],
-    importKey: () => Promise.reject(new Error("not called")),
-  };
+  const keys = {} as KeyService;
   const limits = {
     maxConcurrentStreams: 100,
     maxMessageBytes: 16_384,

@@ -3,6 +3,7 @@ import { BatchVerifyTokensRequest, type Carrier, VerifyTokenRequest } from "../.
 import { verifyHandlers } from "../../src/grpc/verify-methods.ts";
 import { verifying } from "../../src/token/verifying.ts";
 import { foreignToken } from "../support/foreign-token.ts";
+import { NO_REVOCATIONS } from "../support/no-revocations.ts";
 import { profileOf } from "../support/profiles.ts";
 import { secretKeys } from "../support/secret-keys.ts";
 import { carried, NOW } from "../support/verifying-under-test.ts";
@@ -34,13 +35,15 @@ const secret = Buffer.alloc(32, 7);
 const signed = (claims: object) =>
   foreignToken({ alg: "HS256", typ: "JWT" }, { sub: "u", iat: NOW, exp: NOW + 60, ...claims }, secret);
 
-function handlers(text = PROFILE + SURFACES) {
+function handlers(text = PROFILE + SURFACES, viewAgeMs = 0) {
   const profile = profileOf(text);
   const verify = verifying({
     profiles: () => new Map([[profile.name, profile]]),
     keysOf: () => secretKeys({ "kid-1": secret }),
     now: () => NOW * 1000,
     rejected: () => {},
+    ...NO_REVOCATIONS,
+    revocations: { has: () => false, viewAgeMs: () => viewAgeMs },
   });
   return verifyHandlers(verify, (cause) => {
     throw cause;
@@ -70,6 +73,7 @@ test("a valid token tells its claims, its id and its key, and no surface", async
     warnings: [],
     diagnosis: "",
     keyringGeneration: 1n,
+    revocationViewAge: { seconds: 0n, nanos: 0 },
     frame: "",
   });
 });
@@ -138,3 +142,15 @@ test("the items of a batch are answered each on its own", async (t) => {
     { result: { $case: "error", value: { code: 5 } } },
   ]);
 });
+
+for (const [ms, expected] of [
+  [0, { seconds: 0n, nanos: 0 }],
+  [1_500, { seconds: 1n, nanos: 500_000_000 }],
+  [0.4, { seconds: 0n, nanos: 0 }],
+  [Number.POSITIVE_INFINITY, { seconds: 315_576_000_000n, nanos: 0 }],
+] as const) {
+  test(`a view of the revocations that is ${ms} ms old says so, for a good token and a bad one`, async (t) => {
+    for (const shown of [signed({}), "garbage"])
+      t.deepEqual((await handlers(PROFILE, ms).verifyToken(token(shown))).revocationViewAge, expected);
+  });
+}

@@ -73,6 +73,8 @@ test("the spool is asked once for each scrape, and its values are left out where
       asked += 1;
       return depth();
     },
+    verifyCache: { hits: 0, misses: 0 },
+    replicas: () => undefined,
     rotation: () => [],
   });
   const spoolSamples = async () => {

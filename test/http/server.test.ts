@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import test, { type ExecutionContext } from "ava";
 import { type HttpSources, startHttpServer } from "../../src/http/server.ts";
+import { Problem } from "../../src/token/problem.ts";
 
 const JWKS = '{"keys":[]}';
 
@@ -113,6 +114,17 @@ test("a source that fails is 500 without its cause, and the server lives", async
   t.is(response.status, 500);
   t.is(await response.text(), "");
   t.is((await get("/livez")).status, 200);
+});
+
+test("keys that are not read yet are 503, never an empty set that a verifier would keep", async (t) => {
+  const jwks = () => {
+    throw new Problem("KEYS_UNAVAILABLE", "the keys are not read yet");
+  };
+  const response = await (await serve(t, { jwks }))("/.well-known/jwks.json");
+  t.is(response.status, 503);
+  t.is(response.headers.get("retry-after"), "1");
+  t.is(response.headers.get("cache-control"), null);
+  t.is(await response.text(), "the keys are not read yet\n");
 });
 
 test("a port that is taken is an error that names the address", async (t) => {
