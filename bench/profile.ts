@@ -22,7 +22,8 @@ interface CpuProfile {
 
 /** Loads the service under V8's sampling profiler; says where its time goes, by function and by file or package. */
 export async function profile(name: MethodName, nats: Server, plan: Plan): Promise<string> {
-  const signet = await startSignet(nats, join(plan.folder, "signet"), ["--cpu-prof", `--cpu-prof-dir=${plan.folder}`]);
+  const flags = ["--cpu-prof", `--cpu-prof-dir=${plan.folder}`];
+  const signet = await startSignet(nats, join(plan.folder, "signet"), { flags });
   const job = jobFor(name, signet, plan);
   writeFileSync(job.messages, Buffer.concat(await METHODS[name].messages(signet.address, SERVICE)));
   const { calls } = await runClosedLoop(job);

@@ -12,8 +12,15 @@ export async function startPeer(name: (typeof PEERS)[number], nats: Server): Pro
   return await startServer(name, [process.execPath, ...startFlags(), program, nats.address], readyAt);
 }
 
-/** Starts the service as `npm start` would, on an empty data folder, and waits until it may issue. */
-export async function startSignet(nats: Server, folder: string, flags: readonly string[] = []): Promise<Server> {
+/**
+ * Starts the service as `npm start` would, on an empty data folder, and waits until it may issue. Unless it may remember
+ * verified tokens it checks each signature, as the peers do.
+ */
+export async function startSignet(
+  nats: Server,
+  folder: string,
+  { flags = [], cacheEntries = 0 }: { readonly flags?: readonly string[]; readonly cacheEntries?: number } = {},
+): Promise<Server> {
   mkdirSync(folder, { recursive: true });
   const config = join(folder, "signet.yaml");
   writeFileSync(
@@ -24,6 +31,7 @@ export async function startSignet(nats: Server, folder: string, flags: readonly 
       grpc: { address: "127.0.0.1:0" },
       http: { address: "127.0.0.1:0" },
       nats: { url: `nats://${nats.address}` },
+      verify: { cache_entries: cacheEntries },
     }),
   );
   const program = join(import.meta.dirname, "../src/main.ts");

@@ -3,25 +3,27 @@ import type { Child } from "./run/child.ts";
 import { refuseTaken } from "./run/endpoint.ts";
 import { examples } from "./run/examples.ts";
 import { provideNats } from "./run/nats.ts";
+import { startReplicas } from "./run/replicas.ts";
 import { RunError } from "./run/run-error.ts";
 import { readSettings } from "./run/settings.ts";
-import { isReady, startSignet } from "./run/signet.ts";
 import { findTool } from "./run/tool.ts";
-import { until } from "./run/until.ts";
 
 const checkout = join(import.meta.dirname, "..");
 
-/** Runs the service beside a NATS server until the signal aborts; stops Signet first, then NATS, whatever happens. */
+/** Runs Signet beside a NATS server until the signal aborts; stops Signet first, then NATS, whatever happens. */
 async function run(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
   const settings = readSettings(env);
-  await refuseTaken(settings.grpc);
-  await refuseTaken(settings.http);
+  for (const { grpc, http } of settings.replicas) {
+    await refuseTaken(grpc);
+    await refuseTaken(http);
+  }
   const grpcurl = shown(await findTool("grpcurl", signal));
   await using nats = await provideNats(settings, env, signal);
-  await using signet = startSignet(settings, nats?.url, env);
-  await until(() => isReady(settings), signet, signal);
+  if (nats === undefined && settings.replicas.length > 1)
+    throw new RunError("replicas share their state through NATS: without a server only REPLICAS=1 can run");
+  await using replicas = await startReplicas(settings, nats?.url, env, signal);
   console.log(examples(settings, grpcurl, nats?.url));
-  await unexpectedEnd(nats?.child ? [signet, nats.child] : [signet], signal);
+  await unexpectedEnd(replicas.children, nats?.child, signal);
 }
 
 /** As a user of the checkout would type it. */
@@ -29,16 +31,36 @@ function shown(tool: string | undefined): string | undefined {
   return tool?.startsWith(join(checkout, ".tools")) ? relative(checkout, tool) : tool && "grpcurl";
 }
 
-async function unexpectedEnd(children: readonly Child[], signal: AbortSignal): Promise<never> {
+async function unexpectedEnd(replicas: readonly Child[], nats: Child | undefined, signal: AbortSignal): Promise<never> {
   signal.throwIfAborted();
   const interrupted = new Promise<never>((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
-  const message = await Promise.race([
-    interrupted,
-    ...children.map(async (child) => `${child.name} ended by itself (${await child.ended}); stopping`),
-  ]);
-  throw new RunError(message);
+  const told = async (child: Child, then: string) => `${child.name} ended by itself (${await child.ended}); ${then}`;
+  const natsEnded = nats === undefined ? [] : [told(nats, "stopping")];
+  let over = false;
+  try {
+    throw new RunError(await Promise.race([interrupted, lastEnded(replicas, told, () => over), ...natsEnded]));
+  } finally {
+    over = true;
+  }
+}
+
+/** Resolves with what is told of the last one that ends; those before it are told meanwhile. */
+async function lastEnded(
+  replicas: readonly Child[],
+  told: (child: Child, then: string) => Promise<string>,
+  over: () => boolean,
+): Promise<string> {
+  let left = replicas.length;
+  const ends = replicas.map(async (child) => {
+    await child.ended;
+    left -= 1;
+    if (left === 0) return told(child, "stopping");
+    if (!over()) console.log(`make run: ${await told(child, "the others go on")}`);
+    return new Promise<string>(() => {});
+  });
+  return Promise.race(ends);
 }
 
 process.chdir(checkout);

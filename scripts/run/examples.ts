@@ -13,12 +13,12 @@ export function examples(settings: Settings, grpcurl: string | undefined, natsUr
       : `npx signet audit tail --nats ${natsUrl} --last 5 --no-follow`;
   return [
     "",
-    `Signet is ready: gRPC ${address(settings.grpc)}, HTTP ${address(settings.http)}, NATS ${natsUrl ?? "none"}.`,
+    ready(settings, natsUrl),
     "Paste into another terminal, in this folder (Ctrl-C here stops everything):",
     "",
     "# 1. issue a token",
     calls.issue,
-    "# 2. verify it",
+    settings.replicas.length === 1 ? "# 2. verify it" : "# 2. verify it, on another replica",
     calls.verify,
     "# 3. see its audit event",
     event,
@@ -26,22 +26,39 @@ export function examples(settings: Settings, grpcurl: string | undefined, natsUr
   ].join("\n");
 }
 
-function byGrpcurl({ grpc }: Settings, grpcurl: string) {
+function ready({ replicas }: Settings, natsUrl = "none"): string {
+  const [first] = replicas;
+  if (replicas.length === 1)
+    return `Signet is ready: gRPC ${address(first.grpc)}, HTTP ${address(first.http)}, NATS ${natsUrl}.`;
+  const lines = replicas.map(
+    ({ number, grpc, http, data }) => `  ${number}  gRPC ${address(grpc)}  HTTP ${address(http)}  data ${data}`,
+  );
+  return [`${replicas.length} replicas of Signet are ready, on NATS ${natsUrl}:`, ...lines].join("\n");
+}
+
+/** Where there are several, one issues and another one verifies. */
+function addresses({ replicas }: Settings) {
+  const [first, second = first] = replicas;
+  return { issuer: address(first.grpc), verifier: address(second.grpc) };
+}
+
+function byGrpcurl(settings: Settings, grpcurl: string) {
+  const { issuer, verifier } = addresses(settings);
   const call = `${grpcurl} -plaintext -d`;
-  const target = `${address(grpc)} ${SERVICE}`;
   const request = JSON.stringify({ profile: PROFILE, subject: "alice", audience: [AUDIENCE] });
   const token = `sed -n 's/.*"token": *"\\([^"]*\\)".*/\\1/p'`;
   const shown = JSON.stringify({ profile: PROFILE, audience: AUDIENCE, token: "TOKEN" });
   return {
-    issue: `TOKEN=$(${call} '${request}' ${target}/IssueToken | tee -a /dev/stderr | ${token})`,
-    verify: `${call} '${shown.replace("TOKEN", `'"$TOKEN"'`)}' ${target}/VerifyToken`,
+    issue: `TOKEN=$(${call} '${request}' ${issuer} ${SERVICE}/IssueToken | tee -a /dev/stderr | ${token})`,
+    verify: `${call} '${shown.replace("TOKEN", `'"$TOKEN"'`)}' ${verifier} ${SERVICE}/VerifyToken`,
   };
 }
 
-function bySignet({ grpc }: Settings) {
-  const common = `${PROFILE} --address ${address(grpc)} --audience ${AUDIENCE}`;
+function bySignet(settings: Settings) {
+  const { issuer, verifier } = addresses(settings);
+  const common = (target: string) => `${PROFILE} --address ${target} --audience ${AUDIENCE}`;
   return {
-    issue: `TOKEN=$(npx signet token issue ${common} --subject alice)`,
-    verify: `echo "$TOKEN" | npx signet token verify ${common}`,
+    issue: `TOKEN=$(npx signet token issue ${common(issuer)} --subject alice)`,
+    verify: `echo "$TOKEN" | npx signet token verify ${common(verifier)}`,
   };
 }

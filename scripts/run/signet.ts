@@ -1,27 +1,41 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { type Child, startChild } from "./child.ts";
-import { address, type Settings } from "./settings.ts";
+import { address, type ReplicaSettings, type Settings } from "./settings.ts";
 
 /** A stop takes at most this long: twice the service's `shutdown.grace` of 10 s, for the calls and for the events, and 5 s. */
 const GRACE_MS = 25_000;
 const ANSWER_MS = 1_000;
 
-/** Starts the service with the Node flags and the command of package.json's start script. */
-export function startSignet(settings: Settings, natsUrl: string | undefined, env: NodeJS.ProcessEnv): Child {
+/** Starts one Signet with the Node flags and the command of package.json's start script. */
+export function startSignet(
+  { replicas, data }: Settings,
+  replica: ReplicaSettings,
+  natsUrl: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Child {
+  const alone = replicas.length === 1;
+  const own = {
+    SIGNET_DATA: replica.data,
+    SIGNET_GRPC_ADDRESS: address(replica.grpc),
+    SIGNET_HTTP_ADDRESS: address(replica.http),
+    // Unset it would be the default, and the service would look for a server that is not there.
+    SIGNET_NATS_URL: natsUrl ?? "",
+  };
+  const name = alone ? "signet" : `signet ${replica.number}`;
   const command = [process.execPath, ...startArguments()];
-  return startChild(
-    "signet",
-    command,
-    {
-      ...env,
-      SIGNET_DATA: settings.data,
-      SIGNET_GRPC_ADDRESS: address(settings.grpc),
-      SIGNET_HTTP_ADDRESS: address(settings.http),
-      // Unset it would be the default, and the service would look for a server that is not there.
-      SIGNET_NATS_URL: natsUrl ?? "",
-    },
-    GRACE_MS,
-  );
+  return startChild(name, command, { ...env, ...own, ...(alone ? {} : shared(replica, data)) }, GRACE_MS);
+}
+
+/** One of them makes what all share, the first keys of all and the KEK: two that did so at once would part for ever. */
+function shared({ number }: ReplicaSettings, data: string) {
+  const first = String(number === 1);
+  return {
+    SIGNET_STATE_STORE: "nats",
+    SIGNET_STATE_FIRST_START: first,
+    SIGNET_KEK_FILE: join(data, "kek"),
+    SIGNET_KEK_CREATE: first,
+  };
 }
 
 function startArguments(): string[] {
@@ -30,7 +44,7 @@ function startArguments(): string[] {
 }
 
 /** Whether the service says that it is ready; false while it does not answer. */
-export async function isReady({ http }: Settings): Promise<boolean> {
+export async function isReady({ http }: Pick<ReplicaSettings, "http">): Promise<boolean> {
   try {
     const answer = await fetch(`http://${address(http)}/readyz`, { signal: AbortSignal.timeout(ANSWER_MS) });
     return answer.status === 200;

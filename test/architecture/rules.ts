@@ -7,8 +7,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ["audit-thread", "readiness"],
   ["cli"],
   ["grpc", "http", "nats", "jose"],
-  ["log", "steady-clock"],
-  ["token", "profile", "keyring", "audit", "access", "revoke", "config"],
+  ["log", "start-error", "steady-clock"],
+  ["token", "profile", "keyring", "audit", "access", "revoke", "replica", "config"],
   ["state"],
 ];
 const EDGES = 4;
@@ -39,6 +39,7 @@ const DOORS = [
   "src/audit/spool",
   "src/config/load",
   "src/profile/load",
+  "src/replica/snapshot-files",
   "src/state/file",
   "src/state/sqlite",
 ];

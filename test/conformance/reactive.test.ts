@@ -1,12 +1,16 @@
+import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
 import { BatchVerifyTokensRequest, type Carrier, type VerifyTokenResponse } from "../../src/gen/signet/v1/token.ts";
 import { badFields, type Dialect, dialect, verdictOf, warningsOf } from "../support/dialect.ts";
 import { claimsOf, foreignToken, testKey, textsOf } from "../support/foreign-token.ts";
 import { getProfile } from "../support/get-profile.ts";
+import { serialTestWithNats, startNats } from "../support/nats-server.ts";
 import { folderWithVariant } from "../support/profiles-folder.ts";
+import { revokeTokens } from "../support/revoke-tokens.ts";
 import { promised, type Service, startService } from "../support/service.ts";
 import { SAMPLES } from "../support/vendor-samples.ts";
+import { waitUntil } from "../support/wait-until.ts";
 
 const KEY = testKey("reactive");
 const STREAM = "6935357a-8d71-45f2-9a0f-ddaed705b43a";
@@ -24,6 +28,7 @@ async function reactive(
   name = "reactive",
 ): Promise<Dialect & { readonly service: Service }> {
   const service = await startService(t, options);
+  await waitUntil("it is ready", async () => (await fetch(`${service.url}/readyz`)).ok);
   const profile = dialect(service, name, {
     encoding: SecretEncoding.SECRET_ENCODING_BASE64,
     issue: { clientIp: "104.162.97.28" },
@@ -196,7 +201,38 @@ test.serial("R9: each verification of a batch is answered on its own, in order",
   );
 });
 
-test.todo("R9 (revocation): a token that is revoked is REVOKED in a batch, within a second while connected");
+serialTestWithNats(
+  "R9: one revoked in the middle of a batch is REVOKED, within a second on another replica",
+  async (t) => {
+    const nats = await startNats(t);
+    const env = {
+      SIGNET_NATS_URL: nats.url,
+      SIGNET_STATE_STORE: "nats",
+      SIGNET_STATE_FIRST_START: "true",
+    };
+    const here = await reactive(t, { env });
+    const there = await startService(t, { env: { ...env, SIGNET_KEK_FILE: join(here.service.data, "kek") } });
+    const issued = [await here.issue(REQUEST), await here.issue(REQUEST), await here.issue(REQUEST)];
+    const items = issued.map(({ token }) => ({
+      credential: { $case: "token", value: token } as const,
+      profile: "reactive",
+      audience: STREAM,
+      ...CLIENT,
+    }));
+    const verdicts = async ({ tokens }: Service) => {
+      const request = BatchVerifyTokensRequest.fromPartial({ items });
+      const { results } = await promised(tokens.batchVerifyTokens.bind(tokens), request);
+      return results.map(({ result }) => (result?.$case === "response" ? verdictOf(result.value) : "an error"));
+    };
+    const allValid = async () => (await verdicts(there)).every((verdict) => verdict === "valid");
+    await waitUntil("the other replica has the secret, and all in its cache", allValid);
+    await revokeTokens(here.service, { profile: "reactive", tokenIds: [issued[1]?.tokenId ?? ""] });
+    const expected = ["valid", "REVOKED", "valid"];
+    t.deepEqual(await verdicts(here.service), expected);
+    await waitUntil("the other replica knows", async () => !(await allValid()), 1_000);
+    t.deepEqual(await verdicts(there), expected);
+  },
+);
 
 test.serial(
   "R10: the sample's header and claims are what is signed at its time, and hold from then until its end",

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import test from "ava";
 import { testWithGrpcurl } from "../support/grpcurl.ts";
+import { startNats } from "../support/nats-server.ts";
 import { type Block, blocksOf, walkThrough } from "./walk-through.ts";
 
 const BLOCKS = blocksOf(readFileSync(new URL("../../README.md", import.meta.url), "utf8"));
@@ -39,6 +40,58 @@ testWithGrpcurl("a vendor's secret is imported, its token issued and verified as
   t.regex(vendor?.output ?? "", /"byteLength": 32/);
   t.regex(vendor?.output ?? "", /"valid": true/);
 });
+
+testWithGrpcurl("a token is taken back as the page says", async (t) => {
+  t.timeout(240_000, "it starts a service and makes four calls");
+  const [, revoking] = await walkThrough(t, [SERVE, ...withLines("TokenService/RevokeTokens").slice(0, 1), STOP]);
+  const { output = "", code } = revoking ?? {};
+  t.is(code, 0);
+  t.regex(output, /"reason": "REJECTION_REASON_REVOKED"/);
+  t.regex(output, /^revoked; kept until /m);
+});
+
+const replica = (number: number, nats: string): Block => ({
+  lines: `SIGNET_STATE_STORE=nats SIGNET_STATE_FIRST_START=${number === 1} SIGNET_NATS_URL=${nats} SIGNET_DATA=data/${number} \\
+  SIGNET_KEK_FILE=kek SIGNET_GRPC_ADDRESS=127.0.0.1:5005${number} SIGNET_HTTP_ADDRESS=127.0.0.1:808${number} \\
+  node src/main.ts serve > signet-${number}.log &
+until curl -fs http://127.0.0.1:808${number}/readyz > readyz; do sleep 0.2; done
+`,
+  shown: undefined,
+});
+
+const MAKE_KEK: Block = {
+  lines: `(umask 077; node -p 'crypto.randomBytes(32).toString("base64url")' > kek)\n`,
+  shown: undefined,
+};
+
+testWithGrpcurl(
+  "three replicas share keys, a rotation, a revoked token and an emergency as the page says",
+  async (t) => {
+    t.timeout(240_000, "it starts three services and makes a dozen calls");
+    const nats = await startNats(t);
+    const replicas = [1, 2, 3].map((number) => replica(number, nats.url));
+    const first = BLOCKS.findIndex(({ lines }) => lines.includes("the first replica is good at the third"));
+    const shown = BLOCKS.slice(first, first + 4);
+    const outcomes = await walkThrough(t, [
+      MAKE_KEK,
+      ...replicas,
+      ...shown,
+      { lines: "kill $(jobs -p); wait\n", shown: undefined },
+    ]);
+    const [shared, rotation, revoked, emergency] = outcomes.slice(4);
+    t.deepEqual(
+      outcomes.map(({ code }) => code),
+      outcomes.map(() => 0),
+    );
+    t.regex(shared?.output ?? "", /"valid": true/);
+    t.regex(rotation?.output ?? "", /"earliestAt"[\s\S]*"signFrom"[\s\S]*^service: EdDSA, epoch \d+$/m);
+    t.regex(revoked?.output ?? "", /"reason": "REJECTION_REASON_REVOKED"/);
+    t.regex(emergency?.output ?? "", /"signingKeyId"[\s\S]*"reason": "REJECTION_REASON_KEY_REVOKED"[\s\S]*"token":/);
+    const kid = (name: string) => new RegExp(`"${name}": "([^"]+)"`).exec(emergency?.output ?? "")?.[1];
+    t.truthy(kid("signingKeyId"));
+    t.is(kid("keyId"), kid("signingKeyId"), "the standby signs on the third replica");
+  },
+);
 
 test("the command lines of the page end well", async (t) => {
   t.timeout(240_000, "it starts some eight processes, one after the other");

@@ -41,16 +41,18 @@ export function isShown(output: string, shown: string): boolean {
 }
 
 /**
- * Runs the blocks one after the other in one shell, in a folder that looks like the checkout. The service has ports and a
- * data folder of its own; nothing else of the page is changed.
+ * Runs the blocks one after the other in one shell, in a folder that looks like the checkout. The services have ports and a
+ * data folder of their own; nothing else of the page is changed.
  */
 export async function walkThrough(t: ExecutionContext, blocks: readonly Block[]): Promise<Outcome[]> {
   const folder = await tempFolder(t);
   for (const name of ["node_modules", "package.json", "profiles", "src"])
     await symlink(join(CHECKOUT, name), join(folder, name));
-  const [grpc, http] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
+  const addresses = new Map<string, string>();
+  for (const shown of SHOWN) addresses.set(shown, `127.0.0.1:${await freePort()}`);
+  const [grpc = "", http = ""] = [...addresses.values()];
   const script = join(folder, "walk-through.sh");
-  const lines = scriptOf(blocks).replaceAll("127.0.0.1:50051", grpc).replaceAll("127.0.0.1:8081", http);
+  const lines = [...addresses].reduce((text, [shown, real]) => text.replaceAll(shown, real), scriptOf(blocks));
   await writeFile(script, lines);
   const tools = join(CHECKOUT, ".tools", "bin");
   const env = {
@@ -66,6 +68,9 @@ export async function walkThrough(t: ExecutionContext, blocks: readonly Block[])
   t.teardown(() => endGroup(child.pid));
   return outcomesOf(blocks, await text(child.stdout));
 }
+
+/** The addresses that the pages show. The first two are those of a service that runs alone. */
+const SHOWN = ["50051", "8081", "50052", "8082", "50053", "8083"].map((port) => `127.0.0.1:${port}`);
 
 const MARK = "--- end of block";
 

@@ -1,5 +1,5 @@
 import { rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { ExecutionContext } from "ava";
 import test from "ava";
 import { readAuditStream } from "../support/audit-stream.ts";
@@ -99,14 +99,31 @@ test("what needs a restart is refused with that reason", async (t) => {
   t.is(await issueToGuest(service), 300);
 });
 
-test("a file that is gone takes its profile away", async (t) => {
+test("a file that is gone takes its profile away, with a warning that names it", async (t) => {
   const { service, file, profiles } = await startWith(t, guest("default: 5m, max: 10m"));
+  await writeFile(join(dirname(file), "other.yaml"), guest("default: 5m, max: 10m").replace("guest", "other"));
   await rm(file);
   await service.app.reload();
   await untilLogged(service, () => count(service, "profiles.reloaded") === 1);
+  const line = service.process.log.findLast(({ event }) => event === "profiles.reloaded");
+  t.like(line, { level: "warn", gone: ["guest"], changed: ["guest", "other"] });
   t.false((await profiles.list()).some(({ name }) => name === "guest"));
   t.is((await t.throwsAsync(issueToGuest(service)))?.message.split(" ")[0], "5");
 });
+
+for (const [what, lose, message] of [
+  ["emptied", (file: string) => rm(file), "holds no *.yaml file"],
+  ["moved away", (file: string) => rm(dirname(file), { recursive: true }), "can't be read as a folder"],
+] as const)
+  test(`a folder that was ${what} takes no profile away`, async (t) => {
+    const { service, file } = await startWith(t, guest("default: 5m, max: 10m"));
+    await lose(file);
+    await service.app.reload();
+    await untilLogged(service, () => count(service, "profiles.refused") === 1);
+    const line = service.process.log.findLast(({ event }) => event === "profiles.refused");
+    t.deepEqual(line?.faults, [{ file: dirname(file), path: "", message }]);
+    t.is(await issueToGuest(service), 300);
+  });
 
 testWithNats("a change is an event with the new hash; what was refused and what did not change is none", async (t) => {
   const nats = await startNats(t);

@@ -3,6 +3,7 @@ import { chmod, readFile, rename, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { openFileKeyValue } from "../../src/state/file.ts";
 import { startRemote } from "../support/remote-service.ts";
 import { issue, listKeys, type Service } from "../support/service.ts";
 import { spawnService } from "../support/service-process.ts";
@@ -30,7 +31,7 @@ test.serial("a second process on a data folder ends with 75 and says so, and the
 });
 
 test.serial(
-  "keys whose KEK is gone end with 77, no new keys are made, and the KEK brings the old ones back",
+  "keys whose KEK is gone end with 66, no new keys are made, and the KEK brings the old ones back",
   async (t) => {
     const data = await tempFolder(t);
     const [kek, hidden] = [join(data, "kek"), join(await tempFolder(t), "kek")];
@@ -39,10 +40,10 @@ test.serial(
     t.is(await first.process.stop(), 0);
     await rename(kek, hidden);
     const { code, text } = await refusal(t, data);
-    t.is(code, 77);
+    t.is(code, 66);
     t.is(
       text,
-      `error: KEK: ${kek} is missing, and keys are sealed under it: put it back (a new one can't open them)\n`,
+      `error: KEK_MISSING: ${kek} is missing, and keys are sealed under it: put it back (a new one can't open them)\n`,
     );
     await t.throwsAsync(readFile(kek), { code: "ENOENT" }, "no new KEK");
     await rename(hidden, kek);
@@ -65,10 +66,10 @@ for (const [what, spoil, text] of [
   });
 }
 
-test.serial("no KEK on an empty data folder ends with 77 where none may be made", async (t) => {
+test.serial("no KEK on an empty data folder ends with 66 where none may be made", async (t) => {
   const data = await tempFolder(t);
   const { code } = await refusal(t, data, { SIGNET_KEK_CREATE: "false" });
-  t.is(code, 77);
+  t.is(code, 66);
   await t.throwsAsync(readFile(join(data, "kek")), { code: "ENOENT" });
 });
 
@@ -81,24 +82,24 @@ test.serial("faults of the configuration end with 78, all at once", async (t) =>
 });
 
 for (const side of ["GRPC", "HTTP"] as const) {
-  test.serial(`a taken ${side} port ends with 1 and names it, and leaves no lock behind`, async (t) => {
+  test.serial(`a taken ${side} port ends with 69 and names it, and leaves no lock behind`, async (t) => {
     const holder = createServer().listen(0, "127.0.0.1");
     await once(holder, "listening");
     t.teardown(() => holder.close());
     const address = `127.0.0.1:${(holder.address() as AddressInfo).port}`;
     const data = await tempFolder(t);
     const { code, text } = await refusal(t, data, { [`SIGNET_${side}_ADDRESS`]: address });
-    t.is(code, 1);
+    t.is(code, 69);
     t.regex(
       text,
-      new RegExp(`^error: UNEXPECTED: ${side === "GRPC" ? "gRPC" : "HTTP"} can't listen at ${address}: .+\n$`),
+      new RegExp(`^error: CANT_LISTEN: ${side === "GRPC" ? "gRPC" : "HTTP"} can't listen at ${address}: .+\n$`),
     );
     await t.notThrowsAsync(spawnService(t, { data }));
   });
 }
 
 test.serial(
-  "a data folder whose state is damaged ends with 1 and names the file, and nothing is made over it",
+  "a data folder whose state is damaged ends with 74 and names the file, and nothing is made over it",
   async (t) => {
     const data = await tempFolder(t);
     await (await spawnService(t, { data })).stop();
@@ -106,8 +107,59 @@ test.serial(
     const damaged = (await readFile(file)).fill(0xff, 0, 200);
     await writeFile(file, damaged);
     const { code, text } = await refusal(t, data);
-    t.is(code, 1);
-    t.regex(text, /state\.db is damaged/);
+    t.is(code, 74);
+    t.regex(text, /^error: STATE: .*state\.db is damaged/);
     t.deepEqual(await readFile(file), damaged);
   },
 );
+
+for (const [what, path, mode] of [
+  ["file", "state/state.db", 0o640],
+  ["folder", "state", 0o750],
+] as const) {
+  test.serial(`a ${what} of the state that others may read ends with 74 and says how to close it`, async (t) => {
+    const data = await tempFolder(t);
+    await (await spawnService(t, { data })).stop();
+    await chmod(join(data, path), mode);
+    const { code, text } = await refusal(t, data);
+    t.is(code, 74);
+    t.regex(text, /^error: STATE: .* is open to group or others: only its owner may have access \(chmod [67]00 /);
+  });
+}
+
+test.serial("a stored ring that was changed ends with 65, and is left as it is", async (t) => {
+  const data = await tempFolder(t);
+  await (await spawnService(t, { data })).stop();
+  const file = join(data, "state", "state.db");
+  const spoilt = await changeValue(file, "keys/service/epoch/1", (text) => text.replace("signUntil", "signAfter"));
+  const { code, text } = await refusal(t, data);
+  t.is(code, 65);
+  t.regex(text, /^error: KEYS_DAMAGED: epoch 1 of keyset service does not fit its MAC: restore it from a backup\n$/);
+  t.deepEqual(await changeValue(file, "keys/service/epoch/1", (value) => value), spoilt);
+});
+
+test.serial("a Node with known faults ends with 71 and is told which one is needed", async (t) => {
+  const older = "Object.defineProperty(process,'versions',{value:{...process.versions,node:'24.14.0'}})";
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(older)}` };
+  const { code, text } = await refusal(t, await tempFolder(t), env);
+  t.is(code, 71);
+  t.is(text, "error: OLD_NODE: Signet needs Node >=24.14.1, this is 24.14.0\n");
+});
+
+/** Writes a value as the store itself would, with a good checksum; answers all epochs of the ring. */
+async function changeValue(file: string, key: string, change: (text: string) => string): Promise<string[]> {
+  const store = openFileKeyValue(file, Date.now);
+  try {
+    const entry = await store.get(key);
+    if (entry === undefined) throw new Error(`there is no ${key}`);
+    await store.update(key, Buffer.from(change(Buffer.from(entry.value).toString())), entry.revision);
+    const values: string[] = [];
+    for await (const told of store.watch("keys/", new AbortController().signal)) {
+      if (told.type === "current") break;
+      if (told.type === "put") values.push(`${told.entry.key} ${Buffer.from(told.entry.value).toString()}`);
+    }
+    return values;
+  } finally {
+    store.close();
+  }
+}

@@ -1,26 +1,32 @@
 import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import test, { type ExecutionContext } from "ava";
 import { errors, type JSONWebKeySet } from "jose";
+import { keyPolicy } from "../../src/keyring/bounds.ts";
 import { type ForeignVerifier, foreignVerifier } from "../support/foreign-verifier.ts";
 import { type Load, startLoad } from "../support/load.ts";
 import { type RemoteService, startRemote } from "../support/remote-service.ts";
-import { FAST_ROTATION, issue, listKeys, type Service, verify } from "../support/service.ts";
+import { issue, listKeys, type Service, verify } from "../support/service.ts";
 import { tempFolder } from "../support/temp.ts";
 
 /** C, in milliseconds. */
 const VERIFIER_CACHE = 1000;
 /** A slow machine delays what is fetched and answered: P and S leave it 1.5 s. */
-const ROTATION = {
-  ...FAST_ROTATION,
-  SIGNET_ROTATION_PERIOD: "3s",
-  SIGNET_ROTATION_VERIFIER_CACHE: "1s",
-  SIGNET_ROTATION_PROPAGATION: "1s",
-  SIGNET_ROTATION_CLOCK_SKEW: "500ms",
-  SIGNET_ROTATION_ACTIVATION_DELAY: "300ms",
-};
+const ROTATION = keyPolicy({
+  period: 3_000,
+  verifierCache: VERIFIER_CACHE,
+  propagation: 1_000,
+  stopUsing: 100,
+  skew: 500,
+  activationDelay: 300,
+  maxTtl: 70_000,
+});
+const PROGRAM = fileURLToPath(new URL("./replica.ts", import.meta.url));
 const LEAD = 2500;
 const TTL = 5;
 const WORKERS = 4;
@@ -30,7 +36,10 @@ const jwksUrlOf = ({ url }: Pick<Service, "url">) => `${url}/.well-known/jwks.js
 const issueShort = (service: Service) => issue(service, { ttl: { seconds: BigInt(TTL), nanos: 0 } });
 
 async function startRotating(t: ExecutionContext): Promise<RemoteService> {
-  return startRemote(t, { data: await tempFolder(t), env: ROTATION });
+  const clock = join(await tempFolder(t), "ahead");
+  await writeFile(clock, "0");
+  const env = { REPLICA_CLOCK: clock, REPLICA_POLICY: JSON.stringify(ROTATION) };
+  return startRemote(t, { data: await tempFolder(t), program: PROGRAM, env });
 }
 
 test("through four rotations under load no call fails, and nobody meets a key that he does not know", async (t) => {

@@ -16,6 +16,8 @@ const at = (address) => new URL(address.includes("://") ? address : "tcp://" + a
 const http = at(process.env.SIGNET_HTTP_ADDRESS);
 const server = createServer((_, answer) => answer.writeHead(200).end()).listen(Number(http.port), http.hostname);
 console.log("signet pid " + process.pid);
+const { SIGNET_STATE_STORE, SIGNET_STATE_FIRST_START, SIGNET_KEK_CREATE, SIGNET_KEK_FILE } = process.env;
+console.log("signet shares " + [SIGNET_STATE_STORE, SIGNET_STATE_FIRST_START, SIGNET_KEK_CREATE, SIGNET_KEK_FILE].join(" "));
 console.log("signet uses " + (process.env.SIGNET_NATS_URL === "" ? "no server" : process.env.SIGNET_NATS_URL) + " and " + process.env.SIGNET_DATA);
 process.on("SIGTERM", () => {
   const nats = at(process.env.SIGNET_NATS_URL || "none");
@@ -31,8 +33,12 @@ export interface Run {
   output(): string;
   natsPid(): number;
   signetPid(): number;
+  /** Of all replicas, in the order in which they came up. */
+  signetPids(): number[];
   /** Resolves when the examples are printed; fails with the output when it ends before that. */
   ready(): Promise<void>;
+  /** Resolves when this is in the output; fails with the output when it ends before that. */
+  printed(text: string): Promise<void>;
   /** Resolves with the exit code, and all output printed. */
   ended(): Promise<number | null>;
 }
@@ -50,7 +56,7 @@ export function startRealRun(t: ExecutionContext): Promise<Run> {
 }
 
 async function start(t: ExecutionContext, root: string, script: string, env: NodeJS.ProcessEnv): Promise<Run> {
-  const ports = { grpc: await freePort(), http: await freePort(), nats: await freePort() };
+  const ports = { grpc: await freePorts(), http: await freePorts(), nats: await freePort() };
   const child = spawn(process.execPath, [script], {
     env: {
       ...process.env,
@@ -78,6 +84,15 @@ async function start(t: ExecutionContext, root: string, script: string, env: Nod
     await closed;
     rmSync(root, { recursive: true });
   });
+  async function printed(text: string): Promise<void> {
+    const seen = new Promise<void>((found) => {
+      const look = () => output.includes(text) && found();
+      waiting.add(look);
+      look();
+    });
+    await Promise.race([seen, closed.then(() => Promise.reject(new Error(`it ended early:\n${output}`)))]);
+  }
+
   return {
     child,
     ports,
@@ -85,14 +100,9 @@ async function start(t: ExecutionContext, root: string, script: string, env: Nod
     output: () => output,
     natsPid: () => Number(readFileSync(join(root, "nats.pid"), "utf8")),
     signetPid: () => Number(/signet pid (\d+)/.exec(output)?.[1]),
-    async ready() {
-      const seen = new Promise<void>((found) => {
-        const look = () => output.includes("# 3. see its audit event") && found();
-        waiting.add(look);
-        look();
-      });
-      await Promise.race([seen, closed.then(() => Promise.reject(new Error(`it ended early:\n${output}`)))]);
-    },
+    signetPids: () => Array.from(output.matchAll(/signet pid (\d+)/g), ([, pid]) => Number(pid)),
+    ready: () => printed("# 3. see its audit event"),
+    printed,
     async ended() {
       const [code] = await closed;
       return code as number | null;
@@ -116,6 +126,14 @@ function layOut(root: string, tools: string | undefined): void {
 function wrapNats(root: string): void {
   const server = execFileSync(resolve("scripts/tools.sh"), ["nats-server"], { encoding: "utf8" }).trim();
   writeStub(join(root, "stubs"), "nats-server", `echo $$ > "${root}/nats.pid"\nexec "${server}" "$@"`);
+}
+
+/** The first of three free ports in a row: one for each replica. */
+async function freePorts(): Promise<number> {
+  for (;;) {
+    const port = await freePort();
+    if (!(await listens(port + 1)) && !(await listens(port + 2)) && port < 65_000) return port;
+  }
 }
 
 export async function freePort(): Promise<number> {

@@ -62,6 +62,69 @@ testWithNats("when NATS dies, it says so, stops Signet and fails", async (t) => 
   t.true(run.output().includes("signet stops, NATS is down"));
 });
 
+testWithNats(
+  "REPLICAS=3 starts three on one NATS, each in its place, and only the first makes what they share",
+  async (t) => {
+    const run = await startRun(t, { REPLICAS: "3" });
+    await run.ready();
+    t.regex(run.output(), /3 replicas of Signet are ready, on NATS nats:/);
+    for (const [at, number] of [1, 2, 3].entries()) {
+      t.true(await listens(run.ports.http + at), `HTTP of replica ${number}`);
+      t.true(
+        run
+          .output()
+          .includes(`  ${number}  gRPC 127.0.0.1:${run.ports.grpc + at}  HTTP 127.0.0.1:${run.ports.http + at}  data `),
+      );
+      t.regex(run.output(), new RegExp(`signet uses ${run.natsUrl} and .*data/${number}\n`));
+    }
+    const shared = Array.from(run.output().matchAll(/signet shares (.*)/g), ([, how = ""]) => how);
+    const kek = shared[0]?.replace("nats true true ", "");
+    t.regex(kek ?? "", /data\/kek$/);
+    t.deepEqual(shared, [`nats true true ${kek}`, `nats false false ${kek}`, `nats false false ${kek}`]);
+    run.child.kill("SIGINT");
+    t.is(await run.ended(), 0);
+    t.is(run.output().match(/signet stops, NATS is up/g)?.length, 3);
+    t.false(run.output().includes("ended by itself"));
+    t.false(await listens(run.ports.nats), "NATS is stopped too");
+  },
+);
+
+testWithNats("a replica that dies is told and the others go on, until the last one dies", async (t) => {
+  const run = await startRun(t, { REPLICAS: "2" });
+  await run.ready();
+  const [first = 0, second = 0] = run.signetPids();
+  process.kill(first, "SIGKILL");
+  await run.printed("make run: signet 1 ended by itself (signal SIGKILL); the others go on");
+  t.true(await listens(run.ports.http + 1));
+  process.kill(second, "SIGKILL");
+  t.is(await run.ended(), 1);
+  t.true(run.output().includes("make run: signet 2 ended by itself (signal SIGKILL); stopping"));
+  t.false(await listens(run.ports.nats));
+});
+
+testWithNats("when NATS dies, all replicas are stopped, and none is said to have ended by itself", async (t) => {
+  const run = await startRun(t, { REPLICAS: "2" });
+  await run.ready();
+  process.kill(run.natsPid(), "SIGKILL");
+  t.is(await run.ended(), 1);
+  t.is(run.output().match(/signet stops, NATS is down/g)?.length, 2);
+  t.regex(run.output(), /make run: nats-server, .* ended by itself/);
+  t.notRegex(run.output(), /signet \d ended by itself/);
+});
+
+test("replicas without NATS are refused, and so is a number of them that is none", async (t) => {
+  const alone = await startRun(t, { REPLICAS: "2" }, WITHOUT_TOOLS);
+  t.is(await alone.ended(), 1);
+  t.true(
+    alone
+      .output()
+      .includes("make run: replicas share their state through NATS: without a server only REPLICAS=1 can run"),
+  );
+  const none = await startRun(t, { REPLICAS: "0" }, WITHOUT_TOOLS);
+  t.is(await none.ended(), 1);
+  t.is(none.output(), "make run: REPLICAS must be a number from 1 to 9\n");
+});
+
 for (const [part, variable, scheme, declare, tools] of [
   ["gRPC", "SIGNET_GRPC_ADDRESS", "", test, WITHOUT_TOOLS],
   ["HTTP", "SIGNET_HTTP_ADDRESS", "", test, WITHOUT_TOOLS],

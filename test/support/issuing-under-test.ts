@@ -25,12 +25,14 @@ export function issuingUnderTest(
     verifyEvery: 1000,
     profiles: () => new Map([[profile.name, profile]]),
     keysOf: (_: Profile, tenant: string) => keysOf(tenant),
+    requireFit: () => {},
     now: () => NOW,
     newTokenId: () => `id-${++ids}`,
     observer: {
       issued: (name: string) => told.push(`issued ${name}`),
       denied: (name: string, caller: string, error: unknown) =>
         told.push(`denied ${name} ${caller} ${error instanceof Problem ? error.code : "?"}`),
+      failed: (name: string, kind: string, what: string) => told.push(`failed ${name} ${kind} ${what}`),
     },
     ...overrides,
   };

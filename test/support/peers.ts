@@ -29,12 +29,18 @@ export async function goPeer(): Promise<Peer | undefined> {
 
 /** PyJWT, where there is Python with pip and its packages can be had; undefined otherwise. */
 export async function pythonPeer(): Promise<Peer | undefined> {
+  const env = await pythonEnv();
+  const script = join(root, "test", "peers", "python", "verify.py");
+  return env === undefined ? undefined : program("python3", [script], env);
+}
+
+/** The environment in which Python finds PyJWT; undefined where that can't be had. */
+export async function pythonEnv(): Promise<NodeJS.ProcessEnv | undefined> {
   const folder = await peer("python", async (source, target) => {
     const pip = ["-m", "pip", "install", "--quiet", "--retries", "0", "--timeout", "5", "--target", target];
     await run("python3", [...pip, "-r", join(source, "requirements.txt")], { timeout: BOUND_MS });
   });
-  const script = join(root, "test", "peers", "python", "verify.py");
-  return folder === undefined ? undefined : program("python3", [script], { ...process.env, PYTHONPATH: folder });
+  return folder === undefined ? undefined : { ...process.env, PYTHONPATH: folder };
 }
 
 /** The folder that `build` fills, kept in .tools under a name that changes with the sources. Never half a folder. */

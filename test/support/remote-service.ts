@@ -27,7 +27,7 @@ export async function startRemote(
   const stop = async () => void (await process.stop());
   const reload = async () => void process.child.kill("SIGHUP");
   return {
-    app: { addresses: { grpc, http }, stop, reload },
+    app: { addresses: { grpc, http }, failed: new Promise(() => {}), stop, reload },
     process,
     data: options.data,
     url: `http://${http}`,

@@ -23,13 +23,19 @@ export interface ServiceProcess {
 
 /**
  * The service as a process of its own: `src/main.ts serve`, or another program that logs as it does. Resolves when it is
- * ready; gone when the test is over.
+ * ready, or has logged the event `until`; gone when the test is over.
  */
 export async function spawnService(
   t: ExecutionContext<unknown>,
-  options: { data: string; env?: Record<string, string>; program?: string; args?: readonly string[] },
+  options: {
+    data: string;
+    env?: Record<string, string>;
+    program?: string;
+    args?: readonly string[];
+    until?: "listening";
+  },
 ): Promise<ServiceProcess> {
-  const { data, env, program = MAIN, args = ["serve"] } = options;
+  const { data, env, program = MAIN, args = ["serve"], until = "ready" } = options;
   const settings = testEnv(data, { SIGNET_LOG_LEVEL: "info", ...env });
   const child = spawn(process.execPath, [program, ...args], {
     env: { PATH: process.env.PATH, ...settings },
@@ -44,7 +50,7 @@ export async function spawnService(
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (line) => {
       const entry = JSON.parse(line) as LogLine;
       log.push(entry);
-      if (entry.event === "ready") resolve(entry);
+      if (entry.event === until) resolve(entry);
     });
   });
   return {

@@ -5,6 +5,8 @@ import { Problem } from "../../src/token/problem.ts";
 import type { VerifyQuestion } from "../../src/token/verify-question.ts";
 import { type VerifyAnswer, verifying } from "../../src/token/verifying.ts";
 
+import { NO_REVOCATIONS } from "./no-revocations.ts";
+
 /** The time at which tokens are verified unless a test says otherwise, in Unix seconds. */
 export const NOW = 1_800_000_000;
 
@@ -16,6 +18,7 @@ export function verifyingUnderTest(profile: Profile, keysOf: (tenant: string) =>
     keysOf: (_, tenant) => keysOf(tenant),
     now: () => NOW * 1000,
     rejected: (name, reason) => rejected.push(`${name} ${reason}`),
+    ...NO_REVOCATIONS,
   });
   const ask = (token: string, question: Partial<VerifyQuestion> = {}) =>
     verify({ ...EMPTY, profile: profile.name, credential: { $case: "token", value: token }, ...question });

@@ -1,0 +1,36 @@
+import type { Child } from "./child.ts";
+import type { ReplicaSettings, Settings } from "./settings.ts";
+import { isReady, startSignet } from "./signet.ts";
+import { until } from "./until.ts";
+
+export interface Replicas extends AsyncDisposable {
+  readonly children: readonly Child[];
+}
+
+/** Starts all that are wanted: the first, and the others when it is ready. Resolves when all are; stops them all at once. */
+export async function startReplicas(
+  settings: Settings,
+  natsUrl: string | undefined,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<Replicas> {
+  const children: Child[] = [];
+  const replicas: Replicas = {
+    children,
+    async [Symbol.asyncDispose]() {
+      await Promise.all(children.map((child) => child[Symbol.asyncDispose]()));
+    },
+  };
+  const start = async (replica: ReplicaSettings): Promise<void> => {
+    const child = startSignet(settings, replica, natsUrl, env);
+    children.push(child);
+    await until(() => isReady(replica), child, signal);
+  };
+  await using starting = new AsyncDisposableStack();
+  starting.use(replicas);
+  const [first, ...others] = settings.replicas;
+  await start(first);
+  await Promise.all(others.map(start));
+  starting.move();
+  return replicas;
+}

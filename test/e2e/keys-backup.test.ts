@@ -1,0 +1,114 @@
+// Keys that are exported and restored by processes of their own, and what was signed with them.
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { createKekFile } from "../../src/jose/kek-file.ts";
+import { signetProcess } from "../support/command-line.ts";
+import { dialect, verdictOf } from "../support/dialect.ts";
+import { importKey } from "../support/import-key.ts";
+import { startNats, testWithNats } from "../support/nats-server.ts";
+import { startRemote } from "../support/remote-service.ts";
+import { issue, listKeys, type Service, verify } from "../support/service.ts";
+import { tempFolder } from "../support/temp.ts";
+
+const hivekit = (service: Service) => dialect(service, "hivekit", { tenant: "acme" });
+const kidsOf = async (service: Service) => (await listKeys(service)).keys.map(({ keyId }) => keyId).toSorted();
+
+/** A data folder whose service issued two tokens and has stopped, and the file that its keys were exported to. */
+async function exported(t: ExecutionContext) {
+  const data = await tempFolder(t);
+  const service = await startRemote(t, { data });
+  await importKey(service, { profile: "hivekit", tenant: "acme", keyId: "k1" });
+  const [own, vendors] = [await issue(service), await hivekit(service).issue({ sub: "u", allow_all: true })];
+  const kids = await kidsOf(service);
+  t.is(await service.process.stop(), 0);
+  const file = join(await tempFolder(t), "keys.signet");
+  const { code, stdout, stderr } = await signetProcess(["keys", "export", "--out", file], { data });
+  t.is(code, 0, stderr);
+  return { data, file, kids, tokens: { own: own.token, vendors: vendors.token }, stdout };
+}
+
+/** A new data folder with the KEK of another one and nothing else. */
+async function lost(t: ExecutionContext, data: string): Promise<string> {
+  const folder = await tempFolder(t);
+  await writeFile(join(folder, "kek"), await readFile(join(data, "kek")), { mode: 0o600 });
+  return folder;
+}
+
+test("export, lose the data folder, restore: the same keys sign, and old tokens verify", async (t) => {
+  const { data, file, kids, tokens, stdout } = await exported(t);
+  t.is((await stat(file)).mode & 0o777, 0o600);
+  t.regex(stdout, /^keyset service +epoch \d+ +\d+ keys$/m);
+  t.regex(stdout, /^the secrets of profile hivekit and a tenant +epoch 1 +1 keys$/m);
+  t.regex(stdout, /^exported, with 0 revocations$/m);
+  const fresh = await lost(t, data);
+  const restored = await signetProcess(["keys", "restore", file], { data: fresh });
+  t.deepEqual(restored, { code: 0, stdout: stdout.replace("exported", "restored"), stderr: "" });
+  const after = await startRemote(t, { data: fresh });
+  t.deepEqual(await kidsOf(after), kids);
+  t.like(await verify(after, tokens.own), { valid: true });
+  t.is(verdictOf(await hivekit(after).verify(tokens.vendors)), "valid");
+  t.true(kids.includes((await issue(after)).keyId));
+});
+
+testWithNats("keys of one process are restored into the bucket of replicas, which go on with them", async (t) => {
+  const nats = await startNats(t);
+  const { data, file, kids, tokens } = await exported(t);
+  const fresh = await lost(t, data);
+  const env = { SIGNET_NATS_URL: nats.url, SIGNET_STATE_STORE: "nats" };
+  const restored = await signetProcess(["keys", "restore", file], { data: fresh, env });
+  t.is(restored.code, 0, restored.stderr);
+  // Without the permission of a first start: it finds the keys.
+  const after = await startRemote(t, { data: fresh, env });
+  t.deepEqual(await kidsOf(after), kids);
+  t.like(await verify(after, tokens.own), { valid: true });
+  const again = join(await tempFolder(t), "again.signet");
+  t.is((await signetProcess(["keys", "export", "--out", again, "--json"], { data: fresh, env })).code, 0);
+});
+
+test("what is refused leaves the store and the file as they were", async (t) => {
+  const { data, file } = await exported(t);
+  const content = await readFile(file);
+
+  const twice = await signetProcess(["keys", "export", "--out", file], { data });
+  t.like(twice, { code: 2, stdout: "", stderr: "error: the file of --out exists, and is never overwritten\n" });
+  t.deepEqual(await readFile(file), content);
+  t.deepEqual((await readdir(join(file, ".."))).length, 1, "no draft is left");
+
+  const other = await tempFolder(t);
+  await (await startRemote(t, { data: other })).process.stop();
+  await rename(join(other, "kek"), join(other, "kek-of-its-own"));
+  const withoutKek = await signetProcess(["keys", "restore", file], { data: other });
+  t.is(withoutKek.code, 66);
+  await createKekFile(join(other, "kek"));
+  t.is((await signetProcess(["keys", "restore", file], { data: other })).code, 77);
+  await rm(join(other, "kek"));
+  await writeFile(join(other, "kek"), await readFile(join(data, "kek")), { mode: 0o600 });
+  const over = await signetProcess(["keys", "restore", file], { data: other });
+  t.like(over, { code: 2, stdout: "" });
+  t.regex(over.stderr, /^error: EXISTS: keyset \S+: the store holds another epoch 1 than the backup/);
+
+  const damaged = join(await tempFolder(t), "damaged.signet");
+  await writeFile(damaged, content.subarray(0, content.length - 7));
+  const empty = await lost(t, data);
+  t.is((await signetProcess(["keys", "restore", damaged], { data: empty })).code, 65);
+  const nowhere = await signetProcess(["keys", "restore", join(empty, "no-such-file")], { data: empty });
+  t.deepEqual(nowhere, { code: 2, stdout: "", stderr: "error: the file can't be used: ENOENT\n" });
+  t.deepEqual(await readdir(empty), ["kek"], "no store was made");
+});
+
+test("a store that is in use, and a folder without one, end with codes of their own", async (t) => {
+  const data = await tempFolder(t);
+  await startRemote(t, { data });
+  const out = join(await tempFolder(t), "keys.signet");
+  const inUse = await signetProcess(["keys", "export", "--out", out], { data });
+  t.is(inUse.code, 75);
+  t.regex(inUse.stderr, /^error: DATA_IN_USE: /);
+  const misspelt = join(await tempFolder(t), "misspelt");
+  await mkdir(misspelt);
+  await writeFile(join(misspelt, "kek"), await readFile(join(data, "kek")), { mode: 0o600 });
+  const { code, stderr } = await signetProcess(["keys", "export", "--out", out], { data: misspelt });
+  t.is(code, 74);
+  t.regex(stderr, /^error: STATE: there is no state at /);
+  t.deepEqual(await readdir(misspelt), ["kek"]);
+});

@@ -1,0 +1,193 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import type { ClientReadableStream } from "@grpc/grpc-js";
+import test, { type ExecutionContext } from "ava";
+import type { Revocation, VerifyTokenResponse, WatchRevocationsResponse } from "../../src/gen/signet/v1/token.ts";
+import { readAuditStream } from "../support/audit-stream.ts";
+import { badFields, dialect, verdictOf } from "../support/dialect.ts";
+import { importEverywhere } from "../support/every-profile.ts";
+import { startNats, testWithNats } from "../support/nats-server.ts";
+import { allForwarded } from "../support/remote-service.ts";
+import { revokeTokens } from "../support/revoke-tokens.ts";
+import { failureOf } from "../support/rich-error.ts";
+import { issue, type Service, startService, verify } from "../support/service.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+const SECRET = randomBytes(32).toString("base64");
+
+test("a token that was taken back is REVOKED with what is known of it, and no other one is", async (t) => {
+  const service = await startService(t);
+  const [taken, kept] = [await issue(service), await issue(service)];
+  const before = await verify(service, taken.token);
+  t.is(verdictOf(before), "valid");
+  t.deepEqual(before.revocationViewAge, { seconds: 0n, nanos: 0 });
+  const { revokedAt, until } = await revokeTokens(service, { tokenIds: [taken.tokenId] });
+  t.true(until !== undefined && revokedAt !== undefined && until > revokedAt);
+  const after = await verify(service, taken.token);
+  t.is(verdictOf(after), "REVOKED");
+  t.like(after, { tokenId: taken.tokenId, keyId: taken.keyId, expiresAt: taken.expiresAt });
+  t.deepEqual(after.revocationViewAge, { seconds: 0n, nanos: 0 });
+  t.is(verdictOf(await verify(service, kept.token)), "valid");
+});
+
+test("a subject's tokens are taken back up to this second; those of the next one are good", async (t) => {
+  let clock = Date.now();
+  const service = await startService(t, { surroundings: { now: () => clock } });
+  const verdicts = (answers: readonly { readonly token: string }[]) =>
+    Promise.all(answers.map(async ({ token }) => verdictOf(await verify(service, token))));
+  const early = [await issue(service), await issue(service), await issue(service, { subject: "bob" })];
+  await revokeTokens(service, { subject: "alice" });
+  t.deepEqual(await verdicts(early), ["REVOKED", "REVOKED", "valid"]);
+  clock += 1_000;
+  t.deepEqual(await verdicts([await issue(service)]), ["valid"]);
+});
+
+test("what was taken back stays so when the service starts again", async (t) => {
+  const first = await startService(t);
+  const { token, tokenId } = await issue(first);
+  await revokeTokens(first, { tokenIds: [tokenId] });
+  await first.app.stop("SIGTERM");
+  const second = await startService(t, { data: first.data });
+  t.is(verdictOf(await verify(second, token)), "REVOKED");
+});
+
+test("tokens of every profile are taken back by id and by subject, and a client is shown it as its profile says", async (t) => {
+  let clock = Date.now();
+  const service = await startService(t, { surroundings: { now: () => clock } });
+  const profiles = await importEverywhere(service, SECRET);
+  for (const { name: profile, grant, verify: shown } of Object.values(profiles)) {
+    const tenant = profile === "hivekit" ? "acme" : "";
+    const one = await grant();
+    // Without a jti two tokens of one second and content are one.
+    clock += 1_000;
+    const other = await grant();
+    const { tokenId, subject } = await shown(one);
+    t.not(tokenId, (await shown(other)).tokenId, profile);
+    await revokeTokens(service, { profile, tenant, tokenIds: [tokenId] });
+    t.is(verdictOf(await shown(one)), "REVOKED", profile);
+    t.is(verdictOf(await shown(other)), "valid", profile);
+    await revokeTokens(service, { profile, tenant, subject });
+    const answer = await shown(other);
+    t.is(verdictOf(answer), "REVOKED", profile);
+    t.is(answer.rejection?.websocketCloseCode, profile === "euler-stream" ? 4401 : 0, profile);
+  }
+});
+
+test("bad fields are named, and an unknown profile is NOT_FOUND", async (t) => {
+  const service = await startService(t);
+  t.deepEqual(await badFields(revokeTokens(service, { reason: "", tenant: "t" })), ["reason", "tenant", "token_ids"]);
+  t.deepEqual(await badFields(revokeTokens(service, { profile: "" })), ["profile"]);
+  const unknown = await failureOf(revokeTokens(service, { profile: "nowhere", tokenIds: ["a"] }));
+  t.like(unknown, { code: "NOT_FOUND", reason: "PROFILE_NOT_FOUND" });
+});
+
+testWithNats("the event names the tokens, the subject by its hash alone, the caller and the reason", async (t) => {
+  const nats = await startNats(t);
+  const service = await startService(t, { env: { SIGNET_NATS_URL: nats.url } });
+  await issue(service, { subject: "alice" });
+  await revokeTokens(service, { tokenIds: ["a", "b"], reason: "lost laptop" });
+  const { until } = await revokeTokens(service, { subject: "alice", issuedBefore: new Date(1_000_500) });
+  await allForwarded(service);
+  const messages = await readAuditStream(nats.url);
+  const issued = messages.flatMap(({ event: { event } }) => (event?.$case === "tokenIssued" ? [event.value] : []));
+  const revoked = messages.filter(({ event: { event } }) => event?.$case === "tokenRevoked");
+  t.deepEqual(new Set(revoked.map(({ subject }) => subject)), new Set(["signet.audit.token.revoked.service"]));
+  const [byId, bySubject] = revoked.map(({ event }) => event.event?.value);
+  t.like(byId, {
+    profile: "service",
+    tokenIds: ["a", "b"],
+    subjectHash: "",
+    caller: "loopback",
+    reason: "lost laptop",
+  });
+  const subjectHash = issued[0]?.subjectHash ?? "";
+  t.is(subjectHash.length, 22);
+  t.like(bySubject, { tokenIds: [], subjectHash, issuedBefore: new Date(1_000_000), until, reason: "a test" });
+  for (const { body } of revoked) t.false(Buffer.from(body).includes("alice"));
+});
+
+test("a watch tells what stands, then that it is current, then each change of its profile", async (t) => {
+  const service = await startService(t);
+  await revokeTokens(service, { tokenIds: ["a"] });
+  await revokeTokens(service, { profile: "euler-stream", subject: "bob" });
+  const [every, one] = [watching(t, service, ""), watching(t, service, "service")];
+  await waitUntil("both are current", () => [every, one].every(({ told }) => told.includes("current")));
+  await revokeTokens(service, { profile: "euler-stream", tokenIds: ["b"] });
+  await revokeTokens(service, { tokenIds: ["c"] });
+  await waitUntil("both are told", () => every.told.length === 5 && one.told.length === 3);
+  const names = (told: (typeof one)["told"]) =>
+    told.map((change) => (change === "current" ? change : `${change.profile} ${change.tokenId || "a subject"}`));
+  t.deepEqual(names(one.told), ["service a", "current", "service c"]);
+  t.deepEqual(names(every.told), ["service a", "euler-stream a subject", "current", "euler-stream b", "service c"]);
+  const subject = every.told[1] as Revocation;
+  t.regex(subject.subjectHash, /^[A-Za-z0-9_-]{22}$/);
+  t.true(subject.issuedBefore instanceof Date && subject.revokedAt instanceof Date && subject.until instanceof Date);
+});
+
+test("a watch of an unknown profile is NOT_FOUND", async (t) => {
+  const { ended } = watching(t, await startService(t), "nowhere");
+  t.like(await failureOf(ended), { code: "NOT_FOUND", reason: "PROFILE_NOT_FOUND" });
+});
+
+test("the keys are told at once and after each change, of one keyset or of all", async (t) => {
+  const service = await startService(t);
+  const all = service.keys.watchKeys({ keyset: "" });
+  const [first] = await once(all, "data");
+  t.deepEqual(
+    new Set(first.keys.map(({ keyset }: { keyset: string }) => keyset)),
+    new Set(["euler-stream", "service"]),
+  );
+  const changed = once(all, "data");
+  const { importSecret } = dialect(service, "hivekit", { tenant: "acme" });
+  await importSecret(Buffer.alloc(32, 9).toString("base64"), { encoding: 2, allowWeak: true });
+  const [second] = await changed;
+  t.deepEqual(second.keys.at(-1)?.tenant, "acme");
+  all.on("error", () => {});
+  all.cancel();
+  const unknown = service.keys.watchKeys({ keyset: "nowhere" });
+  const [error] = await once(
+    unknown.on("data", () => {}),
+    "error",
+  );
+  t.like(await failureOf(Promise.reject(error)), { code: "NOT_FOUND", reason: "KEYSET_NOT_FOUND" });
+});
+
+test("a service that stops ends its watches with a hint to watch again", async (t) => {
+  const service = await startService(t);
+  const { told, ended } = watching(t, service, "");
+  await waitUntil("it is current", () => told.length === 1);
+  const [failure] = await Promise.all([failureOf(ended), service.app.stop("SIGTERM")]);
+  t.like(failure, { code: "UNAVAILABLE", reason: "STOPPING", retryAfterMs: 1_000 });
+});
+
+test("without a cache the answers are the same", async (t) => {
+  const env = { SIGNET_VERIFY_CACHE_ENTRIES: "0" };
+  const service = await startService(t, { env });
+  const { token, tokenId } = await issue(service);
+  const answers: VerifyTokenResponse[] = [await verify(service, token), await verify(service, token)];
+  t.deepEqual(answers[0], answers[1]);
+  await revokeTokens(service, { tokenIds: [tokenId] });
+  t.is(verdictOf(await verify(service, token)), "REVOKED");
+});
+
+test("hits and misses of the cache are counted", async (t) => {
+  const service = await startService(t);
+  const { token } = await issue(service);
+  for (let time = 0; time < 3; time += 1) await verify(service, token);
+  const text = await (await fetch(`${service.url}/metrics`)).text();
+  t.regex(text, /^signet_verify_cache_total\{result="hit"\} 2$/m);
+  t.regex(text, /^signet_verify_cache_total\{result="miss"\} 1$/m);
+});
+
+/** What a watch has told so far; `ended` rejects with the ServiceError that ends it. */
+function watching(t: ExecutionContext, { tokens }: Service, profile: string) {
+  const stream: ClientReadableStream<WatchRevocationsResponse> = tokens.watchRevocations({ profile });
+  const told: (Revocation | "current")[] = [];
+  const ended = (async () => {
+    for await (const { change } of stream as AsyncIterable<WatchRevocationsResponse>)
+      if (change !== undefined) told.push(change.$case === "current" ? "current" : change.value);
+  })();
+  ended.catch(() => {});
+  t.teardown(() => stream.cancel());
+  return { told, ended };
+}

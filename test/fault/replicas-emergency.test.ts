@@ -1,0 +1,61 @@
+import { verdictOf } from "../support/dialect.ts";
+import { planRotation, revokeKey } from "../support/key-calls.ts";
+import { serialTestWithNats, startNats } from "../support/nats-server.ts";
+import { issueEverywhere, issueShort } from "../support/replica-tokens.ts";
+import { replicaSet } from "../support/replicas.ts";
+import { verify } from "../support/service.ts";
+import { startTcpProxy } from "../support/tcp-proxy.ts";
+import { badVerdicts } from "../support/verify-everywhere.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+serialTestWithNats(
+  "a key is revoked on one replica: by the answer the standby signs on all, and its tokens are KEY_REVOKED",
+  async (t) => {
+    const nats = await startNats(t);
+    const replicas = await (await replicaSet(t, [nats.url], SLOW)).startAll(3);
+    const [one] = replicas;
+    if (one === undefined) return;
+    const before = await issueEverywhere(replicas);
+    const { activeKeyId, standbyKeyId } = await planRotation(one);
+    t.deepEqual(await badVerdicts(replicas, before), {});
+
+    const answer = await revokeKey(one, activeKeyId);
+
+    t.is(answer.signingKeyId, standbyKeyId);
+    t.is(answer.replicasInformed.length, 3);
+    t.deepEqual(answer.replicasLate, []);
+    for (const replica of replicas) {
+      for (const token of before) t.is(verdictOf(await verify(replica, token)), "KEY_REVOKED", replica.name);
+      t.is((await issueShort(replica)).keyId, standbyKeyId, replica.name);
+    }
+    t.deepEqual(await badVerdicts(replicas, await issueEverywhere(replicas)), {});
+    const after = await planRotation(one);
+    t.not(after.standbyKeyId, standbyKeyId, "a new standby is published");
+    t.not(after.standbyKeyId, "");
+  },
+);
+
+serialTestWithNats(
+  "negative control: a replica that is cut off is named as late and takes the tokens still, until it is back",
+  async (t) => {
+    const nats = await startNats(t);
+    const proxy = await startTcpProxy(t, nats.url);
+    const replicas = await (await replicaSet(t, [nats.url, nats.url, proxy.url], SLOW)).startAll(3);
+    const [one, , cutOff] = replicas;
+    if (one === undefined || cutOff === undefined) return;
+    const { token, keyId } = await issueShort(one);
+    proxy.cut();
+
+    const answer = await revokeKey(one, keyId);
+
+    t.is(answer.replicasInformed.length, 2);
+    t.is(answer.replicasLate.length, 1);
+    t.is(verdictOf(await verify(cutOff, token)), "valid");
+    proxy.heal();
+    await waitUntil("it is back", async () => verdictOf(await verify(cutOff, token)) === "KEY_REVOKED");
+    t.is((await issueShort(cutOff)).keyId, answer.signingKeyId);
+  },
+);
+
+/** No key but the revoked one changes while it is looked at. */
+const SLOW = { period: 600_000 };

@@ -1,0 +1,65 @@
+import type { JSONWebKeySet } from "jose";
+
+/** What one replica showed of a keyset at one moment. */
+export interface RingSight {
+  readonly replica: string;
+  readonly epoch: number;
+  readonly kids: readonly string[];
+  readonly jwks: JSONWebKeySet;
+}
+
+/** An epoch that a replica says it made. */
+export interface MadeEpoch {
+  readonly replica: string;
+  readonly epoch: number;
+}
+
+/** What can be wrong with rings that replicas share. */
+export type RingFault = "EMPTY_RING" | "EPOCH_FELL" | "EPOCH_MADE_TWICE" | "EPOCH_WITH_TWO_RINGS" | "KID_WITH_TWO_KEYS";
+
+/** How often which fault is in what was seen, in the order in which it was; empty when the replicas share one ring. */
+export function ringFaults(
+  sights: readonly RingSight[],
+  made: readonly MadeEpoch[],
+): Partial<Record<RingFault, number>> {
+  const faults = [
+    ...sights.filter(({ jwks }) => jwks.keys.length === 0).map((): RingFault => "EMPTY_RING"),
+    ...fallen(sights),
+    ...differing(
+      made,
+      ({ epoch }) => epoch,
+      ({ replica }) => replica,
+    ).map((): RingFault => "EPOCH_MADE_TWICE"),
+    ...differing(
+      sights,
+      ({ epoch }) => epoch,
+      ({ kids }) => kids.toSorted().join(),
+    ).map((): RingFault => "EPOCH_WITH_TWO_RINGS"),
+    ...differing(
+      sights.flatMap(({ jwks }) => jwks.keys),
+      ({ kid }) => kid,
+      ({ x, n }) => x ?? n,
+    ).map((): RingFault => "KID_WITH_TWO_KEYS"),
+  ];
+  const counted = Map.groupBy(faults, (fault) => fault);
+  return Object.fromEntries([...counted].map(([fault, found]) => [fault, found.length]));
+}
+
+function fallen(sights: readonly RingSight[]): RingFault[] {
+  const highest = new Map<string, number>();
+  return sights.flatMap(({ replica, epoch }): RingFault[] => {
+    const before = highest.get(replica) ?? 0;
+    highest.set(replica, Math.max(before, epoch));
+    return epoch < before ? ["EPOCH_FELL"] : [];
+  });
+}
+
+/** The names that stand for more than one thing. */
+function differing<Item, Name>(
+  items: readonly Item[],
+  nameOf: (item: Item) => Name,
+  thingOf: (item: Item) => unknown,
+): Name[] {
+  const groups = Map.groupBy(items, nameOf);
+  return [...groups].filter(([, group]) => new Set(group.map(thingOf)).size > 1).map(([name]) => name);
+}
