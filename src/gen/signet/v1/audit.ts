@@ -113,7 +113,10 @@ export interface KeyRotated {
   added: string[];
   /** The `kid` of the keys that the epoch removed. */
   removed: string[];
-  /** Why there is a new epoch: "first", "scheduled", "lapsed" or "retired"; or "held" at a start. */
+  /**
+   * Why there is a new epoch: "first", "scheduled", "lapsed", "retired", "standby", "manual" or "emergency"; or "held" at
+   * a start; or "restored" when the store had lost the epoch and got it back.
+   */
   reason: string;
 }
 

@@ -298,7 +298,10 @@ export interface ImportKeyResponse {
   overlapUntil:
     | Date
     | undefined;
-  /** What is allowed and worth a second look: WEAK_KEY, UNUSUAL_ENCODING. */
+  /**
+   * What is allowed and worth a second look: WEAK_KEY, UNUSUAL_ENCODING, WHITESPACE (a text that
+   * begins or ends with white space, a line break or NUL, which are part of the key).
+   */
   warnings: string[];
 }
 

@@ -417,7 +417,8 @@ export interface VerifyTokenRequest {
   audience: string;
   /**
    * What the client wants to do, for the rules of the profile: its context schema says what may and must be here. What
-   * breaks the schema rejects as CONTEXT_INVALID, because a gateway relays it from its client.
+   * breaks the schema, or has more than 8192 bytes as compact JSON, 512 keys or 8 levels, rejects as CONTEXT_INVALID,
+   * because a gateway relays it from its client.
    */
   context:
     | { [key: string]: any }
@@ -429,7 +430,10 @@ export interface VerifyTokenRequest {
   at: Date | undefined;
 }
 
-/** Carrier is what a client sent, decoded (no percent-encoding, no quotes). At most 64 pairs in all. */
+/**
+ * Carrier is what a client sent, decoded (no percent-encoding, no quotes). At most 64 pairs in all:
+ * headers, query, cookies and body count together, those that the profile does not look at with them.
+ */
 export interface Carrier {
   /** HTTP headers. Names are compared without case; a header that came twice is here twice. */
   headers: Pair[];
