@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH):$(CURDIR)/.tools/bin
 
 installed := node_modules/.installed
 
-.PHONY: help run test conformance verify bench ci fmt generate
+.PHONY: help run test soak conformance verify bench ci fmt generate
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -15,6 +15,10 @@ run: $(installed) ## start Signet and a NATS server on loopback, and show the fi
 test: $(installed) ## run all tests; some only: make test T='test/token/*'
 	@scripts/tools.sh nats-server grpcurl >/dev/null || [ -z "$$CI" ]
 	@ava $(AVA_FLAGS) $(T)
+
+soak: $(installed) ## run the tests of replicas and of their keys for long: make soak SOAK=50 is fifty times the rounds
+	@scripts/tools.sh nats-server >/dev/null
+	@SOAK=$${SOAK:-10} ava --timeout=24h --concurrency=1 'test/fault/replicas-*' test/keyring/lifecycle.test.ts
 
 conformance: $(installed) ## run the acceptance rows of the vendors' dialects, with a line for each
 	@scripts/tools.sh nats-server >/dev/null || [ -z "$$CI" ]

@@ -23,9 +23,7 @@ export async function openRevocationView(
 ): Promise<Revocations> {
   const problem = (error: unknown) => log("error", { event: "revocations.failed", error });
   const kept = await state.revocations?.load();
-  const snapshot =
-    kept === undefined || state.lastHeard === undefined
-      ? {}
-      : { snapshot: { asOf: state.lastHeard, revocations: kept } };
+  // A death may come before it was noted when the store was heard of: then the view is as old as can be, and still counts.
+  const snapshot = kept === undefined ? {} : { snapshot: { asOf: state.lastHeard ?? 0, revocations: kept } };
   return openRevocations({ store: state.store, hashers, now, contactAgeMs: state.ageMs, problem, ...snapshot });
 }

@@ -6,9 +6,12 @@ interface Batch {
   readonly waiters: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[];
 }
 
+/** A turn that signs many tokens hands over the first of them meanwhile: else the two threads wait for each other in turn. */
+const FULL = 32;
+
 /**
- * The appends that wait for the thread's answer. What comes in one turn of the event loop crosses in one message and is
- * answered by one.
+ * The appends that wait for the thread's answer. What comes in one turn of the event loop crosses in one message, or one
+ * for each {@link FULL}, and is answered by one.
  */
 export class AppendBatches {
   readonly #send: (message: ToAudit) => void;
@@ -31,7 +34,9 @@ export class AppendBatches {
     this.#gathered ??= { items: [], waiters: [] };
     const { items, waiters } = this.#gathered;
     items.push([happening, time]);
-    return new Promise((resolve, reject) => waiters.push({ resolve, reject }));
+    const durable = new Promise<void>((resolve, reject) => waiters.push({ resolve, reject }));
+    if (items.length === FULL) this.flush();
+    return durable;
   }
 
   /** Sends what was gathered, without waiting for the turn's end. */

@@ -148,10 +148,19 @@ function addressFaults({ grpc, http }: RawConfig, fault: FaultAt): Fault[] {
   return faults;
 }
 
-/** Replicas meet in NATS alone. */
-function stateFaults({ state, nats }: RawConfig, fault: FaultAt): Fault[] {
-  if (state.store === "file" || nats.url !== "") return [];
-  return [fault(["state", "store"], "must be file while nats.url is empty: replicas share their state through NATS")];
+/** Replicas meet in NATS alone, and who has not heard of the others for a period may sign with a key that they dropped. */
+function stateFaults({ state, nats, rotation }: RawConfig, fault: FaultAt): Fault[] {
+  if (state.store === "file") return [];
+  const faults: Fault[] = [];
+  if (nats.url === "") {
+    const message = "must be file while nats.url is empty: replicas share their state through NATS";
+    faults.push(fault(["state", "store"], message));
+  }
+  if (ms(state.max_offline) > ms(rotation.period)) {
+    const message = `must not be longer than rotation.period (${rotation.period}): the others may have dropped the key by then`;
+    faults.push(fault(["state", "max_offline"], message));
+  }
+  return faults;
 }
 
 function unique(faults: readonly Fault[]): Fault[] {

@@ -1,6 +1,6 @@
 import { Problem } from "../token/problem.ts";
 
-/** The request in a message's bytes; relies on plain-names.ts. Throws the Problem UNDECODABLE. */
+/** The request in a message's bytes; relies on plain-names.ts and strict-messages.ts. Throws the Problem UNDECODABLE. */
 export function decodeRequest<Request>(deserialize: (bytes: Buffer) => Request, bytes: Buffer): Request {
   try {
     return deserialize(bytes);

@@ -20,6 +20,7 @@ import { profileHandlers } from "./profile-service.ts";
 import { addReflection } from "./reflection.ts";
 import { type StreamHandler, type StreamLimits, serverStream } from "./server-stream.ts";
 import { removeStaleSocket } from "./stale-socket.ts";
+import { refuseHalfMessages } from "./strict-messages.ts";
 import { tokenHandlers, tokenMethods } from "./token-service.ts";
 import { bytesOnly, type CallObserver, type Handler, unary } from "./unary.ts";
 
@@ -72,6 +73,7 @@ export async function startGrpcServer(
   // The log is an allow-list: the library's own lines on standard error are not in it. What fails is thrown or observed.
   setLogVerbosity(logVerbosity.NONE);
   makeProtoPlainName();
+  refuseHalfMessages();
   const server = new Server({
     "grpc.max_concurrent_streams": limits.maxConcurrentStreams,
     "grpc.max_receive_message_length": limits.maxMessageBytes,

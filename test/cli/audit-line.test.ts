@@ -81,6 +81,16 @@ test("an imported secret is told with its profile, key and length, and the excep
   t.regex(auditLine(message({ $case: "keyImported", value: plain }, "key.imported")), / {2}k1 {2}32 bytes$/);
 });
 
+test("a revoked key is told with the one that signs in its place, whose it was, and why", (t) => {
+  const ring = { keyset: "service", profile: "", tenant: "", keysetEpoch: 4n };
+  const value = { ...ring, keyId: "old", signingKeyId: "new", caller: "loopback", reason: "INC-1" };
+  const line = auditLine(message({ $case: "keyRevoked", value }, "key.revoked"));
+  t.regex(line, /key\.revoked {6}- {2}e-1 {2}loopback {2}-old, new signs {2}service epoch 4: INC-1$/);
+  const imported = { ...value, keyset: "", profile: "lobby", tenant: "acme", signingKeyId: "" };
+  const other = auditLine(message({ $case: "keyRevoked", value: imported }, "key.revoked"));
+  t.regex(other, / {2}lobby {2}e-1 {2}loopback {2}-old {2}tenant acme, epoch 4: INC-1$/);
+});
+
 test("a changed configuration is told with its profiles", (t) => {
   const value = { configHash: "h", profiles: ["arena", "lobby"] };
   const line = auditLine(message({ $case: "configurationChanged", value }, "configuration.changed"));

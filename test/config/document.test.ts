@@ -57,3 +57,16 @@ test("a merge key is a plain name, and __proto__ makes no prototype", (t) => {
   t.deepEqual(Object.keys(data as object), ["__proto__", "<<"]);
   t.is((data as { polluted?: unknown }).polluted, undefined);
 });
+
+for (const [what, text] of [
+  ["a little", `a: ${"[".repeat(64)}${"]".repeat(64)}`],
+  ["more than plain data can be made of", `a: ${"[".repeat(3_000)}${"]".repeat(3_000)}`],
+  ["more than can be parsed", "[".repeat(20_000)],
+] as const)
+  test(`what nests too deep by ${what} is told so`, (t) => {
+    t.deepEqual(faults(text), [{ file: "f.yaml", path: "", message: "must not nest deeper than 64 levels" }]);
+  });
+
+test("at most 100 faults of one file are told", (t) => {
+  t.is(faults(Array.from({ length: 150 }, () => "a: 1").join("\n")).length, 100);
+});

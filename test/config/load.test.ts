@@ -227,6 +227,17 @@ test("the KEK comes from a file or from a descriptor, and a misspelt descriptor 
   }
 });
 
+test("a replica that shares its state may not issue cut off for longer than a key signs", (t) => {
+  const env = { SIGNET_STATE_STORE: "nats", SIGNET_ROTATION_PERIOD: "30m", SIGNET_STATE_MAX_OFFLINE: "31m" };
+  const message = "must not be longer than rotation.period (30m): the others may have dropped the key by then";
+  t.like(
+    faultsOf(() => loadConfig({ env })),
+    [{ path: "state.max_offline", message }],
+  );
+  t.notThrows(() => loadConfig({ env: { ...env, SIGNET_STATE_MAX_OFFLINE: "30m" } }));
+  t.notThrows(() => loadConfig({ env: { ...env, SIGNET_STATE_STORE: "file" } }), "it has no others");
+});
+
 test("replicas share their state through NATS: without it their store is a fault, told where it was chosen", async (t) => {
   const file = join(await filesIn(t, { "signet.yaml": 'nats: { url: "" }\nstate: { store: nats }\n' }), "signet.yaml");
   const message = "must be file while nats.url is empty: replicas share their state through NATS";

@@ -192,3 +192,18 @@ test("a message above the limit is RESOURCE_EXHAUSTED, one below it is read, and
   t.true((await send(ISSUE, padded(MAX_MESSAGE - 500))).length > 0);
   await requireHealthy();
 });
+
+/** `at` of VerifyTokenRequest: field 8, with these nanoseconds as a field of their own. */
+const at = (nanos: number) => field(8, Buffer.concat([Buffer.from([0x08, 1, 0x10]), varint(nanos)]));
+
+for (const [what, method, message] of [
+  ["a Value that says nothing", "IssueToken", member("a", Buffer.alloc(0))],
+  ["a Value that says nothing, in a list", "IssueToken", member("a", field(6, field(1, "")))],
+  ["a member without a Value", "IssueToken", claimsOf(field(1, "a"))],
+  ["a Timestamp of more nanoseconds than a second has", "VerifyToken", at(1_000_000_000)],
+] as const)
+  test(`${what} is INVALID_ARGUMENT, not left out`, async (t) => {
+    const { send } = await target(t);
+    const { code, reason } = await failureOf(send(`signet.v1.TokenService/${method}`, message));
+    t.deepEqual([code, reason], ["INVALID_ARGUMENT", "UNDECODABLE"]);
+  });

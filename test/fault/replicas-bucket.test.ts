@@ -1,10 +1,14 @@
-import { rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ExecutionContext } from "ava";
+import type { IssueTokenResponse } from "../../src/gen/signet/v1/token.ts";
+import { verdictOf } from "../support/dialect.ts";
 import { serialTestWithNats, startNats } from "../support/nats-server.ts";
-import { issueEverywhere } from "../support/replica-tokens.ts";
+import { issueEverywhere, issueShort } from "../support/replica-tokens.ts";
 import { type Replica, replicaSet, untilReady } from "../support/replicas.ts";
+import { revokeTokens } from "../support/revoke-tokens.ts";
 import { look, watchRings } from "../support/ring-witness.ts";
+import { verify } from "../support/service.ts";
 import { badVerdicts } from "../support/verify-everywhere.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -20,6 +24,7 @@ serialTestWithNats(
     await nats.restart();
     const tokens = [...(await issueEverywhere(replicas))];
     await untilEpoch(replicas, (await highestEpoch(replicas)) + 2);
+    const revoked = await revokedToken(replicas);
     const witness = watchRings(replicas);
 
     for (const what of [{ from: copy }, { loseStore: true }]) {
@@ -43,13 +48,15 @@ serialTestWithNats(
       {},
       "who has no snapshot finds the ring in the bucket",
     );
+    for (const replica of all) t.is(verdictOf(await verify(replica, revoked.token)), "REVOKED", replica.name);
   },
 );
 
 serialTestWithNats("a bucket that is lost while no replica runs is put back from the snapshots", async (t) => {
-  const { tokens, replicas } = await loseAll(t, { keepSnapshots: true });
+  const { tokens, revoked, replicas } = await loseAll(t, { keepSnapshots: true });
   await Promise.all(replicas.map(untilReady));
   t.deepEqual(await badVerdicts(replicas, tokens), {});
+  for (const replica of replicas) t.is(verdictOf(await verify(replica, revoked.token)), "REVOKED", replica.name);
 });
 
 serialTestWithNats(
@@ -67,13 +74,34 @@ async function loseAll(t: ExecutionContext, { keepSnapshots }: { readonly keepSn
   const set = await replicaSet(t, [nats.url]);
   const before = await set.startAll(2);
   const tokens = await issueEverywhere(before);
+  const revoked = await revokedToken(before);
+  for (const { name } of before) await untilRemembered(join(await set.folderOf(name), "snapshots"), revoked);
   for (const { process } of before) await process.kill9();
   await nats.restart({ loseStore: true });
   for (const { name } of before) {
     if (!keepSnapshots) await rm(join(await set.folderOf(name), "snapshots"), { recursive: true });
   }
   const replicas = await Promise.all(before.map(({ name }) => set.start(name)));
-  return { tokens, replicas };
+  return { tokens, revoked, replicas };
+}
+
+/** A token that was taken back, once every replica knows it. */
+async function revokedToken(replicas: readonly Replica[]): Promise<IssueTokenResponse> {
+  const [one] = replicas;
+  if (one === undefined) throw new Error("there is no replica");
+  const issued = await issueShort(one);
+  await revokeTokens(one, { tokenIds: [issued.tokenId] });
+  await waitUntil("every replica knows", async () => {
+    const verdicts = await Promise.all(replicas.map(async (replica) => verdictOf(await verify(replica, issued.token))));
+    return verdicts.every((verdict) => verdict === "REVOKED");
+  });
+  return issued;
+}
+
+/** It is written a moment after it is known. */
+function untilRemembered(folder: string, { tokenId }: IssueTokenResponse): Promise<void> {
+  const read = () => readFile(join(folder, "revocations"), "utf8").catch(() => "");
+  return waitUntil("the revocation is in the snapshot", async () => (await read()).includes(tokenId));
 }
 
 async function highestEpoch(replicas: readonly Replica[]): Promise<number> {

@@ -39,7 +39,7 @@ testWithNats(
     seen.kids.push(await kidsOf(service));
     t.log(`${seen.kids.length - 1} of ${ROUNDS} became ready before they were killed; ${seen.tokens.size} tokens`);
     t.true(seen.kids.length > ROUNDS / 2 && seen.tokens.size > ROUNDS);
-    t.is(seen.kids[0]?.length, 2 * KEYSETS, "the signer and its successor");
+    t.is(seen.kids[0]?.length, 3 * KEYSETS, "the signer, its successor and the standby");
     t.is(new Set(seen.kids.map(String)).size, 1, "no rotation was due: every restart finds the same keys");
     t.deepEqual(await invalid(service, [...seen.tokens.values()]), []);
     await allForwarded(service);
