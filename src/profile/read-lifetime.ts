@@ -69,10 +69,19 @@ function checkBounds(lifetime: ProfileLifetime, raw: LifetimeInFile, faults: Fil
 function checkMembers(raw: LifetimeInFile, request: object, faults: FileFaults): void {
   if (raw.extended && memberOfSchema(request, [raw.extended.by]) === "unknown")
     faults.add(["lifetime", "extended", "by"], `request.${raw.extended.by} is not a member of the request schema`);
+  else if (raw.extended && !mayBe("boolean", raw.extended.by, request))
+    faults.add(["lifetime", "extended", "by"], `request.${raw.extended.by} must be a boolean by the request schema`);
   if (raw.from === undefined) return;
   const member = memberOfSchema(request, [raw.from]);
   if (member === "unknown")
     faults.add(["lifetime", "from"], `request.${raw.from} is not a member of the request schema`);
   else if (raw.exp === "required" && member !== "required")
     faults.add(["lifetime", "from"], `request.${raw.from} must be required by the request schema, because exp is`);
+}
+
+/** Whether a schema lets a member be of a type, as far as its `type` says. */
+function mayBe(type: string, name: string, schema: object): boolean {
+  const { properties } = schema as { readonly properties?: Readonly<Record<string, unknown>> };
+  const types = (Object(properties?.[name]) as { readonly type?: unknown }).type;
+  return types === undefined || [types].flat().includes(type);
 }

@@ -219,6 +219,19 @@ for (const [what, changes, ...expected] of [
     "8 accept: is not a JSON Schema 2020-12: can't resolve reference https://example.com/schema from id #",
   ],
   [
+    "a request that demands what it forbids",
+    { 4: "request: { type: object, additionalProperties: false, required: [a, b], properties: { a: {} } }" },
+    "4 request.required.1: b is not a member of the request schema",
+  ],
+  [
+    "a longer life by a member that is never true",
+    {
+      3: `${LIFETIME}, extended: { by: a, max: 2h } }`,
+      4: "request: { type: object, properties: { a: { type: string } } }",
+    },
+    "3 lifetime.extended.by: request.a must be a boolean by the request schema",
+  ],
+  [
     "an accept that demands what no token holds",
     { 8: "accept: { type: object, required: [exp, z] }" },
     "8 accept.required.1: z is not among the claims: no token of this profile would be valid",
