@@ -8,7 +8,7 @@ import { bytes, connectStore } from "./store-under-test.ts";
 
 /** An old server is refused for three replicas before it is asked: here it gives itself out as a new one. */
 const asNewServer = (t: ExecutionContext<unknown>, url: string) =>
-  startTcpProxy(t, url, (said) => said.replace(/"version":"[^"]*"/, '"version":"2.10.0"'));
+  startTcpProxy(t, url, (said) => said.replace(/"version":"[^"]*"/, '"version":"2.10.27"'));
 
 testWithNats(
   "a bucket that exists is used as it is, and each setting that differs is told, at each connection",

@@ -20,7 +20,7 @@ for (const version of [
   test(`a server of version ${JSON.stringify(version)} is refused for a replicated bucket only`, (t) => {
     const error = t.throws(() => checkServerVersion(version, 3), { instanceOf: StateError });
     t.is(error?.code, "UNAVAILABLE");
-    t.regex(error?.message ?? "", /2\.9\.21 or newer/);
+    t.regex(error?.message ?? "", /2\.10\.27 or newer/);
     t.true(error?.message.includes(JSON.stringify(version)));
     t.notThrows(() => checkServerVersion(version, 1));
   });
@@ -39,7 +39,7 @@ testWithNats("a server that introduces itself as too old is refused by every cal
   for (const call of [() => store.get("a"), () => store.create("a", bytes("1")), () => store.clockOffset()]) {
     const error = await t.throwsAsync(call, { instanceOf: StateError });
     t.is(error?.code, "UNAVAILABLE");
-    t.regex(error?.message ?? "", /"2\.9\.20".*2\.9\.21/);
+    t.regex(error?.message ?? "", /"2\.9\.20".*2\.10\.27/);
   }
   const alone = await connectStore(t, proxy.url, 1);
   t.is(await alone.store.create("a", bytes("1")), 1);
