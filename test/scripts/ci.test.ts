@@ -39,6 +39,22 @@ test("tests that are still to be written are told as skipped, and AVA's count of
   t.like(await ci(t, `echo 'ok 1 - a test'; ${todo}`, CHECKED), { code: 0, last: "3 passed, 0 failed, 1 skipped" });
   const outcome = await ci(t, `echo 'ok 1 - a test'; ${todo}; exit 2`, CHECKED);
   t.like(outcome, { code: 1, last: "3 passed, 1 failed, 1 skipped" });
+  t.false(
+    outcome.lines.some((line) => line.startsWith("not ok")),
+    "so that who looks for what failed finds only that",
+  );
+});
+
+test("what failed is shown once more at the end, with its details", async (t) => {
+  const failed = "echo 'ok 1 - a'; echo 'not ok 2 - b'; echo '  why'; echo 'ok 3 - c'; echo '# fail 1'; exit 2";
+  const { lines } = await ci(t, failed, "echo ok lint; echo not ok types; exit 2");
+  t.deepEqual(lines.slice(-5), [
+    "What failed, once more:",
+    "not ok 2 - b",
+    "  why",
+    "not ok types",
+    "3 passed, 2 failed",
+  ]);
 });
 
 test("a failed test fails the run, and the checks run all the same", async (t) => {

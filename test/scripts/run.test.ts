@@ -163,8 +163,9 @@ testWithNats("where nothing answers at NATS_URL, it says so and starts its own",
   const port = await freePort();
   const run = await startRun(t, { NATS_URL: `nats://127.0.0.1:${port}` });
   await run.ready();
-  t.true(run.output().includes(`NATS_URL: no NATS server answers at 127.0.0.1:${port}; starting one`));
-  t.true(run.output().includes(`signet uses ${run.natsUrl} `));
+  await run.printed(`NATS_URL: no NATS server answers at 127.0.0.1:${port}; starting one`);
+  await run.printed(`signet uses ${run.natsUrl} `);
+  t.pass();
 });
 
 test("without nats-server and grpcurl it says how to get them, runs on the spool and shows Signet's own commands", async (t) => {
@@ -177,6 +178,6 @@ test("without nats-server and grpcurl it says how to get them, runs on the spool
     "signet uses no server ",
     "TOKEN=$(npx signet token issue service ",
   ]) {
-    t.true(run.output().includes(text), text);
+    await t.notThrowsAsync(run.printed(text), text);
   }
 });

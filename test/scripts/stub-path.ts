@@ -15,6 +15,7 @@ const STANDARD = [
   "mktemp",
   "mv",
   "rm",
+  "sed",
   "sh",
   "tail",
   "tee",
