@@ -40,6 +40,7 @@ type LogEvent =
   | { readonly event: "profiles.reloaded"; readonly changed: readonly string[]; readonly gone: readonly string[] }
   | { readonly event: "profiles.refused"; readonly faults: readonly Fault[]; readonly count: number }
   | { readonly event: "profiles.failed"; readonly error: unknown }
+  | { readonly event: "profiles.shared"; readonly keyset: string; readonly profiles: readonly string[] }
   | { readonly event: "claim.failed"; readonly profile: string; readonly claim: string }
   | { readonly event: "warning.failed"; readonly profile: string; readonly code: string }
   | { readonly event: "clock.stepped_back"; readonly behind: number; readonly held: boolean }
@@ -48,6 +49,7 @@ type LogEvent =
   | { readonly event: "store.down"; readonly message: string }
   | { readonly event: "store.differs"; readonly differences: readonly string[] }
   | { readonly event: "store.lost" | "store.failed"; readonly error: unknown }
+  | { readonly event: "store.own_keys"; readonly folder: string }
   | { readonly event: "store.restored"; readonly keys: readonly string[] }
   | { readonly event: "snapshot.damaged"; readonly file: string }
   | { readonly event: "snapshot.failed"; readonly error: unknown }

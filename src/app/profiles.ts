@@ -2,6 +2,7 @@ import type { AuditLog } from "../audit/event.ts";
 import type { Config } from "../config/config.ts";
 import { loadProfileSet } from "../config/load.ts";
 import type { Log } from "../log.ts";
+import { sharedKeysets } from "../profile/check-keysets.ts";
 import { type LiveProfiles, liveProfiles } from "../profile/live-profiles.ts";
 import { configHash } from "./audit.ts";
 
@@ -10,7 +11,10 @@ const LOGGED_FAULTS = 20;
 
 /** The profiles of the configuration, as they are until they are read again. */
 export function openProfiles(config: Config, audit: AuditLog, log: Log, now: () => number): LiveProfiles {
-  return liveProfiles({
+  const tellShared = (): void => {
+    for (const shared of sharedKeysets(live.current().values())) log("warn", { event: "profiles.shared", ...shared });
+  };
+  const live = liveProfiles({
     initial: config,
     load: (known) => loadProfileSet(config.effective, known),
     hashOf: (profiles) => configHash(config, profiles),
@@ -18,11 +22,15 @@ export function openProfiles(config: Config, audit: AuditLog, log: Log, now: () 
     now,
     observer: {
       // Whoever uses a profile that is gone is refused from now on.
-      reloaded: (changed, gone) =>
-        log(gone.length > 0 ? "warn" : "info", { event: "profiles.reloaded", changed, gone }),
+      reloaded(changed, gone) {
+        log(gone.length > 0 ? "warn" : "info", { event: "profiles.reloaded", changed, gone });
+        if (changed.length > 0) tellShared();
+      },
       refused: (faults) =>
         log("error", { event: "profiles.refused", faults: faults.slice(0, LOGGED_FAULTS), count: faults.length }),
       failed: (error) => log("error", { event: "profiles.failed", error }),
     },
   });
+  tellShared();
+  return live;
 }

@@ -53,7 +53,6 @@ export async function openServices(parts: ServiceParts, endings: Endings) {
   const keyrings = new Map<string, Keyring>();
   for (const keyring of await openKeyrings(config, state, keks, now, tellKeyring(audit, log, now, stopping))) {
     keyrings.set(keyring.keyset, keyring);
-    await audit.append(heldKeys(keyring, now()), now());
     endings.add(() => keyring.stop());
     keyring.start();
   }
@@ -77,6 +76,8 @@ export async function openServices(parts: ServiceParts, endings: Endings) {
     keeping.abort();
     return kept;
   });
+  // When all is open: an opening that is tried again tells nothing twice, and none of these keys has signed yet.
+  for (const keyring of keyrings.values()) await audit.append(heldKeys(keyring, now()), now());
 
   const tokens = tokenService({
     profiles: live.current,
@@ -84,15 +85,16 @@ export async function openServices(parts: ServiceParts, endings: Endings) {
       source.kind === "keyset" ? ringOf(keyrings, source.keyset) : secrets.keysOf({ profile: name, tenant }),
     issuer: tokenIssuer({ audit, hashSubject: hasher.hash, verifyEvery: config.verifyEvery }),
     requireFit: state.requireFit,
+    requireRightClock: state.requireRightClock,
     now,
     newTokenId: parts.newTokenId,
     observer: {
       issued: metrics.issued,
       denied: (profile, caller, error) =>
         parts.denials.denied(profile, caller, error instanceof Problem ? error.code : "INTERNAL"),
-      failed: tellFailed(log, now),
     },
     rejected: metrics.rejected,
+    failed: tellFailed(metrics, log, now),
     revocations,
     hasher,
     audit,
@@ -107,7 +109,7 @@ export async function openServices(parts: ServiceParts, endings: Endings) {
       keyrings: () => [...keyrings.values()],
       secrets,
       replicas: state.replicas,
-      requireFit: state.requireFit,
+      requireRightClock: state.requireRightClock,
       audit,
       now,
     }),

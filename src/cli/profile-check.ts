@@ -29,16 +29,21 @@ It needs no running service. Exit codes: 0 no fault, 1 faults, 2 wrong usage.\n`
 }
 
 async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<void> {
-  const checked = await loadOrFail(paths);
-  if (options.json) io.stdout.write(`${JSON.stringify({ profiles: checked }, null, 2)}\n`);
+  const { checked, shared } = await loadOrFail(paths);
+  if (options.json) io.stdout.write(`${JSON.stringify({ profiles: checked, shared }, null, 2)}\n`);
   else io.stdout.write(table(checked.map(({ name, file }) => ["ok", printable(name), printable(file)])));
+  for (const { keyset, files } of shared)
+    io.stderr.write(
+      `warning: ${files.map(printable).join(" and ")} sign with the keyset ${keyset}, as one issuer and typ: each takes the others' tokens where its audience, accept and rules do\n`,
+    );
 }
 
 async function loadOrFail(paths: readonly string[]) {
   // Commands that only call the service do not load what profiles are checked with.
-  const [{ loadProfileFiles, profileFiles }, { SHIPPED_PROFILES }] = await Promise.all([
+  const [{ loadProfileFiles, profileFiles }, { SHIPPED_PROFILES }, { sharedKeysets }] = await Promise.all([
     import("../profile/load.ts"),
     import("../config/load.ts"),
+    import("../profile/check-keysets.ts"),
   ]);
   const faults: Fault[] = [];
   const named = paths.flatMap((path) => (isFolder(path) ? profileFiles(path, faults) : [path]));
@@ -46,7 +51,13 @@ async function loadOrFail(paths: readonly string[]) {
   const shipped = profileFiles(SHIPPED_PROFILES, faults).filter((file) => !given.has(realPath(file)));
   try {
     const loaded = loadProfileFiles([...shipped, ...given.values()], ISSUER, faults);
-    return loaded.slice(shipped.length).map(({ file, profile: { name, digest } }) => ({ file, name, digest }));
+    const checked = loaded.slice(shipped.length).map(({ file, profile: { name, digest } }) => ({ file, name, digest }));
+    const fileOf = new Map(loaded.map(({ file, profile }) => [profile.name, file]));
+    const shared = sharedKeysets(loaded.map(({ profile }) => profile)).map(({ keyset, profiles }) => ({
+      keyset,
+      files: profiles.map((name) => fileOf.get(name) ?? name),
+    }));
+    return { checked, shared };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const report = { code: "PROFILE", message: "the profiles have faults", faults: error.faults };

@@ -1,6 +1,9 @@
 import type { ErrorObject } from "ajv/dist/2020.js";
 import { resolveAlternatives } from "./alternatives.ts";
 
+/** More names help nobody, and a fault shall stay one line. */
+const MAX_KNOWN = 32;
+
 /** A value that does not fit its schema. The message names the rule and never repeats the value. */
 export interface Violation {
   /** The keyword of the schema that the value breaks, e.g. `required`. */
@@ -35,10 +38,19 @@ function violation(error: ErrorObject): Violation {
   return { keyword, path: name === undefined ? path : [...path, String(name)], message: wording(error) };
 }
 
+/** What a slip of the pen may have meant. Names that a pattern allows can't be listed. */
+function knownKeys(schema: ErrorObject["parentSchema"]): string {
+  if (schema?.patternProperties !== undefined) return "";
+  const names = Object.keys(Object(schema?.properties));
+  const more = names.length > MAX_KNOWN ? ", …" : "";
+  return ` (known: ${names.slice(0, MAX_KNOWN).join(", ") || "none"}${more})`;
+}
+
 /** One rule in words. */
 function wording({ keyword, params, message, schema, parentSchema, data }: ErrorObject): string {
   switch (keyword) {
     case "additionalProperties":
+      return `is not a known key${knownKeys(parentSchema)}`;
     case "unevaluatedProperties":
       return "is not a known key";
     case "required":

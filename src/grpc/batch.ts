@@ -11,11 +11,23 @@ export interface ItemResult<Response> {
 
 const MAX_ITEMS = 100;
 
+/**
+ * How long items begin before other calls have their turn again, in milliseconds: a call needs several turns of the loop, and
+ * a hundred signatures of RS256 would hold it up for 50.
+ */
+const TURN_MS = 3;
+
 /** How the items of a method are served. */
-export interface BatchMethod<Item, Response> {
+interface BatchMethod<Item, Response> extends Batching {
   readonly serve: (item: Item) => Response | Promise<Response>;
-  /** How many items begin before other calls have their turn again. */
-  readonly inOneTurn: number;
+  /** How long the first turn may take, in milliseconds; those after it take {@link TURN_MS}. */
+  readonly firstTurnMs?: number;
+}
+
+/** What every batch needs. */
+export interface Batching {
+  /** Milliseconds of a clock that never steps. */
+  readonly now: () => number;
   /** Told of the cause of every failure that the client only sees as "internal error". */
   readonly unexpected: (cause: unknown) => void;
 }
@@ -28,13 +40,17 @@ export interface BatchMethod<Item, Response> {
  */
 export async function batch<Item, Response>(
   items: readonly Item[],
-  { serve, inOneTurn, unexpected }: BatchMethod<Item, Response>,
+  { serve, firstTurnMs = TURN_MS, now, unexpected }: BatchMethod<Item, Response>,
 ): Promise<ItemResult<Response>[]> {
   if (items.length === 0 || items.length > MAX_ITEMS)
     throw invalidRequest([{ field: "items", description: `must have 1 to ${MAX_ITEMS} items` }]);
   const results: Promise<ItemResult<Response>>[] = [];
+  let turnEnd = now() + firstTurnMs;
   for (const item of items) {
-    if (results.length > 0 && results.length % inOneTurn === 0) await new Promise(setImmediate);
+    if (now() >= turnEnd) {
+      await new Promise(setImmediate);
+      turnEnd = now() + TURN_MS;
+    }
     results.push(Promise.try(serve, item).then(response, failure));
   }
   return Promise.all(results);

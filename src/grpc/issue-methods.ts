@@ -6,19 +6,24 @@ import type {
 } from "../gen/signet/v1/token.ts";
 import type { IssuedToken } from "../token/issue.ts";
 import type { Issue } from "../token/issuing.ts";
-import { batch } from "./batch.ts";
+import { type Batching, batch } from "./batch.ts";
 import { timestampDate } from "./timestamp-date.ts";
 
-/** The handlers of issuing. `unexpected` is told of the cause of every item that failed as "internal error". */
-export function issueHandlers(issue: Issue, unexpected: (cause: unknown) => void) {
+/**
+ * Enough for a hundred signatures of EdDSA or ES256, in milliseconds: what the audit log is given in one turn, one group commit
+ * makes durable.
+ */
+const FIRST_TURN_MS = 10;
+
+/** The handlers of issuing. */
+export function issueHandlers(issue: Issue, batching: Batching) {
   const issueToken = async (request: IssueTokenRequest, caller: string): Promise<IssueTokenResponse> =>
     issueResponse(await issue(request.profile, request, caller));
   return {
     issueToken,
     async batchIssueTokens({ items }: BatchIssueTokensRequest, caller: string): Promise<BatchIssueTokensResponse> {
       const serve = (item: IssueTokenRequest) => issueToken(item, caller);
-      // Signed in one turn: what the audit log is given in one turn, one group commit makes durable.
-      return { results: await batch(items, { serve, inOneTurn: items.length, unexpected }) };
+      return { results: await batch(items, { serve, firstTurnMs: FIRST_TURN_MS, ...batching }) };
     },
   };
 }

@@ -63,8 +63,8 @@ export function keyHandlers(service: KeyService) {
 
     planRotation: ({ keyset }: PlanRotationRequest): PlanRotationResponse => planMessage(service.planRotation(keyset)),
 
-    rotateKeys: async (request: RotateKeysRequest): Promise<RotateKeysResponse> => {
-      const { kid, signFrom, epoch } = await service.rotateKeys(request);
+    rotateKeys: async (request: RotateKeysRequest, caller: string): Promise<RotateKeysResponse> => {
+      const { kid, signFrom, epoch } = await service.rotateKeys(request, caller);
       return { keyId: kid, signFrom: date(signFrom), epoch: BigInt(epoch) };
     },
 

@@ -1,5 +1,7 @@
+import { performance } from "node:perf_hooks";
 import { TokenServiceService } from "../gen/signet/v1/token.ts";
 import type { TokenService } from "../token/service.ts";
+import type { Batching } from "./batch.ts";
 import { encodeIssueTokenResponse, encodeVerifyTokenResponse } from "./encode-response.ts";
 import { issueHandlers } from "./issue-methods.ts";
 import { revokeHandlers } from "./revoke-methods.ts";
@@ -16,12 +18,13 @@ export const tokenMethods = {
 /** Their handlers. An item of a batch that fails unexpectedly is observed as the call of its own that it stands for. */
 export function tokenHandlers(service: TokenService, observe: CallObserver) {
   const { issue, verify, revoke, watchRevocations } = service;
-  const failed = ({ path }: { readonly path: string }) => {
-    return (cause: unknown) => observe({ method: path.slice(1), code: "INTERNAL", seconds: 0, cause });
-  };
+  const batching = ({ path }: { readonly path: string }): Batching => ({
+    now: () => performance.now(),
+    unexpected: (cause) => observe({ method: path.slice(1), code: "INTERNAL", seconds: 0, cause }),
+  });
   return {
-    ...issueHandlers(issue, failed(tokenMethods.issueToken)),
-    ...verifyHandlers(verify, failed(tokenMethods.verifyToken)),
+    ...issueHandlers(issue, batching(tokenMethods.issueToken)),
+    ...verifyHandlers(verify, batching(tokenMethods.verifyToken)),
     ...revokeHandlers(revoke, watchRevocations),
   };
 }

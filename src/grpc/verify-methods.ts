@@ -8,23 +8,21 @@ import {
 import type { Shown } from "../profile/surfaces.ts";
 import type { Rejection as RejectionOfToken } from "../token/rejection.ts";
 import type { Verify, VerifyAnswer } from "../token/verifying.ts";
-import { batch } from "./batch.ts";
+import { type Batching, batch } from "./batch.ts";
 import { durationOf } from "./duration-of.ts";
 import { timestampDate } from "./timestamp-date.ts";
 
-/** A hundred checked signatures would hold up every other call for more than 10 ms. */
-const CHECKED_IN_ONE_TURN = 16;
-
-/** The handlers of verifying. `unexpected` is told of the cause of every item that failed as "internal error". */
-export function verifyHandlers(verify: Verify, unexpected: (cause: unknown) => void) {
+/** The handlers of verifying. */
+export function verifyHandlers(verify: Verify, batching: Batching) {
   const verifyToken = (request: VerifyTokenRequest): VerifyTokenResponse | Promise<VerifyTokenResponse> => {
     const answer = verify(request);
     return answer instanceof Promise ? answer.then(verifyResponse) : verifyResponse(answer);
   };
-  const items = { serve: verifyToken, inOneTurn: CHECKED_IN_ONE_TURN, unexpected };
   return {
     verifyToken,
-    batchVerifyTokens: async (request: BatchVerifyTokensRequest) => ({ results: await batch(request.items, items) }),
+    batchVerifyTokens: async ({ items }: BatchVerifyTokensRequest) => ({
+      results: await batch(items, { serve: verifyToken, ...batching }),
+    }),
   };
 }
 

@@ -26,6 +26,7 @@ export interface Metrics {
   call(method: string, code: string, seconds: number): void;
   issued(profile: string): void;
   rejected(profile: string, reason: string): void;
+  expressionFailed(profile: string, kind: string, name: string): void;
   /** The text that Prometheus scrapes. */
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
@@ -51,6 +52,12 @@ export function createMetrics(sources: MetricSources): Metrics {
     name: "signet_tokens_rejected_total",
     help: "Tokens that were shown and are not valid, by profile and reason.",
     labelNames: ["profile", "reason"] as const,
+    registers,
+  });
+  const failed = new Counter({
+    name: "signet_expression_errors_total",
+    help: "Expressions of profiles that failed or gave no boolean, by profile, kind (claim, warning or rule) and the claim's name, the warning's code or the rule's number in its file, from 0.",
+    labelNames: ["profile", "kind", "name"] as const,
     registers,
   });
   const lookAtSpool = spoolGauges(registry, sources);
@@ -89,6 +96,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     },
     issued: (profile) => issued.inc({ profile }),
     rejected: (profile, reason) => rejected.inc({ profile, reason }),
+    expressionFailed: (profile, kind, name) => failed.inc({ profile, kind, name }),
     async render() {
       await lookAtSpool();
       return { contentType: registry.contentType, body: await registry.metrics() };

@@ -63,6 +63,13 @@ export function withoutSpentTexts(ring: SecretEpoch, now: number): SecretEpoch |
   return { ...ring, epoch: ring.epoch + 1, createdAt: time, secrets };
 }
 
+/** When the next text of a ring is of no more use, in Unix milliseconds; undefined: none that is there has an end. */
+export function nextSpent({ secrets }: SecretEpoch): number | undefined {
+  const ends = secrets.flatMap(({ sealed, verifyUntil = Infinity }) => (sealed === undefined ? [] : [verifyUntil]));
+  const next = Math.min(...ends);
+  return next === Infinity ? undefined : next;
+}
+
 /** A clock that stepped back must not give a text back its life. */
 function timeOf(ring: SecretEpoch | undefined, now: number): number {
   return Math.max(now, ring?.createdAt ?? 0);

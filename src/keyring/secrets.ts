@@ -1,5 +1,6 @@
 import type { Change, KeyValue } from "../state/keyvalue.ts";
 import type { TokenKeys } from "../token/keys.ts";
+import { createBell } from "./bell.ts";
 import type { RecordKeys } from "./envelope.ts";
 import { epochsOf } from "./epochs.ts";
 import { KeyringError } from "./error.ts";
@@ -8,13 +9,13 @@ import { listen } from "./listen.ts";
 import { resealed } from "./resealed.ts";
 import { SECRETS_PREFIX, secretRecords } from "./secret-place.ts";
 import type { SecretEpoch, SecretOwner } from "./secret-record.ts";
-import { withoutSpentTexts } from "./secret-ring.ts";
 import { secretRings } from "./secret-rings.ts";
 import type { SecretVault } from "./secret-vault.ts";
 import type { SecretInfo } from "./secret-views.ts";
 import { secretInfos } from "./secret-views.ts";
 import { sharedReload } from "./shared-reload.ts";
 import { holdsEntries, storedEntries } from "./stored-entries.ts";
+import { tidySecrets } from "./tidy-secrets.ts";
 
 export interface SecretsOptions {
   readonly store: KeyValue;
@@ -40,7 +41,7 @@ export interface Secrets {
    * `next` rejects with, and with a {@link KeyringError} when the ring can't be read or written.
    */
   advance(owner: SecretOwner, next: NextEpoch): Promise<void>;
-  /** Follows the store, and makes new epochs where one is under an earlier KEK or holds a text of no more use. */
+  /** Follows the store, and makes new epochs where one is under an earlier KEK or holds a text of no more use; see {@link tidySecrets}. */
   start(): void;
   /** Resolves when nothing is under way any more. */
   stop(): Promise<void>;
@@ -54,6 +55,7 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
   const rings = secretRings(recordKeys, vault, report);
   const distrusted = new Set<string>();
   const controller = new AbortController();
+  const changed = createBell();
   let running: Promise<unknown> = Promise.resolve();
   await readAll();
   const reload = sharedReload(readAll, now);
@@ -67,7 +69,9 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
 
   /** An epoch that is emptied was superseded: the one in its place is there already, or comes next. */
   function take(change: Change): void {
-    if (change.type === "put" && change.entry.value.byteLength > 0) rings.take(change.entry);
+    if (change.type !== "put" || change.entry.value.byteLength === 0) return;
+    rings.take(change.entry);
+    changed.ring();
   }
 
   function failed(error: unknown): void {
@@ -86,6 +90,7 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
       if (record === undefined) return;
       if (await epochs.claim(epochs.wrap(record))) {
         rings.hold(record);
+        changed.ring();
         await epochs.emptyBelow(record.epoch).catch(failed);
         return;
       }
@@ -94,21 +99,6 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
         throw new KeyringError("UNREADABLE", "the store refuses an epoch that it does not hold: was it rolled back?");
       rings.hold(epochs.read(winner));
     }
-  }
-
-  /** One ring after the other: there may be thousands. */
-  async function tidy(): Promise<void> {
-    for (const { record, stale } of rings.all()) {
-      if (controller.signal.aborted) return;
-      if (!stale && withoutSpentTexts(record, now()) === undefined) continue;
-      await advance(record, async (before) => before && tidied(before, record.epoch)).catch(failed);
-    }
-  }
-
-  function tidied(ring: SecretEpoch, epoch: number): SecretEpoch | undefined {
-    // Another replica was faster.
-    if (ring.epoch > epoch) return undefined;
-    return withoutSpentTexts(ring, now()) ?? { ...ring, epoch: epoch + 1 };
   }
 
   return {
@@ -140,7 +130,9 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
     advance,
     start() {
       const watch = (signal: AbortSignal) => store.watch(SECRETS_PREFIX, signal);
-      running = Promise.all([listen(watch, controller.signal, take, failed), tidy()]);
+      const { signal } = controller;
+      const tidying = tidySecrets({ rings, advance, now, changed, failed }, signal);
+      running = Promise.all([listen(watch, signal, take, failed), tidying]);
     },
     async stop() {
       controller.abort();

@@ -4,6 +4,9 @@ import { celInput } from "./cel-value.ts";
 import type { Normaliser } from "./normalise.ts";
 import { segmentsMatch } from "./segments.ts";
 
+/** The parser goes down several calls for each. */
+const MAX_BRACKETS = 64;
+
 /** Evaluates one expression over its variables. What fails is an Error in the place of a value; it never throws. */
 export type Program = (variables: Readonly<Record<string, unknown>>) => CelValue | Error;
 
@@ -30,6 +33,7 @@ export function celCompiler(normalisers: ReadonlyMap<string, Normaliser>): Compi
   const known = { functions: env.funcs, normalisers: new Set(normalisers.keys()) };
 
   return (expression, variables) => {
+    if (bracketDepth(expression) > MAX_BRACKETS) return [`must not nest brackets deeper than ${MAX_BRACKETS} levels`];
     try {
       const parsed = parse(expression);
       const faults = unknownNames(parsed.expr, { ...known, variables });
@@ -52,8 +56,18 @@ function evaluated(evaluate: ReturnType<typeof plan>, values: Readonly<Record<st
   }
 }
 
+/** Those within a text count as well: nobody writes so many. */
+function bracketDepth(expression: string): number {
+  let [depth, deepest] = [0, 0];
+  for (const character of expression) {
+    if ("([{".includes(character)) depth += 1;
+    else if (")]}".includes(character)) depth -= 1;
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest;
+}
+
 function messageOf(error: unknown): string {
-  if (error instanceof RangeError) return "it nests too deep";
   // The parser calls its input so, with line and column.
   return error instanceof Error ? error.message.replace(/^<input>:/, "at ") : "unreadable";
 }

@@ -1,5 +1,6 @@
 import type { Fault } from "../config/fault.ts";
 import { faultIn, type LoadedProfile } from "./loaded-profile.ts";
+import type { Profile } from "./profile.ts";
 
 /**
  * One keyset serves one (issuer, typ) and one algorithm: with two, a token of one profile could be shown as a token of the
@@ -14,6 +15,24 @@ export function keysetFaults(loaded: readonly LoadedProfile[]): Fault[] {
     if (other === undefined) first.set(keys.keyset, one);
     return other === undefined ? [] : differences(one, other);
   });
+}
+
+/** Profiles whose tokens carry the same keys, issuer and typ. */
+export interface SharedKeyset {
+  readonly keyset: string;
+  /** Their names, sorted; at least two. */
+  readonly profiles: readonly string[];
+}
+
+/**
+ * The keysets that several profiles sign with. That is allowed, and worth a warning: a token of one is a token of the others
+ * but for what `accept`, the audience and the rules tell apart.
+ */
+export function sharedKeysets(profiles: Iterable<Profile>): SharedKeyset[] {
+  const byKeyset = Map.groupBy(profiles, ({ keys }) => (keys.kind === "keyset" ? keys.keyset : undefined));
+  return [...byKeyset].flatMap(([keyset, sharing]) =>
+    keyset === undefined || sharing.length < 2 ? [] : [{ keyset, profiles: sharing.map(({ name }) => name).sort() }],
+  );
 }
 
 function differences(one: LoadedProfile, other: LoadedProfile): readonly Fault[] {

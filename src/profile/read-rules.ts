@@ -10,7 +10,7 @@ export function readRules(raw: ProfileFile, compile: CompileCel, faults: FileFau
   const variables = { claims: claimsShape(raw), context: raw.context ?? NO_CONTEXT };
   return raw.rules.map(({ require, reason, message }, index) => {
     const program = readExpression(compile, require, variables, ["rules", index, "require"], faults);
-    const holds: Rule["holds"] = ({ claims, context }) => program({ claims, context }) === true;
+    const holds: Rule["holds"] = ({ claims, context }) => truth(program({ claims, context }));
     return { expression: require, reason, message, holds };
   });
 }
@@ -23,12 +23,13 @@ export function readWarnings(
 ): WarningRule[] {
   return warnings.map(({ when, code, message }, index) => {
     const program = readExpression(compile, when, { request: schema }, ["warnings", index, "when"], faults);
-    const applies: WarningRule["applies"] = (request) => {
-      const result = program({ request });
-      return typeof result === "boolean" ? result : undefined;
-    };
+    const applies: WarningRule["applies"] = (request) => truth(program({ request }));
     return { expression: when, code, message, applies };
   });
+}
+
+function truth(result: ReturnType<Program>): boolean | undefined {
+  return typeof result === "boolean" ? result : undefined;
 }
 
 /** Compiles an expression of the file. What is wrong with it becomes a fault, and the program one that always fails. */

@@ -13,8 +13,11 @@ export interface Rule {
   readonly expression: string;
   readonly reason: RuleReason;
   readonly message: string;
-  /** True only when the expression is exactly true: a missing key, a type error or another result is a denial. Never throws. */
-  holds(input: RuleInput): boolean;
+  /**
+   * Undefined when the expression fails (a missing key, a type error) or is neither true nor false. Whatever is not exactly
+   * true MUST deny. Never throws.
+   */
+  holds(input: RuleInput): boolean | undefined;
 }
 
 /** What of a request is worth a warning at issue. */

@@ -1,3 +1,4 @@
+import type { ExpressionFailed } from "../profile/expression-failed.ts";
 import type { Profile } from "../profile/profile.ts";
 import { checkLimits } from "./claims-rules.ts";
 import { isSameNetwork } from "./client-ip.ts";
@@ -13,14 +14,23 @@ interface Use {
   readonly context: Readonly<Record<string, unknown>>;
 }
 
+/** A {@link Use} that is judged by rules. */
+interface JudgedUse extends Use {
+  readonly failed: ExpressionFailed;
+}
+
 /** Checks what a token lets its client do: from its address, by the profile's rules. `claims` with aliases resolved. */
-export function checkUse(claims: JsonObject, { profile, context }: Use): Rejection | undefined {
+export function checkUse(claims: JsonObject, { profile, context, failed }: JudgedUse): Rejection | undefined {
   if (profile.ip?.mode === "enforce" && (context.ip === undefined || isElsewhere(claims, { profile, context })))
     return reject("IP_MISMATCH", IP_MISMATCH.message).rejection;
   const fault = contextFault(context, profile);
   if (fault !== undefined) return reject("CONTEXT_INVALID", fault).rejection;
-  const broken = profile.rules.find((rule) => !rule.holds({ claims, context }));
-  return broken && reject(broken.reason, broken.message).rejection;
+  for (const [index, { holds, reason, message }] of profile.rules.entries()) {
+    const result = holds({ claims, context });
+    if (result === undefined) failed("rule", String(index));
+    if (result !== true) return reject(reason, message).rejection;
+  }
+  return undefined;
 }
 
 /** What is wrong with the context by the limits of every profile, then by the schema of this one. */

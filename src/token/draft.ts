@@ -1,5 +1,6 @@
 import { ClaimExpressionError } from "../profile/claim-expression-error.ts";
 import type { ClaimValues, SignedClaims } from "../profile/claim-rule.ts";
+import type { ExpressionFailed } from "../profile/expression-failed.ts";
 import type { Profile } from "../profile/profile.ts";
 import { resolveAliases } from "./aliases.ts";
 import { checkAccepted } from "./check-accepted.ts";
@@ -33,12 +34,8 @@ export interface IssueContext {
   readonly now: number;
   /** For the `jti` of dialects that have one. */
   readonly tokenId: string;
-  /** Told of every expression of the profile that fails for the request: an operator's mistake, in most cases. */
   readonly failed: ExpressionFailed;
 }
-
-/** `name` is the claim's, or the warning's code. */
-export type ExpressionFailed = (kind: "claim" | "warning", name: string) => void;
 
 declare const checked: unique symbol;
 

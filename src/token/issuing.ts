@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
+import type { ProfileExpressionFailed } from "../profile/expression-failed.ts";
 import type { Profile } from "../profile/profile.ts";
 import { sortedJson } from "../profile/sorted-json.ts";
-import { draftToken, type ExpressionFailed, type IssueRequest } from "./draft.ts";
+import { draftToken, type IssueRequest } from "./draft.ts";
 import type { IssuedToken, TokenIssuer } from "./issue.ts";
 import type { TokenKeys } from "./keys.ts";
 import { requestIds } from "./request-ids.ts";
@@ -18,18 +19,27 @@ export interface IssuingParts {
   readonly now: () => number;
   /** A fresh `jti`. */
   readonly newTokenId: () => string;
-  /** Told of every token that was signed, every refusal to issue and every expression that failed. `profile` is "" when it is unknown. */
+  /** Told of every token that was signed and every refusal to issue. `profile` is "" when it is unknown. */
   readonly observer: {
     issued(profile: string): void;
     denied(profile: string, caller: string, problem: unknown): void;
-    failed(profile: string, ...expression: Parameters<ExpressionFailed>): void;
   };
+  readonly failed: ProfileExpressionFailed;
 }
 
 /** Issues by the name of a profile. Rejects with a Problem for a bad call. */
 export type Issue = (profile: string, request: IssueRequest, caller: string) => Promise<IssuedToken>;
 
-export function issuing({ profiles, keysOf, issuer, requireFit, now, newTokenId, observer }: IssuingParts): Issue {
+export function issuing({
+  profiles,
+  keysOf,
+  issuer,
+  requireFit,
+  now,
+  newTokenId,
+  observer,
+  failed,
+}: IssuingParts): Issue {
   const once = requestIds<IssuedToken>(now);
 
   return async (name, request, caller) => {
@@ -47,8 +57,8 @@ export function issuing({ profiles, keysOf, issuer, requireFit, now, newTokenId,
   async function issue(profile: Profile, request: IssueRequest, caller: string): Promise<IssuedToken> {
     requireFit();
     // Drafted before a request_id is looked up: only what was checked can equal what was issued.
-    const failed: ExpressionFailed = (kind, name) => observer.failed(profile.name, kind, name);
-    const draft = draftToken(request, { profile, caller, now: now(), tokenId: newTokenId(), failed });
+    const told = failed.bind(undefined, profile.name);
+    const draft = draftToken(request, { profile, caller, now: now(), tokenId: newTokenId(), failed: told });
     const keys = keysOf(profile, draft.tenant);
     if (request.validateOnly) return issuer.preview(draft, keys);
     const sign = async (): Promise<IssuedToken> => {

@@ -1,6 +1,8 @@
 /** Limit of a subject and of one audience, in bytes of UTF-8. */
 const MAX_TEXT_BYTES = 255;
 const MAX_REASON_BYTES = 256;
+/** A JWS in compact serialisation: its header is a JSON object, of which `{"` is `ey` in base64url. */
+const TOKEN = /\bey[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{20,}/;
 
 /**
  * What is wrong with a text that a token shall carry as an identity, or undefined. U+FFFD is refused because the decoder
@@ -12,7 +14,12 @@ export function identityFault(text: string): string | undefined {
 
 /** What is wrong with the reason that somebody gives for the audit log, or undefined. */
 export function reasonFault(text: string): string | undefined {
-  return lineFault(text, MAX_REASON_BYTES);
+  return lineFault(text, MAX_REASON_BYTES) ?? tokenFault(text);
+}
+
+/** Refuses a token in a short text that is stored and told: whoever reads it there could use it. Undefined when there is none. */
+export function tokenFault(text: string): string | undefined {
+  return TOKEN.test(text) ? "must not hold a token" : undefined;
 }
 
 function lineFault(text: string, maxBytes: number): string | undefined {

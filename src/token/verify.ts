@@ -1,3 +1,4 @@
+import type { ExpressionFailed } from "../profile/expression-failed.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { RevocableToken } from "../revoke/revoked-set.ts";
 import { resolveAliases } from "./aliases.ts";
@@ -5,6 +6,7 @@ import type { Presented } from "./carriers.ts";
 import { checkAccepted } from "./check-accepted.ts";
 import { checkTimes } from "./check-times.ts";
 import { checkUse, isElsewhere } from "./check-use.ts";
+import { hasFiniteNumbers } from "./finite-numbers.ts";
 import type { TokenKeys } from "./keys.ts";
 import { checkRegistered, type RegisteredClaims } from "./registered-claims.ts";
 import { type Rejection, reject, type Step } from "./rejection.ts";
@@ -28,6 +30,7 @@ export interface Expectation {
   readonly at: number;
   readonly isRevoked: (token: RevocableToken) => boolean;
   readonly cache: VerifiedCache;
+  readonly failed: ExpressionFailed;
 }
 
 /** What is known of a token whose signature is good, even when a later check rejects it. */
@@ -89,7 +92,10 @@ function readClaims(shown: JsonObject | undefined, { aliases }: Profile): Step<R
   if (shown === undefined) return reject("MALFORMED", "the payload is not a strict JSON object");
   const { claims, conflict } = resolveAliases(shown, aliases);
   const registered = checkRegistered(claims);
-  return registered.rejection ? registered : { ok: { shown, claims, conflict, registered: registered.ok } };
+  if (registered.rejection) return registered;
+  // Behind the registered claims, of which a time that is not finite is told as that claim's fault.
+  if (!hasFiniteNumbers(shown)) return reject("MALFORMED", "the payload holds a number beyond ±1.8e308");
+  return { ok: { shown, claims, conflict, registered: registered.ok } };
 }
 
 /** What the token itself must say. */

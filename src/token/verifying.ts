@@ -1,3 +1,4 @@
+import type { ProfileExpressionFailed } from "../profile/expression-failed.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { Revocations } from "../revoke/revocations.ts";
 import { findToken } from "./carriers.ts";
@@ -20,6 +21,7 @@ export interface VerifyingParts {
   readonly cache: VerifiedCache;
   /** Told of every rejection. */
   readonly rejected: (profile: string, reason: string) => void;
+  readonly failed: ProfileExpressionFailed;
 }
 
 /** A verdict, the version of the keys that it was made with, and what is needed to show it to the client. */
@@ -36,7 +38,7 @@ export interface VerifyAnswer {
 /** Verifies by the name of a profile. Throws or rejects with a {@link Problem} for a bad call. */
 export type Verify = (question: VerifyQuestion) => VerifyAnswer | Promise<VerifyAnswer>;
 
-export function verifying({ profiles, keysOf, now, revocations, cache, rejected }: VerifyingParts): Verify {
+export function verifying({ profiles, keysOf, now, revocations, cache, rejected, failed }: VerifyingParts): Verify {
   const isRevoked = revocations.has;
 
   return (question) => {
@@ -56,7 +58,8 @@ export function verifying({ profiles, keysOf, now, revocations, cache, rejected 
     const time = now();
     const { tenant, audience, context = {}, at } = question;
     const clocks = { now: time, at: at?.getTime() ?? time };
-    const verdict = verdictOn(credential, { profile, keys, tenant, audience, context, ...clocks, isRevoked, cache });
+    const parts = { isRevoked, cache, failed: failed.bind(undefined, profile.name) };
+    const verdict = verdictOn(credential, { profile, keys, tenant, audience, context, ...clocks, ...parts });
     const framed = credential.$case === "carrier" && credential.value.frame.length > 0;
     return { profile, epoch: keys.epoch, verdict, revocationViewAgeMs: revocations.viewAgeMs(time), framed };
   }

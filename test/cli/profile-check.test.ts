@@ -62,9 +62,25 @@ test("what disagrees with a profile that ships is a fault that names both files"
   t.true(shared?.message.includes(join(SHIPPED, "service.yaml")));
 });
 
+test("profiles that take each other's tokens are warned of by their files, and are no fault", async (t) => {
+  const guest = LOBBY.replace("issuer: lobby.example", "issuer: service")
+    .replace("typ: JWT", "typ: at+JWT")
+    .replace("imported: HS256, encoding: utf8", "keyset: service, algorithm: EdDSA");
+  const folder = await filesIn(t, { "guest.yaml": guest });
+  const files = [join(folder, "guest.yaml"), join(SHIPPED, "service.yaml")];
+  const { code, stdout, stderr } = await signet(["profile", "check", folder]);
+  t.deepEqual([code, stdout], [0, `ok  lobby  ${files[0]}\n`]);
+  t.is(
+    stderr,
+    `warning: ${files.join(" and ")} sign with the keyset service, as one issuer and typ: each takes the others' tokens where its audience, accept and rules do\n`,
+  );
+  const json = await signet(["profile", "check", "--json", folder]);
+  t.deepEqual(JSON.parse(json.stdout).shared, [{ keyset: "service", files }]);
+});
+
 test("the profiles that ship are without fault, and are not held against themselves", async (t) => {
-  const { code, stdout } = await signet(["profile", "check", SHIPPED]);
-  t.is(code, 0);
+  const { code, stdout, stderr } = await signet(["profile", "check", SHIPPED]);
+  t.deepEqual([code, stderr], [0, ""]);
   t.true(stdout.includes(`service       ${join(SHIPPED, "service.yaml")}\n`));
   const one = join(SHIPPED, "service.yaml");
   t.is((await signet(["profile", "check", one, one])).stdout, `ok  service  ${one}\n`);

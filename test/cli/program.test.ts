@@ -51,6 +51,26 @@ for (const [words, said] of [
   [["token", "isue"], /unknown command 'isue' \(Did you mean issue\?\)/],
   [["keys", "list", "--keysett", "x"], /unknown option '--keysett' \(Did you mean --keyset\?\)/],
   [["token", "issue"], /missing required argument 'profile'/],
+  [["token", "issue", "A.B"], /PROFILE must be 1 to 64 characters of a-z, 0-9 and -/],
+  [["token", "verify"], /missing required argument 'profile'/],
+  [["token", "revoke", "--profile", "x"], /required option '--reason <text>' not specified/],
+  [["token", "revoke", "--profile", "x", "--reason", "r", "--expires-at", "soon"], /Allowed is a time of RFC 3339/],
+  [["keys", "list", "x"], /too many arguments for 'list'\. Expected 0 arguments but got 1/],
+  [["keys", "plan"], /missing required argument 'keyset'/],
+  [["keys", "rotate"], /missing required argument 'keyset'/],
+  [["keys", "revoke", "--reason", "r"], /missing required argument 'kid'/],
+  [["keys", "import", "--profile", "x", "--encoding", "rot13"], /Allowed choices are utf8, base64, base64url, hex/],
+  [
+    ["keys", "import", "--profile", "x", "--encoding", "hex", "--overlap", "soon"],
+    /Allowed are 5m, 300s, 500ms or 300/,
+  ],
+  [["keys", "import", "--profile", "A.B", "--encoding", "hex"], /PROFILE must be 1 to 64 characters/],
+  [["keys", "export"], /required option '--out <file>' not specified/],
+  [["keys", "restore"], /missing required argument 'file'/],
+  [["profile", "list", "x"], /too many arguments for 'list'\. Expected 0 arguments but got 1/],
+  [["profile", "show"], /missing required argument 'profile'/],
+  [["profile", "show", "A.B"], /PROFILE must be 1 to 64 characters/],
+  [["profile", "check"], /missing required argument 'file'/],
   [["keys", "list", "--timeout", "0"], /'0' is invalid\. Allowed is 1ms to 1h/],
 ] as const) {
   test(`signet ${words.join(" ")} ends with 2 and says what is allowed`, async (t) => {
@@ -67,7 +87,7 @@ test("usage errors are one JSON object with --json", async (t) => {
   t.deepEqual(JSON.parse(stderr), { code: "USAGE", message: "missing required argument 'profile'" });
 });
 
-for (const words of [[], ["token"]]) {
+for (const words of [[], ["token"], ["keys"], ["profile"]]) {
   test(`signet ${words.join(" ")} alone shows the help on standard error and ends with 2`, async (t) => {
     const { code, stdout, stderr } = await signet(words);
     t.is(code, 2);

@@ -5,6 +5,9 @@ import { loadConfig } from "../../src/config/load.ts";
 import { faultsOf, filesIn } from "../support/config-files.ts";
 import { shippedText } from "../support/profiles.ts";
 
+const SECTIONS =
+  "issuer, data, grpc, http, nats, state, kek, rotation, profiles, signing, verify, audit, log, shutdown";
+
 test("without a file every key has its default", (t) => {
   const config = loadConfig({ env: {} });
   t.like(config, {
@@ -85,11 +88,11 @@ colour: blue
 `;
   t.deepEqual((await told(t, text)).toSorted(), [
     "FILE:1 issuer: must be an http or https URL without user, query and fragment",
-    "FILE:3 grpc.adress: is not a known key",
+    "FILE:3 grpc.adress: is not a known key (known: address, max_concurrent_streams, max_message_bytes, max_connection_idle, max_connection_age, keepalive)",
     "FILE:4 grpc.max_message_bytes: must be integer",
     "FILE:6 rotation.period: must be a duration such as 500ms, 90s, 15m, 24h or 30d",
     "FILE:8 nats.replicas: must be one of [1,3,5]",
-    "FILE:9 colour: is not a known key",
+    `FILE:9 colour: is not a known key (known: ${SECTIONS})`,
   ]);
 });
 
@@ -99,7 +102,7 @@ for (const [what, text, fault] of [
   ["a number for a section", "grpc: 7\n", "FILE:1 grpc: must be object"],
   ["a key without a value", "data:\n", "FILE:1 data: must be a folder"],
   ["a key without a value in a section", "http:\n  address:\n", "FILE:2 http.address: must be host:port"],
-  ["an unknown section without a value", "colour:\n", "FILE:1 colour: is not a known key"],
+  ["an unknown section without a value", "colour:\n", `FILE:1 colour: is not a known key (known: ${SECTIONS})`],
   ["a number for a text", "data: 7\n", "FILE:1 data: must be a folder"],
   ["a text for a number", 'signing:\n  verify_every: "7"\n', "FILE:2 signing.verify_every: must be integer"],
   ["a number below its least", "signing: { verify_every: 0 }\n", "FILE:1 signing.verify_every: must be >= 1"],
@@ -116,7 +119,7 @@ for (const [what, text, fault] of [
     'http: { address: "127.0.0.1:65536" }\n',
     "FILE:1 http.address: must have a port of at most 65535",
   ],
-  ["a prototype as a key", "__proto__: { a: 1 }\n", "FILE:1 __proto__: is not a known key"],
+  ["a prototype as a key", "__proto__: { a: 1 }\n", `FILE:1 __proto__: is not a known key (known: ${SECTIONS})`],
 ] as const) {
   test(`${what} is refused with its line`, async (t) => {
     const faults = await told(t, text);

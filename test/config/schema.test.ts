@@ -7,6 +7,7 @@ function faults(schema: object, value: unknown): string[] {
   return violations.map(({ path, message }) => `${path.join(".")}: ${message}`);
 }
 
+const MANY = Array.from({ length: 33 }, (_, index) => `key-${index}`);
 const PER_OR_ALL = { oneOf: [{ required: ["per"] }, { required: ["all"] }] };
 const SHAPES = {
   type: "object",
@@ -44,7 +45,19 @@ for (const [what, schema, value, ...expected] of [
     "an unknown member of an object with words",
     { type: "object", additionalProperties: false, allowed: "nothing" },
     { a: 1 },
-    "a: is not a known key",
+    "a: is not a known key (known: none)",
+  ],
+  [
+    "an unknown member beside known ones",
+    { additionalProperties: false, properties: { room: {}, seat: {} } },
+    { rom: 1 },
+    "rom: is not a known key (known: room, seat)",
+  ],
+  [
+    "an unknown member of an object with more names than a line holds",
+    { additionalProperties: false, properties: Object.fromEntries(MANY.map((name) => [name, {}])) },
+    { a: 1 },
+    `a: is not a known key (known: ${MANY.slice(0, 32).join(", ")}, …)`,
   ],
   ["a member that is forbidden", { properties: { a: false } }, { a: 1 }, "a: is not allowed here"],
   ["an excluded value", { not: { const: 1 } }, 1, ": is among what the schema excludes"],

@@ -2,8 +2,11 @@ import test from "ava";
 import { batch } from "../../src/grpc/batch.ts";
 import { invalidRequest, Problem } from "../../src/token/problem.ts";
 
-const unexpected = (cause: unknown) => {
-  throw cause;
+const batching = {
+  now: () => 0,
+  unexpected: (cause: unknown) => {
+    throw cause;
+  },
 };
 const items = (count: number) => Array.from({ length: count }, (_, index) => index);
 
@@ -15,7 +18,7 @@ test("every item is answered on its own, in the order of the items", async (t) =
     if (item === 2) return Promise.reject(failure);
     return item === 0 ? Promise.resolve("late") : "at once";
   };
-  const results = await batch(items(4), { serve, inOneTurn: 16, unexpected: (cause) => causes.push(cause) });
+  const results = await batch(items(4), { ...batching, serve, unexpected: (cause) => causes.push(cause) });
   t.like(results, [
     { result: { $case: "response", value: "late" } },
     { result: { $case: "error", value: { code: 5, message: "there is no such profile" } } },
@@ -27,35 +30,55 @@ test("every item is answered on its own, in the order of the items", async (t) =
 
 for (const count of [0, 101]) {
   test(`${count} items are a bad call`, async (t) => {
-    const error = await t.throwsAsync(batch(items(count), { serve: String, inOneTurn: 16, unexpected }));
+    const error = await t.throwsAsync(batch(items(count), { ...batching, serve: String }));
     t.deepEqual(error, invalidRequest([{ field: "items", description: "must have 1 to 100 items" }]));
   });
 }
 
-test("other work has its turn between so many items, and all that began go on side by side", async (t) => {
+test("other work has its turn after 3 ms of beginning items, and all that began go on side by side", async (t) => {
   const begun: number[] = [];
   const seen: number[] = [];
+  let now = 0;
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const serve = (item: number) => {
     begun.push(item);
+    // The second half is four times as slow.
+    now += item < 50 ? 0.5 : 2;
     return released;
   };
-  const served = batch(items(100), { serve, inOneTurn: 16, unexpected });
+  const served = batch(items(100), { ...batching, serve, now: () => now });
   while (begun.length < 100) {
     seen.push(begun.length);
     await new Promise(setImmediate);
   }
   release();
   t.is((await served).length, 100);
-  t.deepEqual(seen, [16, 32, 48, 64, 80, 96]);
+  t.deepEqual(seen, [6, 12, 18, 24, 30, 36, 42, 48, ...Array.from({ length: 25 }, (_, turn) => 51 + 2 * turn)]);
 });
 
-test("where all may begin in one turn, nothing comes between", async (t) => {
+test("where all begin within 3 ms nothing comes between", async (t) => {
   let begun = 0;
+  let now = 0;
   const serve = () => {
     begun += 1;
+    now += 0.02;
   };
-  const served = batch(items(100), { serve, inOneTurn: Number.POSITIVE_INFINITY, unexpected });
+  const served = batch(items(100), { ...batching, serve, now: () => now });
   t.is(begun, 100);
   await served;
+});
+
+test("a first turn may be longer, those after it are not", async (t) => {
+  const begun: number[] = [];
+  let now = 0;
+  const serve = (item: number) => {
+    begun.push(item);
+    now += 1;
+  };
+  const served = batch(items(14), { ...batching, serve, firstTurnMs: 10, now: () => now });
+  t.is(begun.length, 10);
+  await new Promise(setImmediate);
+  t.is(begun.length, 13);
+  await served;
+  t.is(begun.length, 14);
 });

@@ -42,12 +42,14 @@ function handlers(text = PROFILE + SURFACES, viewAgeMs = 0) {
     keysOf: () => secretKeys({ "kid-1": secret }),
     now: () => NOW * 1000,
     rejected: () => {},
+    failed: () => {},
     ...NO_REVOCATIONS,
     revocations: { has: () => false, viewAgeMs: () => viewAgeMs },
   });
-  return verifyHandlers(verify, (cause) => {
+  const unexpected = (cause: unknown) => {
     throw cause;
-  });
+  };
+  return verifyHandlers(verify, { now: () => 0, unexpected });
 }
 
 const asked = (credential: VerifyTokenRequest["credential"]) =>

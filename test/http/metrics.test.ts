@@ -1,7 +1,25 @@
 import test from "ava";
+import { RejectionReason } from "../../src/gen/signet/v1/token.ts";
 import { createMetrics } from "../../src/http/metrics.ts";
+import { filesIn } from "../support/config-files.ts";
 import { failureOf } from "../support/rich-error.ts";
 import { issue, type Service, startService, verify } from "../support/service.ts";
+
+const LOBBY = `profile: lobby
+header: { typ: at+jwt }
+keys: { keyset: service, algorithm: EdDSA }
+lifetime: { exp: required, default: 5m, max: 10m }
+request: { type: object }
+claims:
+  - { name: iss, from: issuer }
+  - { name: exp, from: expires_at }
+  - { name: room, from: request.room }
+  - { name: seats, cel: "has(request.seats) ? request.seats + 1.0 : null" }
+accept: { type: object }
+context: { type: object }
+warnings: [{ when: request.full > 1.0, code: FULL, message: m }]
+rules: [{ require: context.room.startsWith(claims.room), reason: NOT_PERMITTED, message: m }]
+`;
 
 /** The samples of /metrics by their name with labels; the text is checked line by line. */
 async function scrape({ url }: Service): Promise<Map<string, number>> {
@@ -39,6 +57,24 @@ test("calls, tokens and rejections are counted by method, code, profile and reas
   const rejected = (reason: string) => `signet_tokens_rejected_total{profile="service",reason="${reason}"}`;
   t.is(samples.get(rejected("AUDIENCE_MISMATCH")), 1);
   t.is(samples.get(rejected("MALFORMED")), 1);
+});
+
+test("expressions of profiles that fail are counted by profile, kind and name, those that are false are not", async (t) => {
+  const folder = await filesIn(t, { "lobby.yaml": LOBBY });
+  const service = await startService(t, { env: { SIGNET_PROFILES_FOLDER: folder } });
+  const lobby = { profile: "lobby", subject: "", audience: [] };
+  const failure = await failureOf(issue(service, { ...lobby, claims: { room: "r", seats: "many" } }));
+  t.is(failure.code, "INVALID_ARGUMENT");
+  const { token } = await issue(service, { ...lobby, claims: { room: "r" } });
+  for (const context of [{ room: 1 }, { room: "x" }, undefined])
+    t.is(
+      (await verify(service, token, { profile: "lobby", audience: "", context })).rejection?.reason,
+      RejectionReason.REJECTION_REASON_NOT_PERMITTED,
+    );
+  const samples = await scrape(service);
+  const errors = (kind: string, name: string) =>
+    samples.get(`signet_expression_errors_total{profile="lobby",kind="${kind}",name="${name}"}`);
+  t.deepEqual([errors("claim", "seats"), errors("warning", "FULL"), errors("rule", "0")], [1, 1, 2]);
 });
 
 test("the duration of calls is a histogram whose last bucket holds every call", async (t) => {

@@ -190,6 +190,20 @@ test("the texts of secrets that are over are dropped at the start", async (t) =>
   t.is(lookUp(later, "old", ""), "retired");
 });
 
+test("the text of a secret whose time is over is dropped while the service runs", async (t) => {
+  const replica = await openReplica(createMemoryKeyValue(() => start));
+  replica.secrets.start();
+  t.teardown(() => replica.secrets.stop());
+  await replica.import(newSecret(), { keyId: "old" });
+  await replica.import(newSecret(), { keyId: "new", overlap: { seconds: 3600n, nanos: 0 } });
+  replica.clock.now = start + hour;
+  // Another tenant's import wakes it up before its hour is over.
+  await replica.import(newSecret(), { tenant: "other" });
+  await waitUntil("the epoch is made", async () => replica.secrets.keysOf(acme).epoch === 3);
+  t.is((await replica.stored()).join("").match(/\\"sealed\\"/g)?.length, 2);
+  t.is(lookUp(replica, "old", ""), "retired");
+});
+
 for (const [what, spoil] of Object.entries({
   "under another KEK": async (store: KeyValue) => {
     await (await openReplica(store, ["another"])).import(newSecret(), { tenant: "acme" });

@@ -59,7 +59,8 @@ test("a pattern that takes others for ever takes time in proportion to its text"
 for (const [expression, fault] of [
   ["claims.", /^is not a CEL expression: at 1:/],
   ["", /^is not a CEL expression/],
-  ["(".repeat(5000), /^is not a CEL expression: it nests too deep/],
+  [`${"(".repeat(65)}true${")".repeat(65)}`, /^must not nest brackets deeper than 64 levels$/],
+  ["[{".repeat(1000), /^must not nest brackets deeper than 64 levels$/],
   ["other.a", /unknown variable other \(known: claims, context\)/],
   ["claims.all(x, y)", /unknown variable y/],
   ["[1].exists(x, x == 1) && x", /unknown variable x/],
@@ -75,6 +76,12 @@ for (const [expression, fault] of [
     t.regex(Array.isArray(faults) ? faults.join("\n") : "", fault);
   });
 }
+
+test("what nests as deep as it may, and what is long without brackets, is evaluated", (t) => {
+  t.is(evaluate(`${"(".repeat(64)}true${")".repeat(64)}`), true);
+  t.is(evaluate(`${"!".repeat(2044)}true`), true);
+  t.is(evaluate(`true${" ? true : true".repeat(145)}`), true);
+});
 
 test("types and the variables of macros are known names", (t) => {
   t.is(evaluate("type(claims.a) == string && [1, 2].all(x, x > 0 && [x].exists(y, y == x))", { a: "" }), true);

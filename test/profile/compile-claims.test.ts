@@ -100,6 +100,9 @@ for (const [what, cel] of [
   ["that is no number", "0.0 / 0.0"],
   ["beyond 2^53", "9007199254740993"],
   ["that is a map without texts as names", "{1: 2}"],
+  ["that is a map with the name of a prototype", "{'__proto__': {'a': 1}}"],
+  ["that holds the name of a prototype further in", "[{'a': {'constructor': 1}}]"],
+  ["that nests deeper than verifiers go", "[[[[[[[[[[1]]]]]]]]]]"],
 ] as const) {
   test(`an expression ${what} fails with the claim's name, and not with a value`, (t) => {
     const error = t.throws(() => signed([{ name: "c", cel }], { text: "private" }), {

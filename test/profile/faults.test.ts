@@ -9,6 +9,8 @@ function faults(text: string): string[] {
   return Array.isArray(found) ? found.map((fault) => showFault(fault).replace("tiny.yaml:", "")) : [];
 }
 
+const KEYS =
+  "profile, description, issuer, tenant, subject, header, keys, lifetime, request, claims, accept, aliases, context, normalise, rules, warnings, ip, carriers, surfaces, quarantine";
 const LIFETIME = "lifetime: { exp: required, default: 5m, max: 1h";
 const OPEN_REQUEST = "request: { type: object }";
 const CONTEXT = "context: { type: object, additionalProperties: false, properties: { ip: {} } }";
@@ -24,14 +26,14 @@ for (const [what, changes, ...expected] of [
   // form
   ["a name with capitals", { 1: "profile: Tiny" }, "1 profile: must be 1 to 64 of a-z 0-9 -"],
   ["no name", { 1: "" }, "2 profile: is required"],
-  ["an unknown key", { 9: "colour: blue" }, "9 colour: is not a known key"],
+  ["an unknown key", { 9: "colour: blue" }, `9 colour: is not a known key (known: ${KEYS})`],
   [
     "an unknown key further in",
     { 2: "keys: { keyset: a, algorithm: EdDSA, size: 1 }" },
-    "2 keys.size: is not a known key",
+    "2 keys.size: is not a known key (known: keyset, algorithm)",
   ],
-  ["a key of the prototype", { 9: "constructor: {}" }, "9 constructor: is not a known key"],
-  ["the prototype", { 9: "__proto__: {}" }, "9 __proto__: is not a known key"],
+  ["a key of the prototype", { 9: "constructor: {}" }, `9 constructor: is not a known key (known: ${KEYS})`],
+  ["the prototype", { 9: "__proto__: {}" }, `9 __proto__: is not a known key (known: ${KEYS})`],
   // keys
   [
     "an algorithm that is not served",
@@ -42,7 +44,7 @@ for (const [what, changes, ...expected] of [
   [
     "keys that are imported and rotate",
     { 2: "keys: { imported: HS256, encoding: hex, keyset: a }" },
-    "2 keys.keyset: is not a known key",
+    "2 keys.keyset: is not a known key (known: imported, encoding)",
   ],
   [
     "a keyset without kid",
@@ -350,7 +352,7 @@ for (const [what, changes, ...expected] of [
   [
     "a query with a scheme",
     { 9: "carriers: [{ in: query, name: a, scheme: Bearer }]" },
-    "9 carriers.0.scheme: is not a known key",
+    "9 carriers.0.scheme: is not a known key (known: in, max_bytes, name)",
   ],
   [
     "an optional scheme that is none",
@@ -462,6 +464,11 @@ for (const [what, claim, fault] of [
     t.true(found[0]?.startsWith("7 claims.1") && found[0].includes(fault), found[0]);
   });
 }
+
+test("at most 100 faults of one file are told", (t) => {
+  const rules = Array.from({ length: 101 }, () => "{ require: x, reason: NOT_PERMITTED, message: m }");
+  t.is(faults(tinyProfile({ 9: `rules: [${rules}]` })).length, 100);
+});
 
 test("the faults of all sections come at once", (t) => {
   const text = tinyProfile({

@@ -84,7 +84,7 @@ test("euler-stream names every member that is out of its bounds", (t) => {
     "accountId: must be text of 1 to 255 bytes without control characters",
     "expireAfter: must be <= 7200",
     "limits: must NOT have fewer than 1 properties",
-    "other: is not a known key",
+    "other: is not a known key (known: accountId, expireAfter, websockets, limits, name)",
     "websockets.allowedCreators.0: must be a creator of 1 to 64 characters without control characters",
     "websockets.maxWebSockets: must be <= 10000",
   ]);

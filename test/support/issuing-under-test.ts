@@ -32,8 +32,8 @@ export function issuingUnderTest(
       issued: (name: string) => told.push(`issued ${name}`),
       denied: (name: string, caller: string, error: unknown) =>
         told.push(`denied ${name} ${caller} ${error instanceof Problem ? error.code : "?"}`),
-      failed: (name: string, kind: string, what: string) => told.push(`failed ${name} ${kind} ${what}`),
     },
+    failed: (name: string, kind: string, what: string) => told.push(`failed ${name} ${kind} ${what}`),
     ...overrides,
   };
   const run = issuing({ ...parts, issuer: tokenIssuer(parts) });

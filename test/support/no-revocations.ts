@@ -1,7 +1,7 @@
 import { createVerifiedCache } from "../../src/token/verified-cache.ts";
 
-/** Nothing was taken back, and nothing is remembered: for a single verification. */
-export const UNREVOKED = { isRevoked: () => false, cache: createVerifiedCache(0) };
+/** Nothing was taken back, nothing is remembered, and nobody is told: for a single verification. */
+export const UNREVOKED = { isRevoked: () => false, cache: createVerifiedCache(0), failed: () => {} };
 
 /** The same for the verifying service. */
 export const NO_REVOCATIONS = {

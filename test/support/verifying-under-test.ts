@@ -13,11 +13,13 @@ export const NOW = 1_800_000_000;
 /** Verifying under one profile. */
 export function verifyingUnderTest(profile: Profile, keysOf: (tenant: string) => TokenKeys) {
   const rejected: string[] = [];
+  const failed: string[] = [];
   const verify = verifying({
     profiles: () => new Map([[profile.name, profile]]),
     keysOf: (_, tenant) => keysOf(tenant),
     now: () => NOW * 1000,
     rejected: (name, reason) => rejected.push(`${name} ${reason}`),
+    failed: (name, kind, what) => failed.push(`${name} ${kind} ${what}`),
     ...NO_REVOCATIONS,
   });
   const ask = (token: string, question: Partial<VerifyQuestion> = {}) =>
@@ -28,7 +30,7 @@ export function verifyingUnderTest(profile: Profile, keysOf: (tenant: string) =>
     if (answer instanceof Promise) throw new Error("the keys are reloaded");
     return answer;
   };
-  return { rejected, ask, answerTo };
+  return { rejected, failed, ask, answerTo };
 }
 
 const EMPTY: VerifyQuestion = {

@@ -16,9 +16,14 @@ const text = shippedText("service");
 const PROFILES = new Map<string, Profile>(
   [
     profileOf(text),
-    // The same keys and issuer with another typ; the same with a shorter life.
+    // The same keys and issuer with another typ; the same with a shorter life; the same in carriers, one of them narrow.
     profileOf(text.replace("profile: service", "profile: typed").replace("at+jwt", "other+jwt")),
     profileOf(text.replace("profile: service", "profile: brief").replace("max: 1h", "max: 6m")),
+    profileOf(
+      `${text.replace("profile: service", "profile: carried")}
+carriers: [{ in: query, name: wide }, { in: query, name: narrow, max_bytes: 256 }]
+`,
+    ),
   ].map((profile) => [profile.name, profile]),
 );
 
@@ -52,6 +57,7 @@ function world(entries: number) {
       keysOf: () => keys,
       now: () => clock.now,
       rejected: () => {},
+      failed: () => {},
       revocations: { has: revoked.has, viewAgeMs: () => 0 },
       cache,
     });
@@ -181,6 +187,16 @@ test("a token of the cache is judged by the profile, the audience and the time o
   t.is(verdict({ audience: "other" }), "AUDIENCE_MISMATCH");
   t.is(verdict({ at: new Date((START - 100) * 1000) }), "NOT_YET_VALID");
   t.is(cached.cache.misses, 1);
+});
+
+test("a token of the cache is TOO_LARGE in a carrier that is narrower than the one it was first shown in", (t) => {
+  const { token, verdict } = withCached(t);
+  const carried = (name: string) => {
+    const value = { headers: [], query: [{ name, value: token }], cookies: [], body: [], frame: Buffer.alloc(0) };
+    return verdict({ profile: "carried", credential: { $case: "carrier", value } });
+  };
+  t.is(carried("wide"), "valid");
+  t.is(carried("narrow"), "TOO_LARGE");
 });
 
 test("another text of the same signature is no token of the cache", (t) => {

@@ -283,7 +283,10 @@ test("a context that breaks its schema is CONTEXT_INVALID, naming the field and 
     told(signed(), { context: { room: "" } }),
     "CONTEXT_INVALID: context.room must NOT have fewer than 1 characters",
   );
-  t.is(told(signed(), { context: { room: "r-1", roof: "x" } }), "CONTEXT_INVALID: context.roof is not a known key");
+  t.is(
+    told(signed(), { context: { room: "r-1", roof: "x" } }),
+    "CONTEXT_INVALID: context.roof is not a known key (known: room, ip)",
+  );
 });
 
 test("rules hold in their order, each with its reason and message", (t) => {
@@ -292,8 +295,16 @@ test("rules hold in their order, each with its reason and message", (t) => {
   t.is(told(lobby), "NOT_PERMITTED: the token is for another room");
 });
 
-test("a rule that can't be evaluated denies with its reason", (t) => {
-  t.is(reason(signed(), { context: undefined }), "CONTEXT_INVALID");
+test("a rule that can't be evaluated, or is no boolean, denies with its reason, and the operator is told which", (t) => {
+  const { answerTo, failed } = verifyingUnderTest(profileOf(DIALECT), () => keys);
+  t.is(reasonOf(answerTo(signed(), { ...QUESTION, context: undefined })), "CONTEXT_INVALID");
+  t.deepEqual(failed, ["dialect rule 0"]);
+  t.is(reasonOf(answerTo(signed(), { ...QUESTION, context: { room: "lobby" } })), "CONTEXT_INVALID");
+  t.deepEqual(failed, ["dialect rule 0"], "a rule that is false has not failed");
+  const noBoolean = DIALECT.replace('context.room != "lobby"', "claims.room");
+  const edited = verifyingUnderTest(profileOf(noBoolean), () => keys);
+  t.is(reasonOf(edited.answerTo(signed(), QUESTION)), "CONTEXT_INVALID");
+  t.deepEqual(edited.failed, ["dialect rule 0"]);
 });
 
 test("a token without jti is known by a hash of what was signed, valid or not", (t) => {

@@ -118,6 +118,12 @@ const cases: readonly [title: string, token: string, reason: string][] = [
   ["exp 0", withClaims({ exp: 0 }), "CLAIM_INVALID"],
   ["exp null", withClaims({ exp: null }), "CLAIM_INVALID"],
   ["nbf −1e400", withClaims(JSON.stringify(claims).replace("{", `{"nbf":-1e400,`)), "CLAIM_INVALID"],
+  [
+    "a number beyond all doubles, deep inside",
+    withClaims(`{"x":[{"y":1e400}],${JSON.stringify(claims).slice(1)}`),
+    "MALFORMED",
+  ],
+  ["the largest double", withClaims({ x: Number.MAX_VALUE }), "valid"],
   ["iat as a fraction", withClaims({ iat: NOW - 0.5 }), "CLAIM_INVALID"],
   ["sub as a number", withClaims({ sub: 1 }), "CLAIM_INVALID"],
   ["an empty sub", withClaims({ sub: "" }), "CLAIM_INVALID"],

@@ -97,6 +97,17 @@ test("`at` may be now, and judges a token as of then", (t) => {
   t.is(reasonOf(answerTo(token, { audience, at: new Date((NOW - 3600) * 1000) })), "NOT_YET_VALID");
 });
 
+test("a token that is judged in the past is judged with the keys of today", (t) => {
+  const asked: number[] = [];
+  const verifier: TokenKeys["verifier"] = (kid, now) => {
+    asked.push(now);
+    return known.keys.verifier(kid, now);
+  };
+  const { answerTo } = service({ ...known.keys, verifier });
+  t.is(reasonOf(answerTo(token, { audience, at: new Date((NOW - 30) * 1000) })), "valid");
+  t.deepEqual(asked, [NOW * 1000]);
+});
+
 test("the keys are those of the profile and of the tenant that the verifier names", (t) => {
   const asked: string[] = [];
   const { answerTo } = verifyingUnderTest(profileOf(DEMANDING), (tenant) => {
