@@ -25,6 +25,7 @@ export function fileState(store: KeyValue, keysets: readonly string[]): SharedSt
     ageMs: () => 0,
     clockOffsetMs: () => undefined,
     waitsFor: () => [],
+    requireRightClock: () => {},
     requireFit: () => {},
     start: () => {},
     stop: async () => {},

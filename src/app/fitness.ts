@@ -8,7 +8,9 @@ import { Problem } from "../token/problem.ts";
 export interface Fitness {
   /** In the words of people; empty when nothing does. */
   waitsFor(): readonly string[];
-  /** Throws the Problem OFFLINE_TOO_LONG or CLOCK_DIFFERS. */
+  /** Throws the Problem CLOCK_DIFFERS: no time that this replica writes down would be right. */
+  requireRightClock(): void;
+  /** Throws the Problem CLOCK_DIFFERS or OFFLINE_TOO_LONG. */
   requireFit(): void;
 }
 
@@ -21,7 +23,14 @@ export function createFitness(contact: Contact, clock: ClockCheck, { state, cloc
     Number.isFinite(ageMs)
       ? `last heard of ${showSeconds(ageMs)} ago (state.max_offline: ${maxOffline})`
       : "which was never reached";
+  function requireRightClock(): void {
+    if (clock.agrees()) return;
+    const message = `this clock differs from that of the shared state by more than rotation.clock_skew (${skew}): another replica can do it`;
+    throw new Problem("CLOCK_DIFFERS", message, { retryAfterMs: RETRY_AFTER_MS });
+  }
+
   return {
+    requireRightClock,
     waitsFor() {
       const reasons: string[] = [];
       if (contact.tooLongAgo) reasons.push(`the shared state, ${lastHeard(contact.ageMs())}`);
@@ -33,10 +42,7 @@ export function createFitness(contact: Contact, clock: ClockCheck, { state, cloc
       return reasons;
     },
     requireFit() {
-      if (!clock.agrees()) {
-        const message = `nothing is issued: this clock differs from that of the shared state by more than rotation.clock_skew (${skew})`;
-        throw new Problem("CLOCK_DIFFERS", message, { retryAfterMs: RETRY_AFTER_MS });
-      }
+      requireRightClock();
       if (!contact.tooLongAgo) return;
       const message = `nothing is issued: the shared state was last heard of longer ago than state.max_offline (${maxOffline})`;
       throw new Problem("OFFLINE_TOO_LONG", message, { retryAfterMs: RETRY_AFTER_MS });

@@ -66,5 +66,5 @@ async function hasRings({ store, mayRetry }: SharedState): Promise<boolean | und
 /** Names every key again: who made an epoch may have died before it could tell. */
 export function heldKeys({ keyset, epoch, list }: Keyring, now: number): Happening {
   const added = list(now).map(({ kid }) => kid);
-  return { type: "key.rotated", keyset, keysetEpoch: epoch, added, removed: [], reason: "held" };
+  return { type: "key.rotated", keyset, keysetEpoch: epoch, added, removed: [], reason: "held", caller: "" };
 }

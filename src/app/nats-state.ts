@@ -18,6 +18,8 @@ import type { SharedState } from "./shared-state.ts";
 
 export interface NatsStateParts {
   readonly config: Config;
+  /** Whether the very first keys may be made here. */
+  readonly mayBegin: boolean;
   readonly url: string;
   readonly replicas: number;
   /** Of this replica, for ever. */
@@ -41,7 +43,7 @@ const monotonic = () => performance.now();
 
 /** State that replicas share through a bucket of NATS. Rejects with a StateError when a snapshot can't be used. */
 export async function natsState(parts: NatsStateParts): Promise<SharedState> {
-  const { config, url, replicas, id, version, files, now, log } = parts;
+  const { config, mayBegin, url, replicas, id, version, files, now, log } = parts;
   const snapshotFailed = (error: unknown) => log("error", { event: "snapshot.failed", error });
   const secretsSnapshot = await openEntriesSnapshot(files, "secrets", snapshotFailed);
   const lastHeard = await loadContact(files);
@@ -112,8 +114,8 @@ export async function natsState(parts: NatsStateParts): Promise<SharedState> {
       mayStandIn: () => giveBack === undefined,
       restored: (keys) => log("error", { event: "store.restored", keys }),
     }),
-    sealedBefore: async () => !config.state.firstStart || secretsSnapshot.complete || lastHeard !== undefined,
-    firstStart: config.state.firstStart,
+    sealedBefore: async () => !mayBegin || secretsSnapshot.complete || lastHeard !== undefined,
+    firstStart: mayBegin,
     ringSnapshot: (keyset) => ({
       load: () => files.load(`keyset.${keyset}`),
       save: (record) => files.save(`keyset.${keyset}`, record).catch(snapshotFailed),

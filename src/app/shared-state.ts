@@ -39,7 +39,9 @@ export interface SharedState {
   clockOffsetMs(): number | undefined;
   /** What has to happen before tokens may be issued, in the words of people. */
   waitsFor(): readonly string[];
-  /** Throws the Problem for which nothing may be issued. */
+  /** Throws the Problem CLOCK_DIFFERS when no time that this replica writes down would be right. */
+  requireRightClock(): void;
+  /** Throws the Problem for which nothing may be issued or rotated. */
   requireFit(): void;
   start(): void;
   /** Leaves the other replicas. Never rejects. */

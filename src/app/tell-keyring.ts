@@ -58,8 +58,9 @@ interface Rotated {
   readonly added: readonly string[];
   readonly removed: readonly string[];
   readonly reason: string;
+  readonly caller?: string;
 }
 
-function rotated({ keyset, epoch, added, removed, reason }: Rotated): Happening {
-  return { type: "key.rotated", keyset, keysetEpoch: epoch, added, removed, reason };
+function rotated({ keyset, epoch, added, removed, reason, caller = "" }: Rotated): Happening {
+  return { type: "key.rotated", keyset, keysetEpoch: epoch, added, removed, reason, caller };
 }

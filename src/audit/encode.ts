@@ -67,6 +67,7 @@ function detail(happening: Happening): object {
           added: list(happening.added),
           removed: list(happening.removed),
           reason: text(happening.reason),
+          caller: text(happening.caller),
         },
       };
     case "key.imported":

@@ -45,6 +45,8 @@ export type Happening =
       readonly added: readonly string[];
       readonly removed: readonly string[];
       readonly reason: string;
+      /** Empty: nobody asked for it. */
+      readonly caller: string;
     }
   | {
       readonly type: "key.imported";

@@ -63,9 +63,9 @@ function facts({ eventId, event }: AuditEvent): string[] {
       return [profile, whose, caller, "-", `${tenant === "" ? "" : `tenant ${tenant}, `}${reason}`];
     }
     case "keyRotated": {
-      const { keyset, keysetEpoch, added, removed, reason } = event.value;
+      const { keyset, keysetEpoch, added, removed, reason, caller } = event.value;
       const change = [...added.map((kid) => `+${kid}`), ...removed.map((kid) => `-${kid}`)].join(" ");
-      return ["-", eventId, "-", change, `${keyset} epoch ${keysetEpoch}: ${reason}`];
+      return ["-", eventId, caller || "-", change, `${keyset} epoch ${keysetEpoch}: ${reason}`];
     }
     case "keyImported": {
       const { profile, tenant, keyId, caller, byteLength, allowedWeak } = event.value;

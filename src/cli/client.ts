@@ -22,8 +22,13 @@ export interface Target {
 type ClientType<C> = new (address: string, security: ChannelCredentials, options: object) => C;
 type Callback<A> = (error: ServiceError | null, answer: A) => void;
 
-// A proxy of the environment or a service config from DNS would carry the call somewhere else than it says.
-const CHANNEL = { "grpc.enable_http_proxy": 0, "grpc.service_config_disable_resolution": 1 };
+const CHANNEL = {
+  // A proxy of the environment or a service config from DNS would carry the call somewhere else than it says.
+  "grpc.enable_http_proxy": 0,
+  "grpc.service_config_disable_resolution": 1,
+  // grpc-js refuses more than 4 MiB, which the keys of many tenants take.
+  "grpc.max_receive_message_length": 256 * 1024 * 1024,
+};
 
 /**
  * Makes one call over a connection of its own.

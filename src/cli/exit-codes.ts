@@ -19,6 +19,6 @@ export const EXIT = {
   dataInUse: 75,
   /** EX_NOPERM: the key-encryption key is malformed, readable by others, or not the one that sealed the keys. */
   kek: 77,
-  /** EX_CONFIG: the configuration has faults. */
+  /** EX_CONFIG: the configuration has faults, or names another store than the one that the data folder took part in. */
   config: 78,
 } as const;

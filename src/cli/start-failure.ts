@@ -1,13 +1,19 @@
 import { AuditError } from "../audit/event.ts";
 import { KekError } from "../jose/kek-error.ts";
 import { KeyringError, type KeyringErrorCode } from "../keyring/error.ts";
-import { StartError } from "../start-error.ts";
+import { StartError, type StartErrorCode } from "../start-error.ts";
 import { StateError } from "../state/keyvalue.ts";
 import { EXIT } from "./exit-codes.ts";
 import { Failure } from "./failure.ts";
 
 /** What is stored there, and can't be trusted or opened with the right KEK. */
 const DAMAGED: readonly KeyringErrorCode[] = ["BROKEN_RECORD", "DAMAGED_KEY", "SWAPPED_KEY", "KEY_MISMATCH"];
+
+const START_EXIT: Readonly<Record<StartErrorCode, number>> = {
+  OLD_NODE: EXIT.oldNode,
+  CANT_LISTEN: EXIT.cantListen,
+  OTHER_STORE: EXIT.config,
+};
 
 /** Why the service could not start, or the stored keys not be used, with the exit code of that. */
 export function startFailure(error: unknown): Failure {
@@ -27,8 +33,7 @@ function kindOf(error: unknown): [code: string, exitCode: number] {
   if (error instanceof KekError)
     return error.code === "KEK_MISSING" ? ["KEK_MISSING", EXIT.kekMissing] : ["KEK", EXIT.kek];
   if (error instanceof KeyringError) return kindOfKeys(error.code);
-  if (error instanceof StartError)
-    return error.code === "OLD_NODE" ? ["OLD_NODE", EXIT.oldNode] : ["CANT_LISTEN", EXIT.cantListen];
+  if (error instanceof StartError) return [error.code, START_EXIT[error.code]];
   return ["UNEXPECTED", EXIT.negative];
 }
 

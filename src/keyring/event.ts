@@ -12,6 +12,8 @@ export type KeyringEvent =
       readonly added: readonly string[];
       /** Kids that the epoch before it listed and this one does not. */
       readonly removed: readonly string[];
+      /** Who asked for it. Absent: it was due. */
+      readonly caller?: string;
     }
   /** The store had lost epochs: it holds the newest that this process knew again, byte for byte. */
   | {
@@ -39,11 +41,11 @@ export type SecretsEvent =
   /** The store failed. What was read stays, and it is tried again. */
   | { readonly type: "secrets.failed"; readonly error: unknown };
 
-export function epochCreated(record: EpochRecord, before: EpochRecord | undefined): KeyringEvent {
+export function epochCreated(record: EpochRecord, before: EpochRecord | undefined, caller?: string): KeyringEvent {
   const { keyset, epoch, reason } = record;
   const kids = record.keys.map(({ kid }) => kid);
   const kidsBefore = before?.keys.map(({ kid }) => kid) ?? [];
   const added = kids.filter((kid) => !kidsBefore.includes(kid));
   const removed = kidsBefore.filter((kid) => !kids.includes(kid));
-  return { type: "epoch.created", keyset, epoch, reason, added, removed };
+  return { type: "epoch.created", keyset, epoch, reason, added, removed, ...(caller === undefined ? {} : { caller }) };
 }

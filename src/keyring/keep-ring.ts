@@ -18,13 +18,15 @@ import type { Postponed } from "./state.ts";
 /** The ring in use, kept at the newest epoch. Of its works one runs at a time: two at once would make two rings out of one. */
 export interface KeptRing {
   readonly ring: LoadedRing;
+  /** Whether the store holds an epoch above the one in use that can't be used: a key of this one may have been revoked in it. */
+  readonly outdated: boolean;
   /** Brings the ring up to date once. Rejects, and leaves it as it was, when the store or a key fails. */
   maintain(): Promise<void>;
   /**
    * Makes the epoch that `plan` asks for, on whatever epoch is the newest then; when it throws, or asks for nothing, none is
-   * made. Resolves to the ring in use then.
+   * made. `caller` asked for it. Resolves to the ring in use then.
    */
-  change(plan: (ring: EpochRecord, now: number) => EpochPlan | undefined): Promise<EpochRecord>;
+  change(plan: (ring: EpochRecord, now: number) => EpochPlan | undefined, caller?: string): Promise<EpochRecord>;
   /** Each epoch above the one in use, until the signal aborts. */
   follow(signal: AbortSignal): AsyncIterable<number>;
   /** Resolves when nothing is under way any more. */
@@ -48,6 +50,7 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
   let held: Held | undefined;
   let claiming: { readonly stored: StoredEpoch; readonly event: KeyringEvent } | undefined;
   let unusable: unknown;
+  let outdated = false;
   let tidied = 0;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -66,21 +69,31 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
     const highest = await epochs.highest();
     const known = held?.stored;
     if (highest !== undefined && highest.epoch >= (known?.epoch ?? 0)) {
-      if (known === undefined || !sameBytes(highest, known)) await hold(highest, await load(epochs.read(highest)));
+      if (known === undefined || !sameBytes(highest, known)) await takeOver(highest);
     } else if (known !== undefined) {
       // Lost or rolled back. Byte for byte at its own epoch: whoever else remembers it may do the same at once.
       const found = highest?.epoch ?? 0;
       if (await epochs.claim(known)) report({ type: "restored", keyset, epoch: known.epoch, found });
     }
+    outdated = false;
+  }
+
+  async function takeOver(stored: StoredEpoch): Promise<void> {
+    try {
+      await hold(stored, await load(epochs.read(stored)));
+    } catch (error) {
+      outdated = true;
+      throw error;
+    }
   }
 
   /** Resolves to false when another replica was faster: the ring in use is then that one's. */
-  async function carryOut(plan: EpochPlan): Promise<boolean> {
+  async function carryOut(plan: EpochPlan, caller?: string): Promise<boolean> {
     const record = await makeEpoch(plan, keyset, alg, maker);
     // Loaded before it is claimed: keys that can't prove themselves must not become an epoch.
     const ring = await load(record);
     const stored = epochs.wrap(record);
-    claiming = { stored, event: epochCreated(record, held?.ring.record) };
+    claiming = { stored, event: epochCreated(record, held?.ring.record, caller) };
     if (await epochs.claim(stored)) {
       await hold(stored, ring);
       return true;
@@ -106,7 +119,7 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
     // What it held must not be replaced by new keys.
     if (unusable !== undefined) throw unusable;
     if (firstStart && mayPlan()) return;
-    const how = "they come with another replica, or are made where state.first_start allows it";
+    const how = "they come with another replica or a restored backup, or are made where state.first_start allows it";
     throw new KeyringError("WAITING", `keyset ${keyset} has no keys yet: ${how}`);
   }
 
@@ -121,10 +134,10 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
     return advance();
   }
 
-  async function change(plan: (ring: EpochRecord, now: number) => EpochPlan | undefined): Promise<EpochRecord> {
+  async function change(plan: Parameters<KeptRing["change"]>[0], caller?: string): Promise<EpochRecord> {
     for (let made = false; !made; ) {
       const next = plan((await upToDate()).ring.record, now());
-      made = next === undefined || (await carryOut(next));
+      made = next === undefined || (await carryOut(next, caller));
     }
     const current = await advance();
     // The change is made: halves that are left in earlier epochs go with the next turn if not now.
@@ -163,8 +176,11 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
     get ring() {
       return (held ?? opened).ring;
     },
+    get outdated() {
+      return outdated;
+    },
     maintain: () => inTurn(async () => tidy(await upToDate())),
-    change: (plan) => inTurn(() => change(plan)),
+    change: (plan, caller) => inTurn(() => change(plan, caller)),
     follow: (signal) => epochs.follow(() => (held ?? opened).stored.epoch, signal),
     async idle() {
       await last;

@@ -32,12 +32,12 @@ export interface Keyring extends TokenKeys {
   /** What the next rotation is, and how early it may be. */
   plan(now: number): RotationPlan;
   /**
-   * Lets the next key take over at `at`, or as early as is safe. Rejects with the Problem TOO_EARLY or INVALID_REQUEST, and
+   * Lets the next key take over at `at`, or as early as is safe, for `caller`. Rejects with the Problem TOO_EARLY or INVALID_REQUEST, and
    * with a {@link KeyringError} when the store or a key fails.
    */
-  rotate(at?: number): Promise<Rotation>;
+  rotate(at?: number, caller?: string): Promise<Rotation>;
   /** Takes a key back; the answer is the ring after it. That a key was taken back before is no fault. Rejects as `maintain` does. */
-  revoke(kid: string, reason: string): Promise<EpochRecord>;
+  revoke(kid: string, reason: string, caller?: string): Promise<EpochRecord>;
   /** Follows the store and rotates when it is time, until `stop`. */
   start(): void;
   /** Brings the ring up to date once. Rejects, and leaves the ring as it was, when the store or a key fails. */
@@ -92,7 +92,7 @@ function runKeyring(
       return kept.ring.record.epoch;
     },
     signer(time) {
-      const key = kept.ring.signer(time);
+      const key = kept.outdated ? undefined : kept.ring.signer(time);
       return key === undefined || distrusted.has(key.kid) ? undefined : key;
     },
     verifier: (kid, time) => kept.ring.verifier(kid, time),
@@ -113,17 +113,18 @@ function runKeyring(
       return next === undefined ? undefined : Math.max(0, Math.ceil((next - time) / 1000));
     },
     plan: (time) => rotationPlan(kept.ring.record, time, policy, postponed),
-    async rotate(at) {
+    async rotate(at, caller) {
       let rotation: Omit<Rotation, "epoch"> | undefined;
       const { epoch } = await kept.change((ring, time) => {
         const next = timeToRotate(ring, time, policy, at);
         rotation = { kid: next.key.kid, signFrom: next.at };
         return planManual(ring, time, policy, next);
-      });
+      }, caller);
       if (rotation === undefined) throw new Error("a rotation planned nothing");
       return { ...rotation, epoch };
     },
-    revoke: (kid, reason) => kept.change((ring, time) => planEmergency(ring, time, policy, kid, reason)),
+    revoke: (kid, reason, caller) =>
+      kept.change((ring, time) => planEmergency(ring, time, policy, kid, reason), caller),
     reload: sharedReload(maintain, now),
     maintain,
     start() {

@@ -18,8 +18,8 @@ export interface RevokingKeysParts {
   readonly secrets: Secrets;
   /** Those that live, this one with them. None: it is alone. */
   readonly replicas: () => readonly HoldingReplica[];
-  /** Throws the Problem for which this replica makes no keys. */
-  readonly requireFit: () => void;
+  /** Throws the Problem CLOCK_DIFFERS. */
+  readonly requireRightClock: () => void;
   readonly audit: AuditLog;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -41,18 +41,18 @@ interface RevokedKey extends Informed {
 export type RevokeKey = (request: RevokeKeyRequest, caller: string) => Promise<RevokedKey>;
 
 export function revokingKeys(parts: RevokingKeysParts): RevokeKey {
-  const { profiles, keyrings, secrets, replicas, requireFit, audit, now } = parts;
+  const { profiles, keyrings, secrets, replicas, requireRightClock, audit, now } = parts;
 
   return async (request, caller) => {
     checkRevokeKey(request, profiles());
-    requireFit();
+    requireRightClock();
     return request.profile === "" ? revokeKey(request, caller) : revokeSecret(request, caller);
   };
 
   async function revokeKey({ keyId, reason }: RevokeKeyRequest, caller: string): Promise<RevokedKey> {
     const keyring = await ringWith(keyId);
     const { keyset, policy } = keyring;
-    const { epoch, keys } = await keyring.revoke(keyId, reason).catch((error) => {
+    const { epoch, keys } = await keyring.revoke(keyId, reason, caller).catch((error) => {
       throw ringUnavailable(error, keyset);
     });
     const signingKid = keyring.signer(now())?.kid;

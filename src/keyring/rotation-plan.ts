@@ -30,7 +30,7 @@ export function rotationPlan(ring: EpochRecord, now: number, policy: KeyPolicy, 
 }
 
 /**
- * Which key takes over by hand, and when: at `at`, or as early as is safe. Throws the Problem TOO_EARLY with the earliest
+ * Which key takes over by hand, and when: at `at`, or as early as is safe; without `at` the one that just did. Throws the Problem TOO_EARLY with the earliest
  * safe time when some verifier may not know the key at `at`; INVALID_REQUEST when it takes over before that by itself.
  */
 export function timeToRotate(
@@ -42,11 +42,21 @@ export function timeToRotate(
   const next = nextKey(ring, now, policy);
   if (next === undefined) throw new Problem("NO_SIGNING_KEY", "no key waits to take over", { retryAfterMs: 1_000 });
   const { key, earliest } = next;
-  if (at === undefined) return { key, at: earliest };
+  if (at === undefined) return takenOver(ring) ?? { key, at: earliest };
   if (at < earliest) throw tooEarly(earliest);
   if (at <= key.signFrom) return { key, at };
   const description = `must not be after ${isoTime(key.signFrom)}: the next key takes over then by itself`;
   throw invalidRequest([{ field: "at", description }]);
+}
+
+/** The key that took over with the ring's own epoch: who asks again, since no answer came, must not rotate twice. */
+function takenOver({
+  reason,
+  createdAt,
+  keys,
+}: EpochRecord): { readonly key: KeyRecord; readonly at: number } | undefined {
+  const key = reason === "manual" ? keys.find(({ signFrom }) => signFrom === createdAt) : undefined;
+  return key && { key, at: key.signFrom };
 }
 
 function tooEarly(earliest: number): Problem {

@@ -1,4 +1,13 @@
-import { AckPolicy, createInbox, DeliverPolicy, JsHeaders, type Msg, nanos, ReplayPolicy } from "nats";
+import {
+  AckPolicy,
+  createInbox,
+  DeliverPolicy,
+  JsHeaders,
+  type Msg,
+  type NatsConnection,
+  nanos,
+  ReplayPolicy,
+} from "nats";
 import type { Access, Bucket } from "./bucket.ts";
 import { BUCKET_STREAM } from "./bucket-config.ts";
 import { filterOf, keyOf } from "./bucket-subject.ts";
@@ -8,6 +17,7 @@ import { type StoredEntry, storedEntry } from "./stored-entry.ts";
 
 const HEARTBEAT_MS = 1000;
 const SILENCE_MS = 3 * HEARTBEAT_MS;
+const MOST_IDLE = 3;
 
 /** A message of the bucket; its entry, if it has a key under the prefix. A heartbeat has revision 0. */
 interface Arrival {
@@ -29,7 +39,7 @@ export interface BucketReader {
 export async function openBucketReader(bucket: Bucket, access: Access, prefix: string): Promise<BucketReader> {
   const { connection, manager } = access;
   const filter = filterOf(prefix);
-  const arrivals = new Arrivals(prefix);
+  const arrivals = new Arrivals(connection, prefix);
   const inbox = createInbox();
   const subscription = connection.subscribe(inbox, {
     callback: (error, message) => {
@@ -51,11 +61,14 @@ export async function openBucketReader(bucket: Bucket, access: Access, prefix: s
       ack_policy: AckPolicy.None,
       replay_policy: ReplayPolicy.Instant,
       idle_heartbeat: nanos(HEARTBEAT_MS),
+      // Else the server sends all at once, and cuts the connection of a client that is 64 MB behind.
+      flow_control: true,
       mem_storage: true,
       num_replicas: 1,
     });
     // The consumer may live on a server that is behind the leader: the leader says how far there is to go.
     const target = await lastRevision(bucket, access, filter);
+    if (access.signal.aborted) throw unavailable("the watch came too late");
     return { target, next: () => arrivals.next(), fail: (error) => arrivals.fail(error), close };
   } catch (error) {
     close();
@@ -63,11 +76,17 @@ export async function openBucketReader(bucket: Bucket, access: Access, prefix: s
   }
 }
 
-/** All that was there when the reader was opened: the last message of each key, in the order of revisions. */
+/**
+ * All that was there when the reader was opened: the last message of each key, in the order of revisions. It takes as long as
+ * there is something to read; rejects with UNAVAILABLE when nothing came for three heartbeats.
+ */
 export async function readSnapshot(bucket: Bucket, reader: BucketReader): Promise<ReadonlyMap<string, StoredEntry>> {
   const snapshot = new Map<string, StoredEntry>();
+  let idle = 0;
   for (let reached = 0; reached < reader.target; ) {
     const { revision, entry } = await reader.next();
+    idle = revision === 0 ? idle + 1 : 0;
+    if (idle === MOST_IDLE) throw unavailable("a watch has come to no end: its server is behind");
     bucket.read(revision);
     reached = Math.max(reached, revision);
     if (entry === undefined) continue;
@@ -90,13 +109,15 @@ async function lastRevision(bucket: Bucket, access: Access, filter: string): Pro
 
 /** Messages between the connection and their reader. A gap in the consumer's own numbers is a failure. */
 class Arrivals {
+  readonly #connection: NatsConnection;
   readonly #prefix: string;
   readonly #messages: Msg[] = [];
   #delivered = 0;
   #failure: Error | undefined;
   #wake = (): void => undefined;
 
-  constructor(prefix: string) {
+  constructor(connection: NatsConnection, prefix: string) {
+    this.#connection = connection;
     this.#prefix = prefix;
   }
 
@@ -123,7 +144,7 @@ class Arrivals {
 
   #read(message: Msg): Arrival {
     const status = message.headers?.code ?? 0;
-    if (status === 100) return this.#heartbeat(Number(message.headers?.get(JsHeaders.LastConsumerSeqHdr)));
+    if (status === 100) return this.#heartbeat(message);
     if (status !== 0) throw unavailable(`a watch was ended by status ${status}`);
     const { revision, delivery, writtenAt } = placeOf(message);
     if (delivery !== this.#delivered + 1) throw unavailable("a watch has missed a message");
@@ -134,8 +155,12 @@ class Arrivals {
     return { revision, entry: storedEntry({ key, revision, writtenAt, value, headers }) };
   }
 
-  #heartbeat(delivered: number): Arrival {
-    if (delivered > this.#delivered) throw unavailable("a watch has missed a message");
+  #heartbeat({ headers, reply }: Msg): Arrival {
+    // Answered when its turn has come: the server then knows that all before it was read, and sends on.
+    const goOn = reply || headers?.get(JsHeaders.ConsumerStalledHdr);
+    if (goOn && !this.#connection.isClosed()) this.#connection.publish(goOn);
+    if (Number(headers?.get(JsHeaders.LastConsumerSeqHdr)) > this.#delivered)
+      throw unavailable("a watch has missed a message");
     return { revision: 0, entry: undefined };
   }
 }

@@ -33,7 +33,7 @@ export class NatsLink {
     this.#options = {
       ...options,
       maxReconnectAttempts: -1,
-      reconnectTimeWait: RECONNECT_MS,
+      reconnectDelayHandler: steadyPace(RECONNECT_MS),
       pingInterval: 5000,
       maxPingOut: 2,
       timeout: DIAL_MS,
@@ -147,4 +147,17 @@ export class NatsLink {
 
 async function waitFor(ms: number, signal: AbortSignal): Promise<void> {
   await pause(ms, undefined, { signal }).catch(() => undefined);
+}
+
+/**
+ * The pause before a server is dialled again, for the library. It counts from the wall clock: one that was set back by an
+ * hour since would let it wait for an hour. When the pause is over by the monotonic clock, none is left.
+ */
+function steadyPace(pauseMs: number): () => number {
+  let last = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (performance.now() - last < pauseMs) return pauseMs;
+    last = performance.now();
+    return Number.NEGATIVE_INFINITY;
+  };
 }

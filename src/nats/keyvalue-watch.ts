@@ -73,30 +73,24 @@ async function* changesUntilInterrupted(watch: BucketWatch, told: ToldEntries): 
   }
 }
 
-function openWatch({ link, bucket, prefix, signal }: BucketWatch): Promise<OpenWatch> {
-  const open = async (access: Access): Promise<OpenWatch> => {
-    const reader = await openBucketReader(bucket, access, prefix);
-    const failOnDown = () => reader.fail(unavailable("the connection to NATS was lost"));
-    const failOnEnd = () => reader.fail(unavailable("the watch has ended"));
-    const ignoreDown = link.onDown(failOnDown);
-    signal.addEventListener("abort", failOnEnd);
-    const close = () => {
-      ignoreDown();
-      signal.removeEventListener("abort", failOnEnd);
-      reader.close();
-    };
-    access.signal.addEventListener("abort", failOnEnd);
-    if (access.signal.aborted) failOnEnd();
-    try {
-      const snapshot = await readSnapshot(bucket, reader);
-      if (access.signal.aborted) throw unavailable("the watch came too late");
-      return { reader, snapshot, close };
-    } catch (error) {
-      close();
-      throw error;
-    } finally {
-      access.signal.removeEventListener("abort", failOnEnd);
-    }
+/** What is there may take longer to read than a call may last: the call ends where the reading begins. */
+async function openWatch({ link, bucket, prefix, signal }: BucketWatch): Promise<OpenWatch> {
+  const open = (access: Access) => openBucketReader(bucket, access, prefix);
+  const reader = await bucket.call(`watching ${prefix}`, open, signal);
+  const failOnDown = () => reader.fail(unavailable("the connection to NATS was lost"));
+  const failOnEnd = () => reader.fail(unavailable("the watch has ended"));
+  const ignoreDown = link.onDown(failOnDown);
+  signal.addEventListener("abort", failOnEnd);
+  if (signal.aborted) failOnEnd();
+  const close = () => {
+    ignoreDown();
+    signal.removeEventListener("abort", failOnEnd);
+    reader.close();
   };
-  return bucket.call(`watching ${prefix}`, open, signal);
+  try {
+    return { reader, snapshot: await readSnapshot(bucket, reader), close };
+  } catch (error) {
+    close();
+    throw error;
+  }
 }

@@ -3,7 +3,6 @@ import { BUCKET_STREAM } from "./bucket-config.ts";
 import { openBucketReader, readSnapshot } from "./bucket-reader.ts";
 import { subjectOf } from "./bucket-subject.ts";
 import { clockOffset } from "./clock.ts";
-import { unavailable } from "./state-error.ts";
 import type { StoredEntry } from "./stored-entry.ts";
 
 /** So long an expired entry stays, so that no replica whose clock is behind finds its place free. */
@@ -16,17 +15,7 @@ const GRACE_MS = 3_600_000;
 export async function sweep(bucket: Bucket, now: () => number): Promise<number> {
   const { offsetMs, boundMs } = await clockOffset(bucket, now);
   const before = now() + offsetMs - boundMs - GRACE_MS;
-  const entries = await bucket.call("reading what to sweep", async (access) => {
-    const reader = await openBucketReader(bucket, access, "");
-    const fail = () => reader.fail(unavailable("the reading took too long"));
-    access.signal.addEventListener("abort", fail);
-    if (access.signal.aborted) fail();
-    try {
-      return await readSnapshot(bucket, reader);
-    } finally {
-      reader.close();
-    }
-  });
+  const entries = await readAll(bucket);
   const stale = [...entries.values()].filter((entry) => isStale(entry, before));
   for (const { key, revision } of stale) {
     await bucket.call(`sweeping ${key}`, ({ manager }) =>
@@ -35,6 +24,15 @@ export async function sweep(bucket: Bucket, now: () => number): Promise<number> 
     );
   }
   return stale.length;
+}
+
+async function readAll(bucket: Bucket): Promise<ReadonlyMap<string, StoredEntry>> {
+  const reader = await bucket.call("reading what to sweep", (access) => openBucketReader(bucket, access, ""));
+  try {
+    return await readSnapshot(bucket, reader);
+  } finally {
+    reader.close();
+  }
 }
 
 function isStale({ deleted, writtenAt, expiresAt }: StoredEntry, before: number): boolean {

@@ -20,11 +20,11 @@ export interface Contact {
   readonly tooLongAgo: boolean;
 }
 
-/** Goes by the monotonic clock, which nobody can set back. That it stands still in sleep is for the clock check to find. */
+/** Goes by the clock that tells the longer time: the monotonic one stands still in sleep, the other one can be set back. */
 export function createContact({ now, monotonic, lastHeard, maxOfflineMs }: ContactOptions): Contact {
   let wall = lastHeard;
   let steady = monotonic() - ageAtStart(now(), lastHeard);
-  const ageMs = () => monotonic() - steady;
+  const ageMs = () => Math.max(monotonic() - steady, now() - (wall ?? -Infinity));
   return {
     heard() {
       wall = now();

@@ -72,6 +72,8 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
         blindSince = undefined;
         loaded();
         const forgotten = before.filter((one) => one.until > now() && !stored.has(placeOf(one)));
+        // The watch goes on for as long as the process, and would keep 10⁵ names.
+        stored.clear();
         restoring = storeAgain(store, forgotten, stopping.signal, problem);
       }
     }

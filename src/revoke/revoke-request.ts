@@ -2,7 +2,7 @@ import { longestLife } from "../profile/longest-life.ts";
 import type { Profile, ProfileLifetime } from "../profile/profile.ts";
 import { type FieldViolation, invalidRequest } from "../token/problem.ts";
 import { tenantFault } from "../token/request-fields.ts";
-import { identityFault, reasonFault } from "../token/text-rules.ts";
+import { identityFault, reasonFault, tokenFault } from "../token/text-rules.ts";
 
 /** What shall be taken back. Shaped as the contract's `RevokeTokensRequest`, nothing checked yet; empty texts are absent. */
 export interface RevokeRequest {
@@ -29,7 +29,7 @@ export function checkRevokeRequest(request: RevokeRequest, profile: Profile, now
   if (tokenIds.length === 0 && subject === "") tell("token_ids", "are required, or a subject");
   if (tokenIds.length > MAX_TOKENS) tell("token_ids", `must have at most ${MAX_TOKENS} values`);
   tokenIds.slice(0, MAX_TOKENS).forEach((id, index) => {
-    tell(`token_ids[${index}]`, identityFault(id));
+    tell(`token_ids[${index}]`, identityFault(id) ?? tokenFault(id));
   });
   if (subject !== "") tell("subject", tokenIds.length > 0 ? "is not taken beside token_ids" : identityFault(subject));
   tell("expires_at", expiryFault(request, profile, now));

@@ -14,6 +14,8 @@ export interface RevokingParts {
   readonly revocations: Pick<Revocations, "revoke">;
   /** The same that names subjects in the audit log. */
   readonly hasher: SubjectHasher;
+  /** Throws the Problem CLOCK_DIFFERS: by a wrong clock a revocation would end before the tokens, or concern later ones. */
+  readonly requireRightClock: () => void;
   readonly audit: AuditLog;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -28,10 +30,11 @@ interface Revoked {
 /** Takes tokens back for `caller`. Rejects with a {@link Problem}; to try again is safe. */
 export type Revoke = (request: RevokeRequest, caller: string) => Promise<Revoked>;
 
-export function revoking({ profiles, revocations, hasher, audit, now }: RevokingParts): Revoke {
+export function revoking({ profiles, revocations, hasher, requireRightClock, audit, now }: RevokingParts): Revoke {
   return async (request, caller) => {
     const profile = profiles().get(request.profile);
     if (profile === undefined) throw unknownProfile(request.profile);
+    requireRightClock();
     const at = now();
     checkRevokeRequest(request, profile, at);
     const made = revocationsOf(request, { at, until: revokedUntil(request, profile, at) }, hasher);

@@ -54,6 +54,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
     added: texts,
     removed: texts,
     reason: text,
+    caller: text,
   }),
   fc.record({
     type: fc.constant("key.imported" as const),

@@ -26,6 +26,7 @@ test("the subject is the type and the profile, or _ where an event has none", (t
     added: [],
     removed: [],
     reason: "first",
+    caller: "",
   } as const;
   t.is(subjectOf(readEnvelope(encode(issued(1)))), "signet.audit.token.issued.service");
   t.is(subjectOf(readEnvelope(encode(denied))), "signet.audit.token.denied._");

@@ -18,6 +18,7 @@ const rotated: Happening = {
   added: Array.from({ length: 4000 }, () => "abcdefghijklmnop"),
   removed: [],
   reason: "manual",
+  caller: "loopback",
 };
 
 /** A spool's folder that takes no more tokens, and the spool that it is still open in. */

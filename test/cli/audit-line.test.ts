@@ -58,10 +58,11 @@ test("a revocation is told with its tokens or the hash of its subject, its calle
 
 test("a rotation is told with the keys that came and went", (t) => {
   const value = { keyset: "service", keysetEpoch: 4n, added: ["new"], removed: ["old"], reason: "scheduled" };
-  t.is(
-    auditLine(message({ $case: "keyRotated", value }, "key.rotated")),
-    "2026-11-22T12:00:00.000Z  key.rotated      -  e-1  -  +new -old  service epoch 4: scheduled",
-  );
+  const line = (more: object) =>
+    auditLine(message({ $case: "keyRotated", value: { ...value, caller: "", ...more } }, "key.rotated"));
+  t.is(line({}), "2026-11-22T12:00:00.000Z  key.rotated      -  e-1  -  +new -old  service epoch 4: scheduled");
+  const byHand = line({ reason: "manual", caller: "loopback" });
+  t.is(byHand, "2026-11-22T12:00:00.000Z  key.rotated      -  e-1  loopback  +new -old  service epoch 4: manual");
 });
 
 test("an imported secret is told with its profile, key and length, and the exceptions that were made for it", (t) => {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import test from "ava";
+import { ListKeysResponse } from "../../src/gen/signet/v1/keys.ts";
 import { errorInfo, fakeService, Refusal, retryInfo } from "./fake-service.ts";
 import { signet } from "./terminal.ts";
 
@@ -89,6 +90,17 @@ test("--address goes before SIGNET_ADDRESS", async (t) => {
   const env = { SIGNET_ADDRESS: await freeAddress() };
   t.is((await signet([...ISSUE, "--address", service.address], { env })).code, 0);
   t.is((await signet(ISSUE, { env })).code, 2);
+});
+
+test("an answer of more than 4 MiB, such as the secrets of many tenants, is shown whole", async (t) => {
+  const [key] = ListKeysResponse.fromPartial({
+    keys: [{ profile: "hivekit", fingerprint: "f".repeat(1_000_000) }],
+  }).keys;
+  const service = await fakeService({ listKeys: { keys: Array(6).fill(key) } });
+  t.teardown(service.stop);
+  const { code, stdout } = await signet(["keys", "list", "--json"], service);
+  t.is(code, 0);
+  t.is(JSON.parse(stdout).keys.length, 6);
 });
 
 for (const address of ["192.0.2.1:50051", "signet.example:50051", "127.0.0.1.example:1", "dns:x:1", "localhost"]) {

@@ -21,6 +21,54 @@ test("a rotation by hand is an epoch of its own, and what was signed before goes
   t.like(events.at(-1), { type: "epoch.created", epoch: 2, reason: "manual" });
 });
 
+test("who asks for a rotation again, since no answer came, gets the one that was made, until the next epoch", async (t) => {
+  const { options, clock } = makeOptions();
+  const keyring = await openKeyring(options);
+  const other = await openKeyring(makeOptions({ store: options.store, now: () => clock.now }).options);
+  clock.now = start + hour;
+  const rotation = await keyring.rotate();
+  clock.now += policy.activationDelay - 1;
+  t.deepEqual(await keyring.rotate(), rotation);
+  t.deepEqual(await other.rotate(), rotation);
+  clock.now += 1;
+  await keyring.maintain();
+  const second = await keyring.rotate();
+  t.not(second.kid, rotation.kid);
+  t.is(second.signFrom, start + hour + policy.lead);
+});
+
+test("an epoch by hand is told with its caller, also where no answer came to its claim", async (t) => {
+  const { options, clock, events } = makeOptions();
+  let lost = false;
+  const store = {
+    ...options.store,
+    create: async (...args: Parameters<typeof options.store.create>) => {
+      const revision = await options.store.create(...args);
+      if (lost) throw new StateError("UNAVAILABLE", "no answer came");
+      return revision;
+    },
+  };
+  const keyring = await openKeyring({ ...options, store });
+  clock.now = start + hour;
+  lost = true;
+  await t.throwsAsync(keyring.rotate(undefined, "alice"), { code: "UNREADABLE" });
+  lost = false;
+  await keyring.rotate(undefined, "bob");
+  const { kid } = keyring.signer(clock.now) ?? {};
+  await keyring.revoke(kid ?? "", "stolen", "carol");
+  clock.now = start + 3 * day;
+  await keyring.maintain();
+  t.deepEqual(
+    events.flatMap((event) => (event.type === "epoch.created" ? [[event.reason, event.caller]] : [])).slice(0, 4),
+    [
+      ["first", undefined],
+      ["manual", "alice"],
+      ["emergency", "carol"],
+      ["lapsed", undefined],
+    ],
+  );
+});
+
 test("replicas that rotate by hand in the same instant make one epoch, and name the same key", async (t) => {
   const { options, clock } = makeOptions();
   const made = Array.from({ length: 5 }, () => makeOptions({ store: options.store, now: () => clock.now }));

@@ -242,6 +242,30 @@ test("a store that fails leaves the ring as it is, is reported while started, an
   t.is(keyring.epoch, 2);
 });
 
+test("over a newer epoch that can't be read nothing is signed: the key in use may be revoked in it", async (t) => {
+  const { options, clock } = makeOptions();
+  const stale = await openKeyring(options);
+  const kid = stale.signer(start)?.kid ?? "";
+  await (await openKeyring({ ...options, ...underKeks("two", "one") })).revoke(kid, "stolen");
+  for (let turn = 0; turn < 2; turn++) {
+    t.is((await t.throwsAsync<KeyringError>(stale.maintain()))?.code, "WRONG_KEK");
+    t.is(stale.signer(clock.now), undefined);
+  }
+  t.is(stale.verifier(kid, clock.now).state, "ok", "it goes on by what it knows");
+});
+
+test("when the newer epoch that can't be read is gone again, the one in use signs as before", async (t) => {
+  const { options, clock } = makeOptions();
+  const keyring = await openKeyring(options);
+  const kid = keyring.signer(start)?.kid;
+  await options.store.create("keys/service/epoch/2", Buffer.from("damaged"));
+  t.is((await t.throwsAsync<KeyringError>(keyring.maintain()))?.code, "BROKEN_RECORD");
+  t.is(keyring.signer(clock.now), undefined);
+  await options.store.delete("keys/service/epoch/2");
+  await keyring.maintain();
+  t.is(keyring.signer(clock.now)?.kid, kid);
+});
+
 test("a store that can't be read at the start is UNREADABLE, and nothing is made", async (t) => {
   const { options } = makeOptions();
   const store: KeyValue = {

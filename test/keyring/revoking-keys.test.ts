@@ -26,7 +26,7 @@ async function service(overrides: Partial<RevokingKeysParts> = {}) {
     ...{ profiles: replica.parts.profiles, secrets: replica.secrets, audit },
     keyrings: () => [keyring],
     replicas: () => [],
-    requireFit: () => undefined,
+    requireRightClock: () => undefined,
     now: () => clock.now,
     ...overrides,
   });
@@ -127,14 +127,14 @@ test("every bad field is named", async (t) => {
   t.is((await problemOf(revoke({ keyId: "a", profile: "nobody" }))).code, "PROFILE_NOT_FOUND");
 });
 
-test("a replica that is not fit revokes and rotates nothing", async (t) => {
-  const requireFit = () => {
+test("a replica whose clock is wrong revokes and rotates nothing", async (t) => {
+  const requireRightClock = () => {
     throw new Problem("CLOCK_DIFFERS", "a test");
   };
-  const { keyring, revoke } = await service({ requireFit });
+  const { keyring, revoke } = await service({ requireRightClock });
   t.is((await problemOf(revoke({ keyId: keyring.signer(start)?.kid ?? "" }))).code, "CLOCK_DIFFERS");
-  const rotate = rotating(() => keyring, requireFit);
-  t.is((await problemOf(rotate({ keyset: "service", at: undefined }))).code, "CLOCK_DIFFERS");
+  const rotate = rotating(() => keyring, requireRightClock);
+  t.is((await problemOf(rotate({ keyset: "service", at: undefined }, "loopback"))).code, "CLOCK_DIFFERS");
   t.is(keyring.epoch, 1);
 });
 
@@ -148,7 +148,7 @@ test("without the store a revocation and a rotation are KEYS_UNAVAILABLE, with w
     rotating(
       () => keyring,
       () => undefined,
-    )({ keyset: "service", at: undefined }),
+    )({ keyset: "service", at: undefined }, "loopback"),
   ])
     t.like(await problemOf(work), { code: "KEYS_UNAVAILABLE", retryAfterMs: 1_000 });
 });
@@ -159,7 +159,7 @@ test("a rotation at a time that is no time is INVALID_REQUEST", async (t) => {
     () => keyring,
     () => undefined,
   );
-  const problem = await problemOf(rotate({ keyset: "service", at: new Date(Number.NaN) }));
+  const problem = await problemOf(rotate({ keyset: "service", at: new Date(Number.NaN) }, "loopback"));
   t.deepEqual(
     problem.violations.map(({ field }) => field),
     ["at"],

@@ -3,7 +3,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import test from "ava";
 import { type LinkReport, NatsLink } from "../../src/nats/connect.ts";
 import { freePort } from "../support/free-port.ts";
-import { startNats, testWithNats } from "../support/nats-server.ts";
+import { serialTestWithNats, startNats, testWithNats } from "../support/nats-server.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const nowhere = async () => ({ servers: `nats://127.0.0.1:${await freePort()}` });
@@ -61,3 +61,23 @@ testWithNats("each outage is one report, and so is each return", async (t) => {
   }
   t.deepEqual(reports, ["up", "down", "up", "down", "up"]);
 });
+
+serialTestWithNats(
+  "a clock that was an hour ahead when it connected does not keep it from connecting again",
+  async (t) => {
+    const server = await startNats(t);
+    const { now } = Date;
+    t.teardown(() => Object.assign(Date, { now }));
+    Date.now = () => now() + 3_600_000;
+    const reports: string[] = [];
+    const link = new NatsLink({ servers: server.url }, ({ type }) => void reports.push(type));
+    t.teardown(() => link.close(1000));
+    await link.connected(AbortSignal.timeout(10_000));
+    Date.now = now;
+    await server.kill9();
+    await waitUntil("the outage is told", () => reports.length >= 2);
+    await server.restart();
+    await waitUntil("the return is told", () => reports.length >= 3);
+    t.deepEqual(reports, ["up", "down", "up"]);
+  },
+);

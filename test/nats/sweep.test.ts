@@ -36,3 +36,20 @@ testWithNats("a replica whose clock is a day ahead sweeps nothing that is live f
   t.is(await ahead.sweep(), 0);
   t.is((await store.get("live"))?.key, "live");
 });
+
+testWithNats("what is claimed again while it is swept stays", async (t) => {
+  const server = await startNats(t);
+  const { link, store } = await connectStore(t, server.url);
+  const keys = Array.from({ length: 300 }, (_, at) => `old/${at}`);
+  const expiresAt = Date.now() - HOUR - 10_000;
+  await Promise.all(keys.map((key) => store.create(key, bytes("1"), { expiresAt })));
+  const manager = await link.connection?.jetstreamManager();
+  const left = async () => (await manager?.streams.info("KV_signet"))?.state.messages ?? 0;
+  const swept = store.sweep();
+  await waitUntil("it has begun", async () => (await left()) < keys.length);
+  const claims = await Promise.all(keys.map((key) => store.create(key, bytes("2"))));
+  t.is(claims.filter((revision) => revision === undefined).length, 0);
+  await swept;
+  const found = await Promise.all(keys.map((key) => store.get(key)));
+  t.is(found.filter((entry) => entry === undefined).length, 0);
+});

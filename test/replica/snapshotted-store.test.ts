@@ -95,6 +95,15 @@ test("a replica that has never seen all of it has nothing that could stand in", 
   t.is((await t.throwsAsync<StateError>(readAll(kept))).code, "UNAVAILABLE");
 });
 
+test("nor has one that knows what it wrote itself: a part of it would pass for all", async (t) => {
+  const folder = await folderOf(t);
+  const { kept, snapshot } = await opened(t, folder, memory());
+  await kept.create("secrets/euler/_/epoch/1", bytes("one"));
+  await snapshot.saved();
+  const again = await opened(t, folder, AWAY);
+  t.is((await t.throwsAsync<StateError>(readAll(again.kept))).code, "UNAVAILABLE");
+});
+
 test("that nothing was ever imported is remembered as well", async (t) => {
   const folder = await folderOf(t);
   const first = await opened(t, folder, memory());

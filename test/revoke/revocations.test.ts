@@ -81,6 +81,13 @@ test("the same id under another profile or tenant is another token", async (t) =
   t.false(revocations.has(token("a", { tenant: "london", profile: "other" })));
 });
 
+test("the same id under another profile or tenant is stored beside the first", async (t) => {
+  const { open } = fixture(t);
+  const all = [{}, { tenant: "london" }, { profile: "other" }].map((more) => revokedToken("a", more));
+  await (await open()).revoke(all);
+  t.deepEqual([...(await open()).all()], all);
+});
+
 test("a subject's tokens are revoked up to and in the second that is named", async (t) => {
   const revocations = await fixture(t).open();
   await revocations.revoke([revokedSubject("alice", SECOND)]);

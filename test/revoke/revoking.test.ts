@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import test from "ava";
 import { AuditError, type Happening } from "../../src/audit/event.ts";
 import type { Revocation } from "../../src/revoke/revocation.ts";
@@ -5,6 +6,7 @@ import type { RevokeRequest } from "../../src/revoke/revoke-request.ts";
 import { revoking } from "../../src/revoke/revoking.ts";
 import { StateError } from "../../src/state/keyvalue.ts";
 import { Problem } from "../../src/token/problem.ts";
+import { forge } from "../support/forge.ts";
 import { profileOf, serviceProfile, shippedProfile } from "../support/profiles.ts";
 
 const NOW = 1_800_000_000_500;
@@ -25,11 +27,14 @@ function fixture(profile = serviceProfile()) {
   const order: string[] = [];
   const stored: Revocation[] = [];
   const events: Happening[] = [];
-  const failing: { store?: Error; audit?: Error } = {};
+  const failing: { clock?: Error; store?: Error; audit?: Error } = {};
   const revoke = revoking({
     profiles: () => new Map([[profile.name, profile]]),
     hasher: { keyId: "kek-1", hash: (subject) => `hash of ${subject}` },
     now: () => NOW,
+    requireRightClock() {
+      if (failing.clock !== undefined) throw failing.clock;
+    },
     revocations: {
       async revoke(revocations) {
         if (failing.store !== undefined) throw failing.store;
@@ -173,6 +178,18 @@ for (const [what, request, expected] of [
   });
 }
 
+test("a token in the place of its id, or in the reason, reaches neither the store nor an event", async (t) => {
+  const { stored, events, ask } = fixture();
+  const token = forge({ alg: "EdDSA" }, { sub: "alice" }, generateKeyPairSync("ed25519").privateKey);
+  t.true(token.length < 255);
+  const fault = "must not hold a token";
+  t.deepEqual(await faultsOf(ask({ tokenIds: ["a.b.c", token] })), { "token_ids[1]": fault });
+  t.deepEqual(await faultsOf(ask({ tokenIds: ["a"], reason: `theft of ${token}` })), { reason: fault });
+  t.deepEqual([stored, events], [[], []]);
+  await ask({ tokenIds: [`h.${"x".repeat(43)}`, "eyes.of.a-cat"], reason: "key.id.of eyebeam.example.org" });
+  t.is(stored.length, 2);
+});
+
 test("100 ids and a reason of 256 bytes are taken", async (t) => {
   const { stored, ask } = fixture();
   await ask({ tokenIds: Array.from({ length: 100 }, (_, index) => `t-${index}`), reason: "x".repeat(256) });
@@ -211,6 +228,12 @@ test("a store that is out of reach is UNAVAILABLE, and no event tells what may n
   }
 });
 
+test("a fault of our own is not told as a store that is out of reach", async (t) => {
+  const { failing, ask } = fixture();
+  failing.store = new TypeError("a bug");
+  t.is(await t.throwsAsync(ask({ tokenIds: ["a"] }), { instanceOf: TypeError }), failing.store as TypeError);
+});
+
 test("what is revoked stays so when no event can tell of it, and the call says so", async (t) => {
   for (const [audit, code] of [
     ["FULL", "AUDIT_FULL"],
@@ -222,4 +245,11 @@ test("what is revoked stays so when no event can tell of it, and the call says s
     t.regex(problem?.message ?? "", /^the tokens are revoked, but .* revoke again$/);
     t.is(stored.length, 1);
   }
+});
+
+test("a replica whose clock is wrong takes nothing back, since the entry would end too early or concern later tokens", async (t) => {
+  const { ask, failing, order } = fixture();
+  failing.clock = new Problem("CLOCK_DIFFERS", "a test");
+  t.is(await t.throwsAsync(ask({ tokenIds: ["a"] })), failing.clock);
+  t.deepEqual(order, []);
 });

@@ -118,6 +118,8 @@ export interface KeyRotated {
    * a start; or "restored" when the store had lost the epoch and got it back.
    */
   reason: string;
+  /** The caller who asked for it, when the reason is "manual" or "emergency". Empty: nobody did. */
+  caller: string;
 }
 
 /** ServiceStarted: the writer opened its log. Type `service.started`. */
@@ -974,7 +976,7 @@ export const TokenDenied: MessageFns<TokenDenied> = {
 };
 
 function createBaseKeyRotated(): KeyRotated {
-  return { keyset: "", keysetEpoch: 0n, added: [], removed: [], reason: "" };
+  return { keyset: "", keysetEpoch: 0n, added: [], removed: [], reason: "", caller: "" };
 }
 
 export const KeyRotated: MessageFns<KeyRotated> = {
@@ -996,6 +998,9 @@ export const KeyRotated: MessageFns<KeyRotated> = {
     }
     if (message.reason !== "") {
       writer.uint32(42).string(message.reason);
+    }
+    if (message.caller !== "") {
+      writer.uint32(50).string(message.caller);
     }
     return writer;
   },
@@ -1053,6 +1058,14 @@ export const KeyRotated: MessageFns<KeyRotated> = {
             message.reason = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.caller = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1076,6 +1089,7 @@ export const KeyRotated: MessageFns<KeyRotated> = {
       added: globalThis.Array.isArray(object?.added) ? object.added.map((e: any) => globalThis.String(e)) : [],
       removed: globalThis.Array.isArray(object?.removed) ? object.removed.map((e: any) => globalThis.String(e)) : [],
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
     };
   },
 
@@ -1096,6 +1110,9 @@ export const KeyRotated: MessageFns<KeyRotated> = {
     if (message.reason !== "") {
       obj.reason = message.reason;
     }
+    if (message.caller !== "") {
+      obj.caller = message.caller;
+    }
     return obj;
   },
 
@@ -1111,6 +1128,7 @@ export const KeyRotated: MessageFns<KeyRotated> = {
     message.added = object.added?.map((e) => e) || [];
     message.removed = object.removed?.map((e) => e) || [];
     message.reason = object.reason ?? "";
+    message.caller = object.caller ?? "";
     return message;
   },
 };

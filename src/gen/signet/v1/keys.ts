@@ -225,25 +225,25 @@ export interface ListKeysResponse {
 export interface Key {
   /** The keyset that it belongs to. */
   keyset: string;
-  /** The first 16 characters of the RFC 7638 thumbprint. */
+  /** The first 16 characters of the RFC 7638 thumbprint; of an imported secret, the id that was given, or a random one. */
   keyId: string;
   /** The JOSE algorithm (RFC 7518, 3.1; RFC 8037): "EdDSA", "ES256", "RS256", "PS256" or "HS256". */
   algorithm: string;
   /** Where the key is in its life at the moment of the answer. */
   state: KeyState;
-  /** From here on the JWKS holds it. */
+  /** From here on the JWKS holds it. Unset for an imported secret: no JWKS ever does. */
   publishAt:
     | Date
     | undefined;
-  /** From here on it may sign. */
+  /** From here on it may sign. Unset for a standby. */
   signFrom:
     | Date
     | undefined;
-  /** From here on it does not sign. */
+  /** From here on it does not sign. Unset for a standby, and for the imported secret that signs: the next import ends it. */
   signUntil:
     | Date
     | undefined;
-  /** From here on it does not verify, and the JWKS does not hold it. */
+  /** From here on it does not verify, and the JWKS does not hold it. Unset where `sign_until` is. */
   verifyUntil:
     | Date
     | undefined;
@@ -313,7 +313,7 @@ export interface PlanRotationRequest {
 export interface PlanRotationResponse {
   /** The key that signs now. Empty: none does. */
   activeKeyId: string;
-  /** The key that takes over next. */
+  /** The key that takes over next. Empty for a moment after a take-over, until the epoch that lists it is made. */
   nextKeyId: string;
   /** When it does. */
   nextAt:
@@ -352,7 +352,10 @@ export interface RotationBound {
 export interface RotateKeysRequest {
   /** The keyset. Required. */
   keyset: string;
-  /** When the next key takes over. Unset: as early as is safe. */
+  /**
+   * When the next key takes over. Unset: as early as is safe. Where the next key took over by hand less than the activation
+   * delay ago, unset answers that rotation and makes no second one: to ask again when no answer came is safe.
+   */
   at: Date | undefined;
 }
 
@@ -370,7 +373,10 @@ export interface RotateKeysResponse {
 export interface RevokeKeyRequest {
   /** The key: a `kid` of a rotating keyset or of an imported secret. Required. */
   keyId: string;
-  /** Why, for the audit log. 1 to 256 bytes, required. It MUST NOT hold anything personal. */
+  /**
+   * Why, for the audit log. 1 to 256 bytes of well-formed UTF-8 without control characters, required. It MUST NOT hold
+   * anything personal; a token in it is refused.
+   */
   reason: string;
   /** The profile of an imported secret. Empty: a key of a rotating keyset. */
   profile: string;
@@ -383,11 +389,17 @@ export interface RevokeKeyResponse {
   signingKeyId: string;
   /** The epoch that says so. */
   epoch: bigint;
-  /** Replicas that hold the epoch. */
+  /**
+   * Replicas that hold the epoch. Empty for an imported secret: those that are connected hold its epoch within a second,
+   * and do not tell.
+   */
   replicasInformed: string[];
   /** Replicas that were alive and did not tell within a second that they hold it. */
   replicasLate: string[];
-  /** From here on every verifier that keeps a JWKS knows the signing key, and none keeps the revoked one. */
+  /**
+   * From here on every verifier that keeps a JWKS knows the signing key, and none keeps the revoked one. Unset for an
+   * imported secret: no JWKS has it.
+   */
   knownEverywhereAt: Date | undefined;
 }
 
@@ -2523,8 +2535,9 @@ export const KeyServiceService = {
     responseDeserialize: (value: Buffer): GetJwksResponse => GetJwksResponse.decode(value),
   },
   /**
-   * ListKeys answers every key of every keyset with its times and state, the newest first. It never holds a private
-   * half.
+   * ListKeys answers every key of every keyset, and every imported secret, with its times and state, the newest first. It
+   * never holds a private half. Clients that refuse answers above 4 MiB (many do by default) need a higher limit where tens
+   * of thousands of secrets are imported, or ask for one keyset.
    */
   listKeys: {
     path: "/signet.v1.KeyService/ListKeys" as const,
@@ -2541,7 +2554,8 @@ export const KeyServiceService = {
    *
    * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding; NOT_FOUND
    * for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak or placeholder secret without
-   * `allow_weak`; ALREADY_EXISTS for a `key_id` that the profile and tenant have had.
+   * `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have had, and for the secret that
+   * signs already, whatever its `key_id`.
    */
   importKey: {
     path: "/signet.v1.KeyService/ImportKey" as const,
@@ -2613,8 +2627,9 @@ export interface KeyServiceServer extends UntypedServiceImplementation {
   /** GetJwks answers the public keys that a verifier must know (RFC 7517, 5). In proto-JSON the answer is a JWK Set. */
   getJwks: handleUnaryCall<GetJwksRequest, GetJwksResponse>;
   /**
-   * ListKeys answers every key of every keyset with its times and state, the newest first. It never holds a private
-   * half.
+   * ListKeys answers every key of every keyset, and every imported secret, with its times and state, the newest first. It
+   * never holds a private half. Clients that refuse answers above 4 MiB (many do by default) need a higher limit where tens
+   * of thousands of secrets are imported, or ask for one keyset.
    */
   listKeys: handleUnaryCall<ListKeysRequest, ListKeysResponse>;
   /**
@@ -2623,7 +2638,8 @@ export interface KeyServiceServer extends UntypedServiceImplementation {
    *
    * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding; NOT_FOUND
    * for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak or placeholder secret without
-   * `allow_weak`; ALREADY_EXISTS for a `key_id` that the profile and tenant have had.
+   * `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have had, and for the secret that
+   * signs already, whatever its `key_id`.
    */
   importKey: handleUnaryCall<ImportKeyRequest, ImportKeyResponse>;
   /**
@@ -2668,8 +2684,9 @@ export interface KeyServiceClient extends Client {
     callback: (error: ServiceError | null, response: GetJwksResponse) => void,
   ): ClientUnaryCall;
   /**
-   * ListKeys answers every key of every keyset with its times and state, the newest first. It never holds a private
-   * half.
+   * ListKeys answers every key of every keyset, and every imported secret, with its times and state, the newest first. It
+   * never holds a private half. Clients that refuse answers above 4 MiB (many do by default) need a higher limit where tens
+   * of thousands of secrets are imported, or ask for one keyset.
    */
   listKeys(
     request: ListKeysRequest,
@@ -2692,7 +2709,8 @@ export interface KeyServiceClient extends Client {
    *
    * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding; NOT_FOUND
    * for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak or placeholder secret without
-   * `allow_weak`; ALREADY_EXISTS for a `key_id` that the profile and tenant have had.
+   * `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have had, and for the secret that
+   * signs already, whatever its `key_id`.
    */
   importKey(
     request: ImportKeyRequest,

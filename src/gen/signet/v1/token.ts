@@ -467,8 +467,9 @@ export interface VerifyTokenResponse {
     | { [key: string]: any }
     | undefined;
   /**
-   * The name of the token in the audit log: its `jti`, or where it has none "h." and the base64url SHA-256 of what was
-   * signed. Set after a good signature, for a valid or an invalid token.
+   * The name of the token in the audit log and in RevokeTokens: its `jti`, or where it has none of 1 to 255 bytes of
+   * well-formed UTF-8 without control characters, "h." and the base64url SHA-256 of what was signed. Set after a good
+   * signature, for a valid or an invalid token.
    */
   tokenId: string;
   /** Who a valid token speaks for: the claim that the profile names for it, mostly `sub`. */
@@ -494,7 +495,10 @@ export interface VerifyTokenResponse {
   diagnosis: string;
   /** The epoch of the keyset that answered. It only grows. */
   keyringGeneration: bigint;
-  /** How old this replica's view of the revocations is. Zero: it is current. */
+  /**
+   * How old this replica's view of the revocations is at most: since then it may have missed one. Zero where one replica
+   * keeps its state itself; at most about two seconds while replicas that share it are connected; else it grows.
+   */
   revocationViewAge:
     | Duration
     | undefined;
@@ -507,11 +511,14 @@ export interface RevokeTokensRequest {
   profile: string;
   /** The tenant. Required where the profile has tenants, refused where it has none. */
   tenant: string;
-  /** The tokens, by `token_id`: at most 100, of 1 to 255 characters. Either these or `subject` MUST be set. */
+  /**
+   * The tokens, by `token_id`: at most 100, of 1 to 255 bytes of well-formed UTF-8 without control characters. A token in
+   * the place of its id is refused. Either these or `subject` MUST be set.
+   */
   tokenIds: string[];
   /**
-   * When the last of `token_ids` expires, if that is known: the revocation ends then. Unset: when the longest-lived token
-   * that is issued now would.
+   * When the last of `token_ids` expires, if that is known: the revocation ends then, and the leeway and clock skew of the
+   * profile later. Unset: when the longest-lived token that is issued now would. Only with `token_ids`.
    */
   expiresAt:
     | Date
@@ -522,7 +529,10 @@ export interface RevokeTokensRequest {
   issuedBefore:
     | Date
     | undefined;
-  /** Why, for the audit log. 1 to 256 bytes, required. It MUST NOT hold anything personal. */
+  /**
+   * Why, for the audit log. 1 to 256 bytes of well-formed UTF-8 without control characters, required. It MUST NOT hold
+   * anything personal; a token in it is refused.
+   */
   reason: string;
 }
 

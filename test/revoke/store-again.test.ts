@@ -1,0 +1,57 @@
+import test from "ava";
+import { parseRevocation, placeOf, type Revocation } from "../../src/revoke/revocation.ts";
+import { storeAgain } from "../../src/revoke/store-again.ts";
+import { type KeyValue, StateError } from "../../src/state/keyvalue.ts";
+import { createMemoryKeyValue } from "../../src/state/memory.ts";
+
+const NOW = 1_700_000_000_000;
+const revocations = ["a", "b", "c"].map(
+  (tokenId): Revocation => ({ kind: "token", profile: "service", tenant: "", at: NOW, until: NOW + 1_000, tokenId }),
+);
+
+/** A store of which the second creation fails, and what was told of it. */
+function fixture(error: Error) {
+  const below = createMemoryKeyValue(() => NOW);
+  const problems: unknown[] = [];
+  let creations = 0;
+  const store: KeyValue = {
+    get: below.get,
+    update: below.update,
+    delete: below.delete,
+    watch: below.watch,
+    async create(...write) {
+      creations += 1;
+      if (creations === 2) throw error;
+      return below.create(...write);
+    },
+  };
+  const held = async () => {
+    const entries = await Promise.all(revocations.map((one) => below.get(placeOf(one))));
+    return entries.flatMap((entry) => (entry === undefined ? [] : [parseRevocation(entry)]));
+  };
+  const again = (signal = new AbortController().signal) =>
+    storeAgain(store, revocations, signal, (problem) => problems.push(problem));
+  return { problems, held, again };
+}
+
+test("what a store could not take is told and given to it again until it has all", async (t) => {
+  const error = new StateError("UNAVAILABLE", "away");
+  const { problems, held, again } = fixture(error);
+  await again();
+  t.deepEqual(await held(), revocations);
+  t.deepEqual(problems, [error]);
+});
+
+test("a store that is lost in the midst of it is left: its watch ends too, and begins anew", async (t) => {
+  const error = new StateError("LOST", "gone");
+  const { problems, held, again } = fixture(error);
+  await again();
+  t.deepEqual(await held(), revocations.slice(0, 1));
+  t.deepEqual(problems, [error]);
+});
+
+test("a stop ends it before the next one is given", async (t) => {
+  const { problems, held, again } = fixture(new Error("never"));
+  await again(AbortSignal.abort());
+  t.deepEqual([await held(), problems], [[], []]);
+});
