@@ -1,4 +1,5 @@
 import test from "ava";
+import type { Happening } from "../../src/audit/event.ts";
 import { KeyState } from "../../src/gen/signet/v1/keys.ts";
 import { RejectionReason } from "../../src/gen/signet/v1/token.ts";
 import { nextRotation, planRotation, revokeKey, rotateKeys } from "../support/key-calls.ts";
@@ -40,6 +41,31 @@ test("by hand the next key signs as early as is safe, and tokens of the one befo
   await waitUntil("the next key signs", async () => (await issue(service, { ttl })).keyId === nextKeyId);
   t.true((rotation.signFrom?.getTime() ?? Infinity) <= Date.now());
   t.like(await verify(service, before.token), { valid: true });
+});
+
+test("the events of a rotation by hand and of an emergency name the caller, and that of the first keys none", async (t) => {
+  const told: Happening[] = [];
+  const service = await startService(t, {
+    surroundings: {
+      wrapAudit: (audit) => ({
+        append(happening, time) {
+          told.push(happening);
+          return audit.append(happening, time);
+        },
+      }),
+    },
+  });
+  await rotateKeys(service);
+  await revokeKey(service, (await issue(service)).keyId);
+  t.deepEqual(
+    told.flatMap((one) => (one.type === "key.rotated" && one.keyset === "service" ? [[one.reason, one.caller]] : [])),
+    [
+      ["first", ""],
+      ["held", ""],
+      ["manual", "loopback"],
+      ["emergency", "loopback"],
+    ],
+  );
 });
 
 test("after an emergency the standby signs, and tokens of the revoked key are KEY_REVOKED", async (t) => {

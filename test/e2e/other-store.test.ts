@@ -1,0 +1,54 @@
+import { rename } from "node:fs/promises";
+import { join } from "node:path";
+import { serialTestWithNats, startNats } from "../support/nats-server.ts";
+import { startRemote, untilLogged } from "../support/remote-service.ts";
+import { replicaSet, untilReady } from "../support/replicas.ts";
+import { listKeys } from "../support/service.ts";
+import { spawnService } from "../support/service-process.ts";
+import { tempFolder } from "../support/temp.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+serialTestWithNats("who took part in a shared state does not start from the older keys of a file", async (t) => {
+  const nats = await startNats(t);
+  const set = await replicaSet(t, [nats.url]);
+  const [replica] = await set.startAll(1);
+  t.is(await replica?.process.stop(), 0);
+  const data = await set.folderOf("replica-1");
+  const outcome = await spawnService(t, { data }).then(
+    () => "it started",
+    (error: Error) => error.message,
+  );
+  t.regex(
+    outcome,
+    /^the service ended with 78: error: OTHER_STORE: state\.store is "file", but .* move .*snapshots away/,
+  );
+
+  await rename(join(data, "snapshots"), join(await tempFolder(t), "snapshots"));
+  await t.notThrowsAsync(startRemote(t, { data }), "it was the snapshots");
+});
+
+serialTestWithNats("a replica with the keys of a file makes no first keys, whatever first_start says", async (t) => {
+  const nats = await startNats(t);
+  const set = await replicaSet(t, [nats.url]);
+  const data = await set.folderOf("replica-1");
+  const alone = await startRemote(t, { data });
+  const kids = (await listKeys(alone)).keys.map(({ keyId }) => keyId);
+  t.is(await alone.process.stop(), 0);
+
+  const replica = await set.start("replica-1");
+  await untilLogged(replica, (log) =>
+    log.some(({ event, folder }) => event === "store.own_keys" && folder === join(data, "state")),
+  );
+  await waitUntil("it says what it waits for", async () =>
+    /has no keys yet: they come with another replica or a restored backup/.test(await replica.waitsFor()),
+  );
+  await replica.process.stop();
+
+  await rename(join(data, "state"), join(await tempFolder(t), "state"));
+  const begun = await set.start("replica-1");
+  await untilReady(begun);
+  t.false(
+    (await listKeys(begun)).keys.some(({ keyId }) => kids.includes(keyId)),
+    "without them it begins anew",
+  );
+});
