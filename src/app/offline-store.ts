@@ -37,7 +37,8 @@ export async function openOfflineStore(config: Config, create: boolean, now: () 
 
 function fileStore(path: string, create: boolean, now: () => number): OfflineStore {
   // A misspelt data folder must not look like an empty one.
-  if (!create && !existsSync(path)) throw new StateError("UNAVAILABLE", `there is no state at ${path}`);
+  if (!create && !existsSync(path))
+    throw new StateError("UNAVAILABLE", `there is no state at ${path} (state.store: file)`);
   const store = openFileKeyValue(path, now);
   return { store, close: async () => store.close() };
 }

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { savedSoon } from "../replica/save-soon.ts";
 import type { SnapshotFiles } from "../replica/snapshot-files.ts";
 import { encodeRevocation, parseRevocation, type Revocation } from "../revoke/revocation.ts";
@@ -17,6 +18,9 @@ interface Kept {
 }
 
 const NAME = "revocations";
+/** So many are written down in one turn: with 10⁵ of them every call would wait. */
+const IN_ONE_TURN = 1_000;
+const LINE_BREAK = Buffer.from("\n");
 
 export function revocationFile(files: SnapshotFiles, problem: (error: unknown) => void): RevocationFile {
   return {
@@ -27,7 +31,7 @@ export function revocationFile(files: SnapshotFiles, problem: (error: unknown) =
       return lines.flatMap((line) => parseRevocation({ value: Buffer.from(line) }) ?? []);
     },
     async keep(revocations, signal) {
-      const disk = savedSoon(() => files.save(NAME, encode(revocations.all())), problem);
+      const disk = savedSoon(async () => files.save(NAME, await encode(revocations.all())), problem);
       while (!signal.aborted) {
         try {
           let current = false;
@@ -45,6 +49,12 @@ export function revocationFile(files: SnapshotFiles, problem: (error: unknown) =
   };
 }
 
-function encode(revocations: Iterable<Revocation>): Uint8Array {
-  return Buffer.from(Array.from(revocations, (one) => Buffer.from(encodeRevocation(one)).toString()).join("\n"));
+/** One a line. What comes or goes meanwhile may be in it or not: it is saved again. */
+async function encode(revocations: Iterable<Revocation>): Promise<Uint8Array> {
+  const lines: Uint8Array[] = [];
+  for (const one of revocations) {
+    lines.push(encodeRevocation(one), LINE_BREAK);
+    if (lines.length % (2 * IN_ONE_TURN) === 0) await turn();
+  }
+  return Buffer.concat(lines);
 }

@@ -100,16 +100,17 @@ export async function openServices(parts: ServiceParts, endings: Endings) {
     audit,
     cache: parts.cache,
   });
+  const { requireRightClock } = state;
   const keys = {
     ...keyViews(config, keyrings, secrets, now),
-    importKey: importing({ profiles: live.current, secrets, vault, audit, now, randomBytes }),
+    importKey: importing({ profiles: live.current, secrets, vault, requireRightClock, audit, now, randomBytes }),
     rotateKeys: rotating((keyset) => ringOf(keyrings, keyset), state.requireFit),
     revokeKey: revokingKeys({
       profiles: live.current,
       keyrings: () => [...keyrings.values()],
       secrets,
       replicas: state.replicas,
-      requireRightClock: state.requireRightClock,
+      requireRightClock,
       audit,
       now,
     }),

@@ -17,6 +17,8 @@ export interface ImportingParts {
   readonly profiles: () => ReadonlyMap<string, Profile>;
   readonly secrets: Secrets;
   readonly vault: SecretVault;
+  /** Throws the Problem CLOCK_DIFFERS. */
+  readonly requireRightClock: () => void;
   readonly audit: AuditLog;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -38,7 +40,9 @@ type ImportWarning = "WEAK_KEY" | "UNUSUAL_ENCODING" | "WHITESPACE";
 /** Imports a secret for `caller`. Rejects with a {@link Problem}. */
 export type ImportKey = (request: ImportRequest, caller: string) => Promise<ImportedKey>;
 
-export function importing({ profiles, secrets, vault, audit, now, randomBytes: draw }: ImportingParts): ImportKey {
+export function importing(parts: ImportingParts): ImportKey {
+  const { profiles, secrets, vault, requireRightClock, audit, now, randomBytes: draw } = parts;
+
   return async (request, caller) => {
     const profile = profiles().get(request.profile);
     if (profile === undefined) throw unknownProfile(request.profile);
@@ -46,6 +50,7 @@ export function importing({ profiles, secrets, vault, audit, now, randomBytes: d
     const weak = weakness(text, bytes);
     if (weak !== undefined && !request.allowWeak) throw weakKey(weak);
 
+    requireRightClock();
     const time = now();
     const owner = { profile: profile.name, tenant: request.tenant };
     const fingerprint = vault.fingerprint(bytes);

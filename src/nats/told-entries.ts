@@ -55,9 +55,13 @@ export class ToldEntries {
   /** What is to be told because time went on. */
   *expire(now: number): Generator<Change> {
     if (now < this.#nextExpiry) return;
-    const expired = [...this.#live].filter(([, { expiresAt }]) => expiresAt <= now);
-    for (const [key] of expired) yield* this.#drop(key);
-    this.#nextExpiry = Math.min(Infinity, ...[...this.#live.values()].map(({ expiresAt }) => expiresAt));
+    const expired: string[] = [];
+    this.#nextExpiry = Infinity;
+    for (const [key, { expiresAt }] of this.#live) {
+      if (expiresAt <= now) expired.push(key);
+      else this.#nextExpiry = Math.min(this.#nextExpiry, expiresAt);
+    }
+    for (const key of expired) yield* this.#drop(key);
   }
 
   *#drop(key: string): Generator<Change> {

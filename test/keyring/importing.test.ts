@@ -127,6 +127,16 @@ for (const [name, request, fields] of [
   });
 }
 
+test("a replica whose clock is wrong imports nothing: what it replaces would end too early or too late", async (t) => {
+  const { parts, happenings, secrets } = await replica();
+  const wrong = new Problem("CLOCK_DIFFERS", "a test");
+  const requireRightClock = () => {
+    throw wrong;
+  };
+  t.is(await t.throwsAsync(importing({ ...parts, requireRightClock })(requestOf(newSecret()), "caller")), wrong);
+  t.deepEqual([happenings, secrets.list(start)], [[], []]);
+});
+
 test("the longest secret is taken", async (t) => {
   const { import: importKey } = await replica();
   const secret = randomBytes(3072).toString("base64");

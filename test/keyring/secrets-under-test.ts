@@ -39,7 +39,8 @@ export async function openReplica(store: KeyValue, names: readonly [string, ...s
   const vault = createSecretVault(keks);
   const recordKeys = recordKeysOf(keks);
   const secrets = await openSecrets({ store, recordKeys, vault, now, report: (event) => events.push(event) });
-  const parts = { profiles: () => PROFILES, secrets, vault, audit, now, randomBytes };
+  const requireRightClock = () => undefined;
+  const parts = { profiles: () => PROFILES, secrets, vault, requireRightClock, audit, now, randomBytes };
   const importKey = importing(parts);
   return {
     store,

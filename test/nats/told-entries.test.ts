@@ -73,3 +73,11 @@ test("an entry that expires is told as deleted, and again as put when the clock 
   t.deepEqual(compare(told, [fleeting, entry("b", 2)], NOW + 1000), []);
   t.deepEqual(compare(told, [fleeting, entry("b", 2)], NOW), ["put a 1"]);
 });
+
+test("an entry expires among more than a function takes as arguments", (t) => {
+  const told = new ToldEntries();
+  const many = Array.from({ length: 200_000 }, (_, at) => entry(`k${at}`, at + 1, { expiresAt: NOW + 1_000 + at }));
+  compare(told, many);
+  t.deepEqual([...told.expire(NOW + 1_000)].map(spell), ["delete k0"]);
+  t.deepEqual([...told.expire(NOW + 1_001)].map(spell), ["delete k1"]);
+});

@@ -2555,7 +2555,8 @@ export const KeyServiceService = {
    * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding; NOT_FOUND
    * for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak or placeholder secret without
    * `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have had, and for the secret that
-   * signs already, whatever its `key_id`.
+   * signs already, whatever its `key_id`; UNAVAILABLE while the store is out of reach, or this clock differs from that of the
+   * store (CLOCK_DIFFERS: ask another replica).
    */
   importKey: {
     path: "/signet.v1.KeyService/ImportKey" as const,
@@ -2585,7 +2586,7 @@ export const KeyServiceService = {
    * RotateKeys lets the next key take over before its time.
    *
    * Errors: NOT_FOUND for a keyset that does not exist; FAILED_PRECONDITION (TOO_EARLY) for a time at which some verifier
-   * may not know the key yet, with the earliest safe one; UNAVAILABLE while the store is out of reach.
+   * may not know the key yet, with the earliest safe one; UNAVAILABLE as in ImportKey.
    */
   rotateKeys: {
     path: "/signet.v1.KeyService/RotateKeys" as const,
@@ -2600,7 +2601,7 @@ export const KeyServiceService = {
    * RevokeKey takes a key back in an emergency: its tokens answer KEY_REVOKED, and if it signed, the standby signs at
    * once. It does not help when the process or the KEK was stolen.
    *
-   * Errors: NOT_FOUND for a key that is not known; INVALID_ARGUMENT; UNAVAILABLE while the store is out of reach.
+   * Errors: NOT_FOUND for a key that is not known; INVALID_ARGUMENT; UNAVAILABLE as in ImportKey.
    */
   revokeKey: {
     path: "/signet.v1.KeyService/RevokeKey" as const,
@@ -2639,7 +2640,8 @@ export interface KeyServiceServer extends UntypedServiceImplementation {
    * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding; NOT_FOUND
    * for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak or placeholder secret without
    * `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have had, and for the secret that
-   * signs already, whatever its `key_id`.
+   * signs already, whatever its `key_id`; UNAVAILABLE while the store is out of reach, or this clock differs from that of the
+   * store (CLOCK_DIFFERS: ask another replica).
    */
   importKey: handleUnaryCall<ImportKeyRequest, ImportKeyResponse>;
   /**
@@ -2652,14 +2654,14 @@ export interface KeyServiceServer extends UntypedServiceImplementation {
    * RotateKeys lets the next key take over before its time.
    *
    * Errors: NOT_FOUND for a keyset that does not exist; FAILED_PRECONDITION (TOO_EARLY) for a time at which some verifier
-   * may not know the key yet, with the earliest safe one; UNAVAILABLE while the store is out of reach.
+   * may not know the key yet, with the earliest safe one; UNAVAILABLE as in ImportKey.
    */
   rotateKeys: handleUnaryCall<RotateKeysRequest, RotateKeysResponse>;
   /**
    * RevokeKey takes a key back in an emergency: its tokens answer KEY_REVOKED, and if it signed, the standby signs at
    * once. It does not help when the process or the KEK was stolen.
    *
-   * Errors: NOT_FOUND for a key that is not known; INVALID_ARGUMENT; UNAVAILABLE while the store is out of reach.
+   * Errors: NOT_FOUND for a key that is not known; INVALID_ARGUMENT; UNAVAILABLE as in ImportKey.
    */
   revokeKey: handleUnaryCall<RevokeKeyRequest, RevokeKeyResponse>;
   /** WatchKeys streams the keys: all of them at once, and all of them again after each change. */
@@ -2710,7 +2712,8 @@ export interface KeyServiceClient extends Client {
    * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding; NOT_FOUND
    * for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak or placeholder secret without
    * `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have had, and for the secret that
-   * signs already, whatever its `key_id`.
+   * signs already, whatever its `key_id`; UNAVAILABLE while the store is out of reach, or this clock differs from that of the
+   * store (CLOCK_DIFFERS: ask another replica).
    */
   importKey(
     request: ImportKeyRequest,
@@ -2751,7 +2754,7 @@ export interface KeyServiceClient extends Client {
    * RotateKeys lets the next key take over before its time.
    *
    * Errors: NOT_FOUND for a keyset that does not exist; FAILED_PRECONDITION (TOO_EARLY) for a time at which some verifier
-   * may not know the key yet, with the earliest safe one; UNAVAILABLE while the store is out of reach.
+   * may not know the key yet, with the earliest safe one; UNAVAILABLE as in ImportKey.
    */
   rotateKeys(
     request: RotateKeysRequest,
@@ -2772,7 +2775,7 @@ export interface KeyServiceClient extends Client {
    * RevokeKey takes a key back in an emergency: its tokens answer KEY_REVOKED, and if it signed, the standby signs at
    * once. It does not help when the process or the KEK was stolen.
    *
-   * Errors: NOT_FOUND for a key that is not known; INVALID_ARGUMENT; UNAVAILABLE while the store is out of reach.
+   * Errors: NOT_FOUND for a key that is not known; INVALID_ARGUMENT; UNAVAILABLE as in ImportKey.
    */
   revokeKey(
     request: RevokeKeyRequest,

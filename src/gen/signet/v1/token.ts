@@ -3267,7 +3267,8 @@ export const TokenServiceService = {
    * connected knows of it within a second. To revoke again is safe.
    *
    * Errors: INVALID_ARGUMENT with every bad field, NOT_FOUND for a profile that is unknown or not allowed, UNAVAILABLE
-   * with a google.rpc.RetryInfo while the store or the audit log is out of reach.
+   * with a google.rpc.RetryInfo while the store or the audit log is out of reach, or this clock differs from that of the
+   * store (CLOCK_DIFFERS: ask another replica).
    */
   revokeTokens: {
     path: "/signet.v1.TokenService/RevokeTokens" as const,
@@ -3334,7 +3335,8 @@ export interface TokenServiceServer extends UntypedServiceImplementation {
    * connected knows of it within a second. To revoke again is safe.
    *
    * Errors: INVALID_ARGUMENT with every bad field, NOT_FOUND for a profile that is unknown or not allowed, UNAVAILABLE
-   * with a google.rpc.RetryInfo while the store or the audit log is out of reach.
+   * with a google.rpc.RetryInfo while the store or the audit log is out of reach, or this clock differs from that of the
+   * store (CLOCK_DIFFERS: ask another replica).
    */
   revokeTokens: handleUnaryCall<RevokeTokensRequest, RevokeTokensResponse>;
   /**
@@ -3438,7 +3440,8 @@ export interface TokenServiceClient extends Client {
    * connected knows of it within a second. To revoke again is safe.
    *
    * Errors: INVALID_ARGUMENT with every bad field, NOT_FOUND for a profile that is unknown or not allowed, UNAVAILABLE
-   * with a google.rpc.RetryInfo while the store or the audit log is out of reach.
+   * with a google.rpc.RetryInfo while the store or the audit log is out of reach, or this clock differs from that of the
+   * store (CLOCK_DIFFERS: ask another replica).
    */
   revokeTokens(
     request: RevokeTokensRequest,
