@@ -6,6 +6,7 @@ import { resolveAliases } from "./aliases.ts";
 import { checkAccepted } from "./check-accepted.ts";
 import { checkRequestObject } from "./claims-rules.ts";
 import { canonicalIp } from "./ip-address.ts";
+import type { IssueRequest } from "./issue-request.ts";
 import { type FieldViolation, invalidRequest } from "./problem.ts";
 import { checkRegistered } from "./registered-claims.ts";
 import type { Rejection } from "./rejection.ts";
@@ -13,18 +14,6 @@ import { checkFields } from "./request-fields.ts";
 import type { JsonObject } from "./strict-json.ts";
 import { chooseTtl } from "./ttl.ts";
 import { issueWarnings, type Warning } from "./warnings.ts";
-
-/** What a caller asks for. Shaped as the contract's `IssueTokenRequest`, nothing checked yet; empty texts are absent. */
-export interface IssueRequest {
-  readonly tenant: string;
-  readonly subject: string;
-  readonly audience: readonly string[];
-  readonly ttl: { readonly seconds: bigint; readonly nanos: number } | undefined;
-  readonly claims: Readonly<Record<string, unknown>> | undefined;
-  readonly clientIp: string;
-  readonly requestId: string;
-  readonly validateOnly: boolean;
-}
 
 /** What the service adds to a request. */
 export interface IssueContext {

@@ -1,6 +1,6 @@
 import type { Profile } from "../profile/profile.ts";
-import type { IssueRequest } from "./draft.ts";
 import { canonicalIp } from "./ip-address.ts";
+import type { IssueRequest } from "./issue-request.ts";
 import type { FieldViolation } from "./problem.ts";
 import { identityFault } from "./text-rules.ts";
 

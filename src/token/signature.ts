@@ -3,18 +3,10 @@ import { type Compact, splitCompact } from "./compact.ts";
 import { type Header, isType, readHeader, readKid } from "./header.ts";
 import type { TokenKeys, VerifyingKey } from "./keys.ts";
 import { type Rejection, reject, type Step } from "./rejection.ts";
-import { type JsonObject, parseStrictObject } from "./strict-json.ts";
+import type { Signed } from "./signed.ts";
+import { parseStrictObject } from "./strict-json.ts";
 import { tokenIdOf } from "./token-id.ts";
 import type { VerifiedCache } from "./verified-cache.ts";
-
-/** A token whose signature is good, as it was read. Whether any of it is what it must be is another matter. */
-export interface Signed {
-  readonly header: Header;
-  /** Undefined when it is not a strict JSON object. */
-  readonly payload: JsonObject | undefined;
-  readonly tokenId: string;
-  readonly key: VerifyingKey;
-}
 
 /** A token as it was shown. `maxLength` in characters. */
 interface Shown {

@@ -1,5 +1,5 @@
 import type { Profile, ProfileLifetime } from "../profile/profile.ts";
-import type { IssueRequest } from "./draft.ts";
+import type { IssueRequest } from "./issue-request.ts";
 import type { FieldViolation } from "./problem.ts";
 
 /** The year 2001 in Unix seconds, as a lifetime 31 years: whoever sends as much meant a point in time. */

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { Signed } from "./signature.ts";
+import type { Signed } from "./signed.ts";
 
 /**
  * What was read from tokens whose signature is good, so that it need not be verified again. It holds no verdict: every

@@ -1,7 +1,7 @@
 import type { AuditLog, Happening } from "../../src/audit/event.ts";
 import type { Profile } from "../../src/profile/profile.ts";
-import type { IssueRequest } from "../../src/token/draft.ts";
 import { type IssuedToken, type IssueParts, tokenIssuer } from "../../src/token/issue.ts";
+import type { IssueRequest } from "../../src/token/issue-request.ts";
 import { type IssuingParts, issuing } from "../../src/token/issuing.ts";
 import type { TokenKeys } from "../../src/token/keys.ts";
 import { Problem } from "../../src/token/problem.ts";

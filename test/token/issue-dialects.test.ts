@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import test from "ava";
 import { jwtVerify } from "jose";
 import jsonwebtoken from "jsonwebtoken";
-import type { IssueRequest } from "../../src/token/draft.ts";
+import type { IssueRequest } from "../../src/token/issue-request.ts";
 import { Problem } from "../../src/token/problem.ts";
 import { claimsOf, testKey, textsOf } from "../support/foreign-token.ts";
 import { issuingUnderTest, NOW, seconds, violationsOf } from "../support/issuing-under-test.ts";

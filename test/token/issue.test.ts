@@ -1,7 +1,7 @@
 import test from "ava";
 import { jwtVerify } from "jose";
 import { AuditError, type AuditLog, type Happening } from "../../src/audit/event.ts";
-import type { IssueRequest } from "../../src/token/draft.ts";
+import type { IssueRequest } from "../../src/token/issue-request.ts";
 import { Problem } from "../../src/token/problem.ts";
 import { claimsOf, textsOf } from "../support/foreign-token.ts";
 import { EMPTY, issuingUnderTest, NOW, seconds, violationsOf as violationsIn } from "../support/issuing-under-test.ts";

@@ -1,6 +1,6 @@
 import test from "ava";
 import type { Profile } from "../../src/profile/profile.ts";
-import type { IssueRequest } from "../../src/token/draft.ts";
+import type { IssueRequest } from "../../src/token/issue-request.ts";
 import { Problem } from "../../src/token/problem.ts";
 import { verifyToken } from "../../src/token/verify.ts";
 import { testKey } from "../support/foreign-token.ts";

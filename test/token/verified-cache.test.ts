@@ -1,5 +1,5 @@
 import test from "ava";
-import type { Signed } from "../../src/token/signature.ts";
+import type { Signed } from "../../src/token/signed.ts";
 import { createVerifiedCache } from "../../src/token/verified-cache.ts";
 
 const signed = (tokenId: string): Signed => ({
