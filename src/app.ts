@@ -31,7 +31,7 @@ export interface App {
   readonly addresses: { readonly grpc: string; readonly http: string };
   /** Rejects when the service can't come to serve after all, and has stopped. Never resolves. */
   readonly failed: Promise<never>;
-  /** Health down, calls finish within the grace, the spool is flushed and forwarded as far as it goes. Bounded. */
+  /** Health down, calls finish, the spool is flushed and forwarded as far as it goes: all within the grace and a second. */
   stop(reason: string): Promise<void>;
   /** Reads the profiles again and serves by all of them, or goes on as it was and logs why. Never rejects. */
   reload(): Promise<void>;
@@ -73,17 +73,17 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
   let stopReason = "START_FAILED";
   const end = async (): Promise<void> => {
     stopping.abort();
-    await endings.end();
+    await endings.end(config.graceMs);
   };
   try {
     await mkdir(config.data, { recursive: true, mode: 0o700 });
     const own = openFileKeyValue(join(config.data, "state", "state.db"), now);
     endings.add(() => own.close());
     const side = await startAudit(config, machine.auditThread, log);
-    endings.add(() => side.stop(config.graceMs));
+    endings.add((leftMs) => side.stop(leftMs));
     const audit = machine.wrapAudit(side);
     const state = await openState(config, own, now, log);
-    endings.add(() => state.stop());
+    endings.add((leftMs) => state.stop(leftMs));
     const keks = await loadKeks(config.kek, await state.sealedBefore(), (file) =>
       log("warn", { event: "kek.created", file }),
     );
@@ -102,7 +102,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
     const { newTokenId } = machine;
     const parts = { config, state, keks, audit, denials, live, metrics, cache, newTokenId, now, log };
     const opening = startOpening({ ...parts, stopping: stopping.signal });
-    endings.add(() => opening.stop());
+    endings.add((leftMs) => opening.stop(leftMs));
     const services = () => opening.services ?? refuseUnopened();
     const tokens = lateService(() => services().tokens);
     const keys = lateService(() => services().keys);
@@ -132,7 +132,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
         if ("cause" in call) log("error", { event: "call.failed", method: call.method, error: call.cause });
       },
     );
-    endings.add(() => grpc.stop(config.graceMs));
+    endings.add((leftMs) => grpc.stop(leftMs));
     const addresses = { grpc: grpc.address, http: http.address };
     log("info", { event: "listening", ...addresses });
     const health = showHealth(grpc, ready, () => opening.services !== undefined, log);

@@ -32,6 +32,13 @@ type LogEvent =
   | { readonly event: "keys.distrusted"; readonly keyset: string; readonly kid: string }
   | { readonly event: "keys.late"; readonly keyset: string; readonly kid: string; readonly replicas: readonly string[] }
   | { readonly event: "keys.restored"; readonly keyset: string; readonly epoch: number; readonly found: number }
+  | {
+      readonly event: "keys.dropped";
+      readonly keyset: string;
+      readonly epoch: number;
+      readonly kids: readonly string[];
+    }
+  | { readonly event: "keys.unrevoked"; readonly keyset: string; readonly epoch: number; readonly kid: string }
   | { readonly event: "secrets.unreadable"; readonly profile: string; readonly tenant: string; readonly error: unknown }
   | { readonly event: "secrets.stray"; readonly key: string }
   | { readonly event: "secrets.distrusted"; readonly profile: string; readonly tenant: string; readonly kid: string }
@@ -54,6 +61,7 @@ type LogEvent =
   | { readonly event: "snapshot.damaged"; readonly file: string }
   | { readonly event: "snapshot.failed"; readonly error: unknown }
   | { readonly event: "replica.twin"; readonly replica: string }
+  | { readonly event: "replica.differs"; readonly replica: string; readonly parts: readonly string[] }
   | { readonly event: "replica.failed"; readonly error: unknown }
   | { readonly event: "audit.cut"; readonly file: string; readonly bytes: number }
   | { readonly event: "audit.failed"; readonly error: unknown }

@@ -20,7 +20,7 @@ export function fileState(store: KeyValue, keysets: readonly string[]): SharedSt
     opened: () => {},
     announce: () => {},
     late: () => [],
-    replicas: () => [],
+    replicas: { live: () => [], silent: () => [], seek: async () => {} },
     lastHeard: undefined,
     ageMs: () => 0,
     clockOffsetMs: () => undefined,

@@ -33,7 +33,7 @@ export function createFitness(contact: Contact, clock: ClockCheck, { state, cloc
     requireRightClock,
     waitsFor() {
       const reasons: string[] = [];
-      if (contact.tooLongAgo) reasons.push(`the shared state, ${lastHeard(contact.ageMs())}`);
+      if (contact.tooLongAgo) reasons.push(`the shared state (NATS), ${lastHeard(contact.ageMs())}`);
       const offset = clock.offsetMs();
       if (!clock.agrees() && offset !== undefined) {
         const how = `${showSeconds(Math.abs(offset))} ${offset > 0 ? "behind" : "ahead of"}`;

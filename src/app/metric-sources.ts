@@ -33,7 +33,7 @@ export function metricSources({ config, audit, state, cache, rings, now }: Measu
       if (config.state.store === "file") return undefined;
       const late = new Set(rings().flatMap(({ keyset, epoch }) => state.late(keyset, epoch)));
       return {
-        live: state.replicas().length,
+        live: state.replicas.live().length,
         late: late.size,
         storeAgeSeconds: state.ageMs() / 1000,
         clockOffsetSeconds: (state.clockOffsetMs() ?? 0) / 1000,

@@ -1,3 +1,4 @@
+import { atMost } from "../audit/at-most.ts";
 import type { Config } from "../config/config.ts";
 import { KeyringError } from "../keyring/error.ts";
 import type { Log } from "../log.ts";
@@ -11,6 +12,7 @@ import { renewableStore } from "../replica/renewable-store.ts";
 import type { SnapshotFiles } from "../replica/snapshot-files.ts";
 import { snapshottedStore } from "../replica/snapshotted-store.ts";
 import { StateError } from "../state/keyvalue.ts";
+import { configDigests } from "./config-digests.ts";
 import { loadContact, saveContact } from "./contact-file.ts";
 import { createFitness } from "./fitness.ts";
 import { revocationFile } from "./revocation-file.ts";
@@ -37,7 +39,8 @@ const SWEEP_MS = 3_600_000;
 const SAVE_CONTACT_MS = 10_000;
 /** How long a start waits for the store before it goes by what it remembers. */
 const PATIENCE_MS = 3_000;
-const CLOSE_MS = 1_000;
+/** Nothing that matters is on its way then: it was answered, or given up. */
+const CLOSE_MS = 100;
 
 const monotonic = () => performance.now();
 
@@ -79,10 +82,12 @@ export async function natsState(parts: NatsStateParts): Promise<SharedState> {
     store,
     id,
     version,
+    digests: configDigests(config),
     now,
     monotonic,
     heartbeatMs: HEARTBEAT_MS,
     skewMs: config.clockSkewMs,
+    maxOfflineMs: config.state.maxOfflineMs,
     heard() {
       contact.heard();
       firstHeard.resolve();
@@ -134,7 +139,7 @@ export async function natsState(parts: NatsStateParts): Promise<SharedState> {
     },
     announce: presence.announce,
     late: presence.late,
-    replicas: presence.live,
+    replicas: presence,
     lastHeard,
     ageMs: contact.ageMs,
     clockOffsetMs: clock.offsetMs,
@@ -147,10 +152,10 @@ export async function natsState(parts: NatsStateParts): Promise<SharedState> {
       timers.push(setInterval(sweep, SWEEP_MS));
       timers.push(setInterval(() => void save(), SAVE_CONTACT_MS));
     },
-    async stop() {
+    async stop(leftMs) {
       for (const timer of timers) clearInterval(timer);
       clock.stop();
-      await presence.stop();
+      await atMost(leftMs, presence.stop());
       await secretsSnapshot.saved();
       savable = contact.lastHeard;
       await save();

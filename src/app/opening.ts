@@ -10,11 +10,14 @@ export interface Opening {
   waitsFor(): readonly string[];
   /** Resolves when they are there, or the start was given up; rejects with what waiting does not mend. */
   readonly done: Promise<void>;
-  /** Gives up what was not opened yet and ends the rest. Never rejects. */
-  stop(): Promise<void>;
+  /** Gives up what was not opened yet and ends the rest, within about `leftMs`. Never rejects. */
+  stop(leftMs: number): Promise<void>;
 }
 
+const NOT_REACHED = "the shared state (NATS), which is not reached yet";
 const RETRY_MS = 500;
+/** What was opened before something failed is ended before it is opened again. */
+const GIVE_UP_MS = 10_000;
 
 /** Opens the services, again and again as long as the shared state is out of reach. */
 export function startOpening(parts: ServiceParts): Opening {
@@ -22,10 +25,11 @@ export function startOpening(parts: ServiceParts): Opening {
   const failed = (error: unknown) => log("error", { event: "stop.failed", error });
   let services: Services | undefined;
   let opened: Endings | undefined;
-  let obstacle: string | undefined = "the keys";
+  let obstacle: string | undefined = NOT_REACHED;
 
   async function open(): Promise<void> {
     await state.reached(stopping);
+    obstacle = "the keys";
     while (!stopping.aborted && services === undefined) {
       const endings = collectEndings(failed);
       try {
@@ -36,7 +40,7 @@ export function startOpening(parts: ServiceParts): Opening {
         // What fails is told by the ring, and tried again.
         state.opened(() => open.keyrings.forEach((ring) => void ring.maintain().catch(() => undefined)));
       } catch (error) {
-        await endings.end();
+        await endings.end(GIVE_UP_MS);
         if (!state.mayRetry(error)) throw error;
         obstacle = messageOf(error);
         await pause(RETRY_MS, undefined, { signal: stopping }).catch(() => undefined);
@@ -51,11 +55,15 @@ export function startOpening(parts: ServiceParts): Opening {
     get services() {
       return services;
     },
-    waitsFor: () => (obstacle === undefined ? [] : [obstacle]),
+    waitsFor() {
+      // The state says itself for how long it is out of reach, when that is too long.
+      const told = obstacle === NOT_REACHED && state.waitsFor().length > 0;
+      return obstacle === undefined || told ? [] : [obstacle];
+    },
     done,
-    async stop() {
+    async stop(leftMs) {
       await done.catch(() => undefined);
-      await opened?.end();
+      await opened?.end(leftMs);
     },
   };
 }

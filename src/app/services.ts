@@ -20,6 +20,7 @@ import type { VerifiedCache } from "../token/verified-cache.ts";
 import type { Endings } from "./endings.ts";
 import { keyViews, ringOf } from "./key-service.ts";
 import { heldKeys, openKeyrings } from "./keyrings.ts";
+import { newFailures } from "./new-failure.ts";
 import { openRevocationView, subjectHashersOf } from "./revocations.ts";
 import type { SharedState } from "./shared-state.ts";
 import { tellFailed } from "./tell-failed.ts";
@@ -57,12 +58,16 @@ export async function openServices(parts: ServiceParts, endings: Endings) {
     keyring.start();
   }
   const vault = createSecretVault(keks);
+  const isNew = newFailures(now);
   const secrets = await openSecrets({
     store: state.secrets,
     vault,
     now,
     recordKeys: recordKeysOf(keks),
-    report: ({ type, ...fields }) => log("error", { event: type, ...fields } as Parameters<Log>[1]),
+    report({ type, ...fields }) {
+      if ("error" in fields && type === "secrets.failed" && !isNew(type, fields.error)) return;
+      log("error", { event: type, ...fields } as Parameters<Log>[1]);
+    },
   });
   endings.add(() => secrets.stop());
   secrets.start();

@@ -1,5 +1,5 @@
 import type { RingSnapshot } from "../keyring/keyring-options.ts";
-import type { Replica } from "../replica/presence.ts";
+import type { Presence } from "../replica/presence.ts";
 import type { KeyValue } from "../state/keyvalue.ts";
 import type { RevocationFile } from "./revocation-file.ts";
 
@@ -30,7 +30,7 @@ export interface SharedState {
   announce(keyset: string, epoch: number): void;
   /** The replicas that live and do not hold the epoch yet. */
   late(keyset: string, epoch: number): readonly string[];
-  replicas(): readonly Replica[];
+  readonly replicas: Pick<Presence, "live" | "silent" | "seek">;
   /** When the store was last heard of before this start, in Unix milliseconds; undefined: never. */
   readonly lastHeard: number | undefined;
   /** Milliseconds since the store was last heard of. */
@@ -44,6 +44,6 @@ export interface SharedState {
   /** Throws the Problem for which nothing may be issued or rotated. */
   requireFit(): void;
   start(): void;
-  /** Leaves the other replicas. Never rejects. */
-  stop(): Promise<void>;
+  /** Leaves the other replicas, within about `leftMs`. Never rejects. */
+  stop(leftMs: number): Promise<void>;
 }

@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { AuditLog, Happening } from "../audit/event.ts";
 import type { KeyringEvent } from "../keyring/event.ts";
 import type { Log } from "../log.ts";
+import { newFailures } from "./new-failure.ts";
 
 /** How long after a failure an event is offered to the audit log again. */
 const RETRY_MS = 1_000;
@@ -13,6 +14,8 @@ export function tellKeyring(
   now: () => number,
   stopping: AbortSignal,
 ): (event: KeyringEvent) => void {
+  const isNew = newFailures(now);
+
   // No key shall sign that no event names; what is still untold when the process ends, the next start tells.
   async function tellUntilStored(happening: Happening): Promise<void> {
     const time = now();
@@ -31,13 +34,20 @@ export function tellKeyring(
     const { keyset } = event;
     switch (event.type) {
       case "problem":
-        log("error", { event: "keys.failed", keyset, error: event.error });
+        if (isNew(keyset, event.error)) log("error", { event: "keys.failed", keyset, error: event.error });
         return;
       case "distrusted":
         log("error", { event: "keys.distrusted", keyset, kid: event.kid });
         return;
       case "late":
         log("warn", { event: "keys.late", keyset, kid: event.kid, replicas: event.replicas });
+        return;
+      case "unrevoked":
+        log("error", { event: "keys.unrevoked", keyset, epoch: event.epoch, kid: event.kid });
+        return;
+      case "dropped":
+        log("error", { event: "keys.dropped", keyset, epoch: event.epoch, kids: event.kids });
+        void tellUntilStored(rotated({ ...event, added: [], removed: event.kids, reason: "dropped" }));
         return;
       case "restored":
         log("error", { event: "keys.restored", keyset, epoch: event.epoch, found: event.found });

@@ -1,4 +1,4 @@
-import { type Key, keyStateToJSON } from "../gen/signet/v1/keys.ts";
+import { type Key, KeyState, keyStateToJSON } from "../gen/signet/v1/keys.ts";
 import { painter } from "./colour.ts";
 import type { Io } from "./io.ts";
 import { printable } from "./printable.ts";
@@ -22,7 +22,9 @@ export function ringTimeline(keys: readonly Key[], io: Io): string {
   const left = margin("", "");
   const columns = Math.max((io.stdout.columns ?? WIDTH_WITHOUT_TERMINAL) - left.length, NARROWEST_BAR);
   const axis = axisOf(...spanOf(keys, io.now()), io.now(), columns);
-  const bars = keys.map((key) => Array.from({ length: columns }, (_, column) => stageWithin(key, axis, column)));
+  const bars = keys
+    .map((key) => ({ ...key, signUntil: signedUntil(key, keys, io.now()) }))
+    .map((key) => Array.from({ length: columns }, (_, column) => stageWithin(key, axis, column)));
   const nowColumn = axis.columnOf(io.now());
   const rows = keys.flatMap((key, index) => {
     const [kid = "", state = ""] = names[index] ?? [];
@@ -53,6 +55,17 @@ function drawn(bar: readonly (Stage | undefined)[], nowColumn: number, marks: Ma
     return stage === undefined ? " " : paint(STAGE_COLOUR[stage], marks.stages[stage]);
   });
   return cells.join("").trimEnd();
+}
+
+/** A key's times stay as they were planned: it signs until another one does, which may come early, or late. */
+function signedUntil({ signFrom, signUntil, state }: Key, ring: readonly Key[], now: number): Date | undefined {
+  if (signFrom === undefined || signUntil === undefined) return signUntil;
+  const takeOvers = ring.flatMap(({ signFrom: from, revokedAt }) => {
+    const never = from === undefined || (revokedAt !== undefined && revokedAt <= from);
+    return never || from <= signFrom ? [] : [from.getTime()];
+  });
+  const end = Math.min(signUntil.getTime(), ...takeOvers);
+  return new Date(state === KeyState.KEY_STATE_ACTIVE ? Math.max(end, now) : end);
 }
 
 /** The stage of the column's middle; but the moment of a revocation is shown however short it is. */

@@ -86,3 +86,7 @@ async function reached<Result>(name: string, work: () => Promise<Result>): Promi
     });
   }
 }
+
+export function sameBytes(left: StoredEpoch, right: StoredEpoch): boolean {
+  return Buffer.compare(left.bytes, right.bytes) === 0;
+}

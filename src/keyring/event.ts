@@ -23,6 +23,10 @@ export type KeyringEvent =
       /** The highest that the store held. 0: none. */
       readonly found: number;
     }
+  /** The store's epoch took the place of the ring in use, and lacks keys of it that had signed: their tokens are lost. */
+  | { readonly type: "dropped"; readonly keyset: string; readonly epoch: number; readonly kids: readonly string[] }
+  /** In the store's epoch a key that was revoked is not: it is revoked again in the next one. */
+  | { readonly type: "unrevoked"; readonly keyset: string; readonly epoch: number; readonly kid: string }
   /** A key's time to sign has come, and it waits for replicas that don't hold it yet. Told once for a take-over. */
   | { readonly type: "late"; readonly keyset: string; readonly kid: string; readonly replicas: readonly string[] }
   /** A key signed what its own public half rejects: it signs no more. */

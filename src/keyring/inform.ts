@@ -6,6 +6,16 @@ export interface HoldingReplica {
   readonly epochs: Readonly<Record<string, number>>;
 }
 
+/** The replicas there are, in so far as it matters who holds an epoch. */
+export interface KnownReplicas {
+  /** Those that live, this one with them. None: it is alone. */
+  live(): readonly HoldingReplica[];
+  /** Those that fell silent without leaving, and may issue still. */
+  silent(): readonly HoldingReplica[];
+  /** Looks for those that nothing was heard of yet. Never rejects. */
+  seek(): Promise<void>;
+}
+
 /** Names of replicas that hold an epoch, or a later one, and of those that do not. */
 export interface Informed {
   readonly informed: readonly string[];
@@ -15,23 +25,19 @@ export interface Informed {
 const LOOKS = 40;
 const LOOK_MS = 25;
 
-/** Waits until all replicas that live hold the epoch, for a second at most. */
-export async function informReplicas(
-  replicas: () => readonly HoldingReplica[],
-  keyset: string,
-  epoch: number,
-): Promise<Informed> {
-  let now = look();
-  for (let looks = 1; looks < LOOKS && now.late.length > 0; looks += 1) {
-    await pause(LOOK_MS);
-    now = look();
-  }
-  return now;
+/** Waits until all replicas that live hold the epoch, for a second at most. Nobody waits for a silent one. */
+export async function informReplicas(replicas: KnownReplicas, keyset: string, epoch: number): Promise<Informed> {
+  // Directly after an outage nothing was told yet.
+  await Promise.race([replicas.seek(), pause(LOOKS * LOOK_MS, undefined, { ref: false })]);
+  for (let looks = 1; looks < LOOKS && !replicas.live().every(holds); looks += 1) await pause(LOOK_MS);
+  const all = [...replicas.live(), ...replicas.silent()];
+  return { informed: namesOf(all.filter(holds)), late: namesOf(all.filter((replica) => !holds(replica))) };
 
-  function look(): Informed {
-    const holds = ({ epochs }: HoldingReplica) => (epochs[keyset] ?? 0) >= epoch;
-    const all = replicas();
-    const names = (some: readonly HoldingReplica[]) => some.map(({ id }) => id);
-    return { informed: names(all.filter(holds)), late: names(all.filter((replica) => !holds(replica))) };
+  function holds({ epochs }: HoldingReplica): boolean {
+    return (epochs[keyset] ?? 0) >= epoch;
   }
+}
+
+function namesOf(replicas: readonly HoldingReplica[]): string[] {
+  return replicas.map(({ id }) => id).toSorted();
 }

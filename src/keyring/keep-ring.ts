@@ -1,19 +1,20 @@
 import { StateError } from "../state/keyvalue.ts";
-import { unwrapBody } from "./envelope.ts";
+import { claimsOf } from "./claims.ts";
 import type { StoredEpoch } from "./epochs.ts";
-import { epochsOf } from "./epochs.ts";
+import { epochsOf, sameBytes } from "./epochs.ts";
 import { KeyringError } from "./error.ts";
-import type { KeyringEvent } from "./event.ts";
-import { epochCreated } from "./event.ts";
+import { type HeldRing, recallRing } from "./held-ring.ts";
 import type { KeyringOptions } from "./keyring-options.ts";
 import type { LoadedRing } from "./loaded-ring.ts";
 import { loadRing } from "./loaded-ring.ts";
-import { makeEpoch } from "./make-epoch.ts";
 import { keysetRecords } from "./parse-record.ts";
 import type { EpochPlan } from "./plan.ts";
 import { planEpoch } from "./plan.ts";
+import { planEmergency } from "./plan-emergency.ts";
 import type { EpochRecord } from "./record.ts";
+import { droppedKeys, lostRevocation, type TakenBack } from "./ring-losses.ts";
 import type { Postponed } from "./state.ts";
+import { createTurns } from "./turns.ts";
 
 /** The ring in use, kept at the newest epoch. Of its works one runs at a time: two at once would make two rings out of one. */
 export interface KeptRing {
@@ -33,34 +34,27 @@ export interface KeptRing {
   idle(): Promise<void>;
 }
 
-interface Held {
-  readonly stored: StoredEpoch;
-  readonly ring: LoadedRing;
-}
-
 /**
  * Loads the newest epoch, and makes what is due; a keyset without one gets its first. Throws {@link KeyringError}, and never
  * makes new keys over an epoch that it can't read.
  */
 export async function keepRing(options: KeyringOptions, postponed: Postponed): Promise<KeptRing> {
-  const { keyset, alg, policy, maker, now, shown, snapshot, report } = options;
+  const { keyset, policy, now, shown, snapshot, report } = options;
   const { firstStart = true, mayPlan = () => true } = options;
-  const kind = keysetRecords(keyset);
-  const epochs = epochsOf(kind, options.store, options.recordKeys);
-  let held: Held | undefined;
-  let claiming: { readonly stored: StoredEpoch; readonly event: KeyringEvent } | undefined;
+  const epochs = epochsOf(keysetRecords(keyset), options.store, options.recordKeys);
+  let held: HeldRing | undefined;
   let unusable: unknown;
   let outdated = false;
   let tidied = 0;
-  let last: Promise<unknown> = Promise.resolve();
 
   const load = (record: EpochRecord) => loadRing(record, options, postponed);
+  const claims = claimsOf(options, epochs, load);
+  const turns = createTurns();
 
   async function hold(stored: StoredEpoch, ring: LoadedRing): Promise<void> {
     held = { stored, ring };
-    // Here, not where it is claimed: of a claim that failed nobody knows at once whether it was heard.
-    if (claiming !== undefined && sameBytes(claiming.stored, stored)) report(claiming.event);
-    claiming = undefined;
+    const event = claims.madeHere(stored);
+    if (event !== undefined) report(event);
     await snapshot?.save(stored.bytes);
   }
 
@@ -80,33 +74,40 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
 
   async function takeOver(stored: StoredEpoch): Promise<void> {
     try {
-      await hold(stored, await load(epochs.read(stored)));
+      const record = epochs.read(stored);
+      const before = held?.ring.record;
+      const lost = lostRevocation(before, record, now());
+      if (lost !== undefined) return await revokeAgain(lost, record);
+      await hold(stored, await load(record));
+      const kids = droppedKeys(before, record, now());
+      if (kids.length > 0) report({ type: "dropped", keyset, epoch: record.epoch, kids });
     } catch (error) {
       outdated = true;
       throw error;
     }
   }
 
-  /** Resolves to false when another replica was faster: the ring in use is then that one's. */
-  async function carryOut(plan: EpochPlan, caller?: string): Promise<boolean> {
-    const record = await makeEpoch(plan, keyset, alg, maker);
-    // Loaded before it is claimed: keys that can't prove themselves must not become an epoch.
-    const ring = await load(record);
-    const stored = epochs.wrap(record);
-    claiming = { stored, event: epochCreated(record, held?.ring.record, caller) };
-    if (await epochs.claim(stored)) {
-      await hold(stored, ring);
-      return true;
-    }
-    // Without a new key in it, the winner's record may be the same in every byte.
-    claiming = undefined;
-    await catchUp();
-    if ((held?.stored.epoch ?? 0) >= record.epoch) return false;
-    const message = "the store refuses an epoch that it does not hold: it may have been rolled back";
-    throw new KeyringError("UNREADABLE", message);
+  /** In an epoch above the one that forgot it, and before that one is held: here the key shall not sign for a moment. */
+  async function revokeAgain({ kid, reason }: TakenBack, record: EpochRecord): Promise<void> {
+    if (!mayPlan()) throw new KeyringError("WAITING", `keyset ${keyset}: key ${kid} is still to be revoked again`);
+    report({ type: "unrevoked", keyset, epoch: record.epoch, kid });
+    const plan = planEmergency(record, now(), policy, kid, reason);
+    const made = plan && (await claims.claim(plan, held?.ring.record));
+    const next = made?.stored ?? (await epochs.highest());
+    if (next === undefined || next.epoch <= record.epoch) throw refused();
+    await takeOver(next);
   }
 
-  async function advance(): Promise<Held> {
+  /** Resolves to false when another replica was faster: the ring in use is then that one's. */
+  async function carryOut(plan: EpochPlan, caller?: string): Promise<boolean> {
+    const made = await claims.claim(plan, held?.ring.record, caller);
+    if (made === undefined) await catchUp();
+    else await hold(made.stored, made.ring);
+    if ((held?.stored.epoch ?? 0) < plan.epoch) throw refused();
+    return made !== undefined;
+  }
+
+  async function advance(): Promise<HeldRing> {
     for (;;) {
       if (held === undefined) refuseFirst();
       const plan = mayPlan() ? planEpoch(held?.ring.record, now(), policy, shown) : undefined;
@@ -123,13 +124,13 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
     throw new KeyringError("WAITING", `keyset ${keyset} has no keys yet: ${how}`);
   }
 
-  async function tidy({ stored: { epoch } }: Held): Promise<void> {
+  async function tidy({ stored: { epoch } }: HeldRing): Promise<void> {
     if (tidied === epoch) return;
     await epochs.emptyBelow(epoch);
     tidied = epoch;
   }
 
-  async function upToDate(): Promise<Held> {
+  async function upToDate(): Promise<HeldRing> {
     await catchUp();
     return advance();
   }
@@ -145,20 +146,10 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
     return current.ring.record;
   }
 
-  function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = last.then(work);
-    last = result.catch(() => {});
-    return result;
-  }
-
   async function recall(): Promise<void> {
     const bytes = await snapshot?.load();
-    if (bytes === undefined) return;
     try {
-      const where = `the snapshot of ${kind.name}`;
-      const record = kind.parse(unwrapBody(bytes, where, options.recordKeys));
-      if (!kind.owns(record)) throw new KeyringError("BROKEN_RECORD", `${where} holds the record of another ring`);
-      held = { stored: { epoch: record.epoch, bytes }, ring: await load(record) };
+      held = bytes && (await recallRing(bytes, options, postponed));
     } catch (error) {
       unusable = error;
       report({ type: "problem", keyset, error });
@@ -179,17 +170,16 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
     get outdated() {
       return outdated;
     },
-    maintain: () => inTurn(async () => tidy(await upToDate())),
-    change: (plan, caller) => inTurn(() => change(plan, caller)),
+    maintain: () => turns.take(async () => tidy(await upToDate())),
+    change: (plan, caller) => turns.take(() => change(plan, caller)),
     follow: (signal) => epochs.follow(() => (held ?? opened).stored.epoch, signal),
-    async idle() {
-      await last;
-    },
+    idle: turns.idle,
   };
 }
 
-function sameBytes(left: StoredEpoch, right: StoredEpoch): boolean {
-  return Buffer.compare(left.bytes, right.bytes) === 0;
+function refused(): KeyringError {
+  const message = "the store refuses an epoch that it does not hold: it may have been rolled back";
+  return new KeyringError("UNREADABLE", message);
 }
 
 function isOutage(error: unknown): boolean {

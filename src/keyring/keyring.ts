@@ -42,6 +42,8 @@ export interface Keyring extends TokenKeys {
   start(): void;
   /** Brings the ring up to date once. Rejects, and leaves the ring as it was, when the store or a key fails. */
   maintain(): Promise<void>;
+  /** Resolves to whether the store was read in time; rejects as `maintain` does, also in the cool-down after it did. */
+  reload(): Promise<boolean> | undefined;
   /** Resolves when nothing of the keyring is under way any more. */
   stop(): Promise<void>;
 }
@@ -77,12 +79,22 @@ function runKeyring(
   let toldOf: string | undefined;
   let stopSchedule = async (): Promise<void> => {};
 
+  const problem = (error: unknown) => report({ type: "problem", keyset, error });
+
   async function maintain(): Promise<void> {
     await kept.maintain();
     const waiting = takingOver(kept.ring.record, now(), postponed);
     if (waiting === undefined || waiting.kid === toldOf) return;
     toldOf = waiting.kid;
     report({ type: "late", keyset, kid: waiting.kid, replicas: late(waiting.since) });
+  }
+
+  /** Told here: what a caller is answered has no cause. */
+  function orTell<Result>(work: Promise<Result>): Promise<Result> {
+    return work.catch((error) => {
+      if (error instanceof KeyringError) problem(error);
+      throw error;
+    });
   }
 
   return {
@@ -115,24 +127,25 @@ function runKeyring(
     plan: (time) => rotationPlan(kept.ring.record, time, policy, postponed),
     async rotate(at, caller) {
       let rotation: Omit<Rotation, "epoch"> | undefined;
-      const { epoch } = await kept.change((ring, time) => {
+      const change = kept.change((ring, time) => {
         const next = timeToRotate(ring, time, policy, at);
         rotation = { kid: next.key.kid, signFrom: next.at };
         return planManual(ring, time, policy, next);
       }, caller);
+      const { epoch } = await orTell(change);
       if (rotation === undefined) throw new Error("a rotation planned nothing");
       return { ...rotation, epoch };
     },
     revoke: (kid, reason, caller) =>
-      kept.change((ring, time) => planEmergency(ring, time, policy, kid, reason), caller),
-    reload: sharedReload(maintain, now),
+      orTell(kept.change((ring, time) => planEmergency(ring, time, policy, kid, reason), caller)),
+    reload: sharedReload(() => orTell(maintain()), now),
     maintain,
     start() {
       stopSchedule = startSchedule({
         turn: maintain,
         untilNext: () => nextChange(kept.ring.record, now()) - now(),
         calls: kept.follow,
-        problem: (error) => report({ type: "problem", keyset, error }),
+        problem,
       });
     },
     async stop() {

@@ -5,8 +5,9 @@ import { Problem } from "../token/problem.ts";
 import { untold } from "../token/untold.ts";
 import { leastLead } from "./bounds.ts";
 import { KeyringError } from "./error.ts";
-import { type HoldingReplica, type Informed, informReplicas } from "./inform.ts";
+import { type Informed, informReplicas, type KnownReplicas } from "./inform.ts";
 import type { Keyring } from "./keyring.ts";
+import { isOutOfReach, outOfReach } from "./out-of-reach.ts";
 import { checkRevokeKey, type RevokeKeyRequest } from "./revoke-key-request.ts";
 import { ringUnavailable } from "./ring-unavailable.ts";
 import { withoutSecret } from "./secret-ring.ts";
@@ -16,8 +17,7 @@ export interface RevokingKeysParts {
   readonly profiles: () => ReadonlyMap<string, Profile>;
   readonly keyrings: () => readonly Keyring[];
   readonly secrets: Secrets;
-  /** Those that live, this one with them. None: it is alone. */
-  readonly replicas: () => readonly HoldingReplica[];
+  readonly replicas: KnownReplicas;
   /** Throws the Problem CLOCK_DIFFERS. */
   readonly requireRightClock: () => void;
   readonly audit: AuditLog;
@@ -39,6 +39,8 @@ interface RevokedKey extends Informed {
 
 /** Takes a key back for `caller`. Rejects with a {@link Problem}; to try again is safe. */
 export type RevokeKey = (request: RevokeKeyRequest, caller: string) => Promise<RevokedKey>;
+
+const WHETHER_KNOWN = "a keyset has a key of this key_id";
 
 export function revokingKeys(parts: RevokingKeysParts): RevokeKey {
   const { profiles, keyrings, secrets, replicas, requireRightClock, audit, now } = parts;
@@ -69,14 +71,21 @@ export function revokingKeys(parts: RevokingKeysParts): RevokeKey {
     const holding = () => keyrings().find((keyring) => keyring.list(now()).some((key) => key.kid === kid));
     const known = holding();
     if (known !== undefined) return known;
-    for (const keyring of keyrings())
-      await keyring.maintain().catch((error) => {
-        throw ringUnavailable(error, keyring.keyset);
-      });
+    const reloads = await Promise.allSettled(keyrings().map(reload));
     const found = holding();
     if (found !== undefined) return found;
+    const failed = reloads.find((reload) => reload.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
     const message = "no keyset has a key of this key_id: an imported secret is named with its profile (and tenant)";
     throw new Problem("KEY_NOT_FOUND", message);
+  }
+
+  /** Shared with all who ask for what is not there: else they could keep the store from those who revoke what is. */
+  async function reload({ keyset, reload }: Keyring): Promise<void> {
+    const read = await reload()?.catch((error) => {
+      throw isOutOfReach(error) ? outOfReach(WHETHER_KNOWN, error) : ringUnavailable(error, keyset);
+    });
+    if (read === false) throw outOfReach(WHETHER_KNOWN);
   }
 
   async function revokeSecret({ keyId, reason, ...owner }: RevokeKeyRequest, caller: string): Promise<RevokedKey> {

@@ -58,7 +58,7 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
   const changed = createBell();
   let running: Promise<unknown> = Promise.resolve();
   await readAll();
-  const reload = sharedReload(readAll, now);
+  const reload = sharedReload(() => orTell(readAll()), now);
 
   async function readAll(): Promise<void> {
     const entries = await storedEntries(store, SECRETS_PREFIX).catch((cause) => {
@@ -76,6 +76,14 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
 
   function failed(error: unknown): void {
     report({ type: "secrets.failed", error });
+  }
+
+  /** Told here: what a caller is answered has no cause. */
+  function orTell(work: Promise<void>): Promise<void> {
+    return work.catch((error) => {
+      if (error instanceof KeyringError) failed(error);
+      throw error;
+    });
   }
 
   function isDistrusted(owner: SecretOwner, kid: string): boolean {
@@ -127,7 +135,7 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
         .all()
         .flatMap(({ record }) => secretInfos(record, time))
         .map((info) => (isDistrusted(info, info.kid) ? outOfUse(info) : info)),
-    advance,
+    advance: (owner, next) => orTell(advance(owner, next)),
     start() {
       const watch = (signal: AbortSignal) => store.watch(SECRETS_PREFIX, signal);
       const { signal } = controller;

@@ -17,8 +17,8 @@ export interface AuditMachine {
 /** The audit as the thread that runs it sees it. */
 export type OpenAudit = Omit<AuditSide, "running"> & Pick<Spool, "appendAll">;
 
-/** How long the connection may take to close. */
-const CLOSE_MS = 1_000;
+/** How long the connection may take to close: what is on its way then is in the spool as well. */
+const CLOSE_MS = 100;
 
 const monotonic = () => performance.now();
 

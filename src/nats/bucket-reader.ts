@@ -35,11 +35,11 @@ export interface BucketReader {
   close(): void;
 }
 
-/** Opens a consumer of its own, which the server forgets when it is closed. */
+/** Opens a consumer of its own, which is deleted when it is closed. */
 export async function openBucketReader(bucket: Bucket, access: Access, prefix: string): Promise<BucketReader> {
   const { connection, manager } = access;
   const filter = filterOf(prefix);
-  const arrivals = new Arrivals(connection, prefix);
+  const arrivals = new Arrivals(connection, prefix, (error) => bucket.tell(error.message));
   const inbox = createInbox();
   const subscription = connection.subscribe(inbox, {
     callback: (error, message) => {
@@ -49,12 +49,16 @@ export async function openBucketReader(bucket: Bucket, access: Access, prefix: s
     },
   });
   const watchdog = setTimeout(() => arrivals.fail(unavailable("a watch has fallen silent")), SILENCE_MS);
+  let consumer: string | undefined;
   const close = () => {
     clearTimeout(watchdog);
     subscription.unsubscribe();
+    // The server may let only so many live at once, and would keep it for seconds more. It does so if this fails.
+    if (consumer !== undefined) manager.consumers.delete(BUCKET_STREAM, consumer).catch(() => undefined);
+    consumer = undefined;
   };
   try {
-    await manager.consumers.add(BUCKET_STREAM, {
+    const { name } = await manager.consumers.add(BUCKET_STREAM, {
       deliver_subject: inbox,
       deliver_policy: DeliverPolicy.LastPerSubject,
       filter_subject: filter,
@@ -66,6 +70,7 @@ export async function openBucketReader(bucket: Bucket, access: Access, prefix: s
       mem_storage: true,
       num_replicas: 1,
     });
+    consumer = name;
     // The consumer may live on a server that is behind the leader: the leader says how far there is to go.
     const target = await lastRevision(bucket, access, filter);
     if (access.signal.aborted) throw unavailable("the watch came too late");
@@ -111,14 +116,16 @@ async function lastRevision(bucket: Bucket, access: Access, filter: string): Pro
 class Arrivals {
   readonly #connection: NatsConnection;
   readonly #prefix: string;
+  readonly #damaged: (error: Error) => void;
   readonly #messages: Msg[] = [];
   #delivered = 0;
   #failure: Error | undefined;
   #wake = (): void => undefined;
 
-  constructor(connection: NatsConnection, prefix: string) {
+  constructor(connection: NatsConnection, prefix: string, damaged: (error: Error) => void) {
     this.#connection = connection;
     this.#prefix = prefix;
+    this.#damaged = damaged;
   }
 
   put(message: Msg): void {
@@ -152,7 +159,8 @@ class Arrivals {
     const key = keyOf(message.subject);
     if (!key?.startsWith(this.#prefix)) return { revision, entry: undefined };
     const { data: value, headers } = message;
-    return { revision, entry: storedEntry({ key, revision, writtenAt, value, headers }) };
+    // One entry must not end the watch of all; and none may be missed, since a key may have been revoked in it.
+    return { revision, entry: storedEntry({ key, revision, writtenAt, value, headers }, this.#damaged) };
   }
 
   #heartbeat({ headers, reply }: Msg): Arrival {

@@ -58,12 +58,16 @@ export async function offer(bucket: Bucket, access: Access, write: Write, expect
 export async function readLast({ manager }: Access, key: string): Promise<StoredEntry | undefined> {
   try {
     const found = await manager.streams.getMessage(BUCKET_STREAM, { last_by_subj: subjectOf(key) });
-    return storedEntry({
+    const { seq: revision, data: value, header } = found;
+    const message = {
       key: requireKey(found.subject),
-      revision: found.seq,
+      revision,
       writtenAt: found.time.getTime(),
-      value: found.data,
-      headers: found.header,
+      value,
+      headers: header,
+    };
+    return storedEntry(message, (error) => {
+      throw error;
     });
   } catch (error) {
     if (apiCode(error) === MESSAGE_NOT_FOUND) return undefined;

@@ -10,7 +10,7 @@ import { toStateError, unavailable } from "./state-error.ts";
 export interface BucketOptions {
   /** How many servers of a cluster keep the bucket. */
   readonly replicas: number;
-  /** Told at each connection of the settings that are not as they should be. */
+  /** Told at each connection of the settings that are not as they should be, and of each entry that is not. */
   readonly report: (differences: readonly string[]) => void;
 }
 
@@ -109,6 +109,10 @@ export class Bucket {
   lose(reason: string): StateError {
     this.#loss ??= new StateError("LOST", `the bucket signet is not the one that was opened: ${reason}`);
     return this.#loss;
+  }
+
+  tell(difference: string): void {
+    this.#options.report([difference]);
   }
 
   /** Remembers a revision that was read. */

@@ -39,9 +39,15 @@ export interface StoredMessage {
   readonly headers: MsgHdrs | undefined;
 }
 
-/** Reads a message of the bucket. Throws CORRUPT when its expiry can't be told: it might be live, and might not. */
-export function storedEntry({ key, revision, writtenAt, value, headers: found }: StoredMessage): StoredEntry {
-  const expiresAt = readExpiry(key, found?.get(EXPIRES_AT) ?? "");
+/**
+ * Reads a message of the bucket. An expiry that can't be read is handed to `bad` as CORRUPT: unless that throws, the entry
+ * never expires.
+ */
+export function storedEntry(
+  { key, revision, writtenAt, value, headers: found }: StoredMessage,
+  bad: (error: StateError) => void,
+): StoredEntry {
+  const expiresAt = readExpiry(key, found?.get(EXPIRES_AT) ?? "", bad);
   return {
     key,
     value,
@@ -63,11 +69,12 @@ export function liveEntry(stored: StoredEntry | undefined, now: number): Entry |
   return expiresAt <= now ? undefined : { key, value, revision, expiresAt };
 }
 
-function readExpiry(key: string, text: string): number | undefined {
+function readExpiry(key: string, text: string, bad: (error: StateError) => void): number | undefined {
   if (text === "") return undefined;
   const expiresAt = Number(text);
   if (/^-?\d{1,16}(\.\d+)?$/.test(text)) return expiresAt;
-  throw new StateError("CORRUPT", `entry ${key}: ${EXPIRES_AT} is not a number of milliseconds`);
+  bad(new StateError("CORRUPT", `entry ${key}: ${EXPIRES_AT} is not a number of milliseconds`));
+  return undefined;
 }
 
 function readOperation(text: string | undefined): Operation | undefined {

@@ -1,13 +1,18 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { type KeyValue, StateError } from "../state/keyvalue.ts";
+import { storedEntries } from "../keyring/stored-entries.ts";
+import { type Entry, type KeyValue, StateError } from "../state/keyvalue.ts";
+import type { Digests } from "./differences.ts";
 import { type Heartbeat, heartbeat } from "./heartbeat.ts";
-import { type PresenceRecord, parsePresence, REPLICAS } from "./presence-record.ts";
+import { parsePresence, REPLICAS } from "./presence-record.ts";
+import { createSightings, type Replica } from "./sightings.ts";
 
 export interface PresenceOptions {
   readonly store: KeyValue;
   /** Of this replica, for ever: `[A-Za-z0-9_-]+`. */
   readonly id: string;
   readonly version: string;
+  /** Of what this replica must have as all others have it. */
+  readonly digests: Digests;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Milliseconds of a clock that nobody sets. */
@@ -15,6 +20,8 @@ export interface PresenceOptions {
   readonly heartbeatMs: number;
   /** How much the clocks of replicas may differ, in milliseconds. */
   readonly skewMs: number;
+  /** How long this replica may issue without the store. */
+  readonly maxOfflineMs: number;
   /** The store took a heartbeat of this replica and told of it. */
   readonly heard: () => void;
   readonly report: (event: PresenceEvent) => void;
@@ -23,22 +30,21 @@ export interface PresenceOptions {
 export type PresenceEvent =
   /** Another process writes under the id of this one: its data folder was copied. */
   | { readonly type: "replica.twin"; readonly replica: string }
+  /** A replica that lives runs with another configuration, in these parts. */
+  | { readonly type: "replica.differs"; readonly replica: string; readonly parts: readonly string[] }
   | { readonly type: "replica.failed"; readonly error: unknown };
 
-/** A replica that lives. */
-export interface Replica {
-  readonly id: string;
-  readonly version: string;
-  readonly epochs: Readonly<Record<string, number>>;
-}
-
-/** Which replicas live, and which epochs they hold. */
+/** Which replicas there are, and which epochs they hold. */
 export interface Presence {
   readonly id: string;
   /** Tells all that this replica holds the epoch now, at once. */
   announce(keyset: string, epoch: number): void;
   /** All that live, by id, this one with them. */
   live(): readonly Replica[];
+  /** Those that fell silent without leaving: cut off from the store, they may issue for as long as they are told here. */
+  silent(): readonly Replica[];
+  /** Looks at once for replicas that were not heard of since this one started. Never rejects. */
+  seek(): Promise<void>;
   /** The ids of those that live and do not hold this epoch, or a later one, of the keyset. */
   late(keyset: string, epoch: number): readonly string[];
   start(): void;
@@ -50,56 +56,65 @@ export interface Presence {
 const MISSED = 5;
 const REOPEN_MS = 1_000;
 
-interface Seen {
-  readonly record: PresenceRecord;
-  readonly at: number;
-}
-
 export function createPresence(options: PresenceOptions): Presence {
   const { store, id, version, now, monotonic, heartbeatMs, heard, report } = options;
   const startedAt = now();
+  // A reader whose clock is ahead must not take it for dead while it beats.
+  const aliveMs = MISSED * heartbeatMs + options.skewMs;
   const stopping = new AbortController();
-  const others = new Map<string, Seen>();
+  const others = createSightings({
+    ...{ now, monotonic, freshMs: aliveMs, digests: options.digests },
+    differs: (replica, parts) => report({ type: "replica.differs", replica, parts }),
+  });
   let epochs: Readonly<Record<string, number>> = {};
   let running: Promise<unknown> = Promise.resolve();
   let beat: Heartbeat | undefined;
   let lastHeard = monotonic();
+  let heardOwn = false;
   let twinTold = false;
 
-  function take(key: string, value: Uint8Array): void {
+  function take({ key, value, expiresAt = 0 }: Entry): void {
     const record = parsePresence(value);
     const replica = key.slice(REPLICAS.length);
     if (record === undefined) return;
     if (replica !== id) {
-      others.set(replica, { record, at: monotonic() });
+      others.take(replica, record, expiresAt);
     } else if (record.startedAt === startedAt) {
       lastHeard = monotonic();
+      heardOwn = true;
       heard();
-    } else if (record.startedAt > startedAt && !twinTold) {
+    } else if (heardOwn && record.startedAt > startedAt && !twinTold) {
+      // What lay there before was left by this replica's last run, whose clock may have been ahead.
       twinTold = true;
       report({ type: "replica.twin", replica });
     }
+  }
+
+  function failed(error: unknown): void {
+    if (!isOutage(error)) report({ type: "replica.failed", error });
   }
 
   async function follow(): Promise<void> {
     while (!stopping.signal.aborted) {
       try {
         for await (const change of store.watch(REPLICAS, stopping.signal)) {
-          if (change.type === "put") take(change.entry.key, change.entry.value);
-          if (change.type === "delete") others.delete(change.key.slice(REPLICAS.length));
+          if (change.type === "put") take(change.entry);
+          if (change.type === "delete") others.forget(change.key.slice(REPLICAS.length));
         }
       } catch (error) {
-        if (!isOutage(error)) report({ type: "replica.failed", error });
+        failed(error);
       }
       await pause(REOPEN_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   }
 
   /** Who is cut off hears nobody: then the others are as they were when the store was last heard of. */
+  function aliveSince(): number {
+    return lastHeard - MISSED * heartbeatMs;
+  }
+
   function live(): Replica[] {
-    const since = lastHeard - MISSED * heartbeatMs;
-    const alive = [...others].filter(([, { at }]) => at >= since);
-    const all = [{ id, version, epochs }, ...alive.map(([other, { record }]) => replicaOf(other, record))];
+    const all = [{ id, version, epochs }, ...others.since(aliveSince())];
     return all.sort((left, right) => (left.id < right.id ? -1 : 1));
   }
 
@@ -111,6 +126,17 @@ export function createPresence(options: PresenceOptions): Presence {
       beat?.now();
     },
     live,
+    silent: () => others.before(aliveSince()),
+    async seek() {
+      try {
+        for (const entry of await storedEntries(store, REPLICAS)) {
+          const other = entry.key.slice(REPLICAS.length);
+          if (other !== id && !others.has(other)) take(entry);
+        }
+      } catch (error) {
+        failed(error);
+      }
+    },
     late: (keyset, epoch) =>
       live()
         .filter((replica) => (replica.epochs[keyset] ?? 0) < epoch)
@@ -119,11 +145,11 @@ export function createPresence(options: PresenceOptions): Presence {
       beat = heartbeat({
         store,
         key: `${REPLICAS}${id}`,
-        record: () => ({ version, startedAt, epochs }),
+        record: () => ({ version, startedAt, epochs, at: now(), digests: options.digests }),
         everyMs: heartbeatMs,
-        // A reader whose clock is ahead must not find it expired while it beats.
-        expiresAt: () => now() + MISSED * heartbeatMs + options.skewMs,
-        failed: (error) => isOutage(error) || report({ type: "replica.failed", error }),
+        // For as long as it may go on issuing unheard.
+        expiresAt: () => now() + options.maxOfflineMs + aliveMs,
+        failed,
       });
       running = follow();
     },
@@ -133,10 +159,6 @@ export function createPresence(options: PresenceOptions): Presence {
       await running;
     },
   };
-}
-
-function replicaOf(id: string, { version, epochs }: PresenceRecord): Replica {
-  return { id, version, epochs };
 }
 
 /** The link tells of an outage, once. */

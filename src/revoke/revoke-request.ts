@@ -18,6 +18,11 @@ export interface RevokeRequest {
 /** Number of tokens that one call may name. */
 const MAX_TOKENS = 100;
 
+/** How long a foreign token may wait until it becomes valid. Refused and not cut off: a token would be valid again. */
+const MAX_AHEAD_MS = 366 * 86_400_000;
+
+const NO_TIME = "must be a time from year 1 to 9999";
+
 /** Checks a request. `now` in Unix milliseconds. Throws the Problem INVALID_REQUEST with every bad field. */
 export function checkRevokeRequest(request: RevokeRequest, profile: Profile, now: number): void {
   const violations: FieldViolation[] = [];
@@ -54,13 +59,17 @@ function marginMs({ leeway, skew }: ProfileLifetime): number {
 function expiryFault(request: RevokeRequest, profile: Profile, now: number): string | undefined {
   if (request.expiresAt === undefined) return undefined;
   if (request.tokenIds.length === 0) return "is taken only with token_ids";
-  // A date beyond its range is no number, and compares as false.
-  return revokedUntil(request, profile, now) > now ? undefined : "must be in the future";
+  const until = revokedUntil(request, profile, now);
+  if (Number.isNaN(until)) return NO_TIME;
+  if (until <= now) return "must be in the future";
+  const latest = revokedUntil({ expiresAt: undefined }, profile, now) + MAX_AHEAD_MS;
+  return until <= latest ? undefined : "must be at most 366 days later than the longest-lived token of now expires";
 }
 
 function momentFault({ issuedBefore, subject }: RevokeRequest, now: number): string | undefined {
   if (issuedBefore === undefined) return undefined;
   if (subject === "") return "is taken only with subject";
+  if (Number.isNaN(issuedBefore.getTime())) return NO_TIME;
   return issuedBefore.getTime() >= 0 && issuedBefore.getTime() <= now
     ? undefined
     : "must be a time that is not in the future";

@@ -18,7 +18,7 @@ export interface TokenKeys {
   /** All that verify now, the newest first: for tokens that name none. */
   verifiers(now: number): readonly VerifyingKey[];
   /** Reads the store again, shared and rate-limited, within 250 ms; undefined when it was read a moment ago. */
-  reload(): Promise<void> | undefined;
+  reload(): Promise<unknown> | undefined;
   /** Takes a key out of signing: it signed what its own verifying half rejects. */
   distrust(kid: string): void;
   /** For an operator's diagnosis: which other reading of an imported secret's text verifies this. */

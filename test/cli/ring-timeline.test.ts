@@ -96,6 +96,25 @@ test("a key that was revoked just now shows it in the place of now", async (t) =
   t.regex(picture, /^revoked-kid +revoked +-+#+=*x$/m);
 });
 
+test("a key that was retired early is drawn as signing until the next one did, and no longer", async (t) => {
+  const early = key("early-kid", KeyState.KEY_STATE_RETIRED, {
+    publishAt: hours(-30),
+    signFrom: hours(-20),
+    signUntil: hours(10),
+    verifyUntil: hours(20),
+  });
+  const picture = await drawn(t, [ACTIVE, early], {});
+  t.regex(picture, /^early-kid +retired +-{11}#{11}=+\|=+$/m);
+});
+
+test("a key that signs on, because the next one waits for a replica or was revoked before its time, is drawn so", async (t) => {
+  const next = { ...WAITING, signFrom: hours(-5) };
+  t.regex(await drawn(t, [next, ACTIVE], {}), /^active-kid +active +-*#+\|=+$/m);
+  const revoked = { ...WAITING, state: KeyState.KEY_STATE_REVOKED, signFrom: hours(5), revokedAt: hours(-5) };
+  const [, active = ""] = /^active-kid +active +-*(.*)$/m.exec(await drawn(t, [revoked, ACTIVE], {})) ?? [];
+  t.regex(active, /^#+\|#{8}=+$/);
+});
+
 test("each keyset has a picture of its own", async (t) => {
   const other = { ...ACTIVE, keyset: "euler-stream", keyId: "other-kid" };
   const picture = await drawn(t, [ACTIVE, other], {});

@@ -75,7 +75,10 @@ serialTestWithNats(
     proxy.cut();
     const { token } = await issue(cutOff);
     await waitUntil("nothing is issued any more", async () => (await cutOff.waitsFor()) !== "");
-    t.regex(await cutOff.waitsFor(), /waits for the shared state, last heard of \d+ s ago \(state\.max_offline: 10s\)/);
+    t.regex(
+      await cutOff.waitsFor(),
+      /waits for the shared state \(NATS\), last heard of \d+ s ago \(state\.max_offline: 10s\)/,
+    );
     t.like(await failureOf(issue(cutOff)), { code: "UNAVAILABLE", reason: "OFFLINE_TOO_LONG", retryAfterMs: 5_000 });
     const verified = await verify(cutOff, token);
     t.true(verified.valid);
@@ -151,7 +154,7 @@ serialTestWithNats(
     const set = await replicaSet(t, [nats.url], STEADY);
     await nats.kill9();
     const waiting = await set.start("waiting");
-    t.regex(await waiting.waitsFor(), /the shared state, which was never reached/);
+    t.regex(await waiting.waitsFor(), /^waits for the shared state \(NATS\), which was never reached$/);
     t.like(await failureOf(verify(waiting, "a.b.c")), {
       code: "UNAVAILABLE",
       reason: "KEYS_UNAVAILABLE",

@@ -57,5 +57,28 @@ serialTestWithNats(
   },
 );
 
+serialTestWithNats(
+  "a replica that is cut off for so long that it counts as dead is named as late as well",
+  async (t) => {
+    t.timeout(60_000);
+    const nats = await startNats(t);
+    const proxy = await startTcpProxy(t, nats.url);
+    const replicas = await (await replicaSet(t, [nats.url, nats.url, proxy.url], SLOW)).startAll(3);
+    const [one, two, cutOff] = replicas;
+    if (one === undefined || two === undefined || cutOff === undefined) return;
+    const { keyId } = await issueShort(one);
+    proxy.cut();
+    const metrics = async () => (await fetch(`${one.url}/metrics`)).text();
+    await waitUntil("two live", async () => /^signet_replicas_live 2$/m.test(await metrics()));
+    t.is((await issueShort(cutOff)).keyId, keyId, "it goes on issuing");
+
+    const answer = await revokeKey(one, keyId);
+
+    t.is(answer.replicasInformed.length, 2);
+    t.is(answer.replicasLate.length, 1);
+    t.false(answer.replicasInformed.includes(answer.replicasLate[0] ?? ""));
+  },
+);
+
 /** No key but the revoked one changes while it is looked at. */
 const SLOW = { period: 600_000 };

@@ -25,7 +25,7 @@ async function service(overrides: Partial<RevokingKeysParts> = {}) {
   const revoke = revokingKeys({
     ...{ profiles: replica.parts.profiles, secrets: replica.secrets, audit },
     keyrings: () => [keyring],
-    replicas: () => [],
+    replicas: { live: () => [], silent: () => [], seek: async () => undefined },
     requireRightClock: () => undefined,
     now: () => clock.now,
     ...overrides,
@@ -69,14 +69,48 @@ test("the replicas that hold the epoch are named, and after a second those that 
   ];
   let looks = 0;
   const { keyring, revoke } = await service({
-    replicas() {
-      looks += 1;
-      return looks < 3 ? replicas : [...replicas.slice(0, 2), { id: "c", epochs: { service: 3 } }];
+    replicas: {
+      live() {
+        looks += 1;
+        return looks < 3 ? replicas : [...replicas.slice(0, 2), { id: "c", epochs: { service: 3 } }];
+      },
+      silent: () => [],
+      seek: async () => undefined,
     },
   });
   const answer = await revoke({ keyId: keyring.signer(start)?.kid ?? "" });
   t.deepEqual([answer.informed, answer.late], [["a", "c"], ["b"]]);
   t.is(looks, 40);
+});
+
+test("silent replicas are looked for, not waited for, and named as late unless they told that they hold the epoch", async (t) => {
+  let sought = false;
+  let looks = 0;
+  const { keyring, revoke } = await service({
+    replicas: {
+      live() {
+        looks += 1;
+        return [{ id: "b", epochs: { service: 2 } }];
+      },
+      silent: () => [
+        ...(sought ? [{ id: "a", epochs: { service: 1 } }] : []),
+        { id: "c", epochs: {} },
+        { id: "d", epochs: { service: 2 } },
+      ],
+      async seek() {
+        sought = true;
+      },
+    },
+  });
+  const answer = await revoke({ keyId: keyring.signer(start)?.kid ?? "" });
+  t.deepEqual(
+    [answer.informed, answer.late],
+    [
+      ["b", "d"],
+      ["a", "c"],
+    ],
+  );
+  t.is(looks, 2, "one look, and the answer");
 });
 
 test("an event that can't be stored fails the call, and the key is revoked all the same", async (t) => {

@@ -6,7 +6,7 @@ import type { KeyValue } from "../../src/state/keyvalue.ts";
 import { StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
 import { makeOptions, underKeks } from "./keyring-under-test.ts";
-import { day, start } from "./ring-under-test.ts";
+import { day, minute, start } from "./ring-under-test.ts";
 
 /** What a replica remembers, in memory. */
 function remembered() {
@@ -118,6 +118,99 @@ test("where the store has another record of the epoch in use, all take the store
   first.clock.now = start;
   await keyring.maintain();
   t.deepEqual(keyring.list(start), there.list(start));
+});
+
+test("keys that have signed and are not in the store's ring are told as dropped, at a start as well", async (t) => {
+  const { keyring, state, snapshot, clock, first, options, events } = await replica(t);
+  const signed = keyring.list(clock.now).filter(({ signFrom }) => signFrom <= clock.now);
+  const kids = signed.map(({ kid }) => kid).toSorted();
+  const bytes = snapshot.bytes;
+  const other = empty();
+  const there = await openKeyring({ ...first.options, store: other, snapshot: undefined, now: () => start });
+  for (const { kid } of there.list(start)) await there.revoke(kid, "a test");
+  t.is(there.epoch, 4);
+  state.inner = other;
+  const before = first.events.length;
+  await keyring.maintain();
+  t.is(kids.length, 2);
+  const dropped = { type: "dropped", keyset: "service", epoch: 4 } as const;
+  const told = first.events[before];
+  t.like(told, dropped);
+  t.deepEqual(told?.type === "dropped" && told.kids.toSorted(), kids);
+  snapshot.bytes = bytes ?? Buffer.alloc(0);
+  await openKeyring(options);
+  t.like(events[0], { ...dropped, epoch: keyring.epoch });
+});
+
+test("no rotation and no revocation of one's own keys drops one", async (t) => {
+  const { keyring, first, options, clock } = await replica(t);
+  const behind = makeOptions({ store: options.store });
+  behind.clock.now = clock.now;
+  const follower = await openKeyring(behind.options);
+  for (let days = 2; days < 6; days += 1) {
+    first.clock.now = start + days * day;
+    await keyring.maintain();
+    await keyring.revoke(keyring.signer(first.clock.now)?.kid ?? "", "a test");
+  }
+  behind.clock.now = first.clock.now;
+  await follower.maintain();
+  t.is(follower.epoch, keyring.epoch);
+  t.deepEqual(
+    [...first.events, ...behind.events].filter(({ type }) => type === "dropped" || type === "unrevoked"),
+    [],
+  );
+});
+
+/**
+ * A store that was lost when this replica had made epoch 3, in which two keys are revoked, and another one knew the first
+ * epoch only: that one made another epoch 3, in which they are not.
+ */
+async function forgottenRevocations(mayPlan: () => boolean = () => true) {
+  const { state, store } = fragile(empty());
+  const here = makeOptions({ store, snapshot: remembered(), mayPlan });
+  const there = makeOptions({ store, snapshot: remembered() });
+  const keyring = await openKeyring(here.options);
+  const other = await openKeyring(there.options);
+  const kidIn = (wanted: string) => keyring.list(start).find((key) => key.state === wanted)?.kid ?? "";
+  const [active, next, standby] = [kidIn("active"), kidIn("published"), kidIn("standby")];
+  await keyring.revoke(active, "one");
+  await keyring.revoke(next, "two");
+  state.inner = empty();
+  await other.revoke(standby, "three");
+  await other.rotate();
+  here.clock.now = there.clock.now = start + minute;
+  return { here, keyring, other, active, next, standby };
+}
+
+test("what was revoked and is not in the store's ring is revoked again before that ring is used", async (t) => {
+  const { here, keyring, other, active, next, standby } = await forgottenRevocations();
+  t.deepEqual([keyring.epoch, other.epoch], [3, 3]);
+  t.is(other.verifier(active, here.clock.now).state, "ok");
+  const before = here.events.length;
+  await keyring.maintain();
+  await other.maintain();
+  for (const ring of [keyring, other]) {
+    t.is(ring.epoch, 5);
+    for (const kid of [active, next, standby]) t.is(ring.verifier(kid, here.clock.now).state, "revoked");
+  }
+  t.like(here.events.slice(before), [
+    { type: "unrevoked", keyset: "service", epoch: 3, kid: active },
+    { type: "unrevoked", keyset: "service", epoch: 4, kid: next },
+    { type: "epoch.created", epoch: 5, reason: "emergency" },
+  ]);
+});
+
+test("who may not revoke again yet signs nothing, and does not take the store's ring", async (t) => {
+  let trusted = true;
+  const { here, keyring, active } = await forgottenRevocations(() => trusted);
+  trusted = false;
+  const error = await t.throwsAsync(keyring.maintain(), { instanceOf: KeyringError });
+  t.is(error?.code, "WAITING");
+  t.is(keyring.signer(here.clock.now), undefined);
+  t.is(keyring.verifier(active, here.clock.now).state, "revoked");
+  trusted = true;
+  await keyring.maintain();
+  t.is(keyring.epoch, 5);
 });
 
 test("a replica that may not make the first ring waits, says for what, and makes nothing", async (t) => {

@@ -4,7 +4,7 @@ import { StateError } from "../../src/state/keyvalue.ts";
 import { startNats, testWithNats } from "../support/nats-server.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { waitUntil } from "../support/wait-until.ts";
-import { bytes, connectStore } from "./store-under-test.ts";
+import { bytes, connectStore, watching } from "./store-under-test.ts";
 
 /** An old server is refused for three replicas before it is asked: here it gives itself out as a new one. */
 const asNewServer = (t: ExecutionContext<unknown>, url: string) =>
@@ -64,10 +64,10 @@ testWithNats("a server without JetStream is told as such", async (t) => {
 });
 
 testWithNats(
-  "an entry whose expiry can't be read is CORRUPT, and a foreign one without headers is a value",
+  "an entry whose expiry can't be read is CORRUPT, but in a watch, which tells it and goes on; one without headers is a value",
   async (t) => {
     const server = await startNats(t);
-    const { link, store } = await connectStore(t, server.url);
+    const { link, store, reports } = await connectStore(t, server.url);
     await store.create("mine", bytes("1"));
     const jetstream = link.connection?.jetstream();
     const broken = headers();
@@ -83,5 +83,10 @@ testWithNats(
       if (change.type === "current") break;
     }
     t.deepEqual(told, ["foreign", "current"]);
+    const all = await watching(t, store, "");
+    await store.create("later", bytes("1"));
+    await waitUntil("the watch goes on", () => all.keys().includes("later"));
+    t.deepEqual(all.keys(), ["mine", "broken", "foreign", "later"]);
+    t.deepEqual(reports, [["entry broken: Signet-Expires-At is not a number of milliseconds"]]);
   },
 );

@@ -1,11 +1,14 @@
 import test, { type ExecutionContext } from "ava";
+import type { Digests } from "../../src/replica/differences.ts";
 import { createPresence, type PresenceEvent } from "../../src/replica/presence.ts";
-import { type KeyValue, StateError } from "../../src/state/keyvalue.ts";
+import { type Change, type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
 import { guardedStore } from "../support/guarded-store.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const HEARTBEAT = 5;
+const SKEW = 1_000;
+const MAX_OFFLINE = 60_000;
 
 /** The time that replicas live in, which a test moves: what they do between two moments takes none of it. */
 function timeUnderTest() {
@@ -20,17 +23,19 @@ function timeUnderTest() {
 
 type Time = ReturnType<typeof timeUnderTest>;
 
-function replica(t: ExecutionContext, time: Time, store: KeyValue, id: string) {
+function replica(t: ExecutionContext, time: Time, store: KeyValue, id: string, digests: Digests = {}) {
   const events: PresenceEvent[] = [];
   const beats = { heard: 0 };
   const presence = createPresence({
     store,
     id,
     version: "1",
+    digests,
     now: time.now,
     monotonic: time.monotonic,
     heartbeatMs: HEARTBEAT,
-    skewMs: 1_000,
+    skewMs: SKEW,
+    maxOfflineMs: MAX_OFFLINE,
     heard: () => {
       beats.heard += 1;
     },
@@ -39,11 +44,12 @@ function replica(t: ExecutionContext, time: Time, store: KeyValue, id: string) {
   presence.start();
   t.teardown(() => presence.stop());
   const ids = () => presence.live().map((one) => one.id);
+  const silent = () => presence.silent().map((one) => one.id);
   const beat = async () => {
     const before = beats.heard;
     await waitUntil(`${id} hears two of its heartbeats`, () => beats.heard >= before + 2);
   };
-  return { ...presence, ids, beat, beats, events };
+  return { ...presence, ids, silentIds: silent, beat, beats, events };
 }
 
 test("replicas see each other, by id, and hear their own heartbeats", async (t) => {
@@ -83,6 +89,7 @@ test("a replica that leaves is gone at once", async (t) => {
   await b.stop();
   await waitUntil("b is gone", () => a.ids().length === 1);
   t.is(await store.get("replicas/b"), undefined);
+  t.deepEqual(a.silentIds(), []);
 });
 
 test("a replica that has been silent for five heartbeats is taken for dead", async (t) => {
@@ -99,6 +106,86 @@ test("a replica that has been silent for five heartbeats is taken for dead", asy
   await a.beat();
   t.deepEqual(a.ids(), ["a"]);
   t.deepEqual(a.late("service", 4), ["a"]);
+});
+
+/** A replica that was cut off: it has written for the last time. */
+async function cutOff(t: ExecutionContext, time: Time, store: KeyValue, id: string) {
+  let cut = false;
+  let refused = false;
+  const guarded = guardedStore(store, () => {
+    refused ||= cut;
+    if (cut) throw new StateError("UNAVAILABLE", "cut");
+  });
+  const one = replica(t, time, guarded, id);
+  one.announce("service", 3);
+  await one.beat();
+  cut = true;
+  await waitUntil(`${id} is refused a heartbeat`, () => refused);
+}
+
+test("one that fell silent without leaving is told of for as long as it may issue, by who starts later too", async (t) => {
+  const time = timeUnderTest();
+  const store = createMemoryKeyValue(time.now);
+  const a = replica(t, time, store, "a");
+  await cutOff(t, time, store, "b");
+  await waitUntil("a sees b", () => a.ids().length === 2);
+  time.pass(SKEW + 6 * HEARTBEAT);
+  await a.beat();
+  t.deepEqual([a.ids(), a.silentIds()], [["a"], ["b"]]);
+  t.like(a.silent(), [{ epochs: { service: 3 } }]);
+  const later = replica(t, time, store, "later");
+  await later.beat();
+  t.deepEqual(later.silentIds(), ["b"], "what was written long ago is no sign of life");
+  t.false(later.ids().includes("b"));
+  time.pass(MAX_OFFLINE);
+  await a.beat();
+  t.deepEqual([a.silentIds(), later.silentIds()], [[], []]);
+});
+
+test("who can't follow the store yet finds the others by seeking them", async (t) => {
+  const time = timeUnderTest();
+  const store = createMemoryKeyValue(time.now);
+  await cutOff(t, time, store, "b");
+  let watches = 0;
+  const unheard: KeyValue = {
+    ...store,
+    watch(prefix, signal) {
+      watches += 1;
+      return watches === 1 ? never(signal) : store.watch(prefix, signal);
+    },
+  };
+  const a = replica(t, time, unheard, "a");
+  t.deepEqual(a.ids(), ["a"]);
+  await a.seek();
+  t.deepEqual(a.ids(), ["a", "b"]);
+  t.is(a.beats.heard, 0, "its own entry is no heartbeat then");
+});
+
+/** A watch that tells nothing. */
+async function* never(signal: AbortSignal): AsyncGenerator<Change> {
+  await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+}
+
+test("a replica with another configuration is told once, with the parts that differ", async (t) => {
+  const time = timeUnderTest();
+  const store = createMemoryKeyValue(time.now);
+  const a = replica(t, time, store, "a", { issuer: "1", rotation: "1", keysets: "1" });
+  const b = replica(t, time, store, "b", { issuer: "1", rotation: "2", keysets: "2" });
+  replica(t, time, store, "alike", { issuer: "1", rotation: "1", keysets: "1", later: "9" });
+  await store.create("replicas/old", Buffer.from(JSON.stringify({ version: "0", startedAt: 1, epochs: {} })));
+  await waitUntil("a sees all", () => a.ids().length === 4);
+  await Promise.all([a.beat(), b.beat()]);
+  const differs = (one: string) => ({ type: "replica.differs", replica: one, parts: ["rotation", "keysets"] }) as const;
+  t.deepEqual(a.events, [differs("b")]);
+  t.deepEqual(
+    b.events.toSorted((left, right) => (JSON.stringify(left) < JSON.stringify(right) ? -1 : 1)),
+    [differs("a"), differs("alike")],
+  );
+  await b.stop();
+  const again = replica(t, time, store, "b", { issuer: "2", rotation: "1", keysets: "1" });
+  await again.beat();
+  await waitUntil("a tells it again", () => a.events.length === 2);
+  t.deepEqual(a.events[1], { type: "replica.differs", replica: "b", parts: ["issuer"] });
 });
 
 test("who is cut off hears nobody, and goes by what it knew: the others are not dead for that", async (t) => {
@@ -135,10 +222,10 @@ test("another process under the same id is told, once, by the one that was there
   t.deepEqual(first.events, [{ type: "replica.twin", replica: "a" }]);
 });
 
-test("a replica that restarts takes its entry over, and what it left behind is no heartbeat of its", async (t) => {
+test("a replica that restarts, even with an earlier clock, takes its entry over: it is no heartbeat and no twin", async (t) => {
   const time = timeUnderTest();
   const store = createMemoryKeyValue(time.now);
-  const left = { version: "0", startedAt: 1, epochs: { service: 3 } };
+  const left = { version: "0", startedAt: time.now() + 1, epochs: { service: 3 } };
   await store.create("replicas/a", Buffer.from(JSON.stringify(left)));
   const a = replica(t, time, store, "a");
   await a.beat();

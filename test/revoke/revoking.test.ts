@@ -95,6 +95,13 @@ test("an expiry that is known ends the revocation, after the leeway and the skew
   t.is(stored[0]?.until, NOW + 3 * MINUTE);
 });
 
+test("a token that is valid only in a year can be revoked until its expiry", async (t) => {
+  const { stored, ask } = fixture();
+  const expiresAt = NOW + 60 * MINUTE + 366 * 24 * 60 * MINUTE;
+  await ask({ tokenIds: ["a"], expiresAt: new Date(expiresAt) });
+  t.is(stored[0]?.until, expiresAt + 2 * MINUTE);
+});
+
 test("a wished longer life, and a life without exp, are the longest that count", async (t) => {
   for (const [name, longest] of [
     ["hivekit", 365 * 24 * 60],
@@ -157,12 +164,17 @@ for (const [what, request, expected] of [
   [
     "an expiry that is no date",
     { tokenIds: ["a"], expiresAt: new Date(Number.NaN) },
-    { expires_at: "must be in the future" },
+    { expires_at: "must be a time from year 1 to 9999" },
+  ],
+  [
+    "an expiry that no token of the profile can have",
+    { tokenIds: ["a"], expiresAt: new Date(NOW + 60 * MINUTE + 366 * 24 * 60 * MINUTE + 1) },
+    { expires_at: "must be at most 366 days later than the longest-lived token of now expires" },
   ],
   [
     "a moment that is no date",
     { subject: "a", issuedBefore: new Date(Number.NaN) },
-    { issued_before: "must be a time that is not in the future" },
+    { issued_before: "must be a time from year 1 to 9999" },
   ],
   [
     "a reason of 257 bytes",

@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:net";
 
@@ -9,11 +10,31 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** The same for a server that is started again: below the ports that outgoing connections take, it stays free meanwhile. */
+/**
+ * The same for a server that is started again: below the ports that outgoing connections take, and for nobody else until this
+ * test file ends, whatever other tests run on this machine.
+ */
 export async function lastingPort(): Promise<number> {
   for (;;) {
-    const port = await probe(randomInt(20_000, 32_000));
+    const candidate = randomInt(20_000, 32_000);
+    if (!(await reserve(candidate))) continue;
+    const port = await probe(candidate);
     if (port !== undefined) return port;
+  }
+}
+
+/** Takes the UDP port of this number, which no server here uses: the kernel gives it to one alone, and back at its end. */
+async function reserve(port: number): Promise<boolean> {
+  const socket = createSocket("udp4").unref();
+  try {
+    const bound = once(socket, "listening");
+    socket.bind({ port, address: "127.0.0.1", exclusive: true });
+    await bound;
+    return true;
+  } catch (error) {
+    socket.close();
+    if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") return false;
+    throw error;
   }
 }
 

@@ -115,7 +115,9 @@ export interface KeyRotated {
   removed: string[];
   /**
    * Why there is a new epoch: "first", "scheduled", "lapsed", "retired", "standby", "manual" or "emergency"; or "held" at
-   * a start; or "restored" when the store had lost the epoch and got it back.
+   * a start; or "restored" when the store had lost the epoch and got it back; or "dropped" when the writer took over the
+   * epoch from the store, and it lacks keys that the writer held, had signed with and did not end: `removed` names them, and
+   * their tokens are lost.
    */
   reason: string;
   /** The caller who asked for it, when the reason is "manual" or "emergency". Empty: nobody did. */

@@ -394,7 +394,10 @@ export interface RevokeKeyResponse {
    * and do not tell.
    */
   replicasInformed: string[];
-  /** Replicas that were alive and did not tell within a second that they hold it. */
+  /**
+   * Replicas that did not tell within a second that they hold it, and may go on issuing under the key until they do. Those
+   * too that fell silent without an orderly stop, for as long as they may issue: for state.max_offline. Nobody waits for them.
+   */
   replicasLate: string[];
   /**
    * From here on every verifier that keeps a JWKS knows the signing key, and none keeps the revoked one. Unset for an

@@ -518,7 +518,8 @@ export interface RevokeTokensRequest {
   tokenIds: string[];
   /**
    * When the last of `token_ids` expires, if that is known: the revocation ends then, and the leeway and clock skew of the
-   * profile later. Unset: when the longest-lived token that is issued now would. Only with `token_ids`.
+   * profile later. Unset: when the longest-lived token that is issued now would; at most 366 days later than that. Only with
+   * `token_ids`.
    */
   expiresAt:
     | Date

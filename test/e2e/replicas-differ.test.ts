@@ -1,0 +1,21 @@
+import { serialTestWithNats, startNats } from "../support/nats-server.ts";
+import { untilLogged } from "../support/remote-service.ts";
+import { replicaSet, untilReady } from "../support/replicas.ts";
+
+serialTestWithNats("two replicas with two issuers tell it in their logs, and both go on", async (t) => {
+  const nats = await startNats(t);
+  const set = await replicaSet(t, [nats.url], { period: 600_000 });
+  const replicas = [
+    await set.start("one"),
+    await set.start("alike"),
+    await set.start("other", { SIGNET_ISSUER: "https://other.example" }),
+  ];
+  const [one, , other] = replicas;
+  if (one === undefined || other === undefined) return;
+  for (const replica of [one, other])
+    await untilLogged(replica, (log) => log.some(({ event }) => event === "replica.differs"));
+  const told = other.process.log.filter(({ event }) => event === "replica.differs");
+  for (const line of told) t.like(line, { level: "error", parts: ["issuer"] });
+  t.is(one.process.log.filter(({ event }) => event === "replica.differs").length, 1);
+  await t.notThrowsAsync(Promise.all(replicas.map(untilReady)));
+});

@@ -1,0 +1,18 @@
+import { startNats, testWithNats } from "../support/nats-server.ts";
+import { replicaSet, untilReady } from "../support/replicas.ts";
+
+testWithNats(
+  "a start without NATS says what it waits for, serves by its memory, and tells one outage once",
+  async (t) => {
+    const nats = await startNats(t);
+    const set = await replicaSet(t, [nats.url], { period: 600_000 });
+    const [before] = await set.startAll(1);
+    await before?.process.stop();
+    await nats.kill9();
+    const replica = await set.start("replica-1");
+    t.is(await replica.waitsFor(), "waits for the shared state (NATS), which is not reached yet");
+    await untilReady(replica);
+    const failures = replica.process.log.filter(({ event }) => event === "keys.failed").map(({ keyset }) => keyset);
+    t.deepEqual(failures.toSorted(), ["euler-stream", "service"]);
+  },
+);

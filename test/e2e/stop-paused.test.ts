@@ -1,0 +1,23 @@
+import { startNats, testWithNats } from "../support/nats-server.ts";
+import { startRemote } from "../support/remote-service.ts";
+import { issue } from "../support/service.ts";
+import { tempFolder } from "../support/temp.ts";
+import { waitUntil } from "../support/wait-until.ts";
+
+/** Half a second of grace, a second for what does not answer, and the end of the process on a busy machine. */
+const BOUND_MS = 3_000;
+
+testWithNats("SIGTERM ends in time although NATS has stopped answering", async (t) => {
+  const nats = await startNats(t);
+  const env = { SIGNET_STATE_STORE: "nats", SIGNET_STATE_FIRST_START: "true", SIGNET_NATS_URL: nats.url };
+  const data = await tempFolder(t);
+  const service = await startRemote(t, { data, env: { ...env, SIGNET_SHUTDOWN_GRACE: "500ms" } });
+  await issue(service);
+  nats.pause();
+  await issue(service);
+  const { child, log } = service.process;
+  const ended = service.process.stop();
+  await waitUntil("it has ended", () => child.exitCode !== null, BOUND_MS);
+  t.is(await ended, 0);
+  t.is(log.at(-1)?.event, "stopped");
+});
