@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { KeyringError } from "../../../src/keyring/error.ts";
+import type { Keyring } from "../../../src/keyring/keyring.ts";
 import { Problem } from "../../../src/token/problem.ts";
-import { day, hour } from "../ring-under-test.ts";
+import { day, hour, second } from "../ring-under-test.ts";
 import { POLICY } from "./policy.ts";
 import type { SimulatedReplica } from "./replica.ts";
 import type { World } from "./world.ts";
@@ -92,12 +93,17 @@ async function revoke(
   if (keyring === undefined || kid === undefined || !sound()) return;
   try {
     await keyring.revoke(kid, "a model");
-    world.revoked(kid, keyring.signer(clock())?.kid);
+    world.revoked(kid, heirOf(keyring, clock()));
   } catch (error) {
     // The newest epoch may have forgotten a key that this replica still lists: an answer, not a fault.
     const gone = error instanceof Problem && error.code === "KEY_NOT_FOUND";
     if (!gone && !(isOutage(error) && !connected)) throw error;
   }
+}
+
+/** Who signs from now on, or as soon as no replica is late: the newest whose time has come, or comes within its millisecond. */
+function heirOf(keyring: Keyring, now: number): string | undefined {
+  return keyring.list(now).find(({ state, signFrom }) => state !== "revoked" && signFrom <= now + second)?.kid;
 }
 
 async function boot(replica: SimulatedReplica): Promise<void> {
