@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { readIdentity } from "../audit/identity.ts";
@@ -40,7 +40,8 @@ export async function openState(config: Config, own: KeyValue, now: () => number
 
 /** What was revoked or rotated in the shared state is not in this folder's own: an old key would sign again. */
 function refuseOlderKeys(snapshots: string): void {
-  if (!existsSync(snapshots)) return;
+  // The folder alone is made by every start, also by one that never reached NATS.
+  if (!existsSync(snapshots) || !readdirSync(snapshots).some((file) => file.startsWith("keyset."))) return;
   const message = `state.store is "file", but this data folder took part in the shared state of NATS, whose keys are newer than its own: export that (signet keys export), and restore it into a new data folder; or move ${snapshots} away`;
   throw new StartError("OTHER_STORE", message);
 }

@@ -20,8 +20,11 @@ interface ReadRing {
 export interface SecretRings {
   /** Takes over an entry of the store. One that can't be read is told, and takes no other ring with it. */
   take(entry: Entry): void;
-  /** The same for all of the store at once: the newest of a ring may lie anywhere among those that it emptied. */
-  takeAll(entries: readonly Entry[]): void;
+  /**
+   * The same for all of the store at once: the newest of a ring may lie anywhere among those that it emptied. At the start
+   * what is under an earlier KEK is stale.
+   */
+  takeAll(entries: readonly Entry[], atStart: boolean): void;
   /** Takes over an epoch that this process made or read. */
   hold(record: SecretEpoch): void;
   /** 0 where nothing was imported. */
@@ -57,7 +60,7 @@ export function secretRings(
     report({ type: "secrets.unreadable", ...owner, error });
   }
 
-  function take({ key, value }: Entry): void {
+  function take({ key, value }: Entry, atStart = false): void {
     const place = secretPlace(key);
     if (place === undefined) {
       report({ type: "secrets.stray", key });
@@ -68,18 +71,18 @@ export function secretRings(
     if (epoch <= epochOf(owner)) return;
     try {
       const record = unwrapRecord(value, secretRecords(owner), epoch, recordKeys);
-      rings.set(idOf(owner), { epoch, read: { record, stale: !isUnderCurrent(value, recordKeys) } });
+      rings.set(idOf(owner), { epoch, read: { record, stale: atStart && !isUnderCurrent(value, recordKeys) } });
     } catch (error) {
       holdUnreadable(owner, epoch, error);
     }
   }
 
   return {
-    take,
+    take: (entry) => take(entry),
 
-    takeAll(entries) {
+    takeAll(entries, atStart) {
       const numbered = entries.map((entry) => ({ entry, epoch: secretPlace(entry.key)?.epoch ?? 0 }));
-      for (const { entry } of numbered.sort((left, right) => right.epoch - left.epoch)) take(entry);
+      for (const { entry } of numbered.sort((left, right) => right.epoch - left.epoch)) take(entry, atStart);
     },
 
     hold(record) {

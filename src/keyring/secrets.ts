@@ -57,21 +57,20 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
   const controller = new AbortController();
   const changed = createBell();
   let running: Promise<unknown> = Promise.resolve();
-  await readAll();
-  const reload = sharedReload(() => orTell(readAll()), now);
+  // Only then is an earlier KEK stale: a replica whose KEK is exchanged later must not seal again what this one has sealed.
+  await readAll(true);
+  const reload = sharedReload(() => orTell(readAll(false)), now);
 
-  async function readAll(): Promise<void> {
+  async function readAll(atStart: boolean): Promise<void> {
     const entries = await storedEntries(store, SECRETS_PREFIX).catch((cause) => {
       throw new KeyringError("UNREADABLE", "the imported secrets can't be read from the store", { cause });
     });
-    rings.takeAll(entries);
+    rings.takeAll(entries, atStart);
   }
 
   /** An epoch that is emptied was superseded: the one in its place is there already, or comes next. */
   function take(change: Change): void {
-    if (change.type !== "put" || change.entry.value.byteLength === 0) return;
-    rings.take(change.entry);
-    changed.ring();
+    if (change.type === "put" && change.entry.value.byteLength > 0) rings.take(change.entry);
   }
 
   function failed(error: unknown): void {

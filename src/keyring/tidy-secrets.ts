@@ -13,7 +13,7 @@ export interface Tidying {
   readonly advance: Secrets["advance"];
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** Rung after each change of a ring. */
+  /** Rung after each change that is made here: what others make, they tidy. */
   readonly changed: Bell;
   readonly failed: (error: unknown) => void;
 }

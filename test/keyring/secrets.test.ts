@@ -190,6 +190,23 @@ test("the texts of secrets that are over are dropped at the start", async (t) =>
   t.is(lookUp(later, "old", ""), "retired");
 });
 
+test("of two replicas whose KEKs are exchanged one after the other, the first seals anew and the second lets it be", async (t) => {
+  const store = createMemoryKeyValue(() => start);
+  const second = await openReplica(store, ["old", "new"]);
+  await second.import(newSecret());
+  const first = await openReplica(store, ["new", "old"]);
+  for (const { secrets } of [second, first]) {
+    secrets.start();
+    t.teardown(() => secrets.stop());
+  }
+  await waitUntil("the second has what the first sealed", async () => second.secrets.keysOf(acme).epoch === 2);
+  // It wakes up the second, which looks at all rings in their order.
+  await second.import(newSecret(), { tenant: "zoo" });
+  await second.import(newSecret(), { tenant: "zoo" });
+  for (let turns = 0; turns < 100; turns++) await new Promise(setImmediate);
+  t.is(first.secrets.keysOf(acme).epoch, 2);
+});
+
 test("the text of a secret whose time is over is dropped while the service runs", async (t) => {
   const replica = await openReplica(createMemoryKeyValue(() => start));
   replica.secrets.start();
