@@ -6,6 +6,7 @@ import { configHash, startAudit } from "./app/audit.ts";
 import { collectEndings } from "./app/endings.ts";
 import { lateService } from "./app/late-service.ts";
 import { metricSources } from "./app/metric-sources.ts";
+import { newFailures } from "./app/new-failure.ts";
 import { openState } from "./app/open-state.ts";
 import { startOpening } from "./app/opening.ts";
 import { openProfiles } from "./app/profiles.ts";
@@ -55,6 +56,9 @@ const MACHINE: Surroundings = {
   auditThread: AUDIT_THREAD,
 };
 
+/** For what is ended when the calls are. */
+const AFTER_GRACE_MS = 1_000;
+
 /**
  * Builds everything once, in the order in which it may be needed: the log of events is open before any key is made. What
  * was begun is ended in the opposite order. Resolves when it serves or, where replicas share their state, when it listens:
@@ -73,7 +77,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
   let stopReason = "START_FAILED";
   const end = async (): Promise<void> => {
     stopping.abort();
-    await endings.end(config.graceMs);
+    await endings.end(config.graceMs + AFTER_GRACE_MS);
   };
   try {
     await mkdir(config.data, { recursive: true, mode: 0o700 });
@@ -100,7 +104,20 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
 
     state.start();
     const { newTokenId } = machine;
-    const parts = { config, state, keks, audit, denials, live, metrics, cache, newTokenId, now, log };
+    const parts = {
+      config,
+      state,
+      keks,
+      audit,
+      denials,
+      live,
+      metrics,
+      cache,
+      newTokenId,
+      now,
+      log,
+      isNew: newFailures(now),
+    };
     const opening = startOpening({ ...parts, stopping: stopping.signal });
     endings.add((leftMs) => opening.stop(leftMs));
     const services = () => opening.services ?? refuseUnopened();

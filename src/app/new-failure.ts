@@ -1,14 +1,17 @@
 import { KeyringError } from "../keyring/error.ts";
 import { StateError } from "../state/keyvalue.ts";
 
+/** Whether a failure at this place is news. */
+export type IsNewFailure = (where: string, error: unknown) => boolean;
+
 /** Longer than what fails is left alone before it is tried again. */
 const QUIET_MS = 15_000;
 
 /**
- * Whether a failure is news: one that goes on is told once, however many meet it and as long as it is met again within 15 s.
+ * One that goes on is told once, however many meet it and as long as it is met again within 15 s.
  * `now` in Unix milliseconds.
  */
-export function newFailures(now: () => number): (where: string, error: unknown) => boolean {
+export function newFailures(now: () => number): IsNewFailure {
   const seen = new Map<string, number>();
   return (where, error) => {
     const name = JSON.stringify([where, ...codesOf(error)]);

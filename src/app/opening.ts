@@ -62,8 +62,9 @@ export function startOpening(parts: ServiceParts): Opening {
     },
     done,
     async stop(leftMs) {
+      const until = performance.now() + leftMs;
       await done.catch(() => undefined);
-      await opened?.end(leftMs);
+      await opened?.end(until - performance.now());
     },
   };
 }

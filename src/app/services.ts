@@ -20,7 +20,7 @@ import type { VerifiedCache } from "../token/verified-cache.ts";
 import type { Endings } from "./endings.ts";
 import { keyViews, ringOf } from "./key-service.ts";
 import { heldKeys, openKeyrings } from "./keyrings.ts";
-import { newFailures } from "./new-failure.ts";
+import type { IsNewFailure } from "./new-failure.ts";
 import { openRevocationView, subjectHashersOf } from "./revocations.ts";
 import type { SharedState } from "./shared-state.ts";
 import { tellFailed } from "./tell-failed.ts";
@@ -40,6 +40,8 @@ export interface ServiceParts {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly log: Log;
+  /** Of all openings: one that fails again and again is told once. */
+  readonly isNew: IsNewFailure;
   readonly stopping: AbortSignal;
 }
 
@@ -50,15 +52,14 @@ export type Services = Awaited<ReturnType<typeof openServices>>;
  * what was begun is in `endings` in either case.
  */
 export async function openServices(parts: ServiceParts, endings: Endings) {
-  const { config, state, keks, audit, live, metrics, now, log, stopping } = parts;
+  const { config, state, keks, audit, live, metrics, now, log, isNew } = parts;
   const keyrings = new Map<string, Keyring>();
-  for (const keyring of await openKeyrings(config, state, keks, now, tellKeyring(audit, log, now, stopping))) {
+  for (const keyring of await openKeyrings(config, state, keks, now, tellKeyring(parts))) {
     keyrings.set(keyring.keyset, keyring);
     endings.add(() => keyring.stop());
     keyring.start();
   }
   const vault = createSecretVault(keks);
-  const isNew = newFailures(now);
   const secrets = await openSecrets({
     store: state.secrets,
     vault,

@@ -2,20 +2,22 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { AuditLog, Happening } from "../audit/event.ts";
 import type { KeyringEvent } from "../keyring/event.ts";
 import type { Log } from "../log.ts";
-import { newFailures } from "./new-failure.ts";
+import type { IsNewFailure } from "./new-failure.ts";
 
 /** How long after a failure an event is offered to the audit log again. */
 const RETRY_MS = 1_000;
 
-/** Tells the log and the audit what keyrings have to tell, until `stopping` aborts. */
-export function tellKeyring(
-  audit: AuditLog,
-  log: Log,
-  now: () => number,
-  stopping: AbortSignal,
-): (event: KeyringEvent) => void {
-  const isNew = newFailures(now);
+interface Listeners {
+  readonly audit: AuditLog;
+  readonly log: Log;
+  readonly isNew: IsNewFailure;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly stopping: AbortSignal;
+}
 
+/** Tells the log and the audit what keyrings have to tell, until `stopping` aborts. */
+export function tellKeyring({ audit, log, isNew, now, stopping }: Listeners): (event: KeyringEvent) => void {
   // No key shall sign that no event names; what is still untold when the process ends, the next start tells.
   async function tellUntilStored(happening: Happening): Promise<void> {
     const time = now();

@@ -22,14 +22,15 @@ export interface Informed {
   readonly late: readonly string[];
 }
 
-const LOOKS = 40;
+const BOUND_MS = 1_000;
 const LOOK_MS = 25;
 
 /** Waits until all replicas that live hold the epoch, for a second at most. Nobody waits for a silent one. */
 export async function informReplicas(replicas: KnownReplicas, keyset: string, epoch: number): Promise<Informed> {
+  const until = performance.now() + BOUND_MS;
   // Directly after an outage nothing was told yet.
-  await Promise.race([replicas.seek(), pause(LOOKS * LOOK_MS, undefined, { ref: false })]);
-  for (let looks = 1; looks < LOOKS && !replicas.live().every(holds); looks += 1) await pause(LOOK_MS);
+  await Promise.race([replicas.seek(), pause(BOUND_MS, undefined, { ref: false })]);
+  while (performance.now() < until && !replicas.live().every(holds)) await pause(LOOK_MS);
   const all = [...replicas.live(), ...replicas.silent()];
   return { informed: namesOf(all.filter(holds)), late: namesOf(all.filter((replica) => !holds(replica))) };
 

@@ -19,10 +19,14 @@ const HEARTBEAT_MS = 1000;
 const SILENCE_MS = 3 * HEARTBEAT_MS;
 const MOST_IDLE = 3;
 
-/** A message of the bucket; its entry, if it has a key under the prefix. A heartbeat has revision 0. */
+/** What the server sent: a message of the bucket, or a sign of life. */
 interface Arrival {
+  /** Of the message; 0 for a sign of life. */
   readonly revision: number;
-  readonly entry: StoredEntry | undefined;
+  /** If the message has a key under the prefix. */
+  readonly entry?: StoredEntry | undefined;
+  /** Nothing was left to send: not so where the server waited for this reader. */
+  readonly idle: boolean;
 }
 
 /** What the bucket sends of one prefix: the last message of each subject, then each new one, by revision. */
@@ -89,8 +93,9 @@ export async function readSnapshot(bucket: Bucket, reader: BucketReader): Promis
   const snapshot = new Map<string, StoredEntry>();
   let idle = 0;
   for (let reached = 0; reached < reader.target; ) {
-    const { revision, entry } = await reader.next();
-    idle = revision === 0 ? idle + 1 : 0;
+    const arrival = await reader.next();
+    const { revision, entry } = arrival;
+    idle = arrival.idle ? idle + 1 : 0;
     if (idle === MOST_IDLE) throw unavailable("a watch has come to no end: its server is behind");
     bucket.read(revision);
     reached = Math.max(reached, revision);
@@ -151,25 +156,26 @@ class Arrivals {
 
   #read(message: Msg): Arrival {
     const status = message.headers?.code ?? 0;
-    if (status === 100) return this.#heartbeat(message);
+    if (status === 100) return this.#signOfLife(message);
     if (status !== 0) throw unavailable(`a watch was ended by status ${status}`);
     const { revision, delivery, writtenAt } = placeOf(message);
     if (delivery !== this.#delivered + 1) throw unavailable("a watch has missed a message");
     this.#delivered = delivery;
     const key = keyOf(message.subject);
-    if (!key?.startsWith(this.#prefix)) return { revision, entry: undefined };
+    if (!key?.startsWith(this.#prefix)) return { revision, idle: false };
     const { data: value, headers } = message;
     // One entry must not end the watch of all; and none may be missed, since a key may have been revoked in it.
-    return { revision, entry: storedEntry({ key, revision, writtenAt, value, headers }, this.#damaged) };
+    const entry = storedEntry({ key, revision, writtenAt, value, headers }, this.#damaged);
+    return { revision, entry, idle: false };
   }
 
-  #heartbeat({ headers, reply }: Msg): Arrival {
+  #signOfLife({ headers, reply }: Msg): Arrival {
     // Answered when its turn has come: the server then knows that all before it was read, and sends on.
     const goOn = reply || headers?.get(JsHeaders.ConsumerStalledHdr);
     if (goOn && !this.#connection.isClosed()) this.#connection.publish(goOn);
     if (Number(headers?.get(JsHeaders.LastConsumerSeqHdr)) > this.#delivered)
       throw unavailable("a watch has missed a message");
-    return { revision: 0, entry: undefined };
+    return { revision: 0, idle: !goOn };
   }
 }
 

@@ -45,8 +45,21 @@ test("however many hang, all are begun, and the last ones are told that little i
       left.push(leftMs);
       return new Promise(() => {});
     });
-  await end(1_000);
+  await end(1_500);
   t.deepEqual(ended, names.toReversed());
   t.is(told.length, 20);
   t.true((left[0] ?? 0) > (left.at(-1) ?? 0), left.join(" "));
+});
+
+test("endings within an ending are all begun before what was begun earlier is ended", async (t) => {
+  const outer = endingsUnderTest();
+  const inner = endingsUnderTest();
+  const order: string[] = [];
+  outer.add("store", () => order.push("store"));
+  outer.add("services", (leftMs) => inner.end(leftMs));
+  inner.add("ring", () => order.push("ring"));
+  inner.add("hangs", () => new Promise(() => {}));
+  await outer.end(1_500);
+  t.deepEqual(order, ["ring", "store"]);
+  t.deepEqual(outer.told, []);
 });

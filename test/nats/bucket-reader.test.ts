@@ -80,3 +80,12 @@ test("reading what was there ends when nothing comes for three heartbeats", asyn
   for (let beat = 0; beat < 3; beat++) idle("1");
   await ends(t, readSnapshot(bucket, reader), /to no end/);
 });
+
+test("a process that was held up reads on: its server waited for it, and was not idle", async (t) => {
+  const { bucket, reader, entry, status } = await readerUnderTest(t);
+  entry(4, 1);
+  status({}, "flow.1");
+  for (let beat = 0; beat < 3; beat++) status({ "Nats-Consumer-Stalled": "flow.1", "Nats-Last-Consumer": "1" });
+  entry(9, 2);
+  t.deepEqual([...(await readSnapshot(bucket, reader)).keys()], ["a/4", "a/9"]);
+});
