@@ -53,9 +53,13 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
 
   async function hold(stored: StoredEpoch, ring: LoadedRing): Promise<void> {
     held = { stored, ring };
+    tellMade(stored);
+    await snapshot?.save(stored.bytes);
+  }
+
+  function tellMade(stored: StoredEpoch): void {
     const event = claims.madeHere(stored);
     if (event !== undefined) report(event);
-    await snapshot?.save(stored.bytes);
   }
 
   /** The store's word counts, also where it has another record of the epoch in use: all other replicas have that one. */
@@ -75,6 +79,8 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
   async function takeOver(stored: StoredEpoch): Promise<void> {
     try {
       const record = epochs.read(stored);
+      // Also of one that is never held, since another key is to be revoked again.
+      tellMade(stored);
       const before = held?.ring.record;
       const lost = lostRevocation(before, record, now());
       if (lost !== undefined) return await revokeAgain(lost, record);
@@ -92,7 +98,7 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
     if (!mayPlan()) throw new KeyringError("WAITING", `keyset ${keyset}: key ${kid} is still to be revoked again`);
     report({ type: "unrevoked", keyset, epoch: record.epoch, kid });
     const plan = planEmergency(record, now(), policy, kid, reason);
-    const made = plan && (await claims.claim(plan, held?.ring.record));
+    const made = plan && (await claims.claim(plan, record));
     const next = made?.stored ?? (await epochs.highest());
     if (next === undefined || next.epoch <= record.epoch) throw refused();
     await takeOver(next);

@@ -27,6 +27,16 @@ serialTestWithNats("who took part in a shared state does not start from the olde
   await t.notThrowsAsync(startRemote(t, { data }), "it was the snapshots");
 });
 
+serialTestWithNats("who never reached the shared state may start from the keys of a file", async (t) => {
+  const nats = await startNats(t);
+  await nats.stop();
+  const data = await tempFolder(t);
+  const env = { SIGNET_STATE_STORE: "nats", SIGNET_STATE_FIRST_START: "true", SIGNET_NATS_URL: nats.url };
+  const waiting = await startRemote(t, { data, env, until: "listening" });
+  t.is(await waiting.process.stop(), 0);
+  await t.notThrowsAsync(startRemote(t, { data }));
+});
+
 serialTestWithNats("a replica with the keys of a file makes no first keys, whatever first_start says", async (t) => {
   const nats = await startNats(t);
   const set = await replicaSet(t, [nats.url]);

@@ -195,6 +195,7 @@ test("what was revoked and is not in the store's ring is revoked again before th
   }
   t.like(here.events.slice(before), [
     { type: "unrevoked", keyset: "service", epoch: 3, kid: active },
+    { type: "epoch.created", epoch: 4, reason: "emergency" },
     { type: "unrevoked", keyset: "service", epoch: 4, kid: next },
     { type: "epoch.created", epoch: 5, reason: "emergency" },
   ]);
