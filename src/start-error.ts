@@ -1,3 +1,5 @@
+import { CodedError } from "./coded-error.ts";
+
 /**
  * OLD_NODE: this Node has known faults. CANT_LISTEN: an address is taken, or can't be bound. OTHER_STORE: the data folder's
  * newest keys are in another store than the configuration names.
@@ -5,11 +7,4 @@
 export type StartErrorCode = "OLD_NODE" | "CANT_LISTEN" | "OTHER_STORE";
 
 /** Why the service can't start on this machine, whatever it has stored. */
-export class StartError extends Error {
-  readonly code: StartErrorCode;
-  constructor(code: StartErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = "StartError";
-    this.code = code;
-  }
-}
+export class StartError extends CodedError<StartErrorCode> {}

@@ -1,3 +1,5 @@
+import { CodedError } from "../coded-error.ts";
+
 /** What happened, before the log gives it its place in the chain. Times are Unix milliseconds. */
 export type Happening =
   | {
@@ -106,11 +108,4 @@ export interface AuditLog {
  */
 export type AuditErrorCode = "FULL" | "UNAVAILABLE" | "CORRUPT";
 
-export class AuditError extends Error {
-  readonly code: AuditErrorCode;
-  constructor(code: AuditErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = "AuditError";
-    this.code = code;
-  }
-}
+export class AuditError extends CodedError<AuditErrorCode> {}

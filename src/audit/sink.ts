@@ -1,3 +1,5 @@
+import { CodedError } from "../coded-error.ts";
+
 /** An event on its way out of the spool. */
 export interface OutgoingEvent {
   readonly subject: string;
@@ -48,11 +50,4 @@ export interface EventSink {
   publish(events: readonly OutgoingEvent[], signal: AbortSignal): Promise<readonly Outcome[]>;
 }
 
-export class SinkError extends Error {
-  readonly code: SinkErrorCode;
-  constructor(code: SinkErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = "SinkError";
-    this.code = code;
-  }
-}
+export class SinkError extends CodedError<SinkErrorCode> {}

@@ -1,20 +1,19 @@
-import { chmod, mkdir } from "node:fs/promises";
 import { Bell } from "./bell.ts";
-import { type Bookmark, readBookmark } from "./bookmark.ts";
+import type { Bookmark } from "./bookmark.ts";
 import { BookmarkKeeper } from "./bookmark-keeper.ts";
 import { type Head, startEpoch } from "./chain.ts";
 import { AuditError, type AuditLog, type Happening, type TimedHappening } from "./event.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { type Identity, isWriter, readIdentity, writeIdentity } from "./identity.ts";
-import { Journal } from "./journal.ts";
+import { type Identity, writeIdentity } from "./identity.ts";
+import type { Journal } from "./journal.ts";
 import { linkGroup, type Waiter } from "./link-group.ts";
 import { SegmentReader, type StoredEvent } from "./reader.ts";
 import { RecentEvents } from "./recent.ts";
-import { type Cut, recoverSegments } from "./recovery.ts";
+import type { Cut } from "./recovery.ts";
 import { coverSegments, trimSegments } from "./retention.ts";
 import type { Segment } from "./segment.ts";
 import type { StreamMark } from "./sink.ts";
-import { type OpenSpoolFile, openDiskFile } from "./spool-file.ts";
+import type { OpenSpoolFile } from "./spool-file.ts";
 
 export interface SpoolOptions {
   /** Owned by one process at a time; made with the mode 0700. */
@@ -56,30 +55,9 @@ export interface Depth {
   readonly oldestTime: number | undefined;
 }
 
-/** Opens the spool in a folder: recovers what is there and begins a new epoch. Throws an {@link AuditError}. */
-export async function openSpool(options: SpoolOptions): Promise<Spool> {
-  const { folder, openFile = openDiskFile, maxBytes = 1024 ** 3, segmentBytes = 8 * 1024 ** 2 } = options;
-  if (maxBytes < 2 * segmentBytes) throw new RangeError("maxBytes must be at least twice segmentBytes");
-  await mkdir(folder, { recursive: true });
-  await chmod(folder, 0o700);
-  const identity = await readIdentity(folder);
-  const recovered = await recoverSegments(folder, identity, openFile);
-  const next = Math.max(identity?.next ?? 1, (recovered.segments.at(-1)?.last ?? 0) + 1);
-  const opened: Identity = {
-    writer: identity?.writer ?? requireWriter(options.writer()),
-    epoch: (identity?.epoch ?? 0) + 1,
-    next,
-    prevHash: recovered.prevHash,
-  };
-  await writeIdentity(folder, opened);
-  const journal = new Journal(folder, recovered.segments, next, segmentBytes, openFile);
-  const bookmark = await readBookmark(folder);
-  return new Spool({ ...options, maxBytes }, opened, journal, recovered.segments, bookmark, recovered.cut);
-}
-
 /** The durable local log of audit events, in order, until a sink has acknowledged them for long enough. */
 export class Spool implements AuditLog {
-  /** What {@link openSpool} had to cut off. */
+  /** What had to be cut off when the folder was opened. */
   readonly cut: Cut | undefined;
   readonly #options: SpoolOptions & { readonly maxBytes: number };
   readonly #journal: Journal;
@@ -265,9 +243,4 @@ export class Spool implements AuditLog {
   #bytes(): number {
     return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
   }
-}
-
-function requireWriter(writer: string): string {
-  if (isWriter(writer)) return writer;
-  throw new RangeError("a writer id must be 1 to 64 characters of A-Z, a-z, 0-9, _ and -");
 }

@@ -1,3 +1,5 @@
+import { CodedError } from "../coded-error.ts";
+
 /**
  * KEK_MISSING: there is no file. KEK_EXPOSED: group or others may read or write it. KEK_LENGTH: not 32 bytes.
  * KEK_ENCODING: not base64url. KEK_EXISTS: a file is there already, which is never overwritten. KEK_UNREADABLE: the file
@@ -11,11 +13,4 @@ export type KekErrorCode =
   | "KEK_EXISTS"
   | "KEK_UNREADABLE";
 
-export class KekError extends Error {
-  readonly code: KekErrorCode;
-  constructor(code: KekErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = "KekError";
-    this.code = code;
-  }
-}
+export class KekError extends CodedError<KekErrorCode> {}

@@ -1,14 +1,9 @@
+import { CodedError } from "../coded-error.ts";
+
 /**
  * NOTHING: there are no keys. NEWER: the store holds a later epoch, and would fall back. EXISTS: it holds other keys, which
  * are not overwritten.
  */
 export type BackupErrorCode = "NOTHING" | "NEWER" | "EXISTS";
 
-export class BackupError extends Error {
-  readonly code: BackupErrorCode;
-  constructor(code: BackupErrorCode, message: string) {
-    super(message);
-    this.name = "BackupError";
-    this.code = code;
-  }
-}
+export class BackupError extends CodedError<BackupErrorCode> {}

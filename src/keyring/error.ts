@@ -1,3 +1,5 @@
+import { CodedError } from "../coded-error.ts";
+
 /**
  * UNREADABLE: the store failed. WRONG_KEK: written under a key-encryption key that is not at hand. BROKEN_RECORD: an
  * epoch record that is damaged, forged or in the wrong place. DAMAGED_KEY, SWAPPED_KEY: a sealed private half that is
@@ -15,11 +17,4 @@ export type KeyringErrorCode =
   | "BAD_POLICY"
   | "WAITING";
 
-export class KeyringError extends Error {
-  readonly code: KeyringErrorCode;
-  constructor(code: KeyringErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = "KeyringError";
-    this.code = code;
-  }
-}
+export class KeyringError extends CodedError<KeyringErrorCode> {}

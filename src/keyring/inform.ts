@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 
 /** A replica that lives, and the epoch of each keyset that it holds. */
@@ -27,10 +28,10 @@ const LOOK_MS = 25;
 
 /** Waits until all replicas that live hold the epoch, for a second at most. Nobody waits for a silent one. */
 export async function informReplicas(replicas: KnownReplicas, keyset: string, epoch: number): Promise<Informed> {
-  const until = performance.now() + BOUND_MS;
+  const bound = AbortSignal.timeout(BOUND_MS);
   // Directly after an outage nothing was told yet.
-  await Promise.race([replicas.seek(), pause(BOUND_MS, undefined, { ref: false })]);
-  while (performance.now() < until && !replicas.live().every(holds)) await pause(LOOK_MS);
+  await Promise.race([replicas.seek(), once(bound, "abort")]);
+  while (!bound.aborted && !replicas.live().every(holds)) await pause(LOOK_MS);
   const all = [...replicas.live(), ...replicas.silent()];
   return { informed: namesOf(all.filter(holds)), late: namesOf(all.filter((replica) => !holds(replica))) };
 

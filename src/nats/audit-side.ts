@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { Forwarder } from "../audit/forwarder.ts";
 import { uuidV7Maker } from "../audit/ids.ts";
+import { openSpool } from "../audit/open-spool.ts";
 import type { AuditReport, AuditSettings, AuditSide } from "../audit/side.ts";
 import type { EventSink } from "../audit/sink.ts";
-import { openSpool, type Spool } from "../audit/spool.ts";
+import type { Spool } from "../audit/spool.ts";
 import type { OpenSpoolFile } from "../audit/spool-file.ts";
 import { NatsLink } from "./connect.ts";
 import { NatsPublisher } from "./publisher.ts";

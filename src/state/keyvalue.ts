@@ -1,3 +1,5 @@
+import { CodedError } from "../coded-error.ts";
+
 /** A stored value and the version of it that {@link KeyValue.update} may replace. */
 export interface Entry {
   readonly key: string;
@@ -49,11 +51,4 @@ export interface KeyValue {
  */
 export type StateErrorCode = "LOCKED" | "CORRUPT" | "EXPOSED" | "LOST" | "UNAVAILABLE" | "BAD_KEY" | "TOO_LARGE";
 
-export class StateError extends Error {
-  readonly code: StateErrorCode;
-  constructor(code: StateErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = "StateError";
-    this.code = code;
-  }
-}
+export class StateError extends CodedError<StateErrorCode> {}

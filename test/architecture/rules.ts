@@ -10,6 +10,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["log", "start-error", "steady-clock"],
   ["token", "profile", "keyring", "audit", "access", "revoke", "replica", "config"],
   ["state"],
+  ["coded-error"],
 ];
 const EDGES = 4;
 const DOMAIN = 6;
@@ -34,9 +35,10 @@ const DOORS = [
   "src/audit/durable-file",
   "src/audit/identity",
   "src/audit/reader",
+  "src/audit/open-spool",
   "src/audit/recovery",
   "src/audit/retention",
-  "src/audit/spool",
+  "src/audit/spool-file",
   "src/config/load",
   "src/profile/load",
   "src/replica/snapshot-files",

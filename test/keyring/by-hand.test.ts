@@ -1,10 +1,22 @@
 import test from "ava";
 import { openKeyring } from "../../src/keyring/keyring.ts";
-import { StateError } from "../../src/state/keyvalue.ts";
+import { type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { makeOptions } from "./keyring-under-test.ts";
 import { day, hour, minute, policy, start } from "./ring-under-test.ts";
 
 const message = Buffer.from("signing input");
+
+/** A store that does what it is asked, and whose answers to claims get lost as long as it is said. */
+function losing(store: KeyValue, answers: { readonly lost: boolean }): KeyValue {
+  return {
+    ...store,
+    async create(...args) {
+      const revision = await store.create(...args);
+      if (answers.lost) throw new StateError("UNAVAILABLE", "no answer came");
+      return revision;
+    },
+  };
+}
 
 test("a rotation by hand is an epoch of its own, and what was signed before goes on verifying", async (t) => {
   const { options, clock, events } = makeOptions();
@@ -39,20 +51,12 @@ test("who asks for a rotation again, since no answer came, gets the one that was
 
 test("an epoch by hand is told with its caller, also where no answer came to its claim", async (t) => {
   const { options, clock, events } = makeOptions();
-  let lost = false;
-  const store = {
-    ...options.store,
-    create: async (...args: Parameters<typeof options.store.create>) => {
-      const revision = await options.store.create(...args);
-      if (lost) throw new StateError("UNAVAILABLE", "no answer came");
-      return revision;
-    },
-  };
-  const keyring = await openKeyring({ ...options, store });
+  const answers = { lost: false };
+  const keyring = await openKeyring({ ...options, store: losing(options.store, answers) });
   clock.now = start + hour;
-  lost = true;
+  answers.lost = true;
   await t.throwsAsync(keyring.rotate(undefined, "alice"), { code: "UNREADABLE" });
-  lost = false;
+  answers.lost = false;
   await keyring.rotate(undefined, "bob");
   const { kid } = keyring.signer(clock.now) ?? {};
   await keyring.revoke(kid ?? "", "stolen", "carol");
@@ -159,21 +163,13 @@ test("a replica that revokes by what another one has rotated away does so on the
 
 test("an epoch whose claim was answered by an error is told once it is found in the store", async (t) => {
   const { options, clock, events } = makeOptions();
-  let lost = false;
-  const store = {
-    ...options.store,
-    create: async (...args: Parameters<typeof options.store.create>) => {
-      const revision = await options.store.create(...args);
-      if (lost) throw new StateError("UNAVAILABLE", "no answer came");
-      return revision;
-    },
-  };
-  const keyring = await openKeyring({ ...options, store });
+  const answers = { lost: false };
+  const keyring = await openKeyring({ ...options, store: losing(options.store, answers) });
   clock.now = start + day;
-  lost = true;
+  answers.lost = true;
   await t.throwsAsync(keyring.maintain(), { code: "UNREADABLE" });
   t.is(events.length, 1);
-  lost = false;
+  answers.lost = false;
   await keyring.maintain();
   t.is(keyring.epoch, 2);
   t.deepEqual(

@@ -5,7 +5,7 @@ import { rotating } from "../../src/keyring/rotating.ts";
 import { RELOAD } from "../../src/keyring/shared-reload.ts";
 import { type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
-import { Problem } from "../../src/token/problem.ts";
+import { rejectedProblem } from "../support/rejected-problem.ts";
 import { makeOptions } from "./keyring-under-test.ts";
 import { start } from "./ring-under-test.ts";
 import { acme, newSecret, openReplica } from "./secrets-under-test.ts";
@@ -49,18 +49,9 @@ async function serviceUnderTest() {
   return {
     ...{ keyring, clock, events, reads },
     revoke: (keyId: string, owner = { profile: "", tenant: "" }) =>
-      problemOf(revoke({ keyId, reason: "stolen", ...owner }, "caller")),
-    rotate: () => problemOf(rotate({ keyset: "service", at: undefined }, "caller")),
+      rejectedProblem(revoke({ keyId, reason: "stolen", ...owner }, "caller")),
+    rotate: () => rejectedProblem(rotate({ keyset: "service", at: undefined }, "caller")),
   };
-}
-
-async function problemOf(work: Promise<unknown>): Promise<Problem> {
-  const error = await work.then(
-    () => undefined,
-    (cause) => cause,
-  );
-  if (error instanceof Problem) return error;
-  throw new Error("a Problem was expected", { cause: error });
 }
 
 const failing = (code: "UNAVAILABLE" | "CORRUPT") => () => Promise.reject(new StateError(code, "JetStream says 10026"));

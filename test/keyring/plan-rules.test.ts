@@ -121,6 +121,15 @@ const underOther = (other: Partial<KeyPolicy>): Partial<Planners> => ({
   epoch: (ring, now, policy, shown) => PLANNERS.epoch(ring, now, { ...policy, ...other }, shown),
 });
 
+/** A planner by hand that lets the next key sign at another time. */
+const manualAt = (at: (key: KeyRecord, earliest: number) => number): Partial<Planners> => ({
+  manual(ring, now, policy) {
+    const earliest = Math.max(now, ring.createdAt);
+    const key = nextToSign(ring, earliest);
+    return key && planManual(ring, now, policy, { key, at: at(key, earliest) });
+  },
+});
+
 const withKeys = (plan: EpochPlan, change: (key: KeyRecord) => KeyRecord): EpochPlan => ({
   ...plan,
   keep: plan.keep.map(change),
@@ -172,22 +181,12 @@ const mutants: Record<string, Mutant> = {
     rule: "one standby",
   },
   "a rotation by hand before every verifier knows the key": {
-    planners: {
-      manual(ring, now, policy) {
-        const key = nextToSign(ring, Math.max(now, ring.createdAt));
-        return key && planManual(ring, now, policy, { key, at: Math.max(now, ring.createdAt) });
-      },
-    },
+    planners: manualAt((_, earliest) => earliest),
     steps: stocked,
     rule: "lead",
   },
   "a rotation by hand after the planned time": {
-    planners: {
-      manual(ring, now, policy) {
-        const key = nextToSign(ring, Math.max(now, ring.createdAt));
-        return key && planManual(ring, now, policy, { key, at: key.signFrom + 1 });
-      },
-    },
+    planners: manualAt(({ signFrom }) => signFrom + 1),
     steps: stocked,
     rule: "a key that waits is only brought forward",
   },

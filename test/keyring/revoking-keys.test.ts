@@ -8,6 +8,7 @@ import { rotating } from "../../src/keyring/rotating.ts";
 import { StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
 import { Problem } from "../../src/token/problem.ts";
+import { rejectedProblem } from "../support/rejected-problem.ts";
 import { makeOptions } from "./keyring-under-test.ts";
 import { hour, leadTime, start } from "./ring-under-test.ts";
 import { acme, input, lookUp, mac, newSecret, openReplica } from "./secrets-under-test.ts";
@@ -33,15 +34,6 @@ async function service(overrides: Partial<RevokingKeysParts> = {}) {
   const call = (request: Partial<RevokeKeyRequest>) =>
     revoke({ keyId: "", reason: "stolen", profile: "", tenant: "", ...request }, "caller");
   return { keyring, replica, clock, happenings, revoke: call, options };
-}
-
-async function problemOf(work: Promise<unknown>): Promise<Problem> {
-  const error = await work.then(
-    () => undefined,
-    (cause) => cause,
-  );
-  if (error instanceof Problem) return error;
-  throw new Error("a Problem was expected", { cause: error });
 }
 
 test("the answer names the key that signs now, the epoch, and from when on all verifiers know both", async (t) => {
@@ -135,7 +127,7 @@ test("an event that can't be stored fails the call, and the key is revoked all t
   const append = () => Promise.reject(new AuditError("FULL", "full"));
   const { keyring, revoke } = await service({ audit: { append } });
   const keyId = keyring.signer(start)?.kid ?? "";
-  const problem = await problemOf(revoke({ keyId }));
+  const problem = await rejectedProblem(revoke({ keyId }));
   t.is(problem.code, "AUDIT_FULL");
   t.regex(problem.message, /^the key is revoked, but/);
   t.is(keyring.verifier(keyId, start).state, "revoked");
@@ -162,21 +154,21 @@ test("a key that another replica made a moment ago is found in the store", async
 test("a key that nobody has is KEY_NOT_FOUND, and an imported one is not found without its profile", async (t) => {
   const { revoke, replica } = await service();
   const { key } = await replica.import(newSecret());
-  t.is((await problemOf(revoke({ keyId: "AAAAAAAAAAAAAAAA" }))).code, "KEY_NOT_FOUND");
-  t.is((await problemOf(revoke({ keyId: key.kid }))).code, "KEY_NOT_FOUND");
-  t.is((await problemOf(revoke({ ...acme, keyId: "AAAAAAAAAAAAAAAA" }))).code, "KEY_NOT_FOUND");
-  t.is((await problemOf(revoke({ ...acme, tenant: "other", keyId: key.kid }))).code, "KEY_NOT_FOUND");
+  t.is((await rejectedProblem(revoke({ keyId: "AAAAAAAAAAAAAAAA" }))).code, "KEY_NOT_FOUND");
+  t.is((await rejectedProblem(revoke({ keyId: key.kid }))).code, "KEY_NOT_FOUND");
+  t.is((await rejectedProblem(revoke({ ...acme, keyId: "AAAAAAAAAAAAAAAA" }))).code, "KEY_NOT_FOUND");
+  t.is((await rejectedProblem(revoke({ ...acme, tenant: "other", keyId: key.kid }))).code, "KEY_NOT_FOUND");
 });
 
 test("every bad field is named", async (t) => {
   const { revoke } = await service();
   const fields = async (request: Partial<RevokeKeyRequest>) =>
-    (await problemOf(revoke(request))).violations.map(({ field }) => field);
+    (await rejectedProblem(revoke(request))).violations.map(({ field }) => field);
   t.deepEqual(await fields({ keyId: "a/b", reason: "", tenant: "acme" }), ["key_id", "reason", "tenant"]);
   t.deepEqual(await fields({ keyId: "a", reason: "x".repeat(257), profile: "service" }), ["reason", "profile"]);
   t.deepEqual(await fields({ keyId: "a", profile: "hivekit" }), ["tenant"]);
   t.deepEqual(await fields({ keyId: "a", profile: "reactive", tenant: "acme" }), ["tenant"]);
-  t.is((await problemOf(revoke({ keyId: "a", profile: "nobody" }))).code, "PROFILE_NOT_FOUND");
+  t.is((await rejectedProblem(revoke({ keyId: "a", profile: "nobody" }))).code, "PROFILE_NOT_FOUND");
 });
 
 test("a replica whose clock is wrong revokes and rotates nothing", async (t) => {
@@ -184,9 +176,9 @@ test("a replica whose clock is wrong revokes and rotates nothing", async (t) => 
     throw new Problem("CLOCK_DIFFERS", "a test");
   };
   const { keyring, revoke } = await service({ requireRightClock });
-  t.is((await problemOf(revoke({ keyId: keyring.signer(start)?.kid ?? "" }))).code, "CLOCK_DIFFERS");
+  t.is((await rejectedProblem(revoke({ keyId: keyring.signer(start)?.kid ?? "" }))).code, "CLOCK_DIFFERS");
   const rotate = rotating(() => keyring, requireRightClock);
-  t.is((await problemOf(rotate({ keyset: "service", at: undefined }, "loopback"))).code, "CLOCK_DIFFERS");
+  t.is((await rejectedProblem(rotate({ keyset: "service", at: undefined }, "loopback"))).code, "CLOCK_DIFFERS");
   t.is(keyring.epoch, 1);
 });
 
@@ -202,7 +194,7 @@ test("without the store a revocation and a rotation are KEYS_UNAVAILABLE, with w
       () => undefined,
     )({ keyset: "service", at: undefined }, "loopback"),
   ])
-    t.like(await problemOf(work), { code: "KEYS_UNAVAILABLE", retryAfterMs: 1_000 });
+    t.like(await rejectedProblem(work), { code: "KEYS_UNAVAILABLE", retryAfterMs: 1_000 });
 });
 
 test("a rotation at a time that is no time is INVALID_REQUEST", async (t) => {
@@ -211,7 +203,7 @@ test("a rotation at a time that is no time is INVALID_REQUEST", async (t) => {
     () => keyring,
     () => undefined,
   );
-  const problem = await problemOf(rotate({ keyset: "service", at: new Date(Number.NaN) }, "loopback"));
+  const problem = await rejectedProblem(rotate({ keyset: "service", at: new Date(Number.NaN) }, "loopback"));
   t.deepEqual(
     problem.violations.map(({ field }) => field),
     ["at"],

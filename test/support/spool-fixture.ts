@@ -1,7 +1,8 @@
 import type { ExecutionContext } from "ava";
 import type { Happening } from "../../src/audit/event.ts";
 import { uuidV7Maker } from "../../src/audit/ids.ts";
-import { openSpool, type Spool, type SpoolOptions } from "../../src/audit/spool.ts";
+import { openSpool } from "../../src/audit/open-spool.ts";
+import type { Spool, SpoolOptions } from "../../src/audit/spool.ts";
 import { tempFolder } from "./temp.ts";
 
 /** An issuance that differs from others by its number. */
