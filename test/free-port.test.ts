@@ -2,20 +2,20 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import test from "ava";
-import { lastingPort } from "./support/free-port.ts";
+import { freePort } from "./support/free-port.ts";
 
 const FREE_PORT = new URL("./support/free-port.ts", import.meta.url).href;
 
-test("a lasting port is nobody else's until its test file ends", async (t) => {
+test("a free port is nobody else's until its test file ends", async (t) => {
   const program = `
     const { parentPort } = require("node:worker_threads");
-    import(${JSON.stringify(FREE_PORT)}).then(async ({ lastingPort }) => parentPort.postMessage(await lastingPort()));
+    import(${JSON.stringify(FREE_PORT)}).then(async ({ freePort }) => parentPort.postMessage(await freePort()));
     parentPort.on("message", () => process.exit());
   `;
   const other = new Worker(program, { eval: true });
   const [port] = await once(other, "message");
   t.is(await taken(port), "EADDRINUSE");
-  const own = new Set(await Promise.all(Array.from({ length: 200 }, () => lastingPort())));
+  const own = new Set(await Promise.all(Array.from({ length: 200 }, () => freePort())));
   t.is(own.size, 200);
   t.false(own.has(port));
   other.postMessage("end");

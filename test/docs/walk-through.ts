@@ -3,7 +3,7 @@ import { symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { ExecutionContext } from "ava";
-import { lastingPort } from "../support/free-port.ts";
+import { freePort } from "../support/free-port.ts";
 import { tempFolder } from "../support/temp.ts";
 
 const CHECKOUT = join(import.meta.dirname, "..", "..");
@@ -49,7 +49,7 @@ export async function walkThrough(t: ExecutionContext, blocks: readonly Block[])
   for (const name of ["node_modules", "package.json", "profiles", "src"])
     await symlink(join(CHECKOUT, name), join(folder, name));
   const addresses = new Map<string, string>();
-  for (const shown of SHOWN) addresses.set(shown, `127.0.0.1:${await lastingPort()}`);
+  for (const shown of SHOWN) addresses.set(shown, `127.0.0.1:${await freePort()}`);
   const [grpc = "", http = ""] = [...addresses.values()];
   const script = join(folder, "walk-through.sh");
   const lines = [...addresses].reduce((text, [shown, real]) => text.replaceAll(shown, real), scriptOf(blocks));

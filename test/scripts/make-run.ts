@@ -1,12 +1,16 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ExecutionContext } from "ava";
+import { freePort, freePorts } from "../support/free-port.ts";
 import { writeStub } from "./stub-path.ts";
+
+/** As many as a test starts. */
+const MOST_REPLICAS = 3;
 
 /** Stands for the service: is ready at once, and says when it stops whether NATS was still there. */
 const STAND_IN = `
@@ -56,7 +60,7 @@ export function startRealRun(t: ExecutionContext): Promise<Run> {
 }
 
 async function start(t: ExecutionContext, root: string, script: string, env: NodeJS.ProcessEnv): Promise<Run> {
-  const ports = { grpc: await freePorts(), http: await freePorts(), nats: await freePort() };
+  const ports = { grpc: await freePorts(MOST_REPLICAS), http: await freePorts(MOST_REPLICAS), nats: await freePort() };
   const child = spawn(process.execPath, [script], {
     env: {
       ...process.env,
@@ -126,23 +130,6 @@ function layOut(root: string, tools: string | undefined): void {
 function wrapNats(root: string): void {
   const server = execFileSync(resolve("scripts/tools.sh"), ["nats-server"], { encoding: "utf8" }).trim();
   writeStub(join(root, "stubs"), "nats-server", `echo $$ > "${root}/nats.pid"\nexec "${server}" "$@"`);
-}
-
-/** The first of three free ports in a row: one for each replica. */
-async function freePorts(): Promise<number> {
-  for (;;) {
-    const port = await freePort();
-    if (!(await listens(port + 1)) && !(await listens(port + 2)) && port < 65_000) return port;
-  }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address ? address.port : 0;
 }
 
 /** Resolves once nothing listens there any more; a test that waits in vain ends with AVA's own bound. */

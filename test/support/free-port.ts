@@ -3,23 +3,21 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:net";
 
-/** A loopback port on which nobody listens. */
-export async function freePort(): Promise<number> {
-  const port = await probe(0);
-  if (port === undefined) throw new Error("there is no free port");
-  return port;
+/**
+ * A loopback port on which nobody listens, and which no other test takes until this test file ends: it is below the ports that
+ * the kernel gives to outgoing connections and to servers that ask for any.
+ */
+export function freePort(): Promise<number> {
+  return freePorts(1);
 }
 
-/**
- * The same for a server that is started again: below the ports that outgoing connections take, and for nobody else until this
- * test file ends, whatever other tests run on this machine.
- */
-export async function lastingPort(): Promise<number> {
+/** The first of so many in a row. */
+export async function freePorts(count: number): Promise<number> {
   for (;;) {
-    const candidate = randomInt(20_000, 32_000);
-    if (!(await reserve(candidate))) continue;
-    const port = await probe(candidate);
-    if (port !== undefined) return port;
+    const first = randomInt(20_000, 32_000);
+    const row = Array.from({ length: count }, (_, at) => first + at);
+    const free = await Promise.all(row.map(async (port) => (await reserve(port)) && (await isSilent(port))));
+    if (free.every((each) => each)) return first;
   }
 }
 
@@ -38,18 +36,16 @@ async function reserve(port: number): Promise<boolean> {
   }
 }
 
-/** The port that was listened on, and is free again; undefined when it is taken. */
-async function probe(port: number): Promise<number | undefined> {
+async function isSilent(port: number): Promise<boolean> {
   const server = createServer();
   const listening = once(server, "listening");
   server.listen(port, "127.0.0.1");
   try {
     await listening;
   } catch {
-    return undefined;
+    return false;
   }
-  const address = server.address();
   server.close();
   await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : undefined;
+  return true;
 }

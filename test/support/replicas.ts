@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ExecutionContext } from "ava";
 import { type KeyPolicy, keyPolicy } from "../../src/keyring/bounds.ts";
-import { lastingPort } from "./free-port.ts";
+import { freePort } from "./free-port.ts";
 import { type RemoteService, startRemote } from "./remote-service.ts";
 import { tempFolder } from "./temp.ts";
 import { waitUntil } from "./wait-until.ts";
@@ -124,7 +124,7 @@ async function newPlace(t: ExecutionContext<unknown>): Promise<Place> {
   const data = await tempFolder(t);
   const clock = join(await tempFolder(t), "ahead");
   await writeClock(clock, 0);
-  return { data, clock, grpc: `127.0.0.1:${await lastingPort()}`, http: `127.0.0.1:${await lastingPort()}` };
+  return { data, clock, grpc: `127.0.0.1:${await freePort()}`, http: `127.0.0.1:${await freePort()}` };
 }
 
 /** Whole or not at all: it is read at any moment. */
