@@ -16,7 +16,8 @@ const FULL = 32;
 export class AppendBatches {
   readonly #send: (message: ToAudit) => void;
   readonly #answerMs: number;
-  readonly #sent = new Map<number, Batch & { readonly timer: NodeJS.Timeout }>();
+  /** Few at once: a Map that entries come to and go from leaves much behind for the collector of garbage. */
+  readonly #sent: (Batch & { readonly number: number; readonly timer: NodeJS.Timeout })[] = [];
   readonly #overdue = new Set<number>();
   #gathered: Batch | undefined;
   #next = 0;
@@ -44,9 +45,9 @@ export class AppendBatches {
     const gathered = this.#gathered;
     if (gathered === undefined) return;
     this.#gathered = undefined;
-    const batch = this.#next++;
-    this.#sent.set(batch, { ...gathered, timer: setTimeout(() => this.#giveUp(batch), this.#answerMs) });
-    this.#send({ type: "append", batch, items: gathered.items });
+    const number = this.#next++;
+    this.#sent.push({ ...gathered, number, timer: setTimeout(() => this.#giveUp(number), this.#answerMs) });
+    this.#send({ type: "append", batch: number, items: gathered.items });
   }
 
   settle({ batch, errors }: Extract<FromAudit, { type: "appended" }>): void {
@@ -62,7 +63,7 @@ export class AppendBatches {
   end(error: AuditError): void {
     for (const { reject } of this.#gathered?.waiters ?? []) reject(error);
     this.#gathered = undefined;
-    for (const batch of [...this.#sent.keys()]) for (const { reject } of this.#take(batch)) reject(error);
+    for (const { number } of [...this.#sent]) for (const { reject } of this.#take(number)) reject(error);
   }
 
   #giveUp(batch: number): void {
@@ -71,8 +72,9 @@ export class AppendBatches {
   }
 
   #take(batch: number): Batch["waiters"] {
-    const sent = this.#sent.get(batch);
-    this.#sent.delete(batch);
+    const at = this.#sent.findIndex(({ number }) => number === batch);
+    if (at < 0) return [];
+    const [sent] = this.#sent.splice(at, 1);
     clearTimeout(sent?.timer);
     return sent?.waiters ?? [];
   }

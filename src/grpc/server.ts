@@ -23,6 +23,7 @@ import { removeStaleSocket } from "./stale-socket.ts";
 import { refuseHalfMessages } from "./strict-messages.ts";
 import { tokenHandlers, tokenMethods } from "./token-service.ts";
 import { bytesOnly, type CallObserver, type Handler, unary } from "./unary.ts";
+import { keepCallsYoung } from "./young-calls.ts";
 
 /** Limits of the transport; what grpc-js leaves unlimited by default. */
 export interface GrpcLimits {
@@ -82,6 +83,8 @@ export async function startGrpcServer(
     // Without it one stream that never ends, e.g. a health watch, keeps its connection for ever.
     "grpc.max_connection_age_grace_ms": Math.min(limits.maxConnectionAgeMs, LONGEST_AGE_GRACE_MS),
     "grpc.keepalive_time_ms": limits.keepaliveMs,
+    // Counts every call and message, for a service that is not offered.
+    "grpc.enable_channelz": 0,
   });
   const streams = openStreams(MAX_STREAMS);
   const serving = { streams, stalledMs: STALLED_MS, observe };
@@ -93,6 +96,7 @@ export async function startGrpcServer(
   addReflection(server);
   await removeStaleSocket(address);
   const bound = await bind(server, address);
+  keepCallsYoung(server);
   return {
     address: bound,
     setHealth: (service, serving) => health.setStatus(service, serving ? "SERVING" : "NOT_SERVING"),
