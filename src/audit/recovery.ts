@@ -41,7 +41,7 @@ export async function recoverSegments(
     const bytes = await readFile(segment.path);
     const lastBody = scan(segment, bytes);
     if (first === firsts.at(-1)) cut = await settleEnd(segment, bytes, open);
-    else if (segment.bytes < bytes.length) throw damaged(segment);
+    else if (written(segment, bytes) > 0) throw damaged(segment);
     if (lastBody !== undefined && segment.last >= (identity?.next ?? 1)) prevHash = bodyHash(lastBody);
     if (segment.bytes > 0) segments.push(segment);
   }
@@ -65,11 +65,16 @@ function scan(segment: Segment, bytes: Buffer): Buffer | undefined {
   return lastBody;
 }
 
+/** How many bytes were written behind the last whole record: the zeros at the end were written ahead. */
+function written(segment: Segment, bytes: Buffer): number {
+  return bytes.subarray(segment.bytes).findLastIndex((byte) => byte !== 0) + 1;
+}
+
 // Also where nothing is torn: a process that was killed before its sync leaves whole frames that no disk has yet.
 async function settleEnd(segment: Segment, bytes: Buffer, open: OpenSpoolFile): Promise<Cut | undefined> {
   if (groupBeginsAfter(bytes, segment.bytes)) throw damaged(segment);
   await cutOff(segment, open);
-  const torn = bytes.length - segment.bytes;
+  const torn = written(segment, bytes);
   return torn === 0 ? undefined : { file: segment.path, offset: segment.bytes, bytes: torn };
 }
 

@@ -111,7 +111,7 @@ test("what was found torn is reported from the thread", async (t) => {
   await side.append(issued(1), TIME);
   await side.stop(0);
   const file = join(folder, "0000000000000001.segment");
-  await writeFile(file, Buffer.alloc(100), { flag: "a" });
+  await writeFile(file, Buffer.alloc(100, 1), { flag: "a" });
   const { reports } = await startThread(t, { folder });
   t.like(reports, { 0: { type: "cut", file, bytes: 100 }, length: 1 });
 });

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { appendFile, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { bodiesOf, issued, makeSpool, numbersOf, TIME } from "../support/spool-fixture.ts";
@@ -44,7 +44,8 @@ test("a last frame that is torn at any byte is cut off, and the spool goes on", 
     await writeFile(join(folder, "identity.json"), identity);
     await writeFile(file, whole.subarray(0, size), { mode: 0o600 });
     const spool = await makeSpool(t, { folder });
-    const cut = size === second ? undefined : { file, offset: second, bytes: size - second };
+    const torn = whole.subarray(second, size).findLastIndex((byte) => byte !== 0) + 1;
+    const cut = torn === 0 ? undefined : { file, offset: second, bytes: torn };
     t.deepEqual(spool.cut, cut, `${size} bytes`);
     await spool.append(issued(3), TIME);
     t.deepEqual(numbersOf(await bodiesOf(spool)), [1, 3], `${size} bytes`);
@@ -56,9 +57,30 @@ test("garbage behind the last frame is cut off", async (t) => {
   const folder = await spoolWith(t, [[1]], 1 << 20);
   const [file = ""] = await segmentsOf(folder);
   const whole = await readFile(file);
-  await writeFile(file, Buffer.concat([whole, Buffer.alloc(4096)]));
+  await writeFile(file, Buffer.concat([whole, Buffer.alloc(4096, 1), Buffer.alloc(4096)]));
   const spool = await makeSpool(t, { folder });
   t.deepEqual(spool.cut, { file, offset: whole.length, bytes: 4096 });
+  t.deepEqual(numbersOf(await bodiesOf(spool)), [1]);
+});
+
+test("the zeros that a crash leaves, since they are written ahead, are no torn end, in whichever segment", async (t) => {
+  const folder = await spoolWith(t, [[1], [2]], 1);
+  const [first = "", second = ""] = await segmentsOf(folder);
+  const { size } = await stat(second);
+  for (const file of [first, second]) await appendFile(file, Buffer.alloc(4096));
+  const spool = await makeSpool(t, { folder });
+  t.is(spool.cut, undefined);
+  t.deepEqual(numbersOf(await bodiesOf(spool)), [1, 2]);
+  t.is((await stat(second)).size, size);
+});
+
+test("a group whose beginning was not written yet, while its end was, is cut off", async (t) => {
+  const folder = await spoolWith(t, [[1], [2, 3]], 1 << 20);
+  const [file = ""] = await segmentsOf(folder);
+  const whole = await readFile(file);
+  await writeFile(file, whole.fill(0, offsetOf(whole, 1), offsetOf(whole, 2)));
+  const spool = await makeSpool(t, { folder });
+  t.like(spool.cut, { file, offset: offsetOf(whole, 1) });
   t.deepEqual(numbersOf(await bodiesOf(spool)), [1]);
 });
 

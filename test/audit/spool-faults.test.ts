@@ -18,7 +18,9 @@ async function segmentIn(folder: string): Promise<string> {
 /** Damages the last event of a segment, as a disk does under an open spool. */
 async function damageLast(file: string): Promise<void> {
   const bytes = await readFile(file);
-  bytes.writeUInt8(bytes.readUInt8(bytes.length - 5) ^ 1, bytes.length - 5);
+  // Zeros are written ahead.
+  const at = bytes.findLastIndex((byte) => byte !== 0) - 4;
+  bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
   await writeFile(file, bytes);
 }
 
