@@ -40,12 +40,14 @@ export async function recoverSegments(
     requireFollows(segments.at(-1), segment);
     const bytes = await readFile(segment.path);
     const lastBody = scan(segment, bytes);
-    if (first === firsts.at(-1)) cut = await settleEnd(segment, bytes, open);
-    else if (written(segment, bytes) > 0) throw damaged(segment);
+    if (first === firsts.at(-1)) {
+      // Before anything is cut off: what was acknowledged and is damaged now must stay as it is found.
+      requireReaches(segment, identity, folder);
+      cut = await settleEnd(segment, bytes, open);
+    } else if (segment.bytes === 0 || written(segment, bytes) > 0) throw damaged(segment);
     if (lastBody !== undefined && segment.last >= (identity?.next ?? 1)) prevHash = bodyHash(lastBody);
     if (segment.bytes > 0) segments.push(segment);
   }
-  requireReaches(segments.at(-1), identity, folder);
   return { segments, prevHash, cut };
 }
 
@@ -102,11 +104,9 @@ function requireFollows(before: Segment | undefined, segment: Segment): void {
   );
 }
 
-function requireReaches(last: Segment | undefined, identity: Identity | undefined, folder: string): void {
-  if (identity === undefined && last !== undefined) {
-    throw new AuditError("CORRUPT", `${folder}: has segments, but no identity.json`);
-  }
-  if (last !== undefined && identity !== undefined && last.last + 1 < identity.next) {
+function requireReaches(last: Segment, identity: Identity | undefined, folder: string): void {
+  if (identity === undefined) throw new AuditError("CORRUPT", `${folder}: has segments, but no identity.json`);
+  if (last.last + 1 < identity.next) {
     throw new AuditError(
       "CORRUPT",
       `${last.path}: ends at offset ${last.bytes} with record ${last.last}, \

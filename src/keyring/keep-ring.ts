@@ -53,7 +53,6 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
 
   async function hold(stored: StoredEpoch, ring: LoadedRing): Promise<void> {
     held = { stored, ring };
-    tellMade(stored);
     await snapshot?.save(stored.bytes);
   }
 
@@ -79,7 +78,7 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
   async function takeOver(stored: StoredEpoch): Promise<void> {
     try {
       const record = epochs.read(stored);
-      // Also of one that is never held, since another key is to be revoked again.
+      // Before it is held: it may never be, since another key is to be revoked again.
       tellMade(stored);
       const before = held?.ring.record;
       const lost = lostRevocation(before, record, now());
@@ -107,8 +106,12 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
   /** Resolves to false when another replica was faster: the ring in use is then that one's. */
   async function carryOut(plan: EpochPlan, caller?: string): Promise<boolean> {
     const made = await claims.claim(plan, held?.ring.record, caller);
-    if (made === undefined) await catchUp();
-    else await hold(made.stored, made.ring);
+    if (made === undefined) {
+      await catchUp();
+    } else {
+      tellMade(made.stored);
+      await hold(made.stored, made.ring);
+    }
     if ((held?.stored.epoch ?? 0) < plan.epoch) throw refused();
     return made !== undefined;
   }

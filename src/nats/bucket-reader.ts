@@ -18,6 +18,8 @@ import { type StoredEntry, storedEntry } from "./stored-entry.ts";
 const HEARTBEAT_MS = 1000;
 const SILENCE_MS = 3 * HEARTBEAT_MS;
 const MOST_IDLE = 3;
+/** Also of those by which the server says that it waits: it may not hear the answers. */
+const MOST_SIGNS = 60;
 
 /** What the server sent: a message of the bucket, or a sign of life. */
 interface Arrival {
@@ -87,16 +89,20 @@ export async function openBucketReader(bucket: Bucket, access: Access, prefix: s
 
 /**
  * All that was there when the reader was opened: the last message of each key, in the order of revisions. It takes as long as
- * there is something to read; rejects with UNAVAILABLE when nothing came for three heartbeats.
+ * there is something to read; rejects with UNAVAILABLE when nothing came for three heartbeats, or for a minute while the server waits
+ * for this reader.
  */
 export async function readSnapshot(bucket: Bucket, reader: BucketReader): Promise<ReadonlyMap<string, StoredEntry>> {
   const snapshot = new Map<string, StoredEntry>();
   let idle = 0;
+  let signs = 0;
   for (let reached = 0; reached < reader.target; ) {
     const arrival = await reader.next();
     const { revision, entry } = arrival;
     idle = arrival.idle ? idle + 1 : 0;
-    if (idle === MOST_IDLE) throw unavailable("a watch has come to no end: its server is behind");
+    signs = revision === 0 ? signs + 1 : 0;
+    if (idle === MOST_IDLE || signs === MOST_SIGNS)
+      throw unavailable("a watch has come to no end: its server is behind");
     bucket.read(revision);
     reached = Math.max(reached, revision);
     if (entry === undefined) continue;

@@ -74,6 +74,46 @@ test("the zeros that a crash leaves, since they are written ahead, are no torn e
   t.is((await stat(second)).size, size);
 });
 
+const PAGE = 4096;
+
+test("of a group that was being written any pages may be lost: it is cut off, and all before it is there", async (t) => {
+  const group = Array.from({ length: 30 }, (_, at) => at + 3);
+  const folder = await spoolWith(t, [[1], [2], group], 1 << 20);
+  const [file = ""] = await segmentsOf(folder);
+  const whole = await readFile(file);
+  const identity = await readFile(join(folder, "identity.json"));
+  const begin = offsetOf(whole, 2);
+  const pages = Math.ceil(whole.length / PAGE);
+  t.true(pages > 3);
+  for (let lost = 1; lost < 2 ** pages; lost += 1) {
+    const bytes = Buffer.from(whole);
+    for (let page = 0; page < pages; page += 1)
+      if (lost & (1 << page))
+        bytes.fill(0, Math.max(begin, page * PAGE), Math.max(begin, Math.min((page + 1) * PAGE, whole.length)));
+    for (const segment of await segmentsOf(folder)) await rm(segment);
+    await writeFile(join(folder, "identity.json"), identity);
+    await writeFile(file, bytes, { mode: 0o600 });
+    const spool = await makeSpool(t, { folder });
+    const numbers = numbersOf(await bodiesOf(spool));
+    t.deepEqual(numbers, [1, 2, ...group].slice(0, numbers.length), `pages ${lost.toString(2)}`);
+    t.true(numbers.length >= 2 && numbers.length < 32, `pages ${lost.toString(2)}: ${numbers.length} events`);
+    await spool.close();
+  }
+});
+
+test("zeros in the place of events that were acknowledged are CORRUPT, and stay as they are found", async (t) => {
+  for (const groups of [[[1], [2]], [[1]]]) {
+    const folder = await spoolWith(t, groups, 1);
+    // Opened and closed since: the spool knows how far it reached.
+    await (await makeSpool(t, { folder })).close();
+    const [file = ""] = await segmentsOf(folder);
+    const zeros = Buffer.alloc((await stat(file)).size);
+    await writeFile(file, zeros);
+    await t.throwsAsync(makeSpool(t, { folder }), { code: "CORRUPT", message: /offset 0/ });
+    t.deepEqual(await readFile(file), zeros);
+  }
+});
+
 test("a group whose beginning was not written yet, while its end was, is cut off", async (t) => {
   const folder = await spoolWith(t, [[1], [2, 3]], 1 << 20);
   const [file = ""] = await segmentsOf(folder);

@@ -22,6 +22,8 @@ server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port
   process.send?.(port);
 });
 
+process.once("disconnect", () => process.exit());
+
 let profiler = new GCProfiler();
 profiler.start();
 

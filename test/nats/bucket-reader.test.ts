@@ -81,6 +81,12 @@ test("reading what was there ends when nothing comes for three heartbeats", asyn
   await ends(t, readSnapshot(bucket, reader), /to no end/);
 });
 
+test("reading what was there ends when the server waits for a minute, since it does not hear that it is read on", async (t) => {
+  const { bucket, reader, status } = await readerUnderTest(t);
+  for (let beat = 0; beat < 60; beat++) status({ "Nats-Consumer-Stalled": "flow.1", "Nats-Last-Consumer": "0" });
+  await ends(t, readSnapshot(bucket, reader), /to no end/);
+});
+
 test("a process that was held up reads on: its server waited for it, and was not idle", async (t) => {
   const { bucket, reader, entry, status } = await readerUnderTest(t);
   entry(4, 1);
