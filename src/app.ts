@@ -104,20 +104,8 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
 
     state.start();
     const { newTokenId } = machine;
-    const parts = {
-      config,
-      state,
-      keks,
-      audit,
-      denials,
-      live,
-      metrics,
-      cache,
-      newTokenId,
-      now,
-      log,
-      isNew: newFailures(now),
-    };
+    const isNew = newFailures(now);
+    const parts = { config, state, keks, audit, denials, live, metrics, cache, newTokenId, now, log, isNew };
     const opening = startOpening({ ...parts, stopping: stopping.signal });
     endings.add((leftMs) => opening.stop(leftMs));
     const services = () => opening.services ?? refuseUnopened();

@@ -72,7 +72,7 @@ export class Journal {
     if (active !== undefined && (active.segment.bytes === 0 || active.segment.bytes + bytes <= this.#segmentBytes)) {
       return active;
     }
-    await this.close().catch(fail("the segment that is full can't be closed"));
+    await this.close().catch(fail(`${active?.segment.path}: can't be closed`));
     return await this.#create();
   }
 

@@ -5,7 +5,7 @@ import type { Server } from "@grpc/grpc-js";
 import { StreamTable } from "./stream-table.ts";
 
 /**
- * Lets what belongs to a call die with it, in the whole process, for good. Else a fifth of all that calls allocate is copied
+ * Lets what belongs to a call die with it, in the whole process, for good. Else an eighth of all that calls allocate is copied
  * twice, in vain, before a full collection finds that it is garbage, which costs as much as signing: through the Map in which
  * Node's HTTP/2 sessions keep their open streams (see {@link StreamTable}), and because V8, which sees it survive, puts such
  * objects among the long-lived ones at once, where each keeps alive what it points to.

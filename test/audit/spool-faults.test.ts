@@ -113,6 +113,18 @@ test("the last event is kept for the next epoch to link to, also when no segment
   ]);
 });
 
+test("a full segment that can't be closed fails one group as UNAVAILABLE, and the next segment takes what comes", async (t) => {
+  const folder = await tempFolder(t);
+  const faults: Faults = {};
+  const spool = await makeSpool(t, { folder, openFile: faultyFiles(faults), segmentBytes: 1 });
+  await spool.append(issued(1), TIME);
+  faults.close = errno("EIO");
+  await t.throwsAsync(spool.append(issued(2), TIME), unavailable);
+  delete faults.close;
+  await spool.append(issued(3), TIME);
+  t.deepEqual(numbersOf(await bodiesOf(spool)), [1, 3]);
+});
+
 test("an empty segment that is gone already when its end is settled keeps nobody from writing", async (t) => {
   const folder = await tempFolder(t);
   const faults: Faults = { sync: errno("EIO") };

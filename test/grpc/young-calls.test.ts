@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { Client, credentials } from "@grpc/grpc-js";
 import test, { type ExecutionContext } from "ava";
+import { TokenServiceService } from "../../src/gen/signet/v1/token.ts";
 
-const PROGRAM = fileURLToPath(new URL("echo-server.ts", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("serve-calls.ts", import.meta.url));
 const AT_ONCE = 16;
 /** Until the code is compiled it keeps more than afterwards. */
 const WARM_UP = 20_000;
@@ -14,8 +15,8 @@ const CALLS = 20_000;
 async function freedOf(t: ExecutionContext, ...args: readonly string[]): Promise<number> {
   const server = fork(PROGRAM, args);
   t.teardown(() => server.kill());
-  const [port] = await once(server, "message");
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  const [address] = await once(server, "message");
+  const client = new Client(address, credentials.createInsecure());
   t.teardown(() => client.close());
   const freed = async (): Promise<number> => {
     server.send("what is freed?");
@@ -34,7 +35,7 @@ async function callAll(client: Client, count: number): Promise<void> {
   const same = (bytes: Buffer): Buffer => bytes;
   const callOne = () =>
     new Promise<void>((resolve, reject) => {
-      client.makeUnaryRequest("/test/Echo", same, same, Buffer.alloc(100), (error) =>
+      client.makeUnaryRequest(TokenServiceService.issueToken.path, same, same, Buffer.alloc(0), (error) =>
         error ? reject(error) : resolve(),
       );
     });

@@ -1,7 +1,7 @@
 import { type OpenSpoolFile, openDiskFile, type SpoolFile } from "../../src/audit/spool-file.ts";
 
 /** The operations of a spool's file that can be made to fail. */
-export type Faults = { [Operation in "open" | "write" | "sync" | "truncate"]?: NodeJS.ErrnoException };
+export type Faults = { [Operation in "open" | "write" | "sync" | "truncate" | "close"]?: NodeJS.ErrnoException };
 
 /** An errno as Node reports it. */
 export function errno(code: string): NodeJS.ErrnoException {
@@ -27,7 +27,10 @@ export function faultyFiles(faults: Faults): OpenSpoolFile {
         if (faults.truncate) throw faults.truncate;
         await file.truncate(size);
       },
-      close: () => file.close(),
+      close: async () => {
+        await file.close();
+        if (faults.close) throw faults.close;
+      },
     };
   };
 }
