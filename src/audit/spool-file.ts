@@ -1,7 +1,10 @@
 import { close, fdatasyncSync, fstatSync, ftruncate, ftruncateSync, open, writeSync } from "node:fs";
 import { promisify } from "node:util";
 
-/** A segment's file, opened for appending by the one process that writes it. Each method rejects with the cause when the storage failed. */
+/**
+ * A segment's file, opened for appending by the one process that writes it. Each method rejects with the cause when the storage
+ * failed.
+ */
 export interface SpoolFile {
   /** Appends all the bytes. When it rejects, any part of them may be in the file. */
   write(bytes: Uint8Array): Promise<void>;
