@@ -18,7 +18,7 @@ test: $(installed) ## run all tests; some only: make test T='test/token/*'
 
 soak: $(installed) ## run the tests of replicas and of their keys for long: make soak SOAK=50 is fifty times the rounds
 	@scripts/tools.sh nats-server >/dev/null
-	@SOAK=$${SOAK:-10} ava --timeout=24h --concurrency=1 'test/fault/replicas-*' test/keyring/lifecycle.test.ts
+	@SOAK=$${SOAK:-10} ava --timeout=24h --concurrency=1 'test/fault/replicas/*' test/keys/rotating/lifecycle.test.ts
 
 conformance: $(installed) ## run the acceptance rows of the vendors' dialects, with a line for each
 	@scripts/tools.sh nats-server >/dev/null || [ -z "$$CI" ]

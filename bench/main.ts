@@ -1,4 +1,3 @@
-// The benchmark: signet beside a bare server, the limit and the obvious version, each in a process of its own.
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,6 +1,3 @@
-// Usage: node scripts/conformance.ts
-// Runs the acceptance tests of the vendors' dialects and prints a line for each row. Exit code 0 only when every row has a
-// test and none failed.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";

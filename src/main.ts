@@ -1,14 +1,14 @@
 #!/usr/bin/env -S node --disable-sigusr1
-import type { KeyBackup } from "./cli/keys-backup.ts";
+import type { KeyBackup } from "./cli/commands/keys/export-restore.ts";
 import { run } from "./cli/program.ts";
 
 const { stdin, stdout, stderr, env } = process;
 const io = { stdin, stdout, stderr, env, now: Date.now, signals: process };
 // Only `serve` needs the service: the other commands start in half the time without it.
-const startApp = async (...args: Parameters<typeof import("./app.ts").startApp>) =>
-  (await import("./app.ts")).startApp(...args);
+const startApp = async (...args: Parameters<typeof import("./app/app.ts").startApp>) =>
+  (await import("./app/app.ts")).startApp(...args);
 const backup: KeyBackup = {
-  exportKeys: async (...args) => (await import("./app/key-backup.ts")).exportKeys(...args),
-  restoreKeys: async (...args) => (await import("./app/key-backup.ts")).restoreKeys(...args),
+  exportKeys: async (...args) => (await import("./app/keys/key-backup.ts")).exportKeys(...args),
+  restoreKeys: async (...args) => (await import("./app/keys/key-backup.ts")).restoreKeys(...args),
 };
 process.exit(await run(process.argv, io, startApp, backup));

@@ -1,4 +1,3 @@
-// A fixed number of calls in flight for a fixed time. Prints {calls, seconds, answerBytes}.
 import { type Http2Connection, openHttp2Connection } from "./http2-connection.ts";
 import { type Job, readJob, readMessages } from "./job.ts";
 

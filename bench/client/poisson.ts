@@ -1,4 +1,3 @@
-// Calls that arrive at random (a Poisson process) whether or not the server keeps up. Prints {calls, p50, p99, lateness}.
 import { Worker } from "node:worker_threads";
 import { quantile } from "../statistics.ts";
 import { type Http2Connection, openHttp2Connection } from "./http2-connection.ts";

@@ -1,4 +1,3 @@
-// Tells its parent the number of each arrival when its time has come. Timers round to milliseconds; Atomics.wait does not.
 import { parentPort, workerData } from "node:worker_threads";
 
 export interface Timetable {

@@ -1,4 +1,3 @@
-// A bare grpc-js server: the cost of a call that carries these messages and does nothing.
 import { claimsFor, issuedAnswer, validAnswer } from "./messages.ts";
 import { rawJwt } from "./raw-jwt.ts";
 import { answering, serve } from "./serve.ts";

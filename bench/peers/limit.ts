@@ -1,4 +1,3 @@
-// What no service can beat: the call and one raw signature, or one raw verification. No checks, no audit.
 import { claimsFor, issuedAnswer, tokenOf, validAnswer } from "./messages.ts";
 import { rawJwt } from "./raw-jwt.ts";
 import { answering, serve } from "./serve.ts";

@@ -1,4 +1,3 @@
-// The obvious version: jose's SignJWT and one awaited publish of a JSON event for each token; jose's jwtVerify.
 import { generateKeyPair, jwtVerify, SignJWT } from "jose";
 import { connect, StringCodec } from "nats";
 import { type Claims, claimsFor, issuedAnswer, tokenOf, validAnswer } from "./messages.ts";

@@ -1,11 +1,9 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { durabilityHorizon } from "../audit/horizon.ts";
-import type { AuditReport, AuditSide } from "../audit/side.ts";
+import { durabilityHorizon } from "../audit/forward/forwarder.ts";
+import type { AuditReport, AuditSide } from "../audit/pipeline.ts";
 import { startAuditThread } from "../audit-thread/start.ts";
 import type { Config } from "../config/config.ts";
-import type { Log } from "../log.ts";
-import { sortedJson } from "../profile/sorted-json.ts";
+import type { Log } from "./log.ts";
 
 /** Opens the spool of the data folder in a thread that runs `program`. Rejects with an AuditError. */
 export function startAudit(config: Config, program: URL, log: Log): Promise<AuditSide> {
@@ -24,12 +22,4 @@ function tellAudit({ type, ...fields }: AuditReport, log: Log): void {
     type === "up" || (type === "forwarding" && "differences" in fields && fields.differences.length === 0);
   const event = type === "up" || type === "down" ? `nats.${type}` : `audit.${type}`;
   log(asItShould ? "info" : "warn", { event, ...fields } as Parameters<Log>[1]);
-}
-
-/** SHA-256 of all that the service does by: the configuration in a fixed order, and the profiles. It holds no secret. */
-export function configHash({ effective }: Config, profiles: Config["profiles"]): string {
-  const digests = [...profiles.values()].map(({ name, digest }) => [name, digest]);
-  return createHash("sha256")
-    .update(sortedJson([effective, digests]))
-    .digest("base64url");
 }

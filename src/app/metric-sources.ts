@@ -1,9 +1,9 @@
-import type { AuditSide } from "../audit/side.ts";
+import type { AuditSide } from "../audit/pipeline.ts";
 import type { Config } from "../config/config.ts";
 import type { MetricSources } from "../http/metrics.ts";
-import type { Keyring } from "../keyring/keyring.ts";
-import type { VerifiedCache } from "../token/verified-cache.ts";
-import type { SharedState } from "./shared-state.ts";
+import type { Keyring } from "../keys/rotating/keyring.ts";
+import type { VerifiedCache } from "../token/verify/cache.ts";
+import type { SharedState } from "./state/shared-state.ts";
 
 interface Measured {
   readonly config: Config;

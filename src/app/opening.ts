@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { collectEndings, type Endings } from "./endings.ts";
+import { collectEndings, type Endings } from "../async/shutdown.ts";
 import { openServices, type ServiceParts, type Services } from "./services.ts";
 
 /** The services on their way: there at once, or when the shared state can be read. */
@@ -73,4 +73,15 @@ export function startOpening(parts: ServiceParts): Opening {
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return "the keys";
   return `the keys: ${error.message}${error.cause instanceof Error ? ` (${error.cause.message})` : ""}`;
+}
+
+type Method = (...args: readonly unknown[]) => unknown;
+
+/** A service whose methods are those of the real one; `current` throws the Problem of a call that comes before it is there. */
+export function lateService<Service extends object>(current: () => Service): Service {
+  const call =
+    (name: string | symbol): Method =>
+    (...args) =>
+      (Reflect.get(current(), name) as Method)(...args);
+  return new Proxy({} as Service, { get: (_, name) => call(name) });
 }

@@ -1,10 +1,10 @@
 import type { AuditLog } from "../audit/event.ts";
 import type { Config } from "../config/config.ts";
 import { loadProfileSet } from "../config/load.ts";
-import type { Log } from "../log.ts";
-import { sharedKeysets } from "../profile/check-keysets.ts";
+import { sharedKeysets } from "../profile/keysets.ts";
 import { type LiveProfiles, liveProfiles } from "../profile/live-profiles.ts";
-import { configHash } from "./audit.ts";
+import { configHash } from "./digests.ts";
+import type { Log } from "./log.ts";
 
 /** A line of a log has its limits; `signet profile check` tells all. */
 const LOGGED_FAULTS = 20;

@@ -1,30 +1,31 @@
 import { randomBytes } from "node:crypto";
+import type { Endings } from "../async/shutdown.ts";
 import type { countDenials } from "../audit/denials.ts";
 import type { AuditLog } from "../audit/event.ts";
+import { subjectHasher } from "../audit/subject-hash.ts";
 import type { Config } from "../config/config.ts";
+import { tokenService } from "../grpc/services/token-service.ts";
 import type { Metrics } from "../http/metrics.ts";
-import type { Keks } from "../jose/kek.ts";
+import { deriveKey, type Kek, type Keks } from "../jose/kek.ts";
+import { recordKeysOf } from "../jose/key-vault.ts";
 import { createSecretVault } from "../jose/secret-vault.ts";
-import { recordKeysOf } from "../jose/vault.ts";
-import { importing } from "../keyring/importing.ts";
-import type { Keyring } from "../keyring/keyring.ts";
-import { revokingKeys } from "../keyring/revoking-keys.ts";
-import { rotating } from "../keyring/rotating.ts";
-import { openSecrets } from "../keyring/secrets.ts";
-import type { Log } from "../log.ts";
+import { importing } from "../key-admin/import-secret.ts";
+import { keyViews, ringOf } from "../key-admin/list-keys.ts";
+import { revokingKeys } from "../key-admin/revoke-key.ts";
+import { rotating } from "../key-admin/rotate-keys.ts";
+import { openSecrets } from "../keys/imported/secrets.ts";
+import type { Keyring } from "../keys/rotating/keyring.ts";
+import { Problem } from "../problem/problem.ts";
 import type { LiveProfiles } from "../profile/live-profiles.ts";
-import { tokenIssuer } from "../token/issue.ts";
-import { Problem } from "../token/problem.ts";
-import { tokenService } from "../token/service.ts";
-import type { VerifiedCache } from "../token/verified-cache.ts";
-import type { Endings } from "./endings.ts";
-import { keyViews, ringOf } from "./key-service.ts";
-import { heldKeys, openKeyrings } from "./keyrings.ts";
-import type { IsNewFailure } from "./new-failure.ts";
-import { openRevocationView, subjectHashersOf } from "./revocations.ts";
-import type { SharedState } from "./shared-state.ts";
-import { tellFailed } from "./tell-failed.ts";
-import { tellKeyring } from "./tell-keyring.ts";
+import { openRevocations, type Revocations } from "../revoke/revocations.ts";
+import type { SubjectHasher, SubjectHashers } from "../revoke/revoked-set.ts";
+import { tokenIssuer } from "../token/issue/issuer.ts";
+import type { VerifiedCache } from "../token/verify/cache.ts";
+import { tellFailed } from "./expression-errors.ts";
+import { type IsNewFailure, tellKeyring } from "./keys/keyring-events.ts";
+import { heldKeys, openKeyrings } from "./keys/keyrings.ts";
+import type { Log } from "./log.ts";
+import type { SharedState } from "./state/shared-state.ts";
 
 /** What the services are built of. */
 export interface ServiceParts {
@@ -122,4 +123,27 @@ export async function openServices(parts: ServiceParts, endings: Endings) {
     }),
   };
   return { tokens, keys, keyrings, revocations };
+}
+
+/** The keyed hashes of subjects, for events and revocations alike: under the KEK, and under the one before it. */
+function subjectHashersOf([current, ...previous]: Keks): SubjectHashers {
+  return [hasherOf(current), ...previous.map(hasherOf)];
+}
+
+function hasherOf(kek: Kek): SubjectHasher {
+  return { keyId: kek.id, hash: subjectHasher(deriveKey(kek, "audit subject").export()) };
+}
+
+/** What was taken back, as this replica knows it, also before the store is in reach. */
+async function openRevocationView(
+  state: Pick<SharedState, "store" | "ageMs" | "revocations" | "lastHeard">,
+  hashers: SubjectHashers,
+  now: () => number,
+  log: Log,
+): Promise<Revocations> {
+  const problem = (error: unknown) => log("error", { event: "revocations.failed", error });
+  const kept = await state.revocations?.load();
+  // A death may come before it was noted when the store was heard of: then the view is as old as can be, and still counts.
+  const snapshot = kept === undefined ? {} : { snapshot: { asOf: state.lastHeard ?? 0, revocations: kept } };
+  return openRevocations({ store: state.store, hashers, now, contactAgeMs: state.ageMs, problem, ...snapshot });
 }

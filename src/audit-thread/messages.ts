@@ -1,6 +1,6 @@
 import type { AuditErrorCode, TimedHappening } from "../audit/event.ts";
-import type { AuditReport } from "../audit/side.ts";
-import type { Depth } from "../audit/spool.ts";
+import type { AuditReport } from "../audit/pipeline.ts";
+import type { Depth } from "../audit/spool/spool.ts";
 
 /** An error on its way from one thread to the other. Without a code it is none of the audit's own. */
 export interface SentError {

@@ -1,8 +1,8 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { AuditError } from "../audit/event.ts";
-import type { AuditSettings } from "../audit/side.ts";
-import { type AuditMachine, type OpenAudit, openAuditSide } from "../nats/audit-side.ts";
+import type { AuditSettings } from "../audit/pipeline.ts";
 import type { FromAudit, SentError, ToAudit } from "./messages.ts";
+import { type AuditMachine, type OpenAudit, openAuditSide } from "./pipeline.ts";
 
 /** Runs the audit in this worker thread, for the settings in its `workerData`, until it is told to stop. */
 export async function serveAudit(machine: AuditMachine = {}): Promise<void> {

@@ -1,8 +1,8 @@
 import { Worker } from "node:worker_threads";
-import { atMost } from "../audit/at-most.ts";
+import { atMost } from "../async/timeout.ts";
 import { AuditError } from "../audit/event.ts";
-import type { AuditReport, AuditSettings, AuditSide } from "../audit/side.ts";
-import type { Depth } from "../audit/spool.ts";
+import type { AuditReport, AuditSettings, AuditSide } from "../audit/pipeline.ts";
+import type { Depth } from "../audit/spool/spool.ts";
 import { AppendBatches, overdue, received } from "./append-batches.ts";
 import type { FromAudit, ToAudit } from "./messages.ts";
 

@@ -8,10 +8,11 @@ import {
   type ServiceError,
   status,
 } from "@grpc/grpc-js";
-import { plaintextAddress } from "./address.ts";
-import { EXIT } from "./exit-codes.ts";
-import { Failure } from "./failure.ts";
-import { rpcFailure } from "./rpc-failure.ts";
+import { BadRequest, ErrorInfo, RetryInfo } from "../gen/google/rpc/error_details.ts";
+import { Status } from "../gen/google/rpc/status.ts";
+import { EXIT, Failure, type FailureReport } from "./failure.ts";
+import { plaintextAddress } from "./input/arguments.ts";
+import { durationText } from "./output/proto-json.ts";
 
 /** Where the service is, and how many milliseconds it has to answer. */
 export interface Target {
@@ -59,4 +60,41 @@ function unreached(error: ServiceError, address: string): Failure {
   if (error.code !== status.UNAVAILABLE && error.code !== status.DEADLINE_EXCEEDED) return rpcFailure(error);
   const message = `no Signet answers at ${address} (start one with: make run)`;
   return new Failure({ code: status[error.code], message }, EXIT.failed, { cause: error });
+}
+
+/** A gRPC error with all that its `grpc-status-details-bin` tells. */
+function rpcFailure(error: ServiceError): Failure {
+  return new Failure({
+    code: status[error.code] ?? String(error.code),
+    message: error.details,
+    ...richDetails(error),
+  });
+}
+
+function richDetails(error: ServiceError): Partial<FailureReport> {
+  const [encoded] = error.metadata?.get("grpc-status-details-bin") ?? [];
+  if (!(encoded instanceof Uint8Array)) return {};
+  try {
+    return Object.assign({}, ...Status.decode(encoded).details.map(detail));
+  } catch {
+    // The code and the message stand without details that some proxy has cut.
+    return {};
+  }
+}
+
+function detail({ typeUrl, value }: { typeUrl: string; value: Uint8Array }): Partial<FailureReport> {
+  switch (typeUrl.slice(typeUrl.lastIndexOf("/") + 1)) {
+    case "google.rpc.ErrorInfo":
+      return { reason: ErrorInfo.decode(value).reason };
+    case "google.rpc.BadRequest":
+      return {
+        violations: BadRequest.decode(value).fieldViolations.map(({ field, description }) => ({ field, description })),
+      };
+    case "google.rpc.RetryInfo": {
+      const { retryDelay } = RetryInfo.decode(value);
+      return retryDelay === undefined ? {} : { retryDelay: durationText(retryDelay) };
+    }
+    default:
+      return {};
+  }
 }

@@ -1,23 +1,23 @@
 import { Command } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
-import { addAuditTail } from "./audit-tail.ts";
-import { addConfigCheck } from "./config-check.ts";
-import { EXIT } from "./exit-codes.ts";
+import { addAuditTail } from "./commands/audit/tail.ts";
+import { addKeysExport, addKeysRestore, type KeyBackup } from "./commands/keys/export-restore.ts";
+import { addKeysImport } from "./commands/keys/import.ts";
+import { addKeysList } from "./commands/keys/list.ts";
+import { addKeysPlan } from "./commands/keys/plan.ts";
+import { addKeysRevoke } from "./commands/keys/revoke.ts";
+import { addKeysRotate } from "./commands/keys/rotate.ts";
+import { addProfileCheck } from "./commands/profile/check.ts";
+import { addProfileList } from "./commands/profile/list.ts";
+import { addProfileShow } from "./commands/profile/show.ts";
+import { addConfigCheck } from "./commands/service/config-check.ts";
+import { addServe, type StartApp } from "./commands/service/serve.ts";
+import { addTokenIssue } from "./commands/token/issue.ts";
+import { addTokenRevoke } from "./commands/token/revoke.ts";
+import { addTokenVerify } from "./commands/token/verify.ts";
+import { EXIT } from "./failure.ts";
 import type { Exit, Io } from "./io.ts";
-import { addKeysExport, addKeysRestore, type KeyBackup } from "./keys-backup.ts";
-import { addKeysImport } from "./keys-import.ts";
-import { addKeysList } from "./keys-list.ts";
-import { addKeysPlan } from "./keys-plan.ts";
-import { addKeysRevoke } from "./keys-revoke.ts";
-import { addKeysRotate } from "./keys-rotate.ts";
-import { addProfileCheck } from "./profile-check.ts";
-import { addProfileList } from "./profile-list.ts";
-import { addProfileShow } from "./profile-show.ts";
-import { report } from "./report.ts";
-import { addServe, type StartApp } from "./serve.ts";
-import { addTokenIssue } from "./token-issue.ts";
-import { addTokenRevoke } from "./token-revoke.ts";
-import { addTokenVerify } from "./token-verify.ts";
+import { report } from "./output/report.ts";
 
 /**
  * Runs one command line, `argv` as in `process.argv`, and resolves with its exit code. It never rejects and never exits

@@ -1,10 +1,9 @@
 import { AuditError } from "../audit/event.ts";
-import { KekError } from "../jose/kek-error.ts";
-import { KeyringError, type KeyringErrorCode } from "../keyring/error.ts";
+import { KekError } from "../jose/kek.ts";
+import { KeyringError, type KeyringErrorCode } from "../keys/error.ts";
 import { StartError, type StartErrorCode } from "../start-error.ts";
 import { StateError } from "../state/keyvalue.ts";
-import { EXIT } from "./exit-codes.ts";
-import { Failure } from "./failure.ts";
+import { EXIT, Failure } from "./failure.ts";
 
 /** What is stored there, and can't be trusted or opened with the right KEK. */
 const DAMAGED: readonly KeyringErrorCode[] = ["BROKEN_RECORD", "DAMAGED_KEY", "SWAPPED_KEY", "KEY_MISMATCH"];

@@ -1,10 +1,8 @@
-import type { KeyPolicy } from "../keyring/bounds.ts";
-import type { KeysetAlgorithm } from "../keyring/record.ts";
-import type { Profile } from "../profile/profile.ts";
-import type { RawConfig } from "./config-schema.ts";
+import type { ProfileSet } from "../profile/keysets.ts";
+import type { RawConfig } from "./schema.ts";
 
 /** The configuration, validated: nothing in it is left to check. Durations in milliseconds. */
-export interface Config {
+export interface Config extends ProfileSet {
   /** What was read, with defaults and overrides: to show and to compare. It holds no secret. */
   readonly effective: RawConfig;
   readonly data: string;
@@ -30,14 +28,6 @@ export interface Config {
     readonly maxOfflineMs: number;
   };
   readonly kek: { readonly file: string; readonly previous: string | undefined; readonly create: boolean };
-  /** By profile name. */
-  readonly profiles: ReadonlyMap<string, Profile>;
-  /** The rotating keysets that the profiles name. */
-  readonly keysets: readonly {
-    readonly name: string;
-    readonly algorithm: KeysetAlgorithm;
-    readonly policy: KeyPolicy;
-  }[];
   /** The most that a clock may differ from that of the shared state. */
   readonly clockSkewMs: number;
   readonly verifyEvery: number;

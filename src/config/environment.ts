@@ -1,4 +1,4 @@
-import type { Fault } from "./fault.ts";
+import type { Fault } from "../schema/fault.ts";
 
 /** Variables of the same prefix that belong to the command line. */
 const NOT_OURS = new Set(["SIGNET_CONFIG", "SIGNET_ADDRESS"]);
@@ -57,4 +57,13 @@ function set(data: Record<string, unknown>, path: readonly string[], value: unkn
     // What else stands in the place of a section is left there: the schema finds it.
     if (typeof inner === "object") set(inner as Record<string, unknown>, rest, value);
   }
+}
+
+/**
+ * Removes, in place, the sections that have no value: `grpc:` is what remains when all its keys are comments. A key without
+ * a value is left to the schema, which refuses it.
+ */
+export function dropEmptySections(data: Record<string, unknown>, schema: { readonly properties?: object }): void {
+  for (const [key, inner] of Object.entries(schema.properties ?? {}))
+    if (data[key] === null && "properties" in inner) delete data[key];
 }

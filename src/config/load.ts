@@ -1,19 +1,17 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { brokenBounds, type KeyPolicy, keyPolicy } from "../keyring/bounds.ts";
+import { brokenBounds, type KeyPolicy, keyPolicy } from "../keys/rotating/policy.ts";
 import { loadProfiles } from "../profile/load.ts";
-import { longestLife } from "../profile/longest-life.ts";
-import type { Profile } from "../profile/profile.ts";
+import { longestLife, type Profile } from "../profile/model/profile.ts";
+import { durationMs, showDuration } from "../schema/duration.ts";
+import { ConfigError, type Fault } from "../schema/fault.ts";
+import { compileSchema } from "../schema/schema.ts";
+import { parseYaml, type YamlDocument } from "../schema/yaml.ts";
+import { isLoopback } from "./checks.ts";
 import type { Config } from "./config.ts";
-import { CONFIG_SCHEMA, type RawConfig } from "./config-schema.ts";
-import { parseYaml, type YamlDocument } from "./document.ts";
-import { durationMs, showDuration } from "./duration.ts";
-import { dropEmptySections } from "./empty-sections.ts";
-import { overrideFromEnvironment, variableName } from "./environment.ts";
-import { ConfigError, type Fault } from "./fault.ts";
-import { isLoopback } from "./loopback.ts";
-import { compileSchema } from "./schema.ts";
+import { dropEmptySections, overrideFromEnvironment, variableName } from "./environment.ts";
+import { CONFIG_SCHEMA, type RawConfig } from "./schema.ts";
 
 const check = compileSchema(CONFIG_SCHEMA, { defaults: true });
 /** The folder of the profiles that ship. */

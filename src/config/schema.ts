@@ -1,59 +1,112 @@
-import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
-import { durationMs } from "./duration.ts";
-import { linearPattern } from "./linear-pattern.ts";
-import { TEXT_KEYWORDS } from "./text-keywords.ts";
-import { type Violation, violationsOf } from "./violations.ts";
+const DURATION = { type: "string", duration: true } as const;
+// A timer of Node takes at most 2^31 ms, 24.8 days, and fires at once when it is asked for more.
+const LONGEST_TIMER = "24d";
+const CONNECTION_TIMER = { ...DURATION, durationFrom: ["1s", LONGEST_TIMER] } as const;
+const ADDRESS = { type: "string", allowed: "host:port", pattern: "^.+:\\d{1,5}$" } as const;
+// 1 and 2 are written to; a misspelt descriptor must not become the name of a new file.
+const KEK_PLACE = {
+  type: "string",
+  anyOf: [{ not: { pattern: "^fd:" } }, { pattern: "^fd:(0|[3-9]|[1-9]\\d{1,5})$" }],
+  allowed: "a file, or fd:N for descriptor 0 or one from 3 on",
+} as const;
 
-/** Checks a value and fills in the defaults of its schema, in place. Returns every violation, at most 100. */
-export type Check = (value: unknown) => Violation[];
+function object(properties: Record<string, object>): object {
+  return { type: "object", additionalProperties: false, properties };
+}
 
-// It holds the schema of schemas, whose compilation takes longer than that of most schemas.
-const metaSchema = new Ajv2020();
+function section(properties: Record<string, object>): object {
+  return { ...object(properties), default: {} };
+}
 
-const ENGINE = Object.assign((pattern: string) => linearPattern(pattern), { code: "linearPattern" });
-
-/**
- * Compiles a JSON Schema 2020-12, once: compiling takes milliseconds, checking microseconds. Patterns are
- * those of RE2, in linear time. Five keywords are added: `maxBytes` limits a string by its UTF-8 bytes, an object or array by
- * those of its compact JSON; `distinctLetters: CRUD` takes some of these letters, each once; `duration: true` takes
- * texts like `90s`, `durationFrom: [min, max]` those within the bounds; `allowed` says in words what a value must be.
- *
- * @throws Error when the schema itself is wrong; the message names the place.
- */
-export function compileSchema(schema: object, options: { readonly defaults: boolean }): Check {
-  // Such a check answers with a promise, which passes for true.
-  if ("$async" in schema) throw new Error("$async is not allowed");
-  void metaSchema.validateSchema(schema, true);
-  const ajv = new Ajv2020({
-    validateSchema: false,
-    allErrors: true,
-    strict: true,
-    strictTypes: false,
-    strictRequired: false,
-    useDefaults: options.defaults,
-    ownProperties: true,
-    verbose: true,
-    // For patternProperties.
-    code: { regExp: ENGINE },
-  });
-  ajv.removeKeyword("pattern");
-  for (const keyword of TEXT_KEYWORDS) ajv.addKeyword(keyword);
-  ajv.addKeyword({
-    keyword: "duration",
-    schemaType: "boolean",
-    validate: (_on: boolean, text: unknown) => typeof text === "string" && durationMs(text) !== undefined,
-    error: { message: "must be a duration such as 500ms, 90s, 15m, 24h or 30d" },
-  });
-  ajv.addKeyword({
-    keyword: "durationFrom",
-    schemaType: "array",
-    validate: ([min, max]: [string, string], text: unknown) => {
-      const ms = durationMs(String(text));
-      return ms === undefined || (ms >= (durationMs(min) ?? 0) && ms <= (durationMs(max) ?? 0));
+/** JSON Schema of the configuration file. Every key has a default; README.md says what each means. */
+export const CONFIG_SCHEMA = object({
+  issuer: {
+    type: "string",
+    // It stands in every token: no password, and nothing that comparing URLs would argue about.
+    pattern: "^https?://[!-~]+$",
+    not: { pattern: "[@?#]" },
+    allowed: "an http or https URL without user, query and fragment",
+    default: "http://127.0.0.1:8081",
+  },
+  data: { type: "string", minLength: 1, allowed: "a folder", default: "./data" },
+  grpc: section({
+    address: { type: "string", pattern: "^(unix:.+|.+:\\d{1,5})$", default: "127.0.0.1:50051" },
+    max_concurrent_streams: { type: "integer", minimum: 1, maximum: 100_000, default: 1000 },
+    max_message_bytes: { type: "integer", minimum: 16_384, maximum: 16_777_216, default: 1_048_576 },
+    max_connection_idle: { ...CONNECTION_TIMER, default: "30m" },
+    max_connection_age: { ...CONNECTION_TIMER, default: "24h" },
+    keepalive: { ...CONNECTION_TIMER, default: "60s" },
+  }),
+  http: section({ address: { ...ADDRESS, default: "127.0.0.1:8081" } }),
+  nats: section({
+    // No user and password: a secret in a configuration or an environment ends up in logs and process lists.
+    url: {
+      type: "string",
+      pattern: "^(nats://[^@/, ]+:\\d{1,5})?$",
+      allowed: "nats://host:port without user and password, or empty",
+      default: "nats://127.0.0.1:4222",
     },
-    error: { message: ({ schema }) => `must be from ${schema[0]} to ${schema[1]}` },
-  });
-  ajv.addKeyword({ keyword: "allowed", schemaType: "string" });
-  const validate: ValidateFunction = ajv.compile(schema);
-  return (value) => (validate(value) ? [] : violationsOf(validate.errors ?? []).slice(0, 100));
+    replicas: { type: "integer", enum: [1, 3, 5], default: 1 },
+    sync_interval: { anyOf: [{ const: "always" }, DURATION], default: "2m" },
+  }),
+  // Where what replicas share is kept: a file of the data folder, for one process, or a bucket of NATS.
+  state: section({
+    store: { type: "string", enum: ["file", "nats"], default: "file" },
+    first_start: { type: "boolean", allowed: "true or false", default: false },
+    max_offline: { ...DURATION, durationFrom: ["10s", "365d"], default: "1h" },
+  }),
+  kek: section({
+    file: { ...KEK_PLACE, default: "" },
+    previous: { ...KEK_PLACE, default: "" },
+    create: { type: "boolean", allowed: "true or false", default: true },
+  }),
+  rotation: section({
+    period: { ...DURATION, default: "24h" },
+    lead: { anyOf: [{ const: "" }, DURATION], default: "" },
+    verifier_cache: { ...DURATION, default: "15m" },
+    propagation: { ...DURATION, default: "60s" },
+    stop_using: { ...DURATION, default: "60s" },
+    clock_skew: { ...DURATION, default: "60s" },
+    activation_delay: { ...DURATION, default: "5m" },
+  }),
+  // A folder with more profiles beside those that ship; empty: none.
+  profiles: section({ folder: { type: "string", allowed: "a folder, or empty", default: "" } }),
+  signing: section({ verify_every: { type: "integer", minimum: 1, default: 1000 } }),
+  verify: section({ cache_entries: { type: "integer", minimum: 0, maximum: 1_000_000, default: 10_000 } }),
+  audit: section({ spool_max_bytes: { type: "integer", minimum: 67_108_864, default: 4_294_967_296 } }),
+  log: section({ level: { enum: ["debug", "info", "warn", "error", "silent"], default: "info" } }),
+  shutdown: section({ grace: { ...DURATION, durationFrom: ["0s", LONGEST_TIMER], default: "10s" } }),
+});
+
+/** The configuration file with its defaults filled in, as it was written. */
+export interface RawConfig {
+  issuer: string;
+  data: string;
+  grpc: {
+    address: string;
+    max_concurrent_streams: number;
+    max_message_bytes: number;
+    max_connection_idle: string;
+    max_connection_age: string;
+    keepalive: string;
+  };
+  http: { address: string };
+  nats: { url: string; replicas: number; sync_interval: string };
+  state: { store: "file" | "nats"; first_start: boolean; max_offline: string };
+  kek: { file: string; previous: string; create: boolean };
+  rotation: {
+    period: string;
+    lead: string;
+    verifier_cache: string;
+    propagation: string;
+    stop_using: string;
+    clock_skew: string;
+    activation_delay: string;
+  };
+  profiles: { folder: string };
+  signing: { verify_every: number };
+  verify: { cache_entries: number };
+  audit: { spool_max_bytes: number };
+  log: { level: "debug" | "info" | "warn" | "error" | "silent" };
+  shutdown: { grace: string };
 }

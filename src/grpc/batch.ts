@@ -1,5 +1,5 @@
 import type { Status } from "../gen/google/rpc/status.ts";
-import { invalidRequest, Problem } from "../token/problem.ts";
+import { invalidRequest, Problem } from "../problem/problem.ts";
 import { toStatus } from "./status.ts";
 
 /** What one item of a batch came to. */

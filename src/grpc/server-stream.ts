@@ -6,11 +6,10 @@ import {
   type ServerWritableStream,
   status,
 } from "@grpc/grpc-js";
-import { Problem } from "../token/problem.ts";
-import { decodeRequest } from "./decode-request.ts";
-import type { OpenStream, OpenStreams } from "./open-streams.ts";
+import { Problem } from "../problem/problem.ts";
 import { toServiceError } from "./status.ts";
 import { CALLER, type CallObserver } from "./unary.ts";
+import { decodeRequest } from "./wire/decode-request.ts";
 
 /** Serves one method until the signal aborts. What it throws is mapped by `toServiceError`. */
 export type StreamHandler<Request, Response> = (
@@ -83,4 +82,50 @@ export function serverStream<Request, Response>(
 function stalled(ms: number): Problem {
   const message = `nothing was read for ${ms / 1000} seconds: watch again, and read faster`;
   return new Problem("SLOW_READER", message, { retryAfterMs: 1_000 });
+}
+
+/** The streams that a server has open. Each holds memory for as long as its client likes. */
+export interface OpenStreams {
+  /** Takes a place for one more, to be given back by `close`. Throws the Problem TOO_MANY_STREAMS, or STOPPING. */
+  open(): OpenStream;
+  /** Ends all: those who watch go to another replica. */
+  stop(): void;
+}
+
+interface OpenStream {
+  /** Aborts, with the error that ends the call as its reason. */
+  readonly signal: AbortSignal;
+  abort(reason: Error): void;
+  close(): void;
+}
+
+export function openStreams(limit: number): OpenStreams {
+  const open = new Set<AbortController>();
+  let stopped = false;
+  return {
+    open() {
+      if (stopped) throw stopping();
+      if (open.size === limit) throw tooMany(limit);
+      const controller = new AbortController();
+      open.add(controller);
+      return {
+        signal: controller.signal,
+        abort: (reason) => controller.abort(reason),
+        close: () => void open.delete(controller),
+      };
+    },
+    stop() {
+      stopped = true;
+      for (const controller of open) controller.abort(stopping());
+    },
+  };
+}
+
+function tooMany(limit: number): Problem {
+  const message = `the server has ${limit} streams open, which is the most that it serves`;
+  return new Problem("TOO_MANY_STREAMS", message, { retryAfterMs: 10_000 });
+}
+
+function stopping(): Problem {
+  return new Problem("STOPPING", "the server stops: watch again", { retryAfterMs: 1_000 });
 }

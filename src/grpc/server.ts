@@ -10,20 +10,18 @@ import {
 import { HealthImplementation } from "grpc-health-check";
 import { KeyServiceService } from "../gen/signet/v1/keys.ts";
 import { ProfileServiceService } from "../gen/signet/v1/profiles.ts";
-import type { Profile } from "../profile/profile.ts";
+import type { Profile } from "../profile/model/profile.ts";
 import { StartError } from "../start-error.ts";
-import type { TokenService } from "../token/service.ts";
-import { type KeyService, keyHandlers } from "./key-service.ts";
-import { openStreams } from "./open-streams.ts";
-import { makeProtoPlainName } from "./plain-names.ts";
-import { profileHandlers } from "./profile-service.ts";
+import { makeProtoPlainName, refuseHalfMessages } from "./process/strict-decoding.ts";
+import { keepCallsYoung } from "./process/young-calls.ts";
 import { addReflection } from "./reflection.ts";
-import { type StreamHandler, type StreamLimits, serverStream } from "./server-stream.ts";
-import { removeStaleSocket } from "./stale-socket.ts";
-import { refuseHalfMessages } from "./strict-messages.ts";
-import { tokenHandlers, tokenMethods } from "./token-service.ts";
+import { openStreams, type StreamHandler, type StreamLimits, serverStream } from "./server-stream.ts";
+import { type KeyService, keyHandlers } from "./services/keys.ts";
+import { profileHandlers } from "./services/profiles.ts";
+import type { TokenService } from "./services/token-service.ts";
+import { tokenHandlers, tokenMethods } from "./services/tokens.ts";
 import { bytesOnly, type CallObserver, type Handler, unary } from "./unary.ts";
-import { keepCallsYoung } from "./young-calls.ts";
+import { removeStaleSocket } from "./unix-socket.ts";
 
 /** Limits of the transport; what grpc-js leaves unlimited by default. */
 export interface GrpcLimits {

@@ -1,7 +1,7 @@
 import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { BadRequest, ErrorInfo, RetryInfo } from "../gen/google/rpc/error_details.ts";
 import { Status } from "../gen/google/rpc/status.ts";
-import { Problem, type ProblemCode } from "../token/problem.ts";
+import { Problem, type ProblemCode } from "../problem/problem.ts";
 
 const GRPC_CODE: Readonly<Record<ProblemCode, status>> = {
   UNDECODABLE: status.INVALID_ARGUMENT,

@@ -1,8 +1,8 @@
 import { performance } from "node:perf_hooks";
 import { type handleUnaryCall, type MethodDefinition, status } from "@grpc/grpc-js";
-import { Problem } from "../token/problem.ts";
-import { decodeRequest } from "./decode-request.ts";
+import { Problem } from "../problem/problem.ts";
 import { toServiceError } from "./status.ts";
+import { decodeRequest } from "./wire/decode-request.ts";
 
 /** Serves one method. What it throws or rejects with is mapped by `toServiceError`. */
 export type Handler<Request, Response> = (request: Request, caller: string) => Response | Promise<Response>;

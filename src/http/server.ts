@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Problem } from "../problem/problem.ts";
 import { StartError } from "../start-error.ts";
-import { Problem } from "../token/problem.ts";
 
 /** What the HTTP side shows. Nothing here needs a credential. */
 export interface HttpSources {

@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
+import { CodedError } from "../coded-error.ts";
 
 /** A key-encryption key: everything secret at rest is under it, through keys that are derived from it. */
 export interface Kek {
@@ -26,3 +27,18 @@ export function deriveKey(kek: Kek, label: string): KeyObject {
   derived.fill(0);
   return key;
 }
+
+/**
+ * KEK_MISSING: there is no file. KEK_EXPOSED: group or others may read or write it. KEK_LENGTH: not 32 bytes.
+ * KEK_ENCODING: not base64url. KEK_EXISTS: a file is there already, which is never overwritten. KEK_UNREADABLE: the file
+ * system refuses.
+ */
+export type KekErrorCode =
+  | "KEK_MISSING"
+  | "KEK_EXPOSED"
+  | "KEK_LENGTH"
+  | "KEK_ENCODING"
+  | "KEK_EXISTS"
+  | "KEK_UNREADABLE";
+
+export class KekError extends CodedError<KekErrorCode> {}

@@ -1,6 +1,6 @@
 import { constants, generateKeyPair, type KeyObject, sign, verify } from "node:crypto";
 import { promisify } from "node:util";
-import type { KeysetAlgorithm, PublicJwk } from "../keyring/record.ts";
+import type { KeysetAlgorithm, PublicJwk } from "../keys/model.ts";
 
 /** How the keys of one algorithm are made and used. */
 export interface Scheme {

@@ -1,6 +1,6 @@
 import { createDecipheriv } from "node:crypto";
 import { CompactEncrypt } from "jose";
-import { KeyringError } from "../keyring/error.ts";
+import { KeyringError } from "../keys/error.ts";
 import { deriveKey, type Kek, type Keks } from "./kek.ts";
 
 /**

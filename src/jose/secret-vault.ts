@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
-import type { SecretId, SecretVault } from "../keyring/secret-vault.ts";
+import type { SecretId, SecretVault } from "../keys/vault.ts";
 import { deriveKey, type Keks } from "./kek.ts";
 import { type Binding, seal, unseal } from "./seal.ts";
 

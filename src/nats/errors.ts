@@ -1,5 +1,6 @@
 import { NatsError } from "nats";
-import { SinkError } from "../audit/sink.ts";
+import { SinkError } from "../audit/forward/sink.ts";
+import { StateError } from "../state/keyvalue.ts";
 
 /** JetStream's own numbers: its texts change between versions. */
 export const STREAM_NOT_FOUND = 10059;
@@ -29,4 +30,15 @@ export function toSinkError(error: unknown, what: string): SinkError {
     default:
       return new SinkError("REFUSED", what, { cause: error });
   }
+}
+
+/** A failed request to the bucket as the port's error; one that is the port's already as it is. */
+export function toStateError(error: unknown, what: string): StateError {
+  if (error instanceof StateError) return error;
+  const { message } = toSinkError(error, what);
+  return new StateError("UNAVAILABLE", message, { cause: error });
+}
+
+export function unavailable(message: string): StateError {
+  return new StateError("UNAVAILABLE", message);
 }

@@ -1,6 +1,5 @@
-import type { CarrierRule } from "./carrier-rule.ts";
-import type { ClaimRule } from "./claim-rule.ts";
-import type { Shown, Surfaces } from "./surfaces.ts";
+import type { ClaimRule } from "./model/claims.ts";
+import type { CarrierRule, Shown, Surfaces } from "./model/delivery.ts";
 
 /** A claim as it is shown: `source` is "issued_at", "request.a.b", `= ` and a fixed value, or `cel: ` and an expression. */
 export interface ClaimView {

@@ -1,11 +1,7 @@
 import type { AuditLog } from "../audit/event.ts";
-import type { Config } from "../config/config.ts";
-import { ConfigError, type Fault } from "../config/fault.ts";
-import type { Profile } from "./profile.ts";
-import { restartFaults } from "./restart-faults.ts";
-
-/** Profiles that were checked together, and the keysets that they name. */
-export type ProfileSet = Pick<Config, "profiles" | "keysets">;
+import { ConfigError, type Fault } from "../schema/fault.ts";
+import { type ProfileSet, restartFaults } from "./keysets.ts";
+import type { Profile } from "./model/profile.ts";
 
 /** The profiles of a running service. */
 export interface LiveProfiles {

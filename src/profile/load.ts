@@ -1,10 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ConfigError, type Fault } from "../config/fault.ts";
-import { keysetFaults } from "./check-keysets.ts";
-import { faultIn, type LoadedProfile } from "./loaded-profile.ts";
-import { parseProfile, profileDigest } from "./parse.ts";
-import type { Profile } from "./profile.ts";
+import { ConfigError, type Fault } from "../schema/fault.ts";
+import { parseProfile, profileDigest } from "./compile/compile.ts";
+import { faultIn, keysetFaults, type LoadedProfile } from "./keysets.ts";
+import type { Profile } from "./model/profile.ts";
 
 /** Whoever calls a file so means a profile. */
 const MISNAMED = /\.(?:yml|YML|YAML)$/;

@@ -1,3 +1,5 @@
+import type { SnapshotFiles } from "./snapshot-files.ts";
+
 export interface ContactOptions {
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -43,4 +45,17 @@ export function createContact({ now, monotonic, lastHeard, maxOfflineMs }: Conta
 /** A clock that lies before what it showed then says nothing about how long ago it is. */
 function ageAtStart(now: number, lastHeard: number | undefined): number {
   return lastHeard === undefined || lastHeard > now ? Infinity : now - lastHeard;
+}
+
+const NAME = "contact";
+
+/** When the store was last heard of, in Unix milliseconds, for the next start. Undefined: never, as far as is known. */
+export async function loadContact(files: SnapshotFiles): Promise<number | undefined> {
+  const content = await files.load(NAME);
+  const time = Number(content && Buffer.from(content).toString());
+  return Number.isSafeInteger(time) ? time : undefined;
+}
+
+export async function saveContact(files: SnapshotFiles, lastHeard: number | undefined): Promise<void> {
+  if (lastHeard !== undefined) await files.save(NAME, Buffer.from(String(Math.floor(lastHeard))));
 }

@@ -1,5 +1,5 @@
+import { savedSoon } from "../async/save-soon.ts";
 import type { Entry } from "../state/keyvalue.ts";
-import { savedSoon } from "./save-soon.ts";
 import type { SnapshotFiles } from "./snapshot-files.ts";
 
 /** The entries below a prefix as this replica last saw them, in memory and, a moment later, on disk. */

@@ -1,4 +1,4 @@
-import { createBell } from "../keyring/bell.ts";
+import { createBell } from "../async/signal.ts";
 import type { KeyValue } from "../state/keyvalue.ts";
 import { encodePresence, type PresenceRecord } from "./presence-record.ts";
 

@@ -1,9 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { storedEntries } from "../keyring/stored-entries.ts";
+import { storedEntries } from "../keys/store/stored-entries.ts";
 import { type Entry, type KeyValue, StateError } from "../state/keyvalue.ts";
-import type { Digests } from "./differences.ts";
 import { type Heartbeat, heartbeat } from "./heartbeat.ts";
-import { parsePresence, REPLICAS } from "./presence-record.ts";
+import { type Digests, parsePresence, REPLICAS } from "./presence-record.ts";
 import { createSightings, type Replica } from "./sightings.ts";
 
 export interface PresenceOptions {

@@ -1,5 +1,4 @@
-import { type Digests, differencesFrom, type TellDifferences } from "./differences.ts";
-import type { PresenceRecord } from "./presence-record.ts";
+import { type Digests, differencesFrom, type PresenceRecord, type TellDifferences } from "./presence-record.ts";
 
 /** A replica, as it last told. */
 export interface Replica {

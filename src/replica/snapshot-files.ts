@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, open, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { writeDurably } from "../audit/durable-file.ts";
+import { writeDurably } from "../files/durable.ts";
 import { StateError } from "../state/keyvalue.ts";
 
 /** What a replica keeps of the shared state, in a folder of its own: what it starts from when the state is out of reach. */

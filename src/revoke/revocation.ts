@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Entry } from "../state/keyvalue.ts";
+import type { Entry, KeyValue } from "../state/keyvalue.ts";
 
 /** What was taken back before its end. `tenant` is "" where the profile has none. Times in Unix milliseconds. */
 export type Revocation = RevokedToken | RevokedSubject;
@@ -82,4 +82,20 @@ function parseObject(text: string): Record<string, unknown> | undefined {
 
 function isTime(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** The same revocation again changes nothing in the store, unless it reaches further. Throws a StateError. */
+export async function storeRevocation(store: KeyValue, revocation: Revocation): Promise<void> {
+  const place = placeOf(revocation);
+  for (;;) {
+    const options = { expiresAt: revocation.until };
+    if ((await store.create(place, encodeRevocation(revocation), options)) !== undefined) return;
+    const entry = await store.get(place);
+    if (entry === undefined) continue;
+    const stored = parseRevocation(entry);
+    if (stored !== undefined && covers(stored, revocation)) return;
+    const next = stored === undefined ? revocation : joined(revocation, stored);
+    const value = encodeRevocation(next);
+    if ((await store.update(place, value, entry.revision, { expiresAt: next.until })) !== undefined) return;
+  }
 }

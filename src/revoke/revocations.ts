@@ -1,11 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { KeyValue } from "../state/keyvalue.ts";
-import { createInbox } from "./inbox.ts";
-import { parseRevocation, placeOf, REVOKED, type Revocation } from "./revocation.ts";
-import { createRevokedSet, type RevocableToken } from "./revoked-set.ts";
-import { storeAgain } from "./store-again.ts";
-import { storeRevocation } from "./store-revocation.ts";
-import type { SubjectHashers } from "./subject-hasher.ts";
+import { createInbox } from "../async/inbox.ts";
+import { Problem } from "../problem/problem.ts";
+import { type KeyValue, StateError } from "../state/keyvalue.ts";
+import { parseRevocation, placeOf, REVOKED, type Revocation, storeRevocation } from "./revocation.ts";
+import { createRevokedSet, type RevocableToken, type SubjectHashers } from "./revoked-set.ts";
 
 export interface RevocationsOptions {
   readonly store: KeyValue;
@@ -107,7 +105,7 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
     },
     all: known.all,
     async *watch(signal) {
-      const inbox = createInbox<Revocation>(MOST_WAITING);
+      const inbox = createInbox<Revocation>(MOST_WAITING, slowReader);
       listeners.add(inbox.put);
       try {
         const ended = AbortSignal.any([signal, stopping.signal]);
@@ -131,4 +129,30 @@ function unknownKey({ profile, hashedUnder, until }: Extract<Revocation, { kind:
   return new Error(
     `a revocation of a subject's ${profile} tokens does not hold here: it was made under the KEK ${hashedUnder}, which must be given (kek.previous) until ${when}`,
   );
+}
+
+const RETRY_MS = 1_000;
+
+/** Gives a store back what it forgot, however long it is out of reach; ends early when the signal aborts. Never rejects. */
+export async function storeAgain(
+  store: KeyValue,
+  forgotten: Iterable<Revocation>,
+  signal: AbortSignal,
+  problem: (error: unknown) => void,
+): Promise<void> {
+  for (const revocation of forgotten) {
+    while (!signal.aborted) {
+      const error = await storeRevocation(store, revocation).catch((error: unknown) => error);
+      if (error === undefined) break;
+      problem(error);
+      // Its watch ends as well, and what it forgot is looked for anew.
+      if (error instanceof StateError && error.code === "LOST") return;
+      await pause(RETRY_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+function slowReader(): Problem {
+  const message = `more than ${MOST_WAITING} changes waited to be read: watch again, and read faster`;
+  return new Problem("SLOW_READER", message, { retryAfterMs: 1_000 });
 }

@@ -1,5 +1,4 @@
 import { covers, joined, type Revocation, type RevokedSubject } from "./revocation.ts";
-import type { SubjectHashers } from "./subject-hasher.ts";
 
 /** A token as far as a revocation may concern it. `tenant` is "" where the profile has none. */
 export interface RevocableToken {
@@ -61,3 +60,13 @@ export function createRevokedSet(hashers: SubjectHashers): RevokedSet {
 function nameOf({ profile, tenant }: { readonly profile: string; readonly tenant: string }, id: string): string {
   return `${profile}\n${tenant}\n${id}`;
 }
+
+/** The keyed hash of a subject, under one key. */
+export interface SubjectHasher {
+  /** Names the key, and tells nothing of it. */
+  readonly keyId: string;
+  hash(subject: string): string;
+}
+
+/** The one to hash with, then those under which earlier revocations were hashed: the KEK may be exchanged. */
+export type SubjectHashers = readonly [SubjectHasher, ...SubjectHasher[]];

@@ -3,8 +3,7 @@ import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, statSync, unlinkSy
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StateError } from "./keyvalue.ts";
-import type { LocalKeyValue, Table } from "./local.ts";
-import { createLocalKeyValue } from "./local.ts";
+import { createLocalKeyValue, type LocalKeyValue, type Table } from "./local.ts";
 import { createSchema, createSqliteTable, schemaVersion } from "./sqlite-table.ts";
 
 /**

@@ -1,6 +1,12 @@
-import type { Entry, KeyValue, WriteOptions } from "./keyvalue.ts";
-import { StateError } from "./keyvalue.ts";
-import { checkKey, checkPrefix, checkValue } from "./limits.ts";
+import {
+  checkKey,
+  checkPrefix,
+  checkValue,
+  type Entry,
+  type KeyValue,
+  StateError,
+  type WriteOptions,
+} from "./keyvalue.ts";
 import { createWatchers } from "./watchers.ts";
 
 /** Rows of one process. It knows nothing of expiry, watches or races: {@link createLocalKeyValue} does. */

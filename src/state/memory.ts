@@ -1,6 +1,5 @@
 import type { Entry } from "./keyvalue.ts";
-import type { LocalKeyValue, Table } from "./local.ts";
-import { createLocalKeyValue } from "./local.ts";
+import { createLocalKeyValue, type LocalKeyValue, type Table } from "./local.ts";
 
 /** A store that forgets everything with its process: for tests and for trying things. */
 export function createMemoryKeyValue(now: () => number): LocalKeyValue {

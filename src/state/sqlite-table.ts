@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
-import type { Entry } from "./keyvalue.ts";
-import { StateError } from "./keyvalue.ts";
+import { type Entry, StateError } from "./keyvalue.ts";
 import type { Table } from "./local.ts";
 
 /** Version of the schema, kept in `user_version`: a file without it was not made by {@link createSchema}. */

@@ -1,4 +1,4 @@
-import type { RuleReason } from "../profile/rule-reason.ts";
+import type { RuleReason } from "../profile/model/rules.ts";
 
 /**
  * Why a token is not valid: the first check that failed, in the order of the checks. The names are the contract's

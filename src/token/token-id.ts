@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { identityFault, tokenFault } from "./text-rules.ts";
+import { identityFault, tokenFault } from "../problem/field-rules.ts";
 
 /**
  * The name under which the audit log knows a token and a revocation names it: its `jti`, or where it has none that a

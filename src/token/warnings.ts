@@ -1,4 +1,4 @@
-import type { Profile } from "../profile/profile.ts";
+import type { Profile } from "../profile/model/profile.ts";
 
 /** What is allowed, and worth a second look. */
 export interface Warning {

@@ -1,10 +1,10 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { Log } from "../../src/app/log.ts";
 import type { Happening } from "../../src/audit/event.ts";
-import type { Log } from "../../src/log.ts";
-import { startNats, testWithNats } from "../support/nats-server.ts";
-import { startService } from "../support/service.ts";
-import { tempFolder } from "../support/temp.ts";
+import { tempFolder } from "../support/files/temp.ts";
+import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { startService } from "../support/service/service.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 /** Of the profiles that come with the service. */

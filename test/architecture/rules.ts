@@ -1,23 +1,46 @@
+import { dirname } from "node:path/posix";
 import type { Import } from "./imports.ts";
 
-/** An import may go down this list or stay in its own folder; the domain's folders may also use each other. */
-const LAYERS: readonly (readonly string[])[] = [
+/** The one order of folders: an import, also of a type, goes down it or stays in its folder. Neighbours on a line are strangers. */
+const ORDER: readonly (readonly string[])[] = [
   ["main"],
   ["app"],
-  ["audit-thread", "readiness"],
-  ["cli"],
-  ["grpc", "http", "nats", "jose"],
-  ["log", "start-error", "steady-clock"],
-  ["token", "profile", "keyring", "audit", "access", "revoke", "replica", "config"],
+  ["cli", "grpc", "http"],
+  ["audit-thread"],
+  ["nats", "jose"],
+  ["key-admin", "backup", "replica"],
+  ["token"],
+  ["revoke"],
+  ["config"],
+  ["profile"],
+  ["keys"],
+  ["problem"],
+  ["audit"],
   ["state"],
+  ["async", "files", "schema"],
+  ["clock", "node-version"],
+  ["start-error"],
   ["coded-error"],
 ];
-const EDGES = 4;
-const DOMAIN = 6;
+/** The domain begins below the adapters. */
+const DOMAIN = "key-admin";
 
-const STATE_PORT = "src/state/keyvalue.ts";
-/** What every adapter of the port must refuse: the one that lives at the edge as well. */
-const ADAPTER_LIMITS = "src/state/limits.ts";
+/** More files than this in one folder hide each other. */
+const MAX_FILES = 16;
+
+/** What the adapters may see of the domain: ports, and what stands in their signatures. */
+const OPEN_TO_ADAPTERS = [
+  "src/state/keyvalue.ts",
+  "src/audit/forward/sink.ts",
+  "src/audit/event-id.ts",
+  "src/keys/vault.ts",
+  "src/keys/error.ts",
+  "src/keys/model.ts",
+  "src/keys/rotating/record.ts",
+  "src/keys/store/authenticated-record.ts",
+];
+const ADAPTERS = ["nats", "jose"];
+
 const GENERATED_USERS = ["src/grpc/", "src/cli/", "src/audit/encode.ts"];
 
 /** A library that only its own folder knows. */
@@ -29,24 +52,18 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   nats: ["nats"],
 };
 
-/** The only files of the domain and of the state that may touch the disk; none may touch the network. */
+/** The only files of the domain and below it that may touch the disk; none may touch the network. */
 const DOORS = [
-  "src/audit/bookmark",
-  "src/audit/durable-file",
-  "src/audit/identity",
-  "src/audit/reader",
-  "src/audit/open-spool",
-  "src/audit/recovery",
-  "src/audit/retention",
-  "src/audit/spool-file",
-  "src/config/load",
-  "src/profile/load",
-  "src/replica/snapshot-files",
-  "src/state/file",
-  "src/state/sqlite",
+  "src/audit/spool/",
+  "src/config/load.ts",
+  "src/files/",
+  "src/profile/load.ts",
+  "src/replica/snapshot-files.ts",
+  "src/state/file.ts",
+  "src/state/sqlite-table.ts",
 ];
 /** Reads addresses with `isIPv4`, and opens nothing. */
-const ADDRESS_READER = "src/config/loopback.ts";
+const ADDRESS_READER = "src/config/checks.ts";
 const DISK = ["node:fs", "node:fs/promises", "node:sqlite"];
 const HARMLESS = [
   "node:buffer",
@@ -59,8 +76,10 @@ const HARMLESS = [
   "node:zlib",
 ];
 
+/** Clock and chance. `src/async` may ask how much time has passed: to wait is its purpose. */
 const AMBIENT =
   /\b(?:Date\.now\(|new Date\(\)|performance\.now\(|Math\.random\(|random(?:UUID|Bytes|Int)\(|process\.\w+)/;
+const WAITING = "src/async/";
 
 /** Says which import breaks which rule; undefined for a good one. */
 export function importFault({ from, to }: Import): string | undefined {
@@ -77,19 +96,58 @@ function brokenRule(from: string, to: string): string | undefined {
 
 /** Says where a file of the domain takes time or chance, which must come in as arguments, from its surroundings. */
 export function ambientFault(file: string, source: string): string | undefined {
-  const found = isDomain(file) && !isDoor(file) && AMBIENT.exec(source);
+  const found = isDomain(file) && !isDoor(file) && !file.startsWith(WAITING) && AMBIENT.exec(source);
   return found ? `${file} uses ${found[0]}: take it as an argument` : undefined;
 }
 
+/** Folders with more files of their own than a reader can survey. */
+export function crowdedFolders(files: Iterable<string>): string[] {
+  const folders = Object.entries(Object.groupBy(files, (file) => dirname(file)));
+  return folders.flatMap(([folder, { length } = { length: 0 }]) =>
+    length > MAX_FILES ? [`${folder} has ${length} files of its own: at most ${MAX_FILES}`] : [],
+  );
+}
+
+/** The files of one circle of imports, in its order; empty where no file imports itself over others. */
+export function importCircle(imports: readonly Import[]): string[] {
+  const targets = Map.groupBy(imports, ({ from }) => from);
+  const done = new Set<string>();
+  const path: string[] = [];
+
+  function visit(file: string): string[] {
+    if (path.includes(file)) return path.slice(path.indexOf(file));
+    if (done.has(file)) return [];
+    path.push(file);
+    for (const { to } of targets.get(file) ?? []) {
+      const circle = visit(to);
+      if (circle.length > 0) return circle;
+    }
+    path.pop();
+    done.add(file);
+    return [];
+  }
+
+  for (const file of targets.keys()) {
+    const circle = visit(file);
+    if (circle.length > 0) return circle;
+  }
+  return [];
+}
+
 function directionFault(from: string, to: string): string | undefined {
-  const [above, below] = [layer(from), layer(to)];
-  if (above === -1 || below === -1) return `${above === -1 ? from : to} is in no layer`;
+  const [above, below] = [level(from), level(to)];
+  if (above === -1 || below === -1) return `${above === -1 ? from : to} is not in the order of folders`;
   if (folder(from) === folder(to)) return undefined;
   if (above > below) return `${folder(to)} stands above ${folder(from)}`;
-  if (above === below && above !== DOMAIN) return `${folder(from)} and ${folder(to)} must not know each other`;
-  if (folder(from) === "nats" && to === ADAPTER_LIMITS) return undefined;
-  if (above >= EDGES && folder(to) === "state" && to !== STATE_PORT) return `only ${STATE_PORT} is open here`;
+  if (above === below) return `${folder(from)} and ${folder(to)} must not know each other`;
+  if (ADAPTERS.includes(folder(from)) && isAdapted(to) && !OPEN_TO_ADAPTERS.includes(to))
+    return `an adapter sees ports alone: ${OPEN_TO_ADAPTERS.join(", ")}`;
   return undefined;
+}
+
+/** From `keys` down to `state`: what lies below are helpers, open to all. */
+function isAdapted(file: string): boolean {
+  return level(file) >= LEVELS.domain && level(file) < LEVELS.helpers;
 }
 
 function generatedFault(from: string): string | undefined {
@@ -114,12 +172,18 @@ function folder(file: string): string {
   return file.split("/")[1]?.replace(/\.ts$/, "") ?? "";
 }
 
-function layer(file: string): number {
-  return LAYERS.findIndex((folders) => folders.includes(folder(file)));
+function level(file: string): number {
+  return levelOf(folder(file));
 }
 
+function levelOf(name: string): number {
+  return ORDER.findIndex((folders) => folders.includes(name));
+}
+
+const LEVELS = { domain: levelOf(DOMAIN), helpers: levelOf("async") };
+
 function isDomain(file: string): boolean {
-  return layer(file) >= DOMAIN;
+  return level(file) >= LEVELS.domain;
 }
 
 function isDoor(file: string): boolean {

@@ -1,4 +1,3 @@
-// A thread that fails to tell its first depth, and tells the next.
 import { parentPort } from "node:worker_threads";
 import type { FromAudit, ToAudit } from "../../src/audit-thread/messages.ts";
 

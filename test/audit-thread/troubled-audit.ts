@@ -1,9 +1,7 @@
-// An audit's thread whose storage hangs while there is a file `hang` in the spool's folder (then it makes one called
-// `hanging`), and which dies at its next sync when there is one called `die`.
 import { existsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { openDiskFile } from "../../src/audit/spool-file.ts";
+import { openDiskFile } from "../../src/audit/spool/segment-file.ts";
 import { serveAudit } from "../../src/audit-thread/serve.ts";
 
 await serveAudit({

@@ -6,8 +6,8 @@ import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import test, { type ExecutionContext } from "ava";
 import fc from "fast-check";
 import { encodeEvent } from "../../src/audit/encode.ts";
-import { envelopeOf, readEnvelope } from "../../src/audit/envelope.ts";
 import type { Happening } from "../../src/audit/event.ts";
+import { envelopeOf, readEnvelope } from "../../src/audit/event-header.ts";
 import { AuditEvent } from "../../src/gen/signet/v1/audit.ts";
 
 const root = join(import.meta.dirname, "..", "..");

@@ -1,6 +1,6 @@
 import { KeyState } from "../../src/gen/signet/v1/keys.ts";
 import { RejectionReason } from "../../src/gen/signet/v1/token.ts";
-import { grpcurl, testWithGrpcurl } from "../support/grpcurl.ts";
+import { grpcurl, testWithGrpcurl } from "../support/service/grpcurl.ts";
 import { fakeService } from "./fake-service.ts";
 import { NOW, signet } from "./terminal.ts";
 

@@ -1,8 +1,8 @@
 import { EventEmitter } from "node:events";
 import { PassThrough, Readable } from "node:stream";
-import type { KeyBackup } from "../../src/cli/keys-backup.ts";
+import type { KeyBackup } from "../../src/cli/commands/keys/export-restore.ts";
+import type { StartApp } from "../../src/cli/commands/service/serve.ts";
 import { run } from "../../src/cli/program.ts";
-import type { StartApp } from "../../src/cli/serve.ts";
 
 /** Noon of a day: the time that all commands of these tests take for now. */
 export const NOW = Date.UTC(2026, 10, 22, 12);

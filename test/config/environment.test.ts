@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import test from "ava";
-import { CONFIG_SCHEMA } from "../../src/config/config-schema.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { faultsOf, filesIn } from "../support/config-files.ts";
+import { CONFIG_SCHEMA } from "../../src/config/schema.ts";
+import { faultsOf, filesIn } from "../support/files/config-files.ts";
 
 const DEFAULTS = loadConfig({ env: {} }).effective;
 

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { showFault } from "../../src/config/fault.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { faultsOf, filesIn } from "../support/config-files.ts";
-import { shippedText } from "../support/profiles.ts";
+import { showFault } from "../../src/schema/fault.ts";
+import { faultsOf, filesIn } from "../support/files/config-files.ts";
+import { shippedText } from "../support/profiles/profiles.ts";
 
 const SECTIONS =
   "issuer, data, grpc, http, nats, state, kek, rotation, profiles, signing, verify, audit, log, shutdown";

@@ -1,15 +1,15 @@
 import { randomBytes } from "node:crypto";
 import test, { type ExecutionContext } from "ava";
 import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
-import { type AuditMessage, readAuditStream } from "../support/audit-stream.ts";
-import { badFields, dialect, verdictOf } from "../support/dialect.ts";
-import { importEverywhere, type Known } from "../support/every-profile.ts";
-import { claimsOf, foreignToken, testKey, textsOf } from "../support/foreign-token.ts";
-import { getProfile } from "../support/get-profile.ts";
-import { startNats, testWithNats } from "../support/nats-server.ts";
-import { allForwarded } from "../support/remote-service.ts";
-import { failureOf } from "../support/rich-error.ts";
-import { FAST_ROTATION, listKeys, promised, type Service, startService } from "../support/service.ts";
+import { type AuditMessage, readAuditStream } from "../support/nats/audit-stream.ts";
+import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { badFields, dialect, verdictOf } from "../support/profiles/dialect.ts";
+import { importEverywhere, type Known } from "../support/profiles/every-profile.ts";
+import { getProfile } from "../support/profiles/get-profile.ts";
+import { allForwarded } from "../support/service/remote-service.ts";
+import { failureOf } from "../support/service/rich-error.ts";
+import { FAST_ROTATION, listKeys, promised, type Service, startService } from "../support/service/service.ts";
+import { claimsOf, foreignToken, testKey, textsOf } from "../support/tokens/foreign-token.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 /** One secret under all profiles with imported keys, as if it were shared by mistake. */

@@ -1,12 +1,12 @@
 import test from "ava";
 import type { Carrier, VerifyTokenResponse } from "../../src/gen/signet/v1/token.ts";
-import { type AuditMessage, readAuditStream, tokenIdsOf } from "../support/audit-stream.ts";
-import { trailFaults, trailOf } from "../support/audit-trail.ts";
-import { badFields, type Dialect, dialect, verdictOf } from "../support/dialect.ts";
-import { claimsOf } from "../support/foreign-token.ts";
-import { startNats, testWithNats } from "../support/nats-server.ts";
-import { allForwarded } from "../support/remote-service.ts";
-import { type Service, startService } from "../support/service.ts";
+import { type AuditMessage, readAuditStream, tokenIdsOf } from "../support/nats/audit-stream.ts";
+import { trailFaults, trailOf } from "../support/nats/audit-trail.ts";
+import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { badFields, type Dialect, dialect, verdictOf } from "../support/profiles/dialect.ts";
+import { allForwarded } from "../support/service/remote-service.ts";
+import { type Service, startService } from "../support/service/service.ts";
+import { claimsOf } from "../support/tokens/foreign-token.ts";
 
 const CREATOR = "tv_asahi_news";
 const WEBSOCKETS = { allowedCreators: [CREATOR], maxWebSockets: 1 };

@@ -1,12 +1,12 @@
 import test, { type ExecutionContext } from "ava";
 import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
 import type { Carrier, VerifyTokenResponse } from "../../src/gen/signet/v1/token.ts";
-import { badFields, type Dialect, dialect, verdictOf, warningsOf } from "../support/dialect.ts";
-import { claimsOf, foreignToken, testKey, textsOf } from "../support/foreign-token.ts";
-import { getProfile } from "../support/get-profile.ts";
-import { failureOf } from "../support/rich-error.ts";
-import { type Service, startService } from "../support/service.ts";
-import { SAMPLES } from "../support/vendor-samples.ts";
+import { badFields, type Dialect, dialect, verdictOf, warningsOf } from "../support/profiles/dialect.ts";
+import { getProfile } from "../support/profiles/get-profile.ts";
+import { failureOf } from "../support/service/rich-error.ts";
+import { type Service, startService } from "../support/service/service.ts";
+import { claimsOf, foreignToken, testKey, textsOf } from "../support/tokens/foreign-token.ts";
+import { SAMPLES } from "../support/tokens/vendor-samples.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const KEY = testKey("hivekit");

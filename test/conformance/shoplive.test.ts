@@ -1,12 +1,12 @@
 import test, { type ExecutionContext } from "ava";
 import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
-import { readAuditStream } from "../support/audit-stream.ts";
-import { badFields, type Dialect, dialect, verdictOf } from "../support/dialect.ts";
-import { claimsOf, foreignToken, textsOf } from "../support/foreign-token.ts";
-import { startNats, testWithNats } from "../support/nats-server.ts";
-import { allForwarded } from "../support/remote-service.ts";
-import { startService } from "../support/service.ts";
-import { SAMPLES, SHOPLIVE_SECRET } from "../support/vendor-samples.ts";
+import { readAuditStream } from "../support/nats/audit-stream.ts";
+import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { badFields, type Dialect, dialect, verdictOf } from "../support/profiles/dialect.ts";
+import { allForwarded } from "../support/service/remote-service.ts";
+import { startService } from "../support/service/service.ts";
+import { claimsOf, foreignToken, textsOf } from "../support/tokens/foreign-token.ts";
+import { SAMPLES, SHOPLIVE_SECRET } from "../support/tokens/vendor-samples.ts";
 
 const KEY = Buffer.from(SHOPLIVE_SECRET, "base64");
 const SAMPLE_IAT = 1_610_527_308;

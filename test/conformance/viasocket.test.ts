@@ -1,15 +1,15 @@
 import test, { type ExecutionContext } from "ava";
 import jsonwebtoken from "jsonwebtoken";
 import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
-import { type AuditMessage, readAuditStream } from "../support/audit-stream.ts";
-import { badFields, type Dialect, dialect, verdictOf, warningsOf } from "../support/dialect.ts";
-import { claimsOf, foreignToken, testKey, textsOf } from "../support/foreign-token.ts";
-import { startNats, testWithNats } from "../support/nats-server.ts";
-import { folderWithVariant } from "../support/profiles-folder.ts";
-import { allForwarded } from "../support/remote-service.ts";
-import { failureOf } from "../support/rich-error.ts";
-import { type Service, startService } from "../support/service.ts";
-import { SAMPLES } from "../support/vendor-samples.ts";
+import { type AuditMessage, readAuditStream } from "../support/nats/audit-stream.ts";
+import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { badFields, type Dialect, dialect, verdictOf, warningsOf } from "../support/profiles/dialect.ts";
+import { folderWithVariant } from "../support/profiles/profiles-folder.ts";
+import { allForwarded } from "../support/service/remote-service.ts";
+import { failureOf } from "../support/service/rich-error.ts";
+import { type Service, startService } from "../support/service/service.ts";
+import { claimsOf, foreignToken, testKey, textsOf } from "../support/tokens/foreign-token.ts";
+import { SAMPLES } from "../support/tokens/vendor-samples.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 /** An access key is text, and the bytes of the text are the key. */

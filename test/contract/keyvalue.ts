@@ -1,6 +1,5 @@
 import type { ExecutionContext, Implementation } from "ava";
-import type { Change, Entry, KeyValue } from "../../src/state/keyvalue.ts";
-import { StateError } from "../../src/state/keyvalue.ts";
+import { type Change, type Entry, type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 
 /** An empty store and the clock that it was given. */
 interface StoreUnderTest {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import test from "ava";
-import { testWithGrpcurl } from "../support/grpcurl.ts";
+import { testWithGrpcurl } from "../support/service/grpcurl.ts";
 import { blocksOf, isShown, walkThrough } from "./walk-through.ts";
 
 const PAGE = readFileSync(new URL("../../docs/new-vendor.md", import.meta.url), "utf8");

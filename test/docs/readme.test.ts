@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import test from "ava";
-import { testWithGrpcurl } from "../support/grpcurl.ts";
-import { startNats } from "../support/nats-server.ts";
+import { startNats } from "../support/nats/nats-server.ts";
+import { testWithGrpcurl } from "../support/service/grpcurl.ts";
 import { type Block, blocksOf, walkThrough } from "./walk-through.ts";
 
 const BLOCKS = blocksOf(readFileSync(new URL("../../README.md", import.meta.url), "utf8"));

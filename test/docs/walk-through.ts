@@ -3,8 +3,8 @@ import { symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { ExecutionContext } from "ava";
-import { freePort } from "../support/free-port.ts";
-import { tempFolder } from "../support/temp.ts";
+import { tempFolder } from "../support/files/temp.ts";
+import { freePort } from "../support/service/free-port.ts";
 
 const CHECKOUT = join(import.meta.dirname, "..", "..");
 

@@ -1,9 +1,9 @@
 import { connect } from "nats";
-import { type AuditMessage, decodeMessage, readAuditStream, tokenIdsOf } from "../support/audit-stream.ts";
-import { chainFaults } from "../support/audit-trail.ts";
-import { startNats, testWithNats } from "../support/nats-server.ts";
-import { failureOf } from "../support/rich-error.ts";
-import { issue, type Service, startService, verify } from "../support/service.ts";
+import { type AuditMessage, decodeMessage, readAuditStream, tokenIdsOf } from "../support/nats/audit-stream.ts";
+import { chainFaults } from "../support/nats/audit-trail.ts";
+import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { failureOf } from "../support/service/rich-error.ts";
+import { issue, type Service, startService, verify } from "../support/service/service.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 testWithNats("a subscriber decodes the event of a token: what was issued, to whom, under which headers", async (t) => {

@@ -1,11 +1,9 @@
-// Verifiers that are not ours read the JWKS over HTTP, as the clients of a deployment do. jsonwebtoken 9 is not among
-// them: it knows no EdDSA.
 import test, { type ExecutionContext } from "ava";
 import { createRemoteJWKSet, errors, jwtVerify } from "jose";
-import { type KeysetAlgorithm, keysetAlgorithms } from "../../src/keyring/record.ts";
-import { goPeer, type Peer, pythonPeer } from "../support/peers.ts";
-import { folderWithVariant } from "../support/profiles-folder.ts";
-import { issue, startService } from "../support/service.ts";
+import { type KeysetAlgorithm, keysetAlgorithms } from "../../src/keys/model.ts";
+import { folderWithVariant } from "../support/profiles/profiles-folder.ts";
+import { goPeer, type Peer, pythonPeer } from "../support/service/peers.ts";
+import { issue, startService } from "../support/service/service.ts";
 
 // Before the first test: AVA takes none that is declared later.
 const [pyJwt, golangJwt] = await Promise.all([pythonPeer(), goPeer()]);

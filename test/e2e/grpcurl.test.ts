@@ -1,8 +1,8 @@
 import { Client, credentials } from "@grpc/grpc-js";
 import test, { type ExecutionContext } from "ava";
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
-import { grpcurl, testWithGrpcurl } from "../support/grpcurl.ts";
-import { startService } from "../support/service.ts";
+import { grpcurl, testWithGrpcurl } from "../support/service/grpcurl.ts";
+import { startService } from "../support/service/service.ts";
 
 const ISSUE = "signet.v1.TokenService/IssueToken";
 const VERIFY = "signet.v1.TokenService/VerifyToken";

@@ -1,10 +1,10 @@
 import test, { type ExecutionContext } from "ava";
 import { IssueTokenRequest, IssueTokenResponse, VerifyTokenRequest } from "../../src/gen/signet/v1/token.ts";
-import { randomBytes } from "../support/mutate-token.ts";
-import { rawClient } from "../support/raw-client.ts";
-import { failureOf } from "../support/rich-error.ts";
 import { seededRandom } from "../support/seeded-random.ts";
-import { issue, startService, verify } from "../support/service.ts";
+import { rawClient } from "../support/service/raw-client.ts";
+import { failureOf } from "../support/service/rich-error.ts";
+import { issue, startService, verify } from "../support/service/service.ts";
+import { randomBytes } from "../support/tokens/mutate-token.ts";
 
 const ISSUE = "signet.v1.TokenService/IssueToken";
 const METHODS = [

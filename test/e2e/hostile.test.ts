@@ -1,8 +1,8 @@
 import test, { type ExecutionContext } from "ava";
 import { rejectionReasonToJSON } from "../../src/gen/signet/v1/token.ts";
-import { mutateToken } from "../support/mutate-token.ts";
 import { seededRandom } from "../support/seeded-random.ts";
-import { issue, type Service, startService, verify } from "../support/service.ts";
+import { issue, type Service, startService, verify } from "../support/service/service.ts";
+import { mutateToken } from "../support/tokens/mutate-token.ts";
 
 const TOKENS = 10_000;
 const IN_FLIGHT = 64;

@@ -1,17 +1,16 @@
-// Secrets of vendors in a service that is a process of its own, through gRPC.
 import { randomBytes } from "node:crypto";
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
 import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
-import { createKekFile } from "../../src/jose/kek-file.ts";
+import { createKekFile } from "../../src/jose/kek-source.ts";
 import { openFileKeyValue } from "../../src/state/file.ts";
-import { dialect, verdictOf } from "../support/dialect.ts";
-import { importKey } from "../support/import-key.ts";
-import { startRemote } from "../support/remote-service.ts";
-import { failureOf } from "../support/rich-error.ts";
-import { listKeys, type Service, startService } from "../support/service.ts";
-import { tempFolder } from "../support/temp.ts";
+import { tempFolder } from "../support/files/temp.ts";
+import { dialect, verdictOf } from "../support/profiles/dialect.ts";
+import { importKey } from "../support/service/import-key.ts";
+import { startRemote } from "../support/service/remote-service.ts";
+import { failureOf } from "../support/service/rich-error.ts";
+import { listKeys, type Service, startService } from "../support/service/service.ts";
 
 const hivekit = (service: Service, tenant = "acme") =>
   dialect(service, "hivekit", { tenant, encoding: SecretEncoding.SECRET_ENCODING_BASE64 });

@@ -1,13 +1,13 @@
 import test from "ava";
+import type { Log } from "../../src/app/log.ts";
 import type { AuditLog, Happening } from "../../src/audit/event.ts";
 import {
   BatchIssueTokensRequest,
   type BatchIssueTokensResponse,
   type IssueTokenRequest,
 } from "../../src/gen/signet/v1/token.ts";
-import type { Log } from "../../src/log.ts";
-import { failureOf } from "../support/rich-error.ts";
-import { issue, promised, type Service, startService, verify } from "../support/service.ts";
+import { failureOf } from "../support/service/rich-error.ts";
+import { issue, promised, type Service, startService, verify } from "../support/service/service.ts";
 
 const GOOD = { profile: "service", subject: "alice", audience: ["api"] };
 

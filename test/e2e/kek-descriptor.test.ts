@@ -1,4 +1,3 @@
-// The key-encryption key through a descriptor, into a service that is a process of its own.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { open, readdir, rename } from "node:fs/promises";
@@ -6,10 +5,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import test, { type ExecutionContext } from "ava";
-import { signetProcess } from "../support/command-line.ts";
-import { testEnv } from "../support/service.ts";
-import { spawnService } from "../support/service-process.ts";
-import { tempFolder } from "../support/temp.ts";
+import { tempFolder } from "../support/files/temp.ts";
+import { signetProcess } from "../support/service/command-line.ts";
+import { testEnv } from "../support/service/service.ts";
+import { spawnService } from "../support/service/service-process.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 

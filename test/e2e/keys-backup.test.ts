@@ -1,15 +1,14 @@
-// Keys that are exported and restored by processes of their own, and what was signed with them.
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { createKekFile } from "../../src/jose/kek-file.ts";
-import { signetProcess } from "../support/command-line.ts";
-import { dialect, verdictOf } from "../support/dialect.ts";
-import { importKey } from "../support/import-key.ts";
-import { startNats, testWithNats } from "../support/nats-server.ts";
-import { startRemote } from "../support/remote-service.ts";
-import { issue, listKeys, type Service, verify } from "../support/service.ts";
-import { tempFolder } from "../support/temp.ts";
+import { createKekFile } from "../../src/jose/kek-source.ts";
+import { tempFolder } from "../support/files/temp.ts";
+import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { dialect, verdictOf } from "../support/profiles/dialect.ts";
+import { signetProcess } from "../support/service/command-line.ts";
+import { importKey } from "../support/service/import-key.ts";
+import { startRemote } from "../support/service/remote-service.ts";
+import { issue, listKeys, type Service, verify } from "../support/service/service.ts";
 
 const hivekit = (service: Service) => dialect(service, "hivekit", { tenant: "acme" });
 const kidsOf = async (service: Service) => (await listKeys(service)).keys.map(({ keyId }) => keyId).toSorted();

@@ -2,9 +2,9 @@ import test from "ava";
 import type { Happening } from "../../src/audit/event.ts";
 import { KeyState } from "../../src/gen/signet/v1/keys.ts";
 import { RejectionReason } from "../../src/gen/signet/v1/token.ts";
-import { nextRotation, planRotation, revokeKey, rotateKeys } from "../support/key-calls.ts";
-import { failureOf } from "../support/rich-error.ts";
-import { FAST_ROTATION, issue, listKeys, startService, verify } from "../support/service.ts";
+import { nextRotation, planRotation, revokeKey, rotateKeys } from "../support/service/key-calls.ts";
+import { failureOf } from "../support/service/rich-error.ts";
+import { FAST_ROTATION, issue, listKeys, startService, verify } from "../support/service/service.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 test("a new service shows its plan, and a rotation before the lead is over is TOO_EARLY with the earliest time", async (t) => {

@@ -1,11 +1,11 @@
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
-import { serialTestWithNats, startNats } from "../support/nats-server.ts";
-import { startRemote, untilLogged } from "../support/remote-service.ts";
-import { replicaSet, untilReady } from "../support/replicas.ts";
-import { listKeys } from "../support/service.ts";
-import { spawnService } from "../support/service-process.ts";
-import { tempFolder } from "../support/temp.ts";
+import { tempFolder } from "../support/files/temp.ts";
+import { serialTestWithNats, startNats } from "../support/nats/nats-server.ts";
+import { replicaSet, untilReady } from "../support/replicas/replicas.ts";
+import { startRemote, untilLogged } from "../support/service/remote-service.ts";
+import { listKeys } from "../support/service/service.ts";
+import { spawnService } from "../support/service/service-process.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 serialTestWithNats("who took part in a shared state does not start from the older keys of a file", async (t) => {

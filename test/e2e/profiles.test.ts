@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "ava";
 import { parse } from "yaml";
-import { profileClient } from "../support/profile-client.ts";
-import { failureOf } from "../support/rich-error.ts";
-import { startService } from "../support/service.ts";
+import { profileClient } from "../support/profiles/profile-client.ts";
+import { failureOf } from "../support/service/rich-error.ts";
+import { startService } from "../support/service/service.ts";
 
 const FOLDER = new URL("../../profiles/", import.meta.url);
 

@@ -2,15 +2,15 @@ import { rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ExecutionContext } from "ava";
 import test from "ava";
-import { readAuditStream } from "../support/audit-stream.ts";
-import { filesIn } from "../support/config-files.ts";
-import { startLoad } from "../support/load.ts";
-import { startNats, testWithNats } from "../support/nats-server.ts";
-import { profileClient } from "../support/profile-client.ts";
-import { allForwarded, type RemoteService, startRemote, untilLogged } from "../support/remote-service.ts";
-import { issue, verify } from "../support/service.ts";
-import { spawnService } from "../support/service-process.ts";
-import { tempFolder } from "../support/temp.ts";
+import { filesIn } from "../support/files/config-files.ts";
+import { tempFolder } from "../support/files/temp.ts";
+import { readAuditStream } from "../support/nats/audit-stream.ts";
+import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { profileClient } from "../support/profiles/profile-client.ts";
+import { startLoad } from "../support/service/load.ts";
+import { allForwarded, type RemoteService, startRemote, untilLogged } from "../support/service/remote-service.ts";
+import { issue, verify } from "../support/service/service.ts";
+import { spawnService } from "../support/service/service-process.ts";
 
 /** A profile of the keyset that is open anyway; its tokens live for as long as the test says. */
 const guest = (lifetime: string, more = "") => `profile: guest

@@ -1,6 +1,6 @@
-import { serialTestWithNats, startNats } from "../support/nats-server.ts";
-import { untilLogged } from "../support/remote-service.ts";
-import { replicaSet, untilReady } from "../support/replicas.ts";
+import { serialTestWithNats, startNats } from "../support/nats/nats-server.ts";
+import { replicaSet, untilReady } from "../support/replicas/replicas.ts";
+import { untilLogged } from "../support/service/remote-service.ts";
 
 serialTestWithNats("two replicas with two issuers tell it in their logs, and both go on", async (t) => {
   const nats = await startNats(t);

@@ -1,16 +1,16 @@
 import { connect } from "nats";
-import { healthClient } from "../support/health.ts";
-import { importKey } from "../support/import-key.ts";
-import { startLoad } from "../support/load.ts";
-import { serialTestWithNats, startNats } from "../support/nats-server.ts";
-import { untilLogged } from "../support/remote-service.ts";
-import { issueEverywhere } from "../support/replica-tokens.ts";
-import { type Replica, replicaSet, untilReady } from "../support/replicas.ts";
-import { revokeTokens } from "../support/revoke-tokens.ts";
-import { failureOf } from "../support/rich-error.ts";
-import { issue, listKeys, verify } from "../support/service.ts";
-import { startTcpProxy } from "../support/tcp-proxy.ts";
-import { badVerdicts } from "../support/verify-everywhere.ts";
+import { serialTestWithNats, startNats } from "../support/nats/nats-server.ts";
+import { startTcpProxy } from "../support/nats/tcp-proxy.ts";
+import { issueEverywhere } from "../support/replicas/replica-tokens.ts";
+import { type Replica, replicaSet, untilReady } from "../support/replicas/replicas.ts";
+import { badVerdicts } from "../support/replicas/verify-everywhere.ts";
+import { healthClient } from "../support/service/health.ts";
+import { importKey } from "../support/service/import-key.ts";
+import { startLoad } from "../support/service/load.ts";
+import { untilLogged } from "../support/service/remote-service.ts";
+import { revokeTokens } from "../support/service/revoke-tokens.ts";
+import { failureOf } from "../support/service/rich-error.ts";
+import { issue, listKeys, verify } from "../support/service/service.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 /** Rings that do not turn while a test runs. */

@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 import test from "ava";
 import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
-import { readAuditStream } from "../support/audit-stream.ts";
-import { importKey } from "../support/import-key.ts";
-import { startNats, testWithNats } from "../support/nats-server.ts";
-import { startRemote } from "../support/remote-service.ts";
-import { failureOf } from "../support/rich-error.ts";
-import { dataFiles, keySecrets, leaks, type Places, type Secrets } from "../support/secrets.ts";
-import { issue, listKeys, verify } from "../support/service.ts";
-import { tempFolder } from "../support/temp.ts";
+import { tempFolder } from "../support/files/temp.ts";
+import { readAuditStream } from "../support/nats/audit-stream.ts";
+import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { importKey } from "../support/service/import-key.ts";
+import { startRemote } from "../support/service/remote-service.ts";
+import { failureOf } from "../support/service/rich-error.ts";
+import { issue, listKeys, verify } from "../support/service/service.ts";
+import { dataFiles, keySecrets, leaks, type Places, type Secrets } from "../support/tokens/secrets.ts";
 
 const SUBJECT = "subject-7f3a9c@example.test";
 const CLAIM = "claim-value-b81e44";

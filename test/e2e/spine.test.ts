@@ -1,5 +1,5 @@
 import test from "ava";
-import { issue, startService, verify } from "../support/service.ts";
+import { issue, startService, verify } from "../support/service/service.ts";
 
 test("a token that was issued verifies, for its audience alone", async (t) => {
   const service = await startService(t);

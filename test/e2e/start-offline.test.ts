@@ -1,5 +1,5 @@
-import { startNats, testWithNats } from "../support/nats-server.ts";
-import { replicaSet, untilReady } from "../support/replicas.ts";
+import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { replicaSet, untilReady } from "../support/replicas/replicas.ts";
 
 testWithNats(
   "a start without NATS says what it waits for, serves by its memory, and tells one outage once",

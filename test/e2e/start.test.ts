@@ -4,10 +4,10 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { openFileKeyValue } from "../../src/state/file.ts";
-import { startRemote } from "../support/remote-service.ts";
-import { issue, listKeys, type Service } from "../support/service.ts";
-import { spawnService } from "../support/service-process.ts";
-import { tempFolder } from "../support/temp.ts";
+import { tempFolder } from "../support/files/temp.ts";
+import { startRemote } from "../support/service/remote-service.ts";
+import { issue, listKeys, type Service } from "../support/service/service.ts";
+import { spawnService } from "../support/service/service-process.ts";
 
 /** The exit code and standard error of a service that must not start. */
 async function refusal(t: ExecutionContext, data: string, env: Record<string, string> = {}) {

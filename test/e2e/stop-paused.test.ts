@@ -1,7 +1,7 @@
-import { startNats, testWithNats } from "../support/nats-server.ts";
-import { startRemote } from "../support/remote-service.ts";
-import { issue } from "../support/service.ts";
-import { tempFolder } from "../support/temp.ts";
+import { tempFolder } from "../support/files/temp.ts";
+import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { startRemote } from "../support/service/remote-service.ts";
+import { issue } from "../support/service/service.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 /** Half a second of grace, a second for what does not answer, and much for a busy machine: it would never end. */

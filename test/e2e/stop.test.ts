@@ -1,13 +1,13 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import test from "ava";
-import { readAuditStream, tokenIdsOf } from "../support/audit-stream.ts";
-import { healthClient } from "../support/health.ts";
-import { startNats, testWithNats } from "../support/nats-server.ts";
-import { startRemote } from "../support/remote-service.ts";
-import { issue, startService, verify } from "../support/service.ts";
-import { type ServiceProcess, spawnService } from "../support/service-process.ts";
-import { tempFolder } from "../support/temp.ts";
+import { tempFolder } from "../support/files/temp.ts";
+import { readAuditStream, tokenIdsOf } from "../support/nats/audit-stream.ts";
+import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { healthClient } from "../support/service/health.ts";
+import { startRemote } from "../support/service/remote-service.ts";
+import { issue, startService, verify } from "../support/service/service.ts";
+import { type ServiceProcess, spawnService } from "../support/service/service-process.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const ISSUING = "signet.v1.TokenService/IssueToken";

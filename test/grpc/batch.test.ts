@@ -1,6 +1,6 @@
 import test from "ava";
 import { batch } from "../../src/grpc/batch.ts";
-import { invalidRequest, Problem } from "../../src/token/problem.ts";
+import { invalidRequest, Problem } from "../../src/problem/problem.ts";
 
 const batching = {
   now: () => 0,

@@ -15,11 +15,10 @@ import {
   type WatchRevocationsRequest,
   WatchRevocationsResponse,
 } from "../../src/gen/signet/v1/token.ts";
-import { openStreams } from "../../src/grpc/open-streams.ts";
-import { type StreamHandler, serverStream } from "../../src/grpc/server-stream.ts";
+import { openStreams, type StreamHandler, serverStream } from "../../src/grpc/server-stream.ts";
 import { bytesOnly, type CallObserver } from "../../src/grpc/unary.ts";
-import { Problem } from "../../src/token/problem.ts";
-import { failureOf } from "../support/rich-error.ts";
+import { Problem } from "../../src/problem/problem.ts";
+import { failureOf } from "../support/service/rich-error.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 type Watch = StreamHandler<WatchRevocationsRequest, WatchRevocationsResponse>;

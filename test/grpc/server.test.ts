@@ -1,6 +1,6 @@
 import test from "ava";
-import { healthClient } from "../support/health.ts";
-import { startService } from "../support/service.ts";
+import { healthClient } from "../support/service/health.ts";
+import { startService } from "../support/service/service.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 test("a health watch does not keep a connection that has reached its age", async (t) => {

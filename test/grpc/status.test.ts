@@ -1,7 +1,7 @@
 import test from "ava";
 import { toServiceError } from "../../src/grpc/status.ts";
-import { invalidRequest, Problem, type ProblemCode } from "../../src/token/problem.ts";
-import { readError } from "../support/rich-error.ts";
+import { invalidRequest, Problem, type ProblemCode } from "../../src/problem/problem.ts";
+import { readError } from "../support/service/rich-error.ts";
 
 for (const [reason, code] of [
   ["UNDECODABLE", "INVALID_ARGUMENT"],

@@ -1,13 +1,13 @@
 import { credentials } from "@grpc/grpc-js";
 import test, { type ExecutionContext } from "ava";
 import { TokenServiceClient, VerifyTokenRequest } from "../../src/gen/signet/v1/token.ts";
-import type { KeyService } from "../../src/grpc/key-service.ts";
 import { startGrpcServer } from "../../src/grpc/server.ts";
+import type { KeyService } from "../../src/grpc/services/keys.ts";
+import type { TokenService } from "../../src/grpc/services/token-service.ts";
 import type { CallObserver } from "../../src/grpc/unary.ts";
-import { Problem } from "../../src/token/problem.ts";
-import type { TokenService } from "../../src/token/service.ts";
-import { failureOf, type RichError } from "../support/rich-error.ts";
-import { type Service, verify } from "../support/service.ts";
+import { Problem } from "../../src/problem/problem.ts";
+import { failureOf, type RichError } from "../support/service/rich-error.ts";
+import { type Service, verify } from "../support/service/service.ts";
 
 type Call = Parameters<CallObserver>[0];
 

@@ -1,9 +1,9 @@
 import test from "ava";
 import { RejectionReason } from "../../src/gen/signet/v1/token.ts";
 import { createMetrics } from "../../src/http/metrics.ts";
-import { filesIn } from "../support/config-files.ts";
-import { failureOf } from "../support/rich-error.ts";
-import { issue, type Service, startService, verify } from "../support/service.ts";
+import { filesIn } from "../support/files/config-files.ts";
+import { failureOf } from "../support/service/rich-error.ts";
+import { issue, type Service, startService, verify } from "../support/service/service.ts";
 
 const LOBBY = `profile: lobby
 header: { typ: at+jwt }

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import test, { type ExecutionContext } from "ava";
 import { type HttpSources, startHttpServer } from "../../src/http/server.ts";
-import { Problem } from "../../src/token/problem.ts";
+import { Problem } from "../../src/problem/problem.ts";
 
 const JWKS = '{"keys":[]}';
 

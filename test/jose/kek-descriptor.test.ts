@@ -5,9 +5,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import test from "ava";
 import { kekOf } from "../../src/jose/kek.ts";
-import { tempFolder } from "../support/temp.ts";
+import { tempFolder } from "../support/files/temp.ts";
 
-const LOAD_KEKS = fileURLToPath(new URL("../../src/jose/load-keks.ts", import.meta.url));
+const LOAD_KEKS = fileURLToPath(new URL("../../src/jose/kek-source.ts", import.meta.url));
 const BYTES = Buffer.alloc(32, 7);
 const TEXT = BYTES.toString("base64url");
 

@@ -16,11 +16,10 @@ import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import type { ExecutionContext } from "ava";
 import test from "ava";
-import { deriveKey, kekOf } from "../../src/jose/kek.ts";
-import { KekError, type KekErrorCode } from "../../src/jose/kek-error.ts";
-import { createKekFile, loadKek } from "../../src/jose/kek-file.ts";
+import { deriveKey, KekError, type KekErrorCode, kekOf } from "../../src/jose/kek.ts";
+import { createKekFile, loadKek } from "../../src/jose/kek-source.ts";
 
-const KEK_FILE = fileURLToPath(new URL("../../src/jose/kek-file.ts", import.meta.url));
+const KEK_FILE = fileURLToPath(new URL("../../src/jose/kek-source.ts", import.meta.url));
 
 const bytes = (fill: number): Buffer => Buffer.alloc(32, fill);
 

@@ -1,14 +1,14 @@
-// jose is the oracle: each algorithm signs and verifies as it does, and no signature of one is one of another.
 import { createHmac, createPublicKey, generateKeyPairSync, type JsonWebKey, sign } from "node:crypto";
 import test from "ava";
 import { CompactSign, calculateJwkThumbprint, compactVerify, createLocalJWKSet, exportJWK } from "jose";
 import { kekOf } from "../../src/jose/kek.ts";
+import { createVault } from "../../src/jose/key-vault.ts";
 import { seal } from "../../src/jose/seal.ts";
-import { createVault } from "../../src/jose/vault.ts";
-import { KeyringError } from "../../src/keyring/error.ts";
-import { parseRecord } from "../../src/keyring/parse-record.ts";
-import { type KeyRecord, type KeysetAlgorithm, keysetAlgorithms, type PublicJwk } from "../../src/keyring/record.ts";
-import { makeRing } from "../keyring/ring-under-test.ts";
+import { KeyringError } from "../../src/keys/error.ts";
+import { type KeysetAlgorithm, keysetAlgorithms, type PublicJwk } from "../../src/keys/model.ts";
+import { parseRecord } from "../../src/keys/rotating/parse-record.ts";
+import type { KeyRecord } from "../../src/keys/rotating/record.ts";
+import { makeRing } from "../keys/rotating/ring-under-test.ts";
 
 const kek = kekOf(Buffer.alloc(32, 1));
 const vault = createVault([kek]);

@@ -2,7 +2,7 @@ import test from "ava";
 import { CompactEncrypt, compactDecrypt, decodeProtectedHeader } from "jose";
 import { deriveKey, type Keks, kekOf } from "../../src/jose/kek.ts";
 import { seal, unseal } from "../../src/jose/seal.ts";
-import { KeyringError } from "../../src/keyring/error.ts";
+import { KeyringError } from "../../src/keys/error.ts";
 
 const one = kekOf(Buffer.alloc(32, 1));
 const two = kekOf(Buffer.alloc(32, 2));

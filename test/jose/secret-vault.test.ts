@@ -3,7 +3,7 @@ import test from "ava";
 import { CompactSign, compactVerify } from "jose";
 import { type Keks, kekOf } from "../../src/jose/kek.ts";
 import { createSecretVault } from "../../src/jose/secret-vault.ts";
-import { KeyringError } from "../../src/keyring/error.ts";
+import { KeyringError } from "../../src/keys/error.ts";
 
 const one = kekOf(Buffer.alloc(32, 1));
 const two = kekOf(Buffer.alloc(32, 2));

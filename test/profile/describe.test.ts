@@ -1,6 +1,6 @@
 import test from "ava";
 import { describeCarrier, describeClaim, describeSurfaces } from "../../src/profile/describe.ts";
-import type { Shown } from "../../src/profile/surfaces.ts";
+import type { Shown } from "../../src/profile/model/delivery.ts";
 
 const NOTHING: Shown = {
   httpStatus: undefined,

@@ -1,9 +1,10 @@
 import test from "ava";
 import type { Happening } from "../../src/audit/event.ts";
-import { ConfigError, type Fault } from "../../src/config/fault.ts";
-import { keyPolicy } from "../../src/keyring/bounds.ts";
-import { liveProfiles, type ProfileSet } from "../../src/profile/live-profiles.ts";
-import type { Profile } from "../../src/profile/profile.ts";
+import { keyPolicy } from "../../src/keys/rotating/policy.ts";
+import type { ProfileSet } from "../../src/profile/keysets.ts";
+import { liveProfiles } from "../../src/profile/live-profiles.ts";
+import type { Profile } from "../../src/profile/model/profile.ts";
+import { ConfigError, type Fault } from "../../src/schema/fault.ts";
 
 const HOUR = 3_600_000;
 const KEYSETS = [keyset("service", HOUR)];

@@ -3,7 +3,7 @@ import { appendFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
 import { loadProfiles } from "../../src/profile/load.ts";
-import { faultsOf, filesIn } from "../support/config-files.ts";
+import { faultsOf, filesIn } from "../support/files/config-files.ts";
 
 const SERVICE = new URL("../../profiles/service.yaml", import.meta.url);
 const ISSUER = "https://issuer.test";

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import test from "ava";
-import { showFault } from "../../src/config/fault.ts";
 import { loadProfiles } from "../../src/profile/load.ts";
-import { faultsOf, filesIn } from "../support/config-files.ts";
-import { tinyProfile } from "../support/tiny-profile.ts";
+import { showFault } from "../../src/schema/fault.ts";
+import { faultsOf, filesIn } from "../support/files/config-files.ts";
+import { tinyProfile } from "../support/profiles/tiny-profile.ts";
 
 const ISSUER = "https://i";
 

@@ -1,6 +1,6 @@
 import test from "ava";
-import type { ClaimValues } from "../../src/profile/claim-rule.ts";
-import { ISSUER, serviceProfile, shippedProfile } from "../support/profiles.ts";
+import type { ClaimValues } from "../../src/profile/model/claims.ts";
+import { ISSUER, serviceProfile, shippedProfile } from "../support/profiles/profiles.ts";
 
 const VALUES: ClaimValues = {
   issuer: undefined,

@@ -1,9 +1,9 @@
 import test, { type ExecutionContext } from "ava";
-import type { Digests } from "../../src/replica/differences.ts";
 import { createPresence, type PresenceEvent } from "../../src/replica/presence.ts";
+import type { Digests } from "../../src/replica/presence-record.ts";
 import { type Change, type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
-import { guardedStore } from "../support/guarded-store.ts";
+import { guardedStore } from "../support/replicas/guarded-store.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const HEARTBEAT = 5;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { openSnapshotFiles } from "../../src/replica/snapshot-files.ts";
 import type { StateError } from "../../src/state/keyvalue.ts";
-import { tempFolder } from "../support/temp.ts";
+import { tempFolder } from "../support/files/temp.ts";
 
 const content = Buffer.from("the wrapped record");
 

@@ -5,7 +5,7 @@ import { openSnapshotFiles } from "../../src/replica/snapshot-files.ts";
 import { snapshottedStore } from "../../src/replica/snapshotted-store.ts";
 import { type Change, type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
-import { tempFolder } from "../support/temp.ts";
+import { tempFolder } from "../support/files/temp.ts";
 
 const bytes = (text: string) => Buffer.from(text);
 

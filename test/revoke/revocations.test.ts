@@ -1,9 +1,9 @@
 import test, { type ExecutionContext } from "ava";
+import { Problem } from "../../src/problem/problem.ts";
 import { encodeRevocation, type Revocation, type RevokedSubject } from "../../src/revoke/revocation.ts";
 import { openRevocations, type Revocations, type RevocationsOptions } from "../../src/revoke/revocations.ts";
 import { type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
-import { Problem } from "../../src/token/problem.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const NOW = 1_700_000_000_000;

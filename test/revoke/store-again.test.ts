@@ -1,6 +1,6 @@
 import test from "ava";
 import { parseRevocation, placeOf, type Revocation } from "../../src/revoke/revocation.ts";
-import { storeAgain } from "../../src/revoke/store-again.ts";
+import { storeAgain } from "../../src/revoke/revocations.ts";
 import { type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
 

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { testWithNats } from "../support/nats-server.ts";
+import { testWithNats } from "../support/nats/nats-server.ts";
 import { startRealRun } from "./make-run.ts";
 
 testWithNats("what it shows can be pasted as it is: a token, its verification, its audit event", async (t) => {

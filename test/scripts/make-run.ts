@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ExecutionContext } from "ava";
-import { freePort, freePorts } from "../support/free-port.ts";
+import { freePort, freePorts } from "../support/service/free-port.ts";
 import { writeStub } from "./stub-path.ts";
 
 /** As many as a test starts. */

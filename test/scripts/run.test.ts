@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import test, { type ExecutionContext } from "ava";
-import { freePort } from "../support/free-port.ts";
-import { testWithNats } from "../support/nats-server.ts";
+import { testWithNats } from "../support/nats/nats-server.ts";
+import { freePort } from "../support/service/free-port.ts";
 import { listens, silent, startRun } from "./make-run.ts";
 
 const WITHOUT_TOOLS = 'echo "$1 is missing: how to get it" >&2; exit 69';

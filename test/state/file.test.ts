@@ -19,8 +19,7 @@ import type { ExecutionContext } from "ava";
 import test from "ava";
 import fc from "fast-check";
 import { openFileKeyValue } from "../../src/state/file.ts";
-import type { Change } from "../../src/state/keyvalue.ts";
-import { StateError } from "../../src/state/keyvalue.ts";
+import { type Change, StateError } from "../../src/state/keyvalue.ts";
 import type { LocalKeyValue } from "../../src/state/local.ts";
 import { keyValueContract } from "../contract/keyvalue.ts";
 

@@ -1,4 +1,3 @@
-// A process of its own that opens the store named by its argument, writes until it is killed, and tells each write.
 import { openFileKeyValue } from "../../src/state/file.ts";
 
 const store = openFileKeyValue(process.argv[2] ?? "", Date.now);

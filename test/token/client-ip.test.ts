@@ -1,7 +1,7 @@
 import { BlockList } from "node:net";
 import test from "ava";
 import fc from "fast-check";
-import { isSameNetwork } from "../../src/token/client-ip.ts";
+import { isSameNetwork } from "../../src/token/ip-address.ts";
 
 const near = (max: number) => fc.oneof(fc.nat(max), fc.constantFrom(0, 1, max));
 const v4 = fc.array(near(255), { minLength: 4, maxLength: 4 }).map((bytes) => bytes.join("."));

@@ -1,12 +1,12 @@
 import test from "ava";
 import fc from "fast-check";
 import { decodeProtectedHeader, jwtVerify } from "jose";
-import { MAX_TOKEN_LENGTH } from "../../src/token/compact.ts";
-import { verifyToken } from "../../src/token/verify.ts";
-import { forge } from "../support/forge.ts";
-import { UNREVOKED } from "../support/no-revocations.ts";
-import { ISSUER, serviceProfile } from "../support/profiles.ts";
-import { oneKey } from "../support/token-keys.ts";
+import { MAX_TOKEN_LENGTH } from "../../src/token/verify/compact.ts";
+import { verifyToken } from "../../src/token/verify/verify.ts";
+import { ISSUER, serviceProfile } from "../support/profiles/profiles.ts";
+import { forge } from "../support/tokens/forge.ts";
+import { UNREVOKED } from "../support/tokens/no-revocations.ts";
+import { oneKey } from "../support/tokens/token-keys.ts";
 
 /*
  * jose is the oracle: whatever it rejects, Signet must reject, and whatever Signet accepts, jose must accept. The other

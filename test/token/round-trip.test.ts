@@ -1,15 +1,15 @@
 import test from "ava";
-import type { Profile } from "../../src/profile/profile.ts";
-import type { IssueRequest } from "../../src/token/issue-request.ts";
-import { Problem } from "../../src/token/problem.ts";
-import { verifyToken } from "../../src/token/verify.ts";
-import { testKey } from "../support/foreign-token.ts";
-import { EMPTY, issuingUnderTest, NOW, seconds, violationsOf } from "../support/issuing-under-test.ts";
-import { UNREVOKED } from "../support/no-revocations.ts";
-import { profileOf, shippedProfile } from "../support/profiles.ts";
+import { Problem } from "../../src/problem/problem.ts";
+import type { Profile } from "../../src/profile/model/profile.ts";
+import type { IssueRequest } from "../../src/token/issue/request.ts";
+import { verifyToken } from "../../src/token/verify/verify.ts";
+import { profileOf, shippedProfile } from "../support/profiles/profiles.ts";
+import { tinyProfile } from "../support/profiles/tiny-profile.ts";
 import { seededRandom } from "../support/seeded-random.ts";
-import { tinyProfile } from "../support/tiny-profile.ts";
-import { oneKey, oneSecret } from "../support/token-keys.ts";
+import { testKey } from "../support/tokens/foreign-token.ts";
+import { EMPTY, issuingUnderTest, NOW, seconds, violationsOf } from "../support/tokens/issuing-under-test.ts";
+import { UNREVOKED } from "../support/tokens/no-revocations.ts";
+import { oneKey, oneSecret } from "../support/tokens/token-keys.ts";
 
 type Draw = (from: number, to: number) => number;
 

@@ -1,5 +1,5 @@
 import test from "ava";
-import { identityFault } from "../../src/token/text-rules.ts";
+import { identityFault } from "../../src/problem/field-rules.ts";
 import { tokenIdOf } from "../../src/token/token-id.ts";
 
 const SIGNED = Buffer.from("header.payload");

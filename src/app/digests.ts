@@ -1,0 +1,26 @@
+import { createHash } from "node:crypto";
+import type { Config } from "../config/config.ts";
+import { sortedJson } from "../profile/canonical-json.ts";
+import type { Digests } from "../replica/presence-record.ts";
+
+/** Of what replicas that share their state must have alike: short, since nobody gains by making two that are equal. */
+export function configDigests({ effective, keysets }: Pick<Config, "effective" | "keysets">): Digests {
+  const sorted = keysets.toSorted((left, right) => (left.name < right.name ? -1 : 1));
+  return {
+    issuer: digestOf(effective.issuer),
+    keysets: digestOf(sorted.map(({ name, algorithm }) => [name, algorithm])),
+    rotation: digestOf(sorted.map(({ name, policy }) => [name, policy])),
+  };
+}
+
+function digestOf(part: unknown): string {
+  return createHash("sha256").update(sortedJson(part)).digest("base64url").slice(0, 16);
+}
+
+/** SHA-256 of all that the service does by: the configuration in a fixed order, and the profiles. It holds no secret. */
+export function configHash({ effective }: Config, profiles: Config["profiles"]): string {
+  const digests = [...profiles.values()].map(({ name, digest }) => [name, digest]);
+  return createHash("sha256")
+    .update(sortedJson([effective, digests]))
+    .digest("base64url");
+}

@@ -1,0 +1,89 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type BackupContent, makeBackup, readBackup, restoreBackup } from "../../backup/backup.ts";
+import type { BackupTools } from "../../backup/proven-rings.ts";
+import type { Config } from "../../config/config.ts";
+import { writeNewFile } from "../../files/durable.ts";
+import { loadKeks } from "../../jose/kek-source.ts";
+import { createVault, recordKeysOf } from "../../jose/key-vault.ts";
+import { createSecretVault } from "../../jose/secret-vault.ts";
+import { createNatsKeyValue } from "../../nats/bucket/keyvalue.ts";
+import { NatsLink } from "../../nats/link.ts";
+import { openFileKeyValue } from "../../state/file.ts";
+import { type KeyValue, StateError } from "../../state/keyvalue.ts";
+
+/** Copies the keys of the configured store into a new file. The service of a file store MUST NOT run. */
+export async function exportKeys(config: Config, path: string, now: () => number): Promise<BackupContent> {
+  const tools = await toolsOf(config);
+  return withStore(config, false, now, async (store) => {
+    const { file, ...content } = await makeBackup(store, tools, now());
+    await writeNewFile(path, file);
+    return content;
+  });
+}
+
+/** Puts what {@link exportKeys} wrote into the configured store. */
+export async function restoreKeys(config: Config, path: string, now: () => number): Promise<BackupContent> {
+  // Before the store is opened, and made: a backup that is none leaves no trace.
+  const backup = await readBackup(await readFile(path), await toolsOf(config));
+  return withStore(config, true, now, (store) => restoreBackup(store, backup, now()));
+}
+
+async function toolsOf({ kek }: Config): Promise<BackupTools> {
+  // Never a new one: it could open nothing.
+  const keks = await loadKeks({ ...kek, create: false }, false, () => undefined);
+  return { maker: createVault(keks), vault: createSecretVault(keks), recordKeys: recordKeysOf(keks), randomBytes };
+}
+
+async function withStore<Result>(
+  config: Config,
+  create: boolean,
+  now: () => number,
+  work: (store: KeyValue) => Promise<Result>,
+): Promise<Result> {
+  const { store, close } = await openOfflineStore(config, create, now);
+  try {
+    return await work(store);
+  } finally {
+    await close();
+  }
+}
+
+const CONNECT_MS = 10_000;
+const CLOSE_MS = 1_000;
+
+export interface OfflineStore {
+  readonly store: KeyValue;
+  close(): Promise<void>;
+}
+
+/**
+ * The configured store without a service around it. Where it is a file it MUST NOT be in use, and is made only where
+ * `create` says so. Throws {@link StateError}.
+ */
+export async function openOfflineStore(config: Config, create: boolean, now: () => number): Promise<OfflineStore> {
+  const { nats, state } = config;
+  if (state.store === "file" || nats === undefined)
+    return fileStore(join(config.data, "state", "state.db"), create, now);
+  const link = new NatsLink({ servers: nats.url, name: "signet keys" }, () => undefined);
+  const close = () => link.close(CLOSE_MS);
+  try {
+    await link.connected(AbortSignal.timeout(CONNECT_MS));
+  } catch (cause) {
+    await close();
+    throw new StateError("UNAVAILABLE", `the NATS server of nats.url does not answer within ${CONNECT_MS} ms`, {
+      cause,
+    });
+  }
+  return { store: createNatsKeyValue(link, { replicas: nats.replicas, now, report: () => undefined }), close };
+}
+
+function fileStore(path: string, create: boolean, now: () => number): OfflineStore {
+  // A misspelt data folder must not look like an empty one.
+  if (!create && !existsSync(path))
+    throw new StateError("UNAVAILABLE", `there is no state at ${path} (state.store: file)`);
+  const store = openFileKeyValue(path, now);
+  return { store, close: async () => store.close() };
+}

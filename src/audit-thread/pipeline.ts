@@ -1,0 +1,69 @@
+import { randomUUID } from "node:crypto";
+import { uuidV7Maker } from "../audit/event-id.ts";
+import { Forwarder } from "../audit/forward/forwarder.ts";
+import type { EventSink } from "../audit/forward/sink.ts";
+import type { AuditReport, AuditSettings, AuditSide } from "../audit/pipeline.ts";
+import { openSpool } from "../audit/spool/open.ts";
+import type { OpenSpoolFile } from "../audit/spool/segment-file.ts";
+import type { Spool } from "../audit/spool/spool.ts";
+import { NatsPublisher } from "../nats/audit/publisher.ts";
+import { NatsLink } from "../nats/link.ts";
+
+/** What stands between the audit and the world. A test hands in others. */
+export interface AuditMachine {
+  readonly openSpoolFile?: OpenSpoolFile;
+  readonly wrapSink?: (sink: EventSink) => EventSink;
+}
+
+/** The audit as the thread that runs it sees it. */
+export type OpenAudit = Omit<AuditSide, "running"> & Pick<Spool, "appendAll">;
+
+/** How long the connection may take to close: what is on its way then is in the spool as well. */
+const CLOSE_MS = 100;
+
+const monotonic = () => performance.now();
+
+/** Opens the spool and carries its events to NATS from now on, whether NATS is there or not. Throws an AuditError. */
+export async function openAuditSide(
+  { folder, maxBytes, nats }: AuditSettings,
+  report: (report: AuditReport) => void,
+  { openSpoolFile, wrapSink }: AuditMachine = {},
+): Promise<OpenAudit> {
+  const spool = await openSpool({
+    folder,
+    maxBytes,
+    writer: randomUUID,
+    newId: uuidV7Maker(),
+    monotonic,
+    ...(openSpoolFile === undefined ? {} : { openFile: openSpoolFile }),
+  });
+  if (spool.cut !== undefined) report({ type: "cut", ...spool.cut });
+  const forwarding = nats && startForwarding(nats, spool, report, wrapSink);
+  return {
+    append: (happening, time) => spool.append(happening, time),
+    appendAll: (items) => spool.appendAll(items),
+    depth: () => spool.depth(),
+    async stop(deadlineMs) {
+      await spool.flush();
+      await forwarding?.stop(deadlineMs);
+      await spool.close();
+    },
+  };
+}
+
+function startForwarding(
+  { url, replicas, horizonMs }: NonNullable<AuditSettings["nats"]>,
+  spool: Spool,
+  report: (report: AuditReport) => void,
+  wrapSink: (sink: EventSink) => EventSink = (sink) => sink,
+) {
+  const link = new NatsLink({ servers: url, name: "signet" }, report);
+  const sink = wrapSink(new NatsPublisher(link, { replicas }));
+  const forwarder = new Forwarder({ spool, sink, horizonMs, monotonic, random: Math.random, report });
+  return {
+    async stop(deadlineMs: number): Promise<void> {
+      await forwarder.stop(deadlineMs);
+      await link.close(CLOSE_MS);
+    },
+  };
+}

@@ -1,0 +1,200 @@
+import { backoff } from "../../async/backoff.ts";
+import { Bell } from "../../async/bell.ts";
+import { AuditError, type AuditErrorCode } from "../event.ts";
+import { subjectOf } from "../event-header.ts";
+import type { StoredEvent } from "../spool/reader.ts";
+import type { Spool } from "../spool/spool.ts";
+import {
+  type EventSink,
+  type Outcome,
+  type OutgoingEvent,
+  SinkError,
+  type SinkErrorCode,
+  type StreamMark,
+} from "./sink.ts";
+
+/** What the forwarder tells the log. */
+export type ForwarderReport =
+  | { readonly type: "forwarding"; readonly created: string; readonly differences: readonly string[] }
+  | { readonly type: "replaying"; readonly events: number }
+  | {
+      readonly type: "retrying";
+      readonly code: SinkErrorCode | AuditErrorCode | "INTERNAL";
+      readonly message: string;
+      readonly retryInMs: number;
+    }
+  | { readonly type: "not-trimmed"; readonly message: string };
+
+export interface ForwarderOptions {
+  readonly spool: Pick<Spool, "read" | "changed" | "acknowledged" | "acknowledge" | "rewind" | "trim">;
+  readonly sink: EventSink;
+  /** From {@link durabilityHorizon}. */
+  readonly horizonMs: number;
+  /** Milliseconds of a clock that nobody sets. */
+  readonly monotonic: () => number;
+  /** Jitter in [0, 1). */
+  readonly random: () => number;
+  /** MUST NOT throw. */
+  readonly report: (report: ForwarderReport) => void;
+}
+
+const GROUP_LIMIT = 256;
+const INSPECT_MS = 30_000;
+/** How often an idle forwarder looks about: for a new connection, and for what may be trimmed. */
+const IDLE_MS = 1000;
+
+/**
+ * Carries the spool's events to the sink, in order, until stopped: a group at a time, each event until it is stored. The
+ * place moves only over events that are known to be stored, so nothing is skipped; a failure costs a repetition.
+ */
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+  readonly #stopping = new AbortController();
+  readonly #aborted = new AbortController();
+  readonly #done: Promise<void>;
+  /** Stored events that wait for one before them. */
+  readonly #ahead = new Map<number, StreamMark>();
+  #created = "";
+  #failures = 0;
+  #trimmedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options;
+    this.#done = this.#run();
+  }
+
+  /** Forwards what is there as long as that works, at most for `deadlineMs`, and ends. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopping.abort();
+    const deadline = setTimeout(() => this.#aborted.abort(), deadlineMs);
+    await this.#done;
+    clearTimeout(deadline);
+  }
+
+  async #run(): Promise<void> {
+    do {
+      await this.#session().catch((error) => this.#retryLater(error));
+    } while (!this.#stopping.signal.aborted);
+  }
+
+  // One connection and one sight of the stream: whatever casts doubt on either ends it.
+  async #session(): Promise<void> {
+    const { sink, spool, monotonic } = this.#options;
+    const connection = await sink.connected(this.#stopping.signal);
+    await this.#inspect();
+    const inspectedAt = monotonic();
+    while (!this.#aborted.signal.aborted && monotonic() - inspectedAt < INSPECT_MS) {
+      if ((await sink.connected(this.#stopping.signal)) !== connection) return;
+      const events = await spool.read(spool.acknowledged.position, GROUP_LIMIT);
+      if (events.length > 0) await this.#send(events);
+      await this.#trim();
+      if (events.length === 0 && !(await this.#awaitMore())) return;
+    }
+  }
+
+  async #inspect(): Promise<void> {
+    const { sink, spool, report } = this.#options;
+    const { created, holds, differences } = await sink.inspect(spool.acknowledged.stream, this.#aborted.signal);
+    if (!holds) {
+      this.#ahead.clear();
+      report({ type: "replaying", events: spool.rewind() });
+    }
+    if (created !== this.#created) report({ type: "forwarding", created, differences });
+    this.#created = created;
+  }
+
+  async #send(events: readonly StoredEvent[]): Promise<void> {
+    const pending = events.filter((event) => !this.#ahead.has(event.position));
+    const outgoing = pending.map(toOutgoing);
+    const outcomes = await this.#options.sink.publish(outgoing, this.#aborted.signal);
+    this.#requireAdvance(outcomes);
+    for (const [at, { position }] of pending.entries()) {
+      const outcome = outcomes[at];
+      const id = outgoing[at]?.id;
+      if (outcome?.stored && id) this.#ahead.set(position, { created: this.#created, seq: outcome.seq, eventId: id });
+    }
+    this.#acknowledge();
+    const failed = outcomes.find((outcome) => !outcome.stored);
+    if (failed) throw new SinkError(failed.code, failed.message);
+  }
+
+  // A new message can only come after the marked one: if not, the stream is another, and these acknowledgements prove
+  // nothing about the events before.
+  #requireAdvance(outcomes: readonly Outcome[]): void {
+    const marked = this.#options.spool.acknowledged.stream?.seq ?? 0;
+    const back = outcomes.find((outcome) => outcome.stored && !outcome.duplicate && outcome.seq <= marked);
+    if (back?.stored)
+      throw new SinkError("NO_STREAM", `the stream stored ${back.seq} after ${marked}: it was rolled back`);
+  }
+
+  #acknowledge(): void {
+    const { spool } = this.#options;
+    let { position, stream } = spool.acknowledged;
+    for (let next = this.#ahead.get(position + 1); next !== undefined; next = this.#ahead.get(position + 1)) {
+      this.#ahead.delete(++position);
+      stream = next;
+    }
+    if (stream === undefined || position === spool.acknowledged.position) return;
+    spool.acknowledge(position, stream);
+    this.#failures = 0;
+  }
+
+  async #trim(): Promise<void> {
+    const { spool, monotonic, horizonMs, report } = this.#options;
+    if (monotonic() - this.#trimmedAt < IDLE_MS) return;
+    this.#trimmedAt = monotonic();
+    await spool.trim(horizonMs).catch((error: Error) => report({ type: "not-trimmed", message: error.message }));
+  }
+
+  async #awaitMore(): Promise<boolean> {
+    const { spool } = this.#options;
+    if (this.#stopping.signal.aborted) return false;
+    await withTimeout(IDLE_MS, this.#stopping.signal, (signal) => spool.changed(spool.acknowledged.position, signal));
+    return true;
+  }
+
+  async #retryLater(error: unknown): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    const { random, report } = this.#options;
+    const retryInMs = backoff(++this.#failures, random());
+    report({ type: "retrying", code: codeOf(error), message: messageOf(error), retryInMs });
+    await withTimeout(retryInMs, this.#stopping.signal, (signal) => new Bell().heard(signal));
+  }
+}
+
+function toOutgoing({ body, envelope }: StoredEvent): OutgoingEvent {
+  const { id, type, time, writer } = envelope;
+  return { subject: subjectOf(envelope), id, type, time, writer, body };
+}
+
+// AbortSignal.any with AbortSignal.timeout leaks a timer for each call until it fires.
+async function withTimeout(ms: number, outer: AbortSignal, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  const timer = setTimeout(abort, ms).unref();
+  outer.addEventListener("abort", abort);
+  if (outer.aborted) abort();
+  await run(controller.signal).finally(() => {
+    clearTimeout(timer);
+    outer.removeEventListener("abort", abort);
+  });
+}
+
+function codeOf(error: unknown): SinkErrorCode | AuditErrorCode | "INTERNAL" {
+  return error instanceof SinkError || error instanceof AuditError ? error.code : "INTERNAL";
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+const LEAST_MS = 60_000;
+
+/**
+ * How long an acknowledged event stays in the spool, in milliseconds. A server that syncs every so often forgets what
+ * it acknowledged since when it loses power; twice its interval and at least a minute covers that. Only a server that
+ * syncs before each acknowledgement (`always`) needs none.
+ */
+export function durabilityHorizon(syncInterval: number | "always"): number {
+  return syncInterval === "always" ? 0 : Math.max(2 * syncInterval, LEAST_MS);
+}

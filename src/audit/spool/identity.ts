@@ -1,0 +1,56 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { writeDurably } from "../../files/durable.ts";
+import { AuditError } from "../event.ts";
+
+/** Who writes a spool, and where its current epoch began. It outlives the records that have been trimmed. */
+export interface Identity {
+  readonly writer: string;
+  readonly epoch: number;
+  /** The number of the epoch's first record. */
+  readonly next: number;
+  /** SHA-256 of the body of record `next - 1`; empty when there has been none. */
+  readonly prevHash: Uint8Array;
+}
+
+const NAME = "identity.json";
+
+/** The identity in a spool's folder; undefined in a new folder. Throws CORRUPT when it can't be read. */
+export async function readIdentity(folder: string): Promise<Identity | undefined> {
+  const text = await readFile(join(folder, NAME), "utf8").catch(absent);
+  if (text === undefined) return undefined;
+  const identity = parse(text);
+  if (identity === undefined) throw new AuditError("CORRUPT", `${join(folder, NAME)}: not a spool's identity`);
+  return identity;
+}
+
+/** Durable when it resolves: an epoch that was used must never come again. */
+export async function writeIdentity(folder: string, identity: Identity): Promise<void> {
+  const { writer, epoch, next, prevHash } = identity;
+  const content = { writer, epoch, next, prevHash: Buffer.from(prevHash).toString("base64") };
+  await writeDurably(folder, NAME, `${JSON.stringify(content)}\n`);
+}
+
+function parse(text: string): Identity | undefined {
+  try {
+    const { writer, epoch, next, prevHash }: Record<string, unknown> = JSON.parse(text);
+    if (!isWriter(writer) || typeof prevHash !== "string" || !isCount(epoch) || !isCount(next)) return undefined;
+    return { writer, epoch, next, prevHash: Buffer.from(prevHash, "base64") };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether this can be a writer's id: it becomes a header line of each event, where a line break would add others. */
+export function isWriter(value: unknown): value is string {
+  return typeof value === "string" && /^[A-Za-z0-9_-]{1,64}$/.test(value);
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 1;
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "ENOENT") throw new AuditError("UNAVAILABLE", "the audit spool can't be read", { cause: error });
+  return undefined;
+}

@@ -1,0 +1,123 @@
+import { syncFolder } from "../../files/durable.ts";
+import { AuditError } from "../event.ts";
+import { FRAME_HEADER_BYTES, frameHeader } from "./frame.ts";
+import { cutOff } from "./recovery.ts";
+import { emptySegment, mark, type Segment } from "./segment.ts";
+import type { OpenSpoolFile, SpoolFile } from "./segment-file.ts";
+
+interface Active {
+  readonly file: SpoolFile;
+  readonly segment: Segment;
+}
+
+/** The writing end of the segments. One call at a time; `segments` is shared with readers and holds durable data only. */
+export class Journal {
+  readonly #folder: string;
+  readonly #segments: Segment[];
+  readonly #open: OpenSpoolFile;
+  readonly #segmentBytes: number;
+  #next: number;
+  #active: Active | undefined;
+  #unsettled: Segment | undefined;
+
+  constructor(folder: string, segments: Segment[], next: number, segmentBytes: number, open: OpenSpoolFile) {
+    this.#folder = folder;
+    this.#segments = segments;
+    this.#next = next;
+    this.#segmentBytes = segmentBytes;
+    this.#open = open;
+  }
+
+  /** The number that the next record gets. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** The segment that may still grow. */
+  get active(): Segment | undefined {
+    return this.#active?.segment;
+  }
+
+  /** Whether it is unknown what the end of the storage holds: then {@link settle} must come before {@link append}. */
+  get unsettled(): boolean {
+    return this.#unsettled !== undefined;
+  }
+
+  /** Makes the bodies durable as one group, or rejects with UNAVAILABLE and leaves the records as they were. */
+  async append(bodies: readonly Buffer[]): Promise<void> {
+    const group = Buffer.concat(bodies.flatMap((body, at) => [frameHeader(body, at === 0), body]));
+    const active = await this.#activeFor(group.length);
+    await this.#write(active, group);
+    await this.#sync(active);
+    this.#count(active.segment, bodies);
+  }
+
+  /** Cuts the unknown end off and leaves that segment for good. */
+  async settle(): Promise<void> {
+    const segment = this.#unsettled;
+    if (segment === undefined) return;
+    await cutOff(segment, this.#open).catch(fail(`${segment.path}: can't be cut off where it was last synced`));
+    if (segment.bytes === 0) this.#segments.splice(this.#segments.indexOf(segment), 1);
+    this.#unsettled = undefined;
+  }
+
+  async close(): Promise<void> {
+    const active = this.#active;
+    this.#active = undefined;
+    await active?.file.close();
+  }
+
+  async #activeFor(bytes: number): Promise<Active> {
+    const active = this.#active;
+    if (active !== undefined && (active.segment.bytes === 0 || active.segment.bytes + bytes <= this.#segmentBytes)) {
+      return active;
+    }
+    await this.close().catch(fail(`${active?.segment.path}: can't be closed`));
+    return await this.#create();
+  }
+
+  async #create(): Promise<Active> {
+    const segment = emptySegment(this.#folder, this.#next);
+    const file = await this.#open(segment.path, "create").catch(fail(`${segment.path}: can't be created`));
+    const active = { file, segment };
+    this.#segments.push(segment);
+    this.#active = active;
+    await syncFolder(this.#folder).catch((cause) => this.#abandon(active, cause));
+    return active;
+  }
+
+  async #write({ file, segment }: Active, group: Buffer): Promise<void> {
+    try {
+      await file.write(group);
+    } catch (cause) {
+      await file.truncate(segment.bytes).catch((error) => this.#abandon({ file, segment }, error));
+      throw new AuditError("UNAVAILABLE", `${segment.path}: can't be written`, { cause });
+    }
+  }
+
+  // After a failed sync the kernel may drop the pages and report the next sync as good: the file can't be trusted again.
+  async #sync(active: Active): Promise<void> {
+    await active.file.sync().catch((cause) => this.#abandon(active, cause));
+  }
+
+  async #abandon({ file, segment }: Active, cause: unknown): Promise<never> {
+    this.#active = undefined;
+    this.#unsettled = segment;
+    await file.close().catch(() => undefined);
+    throw new AuditError("UNAVAILABLE", `${segment.path}: can't be made durable`, { cause });
+  }
+
+  #count(segment: Segment, bodies: readonly Buffer[]): void {
+    for (const body of bodies) {
+      mark(segment, this.#next, segment.bytes);
+      segment.bytes += FRAME_HEADER_BYTES + body.length;
+      segment.last = this.#next++;
+    }
+  }
+}
+
+function fail(message: string): (cause: unknown) => never {
+  return (cause) => {
+    throw new AuditError("UNAVAILABLE", message, { cause });
+  };
+}

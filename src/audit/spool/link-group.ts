@@ -1,0 +1,75 @@
+import { type Head, linked, nextPlace } from "../chain.ts";
+import { encodeEvent } from "../encode.ts";
+import { AuditError, type Happening } from "../event.ts";
+import { envelopeOf } from "../event-header.ts";
+import { FRAME_HEADER_BYTES, MAX_BODY_BYTES } from "./frame.ts";
+import type { StoredEvent } from "./reader.ts";
+
+/** An event that waits to be written, and its owner. */
+export interface Waiter {
+  readonly happening: Happening;
+  readonly time: number;
+  /** Called once: without an error when the event is durable. */
+  readonly settle: (error?: unknown) => void;
+}
+
+/** A group's events in their order, their owners, who was refused, and the chain's end once the events are durable. */
+export interface LinkedGroup {
+  readonly events: readonly StoredEvent[];
+  readonly linked: readonly Waiter[];
+  readonly refused: readonly { readonly waiter: Waiter; readonly error: AuditError }[];
+  readonly head: Head;
+}
+
+/** The bytes that are left for events of tokens, and for all others. */
+export interface Room {
+  readonly token: number;
+  readonly other: number;
+}
+
+/**
+ * Gives each event its place after `head`, and its number in the spool from `next` on. What does not fit into its `room` is
+ * refused and takes no place.
+ */
+export function linkGroup(
+  group: readonly Waiter[],
+  head: Head,
+  next: number,
+  room: Room,
+  newId: (time: number) => string,
+): LinkedGroup {
+  const events: StoredEvent[] = [];
+  const accepted: Waiter[] = [];
+  const refused: { waiter: Waiter; error: AuditError }[] = [];
+  let end = head;
+  let taken = 0;
+  for (const waiter of group) {
+    const { happening, time } = waiter;
+    const place = nextPlace(end);
+    const id = newId(time);
+    const body = encodeEvent(id, time, place, happening);
+    const error = refuse(body, roomFor(happening, room) - taken);
+    if (error !== undefined) {
+      refused.push({ waiter, error });
+      continue;
+    }
+    taken += FRAME_HEADER_BYTES + body.length;
+    end = linked(place, body);
+    events.push({ position: next + events.length, body, envelope: envelopeOf(id, time, place.writer, happening) });
+    accepted.push(waiter);
+  }
+  return { events, linked: accepted, refused, head: end };
+}
+
+function roomFor({ type }: Happening, room: Room): number {
+  return type.startsWith("token.") ? room.token : room.other;
+}
+
+function refuse(body: Buffer, room: number): AuditError | undefined {
+  const { length } = body;
+  if (length > MAX_BODY_BYTES) {
+    return new AuditError("UNAVAILABLE", `an audit event has ${length} bytes; at most ${MAX_BODY_BYTES} are allowed`);
+  }
+  if (FRAME_HEADER_BYTES + length > room) return new AuditError("FULL", "the audit spool has reached its limit");
+  return undefined;
+}

@@ -1,0 +1,106 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { AuditError } from "../event.ts";
+import { type Envelope, readEnvelope } from "../event-header.ts";
+import { frameAt } from "./frame.ts";
+import { markBefore, type Segment } from "./segment.ts";
+
+/** A durable event: its number in the spool, its body byte for byte, and what publishing needs of that. */
+export interface StoredEvent {
+  readonly position: number;
+  readonly body: Buffer;
+  readonly envelope: Envelope;
+}
+
+/** Must hold the largest frame whole. */
+const CHUNK_BYTES = 256 * 1024;
+
+interface Cursor {
+  readonly index: number;
+  readonly offset: number;
+}
+
+/** The reading end of the segments. Calls take turns; reading on from where the last call ended costs no search. */
+export class SegmentReader {
+  readonly #segments: readonly Segment[];
+  #open: { readonly segment: Segment; readonly handle: FileHandle } | undefined;
+  #cursor: Cursor = { index: 0, offset: 0 };
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(segments: readonly Segment[]) {
+    this.#segments = segments;
+  }
+
+  /** Up to `limit` events after `position`, from one segment; none when there is none. Throws CORRUPT for damage. */
+  read(position: number, limit: number): Promise<StoredEvent[]> {
+    return this.inTurn(() => this.#read(position, limit));
+  }
+
+  close(): Promise<void> {
+    return this.inTurn(() => this.#leave());
+  }
+
+  /** Does something while nothing is being read: calls share one file handle and one cursor, and files must not vanish. */
+  inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  async #read(position: number, limit: number): Promise<StoredEvent[]> {
+    const segment = this.#segments.find((candidate) => candidate.last > position);
+    if (segment === undefined) return [];
+    const wanted = Math.max(position + 1, segment.first);
+    const handle = await this.#handleOf(segment);
+    let cursor: Cursor = this.#cursor.index === wanted ? this.#cursor : markBefore(segment, wanted);
+    const events: StoredEvent[] = [];
+    while (events.length === 0) {
+      const before = cursor.offset;
+      cursor = take(await readChunk(handle, segment, before), cursor, wanted, limit, events);
+      if (cursor.offset === before) throw damaged(segment, before);
+    }
+    this.#cursor = cursor;
+    return events;
+  }
+
+  async #leave(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    await open?.handle.close();
+  }
+
+  async #handleOf(segment: Segment): Promise<FileHandle> {
+    if (this.#open?.segment === segment) return this.#open.handle;
+    await this.#leave();
+    this.#cursor = { index: 0, offset: 0 };
+    const handle = await open(segment.path, "r");
+    this.#open = { segment, handle };
+    return handle;
+  }
+}
+
+// Never beyond what is durable: a group that is being written may yet be taken back.
+async function readChunk(handle: FileHandle, segment: Segment, offset: number): Promise<Buffer> {
+  const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, segment.bytes - offset));
+  const { bytesRead } = await handle.read(chunk, 0, chunk.length, offset);
+  return chunk.subarray(0, bytesRead);
+}
+
+function take(chunk: Buffer, from: Cursor, wanted: number, limit: number, events: StoredEvent[]): Cursor {
+  let index = from.index;
+  let at = 0;
+  while (events.length < limit) {
+    const frame = frameAt(chunk, at);
+    if (frame === undefined) break;
+    if (index >= wanted) {
+      const body = chunk.subarray(frame.start, frame.end);
+      events.push({ position: index, body, envelope: readEnvelope(body) });
+    }
+    index++;
+    at = frame.end;
+  }
+  return { index, offset: from.offset + at };
+}
+
+function damaged(segment: Segment, offset: number): AuditError {
+  return new AuditError("CORRUPT", `${segment.path}: damaged frame at offset ${offset}`);
+}

@@ -1,0 +1,96 @@
+import { SECRETS_PREFIX } from "../keys/imported/parse-secret.ts";
+import { storedEntries } from "../keys/store/stored-entries.ts";
+import { parseRevocation, REVOKED, storeRevocation } from "../revoke/revocation.ts";
+import type { Entry, KeyValue } from "../state/keyvalue.ts";
+import { BackupError, decodeBackup, encodeBackup, type KeptEntry } from "./archive.ts";
+import { type BackupTools, KEYS_PREFIX, type ProvenRing, provenRings } from "./proven-rings.ts";
+
+/** What a backup holds. */
+export interface BackupContent {
+  readonly rings: readonly ProvenRing[];
+  readonly revocations: number;
+}
+
+/**
+ * All keys and imported secrets as they are stored, and the revocations: without them a restored ring would take back
+ * revoked tokens. Throws {@link BackupError} NOTHING, and {@link KeyringError} when any of it could not be restored.
+ */
+export async function makeBackup(
+  store: KeyValue,
+  tools: BackupTools,
+  now: number,
+): Promise<BackupContent & { readonly file: Buffer }> {
+  const keys = [...(await storedEntries(store, KEYS_PREFIX)), ...(await storedEntries(store, SECRETS_PREFIX))];
+  const rings = await provenRings(keys, tools);
+  if (rings.length === 0) throw new BackupError("NOTHING", "there are no keys to back up");
+  const revoked = await storedEntries(store, REVOKED);
+  return { rings, revocations: revoked.length, file: encodeBackup([...keys, ...revoked], now, tools.recordKeys) };
+}
+
+/** A backup that was read, and whose keys were opened. */
+export interface ProvenBackup {
+  readonly rings: readonly ProvenRing[];
+  readonly revoked: readonly KeptEntry[];
+}
+
+/** Throws {@link KeyringError} when any of it can't be trusted or opened. */
+export async function readBackup(content: Uint8Array, tools: BackupTools): Promise<ProvenBackup> {
+  const entries = decodeBackup(content, tools.recordKeys);
+  const isRevocation = ({ key }: KeptEntry) => key.startsWith(REVOKED);
+  const rings = await provenRings(
+    entries.filter((entry) => !isRevocation(entry)),
+    tools,
+  );
+  return { rings, revoked: entries.filter(isRevocation) };
+}
+
+/**
+ * Puts a backup into a store. Nothing that the store holds is changed: where it holds a ring, that must be the one of the
+ * backup, as after a restore that was cut off. Throws {@link BackupError} NEWER and EXISTS.
+ */
+export async function restoreBackup(
+  store: KeyValue,
+  { rings, revoked }: ProvenBackup,
+  now: number,
+): Promise<BackupContent> {
+  for (const ring of rings) refuseOther(ring, await storedEntries(store, ring.prefix));
+  // Revocations first: no restored key shall verify a token that was taken back.
+  for (const entry of revoked) await restoreRevocation(store, entry, now);
+  // The lowest epoch first: a restore that is cut off leaves a ring that no service starts with.
+  for (const ring of rings) for (const entry of ring.entries) await claim(store, entry, ring);
+  return { rings, revocations: revoked.length };
+}
+
+function refuseOther(ring: ProvenRing, stored: readonly Entry[]): void {
+  for (const entry of stored) {
+    const kept = ring.entries.find(({ key }) => key === entry.key);
+    if (kept !== undefined && sameBytes(kept.value, entry.value)) continue;
+    const epoch = Number(entry.key.slice(ring.prefix.length));
+    if (epoch > ring.epoch)
+      throw new BackupError("NEWER", `${ring.name}: the store holds epoch ${epoch}, the backup only ${ring.epoch}`);
+    throw otherKeys(ring, epoch);
+  }
+}
+
+async function claim(store: KeyValue, { key, value }: KeptEntry, ring: ProvenRing): Promise<void> {
+  if ((await store.create(key, value)) !== undefined) return;
+  const stored = await store.get(key);
+  if (stored === undefined || !sameBytes(stored.value, value))
+    throw otherKeys(ring, Number(key.slice(ring.prefix.length)));
+}
+
+async function restoreRevocation(store: KeyValue, entry: KeptEntry, now: number): Promise<void> {
+  const revocation = parseRevocation(entry);
+  if (revocation !== undefined && revocation.until > now) await storeRevocation(store, revocation);
+}
+
+function otherKeys({ name }: ProvenRing, epoch: number): BackupError {
+  return new BackupError(
+    "EXISTS",
+    `${name}: the store holds another epoch ${epoch} than the backup: restore into an empty one`,
+  );
+}
+
+function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  return Buffer.compare(left, right) === 0;
+}

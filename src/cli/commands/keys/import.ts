@@ -1,0 +1,101 @@
+import { readFile } from "node:fs/promises";
+import { type Command, Option } from "commander";
+import {
+  ImportKeyRequest,
+  ImportKeyResponse,
+  KeyServiceClient,
+  secretEncodingFromJSON,
+} from "../../../gen/signet/v1/keys.ts";
+import { call } from "../../client.ts";
+import { usage } from "../../failure.ts";
+import { profileName } from "../../input/arguments.ts";
+import { duration, examples, type RpcOptions, rpcOptions } from "../../input/options.ts";
+import { readStdin } from "../../input/read-value.ts";
+import type { Io } from "../../io.ts";
+import { durationMessage, protoJson, timestampText } from "../../output/proto-json.ts";
+import { relativeTime } from "../../output/relative-time.ts";
+import { printable } from "../../output/safe-text.ts";
+
+interface ImportOptions extends RpcOptions {
+  readonly profile: string;
+  readonly tenant?: string;
+  readonly encoding: string;
+  readonly keyId?: string;
+  readonly overlap?: number;
+  readonly allowWeak?: boolean;
+  readonly secretFile?: string;
+}
+
+const ENCODINGS = ["utf8", "base64", "base64url", "hex"];
+
+export function addKeysImport(keys: Command, io: Io): void {
+  const command = keys
+    .command("import")
+    .description("take over a vendor's secret, which is read from a file or standard input; prints its key id")
+    .requiredOption("--profile <profile>", "the profile that signs and verifies with it")
+    .option("--tenant <tenant>", "whose secret it is, where the profile has tenants")
+    .addOption(
+      new Option("--encoding <encoding>", "how the secret's text becomes bytes")
+        .choices(ENCODINGS)
+        .makeOptionMandatory(),
+    )
+    .option("--key-id <kid>", "the kid that the vendor gave it (default: a random one)")
+    .option(
+      "--overlap <duration>",
+      "how long the secrets before it go on verifying; 0 ends them now (default: as long as their tokens can live)",
+      duration,
+    )
+    .option("--allow-weak", "take a weak secret all the same; the exception is audited")
+    .option("--secret-file <file>", "the file with the secret (default: standard input)");
+  rpcOptions(command, io)
+    .addHelpText(
+      "after",
+      examples(
+        "signet keys import --profile viasocket --encoding utf8 --secret-file access-key",
+        "vault read -field=key kv/acme | signet keys import --profile hivekit --tenant acme --encoding base64 --key-id k2",
+      ),
+    )
+    .action((options: ImportOptions) => importKey(options, io));
+}
+
+async function importKey(options: ImportOptions, io: Io): Promise<void> {
+  const request = ImportKeyRequest.fromPartial({
+    profile: profileName(options.profile),
+    tenant: options.tenant ?? "",
+    secret: await readSecret(options, io),
+    encoding: secretEncodingFromJSON(`SECRET_ENCODING_${options.encoding.toUpperCase()}`),
+    keyId: options.keyId ?? "",
+    overlap: options.overlap === undefined ? undefined : durationMessage(options.overlap),
+    allowWeak: options.allowWeak ?? false,
+  });
+  const answer = await call<KeyServiceClient, ImportKeyResponse>(KeyServiceClient, options, (client, ...rest) =>
+    client.importKey(request, ...rest),
+  );
+  if (options.json) io.stdout.write(`${JSON.stringify(protoJson(ImportKeyResponse, answer), null, 2)}\n`);
+  else show(answer, io);
+}
+
+/** Never from the command line itself: others can read the arguments of a process, and shells keep them. */
+async function readSecret({ secretFile }: ImportOptions, io: Io): Promise<string> {
+  const text = await (secretFile === undefined ? readStdin(io, "the secret") : readSecretFile(secretFile));
+  const secret = text.replace(/\r?\n$/, "");
+  if (secret !== text) io.stderr.write("notice: the line break at the end is taken for no part of the secret\n");
+  return secret;
+}
+
+async function readSecretFile(path: string): Promise<string> {
+  return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    // Without its name: who mistakes the option gives the secret itself.
+    throw usage(`cannot read the file of --secret-file: ${error.code ?? "unknown error"}`);
+  });
+}
+
+function show({ key, overlapping, overlapUntil, warnings }: ImportKeyResponse, io: Io): void {
+  const { keyId = "", byteLength = 0, fingerprint = "" } = key ?? {};
+  const before = overlapUntil
+    ? `${overlapping} before it verify until ${timestampText(overlapUntil)} (${relativeTime(overlapUntil, io.now())})`
+    : "none before it verifies";
+  io.stderr.write(`it signs from now on: ${byteLength} bytes, fingerprint ${printable(fingerprint)}; ${before}\n`);
+  for (const warning of warnings) io.stderr.write(`warning: ${printable(warning)}\n`);
+  io.stdout.write(`${printable(keyId)}\n`);
+}

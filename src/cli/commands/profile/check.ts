@@ -1,0 +1,78 @@
+import { realpathSync, statSync } from "node:fs";
+import type { Command } from "commander";
+import { ConfigError, type Fault } from "../../../schema/fault.ts";
+import { EXIT, Failure } from "../../failure.ts";
+import { examples } from "../../input/options.ts";
+import type { Io } from "../../io.ts";
+import { printable } from "../../output/safe-text.ts";
+import { table } from "../../output/table.ts";
+
+/** It stands for the service's own: checking compares issuers only with each other. */
+const ISSUER = "https://issuer.invalid";
+
+interface CheckOptions {
+  readonly json?: boolean;
+}
+
+export function addProfileCheck(profile: Command, io: Io): void {
+  profile
+    .command("check <file...>")
+    .description("check profile files, or folders of them, by themselves and beside the profiles that ship")
+    .option("--json", "print the profiles as JSON")
+    .addHelpText(
+      "after",
+      `${examples("signet profile check my-profiles/lobby.yaml", "signet profile check my-profiles")}
+It needs no running service. Exit codes: 0 no fault, 1 faults, 2 wrong usage.\n`,
+    )
+    .action((paths: string[], options: CheckOptions) => check(paths, options, io));
+}
+
+async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<void> {
+  const { checked, shared } = await loadOrFail(paths);
+  if (options.json) io.stdout.write(`${JSON.stringify({ profiles: checked, shared }, null, 2)}\n`);
+  else io.stdout.write(table(checked.map(({ name, file }) => ["ok", printable(name), printable(file)])));
+  for (const { keyset, files } of shared)
+    io.stderr.write(
+      `warning: ${files.map(printable).join(" and ")} sign with the keyset ${keyset}, as one issuer and typ: each takes the others' tokens where its audience, accept and rules do\n`,
+    );
+}
+
+async function loadOrFail(paths: readonly string[]) {
+  // Commands that only call the service do not load what profiles are checked with.
+  const [{ loadProfileFiles, profileFiles }, { SHIPPED_PROFILES }, { sharedKeysets }] = await Promise.all([
+    import("../../../profile/load.ts"),
+    import("../../../config/load.ts"),
+    import("../../../profile/keysets.ts"),
+  ]);
+  const faults: Fault[] = [];
+  const named = paths.flatMap((path) => (isFolder(path) ? profileFiles(path, faults) : [path]));
+  const given = new Map(named.map((file) => [realPath(file), file]));
+  const shipped = profileFiles(SHIPPED_PROFILES, faults).filter((file) => !given.has(realPath(file)));
+  try {
+    const loaded = loadProfileFiles([...shipped, ...given.values()], ISSUER, faults);
+    const checked = loaded.slice(shipped.length).map(({ file, profile: { name, digest } }) => ({ file, name, digest }));
+    const fileOf = new Map(loaded.map(({ file, profile }) => [profile.name, file]));
+    const shared = sharedKeysets(loaded.map(({ profile }) => profile)).map(({ keyset, profiles }) => ({
+      keyset,
+      files: profiles.map((name) => fileOf.get(name) ?? name),
+    }));
+    return { checked, shared };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const report = { code: "PROFILE", message: "the profiles have faults", faults: error.faults };
+    throw new Failure(report, EXIT.negative, { cause: error });
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** A file that is given twice, or that ships, is itself and no second one of its name. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}

@@ -1,0 +1,30 @@
+import type { Command } from "commander";
+import { GetProfileResponse, ProfileServiceClient } from "../../../gen/signet/v1/profiles.ts";
+import { call } from "../../client.ts";
+import { Failure } from "../../failure.ts";
+import { profileName } from "../../input/arguments.ts";
+import { examples, type RpcOptions, rpcOptions } from "../../input/options.ts";
+import type { Io } from "../../io.ts";
+import { profileSheet } from "../../output/profile-sheet.ts";
+import { protoJson } from "../../output/proto-json.ts";
+
+export function addProfileShow(profile: Command, io: Io): void {
+  const command = profile
+    .command("show <profile>")
+    .description("show what a profile of the running service accepts, demands and enforces");
+  rpcOptions(command, io)
+    .addHelpText("after", examples("signet profile show service", "signet profile show service --json"))
+    .action((name: string, options: RpcOptions) => show(name, options, io));
+}
+
+async function show(name: string, options: RpcOptions, io: Io): Promise<void> {
+  const request = { profile: profileName(name) };
+  const answer = await call<ProfileServiceClient, GetProfileResponse>(
+    ProfileServiceClient,
+    options,
+    (client, ...rest) => client.getProfile(request, ...rest),
+  );
+  if (options.json) io.stdout.write(`${JSON.stringify(protoJson(GetProfileResponse, answer), null, 2)}\n`);
+  else if (answer.profile !== undefined) io.stdout.write(profileSheet(answer.profile));
+  else throw new Failure({ code: "INTERNAL", message: "the answer holds no profile" });
+}

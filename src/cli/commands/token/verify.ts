@@ -1,0 +1,59 @@
+import type { Command } from "commander";
+import { TokenServiceClient, VerifyTokenRequest, VerifyTokenResponse } from "../../../gen/signet/v1/token.ts";
+import { call } from "../../client.ts";
+import { EXIT } from "../../failure.ts";
+import { profileName } from "../../input/arguments.ts";
+import { jsonObject } from "../../input/claims.ts";
+import { type CarrierOptions, carrierOptions, credentialOf } from "../../input/credential.ts";
+import { examples, type RpcOptions, rpcOptions, time } from "../../input/options.ts";
+import { readValue } from "../../input/read-value.ts";
+import type { Exit, Io } from "../../io.ts";
+import { protoJson } from "../../output/proto-json.ts";
+import { showVerdict } from "../../output/verdict.ts";
+
+interface VerifyOptions extends RpcOptions, CarrierOptions {
+  readonly tenant?: string;
+  readonly audience?: string;
+  readonly context?: string;
+  readonly at?: Date;
+}
+
+export function addTokenVerify(token: Command, io: Io, exit: Exit): void {
+  const command = token
+    .command("verify <profile> [token]")
+    .description("check a token; without one, or with -, it is read from standard input and stays out of the history")
+    .option("--tenant <tenant>", "the tenant that you serve, where the profile has tenants")
+    .option("--audience <audience>", "the audience that you are known by")
+    .option("--context <json>", "what the client wants to do: a JSON object, @file, or - for standard input")
+    .option("--at <time>", "judge the token as of this time of RFC 3339, with today's keys", time);
+  rpcOptions(carrierOptions(command), io)
+    .addHelpText(
+      "after",
+      `${examples(
+        "signet token verify service --audience api://orders < token.txt",
+        'printf %s "$TOKEN" | signet token verify service --audience api://orders --json',
+        'signet token verify my-gate --tenant t-1 --query "token=$TOKEN"',
+      )}\nExit codes: 0 valid, 1 not valid, 2 wrong usage or no answer.\n`,
+    )
+    .action(async (profile: string, given: string | undefined, options: VerifyOptions) => {
+      const answer = await verify(profile, given, options, io);
+      if (options.json) io.stdout.write(`${JSON.stringify(protoJson(VerifyTokenResponse, answer), null, 2)}\n`);
+      else showVerdict(answer, io);
+      exit(answer.valid ? EXIT.ok : EXIT.negative);
+    });
+}
+
+async function verify(profile: string, given: string | undefined, options: VerifyOptions, io: Io) {
+  const { tenant = "", audience = "", context, at } = options;
+  const request = VerifyTokenRequest.fromPartial({
+    profile: profileName(profile),
+    credential: await credentialOf(given, options, io),
+    tenant,
+    audience,
+    context: context === undefined ? undefined : jsonObject(await readValue(context, io, "the context"), "--context"),
+    at,
+  });
+  return call<TokenServiceClient, VerifyTokenResponse>(TokenServiceClient, options, (client, ...rest) =>
+    client.verifyToken(request, ...rest),
+  );
+}

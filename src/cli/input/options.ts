@@ -1,0 +1,59 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { durationMs } from "../../schema/duration.ts";
+import type { Target } from "../client.ts";
+import type { Io } from "../io.ts";
+
+export interface RpcOptions extends Target {
+  readonly json?: boolean;
+}
+
+/** The options that every command has that calls the service. */
+export function rpcOptions(command: Command, { env }: Io): Command {
+  return command
+    .option(
+      "--address <address>",
+      "host:port on loopback or unix:/path (SIGNET_ADDRESS)",
+      env.SIGNET_ADDRESS ?? "127.0.0.1:50051",
+    )
+    .addOption(
+      new Option("--timeout <duration>", "how long to wait for the answer").argParser(timeout).default(5_000, "5s"),
+    )
+    .option("--json", "print the answer as proto-JSON");
+}
+
+/** Milliseconds of `5m`, `300s`, `500ms`, or of `300`, which is seconds. */
+export function duration(text: string): number {
+  const ms = durationMs(/^\d+$/.test(text) ? `${text}s` : text);
+  if (ms === undefined) throw new InvalidArgumentError("Allowed are 5m, 300s, 500ms or 300 (seconds).");
+  return ms;
+}
+
+function timeout(text: string): number {
+  const ms = duration(text);
+  if (ms < 1 || ms > 3_600_000) throw new InvalidArgumentError("Allowed is 1ms to 1h.");
+  return ms;
+}
+
+/** Gathers an option that may be given several times. */
+export function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
+/** A natural number. */
+export function count(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("Allowed is a whole number from 0 on.");
+  return Number(text);
+}
+
+/** A time as RFC 3339 writes it. */
+export function time(text: string): Date {
+  const date = new Date(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text) ? text : Number.NaN);
+  if (Number.isNaN(date.getTime()))
+    throw new InvalidArgumentError("Allowed is a time of RFC 3339, such as 2026-11-22T12:00:00Z.");
+  return date;
+}
+
+/** The part of --help that shows how a command is called. */
+export function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ ${line}\n`).join("")}`;
+}

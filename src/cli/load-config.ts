@@ -1,0 +1,18 @@
+import type { Config } from "../config/config.ts";
+import { ConfigError } from "../schema/fault.ts";
+import { Failure } from "./failure.ts";
+import type { Io } from "./io.ts";
+
+/** Loads the configuration of `--config`, else of SIGNET_CONFIG; its faults end the command with the exit code. */
+export async function loadOrFail(file: string | undefined, env: Io["env"], exitCode: number): Promise<Config> {
+  // Commands that only call the service do not load the checks of the configuration.
+  const { loadConfig } = await import("../config/load.ts");
+  const path = file ?? env.SIGNET_CONFIG;
+  try {
+    return loadConfig(path === undefined ? { env } : { file: path, env });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const report = { code: "CONFIG", message: "the configuration has faults", faults: error.faults };
+    throw new Failure(report, exitCode, { cause: error });
+  }
+}

@@ -1,0 +1,126 @@
+import { stringify } from "yaml";
+import type { Duration } from "../../gen/google/protobuf/duration.ts";
+import type {
+  Profile,
+  ProfileCarrier,
+  ProfileLifetime,
+  ProfileRule,
+  ProfileSurface,
+} from "../../gen/signet/v1/profiles.ts";
+import { showDuration } from "../../schema/duration.ts";
+import { printable } from "./safe-text.ts";
+import { table } from "./table.ts";
+
+/** A profile as a page for people. */
+export function profileSheet(profile: Profile): string {
+  const { name, description, claims, aliases, carriers, rules, warnings, surfaces, quarantine } = profile;
+  const sections = [
+    description === "" ? `${printable(name)}\n` : `${printable(name)}: ${printable(description)}\n`,
+    rows(facts(profile)),
+    section(
+      "signed, in this order",
+      rows(claims.map(({ name, source }) => [name === "" ? "(the rest)" : name, source])),
+    ),
+    section("claims of a request to issue", schema(profile.requestSchema)),
+    section("claims of a token that is shown", schema(profile.acceptSchema)),
+    section("other names of claims", rows(aliases.map(({ claim, names }) => [claim, names.join(", ")]))),
+    section("context of a request to verify", schema(profile.contextSchema)),
+    section("where a token is looked for", rows(carriers.map(carrier))),
+    section("enforced, in this order", expressions(rules)),
+    section("warned of at issue", expressions(warnings)),
+    section("how a rejection is shown", rows(surfaces.map(surface))),
+    section(
+      "a connection without a valid token",
+      quarantine === undefined
+        ? ""
+        : `  is closed after ${time(quarantine.deadline)} or ${quarantine.maxFailures} rejected tokens\n`,
+    ),
+  ];
+  return sections.filter((text) => text !== "").join("\n");
+}
+
+function facts(profile: Profile): string[][] {
+  const { header, keys, lifetime } = profile;
+  const tenant = profile.tenantClaim === "" ? "required, in no claim" : `required, in the claim ${profile.tenantClaim}`;
+  return [
+    ["issuer", profile.issuer === "" ? "none" : profile.issuer],
+    ["tenant", profile.tenantRequired ? tenant : "not taken"],
+    ["audience", profile.audienceRequired ? "required to verify" : "not taken"],
+    ["subject", `the claim ${profile.subjectClaim}`],
+    [
+      "header",
+      `typ ${header?.typ || "absent"}, kid ${header?.kidRequired ? "required" : "absent: all keys are tried"}`,
+    ],
+    [
+      "keys",
+      keys?.keyset
+        ? `${keys.algorithm}, rotating keyset ${keys.keyset}`
+        : `${keys?.algorithm ?? ""}, imported secrets, read as ${keys?.encoding ?? ""}`,
+    ],
+    ...(lifetime === undefined ? [] : lifetimeFacts(lifetime)),
+    ["client address", profile.ipMode],
+    ["digest", profile.digest],
+  ];
+}
+
+function lifetimeFacts(lifetime: ProfileLifetime): string[][] {
+  const { defaultTtl, minTtl, maxTtl, extendedMaxTtl, extendedBy, maxAge, ttlFrom } = lifetime;
+  const ttl = [
+    ...(minTtl === undefined || maxTtl === undefined ? [] : [`${time(minTtl)} to ${time(maxTtl)}`]),
+    ...(defaultTtl === undefined ? [] : [`${time(defaultTtl)} by default`]),
+    ...(extendedMaxTtl === undefined ? [] : [`up to ${time(extendedMaxTtl)} where ${extendedBy} is true`]),
+    ...(ttlFrom === "" ? [] : [`seconds from the member ${ttlFrom}`]),
+  ];
+  return [
+    ["exp", lifetime.exp],
+    ...(ttl.length === 0 ? [] : [["ttl", ttl.join(", ")]]),
+    ...(maxAge === undefined ? [] : [["longest age", `${time(maxAge)} after iat`]]),
+    ["clocks", `leeway ${time(lifetime.leeway)} after exp, skew ${time(lifetime.skew)} before iat and nbf`],
+  ];
+}
+
+function carrier({ in: place, name, scheme, schemeOptional, maxBytes }: ProfileCarrier): string[] {
+  const before = scheme.trim() === "" ? "TOKEN" : `${scheme.trim()} TOKEN${schemeOptional ? " or TOKEN alone" : ""}`;
+  return [place, name, before, `at most ${maxBytes} bytes`];
+}
+
+function surface(shown: ProfileSurface): string[] {
+  const close = shown.websocketCloseReason === "" ? "" : ` ${JSON.stringify(shown.websocketCloseReason)}`;
+  const parts = [
+    shown.httpStatus === 0 ? "" : `HTTP ${shown.httpStatus} ${shown.wwwAuthenticate}`.trim(),
+    shown.websocketCloseCode === 0 ? "" : `close ${shown.websocketCloseCode}${close}`,
+    shown.frame === "" ? "" : `frame ${shown.frame}`,
+  ];
+  return [shown.reason === "" ? "(every other)" : shown.reason, parts.filter((part) => part !== "").join(", ")];
+}
+
+function expressions(rules: readonly ProfileRule[]): string {
+  return rules
+    .map(({ expression, reason, message }) => `  ${printable(`${reason}: ${message}`)}\n${lines(expression, "    ")}`)
+    .join("");
+}
+
+function schema(of: object | undefined): string {
+  return of === undefined ? "" : lines(stringify(of), "  ");
+}
+
+function section(title: string, text: string): string {
+  return text === "" ? "" : `${title}\n${text}`;
+}
+
+function rows(cells: readonly (readonly string[])[]): string {
+  return table(cells.map((row) => ["", ...row.map(printable)]));
+}
+
+function lines(text: string, indent: string): string {
+  return text
+    .trim()
+    .split("\n")
+    .map((line) => `${indent}${printable(line)}\n`)
+    .join("");
+}
+
+function time(duration: Duration | undefined): string {
+  const seconds = Number(duration?.seconds ?? 0n);
+  return seconds === 0 ? "0s" : showDuration(seconds * 1000);
+}

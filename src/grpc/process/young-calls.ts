@@ -1,0 +1,92 @@
+import type { Http2Server, Http2Session } from "node:http2";
+import { isMap } from "node:util/types";
+import { setFlagsFromString } from "node:v8";
+import type { Server } from "@grpc/grpc-js";
+
+/**
+ * Lets what belongs to a call die with it, in the whole process, for good. Else an eighth of all that calls allocate is copied
+ * twice, in vain, before a full collection finds that it is garbage, which costs as much as signing: through the Map in which
+ * Node's HTTP/2 sessions keep their open streams (see {@link StreamTable}), and because V8, which sees it survive, puts such
+ * objects among the long-lived ones at once, where each keeps alive what it points to.
+ *
+ * Of a server that is bound. Where Node or grpc-js are built in another way, all goes on as it would without.
+ */
+export function keepCallsYoung(server: Server): void {
+  setFlagsFromString("--no-allocation-site-pretenuring");
+  const { http2Servers } = server as unknown as { readonly http2Servers?: unknown };
+  if (!(http2Servers instanceof Map)) return;
+  for (const http2Server of http2Servers.keys() as Iterable<Http2Server>) http2Server.on("session", keepStreamsYoung);
+}
+
+function keepStreamsYoung(session: Http2Session): void {
+  for (const symbol of Object.getOwnPropertySymbols(session)) {
+    const state = (session as unknown as Record<symbol, unknown>)[symbol];
+    if (symbol.description !== "state" || !hasStreams(state) || state.streams.size > 0) continue;
+    state.streams = new StreamTable();
+  }
+}
+
+function hasStreams(state: unknown): state is { streams: Map<number, unknown> } {
+  return typeof state === "object" && state !== null && "streams" in state && isMap(state.streams);
+}
+
+/**
+ * A Map from numbers that leaves nothing behind for the collector of garbage. V8 replaces the table behind a Map that entries
+ * come to and go from, again and again, and lets each old table point to the next one. Where one has grown old, every later
+ * one is kept until the next full collection, with all that stood in it.
+ */
+export class StreamTable<Value> extends Map<number, Value> {
+  readonly #values: Record<number, Value> = Object.create(null);
+  #size = 0;
+
+  override get size(): number {
+    return this.#size;
+  }
+
+  override has(key: number): boolean {
+    return key in this.#values;
+  }
+
+  override get(key: number): Value | undefined {
+    return this.#values[key];
+  }
+
+  override set(key: number, value: Value): this {
+    if (!this.has(key)) this.#size += 1;
+    this.#values[key] = value;
+    return this;
+  }
+
+  override delete(key: number): boolean {
+    if (!this.has(key)) return false;
+    this.#size -= 1;
+    return delete this.#values[key];
+  }
+
+  override clear(): void {
+    for (const key of this.keys()) this.delete(key);
+  }
+
+  override *entries(): MapIterator<[number, Value]> {
+    for (const key of Object.keys(this.#values).map(Number)) {
+      const value = this.#values[key];
+      if (this.has(key)) yield [key, value as Value];
+    }
+  }
+
+  override *keys(): MapIterator<number> {
+    for (const [key] of this.entries()) yield key;
+  }
+
+  override *values(): MapIterator<Value> {
+    for (const [, value] of this.entries()) yield value;
+  }
+
+  override [Symbol.iterator](): MapIterator<[number, Value]> {
+    return this.entries();
+  }
+
+  override forEach(take: (value: Value, key: number, map: Map<number, Value>) => void, self?: unknown): void {
+    for (const [key, value] of this.entries()) take.call(self, value, key, this);
+  }
+}

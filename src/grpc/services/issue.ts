@@ -1,0 +1,45 @@
+import type {
+  BatchIssueTokensRequest,
+  BatchIssueTokensResponse,
+  IssueTokenRequest,
+  IssueTokenResponse,
+} from "../../gen/signet/v1/token.ts";
+import type { Issue } from "../../token/issue/issue-token.ts";
+import type { IssuedToken } from "../../token/issue/issuer.ts";
+import { type Batching, batch } from "../batch.ts";
+import { timestampDate } from "../wire/times.ts";
+
+/**
+ * Enough for a hundred signatures of EdDSA or ES256, in milliseconds: what the audit log is given in one turn, one group commit
+ * makes durable.
+ */
+const FIRST_TURN_MS = 10;
+
+/** The handlers of issuing. */
+export function issueHandlers(issue: Issue, batching: Batching) {
+  const issueToken = async (request: IssueTokenRequest, caller: string): Promise<IssueTokenResponse> =>
+    issueResponse(await issue(request.profile, request, caller));
+  return {
+    issueToken,
+    async batchIssueTokens({ items }: BatchIssueTokensRequest, caller: string): Promise<BatchIssueTokensResponse> {
+      const serve = (item: IssueTokenRequest) => issueToken(item, caller);
+      return { results: await batch(items, { serve, firstTurnMs: FIRST_TURN_MS, ...batching }) };
+    },
+  };
+}
+
+function issueResponse({ token, tokenId, keyId, draft }: IssuedToken): IssueTokenResponse {
+  const { profile, issuedAt, expiresAt, claims, warnings } = draft;
+  const refreshAfter = expiresAt === undefined ? undefined : issuedAt + Math.floor((expiresAt - issuedAt) * 0.8);
+  return {
+    token,
+    tokenId,
+    keyId,
+    profile: profile.name,
+    issuedAt: timestampDate(issuedAt),
+    expiresAt: timestampDate(expiresAt),
+    refreshAfter: timestampDate(refreshAfter),
+    claims: claims.object,
+    warnings: [...warnings],
+  };
+}

@@ -1,0 +1,141 @@
+import {
+  type GetJwksResponse,
+  type ImportKeyRequest,
+  type ImportKeyResponse,
+  type Jwk,
+  type Key,
+  keyStateFromJSON,
+  type ListKeysRequest,
+  type ListKeysResponse,
+  type PlanRotationRequest,
+  type PlanRotationResponse,
+  type RevokeKeyRequest,
+  type RevokeKeyResponse,
+  type RotateKeysRequest,
+  type RotateKeysResponse,
+  SecretEncoding,
+  type WatchKeysRequest,
+  type WatchKeysResponse,
+} from "../../gen/signet/v1/keys.ts";
+import type { ImportKey } from "../../key-admin/import-secret.ts";
+import type { RevokeKey } from "../../key-admin/revoke-key.ts";
+import type { RotateKeys } from "../../key-admin/rotate-keys.ts";
+import type { WatchKeys } from "../../key-admin/watch-keys.ts";
+import type { SecretInfo } from "../../keys/imported/views.ts";
+import type { SecretEncoding as Encoding } from "../../keys/model.ts";
+import type { RotationPlan } from "../../keys/rotating/forecast.ts";
+import { NEVER } from "../../keys/rotating/record.ts";
+import type { JwksKey, KeyInfo } from "../../keys/rotating/views.ts";
+import { durationOf } from "../wire/times.ts";
+
+/** What the key service serves, in the words of the domain. */
+export interface KeyService {
+  jwks(): { readonly keys: readonly JwksKey[]; readonly maxAgeSeconds: number };
+  /** The keys of one keyset, or all keys and imported secrets when it is empty. Throws the Problem KEYSET_NOT_FOUND. */
+  listKeys(keyset: string): readonly (KeyInfo | SecretInfo)[];
+  readonly importKey: ImportKey;
+  /** Throws the Problem KEYSET_NOT_FOUND. */
+  planRotation(keyset: string): RotationPlan;
+  readonly rotateKeys: RotateKeys;
+  readonly revokeKey: RevokeKey;
+  readonly watchKeys: WatchKeys<KeyInfo | SecretInfo>;
+}
+
+/** The methods of `KeyService` as handlers. */
+export function keyHandlers(service: KeyService) {
+  return {
+    getJwks: (): GetJwksResponse => {
+      const { keys, maxAgeSeconds } = service.jwks();
+      return { keys: keys.map(jwkMessage), maxAge: { seconds: BigInt(maxAgeSeconds), nanos: 0 } };
+    },
+
+    listKeys: ({ keyset }: ListKeysRequest): ListKeysResponse => ({ keys: service.listKeys(keyset).map(keyMessage) }),
+
+    importKey: async (request: ImportKeyRequest, caller: string): Promise<ImportKeyResponse> => {
+      const imported = await service.importKey({ ...request, encoding: ENCODINGS.get(request.encoding) }, caller);
+      return {
+        key: keyMessage(imported.key),
+        overlapping: imported.overlapping,
+        overlapUntil: date(imported.overlapUntil),
+        warnings: [...imported.warnings],
+      };
+    },
+
+    planRotation: ({ keyset }: PlanRotationRequest): PlanRotationResponse => planMessage(service.planRotation(keyset)),
+
+    rotateKeys: async (request: RotateKeysRequest, caller: string): Promise<RotateKeysResponse> => {
+      const { kid, signFrom, epoch } = await service.rotateKeys(request, caller);
+      return { keyId: kid, signFrom: date(signFrom), epoch: BigInt(epoch) };
+    },
+
+    revokeKey: async (request: RevokeKeyRequest, caller: string): Promise<RevokeKeyResponse> => {
+      const { signingKid, epoch, informed, late, knownEverywhereAt } = await service.revokeKey(request, caller);
+      return {
+        signingKeyId: signingKid ?? "",
+        epoch: BigInt(epoch),
+        replicasInformed: [...informed],
+        replicasLate: [...late],
+        knownEverywhereAt: date(knownEverywhereAt),
+      };
+    },
+
+    async *watchKeys(
+      { keyset }: WatchKeysRequest,
+      _caller: string,
+      signal: AbortSignal,
+    ): AsyncGenerator<WatchKeysResponse> {
+      for await (const keys of service.watchKeys(keyset, signal)) yield { keys: keys.map(keyMessage) };
+    },
+  };
+}
+
+const ENCODINGS: ReadonlyMap<SecretEncoding, Encoding> = new Map([
+  [SecretEncoding.SECRET_ENCODING_UTF8, "utf8"],
+  [SecretEncoding.SECRET_ENCODING_BASE64, "base64"],
+  [SecretEncoding.SECRET_ENCODING_BASE64URL, "base64url"],
+  [SecretEncoding.SECRET_ENCODING_HEX, "hex"],
+]);
+
+function jwkMessage(key: JwksKey): Jwk {
+  return { crv: "", x: "", y: "", n: "", e: "", ...key };
+}
+
+function planMessage({ activeKid, next, standby, bounds }: RotationPlan): PlanRotationResponse {
+  return {
+    activeKeyId: activeKid ?? "",
+    nextKeyId: next?.kid ?? "",
+    nextAt: date(next?.at),
+    earliestAt: date(next?.earliest),
+    standbyKeyId: standby?.kid ?? "",
+    standbyReadyAt: date(standby?.readyAt),
+    bounds: bounds.map(({ name, value, bound, rule }) => ({
+      name,
+      value: durationOf(value),
+      bound: durationOf(bound),
+      rule,
+    })),
+  };
+}
+
+const NO_KEYSET = { keyset: "", publishAt: undefined, waitsFor: [] };
+const NO_SECRET = { profile: "", tenant: "", byteLength: 0, fingerprint: "" };
+
+function keyMessage({ kid, alg, state, epoch, ...key }: KeyInfo | SecretInfo): Key {
+  return {
+    ...("keyset" in key
+      ? { ...NO_SECRET, ...key, publishAt: date(key.publishAt), waitsFor: [...key.waitsFor] }
+      : { ...NO_KEYSET, ...key }),
+    keyId: kid,
+    algorithm: alg,
+    state: keyStateFromJSON(`KEY_STATE_${state.toUpperCase()}`),
+    signFrom: date(key.signFrom),
+    signUntil: date(key.signUntil),
+    verifyUntil: date(key.verifyUntil),
+    epoch: BigInt(epoch),
+    revokedAt: date(key.revokedAt),
+  };
+}
+
+function date(time: number | undefined): Date | undefined {
+  return time === undefined || time === NEVER ? undefined : new Date(time);
+}

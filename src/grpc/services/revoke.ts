@@ -1,0 +1,51 @@
+import type {
+  Revocation as RevocationMessage,
+  RevokeTokensRequest,
+  RevokeTokensResponse,
+  WatchRevocationsRequest,
+  WatchRevocationsResponse,
+} from "../../gen/signet/v1/token.ts";
+import type { Revocation } from "../../revoke/revocation.ts";
+import type { Revoke, WatchRevocations } from "../../revoke/revocation-service.ts";
+import { timestampDate } from "../wire/times.ts";
+
+/** The handlers of taking tokens back. */
+export function revokeHandlers(revoke: Revoke, watch: WatchRevocations) {
+  return {
+    async revokeTokens(request: RevokeTokensRequest, caller: string): Promise<RevokeTokensResponse> {
+      const { at, until } = await revoke(request, caller);
+      return { revokedAt: new Date(at), until: dateOf(until) };
+    },
+    async *watchRevocations(
+      { profile }: WatchRevocationsRequest,
+      _caller: string,
+      signal: AbortSignal,
+    ): AsyncGenerator<WatchRevocationsResponse> {
+      for await (const change of watch(profile, signal)) yield { change: messageOf(change) };
+    },
+  };
+}
+
+function messageOf(change: Revocation | "current"): NonNullable<WatchRevocationsResponse["change"]> {
+  if (change === "current") return { $case: "current", value: true };
+  return { $case: "revocation", value: revocationMessage(change) };
+}
+
+function revocationMessage(revocation: Revocation): RevocationMessage {
+  const { profile, tenant, at, until } = revocation;
+  const isToken = revocation.kind === "token";
+  return {
+    profile,
+    tenant,
+    tokenId: isToken ? revocation.tokenId : "",
+    subjectHash: isToken ? "" : revocation.subjectHash,
+    issuedBefore: isToken ? undefined : timestampDate(revocation.issuedBefore),
+    revokedAt: dateOf(at),
+    until: dateOf(until),
+  };
+}
+
+/** Unix milliseconds as a date; beyond what a Timestamp can hold it is left out. */
+function dateOf(ms: number): Date | undefined {
+  return ms > 253_402_300_799_999 ? undefined : new Date(ms);
+}

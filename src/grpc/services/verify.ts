@@ -1,0 +1,61 @@
+import {
+  type BatchVerifyTokensRequest,
+  type Rejection,
+  rejectionReasonFromJSON,
+  type VerifyTokenRequest,
+  type VerifyTokenResponse,
+} from "../../gen/signet/v1/token.ts";
+import type { Shown } from "../../profile/model/delivery.ts";
+import type { Rejection as RejectionOfToken } from "../../token/rejection.ts";
+import type { Verify, VerifyAnswer } from "../../token/verify/verify-token.ts";
+import { type Batching, batch } from "../batch.ts";
+import { durationOf, timestampDate } from "../wire/times.ts";
+
+/** The handlers of verifying. */
+export function verifyHandlers(verify: Verify, batching: Batching) {
+  const verifyToken = (request: VerifyTokenRequest): VerifyTokenResponse | Promise<VerifyTokenResponse> => {
+    const answer = verify(request);
+    return answer instanceof Promise ? answer.then(verifyResponse) : verifyResponse(answer);
+  };
+  return {
+    verifyToken,
+    batchVerifyTokens: async ({ items }: BatchVerifyTokensRequest) => ({
+      results: await batch(items, { serve: verifyToken, ...batching }),
+    }),
+  };
+}
+
+function verifyResponse({ profile, epoch, verdict, revocationViewAgeMs, framed }: VerifyAnswer): VerifyTokenResponse {
+  const known = verdict.valid ? verdict : verdict.identified;
+  const { acceptedFrame, byReason, other } = profile.surfaces;
+  return {
+    valid: verdict.valid,
+    rejection: verdict.valid
+      ? undefined
+      : shown(verdict.rejection, byReason.get(verdict.rejection.reason) ?? other, framed),
+    claims: verdict.valid ? verdict.claims : undefined,
+    tokenId: known?.tokenId ?? "",
+    subject: verdict.valid ? (verdict.subject ?? "") : "",
+    profile: profile.name,
+    keyId: known?.keyId ?? "",
+    issuedAt: verdict.valid ? timestampDate(verdict.issuedAt) : undefined,
+    expiresAt: timestampDate(known?.expiresAt),
+    warnings: verdict.valid ? [...verdict.warnings] : [],
+    diagnosis: verdict.valid ? "" : (verdict.rejection.diagnosis ?? ""),
+    keyringGeneration: BigInt(epoch),
+    revocationViewAge: durationOf(revocationViewAgeMs),
+    frame: verdict.valid && framed ? (acceptedFrame ?? "") : "",
+  };
+}
+
+function shown({ reason, message }: RejectionOfToken, surface: Shown, framed: boolean): Rejection {
+  return {
+    reason: rejectionReasonFromJSON(`REJECTION_REASON_${reason}`),
+    message,
+    httpStatus: surface.httpStatus ?? 0,
+    wwwAuthenticate: surface.wwwAuthenticate ?? "",
+    websocketCloseCode: surface.closeCode ?? 0,
+    frame: framed ? (surface.frame(message) ?? "") : "",
+    websocketCloseReason: surface.closeReason ?? "",
+  };
+}

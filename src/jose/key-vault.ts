@@ -1,0 +1,86 @@
+import { createHmac, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import { calculateJwkThumbprint } from "jose";
+import { KeyringError } from "../keys/error.ts";
+import type { KeysetAlgorithm, PublicJwk } from "../keys/model.ts";
+import type { KeyRecord } from "../keys/rotating/record.ts";
+import type { RecordKeys } from "../keys/store/authenticated-record.ts";
+import type { KeyMaker, VerifyingKey } from "../keys/vault.ts";
+import { deriveKey, type Kek, type Keks } from "./kek.ts";
+import { schemes } from "./schemes.ts";
+import { reseal, seal, unseal } from "./seal.ts";
+
+/** Makes keys whose private halves leave this process sealed only, under the first of the KEKs. */
+export function createVault(keks: Keks): KeyMaker {
+  return {
+    async make(keyset, alg) {
+      const { privateKey, publicKey } = await schemes[alg].generate();
+      const publicJwk = publicJwkOf(publicKey, alg, `the new key of keyset ${keyset}`);
+      const kid = (await calculateJwkThumbprint({ ...publicJwk })).slice(0, 16);
+      const plaintext = privateKey.export({ format: "der", type: "pkcs8" });
+      const sealed = await seal(plaintext, { keyset, kid, alg }, keks);
+      plaintext.fill(0);
+      return { kid, publicJwk, sealed };
+    },
+    async open(keyset, { kid, alg, sealed, publicJwk }) {
+      const where = `key ${kid} of keyset ${keyset}`;
+      if (sealed === undefined) throw new KeyringError("DAMAGED_KEY", `${where} has no private half`);
+      const privateKey = importPrivate(unseal(sealed, { keyset, kid, alg }, keks), where);
+      if (!isDeepStrictEqual(publicJwkOf(createPublicKey(privateKey), alg, where), publicJwk)) {
+        throw new KeyringError(
+          "KEY_MISMATCH",
+          `${where}: its private half has another public half than the published one`,
+        );
+      }
+      const { sign } = schemes[alg];
+      return { kid, alg, sign: (data) => sign(data, privateKey) };
+    },
+    reseal: (keyset, { kid, alg, sealed }) => reseal(sealed, { keyset, kid, alg }, keks),
+    verifying: verifyingKey,
+  };
+}
+
+/** The keys that authenticate epoch records, one for each KEK. */
+export function recordKeysOf([current, ...previous]: Keks): RecordKeys {
+  return [recordKey(current), ...previous.map(recordKey)];
+}
+
+function recordKey(kek: Kek): RecordKeys[number] {
+  const key = deriveKey(kek, "record mac");
+  return { kek: kek.id, mac: (body) => createHmac("sha256", key).update(body).digest("base64url") };
+}
+
+function verifyingKey({ kid, alg, publicJwk }: Pick<KeyRecord, "kid" | "alg" | "publicJwk">): VerifyingKey {
+  const publicKey = importPublic(kid, alg, publicJwk);
+  const { verify } = schemes[alg];
+  return { kid, alg, verify: (data, signature) => verify(data, publicKey, signature) };
+}
+
+function importPublic(kid: string, alg: KeysetAlgorithm, publicJwk: PublicJwk): KeyObject {
+  let publicKey: KeyObject;
+  try {
+    publicKey = createPublicKey({ key: { ...publicJwk }, format: "jwk" });
+  } catch (cause) {
+    throw new KeyringError("KEY_MISMATCH", `key ${kid}: its public half is no ${alg} key`, { cause });
+  }
+  publicJwkOf(publicKey, alg, `key ${kid}`);
+  return publicKey;
+}
+
+function importPrivate(plaintext: Buffer, where: string): KeyObject {
+  try {
+    return createPrivateKey({ key: plaintext, format: "der", type: "pkcs8" });
+  } catch {
+    // Without its cause: OpenSSL's errors may quote what they read.
+    throw new KeyringError("DAMAGED_KEY", `${where}: what was sealed is no PKCS#8 key`);
+  } finally {
+    plaintext.fill(0);
+  }
+}
+
+/** A key that is of another algorithm than its record says would sign what no verifier takes. */
+function publicJwkOf(publicKey: KeyObject, alg: KeysetAlgorithm, where: string): PublicJwk {
+  const publicJwk = schemes[alg].jwkOf(publicKey);
+  if (publicJwk === undefined) throw new KeyringError("KEY_MISMATCH", `${where} is no ${alg} key`);
+  return publicJwk;
+}

@@ -1,0 +1,83 @@
+import { SECRET_FORMS, secretBytes } from "../keys/imported/secret.ts";
+import type { SecretEncoding } from "../keys/model.ts";
+import { identityFault } from "../problem/field-rules.ts";
+import { type FieldViolation, invalidRequest } from "../problem/problem.ts";
+import { longestLife, type Profile } from "../profile/model/profile.ts";
+
+/** Shaped as the contract's `ImportKeyRequest`; empty texts are absent. */
+export interface ImportRequest {
+  readonly profile: string;
+  readonly tenant: string;
+  readonly secret: string;
+  /** Undefined when none of the contract's was named. */
+  readonly encoding: SecretEncoding | undefined;
+  readonly keyId: string;
+  readonly overlap: { readonly seconds: bigint; readonly nanos: number } | undefined;
+  readonly allowWeak: boolean;
+}
+
+/** A request in which all is as the contract demands. What makes a secret weak is not looked at yet. */
+export interface CheckedImport {
+  readonly text: string;
+  readonly bytes: Buffer;
+  readonly encoding: SecretEncoding;
+  /** Undefined: one is to be drawn. */
+  readonly kid: string | undefined;
+  /** Milliseconds. */
+  readonly overlap: number;
+}
+
+/** Of UTF-8. With eight of this size the epoch still fits an entry of the store. */
+const MAX_SECRET_BYTES = 4096;
+const KID = /^[A-Za-z0-9_-]{1,64}$/;
+const MAX_OVERLAP_SECONDS = 10 * 365 * 24 * 60 * 60;
+
+/**
+ * Checks a request for a profile with imported keys.
+ *
+ * @throws Problem INVALID_REQUEST with every bad field. No text of it says anything of the secret but its length.
+ */
+export function checkImport(request: ImportRequest, profile: Profile): CheckedImport {
+  const violations: FieldViolation[] = [];
+  const report = (field: string, description: string | undefined): void => {
+    if (description !== undefined) violations.push({ field, description });
+  };
+  const { encoding, keyId } = request;
+  report("profile", profile.keys.kind === "keyset" ? "has a rotating keyset: it takes no imported secret" : undefined);
+  report("tenant", tenantFault(request.tenant, profile));
+  report("encoding", encoding === undefined ? "is required: UTF8, BASE64, BASE64URL or HEX" : undefined);
+  report("key_id", keyId === "" || KID.test(keyId) ? undefined : "must be 1 to 64 characters of A-Z a-z 0-9 _ -");
+  const overlap = overlapOf(request, profile);
+  report("overlap", overlap === undefined ? `must be whole seconds from 0 to ${MAX_OVERLAP_SECONDS}s` : undefined);
+  const bytes = readSecret(request, report);
+  if (encoding === undefined || overlap === undefined || bytes === undefined || violations.length > 0)
+    throw invalidRequest(violations);
+  return { text: request.secret, bytes, encoding, kid: keyId === "" ? undefined : keyId, overlap };
+}
+
+function tenantFault(tenant: string, profile: Profile): string | undefined {
+  if (profile.tenant === undefined) return tenant === "" ? undefined : "is not taken by this profile";
+  return tenant === "" ? "is required" : identityFault(tenant);
+}
+
+/** Milliseconds: unset, for as long as a token that an earlier secret signed can be accepted. */
+function overlapOf({ overlap }: ImportRequest, { lifetime }: Profile): number | undefined {
+  if (overlap === undefined) return (longestLife(lifetime) + lifetime.leeway) * 1000;
+  const seconds = Number(overlap.seconds);
+  return overlap.nanos === 0 && seconds >= 0 && seconds <= MAX_OVERLAP_SECONDS ? seconds * 1000 : undefined;
+}
+
+function readSecret(
+  { secret, encoding }: ImportRequest,
+  report: (field: string, description: string) => void,
+): Buffer | undefined {
+  if (secret === "") report("secret", "is required");
+  else if (Buffer.byteLength(secret) > MAX_SECRET_BYTES)
+    report("secret", `must have at most ${MAX_SECRET_BYTES} bytes`);
+  else if (encoding !== undefined) {
+    const bytes = secretBytes(secret, encoding);
+    if (bytes !== undefined) return bytes;
+    report("secret", `must be ${SECRET_FORMS[encoding]}`);
+  }
+  return undefined;
+}

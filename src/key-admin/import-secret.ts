@@ -1,0 +1,165 @@
+import type { AuditLog } from "../audit/event.ts";
+import { KeyringError } from "../keys/error.ts";
+import type { SecretEpoch, SecretOwner } from "../keys/imported/secret.ts";
+import { MAX_VERIFYING, type NewSecret, type RingRefusal, withSecret } from "../keys/imported/secret-ring.ts";
+import type { Secrets } from "../keys/imported/secrets.ts";
+import { type SecretInfo, secretInfos } from "../keys/imported/views.ts";
+import { weakness } from "../keys/imported/weak-secret.ts";
+import { keysUnavailable } from "../keys/unavailable.ts";
+import type { SecretVault } from "../keys/vault.ts";
+import { auditProblem } from "../problem/audit-problem.ts";
+import { Problem, unknownProfile } from "../problem/problem.ts";
+import type { Profile } from "../profile/model/profile.ts";
+import { checkImport, type ImportRequest } from "./import-request.ts";
+
+export interface ImportingParts {
+  readonly profiles: () => ReadonlyMap<string, Profile>;
+  readonly secrets: Secrets;
+  readonly vault: SecretVault;
+  /** Throws the Problem CLOCK_DIFFERS. */
+  readonly requireRightClock: () => void;
+  readonly audit: AuditLog;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly randomBytes: (size: number) => Buffer;
+}
+
+/** A secret that was taken over. */
+interface ImportedKey {
+  readonly key: SecretInfo;
+  /** How many secrets before it still verify. */
+  readonly overlapping: number;
+  /** When the last of them ends, in Unix milliseconds. Undefined: there is none. */
+  readonly overlapUntil: number | undefined;
+  readonly warnings: readonly ImportWarning[];
+}
+
+type ImportWarning = "WEAK_KEY" | "UNUSUAL_ENCODING" | "WHITESPACE";
+
+/** Imports a secret for `caller`. Rejects with a {@link Problem}. */
+export type ImportKey = (request: ImportRequest, caller: string) => Promise<ImportedKey>;
+
+export function importing(parts: ImportingParts): ImportKey {
+  const { profiles, secrets, vault, requireRightClock, audit, now, randomBytes: draw } = parts;
+
+  return async (request, caller) => {
+    const profile = profiles().get(request.profile);
+    if (profile === undefined) throw unknownProfile(request.profile);
+    const { text, bytes, encoding, kid = drawKid(), overlap } = checkImport(request, profile);
+    const weak = weakness(text, bytes);
+    if (weak !== undefined && !request.allowWeak) throw weakKey(weak);
+
+    requireRightClock();
+    const time = now();
+    const owner = { profile: profile.name, tenant: request.tenant };
+    const fingerprint = vault.fingerprint(bytes);
+    const sealed = await vault.seal(text, { ...owner, kid });
+    const secret: NewSecret = {
+      kid,
+      alg: "HS256",
+      encoding,
+      byteLength: bytes.length,
+      fingerprint,
+      signFrom: time,
+      sealed,
+    };
+    bytes.fill(0);
+    const ring = await join(owner, secret, time + overlap, { caller, allowedWeak: weak !== undefined });
+    return answer(ring, time, warningsOf(request, weak, profile));
+  };
+
+  /**
+   * The event first: no secret shall sign or verify that no event tells of, and another replica may use it as soon as it is
+   * stored. A death or a failure in between leaves an event of a secret that never came to be, which harms nobody.
+   */
+  async function join(
+    owner: SecretOwner,
+    secret: NewSecret,
+    until: number,
+    who: { readonly caller: string; readonly allowedWeak: boolean },
+  ): Promise<SecretEpoch> {
+    let ring: SecretEpoch | undefined;
+    let told = false;
+    try {
+      await secrets.advance(owner, async (before) => {
+        const current = before?.secrets.find(({ verifyUntil }) => verifyUntil === undefined);
+        if (current?.fingerprint === secret.fingerprint) throw sameSecret(current.kid);
+        const next = withSecret(before, owner, secret, until);
+        if (typeof next === "string") throw refusal(next);
+        if (!told) await tell(next, secret, who);
+        told = true;
+        ring = next;
+        return next;
+      });
+    } catch (error) {
+      throw error instanceof KeyringError ? keysUnavailable(error) : error;
+    }
+    if (ring === undefined) throw new Error("an import made no epoch");
+    return ring;
+  }
+
+  async function tell(
+    ring: SecretEpoch,
+    { kid, byteLength, fingerprint, signFrom }: NewSecret,
+    who: { readonly caller: string; readonly allowedWeak: boolean },
+  ): Promise<void> {
+    const overlapUntil = endOfEarlier(ring, signFrom - 1);
+    const { profile, tenant } = ring;
+    const what = { type: "key.imported", profile, tenant, keyId: kid, byteLength, fingerprint, overlapUntil } as const;
+    await audit.append({ ...what, ...who }, signFrom).catch((cause) => {
+      throw auditProblem(cause, "imported");
+    });
+  }
+
+  function drawKid(): string {
+    // A letter in front: a kid that begins with "-" reads as an option on a command line.
+    return `k${draw(12).toString("base64url")}`;
+  }
+}
+
+function answer(ring: SecretEpoch, time: number, warnings: readonly ImportWarning[]): ImportedKey {
+  const [key, ...earlier] = secretInfos(ring, time);
+  if (key === undefined) throw new Error("an epoch of secrets is empty");
+  const overlapping = earlier.filter(({ state }) => state === "retired").length;
+  return { key, overlapping, overlapUntil: endOfEarlier(ring, time), warnings };
+}
+
+/** When the last of those that verified at `time`, but for the current one, ends. */
+function endOfEarlier({ secrets }: SecretEpoch, time: number): number | undefined {
+  const ends = secrets.flatMap(({ verifyUntil }) =>
+    verifyUntil !== undefined && verifyUntil > time ? [verifyUntil] : [],
+  );
+  return ends.length === 0 ? undefined : Math.max(...ends);
+}
+
+function warningsOf(
+  { secret, encoding }: ImportRequest,
+  weak: string | undefined,
+  { keys }: Profile,
+): readonly ImportWarning[] {
+  const warnings: ImportWarning[] = [];
+  if (weak !== undefined) warnings.push("WEAK_KEY");
+  if (keys.kind === "imported" && keys.encoding !== encoding) warnings.push("UNUSUAL_ENCODING");
+  // In most cases what an editor or a shell has added, and the vendor does not sign with.
+  if (encoding === "utf8" && /^[\s\0]|[\s\0]$/.test(secret)) warnings.push("WHITESPACE");
+  return warnings;
+}
+
+/** What a retry without a key_id would end in: the same secret under two names, of which the first ends before its time. */
+function sameSecret(kid: string): Problem {
+  return new Problem(
+    "KEY_EXISTS",
+    `this secret is the current one of the profile (and tenant) already, as key_id ${kid}`,
+  );
+}
+
+function weakKey(weak: string): Problem {
+  return new Problem("WEAK_KEY", `the key ${weak}: import a better one, or set allow_weak, which is audited`);
+}
+
+function refusal(code: RingRefusal): Problem {
+  if (code === "KEY_EXISTS")
+    return new Problem("KEY_EXISTS", "the profile (and tenant) has, or had, a secret of this key_id: choose another");
+  const message = `${MAX_VERIFYING} secrets of the profile (and tenant) may verify at once: end those before with a shorter overlap`;
+  return new Problem("TOO_MANY_KEYS", message);
+}

@@ -1,0 +1,146 @@
+import type { AuditLog, Happening } from "../audit/event.ts";
+import { KeyringError } from "../keys/error.ts";
+import { withoutSecret } from "../keys/imported/secret-ring.ts";
+import type { Secrets } from "../keys/imported/secrets.ts";
+import type { Keyring } from "../keys/rotating/keyring.ts";
+import { leastLead } from "../keys/rotating/policy.ts";
+import { isOutOfReach, keysUnavailable, outOfReach, ringUnavailable } from "../keys/unavailable.ts";
+import { untold } from "../problem/audit-problem.ts";
+import { reasonFault, tenantFault } from "../problem/field-rules.ts";
+import { type FieldViolation, invalidRequest, Problem, unknownProfile } from "../problem/problem.ts";
+import type { Profile } from "../profile/model/profile.ts";
+import { type Informed, informReplicas, type KnownReplicas } from "./informed-replicas.ts";
+
+export interface RevokingKeysParts {
+  readonly profiles: () => ReadonlyMap<string, Profile>;
+  readonly keyrings: () => readonly Keyring[];
+  readonly secrets: Secrets;
+  readonly replicas: KnownReplicas;
+  /** Throws the Problem CLOCK_DIFFERS. */
+  readonly requireRightClock: () => void;
+  readonly audit: AuditLog;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+/** A key that was taken back. */
+interface RevokedKey extends Informed {
+  /** The key that signs from now on. Undefined: none does. */
+  readonly signingKid: string | undefined;
+  readonly epoch: number;
+  /**
+   * From when on every verifier that keeps a JWKS knows the signing key and none has the revoked one, in Unix milliseconds.
+   * Undefined for an imported secret: no JWKS has it.
+   */
+  readonly knownEverywhereAt: number | undefined;
+}
+
+/** Takes a key back for `caller`. Rejects with a {@link Problem}; to try again is safe. */
+export type RevokeKey = (request: RevokeKeyRequest, caller: string) => Promise<RevokedKey>;
+
+const WHETHER_KNOWN = "a keyset has a key of this key_id";
+
+export function revokingKeys(parts: RevokingKeysParts): RevokeKey {
+  const { profiles, keyrings, secrets, replicas, requireRightClock, audit, now } = parts;
+
+  return async (request, caller) => {
+    checkRevokeKey(request, profiles());
+    requireRightClock();
+    return request.profile === "" ? revokeKey(request, caller) : revokeSecret(request, caller);
+  };
+
+  async function revokeKey({ keyId, reason }: RevokeKeyRequest, caller: string): Promise<RevokedKey> {
+    const keyring = await ringWith(keyId);
+    const { keyset, policy } = keyring;
+    const { epoch, keys } = await keyring.revoke(keyId, reason, caller).catch((error) => {
+      throw ringUnavailable(error, keyset);
+    });
+    const signingKid = keyring.signer(now())?.kid;
+    await tell({ keyset, profile: "", tenant: "", keyId, keysetEpoch: epoch, reason }, signingKid, caller);
+    const revokedAt = keys.find(({ kid }) => kid === keyId)?.revoked?.at ?? now();
+    return {
+      ...(await informReplicas(replicas, keyset, epoch)),
+      ...{ signingKid, epoch, knownEverywhereAt: revokedAt + leastLead(policy) },
+    };
+  }
+
+  /** Another replica may have made the key a moment ago. */
+  async function ringWith(kid: string): Promise<Keyring> {
+    const holding = () => keyrings().find((keyring) => keyring.list(now()).some((key) => key.kid === kid));
+    const known = holding();
+    if (known !== undefined) return known;
+    const reloads = await Promise.allSettled(keyrings().map(reload));
+    const found = holding();
+    if (found !== undefined) return found;
+    const failed = reloads.find((reload) => reload.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+    const message = "no keyset has a key of this key_id: an imported secret is named with its profile (and tenant)";
+    throw new Problem("KEY_NOT_FOUND", message);
+  }
+
+  /** Shared with all who ask for what is not there: else they could keep the store from those who revoke what is. */
+  async function reload({ keyset, reload }: Keyring): Promise<void> {
+    const read = await reload()?.catch((error) => {
+      throw isOutOfReach(error) ? outOfReach(WHETHER_KNOWN, error) : ringUnavailable(error, keyset);
+    });
+    if (read === false) throw outOfReach(WHETHER_KNOWN);
+  }
+
+  async function revokeSecret({ keyId, reason, ...owner }: RevokeKeyRequest, caller: string): Promise<RevokedKey> {
+    const { profile, tenant } = owner;
+    try {
+      await secrets.advance({ profile, tenant }, async (ring) => {
+        const next = ring === undefined ? "KEY_NOT_FOUND" : withoutSecret(ring, keyId, now(), reason);
+        if (next !== "KEY_NOT_FOUND") return next;
+        throw new Problem("KEY_NOT_FOUND", "the profile (and tenant) has no secret of this key_id");
+      });
+    } catch (error) {
+      throw error instanceof KeyringError ? keysUnavailable(error) : error;
+    }
+    const keys = secrets.keysOf({ profile, tenant });
+    const signingKid = keys.signer(now())?.kid;
+    await tell({ keyset: "", profile, tenant, keyId, keysetEpoch: keys.epoch, reason }, signingKid, caller);
+    return { signingKid, epoch: keys.epoch, knownEverywhereAt: undefined, informed: [], late: [] };
+  }
+
+  /** After it took effect: a key in the wrong hands must not wait for an audit log that is full or broken. */
+  async function tell(
+    what: Omit<Extract<Happening, { type: "key.revoked" }>, "type" | "signingKeyId" | "caller">,
+    signingKid: string | undefined,
+    caller: string,
+  ): Promise<void> {
+    await audit
+      .append({ type: "key.revoked", ...what, signingKeyId: signingKid ?? "", caller }, now())
+      .catch((cause) => {
+        throw untold(cause, "the key is revoked");
+      });
+  }
+}
+
+/** Shaped as the contract's `RevokeKeyRequest`; empty texts are absent. */
+export interface RevokeKeyRequest {
+  readonly keyId: string;
+  readonly reason: string;
+  /** Empty: a key of a rotating keyset. */
+  readonly profile: string;
+  readonly tenant: string;
+}
+
+const KID = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** Throws the Problem INVALID_REQUEST with every bad field, or PROFILE_NOT_FOUND. */
+function checkRevokeKey(request: RevokeKeyRequest, profiles: ReadonlyMap<string, Profile>): void {
+  const { keyId, reason, profile: name, tenant } = request;
+  const violations: FieldViolation[] = [];
+  const tell = (field: string, description: string | undefined): void => {
+    if (description !== undefined) violations.push({ field, description });
+  };
+  tell("key_id", KID.test(keyId) ? undefined : "must be 1 to 64 characters of A-Z a-z 0-9 _ -");
+  tell("reason", reasonFault(reason));
+  const profile = profiles.get(name);
+  if (name === "") tell("tenant", tenant === "" ? undefined : "is taken only with a profile");
+  else if (profile === undefined) throw unknownProfile(name);
+  else if (profile.keys.kind === "keyset") tell("profile", "has a rotating keyset: leave it empty");
+  else tell("tenant", tenantFault(tenant, profile.tenant !== undefined));
+  if (violations.length > 0) throw invalidRequest(violations);
+}

@@ -1,0 +1,26 @@
+import type { Keyring, Rotation } from "../keys/rotating/keyring.ts";
+import { ringUnavailable } from "../keys/unavailable.ts";
+import { invalidRequest } from "../problem/problem.ts";
+
+/** Shaped as the contract's `RotateKeysRequest`. */
+interface RotateRequest {
+  readonly keyset: string;
+  readonly at: Date | undefined;
+}
+
+/** Lets the next key of a keyset take over before its time, for `caller`. Rejects with a Problem. */
+export type RotateKeys = (request: RotateRequest, caller: string) => Promise<Rotation>;
+
+/** `ringOf` throws the Problem KEYSET_NOT_FOUND, `requireFit` the one for which this replica makes no keys. */
+export function rotating(ringOf: (keyset: string) => Keyring, requireFit: () => void): RotateKeys {
+  return async ({ keyset, at }, caller) => {
+    const keyring = ringOf(keyset);
+    const time = at?.getTime();
+    if (time !== undefined && !Number.isSafeInteger(time))
+      throw invalidRequest([{ field: "at", description: "must be a time from year 1 to 9999" }]);
+    requireFit();
+    return keyring.rotate(time, caller).catch((error) => {
+      throw ringUnavailable(error, keyset);
+    });
+  };
+}

@@ -1,0 +1,69 @@
+import { KeyringError } from "../error.ts";
+import type { SecretEncoding } from "../model.ts";
+import type { ActiveKey, FoundKey } from "../rotating/loaded-ring.ts";
+import type { SecretVault, SigningKey, VerifyingKey } from "../vault.ts";
+import { type SecretEpoch, type SecretRecord, secretBytes, secretEncodings } from "./secret.ts";
+
+/** The secrets of an epoch, open. Times in Unix milliseconds. */
+export interface LoadedSecrets {
+  /** The newest: whoever holds the record knows that its time to sign has come, whatever the clock says. None is left: undefined. */
+  readonly signer: ActiveKey | undefined;
+  verifier(kid: string, now: number): FoundKey;
+  /** All that verify now, the newest first. */
+  verifiers(now: number): readonly VerifyingKey[];
+  /** The encoding under which the text of one that verifies now, read otherwise than it was imported, verifies this. */
+  otherReading(data: Buffer, signature: Buffer, now: number): SecretEncoding | undefined;
+}
+
+interface OpenSecret {
+  readonly record: SecretRecord;
+  readonly key: SigningKey & VerifyingKey;
+  readonly found: FoundKey;
+  readonly others: readonly { readonly encoding: SecretEncoding; readonly key: VerifyingKey }[];
+}
+
+/** Opens every secret that still has its text. Throws {@link KeyringError} as {@link SecretVault.open} does. */
+export function loadSecrets(ring: SecretEpoch, vault: SecretVault): LoadedSecrets {
+  const listed = new Map(ring.secrets.map((secret) => [secret.kid, secret]));
+  const open = ring.secrets.flatMap((record) => openSecret(ring, record, vault)).reverse();
+  const [current] = open;
+  const signer = current && { ...current.key, verifyUntil: Number.POSITIVE_INFINITY };
+  const byKid = new Map(open.map((secret) => [secret.record.kid, secret]));
+  const verifying = (now: number) => open.filter(({ record }) => verifies(record, now));
+
+  return {
+    signer,
+    verifier(kid, now) {
+      const secret = byKid.get(kid);
+      if (secret !== undefined && verifies(secret.record, now)) return secret.found;
+      const record = listed.get(kid);
+      if (record === undefined) return { state: "unknown" };
+      return { state: record.revoked === undefined ? "retired" : "revoked" };
+    },
+    verifiers: (now) => verifying(now).map(({ key }) => key),
+    otherReading: (data, signature, now) =>
+      verifying(now)
+        .flatMap(({ others }) => others)
+        .find(({ key }) => key.verify(data, signature))?.encoding,
+  };
+}
+
+function verifies({ verifyUntil }: SecretRecord, now: number): boolean {
+  return verifyUntil === undefined || now < verifyUntil;
+}
+
+function openSecret(ring: SecretEpoch, record: SecretRecord, vault: SecretVault): OpenSecret[] {
+  const { kid, sealed } = record;
+  if (sealed === undefined) return [];
+  const text = vault.open(sealed, { profile: ring.profile, tenant: ring.tenant, kid });
+  const bytes = secretBytes(text, record.encoding);
+  if (bytes === undefined) throw new KeyringError("DAMAGED_KEY", `the text of secret ${kid} is not ${record.encoding}`);
+  const key = vault.key(kid, bytes);
+  const others = secretEncodings
+    .filter((encoding) => encoding !== record.encoding)
+    .flatMap((encoding) => {
+      const other = secretBytes(text, encoding);
+      return other === undefined || other.length === 0 ? [] : [{ encoding, key: vault.key(kid, other) }];
+    });
+  return [{ record, key, found: { state: "ok", key }, others }];
+}

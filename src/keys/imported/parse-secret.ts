@@ -1,0 +1,86 @@
+import type { RecordKind } from "../store/authenticated-record.ts";
+import { array, broken, integer, object, oneOf, parseJson, parseRevoked, text } from "../store/fields.ts";
+import { type SecretEpoch, type SecretOwner, type SecretRecord, secretEncodings } from "./secret.ts";
+
+/** Checks every field as `parseRecord` does for a keyset. Throws BROKEN_RECORD with the path of the first bad field. */
+export function parseSecretEpoch(json: string): SecretEpoch {
+  const names = ["version", "profile", "tenant", "epoch", "createdAt", "secrets"];
+  const fields = object(parseJson(json), "record", names);
+  if (fields.version !== 1) throw broken("version", "must be 1");
+  const secrets = array(fields.secrets, "secrets").map((secret, index) => parseSecret(secret, `secrets[${index}]`));
+  if (secrets.length === 0) throw broken("secrets", "must not be empty");
+  if (new Set(secrets.map(({ kid }) => kid)).size !== secrets.length)
+    throw broken("secrets", "must not hold one kid twice");
+  checkSigner(secrets);
+  return {
+    version: 1,
+    profile: text(fields.profile, "profile", /^[a-z0-9-]{1,64}$/),
+    tenant: text(fields.tenant, "tenant", /^.{0,255}$/s),
+    epoch: integer(fields.epoch, "epoch", 1),
+    createdAt: integer(fields.createdAt, "createdAt", 0),
+    secrets,
+  };
+}
+
+/** The last that has its text signs: it, and no other, has no end. Only revocations leave none. */
+function checkSigner(secrets: readonly SecretRecord[]): void {
+  const last = secrets.findLast(({ sealed }) => sealed !== undefined);
+  const revoked = secrets.some((secret) => secret.revoked !== undefined);
+  const rightEnds = secrets.every((secret) => (secret === last) === (secret.verifyUntil === undefined));
+  if (!rightEnds || (last === undefined && !revoked))
+    throw broken("secrets", "must have one that signs, the last that is sealed, unless all were revoked");
+}
+
+const secretFields = ["kid", "alg", "encoding", "byteLength", "fingerprint", "signFrom"];
+
+function parseSecret(value: unknown, path: string): SecretRecord {
+  const fields = object(value, path, secretFields, ["verifyUntil", "sealed", "revoked"]);
+  const secret: SecretRecord = {
+    kid: text(fields.kid, `${path}.kid`, /^[A-Za-z0-9_-]{1,64}$/),
+    alg: oneOf(fields.alg, `${path}.alg`, ["HS256"] as const),
+    encoding: oneOf(fields.encoding, `${path}.encoding`, secretEncodings),
+    byteLength: integer(fields.byteLength, `${path}.byteLength`, 1),
+    fingerprint: text(fields.fingerprint, `${path}.fingerprint`, /^[A-Za-z0-9_-]{16}$/),
+    signFrom: integer(fields.signFrom, `${path}.signFrom`, 0),
+  };
+  const whole: SecretRecord = {
+    ...secret,
+    ...(fields.verifyUntil === undefined
+      ? {}
+      : { verifyUntil: integer(fields.verifyUntil, `${path}.verifyUntil`, secret.signFrom) }),
+    ...(fields.sealed === undefined ? {} : { sealed: text(fields.sealed, `${path}.sealed`, /^[A-Za-z0-9_.-]+$/) }),
+    ...(fields.revoked === undefined ? {} : { revoked: parseRevoked(fields.revoked, `${path}.revoked`) }),
+  };
+  if (whole.sealed !== undefined && whole.revoked !== undefined)
+    throw broken(`${path}.sealed`, "must be gone: it is revoked");
+  return whole;
+}
+
+/** All secrets of all profiles and tenants are below it. */
+export const SECRETS_PREFIX = "secrets/";
+
+const PLACE = /^secrets\/([a-z0-9-]{1,64})\/([A-Za-z0-9_-]+)\/epoch\/([1-9][0-9]{0,14})$/;
+
+/** A tenant is any text; no text has an encoding of one character. */
+const NO_TENANT = "_";
+
+/** The epochs of the secrets of a profile and tenant. */
+export function secretRecords(owner: SecretOwner): RecordKind<SecretEpoch> {
+  const { profile, tenant } = owner;
+  const segment = tenant === "" ? NO_TENANT : Buffer.from(tenant).toString("base64url");
+  return {
+    name: `the secrets of profile ${profile}${tenant === "" ? "" : " and a tenant"}`,
+    prefix: `${SECRETS_PREFIX}${profile}/${segment}/epoch/`,
+    parse: parseSecretEpoch,
+    owns: (record) => record.profile === profile && record.tenant === tenant,
+  };
+}
+
+/** What the key of an entry says; undefined when no epoch of secrets is stored under it. */
+export function secretPlace(key: string): { readonly owner: SecretOwner; readonly epoch: number } | undefined {
+  const [, profile = "", segment = "", epoch] = PLACE.exec(key) ?? [];
+  const tenant = segment === NO_TENANT ? "" : Buffer.from(segment, "base64url").toString();
+  const owner = { profile, tenant };
+  // Two keys for one tenant would be two rings.
+  return key === `${secretRecords(owner).prefix}${epoch}` ? { owner, epoch: Number(epoch) } : undefined;
+}

@@ -1,0 +1,50 @@
+import type { KeyState } from "../model.ts";
+import type { SecretEpoch, SecretOwner, SecretRecord } from "./secret.ts";
+
+/** An imported secret as an operator sees it. Times in Unix milliseconds. */
+export interface SecretInfo extends SecretOwner {
+  readonly epoch: number;
+  readonly kid: string;
+  readonly alg: "HS256";
+  readonly state: Exclude<KeyState, "standby" | "published">;
+  readonly signFrom: number;
+  /** Both undefined for the one that signs. */
+  readonly signUntil: number | undefined;
+  readonly verifyUntil: number | undefined;
+  readonly byteLength: number;
+  readonly fingerprint: string;
+  /** Undefined: it was not. */
+  readonly revokedAt: number | undefined;
+}
+
+/** The secrets of a ring, the newest first. */
+export function secretInfos({ profile, tenant, epoch, secrets }: SecretEpoch, now: number): readonly SecretInfo[] {
+  const infos = secrets.map((secret, index) => {
+    const { kid, alg, signFrom, verifyUntil, byteLength, fingerprint } = secret;
+    const state = stateOf(secret, now);
+    const signUntil = state === "active" ? undefined : (secrets[index + 1]?.signFrom ?? verifyUntil);
+    const revokedAt = secret.revoked?.at;
+    return {
+      ...{ profile, tenant, epoch, kid, alg, state, signFrom, signUntil, verifyUntil, byteLength, fingerprint },
+      revokedAt,
+    };
+  });
+  return infos.reverse();
+}
+
+function stateOf({ verifyUntil, revoked }: SecretRecord, now: number): SecretInfo["state"] {
+  if (revoked !== undefined) return "revoked";
+  if (verifyUntil === undefined) return "active";
+  return now < verifyUntil ? "retired" : "removed";
+}
+
+/** What the imported secrets have to tell, for the log. */
+export type SecretsEvent =
+  /** The newest epoch of a ring can't be trusted or opened: nothing signs or verifies with it. */
+  | { readonly type: "secrets.unreadable"; readonly profile: string; readonly tenant: string; readonly error: unknown }
+  /** An entry lies among the secrets and is none. */
+  | { readonly type: "secrets.stray"; readonly key: string }
+  /** A secret signed what it rejects itself: it signs no more. */
+  | { readonly type: "secrets.distrusted"; readonly profile: string; readonly tenant: string; readonly kid: string }
+  /** The store failed. What was read stays, and it is tried again. */
+  | { readonly type: "secrets.failed"; readonly error: unknown };

@@ -1,0 +1,68 @@
+import { invalidRequest, Problem } from "../../problem/problem.ts";
+import { nextKey } from "./plan.ts";
+import { type KeyPolicy, type RotationBound, rotationBounds } from "./policy.ts";
+import type { EpochRecord, KeyRecord } from "./record.ts";
+import { type Postponed, ringTime, signer, standbyOf } from "./ring.ts";
+import { readyAt } from "./ring-draft.ts";
+
+/** What the next rotation of a keyset is. Times in Unix milliseconds. */
+export interface RotationPlan {
+  /** Undefined: no key signs. */
+  readonly activeKid: string | undefined;
+  /** Undefined: no key waits. `earliest`: when it could take over by hand. */
+  readonly next: { readonly kid: string; readonly at: number; readonly earliest: number } | undefined;
+  /** `readyAt`: from when on every verifier knows it. */
+  readonly standby: { readonly kid: string; readonly readyAt: number } | undefined;
+  readonly bounds: readonly RotationBound[];
+}
+
+export function rotationPlan(ring: EpochRecord, now: number, policy: KeyPolicy, postponed: Postponed): RotationPlan {
+  const next = nextKey(ring, now, policy);
+  const standby = standbyOf(ring);
+  const time = ringTime(ring, now);
+  return {
+    activeKid: signer(ring, now, postponed)?.kid,
+    next: next && { kid: next.key.kid, at: next.key.signFrom, earliest: next.earliest },
+    standby: standby && { kid: standby.kid, readyAt: readyAt(standby, time, policy) },
+    bounds: rotationBounds(policy),
+  };
+}
+
+/**
+ * Which key takes over by hand, and when: at `at`, or as early as is safe; without `at` the one that just did. Throws the Problem TOO_EARLY with the earliest
+ * safe time when some verifier may not know the key at `at`; INVALID_REQUEST when it takes over before that by itself.
+ */
+export function timeToRotate(
+  ring: EpochRecord,
+  now: number,
+  policy: KeyPolicy,
+  at: number | undefined,
+): { readonly key: KeyRecord; readonly at: number } {
+  const next = nextKey(ring, now, policy);
+  if (next === undefined) throw new Problem("NO_SIGNING_KEY", "no key waits to take over", { retryAfterMs: 1_000 });
+  const { key, earliest } = next;
+  if (at === undefined) return takenOver(ring) ?? { key, at: earliest };
+  if (at < earliest) throw tooEarly(earliest);
+  if (at <= key.signFrom) return { key, at };
+  const description = `must not be after ${isoTime(key.signFrom)}: the next key takes over then by itself`;
+  throw invalidRequest([{ field: "at", description }]);
+}
+
+/** The key that took over with the ring's own epoch: who asks again, since no answer came, must not rotate twice. */
+function takenOver({
+  reason,
+  createdAt,
+  keys,
+}: EpochRecord): { readonly key: KeyRecord; readonly at: number } | undefined {
+  const key = reason === "manual" ? keys.find(({ signFrom }) => signFrom === createdAt) : undefined;
+  return key && { key, at: key.signFrom };
+}
+
+function tooEarly(earliest: number): Problem {
+  const message = `some verifier may not know the next key yet: the earliest safe time is ${isoTime(earliest)}`;
+  return new Problem("TOO_EARLY", message, { metadata: { earliest_at: isoTime(earliest) } });
+}
+
+function isoTime(time: number): string {
+  return new Date(time).toISOString();
+}

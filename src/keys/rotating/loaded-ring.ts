@@ -1,0 +1,116 @@
+import { KeyringError } from "../error.ts";
+import { type RecordKeys, unwrapBody } from "../store/authenticated-record.ts";
+import type { StoredEpoch } from "../store/epochs.ts";
+import type { KeyMaker, SigningKey, VerifyingKey } from "../vault.ts";
+import { keysetRecords } from "./parse-record.ts";
+import type { EpochRecord, KeyRecord } from "./record.ts";
+import { isVerifiable, nextChange, type Postponed, published, signer, takingOver } from "./ring.ts";
+
+/** What a keyring knows of a kid. retired: its time to verify is over. revoked: it was taken back. */
+export type FoundKey =
+  | { readonly state: "ok"; readonly key: VerifyingKey }
+  | { readonly state: "retired" }
+  | { readonly state: "revoked" }
+  | { readonly state: "unknown" };
+
+/** A key that may sign, and the Unix milliseconds from which on nothing that it signed verifies. */
+export type ActiveKey = SigningKey & { readonly verifyUntil: number };
+
+/** An epoch whose keys are open and proven. */
+export interface LoadedRing {
+  readonly record: EpochRecord;
+  signer(now: number): ActiveKey | undefined;
+  verifier(kid: string, now: number): FoundKey;
+  /** All that verify now, the newest first. */
+  verifiers(now: number): readonly VerifyingKey[];
+}
+
+export interface LoadTools {
+  readonly maker: KeyMaker;
+  /** So many bytes that nobody can foretell. */
+  readonly randomBytes: (size: number) => Buffer;
+}
+
+/** Opens every key of an epoch. Throws {@link KeyringError} as {@link KeyMaker.open} does, or when a key can't prove itself. */
+export async function loadRing(
+  record: EpochRecord,
+  { maker, randomBytes: draw }: LoadTools,
+  postponed: Postponed = () => false,
+): Promise<LoadedRing> {
+  const challenge = draw(32);
+  const signing = new Map<string, ActiveKey>();
+  const verifying = new Map<string, { record: KeyRecord; found: FoundKey }>();
+  for (const key of record.keys) {
+    const verifyingKey = maker.verifying(key);
+    verifying.set(key.kid, { record: key, found: { state: "ok", key: verifyingKey } });
+    if (key.sealed === undefined) continue;
+    const opened = await maker.open(record.keyset, key);
+    prove(opened, verifyingKey, record.keyset, challenge);
+    signing.set(key.kid, { ...opened, verifyUntil: key.verifyUntil });
+  }
+
+  // The signer only changes at the ring's own moments: between two of them a call costs two comparisons. But a key that
+  // waits for replicas takes over at any moment.
+  let cached: { from: number; until: number; key: ActiveKey | undefined } | undefined;
+
+  function signingKey(now: number): ActiveKey | undefined {
+    const kid = signer(record, now, postponed)?.kid;
+    return kid === undefined ? undefined : signing.get(kid);
+  }
+
+  return {
+    record,
+    signer(now) {
+      if (cached !== undefined && now >= cached.from && now < cached.until) return cached.key;
+      const key = signingKey(now);
+      const waits = takingOver(record, now, postponed) !== undefined;
+      cached = waits ? undefined : { from: now, until: nextChange(record, now), key };
+      return key;
+    },
+    verifier(kid, now) {
+      const listed = verifying.get(kid);
+      if (listed === undefined) return unknown;
+      if (listed.record.revoked !== undefined) return revoked;
+      if (now >= listed.record.verifyUntil) return retired;
+      return isVerifiable(record, listed.record, now) ? listed.found : unknown;
+    },
+    verifiers: (now) => published(record, now).flatMap(({ kid }) => keyOf(verifying.get(kid)?.found)),
+  };
+}
+
+function keyOf(found: FoundKey | undefined): readonly VerifyingKey[] {
+  return found?.state === "ok" ? [found.key] : [];
+}
+
+const unknown: FoundKey = { state: "unknown" };
+const retired: FoundKey = { state: "retired" };
+const revoked: FoundKey = { state: "revoked" };
+
+/** Verifiers know the published half alone: a private half that does not fit it would sign tokens that nobody accepts. */
+function prove(signing: SigningKey, verifying: VerifyingKey, keyset: string, challenge: Buffer): void {
+  if (verifying.verify(challenge, signing.sign(challenge))) return;
+  const key = `key ${verifying.kid} of keyset ${keyset}`;
+  throw new KeyringError(
+    "KEY_MISMATCH",
+    `${key}: its published public half does not verify what its private half signs`,
+  );
+}
+
+/** A ring in use, and the epoch that it was read from. */
+export interface HeldRing {
+  readonly stored: StoredEpoch;
+  readonly ring: LoadedRing;
+}
+
+/** The ring of a snapshot. Throws {@link KeyringError} when it can't be read, or is that of another keyset. */
+export async function recallRing(
+  bytes: Uint8Array,
+  options: LoadTools & { readonly keyset: string; readonly recordKeys: RecordKeys },
+  postponed: Postponed,
+): Promise<HeldRing> {
+  const kind = keysetRecords(options.keyset);
+  const where = `the snapshot of ${kind.name}`;
+  const record = kind.parse(unwrapBody(bytes, where, options.recordKeys));
+  if (!kind.owns(record)) throw new KeyringError("BROKEN_RECORD", `${where} holds the record of another ring`);
+  return { stored: { epoch: record.epoch, bytes }, ring: await loadRing(record, options, postponed) };
+}

@@ -1,0 +1,108 @@
+import type { KeyPolicy } from "./policy.ts";
+import { type EpochReason, type KeyRecord, type KeyTimes, NEVER } from "./record.ts";
+import { nextToSign, signerAt, standbyOf } from "./ring.ts";
+
+/** The keys of an epoch that is being planned: those that it keeps, and the times of those that are to be made for it. */
+export interface Draft {
+  readonly keys: readonly KeyRecord[];
+  readonly make: readonly KeyTimes[];
+}
+
+/** A draft, and the key that signs in it, or will be the first to. */
+export interface LedDraft extends Draft {
+  readonly leading: KeyTimes;
+}
+
+/** What the draft lacks to be a whole ring (a key that signs, its successor, a standby), and which of it, if any. */
+export function settle(draft: Draft, time: number, policy: KeyPolicy): Draft & { readonly reason?: EpochReason } {
+  const led = withLeading(draft, time, policy);
+  const followed = withSuccessor(led, time, policy);
+  const whole = withStandby(followed, time);
+  if (differ(led, draft)) return { ...whole, reason: "lapsed" };
+  if (differ(followed, led)) return { ...whole, reason: "scheduled" };
+  return differ(whole, followed) ? { ...whole, reason: "standby" } : whole;
+}
+
+/** The draft with a successor of its leading key, and a standby. */
+export function complete(draft: LedDraft, time: number, policy: KeyPolicy): Draft {
+  return withStandby(withSuccessor(draft, time, policy), time);
+}
+
+/** The draft in which `key`, or a new one, signs from `signFrom` on. */
+export function appoint(
+  { keys, make }: Draft,
+  key: KeyRecord | undefined,
+  signFrom: number,
+  time: number,
+  policy: KeyPolicy,
+): LedDraft {
+  if (key === undefined) {
+    const leading = timesOf(time, signFrom, policy);
+    return { keys, make: [...make, leading], leading };
+  }
+  const leading = { ...key, ...timesOf(shownSince(key, time), signFrom, policy) };
+  return { keys: keys.map((one) => (one === key ? leading : one)), make, leading };
+}
+
+function withLeading(draft: Draft, time: number, policy: KeyPolicy): LedDraft {
+  const leading = signerAt(draft, time);
+  if (leading !== undefined) return { ...draft, leading };
+  const standby = standbyOf(draft);
+  const soonest = standby === undefined ? time + policy.lead : readyAt(standby, time, policy);
+  const next = nextToSign(draft, time);
+  if (next !== undefined && next.signFrom <= soonest) return { ...draft, leading: next };
+  return appoint(draft, standby, soonest, time, policy);
+}
+
+/**
+ * A new key, where it is known everywhere by the time that it is due; else the standby, which has been shown for longer:
+ * after the service was down, or when the one that waited was revoked.
+ */
+function withSuccessor(draft: LedDraft, time: number, policy: KeyPolicy): Draft {
+  const { leading } = draft;
+  const due = dueAfter(leading, policy);
+  const fresh = Math.max(due, time + policy.lead);
+  const standby = fresh > due ? standbyOf(draft) : undefined;
+  const soonest = standby === undefined ? fresh : Math.max(due, readyAt(standby, time, policy));
+  const next = nextToSign(draft, leading.signFrom);
+  if (next !== undefined && next.signFrom <= Math.max(leading.signUntil, soonest)) return draft;
+  const followed = appoint(draft, standby, soonest, time, policy);
+  // So late that it signs at once: then it is the one that needs a successor.
+  return soonest <= time ? withSuccessor(followed, time, policy) : followed;
+}
+
+/** A period later, with the overlap that `leading` has room for: it may have been made under another policy. */
+function dueAfter({ signFrom, signUntil }: KeyTimes, { period, activationDelay }: KeyPolicy): number {
+  const overlap = Math.min(activationDelay, Math.floor((signUntil - signFrom) / 2));
+  return Math.min(signFrom + period, signUntil - overlap);
+}
+
+function withStandby(draft: Draft, time: number): Draft {
+  if (standbyOf(draft) !== undefined) return draft;
+  return { keys: draft.keys, make: [...draft.make, standbyTimes(time)] };
+}
+
+function differ(left: Draft, right: Draft): boolean {
+  return left.keys !== right.keys || left.make !== right.make;
+}
+
+/** The times of a key that takes over at `signFrom`. Unix milliseconds, as everything here. */
+function timesOf(publishAt: number, signFrom: number, policy: KeyPolicy): KeyTimes {
+  const signUntil = signFrom + policy.period + policy.activationDelay;
+  return { publishAt, signFrom, signUntil, verifyUntil: signUntil + policy.maxTtl + policy.skew + policy.stopUsing };
+}
+
+/** The times of a key that is published and waits for an emergency. */
+function standbyTimes(publishAt: number): KeyTimes {
+  return { publishAt, signFrom: NEVER, signUntil: NEVER, verifyUntil: NEVER };
+}
+
+/** From when on a key of the ring may sign without meeting a verifier that does not know it: not before `time`. */
+export function readyAt(key: KeyRecord, time: number, policy: KeyPolicy): number {
+  return Math.max(time, shownSince(key, time) + policy.lead);
+}
+
+/** A key in the ring is shown already: a `publishAt` that lies ahead was written by a clock that was wrong. */
+function shownSince({ publishAt }: KeyTimes, time: number): number {
+  return Math.min(publishAt, time);
+}

@@ -1,0 +1,101 @@
+import type { KeyState } from "../model.ts";
+import { type EpochRecord, type KeyRecord, NEVER } from "./record.ts";
+
+/** Whether a key whose time has come lets the one before it go on: replicas that don't know it could not verify. */
+export type Postponed = (key: KeyRecord, time: number) => boolean;
+
+type Keys = Pick<EpochRecord, "keys">;
+
+const never: Postponed = () => false;
+
+/** The key that signs now. Undefined when the ring has lapsed, or its first key still waits. */
+export function signer(ring: EpochRecord, now: number, postponed = never): KeyRecord | undefined {
+  return signerAt(ring, ringTime(ring, now), postponed);
+}
+
+/** The key that signs at `time`: the newest that may, or the one before it while that is postponed. */
+export function signerAt(ring: Keys, time: number, postponed = never): KeyRecord | undefined {
+  const able = ableAt(ring, time);
+  return able.find((key) => !postponed(key, time)) ?? able[0];
+}
+
+/** The key whose time to sign has come, while another one still signs in its place. */
+export function takingOver(ring: EpochRecord, now: number, postponed: Postponed): KeyRecord | undefined {
+  const [newest] = ableAt(ring, ringTime(ring, now));
+  return newest === signer(ring, now, postponed) ? undefined : newest;
+}
+
+/** Whether tokens under the key verify now. */
+export function isVerifiable(ring: EpochRecord, key: KeyRecord, now: number): boolean {
+  return key.revoked === undefined && key.publishAt <= latest(ring, now) && now < key.verifyUntil;
+}
+
+/** The keys that verifiers must know now, for the JWKS; the newest first. */
+export function published(ring: EpochRecord, now: number): readonly KeyRecord[] {
+  return newestFirst(ring).filter((key) => isVerifiable(ring, key, now));
+}
+
+/**
+ * revoked: taken back. standby: published for an emergency. published: known but not signing yet. active: signing.
+ * retired: only verifying. removed: neither.
+ */
+export function keyState(ring: EpochRecord, key: KeyRecord, now: number, postponed = never): KeyState {
+  if (key.revoked !== undefined) return "revoked";
+  if (key.signFrom === NEVER) return "standby";
+  if (now >= key.verifyUntil) return "removed";
+  const active = signer(ring, now, postponed);
+  if (active === key) return "active";
+  const superseded = active !== undefined && key.signFrom < active.signFrom;
+  return superseded || ringTime(ring, now) >= key.signUntil ? "retired" : "published";
+}
+
+/** The first moment after `now` at which any answer of this file may differ by itself. Unix milliseconds. */
+export function nextChange(ring: EpochRecord, now: number): number {
+  const moments = ring.keys.flatMap((key) => [key.publishAt, key.signFrom, key.signUntil, key.verifyUntil]);
+  return Math.min(...moments.filter((moment) => moment > now));
+}
+
+/** When the next key takes over. Undefined when none is waiting. Unix milliseconds. */
+export function nextRotation(ring: EpochRecord, now: number): number | undefined {
+  const next = nextToSign(ring, ringTime(ring, now));
+  return next?.signFrom;
+}
+
+/** The first key that is going to sign after `time`. The standby is not: nobody knows when. */
+export function nextToSign(ring: Keys, time: number): KeyRecord | undefined {
+  const waiting = ring.keys.filter((key) => key.sealed !== undefined && key.signFrom > time && key.signFrom !== NEVER);
+  return waiting.toSorted((left, right) => left.signFrom - right.signFrom)[0];
+}
+
+/** The key that is published and has no time to sign. */
+export function standbyOf(ring: Keys): KeyRecord | undefined {
+  return ring.keys.find((key) => key.sealed !== undefined && key.signFrom === NEVER);
+}
+
+export function newestFirst(ring: Keys): readonly KeyRecord[] {
+  return ring.keys.toSorted((left, right) => right.signFrom - left.signFrom);
+}
+
+/**
+ * The time that the ring lives in. A clock that steps back must not ask for a key whose private half is dropped already:
+ * the epoch's own time proves that it was later. Unless nothing could sign then: that time was wrong, not this one.
+ */
+export function ringTime(ring: EpochRecord, now: number): number {
+  const time = latest(ring, now);
+  return signerAt(ring, time) === undefined ? now : time;
+}
+
+/** The first moment from {@link ringTime} on at which no key begins to sign: of two that begin at once none is the newest. */
+export function freeMoment(ring: EpochRecord, now: number): number {
+  let time = ringTime(ring, now);
+  while (ring.keys.some(({ signFrom }) => signFrom === time)) time += 1;
+  return time;
+}
+
+function latest(ring: EpochRecord, now: number): number {
+  return Math.max(now, ring.createdAt);
+}
+
+function ableAt(ring: Keys, time: number): readonly KeyRecord[] {
+  return newestFirst(ring).filter((key) => key.sealed !== undefined && key.signFrom <= time && time < key.signUntil);
+}

@@ -1,0 +1,167 @@
+import { createInbox, type Msg, type NatsConnection, NatsError } from "nats";
+import {
+  type EventSink,
+  type Outcome,
+  type OutgoingEvent,
+  SinkError,
+  type SinkErrorCode,
+  type StreamMark,
+  type StreamState,
+} from "../../audit/forward/sink.ts";
+import type { NatsLink } from "../link.ts";
+import { eventHeaders } from "./event-headers.ts";
+import { AUDIT_STREAM, ensureStream, holdsMark } from "./stream.ts";
+
+export interface PublisherOptions {
+  /** How many servers of a cluster keep the stream. */
+  readonly replicas: number;
+  /** How long a group waits for its acknowledgements: 5 s by default. */
+  readonly ackTimeoutMs?: number;
+}
+
+/** The events that were published together. Their reply subjects are numbered on from `from`. */
+interface Group {
+  readonly from: number;
+  readonly outcomes: (Outcome | undefined)[];
+  open: number;
+  readonly finish: () => void;
+}
+
+/**
+ * JetStream as the sink of events. All acknowledgements come through one subscription, and each is awaited: a publish that
+ * the library drops while it reconnects is told from one that was stored.
+ */
+export class NatsPublisher implements EventSink {
+  readonly #link: NatsLink;
+  readonly #options: PublisherOptions;
+  readonly #inbox = createInbox();
+  readonly #groups = new Set<Group>();
+  #subscribed: NatsConnection | undefined;
+  #nextReply = 0;
+
+  constructor(link: NatsLink, options: PublisherOptions) {
+    this.#link = link;
+    this.#options = options;
+  }
+
+  async connected(signal: AbortSignal): Promise<number> {
+    if (this.#link.connection === undefined) await this.#link.connected(signal);
+    return this.#link.generation;
+  }
+
+  inspect(mark: StreamMark | undefined, signal: AbortSignal): Promise<StreamState> {
+    return unlessAborted(this.#inspect(mark), signal);
+  }
+
+  async #inspect(mark: StreamMark | undefined): Promise<StreamState> {
+    const connection = this.#link.connection;
+    if (connection === undefined) throw new SinkError("DISCONNECTED", "not connected to NATS");
+    const { info, differences } = await ensureStream(connection, this.#options.replicas);
+    const holds = mark === undefined || (await holdsMark(connection, info, mark));
+    return { created: info.created, holds, differences };
+  }
+
+  async publish(events: readonly OutgoingEvent[], signal: AbortSignal): Promise<readonly Outcome[]> {
+    const connection = this.#link.connection;
+    if (connection === undefined) return events.map(() => failed("DISCONNECTED", "not connected to NATS"));
+    if (events.length === 0) return [];
+    this.#subscribe(connection);
+    const group = await this.#exchange(connection, events, signal);
+    return group.map((outcome) => outcome ?? failed("TIMEOUT", "JetStream did not acknowledge in time"));
+  }
+
+  #exchange(
+    connection: NatsConnection,
+    events: readonly OutgoingEvent[],
+    signal: AbortSignal,
+  ): Promise<readonly (Outcome | undefined)[]> {
+    return new Promise((resolve) => {
+      const outcomes: (Outcome | undefined)[] = events.map(() => undefined);
+      const finish = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", finish);
+        ignoreDown();
+        this.#groups.delete(group);
+        resolve(outcomes);
+      };
+      const group: Group = { from: this.#nextReply, outcomes, open: events.length, finish };
+      const timer = setTimeout(finish, this.#options.ackTimeoutMs ?? 5000);
+      const ignoreDown = this.#link.onDown(() => {
+        for (const [at, outcome] of outcomes.entries()) {
+          outcomes[at] = outcome ?? failed("DISCONNECTED", "the connection to NATS was lost before an acknowledgement");
+        }
+        finish();
+      });
+      signal.addEventListener("abort", finish);
+      this.#groups.add(group);
+      this.#nextReply += events.length;
+      for (const [at, event] of events.entries()) this.#send(connection, group, at, event);
+      if (signal.aborted) finish();
+    });
+  }
+
+  #send(connection: NatsConnection, group: Group, at: number, event: OutgoingEvent): void {
+    try {
+      const reply = `${this.#inbox}.${group.from + at}`;
+      connection.publish(event.subject, event.body, { reply, headers: eventHeaders(event) });
+    } catch (error) {
+      settle(group, at, failed("REFUSED", error instanceof NatsError ? error.code : String(error)));
+    }
+  }
+
+  #subscribe(connection: NatsConnection): void {
+    if (this.#subscribed === connection) return;
+    this.#subscribed = connection;
+    connection.subscribe(`${this.#inbox}.*`, {
+      callback: (error, message) => {
+        if (error === null) this.#take(message);
+      },
+    });
+  }
+
+  #take(message: Msg): void {
+    const reply = Number(message.subject.slice(this.#inbox.length + 1));
+    for (const group of this.#groups) {
+      const at = reply - group.from;
+      if (at >= 0 && at < group.outcomes.length) settle(group, at, readAck(message));
+    }
+  }
+}
+
+// The library's requests know no signal: each would hold up a stop for its whole time-out.
+async function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  let abort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(new SinkError("TIMEOUT", "aborted"));
+    signal.addEventListener("abort", abort);
+    if (signal.aborted) abort();
+  });
+  return await Promise.race([work, aborted]).finally(() => signal.removeEventListener("abort", abort));
+}
+
+function settle(group: Group, at: number, outcome: Outcome): void {
+  if (group.outcomes[at] !== undefined) return;
+  group.outcomes[at] = outcome;
+  if (--group.open === 0) group.finish();
+}
+
+function readAck(message: Msg): Outcome {
+  const text = Buffer.from(message.data.buffer, message.data.byteOffset, message.data.byteLength).toString();
+  if (text === "") return failed("NO_STREAM", "no stream takes audit events");
+  try {
+    const ack: Record<string, unknown> = JSON.parse(text);
+    if (ack.error !== undefined) return refusal(ack.error);
+    const { stream, seq, duplicate } = ack;
+    if (stream === AUDIT_STREAM && typeof seq === "number") return { stored: true, seq, duplicate: duplicate === true };
+  } catch {}
+  return failed("REFUSED", `what answered is not the stream ${AUDIT_STREAM}`);
+}
+
+function refusal(error: unknown): Outcome {
+  const { err_code, description } = Object(error) as Record<string, unknown>;
+  return failed("REFUSED", `JetStream says ${String(err_code)} ${String(description)}`);
+}
+
+function failed(code: SinkErrorCode, message: string): Outcome {
+  return { stored: false, code, message };
+}

@@ -1,0 +1,101 @@
+import {
+  DiscardPolicy,
+  type JetStreamManager,
+  type NatsConnection,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+  type StreamInfo,
+} from "nats";
+import type { StreamMark } from "../../audit/forward/sink.ts";
+import { differencesOf } from "../differences.ts";
+import { apiCode, MESSAGE_NOT_FOUND, STREAM_NOT_FOUND, toSinkError } from "../errors.ts";
+
+export const AUDIT_STREAM = "SIGNET_AUDIT";
+
+const REQUEST_MS = 5000;
+const NANOS_PER_MINUTE = 60_000_000_000;
+
+type Wanted = Pick<
+  StreamConfig,
+  | "name"
+  | "subjects"
+  | "storage"
+  | "retention"
+  | "discard"
+  | "max_age"
+  | "max_msgs_per_subject"
+  | "deny_delete"
+  | "deny_purge"
+  | "duplicate_window"
+  | "num_replicas"
+  | "no_ack"
+>;
+
+// `discard: new` because the default drops the oldest record silently; no age for the same reason. deny_delete and
+// deny_purge can't be undone, which is what an audit log is for.
+function wantedStream(replicas: number): Wanted {
+  return {
+    name: AUDIT_STREAM,
+    subjects: ["signet.audit.>"],
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.New,
+    max_age: 0,
+    max_msgs_per_subject: -1,
+    deny_delete: true,
+    deny_purge: true,
+    duplicate_window: 2 * NANOS_PER_MINUTE,
+    num_replicas: replicas,
+    no_ack: false,
+  };
+}
+
+/** The stream, and each of its settings that is not as it should be. */
+export interface AuditStream {
+  readonly info: StreamInfo;
+  readonly differences: readonly string[];
+}
+
+/**
+ * Makes the audit stream if there is none. One that exists is never changed: its settings may be somebody's decision.
+ * Throws a SinkError.
+ */
+export async function ensureStream(connection: NatsConnection, replicas: number): Promise<AuditStream> {
+  const wanted = wantedStream(replicas);
+  try {
+    const manager = await managerOf(connection);
+    const info = (await findStream(manager)) ?? (await manager.streams.add({ ...wanted }));
+    return { info, differences: differencesOf(wanted, info.config) };
+  } catch (error) {
+    throw toSinkError(error, `the stream ${AUDIT_STREAM}`);
+  }
+}
+
+/** Whether the stream still has the marked event, or has let it go by its own limits. Throws a SinkError. */
+export async function holdsMark(connection: NatsConnection, info: StreamInfo, mark: StreamMark): Promise<boolean> {
+  if (info.created !== mark.created || info.state.last_seq < mark.seq) return false;
+  if (mark.seq < info.state.first_seq) return true;
+  try {
+    const manager = await managerOf(connection);
+    // After a roll-back other writers may have filled the place: only the event's id tells.
+    const message = await manager.streams.getMessage(AUDIT_STREAM, { seq: mark.seq });
+    return message.header.get("Nats-Msg-Id") === mark.eventId;
+  } catch (error) {
+    if (apiCode(error) === MESSAGE_NOT_FOUND) return false;
+    throw toSinkError(error, `message ${mark.seq} of ${AUDIT_STREAM}`);
+  }
+}
+
+function managerOf(connection: NatsConnection): Promise<JetStreamManager> {
+  return connection.jetstreamManager({ checkAPI: false, timeout: REQUEST_MS });
+}
+
+async function findStream(manager: JetStreamManager): Promise<StreamInfo | undefined> {
+  try {
+    return await manager.streams.info(AUDIT_STREAM);
+  } catch (error) {
+    if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
+    throw error;
+  }
+}

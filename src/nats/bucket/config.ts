@@ -1,0 +1,87 @@
+import {
+  DiscardPolicy,
+  type JetStreamManager,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+  type StreamInfo,
+} from "nats";
+import { StateError } from "../../state/keyvalue.ts";
+import { apiCode, STREAM_NOT_FOUND } from "../errors.ts";
+
+/** The stream under the bucket `signet`, by the convention of NATS' key-value stores: its tools can read it. */
+export const BUCKET_STREAM = "KV_signet";
+
+const STREAM_EXISTS = 10058;
+
+/**
+ * The settings of the bucket. One message a key. `discard: new` and no age, because a key that vanishes by itself can be
+ * claimed again. No direct reads: followers answer them too, and may be behind.
+ */
+export function wantedBucket(replicas: number) {
+  return {
+    name: BUCKET_STREAM,
+    subjects: ["$KV.signet.>"],
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.New,
+    max_age: 0,
+    max_msgs: -1,
+    max_bytes: -1,
+    max_msgs_per_subject: 1,
+    num_replicas: replicas,
+    no_ack: false,
+    allow_direct: false,
+    deny_delete: true,
+  } satisfies Partial<StreamConfig>;
+}
+
+/** The bucket as it stands; undefined where there is none. */
+export async function findBucket(manager: JetStreamManager): Promise<StreamInfo | undefined> {
+  try {
+    return await manager.streams.info(BUCKET_STREAM);
+  } catch (error) {
+    if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
+/** Makes the bucket unless there is one, which is never changed: its settings may be somebody's decision. */
+export async function findOrMakeBucket(manager: JetStreamManager, replicas: number): Promise<StreamInfo> {
+  const found = await findBucket(manager);
+  if (found !== undefined) return found;
+  try {
+    return await manager.streams.add(wantedBucket(replicas));
+  } catch (error) {
+    if (apiCode(error) !== STREAM_EXISTS) throw error;
+    // Made by another replica, with another idea of it, between the two questions.
+    return await manager.streams.info(BUCKET_STREAM);
+  }
+}
+
+/** The first version measured to keep every claim and update of a replicated bucket when its leader is killed: 2.9.25 lost some. */
+const FIRST_SOUND = [2, 10, 27] as const;
+
+/**
+ * Throws UNAVAILABLE when a server of this version can't be trusted with a bucket of so many replicas. It is told of the
+ * server that this client is connected to; the others of its cluster are the operator's to keep as new.
+ */
+export function checkServerVersion(version: string, replicas: number): void {
+  if (replicas <= 1 || isSound(version)) return;
+  throw new StateError(
+    "UNAVAILABLE",
+    `nats-server ${JSON.stringify(version)} loses updates of replicated buckets: nats.replicas ${replicas} needs ` +
+      `${FIRST_SOUND.join(".")} or newer on every server of the cluster`,
+  );
+}
+
+function isSound(version: string): boolean {
+  const parts = /^v?(\d{1,6})\.(\d{1,6})\.(\d{1,6})(-.+)?$/.exec(version);
+  if (parts === null) return false;
+  for (const [at, least] of FIRST_SOUND.entries()) {
+    const part = Number(parts[at + 1]);
+    if (part !== least) return part > least;
+  }
+  // 2.10.27-rc.1 comes before 2.10.27.
+  return parts[4] === undefined;
+}

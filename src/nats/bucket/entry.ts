@@ -1,0 +1,111 @@
+import { headers, type MsgHdrs } from "nats";
+import { checkKey, checkPrefix, type Entry, StateError, type WriteOptions } from "../../state/keyvalue.ts";
+
+/** What a write was: only creations are claims. */
+export type Operation = "create" | "update" | "delete";
+
+/** The last message of a key. */
+export interface StoredEntry extends Entry {
+  /** By the clock of NATS, in Unix milliseconds. */
+  readonly writtenAt: number;
+  readonly deleted: boolean;
+  /** Which write made it, to know one's own again; undefined when somebody else's tool wrote it. */
+  readonly write: string | undefined;
+  readonly operation: Operation | undefined;
+}
+
+// What the tools of NATS know a deletion by.
+const MARKER = "KV-Operation";
+const WRITE = "Signet-Write";
+const OPERATION = "Signet-Operation";
+const EXPIRES_AT = "Signet-Expires-At";
+
+/** The headers of a write: they carry what the body, which is the value, does not. */
+export function entryHeaders(write: string, operation: Operation, { expiresAt }: WriteOptions): MsgHdrs {
+  const made = headers();
+  made.set(WRITE, write);
+  made.set(OPERATION, operation);
+  if (operation === "delete") made.set(MARKER, "DEL");
+  if (expiresAt !== undefined) made.set(EXPIRES_AT, String(expiresAt));
+  return made;
+}
+
+/** A message of the bucket as it came. */
+export interface StoredMessage {
+  readonly key: string;
+  readonly revision: number;
+  readonly writtenAt: number;
+  readonly value: Uint8Array;
+  readonly headers: MsgHdrs | undefined;
+}
+
+/**
+ * Reads a message of the bucket. An expiry that can't be read is handed to `bad` as CORRUPT: unless that throws, the entry
+ * never expires.
+ */
+export function storedEntry(
+  { key, revision, writtenAt, value, headers: found }: StoredMessage,
+  bad: (error: StateError) => void,
+): StoredEntry {
+  const expiresAt = readExpiry(key, found?.get(EXPIRES_AT) ?? "", bad);
+  return {
+    key,
+    value,
+    revision,
+    writtenAt,
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    // Besides DEL there are PURGE and, from 2.11 on, the server's own markers.
+    deleted: found !== undefined && (found.has(MARKER) || found.has("Nats-Marker-Reason")),
+    write: found?.get(WRITE) || undefined,
+    operation: readOperation(found?.get(OPERATION)),
+  };
+}
+
+/** The entry as the port shows it; undefined when it is deleted or, at `now`, expired. */
+export function liveEntry(stored: StoredEntry | undefined, now: number): Entry | undefined {
+  if (stored === undefined || stored.deleted) return undefined;
+  const { key, value, revision, expiresAt } = stored;
+  if (expiresAt === undefined) return { key, value, revision };
+  return expiresAt <= now ? undefined : { key, value, revision, expiresAt };
+}
+
+function readExpiry(key: string, text: string, bad: (error: StateError) => void): number | undefined {
+  if (text === "") return undefined;
+  const expiresAt = Number(text);
+  if (/^-?\d{1,16}(\.\d+)?$/.test(text)) return expiresAt;
+  bad(new StateError("CORRUPT", `entry ${key}: ${EXPIRES_AT} is not a number of milliseconds`));
+  return undefined;
+}
+
+function readOperation(text: string | undefined): Operation | undefined {
+  return text === "create" || text === "update" || text === "delete" ? text : undefined;
+}
+
+const ROOT = "$KV.signet.";
+const written = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
+
+/** The subject of a key: `keys/service/epoch/3` is `$KV.signet.keys.service.epoch.3`. Throws BAD_KEY. */
+export function subjectOf(key: string): string {
+  // The library sends white space and line ends as they are: they would be commands of their own.
+  checkKey(key);
+  return ROOT + key.replaceAll("/", ".");
+}
+
+/** The key of a subject; undefined for one that {@link subjectOf} never makes. */
+export function keyOf(subject: string): string | undefined {
+  const rest = subject.slice(ROOT.length);
+  return subject.startsWith(ROOT) && written.test(rest) ? rest.replaceAll(".", "/") : undefined;
+}
+
+/** A filter for at least all keys with this prefix: subjects are matched by whole segments. Throws BAD_KEY. */
+export function filterOf(prefix: string): string {
+  checkPrefix(prefix);
+  return `${ROOT}${prefix.slice(0, prefix.lastIndexOf("/") + 1).replaceAll("/", ".")}>`;
+}
+
+/** The key of a subject that was asked for by key. */
+export function requireKey(subject: string): string {
+  const key = keyOf(subject);
+  if (key !== undefined) return key;
+  throw new StateError("CORRUPT", `the bucket answered with subject ${JSON.stringify(subject)}, which no key has`);
+}

@@ -1,0 +1,122 @@
+import type { CelEnv, parse } from "@bufbuild/cel";
+import { onlyMembers } from "../compile/schema-members.ts";
+
+type Expression = ReturnType<typeof parse>["expr"];
+type Comprehension = Extract<Expression["exprKind"], { case: "comprehensionExpr" }>["value"];
+
+/** The names of types are values in CEL. */
+const TYPES = ["int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type", "type"];
+
+/** Operators that take a member by its name. */
+const INDEX = new Set(["_[_]", "@in"]);
+
+/** The names that may stand at a place; undefined where its value has no schema. */
+type Scope = ReadonlyMap<string, object | undefined>;
+
+/** What an expression may name. */
+export interface KnownNames {
+  /** By name, each with a JSON Schema of what it holds. */
+  readonly variables: Readonly<Record<string, object>>;
+  readonly functions: CelEnv["funcs"];
+  /** The first argument of `normalised`. */
+  readonly normalisers: ReadonlySet<string>;
+}
+
+/**
+ * The names in an expression that nothing has, each with what is allowed. Evaluated they would be errors, and a rule that
+ * always denies is found too late; with `!has(…)` it would never deny, and be found by an attacker.
+ */
+export function unknownNames(expression: Expression, known: KnownNames): string[] {
+  const found: string[] = [];
+  visit(expression, new Map([...TYPES.map((name) => [name, undefined] as const), ...Object.entries(known.variables)]));
+  return [...new Set(found)];
+
+  function visit(node: Expression | undefined, scope: Scope): void {
+    const kind = node?.exprKind;
+    switch (kind?.case) {
+      case "identExpr":
+        if (!scope.has(kind.value.name))
+          found.push(
+            `names the unknown variable ${kind.value.name} (known: ${Object.keys(known.variables).join(", ")})`,
+          );
+        break;
+      case "selectExpr":
+        checkMember(kind.value.operand, kind.value.field, scope);
+        visit(kind.value.operand, scope);
+        break;
+      case "callExpr":
+        checkCall(kind.value.function, kind.value.args);
+        checkIndex(kind.value.function, kind.value.args, scope);
+        for (const inner of [kind.value.target, ...kind.value.args]) visit(inner, scope);
+        break;
+      case "listExpr":
+        for (const inner of kind.value.elements) visit(inner, scope);
+        break;
+      case "structExpr":
+        for (const { keyKind, value } of kind.value.entries) {
+          if (keyKind.case === "mapKey") visit(keyKind.value, scope);
+          visit(value, scope);
+        }
+        break;
+      case "comprehensionExpr":
+        visitComprehension(kind.value, scope);
+    }
+  }
+
+  function visitComprehension(of: Comprehension, scope: Scope): void {
+    const inside = new Map([
+      ...scope,
+      ...[of.accuVar, of.iterVar, of.iterVar2].map((name) => [name, undefined] as const),
+    ]);
+    for (const outer of [of.iterRange, of.accuInit]) visit(outer, scope);
+    for (const inner of [of.loopCondition, of.loopStep, of.result]) visit(inner, inside);
+  }
+
+  function checkMember(operand: Expression | undefined, name: string, scope: Scope): void {
+    const [variable, ...path] = placeOf(operand) ?? [];
+    const schema = variable === undefined ? undefined : scope.get(variable);
+    const only = schema && onlyMembers(schema, path);
+    if (only === undefined || only.includes(name)) return;
+    const member = [variable, ...path, name].join(".");
+    found.push(`names the unknown member ${member} (known: ${only.join(", ") || "none"})`);
+  }
+
+  function checkIndex(name: string, [first, second]: readonly Expression[], scope: Scope): void {
+    const [operand, index] = name === "@in" ? [second, first] : [first, second];
+    const member = INDEX.has(name) ? textOf(index) : undefined;
+    if (member !== undefined) checkMember(operand, member, scope);
+  }
+
+  function checkCall(name: string, args: readonly Expression[]): void {
+    // The names of operators, such as _&&_, can't be written by hand.
+    if (/^[A-Za-z]\w*$/.test(name) && known.functions.find(name) === undefined)
+      found.push(`calls the unknown function ${name}`);
+    if (name !== "normalised") return;
+    const first = textOf(args[0]);
+    if (first === undefined || !known.normalisers.has(first))
+      found.push(
+        `calls normalised with a first argument that is no name of \`normalise\` (known: ${[...known.normalisers].join(", ") || "none"})`,
+      );
+  }
+}
+
+/** The variable and the members that lead to a value; undefined when it is computed in another way. */
+function placeOf(node: Expression | undefined): string[] | undefined {
+  const kind = node?.exprKind;
+  if (kind?.case === "identExpr") return [kind.value.name];
+  const [outer, name] =
+    kind?.case === "selectExpr"
+      ? [kind.value.operand, kind.value.field]
+      : kind?.case === "callExpr" && kind.value.function === "_[_]"
+        ? [kind.value.args[0], textOf(kind.value.args[1])]
+        : [];
+  const place = name === undefined ? undefined : placeOf(outer);
+  return place && name !== undefined ? [...place, name] : undefined;
+}
+
+/** The text that a node is, where it is one. */
+function textOf(node: Expression | undefined): string | undefined {
+  const kind = node?.exprKind;
+  const constant = kind?.case === "constExpr" ? kind.value.constantKind : undefined;
+  return constant?.case === "stringValue" ? constant.value : undefined;
+}

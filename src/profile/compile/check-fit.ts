@@ -1,0 +1,22 @@
+import type { FileFaults } from "../file/faults.ts";
+import type { ProfileFile } from "../file/file.ts";
+import { memberOfSchema } from "./schema-members.ts";
+
+/** What a context is allowed to hold where the file asks for none. */
+export const NO_CONTEXT = { additionalProperties: false };
+
+/** Checks that the file's sections fit each other. */
+export function checkFit(
+  { tenant, header, keys, ip, context, carriers, surfaces, quarantine }: ProfileFile,
+  faults: FileFaults,
+): void {
+  if ("keyset" in keys && header.kid === "absent")
+    faults.add(["header", "kid"], "must be required for a keyset: its keys rotate, and verifiers find one by its kid");
+  if ("keyset" in keys && tenant !== undefined && tenant.claim === undefined)
+    faults.add(["tenant"], "must have a claim for a keyset: every tenant's tokens are signed with the same keys");
+  if (ip !== undefined && ip.mode !== "off" && memberOfSchema(context ?? NO_CONTEXT, ["ip"]) === "unknown")
+    faults.add(["ip"], "needs a context schema with the member ip");
+  if (carriers.some((carrier) => carrier.in === "frame")) return;
+  if (quarantine !== undefined) faults.add(["quarantine"], "needs a carrier { in: frame }");
+  if (surfaces.frame !== undefined) faults.add(["surfaces", "frame"], "needs a carrier { in: frame }");
+}

@@ -1,0 +1,101 @@
+import { sortedJson } from "../canonical-json.ts";
+import type { Program } from "../cel/cel.ts";
+import { jsonOf } from "../cel/values.ts";
+import {
+  ClaimExpressionError,
+  type ClaimRule,
+  type ClaimSource,
+  type ClaimValues,
+  type MapClaims,
+} from "../model/claims.ts";
+
+type Request = Readonly<Record<string, unknown>>;
+/** The value of one claim; undefined or null: the claim is not signed. */
+type ValueOf = (values: ClaimValues, request: Request) => unknown;
+/** Adds members to the object and answers their text, each with a comma in front. */
+type Step = (values: ClaimValues, request: Request, object: Record<string, unknown>) => string;
+
+/**
+ * Compiles the claims of a profile, once: what is the same for every token is computed here.
+ *
+ * @param compile compiles the expression over `request` of the claim at an index.
+ * @param taken the members of the request object that `rest` leaves out.
+ */
+export function compileClaims(
+  claims: readonly ClaimRule[],
+  compile: (expression: string, index: number) => Program,
+  taken: ReadonlySet<string>,
+): MapClaims {
+  const steps = claims.map((claim, index) =>
+    "rest" in claim
+      ? restStep(taken)
+      : memberStep(
+          claim.name,
+          claimValue(claim, (expression) => compile(expression, index)),
+        ),
+  );
+  return (values, request) => {
+    const object: Record<string, unknown> = {};
+    let members = "";
+    for (const step of steps) members += step(values, request, object);
+    return { text: `{${members.slice(1)}}`, object };
+  };
+}
+
+function memberStep(name: string, value: ValueOf): Step {
+  const prefix = `,${JSON.stringify(name)}:`;
+  return (values, request, object) => {
+    const claim = value(values, request);
+    if (claim === undefined || claim === null) return "";
+    object[name] = claim;
+    return prefix + sortedJson(claim);
+  };
+}
+
+function restStep(taken: ReadonlySet<string>): Step {
+  return (_values, request, object) => {
+    let members = "";
+    for (const name of Object.keys(request).sort()) {
+      const claim = request[name];
+      if (claim === undefined || claim === null || taken.has(name)) continue;
+      object[name] = claim;
+      members += `,${JSON.stringify(name)}:${sortedJson(claim)}`;
+    }
+    return members;
+  };
+}
+
+function claimValue(claim: Exclude<ClaimRule, { rest: string }>, compile: (expression: string) => Program): ValueOf {
+  if ("value" in claim) return () => claim.value;
+  if ("cel" in claim) return computed(claim.name, compile(claim.cel));
+  const { from } = claim;
+  return isMember(from) ? member(from.split(".").slice(1)) : (values) => values[from];
+}
+
+function isMember(source: ClaimSource): source is `request.${string}` {
+  return source.startsWith("request.");
+}
+
+/** A member of the request object, as deep as the path goes. Inherited names are not members. */
+function member(path: readonly string[]): ValueOf {
+  return (_values, request) => {
+    let value: unknown = request;
+    for (const name of path) {
+      if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
+      value = (value as Request)[name];
+    }
+    return value;
+  };
+}
+
+function computed(name: string, program: Program): ValueOf {
+  return (_values, request) => {
+    const result = program({ request });
+    if (result instanceof Error) throw new ClaimExpressionError(name, result);
+    try {
+      return jsonOf(result);
+    } catch (error) {
+      throw new ClaimExpressionError(name, error instanceof Error ? error : new Error("unreadable"));
+    }
+  };
+}

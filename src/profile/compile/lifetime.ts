@@ -1,0 +1,86 @@
+import { showDuration, wholeSeconds } from "../../schema/duration.ts";
+import type { FileFaults } from "../file/faults.ts";
+import type { LifetimeInFile, ProfileFile } from "../file/file.ts";
+import type { ProfileLifetime } from "../model/profile.ts";
+import { memberOfSchema } from "./schema-members.ts";
+
+type DurationKey = "default" | "min" | "max" | "max_age" | "leeway" | "skew";
+
+/** The times of a profile, with what contradicts itself or would let a token live for ever as faults. */
+export function readLifetime({ lifetime: raw, request }: ProfileFile, faults: FileFaults): ProfileLifetime {
+  const seconds = (key: DurationKey): number | undefined =>
+    raw[key] === undefined ? undefined : wholeSeconds(raw[key], (reason) => faults.add(["lifetime", key], reason));
+  const maxAge = seconds("max_age");
+  const lifetime: ProfileLifetime = {
+    exp: raw.exp,
+    default: seconds("default"),
+    min: seconds("min") ?? 1,
+    // Without a ttl of its own a token lives as long as it is accepted.
+    max: seconds("max") ?? maxAge ?? 0,
+    extended: raw.extended && {
+      by: raw.extended.by,
+      max: wholeSeconds(raw.extended.max, (reason) => faults.add(["lifetime", "extended", "max"], reason)),
+    },
+    ttlFrom: raw.from,
+    maxAge,
+    leeway: seconds("leeway") ?? 0,
+    skew: seconds("skew") ?? 0,
+  };
+  checkPresence(raw, faults);
+  checkBounds(lifetime, raw, faults);
+  checkMembers(raw, request, faults);
+  return lifetime;
+}
+
+/** Which keys `exp` demands and forbids. */
+function checkPresence(raw: LifetimeInFile, faults: FileFaults): void {
+  const demand = (key: keyof LifetimeInFile, why: string): void => {
+    if (raw[key] === undefined) faults.add(["lifetime", key], `is required ${why}`);
+  };
+  const forbid = (key: keyof LifetimeInFile, why: string): void => {
+    if (raw[key] !== undefined) faults.add(["lifetime", key], `is not taken ${why}`);
+  };
+  if (raw.exp === "required" && raw.from === undefined)
+    demand("default", "where exp is required and no `from` is given");
+  if (raw.exp === "required" && raw.from !== undefined) forbid("default", "beside `from`");
+  if (raw.exp !== "required") {
+    forbid("default", "where exp is not required: without a ttl there is none");
+    demand("max_age", "where exp is not required: such a token would live for ever");
+  }
+  if (raw.exp !== "absent") demand("max", "where tokens have an exp");
+  else for (const key of ["max", "extended", "from"] as const) forbid(key, "where exp is absent");
+}
+
+function checkBounds(lifetime: ProfileLifetime, raw: LifetimeInFile, faults: FileFaults): void {
+  const { min, max, extended, maxAge } = lifetime;
+  const longest = extended?.max ?? max;
+  if (min < 1) faults.add(["lifetime", "min"], "must be at least 1s");
+  if (raw.max !== undefined && max < min) faults.add(["lifetime", "max"], `must be at least min (${raw.min})`);
+  if (raw.max !== undefined && lifetime.default !== undefined && (lifetime.default < min || lifetime.default > max))
+    faults.add(["lifetime", "default"], `must lie between min (${raw.min}) and max (${raw.max})`);
+  if (raw.max !== undefined && extended !== undefined && extended.max <= max)
+    faults.add(["lifetime", "extended", "max"], `must be more than max (${raw.max})`);
+  if (raw.max !== undefined && maxAge !== undefined && longest > maxAge)
+    faults.add(["lifetime", "max_age"], `must be at least the longest ttl (${showDuration(longest * 1000)})`);
+}
+
+/** The members of the request object that decide the ttl must be there for a request to set them. */
+function checkMembers(raw: LifetimeInFile, request: object, faults: FileFaults): void {
+  if (raw.extended && memberOfSchema(request, [raw.extended.by]) === "unknown")
+    faults.add(["lifetime", "extended", "by"], `request.${raw.extended.by} is not a member of the request schema`);
+  else if (raw.extended && !mayBe("boolean", raw.extended.by, request))
+    faults.add(["lifetime", "extended", "by"], `request.${raw.extended.by} must be a boolean by the request schema`);
+  if (raw.from === undefined) return;
+  const member = memberOfSchema(request, [raw.from]);
+  if (member === "unknown")
+    faults.add(["lifetime", "from"], `request.${raw.from} is not a member of the request schema`);
+  else if (raw.exp === "required" && member !== "required")
+    faults.add(["lifetime", "from"], `request.${raw.from} must be required by the request schema, because exp is`);
+}
+
+/** Whether a schema lets a member be of a type, as far as its `type` says. */
+function mayBe(type: string, name: string, schema: object): boolean {
+  const { properties } = schema as { readonly properties?: Readonly<Record<string, unknown>> };
+  const types = (Object(properties?.[name]) as { readonly type?: unknown }).type;
+  return types === undefined || [types].flat().includes(type);
+}

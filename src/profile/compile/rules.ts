@@ -1,0 +1,47 @@
+import type { CompileCel, Program } from "../cel/cel.ts";
+import type { FileFaults } from "../file/faults.ts";
+import type { ProfileFile } from "../file/file.ts";
+import type { Rule, WarningRule } from "../model/rules.ts";
+import { NO_CONTEXT } from "./check-fit.ts";
+import { claimsShape } from "./schema-members.ts";
+
+/** The rules that a token and its context must satisfy. */
+export function readRules(raw: ProfileFile, compile: CompileCel, faults: FileFaults): Rule[] {
+  const variables = { claims: claimsShape(raw), context: raw.context ?? NO_CONTEXT };
+  return raw.rules.map(({ require, reason, message }, index) => {
+    const program = readExpression(compile, require, variables, ["rules", index, "require"], faults);
+    const holds: Rule["holds"] = ({ claims, context }) => truth(program({ claims, context }));
+    return { expression: require, reason, message, holds };
+  });
+}
+
+/** What is worth a warning at issue. */
+export function readWarnings(
+  { warnings, request: schema }: ProfileFile,
+  compile: CompileCel,
+  faults: FileFaults,
+): WarningRule[] {
+  return warnings.map(({ when, code, message }, index) => {
+    const program = readExpression(compile, when, { request: schema }, ["warnings", index, "when"], faults);
+    const applies: WarningRule["applies"] = (request) => truth(program({ request }));
+    return { expression: when, code, message, applies };
+  });
+}
+
+function truth(result: ReturnType<Program>): boolean | undefined {
+  return typeof result === "boolean" ? result : undefined;
+}
+
+/** Compiles an expression of the file. What is wrong with it becomes a fault, and the program one that always fails. */
+export function readExpression(
+  compile: CompileCel,
+  expression: string,
+  variables: Readonly<Record<string, object>>,
+  path: readonly (string | number)[],
+  faults: FileFaults,
+): Program {
+  const compiled = compile(expression, variables);
+  if (typeof compiled === "function") return compiled;
+  for (const message of compiled) faults.add(path, message);
+  return () => new Error("the expression is not compiled");
+}

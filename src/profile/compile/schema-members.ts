@@ -1,0 +1,86 @@
+import type { ProfileFile } from "../file/file.ts";
+import { REGISTERED_NAMES } from "../model/names.ts";
+
+/** What a JSON Schema says about a member of the objects that it describes. */
+export type MemberOfSchema = "required" | "optional" | "unknown";
+
+/**
+ * Whether a schema knows the member at a path. `unknown` only where it forbids it: `additionalProperties: false` and no
+ * such property. `required` only where every part of the path is. What is no JSON Schema at all, which compiling it tells,
+ * knows nothing and demands nothing.
+ */
+export function memberOfSchema(schema: object, path: readonly string[]): MemberOfSchema {
+  let at: unknown = schema;
+  let found: MemberOfSchema = "required";
+  for (const name of path) {
+    if (!isObject(at)) return "optional";
+    const { properties, required } = at;
+    if (!isObject(properties) || !Object.hasOwn(properties, name)) return isClosed(at) ? "unknown" : "optional";
+    if (!Array.isArray(required) || !required.includes(name)) found = "optional";
+    at = properties[name];
+  }
+  return found;
+}
+
+/** The only members that the objects at a path may have, by name; undefined where others are allowed. */
+export function onlyMembers(schema: object, path: readonly string[]): readonly string[] | undefined {
+  let at: unknown = schema;
+  for (const name of path) {
+    const properties = isObject(at) && isObject(at.properties) ? at.properties : {};
+    at = Object.hasOwn(properties, name) ? properties[name] : undefined;
+  }
+  return isObject(at) && isClosed(at) ? Object.keys(Object(at.properties)).sort() : undefined;
+}
+
+function isClosed({ additionalProperties, patternProperties }: Readonly<Record<string, unknown>>): boolean {
+  return additionalProperties === false && patternProperties === undefined;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
+
+const IN_PLACE = ["allOf", "anyOf", "oneOf", "if", "then", "else", "not", "dependentSchemas"];
+const ELSEWHERE = ["$ref", "$dynamicRef", "patternProperties"];
+
+/**
+ * A JSON Schema of the claims that an expression may name: what the profile signs or accepts. Of other names the service
+ * says nothing, so that an expression with one is a slip of the pen, and `!has(…)` with it holds for every token.
+ */
+export function claimsShape({ claims, accept, request }: Pick<ProfileFile, "claims" | "accept" | "request">): object {
+  const accepted = "properties" in accept ? (accept.properties as object) : {};
+  const names = namesIn(accept);
+  const rest = claims.some((claim) => "rest" in claim) ? namesOfRest(request) : new Set<string>();
+  if (names === undefined || rest === undefined) return { properties: accepted };
+  const signed = claims.flatMap((claim) => ("name" in claim ? claim.name : []));
+  const known = [...names, ...rest, ...signed, ...REGISTERED_NAMES].map((name) => [name, {}]);
+  return { properties: { ...Object.fromEntries(known), ...accepted }, additionalProperties: false };
+}
+
+/** Whether a token that the profile signs may hold the claim. */
+export function maySign({ claims, request }: Pick<ProfileFile, "claims" | "request">, name: string): boolean {
+  return claims.some((claim) => ("name" in claim ? claim.name === name : namesOfRest(request)?.has(name) !== false));
+}
+
+/** The names under which `rest` may sign; undefined: any. */
+function namesOfRest(request: object): Set<string> | undefined {
+  return "additionalProperties" in request && request.additionalProperties === false ? namesIn(request) : undefined;
+}
+
+/** The members that a schema speaks of; undefined where that can't be told. */
+function namesIn(schema: unknown): Set<string> | undefined {
+  if (typeof schema !== "object" || schema === null) return new Set();
+  if (ELSEWHERE.some((keyword) => keyword in schema)) return undefined;
+  const { properties, required } = schema as { properties?: unknown; required?: unknown };
+  const names = new Set([...Object.keys(Object(properties)), ...(Array.isArray(required) ? required.map(String) : [])]);
+  for (const [keyword, inside] of Object.entries(schema)) {
+    if (!IN_PLACE.includes(keyword) || typeof inside !== "object" || inside === null) continue;
+    const parts = Array.isArray(inside) || keyword === "dependentSchemas" ? Object.values(inside) : [inside];
+    for (const part of parts) {
+      const more = namesIn(part);
+      if (more === undefined) return undefined;
+      for (const name of more) names.add(name);
+    }
+  }
+  return names;
+}

@@ -1,0 +1,24 @@
+import { type Check, compileSchema } from "../../schema/schema.ts";
+import type { FileFaults } from "../file/faults.ts";
+import { memberOfSchema } from "./schema-members.ts";
+
+/** Compiles one of the file's JSON Schemas. */
+export function readSchema(key: "request" | "accept" | "context", schema: object, faults: FileFaults): Check {
+  checkRequired(key, schema, faults);
+  try {
+    return compileSchema(schema, { defaults: false });
+  } catch (error) {
+    faults.add([key], `is not a JSON Schema 2020-12: ${error instanceof Error ? error.message : "unreadable"}`);
+    return () => [];
+  }
+}
+
+/** A member that is demanded and forbidden: no value fits such a schema. */
+function checkRequired(key: string, schema: object, faults: FileFaults): void {
+  const { required } = schema as { readonly required?: unknown };
+  if (!Array.isArray(required)) return;
+  required.forEach((name: unknown, index) => {
+    if (typeof name === "string" && memberOfSchema(schema, [name]) === "unknown")
+      faults.add([key, "required", index], `${name} is not a member of the ${key} schema`);
+  });
+}

@@ -1,0 +1,55 @@
+import type { Config } from "../config/config.ts";
+import { Problem } from "../problem/problem.ts";
+import { showDuration } from "../schema/duration.ts";
+import type { ClockCheck } from "./clock-check.ts";
+import type { Contact } from "./contact.ts";
+
+/** What keeps a replica from issuing, whatever the profile. */
+export interface Fitness {
+  /** In the words of people; empty when nothing does. */
+  waitsFor(): readonly string[];
+  /** Throws the Problem CLOCK_DIFFERS: no time that this replica writes down would be right. */
+  requireRightClock(): void;
+  /** Throws the Problem CLOCK_DIFFERS or OFFLINE_TOO_LONG. */
+  requireFit(): void;
+}
+
+const RETRY_AFTER_MS = 5_000;
+
+export function createFitness(contact: Contact, clock: ClockCheck, { state, clockSkewMs }: Config): Fitness {
+  const maxOffline = showDuration(state.maxOfflineMs);
+  const skew = showDuration(clockSkewMs);
+  const lastHeard = (ageMs: number) =>
+    Number.isFinite(ageMs)
+      ? `last heard of ${showSeconds(ageMs)} ago (state.max_offline: ${maxOffline})`
+      : "which was never reached";
+  function requireRightClock(): void {
+    if (clock.agrees()) return;
+    const message = `this clock differs from that of the shared state by more than rotation.clock_skew (${skew}): another replica can do it`;
+    throw new Problem("CLOCK_DIFFERS", message, { retryAfterMs: RETRY_AFTER_MS });
+  }
+
+  return {
+    requireRightClock,
+    waitsFor() {
+      const reasons: string[] = [];
+      if (contact.tooLongAgo) reasons.push(`the shared state (NATS), ${lastHeard(contact.ageMs())}`);
+      const offset = clock.offsetMs();
+      if (!clock.agrees() && offset !== undefined) {
+        const how = `${showSeconds(Math.abs(offset))} ${offset > 0 ? "behind" : "ahead of"}`;
+        reasons.push(`the right time: this clock is ${how} that of NATS (rotation.clock_skew: ${skew})`);
+      }
+      return reasons;
+    },
+    requireFit() {
+      requireRightClock();
+      if (!contact.tooLongAgo) return;
+      const message = `nothing is issued: the shared state was last heard of longer ago than state.max_offline (${maxOffline})`;
+      throw new Problem("OFFLINE_TOO_LONG", message, { retryAfterMs: RETRY_AFTER_MS });
+    },
+  };
+}
+
+function showSeconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
+}

@@ -1,0 +1,60 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { savedSoon } from "../async/save-soon.ts";
+import { Problem } from "../problem/problem.ts";
+import { encodeRevocation, parseRevocation, type Revocation } from "../revoke/revocation.ts";
+import type { SnapshotFiles } from "./snapshot-files.ts";
+
+/** What this replica knows of revocations, kept on disk for a start without the store. */
+export interface RevocationFile {
+  /** Undefined: nothing was ever kept. */
+  load(): Promise<readonly Revocation[] | undefined>;
+  /** Keeps all of them, and again a moment after each that is told, until the signal aborts. */
+  keep(revocations: Kept, signal: AbortSignal): Promise<void>;
+}
+
+interface Kept {
+  all(): Iterable<Revocation>;
+  watch(signal: AbortSignal): AsyncIterable<Revocation | "current">;
+}
+
+const NAME = "revocations";
+/** So many are written down in one turn: with 10⁵ of them every call would wait. */
+const IN_ONE_TURN = 1_000;
+const LINE_BREAK = Buffer.from("\n");
+
+export function revocationFile(files: SnapshotFiles, problem: (error: unknown) => void): RevocationFile {
+  return {
+    async load() {
+      const content = await files.load(NAME);
+      if (content === undefined) return undefined;
+      const lines = Buffer.from(content).toString().split("\n");
+      return lines.flatMap((line) => parseRevocation({ value: Buffer.from(line) }) ?? []);
+    },
+    async keep(revocations, signal) {
+      const disk = savedSoon(async () => files.save(NAME, await encode(revocations.all())), problem);
+      while (!signal.aborted) {
+        try {
+          let current = false;
+          for await (const told of revocations.watch(signal)) {
+            current ||= told === "current";
+            if (current) disk.changed();
+          }
+        } catch (error) {
+          // So many came at once that the watch was cut: the next one begins with all of them.
+          if (!(error instanceof Problem)) throw error;
+        }
+      }
+      await disk.saved();
+    },
+  };
+}
+
+/** One a line. What comes or goes meanwhile may be in it or not: it is saved again. */
+async function encode(revocations: Iterable<Revocation>): Promise<Uint8Array> {
+  const lines: Uint8Array[] = [];
+  for (const one of revocations) {
+    lines.push(encodeRevocation(one), LINE_BREAK);
+    if (lines.length % (2 * IN_ONE_TURN) === 0) await turn();
+  }
+  return Buffer.concat(lines);
+}

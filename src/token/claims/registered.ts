@@ -1,0 +1,45 @@
+import { reject, type Step } from "../rejection.ts";
+import type { Json, JsonObject } from "./strict-json.ts";
+
+/** The registered claims (RFC 7519, 4.1) of a token, each of the right type where it is there. Times in Unix seconds. */
+export interface RegisteredClaims {
+  readonly iss: string | undefined;
+  readonly sub: string | undefined;
+  readonly aud: readonly string[] | undefined;
+  readonly exp: number | undefined;
+  readonly nbf: number | undefined;
+  readonly iat: number | undefined;
+  readonly jti: string | undefined;
+}
+
+/**
+ * Checks types and ranges alone: texts are non-empty strings, `aud` a string or a non-empty array of strings, times
+ * positive whole seconds. 1e400 parses to Infinity, which would never expire.
+ */
+export function checkRegistered(claims: JsonObject): Step<RegisteredClaims> {
+  const { iss, sub, aud, exp, nbf, iat, jti } = claims;
+  for (const [name, value] of [
+    ["iss", iss],
+    ["sub", sub],
+    ["jti", jti],
+  ] as const)
+    if (value !== undefined && !isText(value)) return reject("CLAIM_INVALID", `${name} must be a non-empty string`);
+  for (const [name, value] of [
+    ["exp", exp],
+    ["nbf", nbf],
+    ["iat", iat],
+  ] as const)
+    if (value !== undefined && !isTime(value)) return reject("CLAIM_INVALID", `${name} must be positive whole seconds`);
+  const audiences = typeof aud === "string" ? [aud] : aud;
+  if (audiences !== undefined && !(Array.isArray(audiences) && audiences.length > 0 && audiences.every(isText)))
+    return reject("CLAIM_INVALID", "aud must be a non-empty string or a non-empty array of them");
+  return { ok: { iss, sub, aud: audiences, exp, nbf, iat, jti } as RegisteredClaims };
+}
+
+function isText(value: Json): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+function isTime(value: Json): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value > 0;
+}

@@ -1,0 +1,120 @@
+import { type FieldViolation, invalidRequest } from "../../problem/problem.ts";
+import { ClaimExpressionError, type ClaimValues, type SignedClaims } from "../../profile/model/claims.ts";
+import type { Profile } from "../../profile/model/profile.ts";
+import type { ExpressionFailed } from "../../profile/model/rules.ts";
+import { checkAccepted } from "../claims/accepted.ts";
+import { resolveAliases } from "../claims/aliases.ts";
+import { checkRegistered } from "../claims/registered.ts";
+import type { JsonObject } from "../claims/strict-json.ts";
+import { canonicalIp } from "../ip-address.ts";
+import type { Rejection } from "../rejection.ts";
+import { issueWarnings, type Warning } from "../warnings.ts";
+import { checkFields, type IssueRequest } from "./request.ts";
+import { checkRequestObject } from "./request-object.ts";
+import { chooseTtl } from "./ttl.ts";
+
+/** What the service adds to a request. */
+export interface IssueContext {
+  readonly profile: Profile;
+  readonly caller: string;
+  /** Unix milliseconds. */
+  readonly now: number;
+  /** For the `jti` of dialects that have one. */
+  readonly tokenId: string;
+  readonly failed: ExpressionFailed;
+}
+
+declare const checked: unique symbol;
+
+/** A token that was checked and may be signed. Only {@link draftToken} makes one, so nothing unchecked can be signed. */
+export interface Draft {
+  readonly [checked]: true;
+  readonly profile: Profile;
+  readonly caller: string;
+  readonly now: number;
+  /** Empty where the profile has none. */
+  readonly tenant: string;
+  /** Unix seconds. */
+  readonly issuedAt: number;
+  /** Unix seconds; undefined: the token has no `exp`. */
+  readonly expiresAt: number | undefined;
+  /** Whether it lives longer than the profile's tokens do without an explicit wish. */
+  readonly extended: boolean;
+  readonly claims: SignedClaims;
+  readonly warnings: readonly Warning[];
+}
+
+/**
+ * Checks a request against its profile and drafts the token.
+ *
+ * @throws Problem INVALID_REQUEST with every bad field.
+ */
+export function draftToken(request: IssueRequest, { profile, caller, now, tokenId, failed }: IssueContext): Draft {
+  const violations: FieldViolation[] = [];
+  const claims = request.claims ?? {};
+  checkFields(request, profile, violations);
+  const ttl = chooseTtl(request, profile, violations);
+  checkRequestObject(claims, profile, violations);
+  if (violations.length > 0) throw invalidRequest(violations);
+  const issuedAt = Math.floor(now / 1000);
+  const expiresAt = ttl === undefined ? undefined : issuedAt + ttl;
+  const times = { issued_at: issuedAt, expires_at: expiresAt };
+  const values = { ...times, ...fieldValues(request), issuer: profile.issuer, caller, token_id: tokenId };
+  const draft: Omit<Draft, typeof checked> = {
+    profile,
+    caller,
+    now,
+    tenant: request.tenant,
+    issuedAt,
+    expiresAt,
+    extended: ttl !== undefined && ttl > profile.lifetime.max,
+    claims: signedClaims(profile, values, claims, failed),
+    warnings: issueWarnings(profile, claims, expiresAt, (code) => failed("warning", code)),
+  };
+  return draft as Draft;
+}
+
+/** What is taken from the fields of a request that are the same for every profile. */
+function fieldValues({ tenant, subject, audience, clientIp }: IssueRequest) {
+  return {
+    tenant: tenant === "" ? undefined : tenant,
+    subject: subject === "" ? undefined : subject,
+    audience: audience.length <= 1 ? audience[0] : audience,
+    client_ip: clientIp === "" ? undefined : canonicalIp(clientIp),
+  };
+}
+
+function signedClaims(
+  profile: Profile,
+  values: ClaimValues,
+  request: Readonly<Record<string, unknown>>,
+  failed: ExpressionFailed,
+): SignedClaims {
+  const claims = mapped(profile, values, request, failed);
+  const rejection = rejectionOf(claims.object as JsonObject, profile);
+  if (rejection === undefined) return claims;
+  throw invalidRequest([
+    { field: "claims", description: `must not make a token that is never valid: ${rejection.message}` },
+  ]);
+}
+
+/** Why a token with these claims would never be valid: what a request may hold and what is accepted are two schemas. */
+function rejectionOf(signed: JsonObject, profile: Profile): Rejection | undefined {
+  const { claims, conflict } = resolveAliases(signed, profile.aliases);
+  return checkRegistered(claims).rejection ?? checkAccepted(claims, profile) ?? conflict;
+}
+
+function mapped(
+  { mapClaims }: Profile,
+  values: ClaimValues,
+  request: Readonly<Record<string, unknown>>,
+  failed: ExpressionFailed,
+): SignedClaims {
+  try {
+    return mapClaims(values, request);
+  } catch (error) {
+    if (!(error instanceof ClaimExpressionError)) throw error;
+    failed("claim", error.claim);
+    throw invalidRequest([{ field: "claims", description: `must let the claim ${error.claim} be computed` }]);
+  }
+}

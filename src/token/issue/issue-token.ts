@@ -1,0 +1,80 @@
+import { createHash } from "node:crypto";
+import type { TokenKeys } from "../../keys/token-keys.ts";
+import { unknownProfile } from "../../problem/problem.ts";
+import { sortedJson } from "../../profile/canonical-json.ts";
+import type { Profile } from "../../profile/model/profile.ts";
+import type { ProfileExpressionFailed } from "../../profile/model/rules.ts";
+import { draftToken } from "./draft.ts";
+import type { IssuedToken, TokenIssuer } from "./issuer.ts";
+import type { IssueRequest } from "./request.ts";
+import { requestIds } from "./request-ids.ts";
+
+export interface IssuingParts {
+  readonly profiles: () => ReadonlyMap<string, Profile>;
+  /** The keys of the profile and tenant; a tenant that nothing is known of has keys that know nothing. */
+  readonly keysOf: (profile: Profile, tenant: string) => TokenKeys;
+  readonly issuer: TokenIssuer;
+  /** Throws the {@link Problem} for which nothing may be issued now, whatever the profile. */
+  readonly requireFit: () => void;
+  /** Unix milliseconds; never below what it was before. */
+  readonly now: () => number;
+  /** A fresh `jti`. */
+  readonly newTokenId: () => string;
+  /** Told of every token that was signed and every refusal to issue. `profile` is "" when it is unknown. */
+  readonly observer: {
+    issued(profile: string): void;
+    denied(profile: string, caller: string, problem: unknown): void;
+  };
+  readonly failed: ProfileExpressionFailed;
+}
+
+/** Issues by the name of a profile. Rejects with a Problem for a bad call. */
+export type Issue = (profile: string, request: IssueRequest, caller: string) => Promise<IssuedToken>;
+
+export function issuing({
+  profiles,
+  keysOf,
+  issuer,
+  requireFit,
+  now,
+  newTokenId,
+  observer,
+  failed,
+}: IssuingParts): Issue {
+  const once = requestIds<IssuedToken>(now);
+
+  return async (name, request, caller) => {
+    const profile = profiles().get(name);
+    try {
+      if (profile === undefined) throw unknownProfile(name);
+      return await issue(profile, request, caller);
+    } catch (error) {
+      // Nobody was refused a token who asked for none.
+      if (!request.validateOnly) observer.denied(profile === undefined ? "" : name, caller, error);
+      throw error;
+    }
+  };
+
+  async function issue(profile: Profile, request: IssueRequest, caller: string): Promise<IssuedToken> {
+    requireFit();
+    // Drafted before a request_id is looked up: only what was checked can equal what was issued.
+    const told = failed.bind(undefined, profile.name);
+    const draft = draftToken(request, { profile, caller, now: now(), tokenId: newTokenId(), failed: told });
+    const keys = keysOf(profile, draft.tenant);
+    if (request.validateOnly) return issuer.preview(draft, keys);
+    const sign = async (): Promise<IssuedToken> => {
+      const issued = await issuer.issue(draft, keys, request.requestId);
+      observer.issued(profile.name);
+      return issued;
+    };
+    if (request.requestId === "") return sign();
+    const key = JSON.stringify([caller, profile.name, request.requestId]);
+    return once({ key, content: contentOf(request), size: draft.claims.text.length }, sign);
+  }
+}
+
+/** Equal for equal requests, whatever the order of their claims. A hash, so that no claims are kept. */
+function contentOf({ tenant, subject, audience, ttl, claims, clientIp }: IssueRequest): string {
+  const asked = [tenant, subject, audience, ttl ? String(ttl.seconds) : null, claims ?? {}, clientIp];
+  return createHash("sha256").update(sortedJson(asked)).digest("base64url");
+}

@@ -1,0 +1,52 @@
+import { identityFault, NOT_TAKEN, takenFault, tenantFault } from "../../problem/field-rules.ts";
+import type { FieldViolation } from "../../problem/problem.ts";
+import type { Profile } from "../../profile/model/profile.ts";
+import { canonicalIp } from "../ip-address.ts";
+
+/** What a caller asks for. Shaped as the contract's `IssueTokenRequest`, nothing checked yet; empty texts are absent. */
+export interface IssueRequest {
+  readonly tenant: string;
+  readonly subject: string;
+  readonly audience: readonly string[];
+  readonly ttl: { readonly seconds: bigint; readonly nanos: number } | undefined;
+  readonly claims: Readonly<Record<string, unknown>> | undefined;
+  readonly clientIp: string;
+  readonly requestId: string;
+  readonly validateOnly: boolean;
+}
+
+/** Number of audiences that one token may have. */
+const MAX_AUDIENCES = 16;
+
+const REQUEST_ID = /^[A-Za-z0-9._:-]{1,64}$/;
+
+/** What is wrong with the fields of a request that are the same for every profile, all but `ttl` and `claims`. */
+export function checkFields(request: IssueRequest, { takes, tenant }: Profile, violations: FieldViolation[]): void {
+  const tell = (field: string, description: string | undefined): void => {
+    if (description !== undefined) violations.push({ field, description });
+  };
+  tell("tenant", tenantFault(request.tenant, tenant !== undefined));
+  tell("subject", takenFault(request.subject, takes.subject, identityFault));
+  tell("client_ip", takenFault(request.clientIp, takes.clientIp, addressFault));
+  if (request.requestId !== "" && !REQUEST_ID.test(request.requestId))
+    tell("request_id", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -");
+  if (takes.audience) checkAudience(request.audience, violations);
+  else if (request.audience.length > 0) tell("audience", NOT_TAKEN);
+}
+
+function addressFault(text: string): string | undefined {
+  if (text === "") return "is required";
+  return canonicalIp(text) === undefined ? "must be an IPv4 or IPv6 address" : undefined;
+}
+
+function checkAudience(audience: readonly string[], violations: FieldViolation[]): void {
+  if (audience.length === 0 || audience.length > MAX_AUDIENCES) {
+    violations.push({ field: "audience", description: `must have 1 to ${MAX_AUDIENCES} values` });
+    return;
+  }
+  audience.forEach((value, index) => {
+    const fault =
+      identityFault(value) ?? (audience.indexOf(value) < index ? "must not repeat another value" : undefined);
+    if (fault !== undefined) violations.push({ field: `audience[${index}]`, description: fault });
+  });
+}

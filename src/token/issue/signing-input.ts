@@ -1,0 +1,77 @@
+import type { Algorithm } from "../../keys/model.ts";
+import type { SigningKey, TokenKeys } from "../../keys/token-keys.ts";
+import { invalidRequest, Problem } from "../../problem/problem.ts";
+import type { Profile } from "../../profile/model/profile.ts";
+import type { Draft } from "./draft.ts";
+
+/** Signatures in base64url: 64 bytes, an RSA modulus of 2048 bits, a SHA-256. */
+const SIGNATURE_LENGTH: Readonly<Record<Algorithm, number>> = {
+  EdDSA: 86,
+  ES256: 86,
+  RS256: 342,
+  PS256: 342,
+  HS256: 43,
+};
+
+/**
+ * What of a draft is signed: header and payload of a JWS in compact serialisation (RFC 7515, 7.1).
+ *
+ * @throws Problem INVALID_REQUEST when the token would be longer than what every carrier of its profile holds: it would be
+ * born invalid.
+ */
+export function signingInput({ profile, claims }: Draft, key: SigningKey): string {
+  const input = `${encodedHeader(profile, key)}.${Buffer.from(claims.text).toString("base64url")}`;
+  const length = input.length + 1 + SIGNATURE_LENGTH[key.alg];
+  if (length > profile.maxTokenLength) {
+    const description = `are too much: the token has ${length} characters, the profile's carriers hold ${profile.maxTokenLength}`;
+    throw invalidRequest([{ field: "claims", description }]);
+  }
+  return input;
+}
+
+/** The part of a token that is the same for every one of a profile and key. */
+const headers = new WeakMap<Profile, { readonly kid: string; readonly text: string }>();
+
+function encodedHeader(profile: Profile, { alg, kid }: SigningKey): string {
+  const known = headers.get(profile);
+  if (known?.kid === kid) return known.text;
+  const { typ } = profile.header;
+  const header = { alg, ...(typ === undefined ? {} : { typ }), ...(profile.header.kid === "absent" ? {} : { kid }) };
+  const text = Buffer.from(JSON.stringify(header)).toString("base64url");
+  headers.set(profile, { kid, text });
+  return text;
+}
+
+/**
+ * The key that signs a draft now.
+ *
+ * @throws Problem NO_SIGNING_KEY, KEY_NOT_IMPORTED, or TTL_BEYOND_KEY when the token would outlive a rotating key.
+ */
+export function signerFor(draft: Draft, keys: TokenKeys): SigningKey {
+  const { keys: source, tenant } = draft.profile;
+  const key = keys.signer(draft.now);
+  if (key === undefined) throw source.kind === "imported" ? notImported(tenant !== undefined) : noSigningKey();
+  if (source.kind === "keyset") refuseBeyond(key.verifyUntil, draft);
+  return key;
+}
+
+/** A key made under an earlier configuration keeps its times; a longer life than it was made for must wait for the next. */
+function refuseBeyond(verifyUntil: number, { profile, issuedAt, expiresAt }: Draft): void {
+  const { leeway, maxAge } = profile.lifetime;
+  const end = expiresAt ?? issuedAt + (maxAge ?? 0);
+  if ((end + leeway) * 1000 <= verifyUntil) return;
+  const seconds = Math.floor(verifyUntil / 1000) - leeway - issuedAt;
+  throw new Problem(
+    "TTL_BEYOND_KEY",
+    `the key that signs now allows at most ${seconds} seconds: ask for a shorter ttl`,
+  );
+}
+
+function notImported(perTenant: boolean): Problem {
+  return new Problem("KEY_NOT_IMPORTED", `no secret was imported for this profile${perTenant ? " and tenant" : ""}`);
+}
+
+/** No key of a keyset may sign now: a moment later one may. */
+export function noSigningKey(): Problem {
+  return new Problem("NO_SIGNING_KEY", "no key may sign now", { retryAfterMs: 1_000 });
+}

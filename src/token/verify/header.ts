@@ -1,0 +1,50 @@
+import type { Profile } from "../../profile/model/profile.ts";
+import { type Json, parseStrictObject } from "../claims/strict-json.ts";
+import { reject, type Step } from "../rejection.ts";
+
+/** The protected header of a token. */
+export interface Header {
+  readonly alg: string;
+  readonly kid: Json | undefined;
+  readonly typ: string | undefined;
+}
+
+const KNOWN = new Set(["alg", "kid", "typ"]);
+const KID = /^[A-Za-z0-9_-]{1,64}$/;
+
+/**
+ * Reads the header strictly. `jwk`, `jku`, `x5u`, `x5c`, `crit`, `b64` and `zip` are how a token tries to bring its own
+ * key or its own rules (RFC 8725, 3.10): whatever is not `alg`, `kid` or `typ` rejects it, and nothing is ever fetched.
+ */
+export function readHeader(bytes: Buffer): Step<Header> {
+  const header = parseStrictObject(bytes);
+  if (header === undefined) return reject("MALFORMED", "the header is not a strict JSON object");
+  const { alg, kid, typ } = header;
+  for (const name of Object.keys(header))
+    if (!KNOWN.has(name)) return reject("HEADER_INVALID", "the header may hold only alg, kid and typ");
+  if (typeof alg !== "string") return reject("HEADER_INVALID", "alg must be a string");
+  if (typ !== undefined && typeof typ !== "string") return reject("HEADER_INVALID", "typ must be a string");
+  return { ok: { alg, kid, typ } };
+}
+
+/** The kid of a header, which is undefined exactly where the profile's tokens have none. */
+export function readKid({ kid }: Header, expected: Profile["header"]): Step<string | undefined> {
+  if (expected.kid === "absent")
+    return kid === undefined ? { ok: undefined } : reject("HEADER_INVALID", "kid must be absent");
+  if (typeof kid !== "string" || !KID.test(kid))
+    return reject("HEADER_INVALID", "kid must be 1 to 64 characters of A-Z a-z 0-9 _ -");
+  return { ok: kid };
+}
+
+/**
+ * Whether `typ` is the one of the profile, without case. The prefix `application/` may be left out where no other slash is
+ * in it (RFC 7515, 4.1.9). A profile without `typ` takes none.
+ */
+export function isType(typ: string | undefined, expected: string | undefined): boolean {
+  return typ === expected || (typ !== undefined && expected !== undefined && mediaType(typ) === mediaType(expected));
+}
+
+function mediaType(typ: string): string {
+  const lower = typ.toLowerCase();
+  return lower.includes("/") ? lower : `application/${lower}`;
+}

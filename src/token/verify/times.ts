@@ -1,0 +1,58 @@
+import type { ProfileLifetime } from "../../profile/model/profile.ts";
+import type { RegisteredClaims } from "../claims/registered.ts";
+import { LOOKS_ABSOLUTE } from "../issue/ttl.ts";
+import { type Rejection, reject } from "../rejection.ts";
+
+type Times = Pick<RegisteredClaims, "iat" | "nbf" | "exp">;
+
+/** Checks the times of a token against its profile's. `seconds` is the token's clock, in Unix seconds. */
+export function checkTimes(times: Times, lifetime: ProfileLifetime, seconds: number): Rejection | undefined {
+  return (
+    checkLifetime(times, lifetime, seconds) ??
+    checkBegin(times, lifetime, seconds) ??
+    checkEnd(times, lifetime, seconds)
+  );
+}
+
+function checkLifetime({ iat, exp }: Times, lifetime: ProfileLifetime, seconds: number): Rejection | undefined {
+  if (exp === undefined)
+    return lifetime.exp === "required" ? reject("EXP_MISSING", "the profile requires exp").rejection : undefined;
+  const longest = lifetime.extended?.max ?? lifetime.max;
+  // Without iat the lifetime can't be known, but what remains of it can't be more than the whole.
+  if (exp - (iat ?? seconds) <= longest) return undefined;
+  const message = `the profile's tokens live at most ${longest} seconds`;
+  return reject("LIFETIME_EXCEEDED", message, millisecondsHint({ exp, iat }) ?? lifetimeHint(exp - (iat ?? seconds)))
+    .rejection;
+}
+
+function checkBegin({ iat, nbf }: Times, { skew }: ProfileLifetime, seconds: number): Rejection | undefined {
+  if (nbf !== undefined && nbf > seconds + skew)
+    return reject("NOT_YET_VALID", "nbf is in the future", millisecondsHint({ nbf })).rejection;
+  if (iat !== undefined && iat > seconds + skew)
+    return reject("NOT_YET_VALID", "iat is in the future", millisecondsHint({ iat })).rejection;
+  return undefined;
+}
+
+function checkEnd({ iat, exp }: Times, { leeway, maxAge }: ProfileLifetime, seconds: number): Rejection | undefined {
+  if (exp !== undefined && seconds >= exp + leeway) return reject("EXPIRED", "exp is in the past").rejection;
+  // That iat is there where its age counts is checked with the other claims.
+  if (maxAge !== undefined && iat !== undefined && seconds > iat + maxAge)
+    return reject("TOO_OLD", `iat is more than ${maxAge} seconds ago`).rejection;
+  return undefined;
+}
+
+/** Says which of the times, if any, was counted in milliseconds: in seconds, 10^11 is the year 5138; in milliseconds it was 1973. */
+function millisecondsHint(times: Readonly<Record<string, number | undefined>>): string | undefined {
+  const names = Object.keys(times).filter((name) => looksLikeMilliseconds(times[name]));
+  if (names.length === 0) return undefined;
+  return `${names.join(" and ")} ${names.length > 1 ? "look" : "looks"} like milliseconds; RFC 7519 counts seconds`;
+}
+
+function looksLikeMilliseconds(time: number | undefined): boolean {
+  return time !== undefined && time > 1e11 && time < 1e14;
+}
+
+/** Says when a lifetime in seconds is as large as a point in time. */
+function lifetimeHint(lifetime: number): string | undefined {
+  return lifetime >= LOOKS_ABSOLUTE ? "the lifetime looks like an absolute time; it was meant in seconds" : undefined;
+}

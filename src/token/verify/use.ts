@@ -1,0 +1,51 @@
+import type { FieldViolation } from "../../problem/problem.ts";
+import type { Profile } from "../../profile/model/profile.ts";
+import type { ExpressionFailed } from "../../profile/model/rules.ts";
+import { shownPath } from "../claims/accepted.ts";
+import type { JsonObject } from "../claims/strict-json.ts";
+import { isSameNetwork } from "../ip-address.ts";
+import { checkLimits } from "../issue/request-object.ts";
+import { type Rejection, reject } from "../rejection.ts";
+import { IP_MISMATCH } from "../warnings.ts";
+
+/** Under which rules a client wants to use its token, and for what. */
+interface Use {
+  readonly profile: Pick<Profile, "ip" | "context" | "rules">;
+  readonly context: Readonly<Record<string, unknown>>;
+}
+
+/** A {@link Use} that is judged by rules. */
+interface JudgedUse extends Use {
+  readonly failed: ExpressionFailed;
+}
+
+/** Checks what a token lets its client do: from its address, by the profile's rules. `claims` with aliases resolved. */
+export function checkUse(claims: JsonObject, { profile, context, failed }: JudgedUse): Rejection | undefined {
+  if (profile.ip?.mode === "enforce" && (context.ip === undefined || isElsewhere(claims, { profile, context })))
+    return reject("IP_MISMATCH", IP_MISMATCH.message).rejection;
+  const fault = contextFault(context, profile);
+  if (fault !== undefined) return reject("CONTEXT_INVALID", fault).rejection;
+  for (const [index, { holds, reason, message }] of profile.rules.entries()) {
+    const result = holds({ claims, context });
+    if (result === undefined) failed("rule", String(index));
+    if (result !== true) return reject(reason, message).rejection;
+  }
+  return undefined;
+}
+
+/** What is wrong with the context by the limits of every profile, then by the schema of this one. */
+function contextFault(context: Use["context"], { context: check }: Use["profile"]): string | undefined {
+  if (check === undefined) return undefined;
+  const beyond: FieldViolation[] = [];
+  checkLimits(context, "context", beyond);
+  const [limit] = beyond;
+  if (limit !== undefined) return `${limit.field} ${limit.description}`;
+  const [fault] = check(context);
+  return fault && `${shownPath(["context", ...fault.path])} ${fault.message}`;
+}
+
+/** Whether the client is known to be at another address than its token. */
+export function isElsewhere(claims: JsonObject, { profile: { ip }, context }: Use): boolean {
+  if (ip === undefined || context.ip === undefined) return false;
+  return typeof context.ip !== "string" || !isSameNetwork(claims[ip.claim], context.ip, ip.prefix);
+}

@@ -1,0 +1,21 @@
+import test from "ava";
+import { tellKeyring } from "../../../src/app/keys/keyring-events.ts";
+import type { Happening } from "../../../src/audit/event.ts";
+
+test("keys that were dropped are an error in the log, and an event that names them", async (t) => {
+  const lines: unknown[] = [];
+  const appended = Promise.withResolvers<Happening>();
+  const tell = tellKeyring({
+    audit: { append: async (happening) => appended.resolve(happening) },
+    log: (level, line) => lines.push([level, line]),
+    isNew: () => true,
+    now: () => 0,
+    stopping: new AbortController().signal,
+  });
+  tell({ type: "dropped", keyset: "service", epoch: 7, kids: ["one", "two"] });
+  t.deepEqual(lines, [["error", { event: "keys.dropped", keyset: "service", epoch: 7, kids: ["one", "two"] }]]);
+  t.deepEqual(await appended.promise, {
+    ...{ type: "key.rotated", keyset: "service", keysetEpoch: 7, added: [], removed: ["one", "two"] },
+    ...{ reason: "dropped", caller: "" },
+  });
+});

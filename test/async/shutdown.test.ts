@@ -1,0 +1,65 @@
+import test from "ava";
+import { collectEndings } from "../../src/async/shutdown.ts";
+
+/** What was ended, in its order, and what was told of failures. */
+function endingsUnderTest() {
+  const told: string[] = [];
+  const ended: string[] = [];
+  const endings = collectEndings((error) => told.push(error instanceof Error ? error.message : String(error)));
+  const add = (name: string, work: (leftMs: number) => unknown = () => undefined) =>
+    endings.add((leftMs) => {
+      ended.push(name);
+      return work(leftMs);
+    });
+  return { told, ended, add, end: endings.end };
+}
+
+test("what was begun last is ended first, and one that fails keeps no other from ending", async (t) => {
+  const { told, ended, add, end } = endingsUnderTest();
+  add("first");
+  add("throws", () => {
+    throw new Error("at once");
+  });
+  add("rejects", () => Promise.reject(new Error("later")));
+  await end(60_000);
+  t.deepEqual(ended, ["rejects", "throws", "first"]);
+  t.deepEqual(told, ["later", "at once"]);
+});
+
+test("one that hangs is told and left, and the others are ended", async (t) => {
+  const { told, ended, add, end } = endingsUnderTest();
+  add("store");
+  add("hangs", () => new Promise(() => {}));
+  add("calls");
+  await end(100);
+  t.deepEqual(ended, ["calls", "hangs", "store"]);
+  t.deepEqual(told, ["an ending took too long: it was not waited for"]);
+});
+
+test("however many hang, all are begun, and the last ones are told that little is left", async (t) => {
+  const { told, ended, add, end } = endingsUnderTest();
+  const left: number[] = [];
+  const names = Array.from({ length: 20 }, (_, at) => `${at}`);
+  for (const name of names)
+    add(name, (leftMs) => {
+      left.push(leftMs);
+      return new Promise(() => {});
+    });
+  await end(1_500);
+  t.deepEqual(ended, names.toReversed());
+  t.is(told.length, 20);
+  t.true((left[0] ?? 0) > (left.at(-1) ?? 0), left.join(" "));
+});
+
+test("endings within an ending are all begun before what was begun earlier is ended", async (t) => {
+  const outer = endingsUnderTest();
+  const inner = endingsUnderTest();
+  const order: string[] = [];
+  outer.add("store", () => order.push("store"));
+  outer.add("services", (leftMs) => inner.end(leftMs));
+  inner.add("ring", () => order.push("ring"));
+  inner.add("hangs", () => new Promise(() => {}));
+  await outer.end(1_500);
+  t.deepEqual(order, ["ring", "store"]);
+  t.deepEqual(outer.told, []);
+});

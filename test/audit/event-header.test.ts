@@ -1,0 +1,62 @@
+import test from "ava";
+import { encodeEvent } from "../../src/audit/encode.ts";
+import type { Happening, Place } from "../../src/audit/event.ts";
+import { readEnvelope, subjectOf } from "../../src/audit/event-header.ts";
+import { issued, TIME } from "../support/files/spool-fixture.ts";
+
+const place: Place = { writer: "writer-1", epoch: 1, seq: 1, prevHash: new Uint8Array() };
+const encode = (happening: Happening) => encodeEvent("0198b2f0-0000-7000-8000-000000000000", TIME, place, happening);
+
+test("what publishing needs is read back from the body", (t) => {
+  t.deepEqual(readEnvelope(encode(issued(1))), {
+    id: "0198b2f0-0000-7000-8000-000000000000",
+    type: "token.issued",
+    profile: "service",
+    time: new Date(TIME).toISOString(),
+    writer: "writer-1",
+  });
+});
+
+test("the subject is the type and the profile, or _ where an event has none", (t) => {
+  const denied = { type: "token.denied", profile: "", caller: "c", reason: "R", count: 1 } as const;
+  const rotated = {
+    type: "key.rotated",
+    keyset: "s",
+    keysetEpoch: 2,
+    added: [],
+    removed: [],
+    reason: "first",
+    caller: "",
+  } as const;
+  t.is(subjectOf(readEnvelope(encode(issued(1)))), "signet.audit.token.issued.service");
+  t.is(subjectOf(readEnvelope(encode(denied))), "signet.audit.token.denied._");
+  t.is(subjectOf(readEnvelope(encode(rotated))), "signet.audit.key.rotated._");
+  const changed = { type: "configuration.changed", configHash: "h", profiles: ["lobby"] } as const;
+  t.is(subjectOf(readEnvelope(encode(changed))), "signet.audit.configuration.changed._");
+  const started = { type: "service.started", version: "1", configHash: "h" } as const;
+  t.is(subjectOf(readEnvelope(encode(started))), "signet.audit.service.started._");
+  t.is(
+    subjectOf(readEnvelope(encode({ type: "service.stopped", reason: "SIGTERM" }))),
+    "signet.audit.service.stopped._",
+  );
+});
+
+test("no profile can inject a protocol line, a token or a wildcard into the subject", (t) => {
+  for (const profile of ["a b", "a\r\nPUB x 0\r\n", "a.b", "*", ">", "a\tb", "é", "a\u0000", "a\n", ""]) {
+    t.is(subjectOf({ type: "token.issued", profile }), "signet.audit.token.issued._", JSON.stringify(profile));
+  }
+});
+
+test("a body that is not an audit event, or would inject a header, is CORRUPT", (t) => {
+  const bad = [
+    "",
+    "[]",
+    "null",
+    '{"eventId":"1","time":"t","writer":"w"}',
+    '{"eventId":"1\\r\\nx: y","time":"t","writer":"w","serviceStopped":{}}',
+    '{"eventId":"1","time":"t","writer":"w w","serviceStopped":{}}',
+    '{"eventId":"1","time":5,"writer":"w","serviceStopped":{}}',
+  ];
+  for (const body of bad)
+    t.throws(() => readEnvelope(Buffer.from(body)), { name: "AuditError", code: "CORRUPT" }, body);
+});

@@ -1,0 +1,17 @@
+import test from "ava";
+import { BookmarkKeeper, readBookmark } from "../../../src/audit/spool/bookmark.ts";
+import { tempFolder } from "../../support/files/temp.ts";
+
+const stream = { created: "2026-01-01T00:00:00Z", seq: 1, eventId: "e" };
+
+test("saves that come together are written one after the other, and the last place stands", async (t) => {
+  const folder = await tempFolder(t);
+  const keeper = new BookmarkKeeper(folder, { position: 0, stream });
+  const saves: Promise<void>[] = [];
+  for (let position = 1; position <= 20; position += 1) {
+    keeper.move({ position, stream });
+    saves.push(keeper.close());
+  }
+  await t.notThrowsAsync(Promise.all(saves));
+  t.is((await readBookmark(folder)).position, 20);
+});

@@ -1,0 +1,92 @@
+import type { ExecutionContext } from "ava";
+import test from "ava";
+import type { Happening } from "../../../src/audit/event.ts";
+import { RESERVE_BYTES, type Spool, type SpoolOptions } from "../../../src/audit/spool/spool.ts";
+import { startForwarder } from "../../support/files/forwarder-fixture.ts";
+import { issued, makeSpool, TIME } from "../../support/files/spool-fixture.ts";
+import { tempFolder } from "../../support/files/temp.ts";
+import { MemorySink } from "../../support/nats/memory-sink.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+
+const full = { name: "AuditError", code: "FULL" };
+const started: Happening = { type: "service.started", version: "1.0.0", configHash: "hash" };
+const denied: Happening = { type: "token.denied", profile: "service", caller: "loopback", reason: "X", count: 1 };
+const rotated: Happening = {
+  type: "key.rotated",
+  keyset: "service",
+  keysetEpoch: 1,
+  added: Array.from({ length: 4000 }, () => "abcdefghijklmnop"),
+  removed: [],
+  reason: "manual",
+  caller: "loopback",
+};
+
+/** A spool's folder that takes no more tokens, and the spool that it is still open in. */
+async function fullSpool(t: ExecutionContext): Promise<Spool & { readonly folder: string }> {
+  const folder = await tempFolder(t);
+  const spool = await makeSpool(t, { folder, segmentBytes: 1024, maxBytes: 4096 });
+  const fill = async () => {
+    for (;;) await spool.append(denied, TIME);
+  };
+  await t.throwsAsync(fill(), full);
+  return Object.assign(spool, { folder });
+}
+
+async function reopened(t: ExecutionContext, overrides: Partial<SpoolOptions> = {}): Promise<Spool> {
+  const first = await fullSpool(t);
+  await first.close();
+  return await makeSpool(t, { folder: first.folder, segmentBytes: 1024, maxBytes: 4096, ...overrides });
+}
+
+test("a full spool refuses events of tokens and takes those of keys and of the service", async (t) => {
+  const spool = await fullSpool(t);
+  const outcomes = await Promise.allSettled(
+    [denied, started, issued(0), rotated].map((one) => spool.append(one, TIME)),
+  );
+  t.deepEqual(
+    outcomes.map((outcome) => (outcome.status === "fulfilled" ? "durable" : outcome.reason.code)),
+    ["FULL", "durable", "FULL", "durable"],
+  );
+});
+
+test("what is taken beyond the limit has a limit of its own", async (t) => {
+  const spool = await fullSpool(t);
+  const fill = async () => {
+    for (;;) await spool.append(rotated, TIME);
+  };
+  await t.throwsAsync(fill(), full);
+  const { bytes } = await spool.depth();
+  t.true(bytes > 4096 + RESERVE_BYTES / 2 && bytes <= 4096 + RESERVE_BYTES, `${bytes} bytes`);
+});
+
+test("a service whose spool is full starts, forwards what is there and issues again", async (t) => {
+  const spool = await reopened(t);
+  await spool.append(started, TIME);
+  await t.throwsAsync(spool.append(issued(0), TIME), full);
+  startForwarder(t, { spool, sink: new MemorySink(), horizonMs: 0 });
+  await waitUntil("the spool has room", async () => (await spool.depth()).bytes < 2048);
+  await t.notThrowsAsync(spool.append(issued(0), TIME));
+});
+
+test("a spool that holds more than its limit takes events of the service, however low the limit was set", async (t) => {
+  const first = await fullSpool(t);
+  for (let i = 0; i < 10; i++) await first.append(rotated, TIME);
+  await first.close();
+  for (let start = 0; start < 3; start++) {
+    const spool = await makeSpool(t, { folder: first.folder, segmentBytes: 1024, maxBytes: 2048 });
+    await t.notThrowsAsync(spool.append({ ...rotated, reason: "held" }, TIME));
+    await t.throwsAsync(spool.append(issued(0), TIME), full);
+    await spool.close();
+  }
+});
+
+test("a spool whose reserve was used up takes events of the service after the next start", async (t) => {
+  const spool = await fullSpool(t);
+  const fill = async () => {
+    for (;;) await spool.append(rotated, TIME);
+  };
+  await t.throwsAsync(fill(), full);
+  await spool.close();
+  const next = await makeSpool(t, { folder: spool.folder, segmentBytes: 1024, maxBytes: 4096 });
+  await t.notThrowsAsync(next.append(rotated, TIME));
+});

@@ -1,0 +1,150 @@
+import { once } from "node:events";
+import { createServer, type Socket } from "node:net";
+import test, { type ExecutionContext } from "ava";
+import { connect } from "nats";
+import { ensureStream } from "../../../src/nats/audit/stream.ts";
+import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
+import { signet, terminal } from "../terminal.ts";
+
+const body = (id: string) => JSON.stringify({ eventId: id, time: "2026-11-22T12:00:00Z" });
+const ids = (lines: string) => [...lines.matchAll(/"eventId":"(.*?)"/g)].map(([, id]) => id);
+
+async function stream(t: ExecutionContext<unknown>, events: readonly [string, string][]) {
+  const server = await startNats(t);
+  const connection = await connect({ servers: server.url });
+  t.teardown(() => connection.close());
+  await ensureStream(connection, 1);
+  const publish = (type: string, id: string) => connection.jetstream().publish(`signet.audit.${type}`, body(id));
+  for (const [type, id] of events) await publish(type, id);
+  return { publish, env: { SIGNET_NATS_URL: server.url }, url: server.url };
+}
+
+const EVENTS: [string, string][] = [
+  ["service.started._", "1"],
+  ["token.issued.service", "2"],
+  ["token.issued.other", "3"],
+  ["token.denied.service", "4"],
+  ["token.issued.service", "5"],
+];
+
+testWithNats("--last with --no-follow tells the last events and ends by itself", async (t) => {
+  const { env } = await stream(t, EVENTS);
+  const { code, stdout, stderr } = await signet(["audit", "tail", "--last", "2", "--no-follow"], { env });
+  t.is(code, 0);
+  t.is(stderr, "");
+  t.is(
+    stdout,
+    `2026-11-22T12:00:00.000Z  signet.audit.token.denied.service  -  4  -  -
+2026-11-22T12:00:00.000Z  signet.audit.token.issued.service  -  5  -  -
+`,
+  );
+});
+
+testWithNats("the options choose the events, and --last counts the chosen ones", async (t) => {
+  const { env } = await stream(t, EVENTS);
+  for (const [words, found] of [
+    [["--all"], ["1", "2", "3", "4", "5"]],
+    [
+      ["--all", "--type", "token.issued", "--profile", "service"],
+      ["2", "5"],
+    ],
+    [
+      ["--all", "--profile", "service"],
+      ["2", "4", "5"],
+    ],
+    [["--last", "1", "--type", "token.issued", "--profile", "other"], ["3"]],
+    [
+      ["--last", "100"],
+      ["1", "2", "3", "4", "5"],
+    ],
+    [["--all", "--subject", "signet.audit.token.*.other"], ["3"]],
+    [["--last", "0"], []],
+  ] as const) {
+    const { code, stdout } = await signet(["audit", "tail", "--json", "--no-follow", ...words], { env });
+    t.is(code, 0);
+    t.deepEqual(ids(stdout), [...found], words.join(" "));
+  }
+});
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  testWithNats(`it follows what comes until ${signal}, and ends with 0`, async (t) => {
+    const { env, publish } = await stream(t, EVENTS);
+    const line = terminal({ env });
+    const ended = line.signet("audit", "tail", "--last", "1", "--json");
+    await once(line.io.stdout, "data");
+    const more = once(line.io.stdout, "data");
+    await publish("token.issued.service", "6");
+    await more;
+    line.signals.emit(signal, signal);
+    const { code, stdout } = await ended;
+    t.is(code, 0);
+    t.deepEqual(ids(stdout), ["5", "6"]);
+    t.is(line.signals.listenerCount(signal), 0);
+  });
+}
+
+test("a signal ends it at once while NATS does not answer", async (t) => {
+  const sockets: Socket[] = [];
+  const deaf = createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
+  await once(deaf, "listening");
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    deaf.close();
+  });
+  const { port } = deaf.address() as { port: number };
+  const line = terminal();
+  const ended = line.signet("audit", "tail", "--nats", `nats://127.0.0.1:${port}`);
+  await once(deaf, "connection");
+  line.signals.emit("SIGINT", "SIGINT");
+  t.is((await ended).code, 0);
+});
+
+testWithNats("it ends with 0 when its reader is gone, as of `audit tail | head`", async (t) => {
+  const { env } = await stream(t, EVENTS);
+  const line = terminal({ env });
+  const ended = line.signet("audit", "tail", "--last", "1");
+  await once(line.io.stdout, "data");
+  line.io.stdout.emit("error", Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
+  t.is((await ended).code, 0);
+});
+
+testWithNats("without the stream it ends with 2", async (t) => {
+  const server = await startNats(t);
+  const { code, stderr } = await signet(["audit", "tail", "--nats", server.url]);
+  t.is(code, 2);
+  t.regex(stderr, /UNAVAILABLE: cannot read audit events from NATS at nats:.*SIGNET_AUDIT/);
+});
+
+test("without NATS it ends with 2, and the password of the URL is not shown", async (t) => {
+  const { code, stderr } = await signet(["audit", "tail", "--nats", "nats://user:secret@127.0.0.1:1"]);
+  t.is(code, 2);
+  t.regex(stderr, /UNAVAILABLE: cannot read audit events from NATS at nats:\/\/\*\*\*@127\.0\.0\.1:1/);
+  t.notRegex(stderr, /secret/);
+});
+
+for (const words of [
+  ["--subject", "signet.audit.>\r\nPUB x 1"],
+  ["--subject", "signet.audit.a b"],
+  ["--subject", "signet.audit.>.a"],
+  ["--subject", "other.>"],
+  ["--type", "token.*"],
+  ["--profile", "a.>"],
+  ["--profile", "a\r\n"],
+]) {
+  test(`${words.map((word) => JSON.stringify(word)).join(" ")} is refused before NATS is asked`, async (t) => {
+    const { code, stderr } = await signet(["audit", "tail", ...words]);
+    t.is(code, 2);
+    t.regex(stderr, new RegExp(`error: ${words[0]} must be`));
+  });
+}
+
+for (const words of [
+  ["--all", "--last", "3"],
+  ["--subject", "signet.audit.>", "--type", "token.issued"],
+]) {
+  test(`${words.join(" ")} contradict each other`, async (t) => {
+    const { code, stderr } = await signet(["audit", "tail", ...words]);
+    t.is(code, 2);
+    t.regex(stderr, /cannot be used with option/);
+  });
+}

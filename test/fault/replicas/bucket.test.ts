@@ -1,0 +1,115 @@
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { ExecutionContext } from "ava";
+import type { IssueTokenResponse } from "../../../src/gen/signet/v1/token.ts";
+import { serialTestWithNats, startNats } from "../../support/nats/nats-server.ts";
+import { verdictOf } from "../../support/profiles/dialect.ts";
+import { issueEverywhere, issueShort } from "../../support/replicas/replica-tokens.ts";
+import { type Replica, replicaSet, untilReady } from "../../support/replicas/replicas.ts";
+import { look, watchRings } from "../../support/replicas/ring-witness.ts";
+import { badVerdicts } from "../../support/replicas/verify-everywhere.ts";
+import { revokeTokens } from "../../support/service/revoke-tokens.ts";
+import { verify } from "../../support/service/service.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+
+serialTestWithNats(
+  "a bucket that is rolled back, then lost, is put back: no token is lost, no epoch is lower",
+  async (t) => {
+    t.timeout(60_000);
+    const nats = await startNats(t);
+    const set = await replicaSet(t, [nats.url]);
+    const replicas = await set.startAll(3);
+    await nats.kill9();
+    const copy = await nats.copyStore();
+    await nats.restart();
+    const tokens = [...(await issueEverywhere(replicas))];
+    await untilEpoch(replicas, (await highestEpoch(replicas)) + 2);
+    const revoked = await revokedToken(replicas);
+    const witness = watchRings(replicas);
+
+    for (const what of [{ from: copy }, { loseStore: true }]) {
+      tokens.push(...(await issueEverywhere(replicas)));
+      const before = await highestEpoch(replicas);
+      await nats.restart(what);
+      await untilEpoch(replicas, before + 2);
+      t.deepEqual(
+        await badVerdicts(replicas, [...tokens, ...(await issueEverywhere(replicas))]),
+        {},
+        JSON.stringify(what),
+      );
+    }
+
+    t.deepEqual(await witness.stop(), {});
+    const joined = await set.start("newcomer", { SIGNET_STATE_FIRST_START: "false" });
+    await untilReady(joined);
+    const all = [...replicas, joined];
+    t.deepEqual(
+      await badVerdicts(all, await issueEverywhere(all)),
+      {},
+      "who has no snapshot finds the ring in the bucket",
+    );
+    for (const replica of all) t.is(verdictOf(await verify(replica, revoked.token)), "REVOKED", replica.name);
+  },
+);
+
+serialTestWithNats("a bucket that is lost while no replica runs is put back from the snapshots", async (t) => {
+  const { tokens, revoked, replicas } = await loseAll(t, { keepSnapshots: true });
+  await Promise.all(replicas.map(untilReady));
+  t.deepEqual(await badVerdicts(replicas, tokens), {});
+  for (const replica of replicas) t.is(verdictOf(await verify(replica, revoked.token)), "REVOKED", replica.name);
+});
+
+serialTestWithNats(
+  "negative control: without snapshots the tokens from before the loss are lost with it",
+  async (t) => {
+    const { tokens, replicas } = await loseAll(t, { keepSnapshots: false });
+    await Promise.all(replicas.map(untilReady));
+    const [first = ""] = replicas.map(({ name }) => name);
+    t.is((await badVerdicts(replicas, tokens))[`UNKNOWN_KEY on ${first}`], tokens.length);
+  },
+);
+
+async function loseAll(t: ExecutionContext, { keepSnapshots }: { readonly keepSnapshots: boolean }) {
+  const nats = await startNats(t);
+  const set = await replicaSet(t, [nats.url]);
+  const before = await set.startAll(2);
+  const tokens = await issueEverywhere(before);
+  const revoked = await revokedToken(before);
+  for (const { name } of before) await untilRemembered(join(await set.folderOf(name), "snapshots"), revoked);
+  for (const { process } of before) await process.kill9();
+  await nats.restart({ loseStore: true });
+  for (const { name } of before) {
+    if (!keepSnapshots) await rm(join(await set.folderOf(name), "snapshots"), { recursive: true });
+  }
+  const replicas = await Promise.all(before.map(({ name }) => set.start(name)));
+  return { tokens, revoked, replicas };
+}
+
+/** A token that was taken back, once every replica knows it. */
+async function revokedToken(replicas: readonly Replica[]): Promise<IssueTokenResponse> {
+  const [one] = replicas;
+  if (one === undefined) throw new Error("there is no replica");
+  const issued = await issueShort(one);
+  await revokeTokens(one, { tokenIds: [issued.tokenId] });
+  await waitUntil("every replica knows", async () => {
+    const verdicts = await Promise.all(replicas.map(async (replica) => verdictOf(await verify(replica, issued.token))));
+    return verdicts.every((verdict) => verdict === "REVOKED");
+  });
+  return issued;
+}
+
+/** It is written a moment after it is known. */
+function untilRemembered(folder: string, { tokenId }: IssueTokenResponse): Promise<void> {
+  const read = () => readFile(join(folder, "revocations"), "utf8").catch(() => "");
+  return waitUntil("the revocation is in the snapshot", async () => (await read()).includes(tokenId));
+}
+
+async function highestEpoch(replicas: readonly Replica[]): Promise<number> {
+  return Math.max(...(await Promise.all(replicas.map(look))).map(({ epoch }) => epoch));
+}
+
+function untilEpoch(replicas: readonly Replica[], epoch: number): Promise<void> {
+  return waitUntil(`all hold epoch ${epoch}`, async () =>
+    (await Promise.all(replicas.map(look))).every((sight) => sight.epoch >= epoch),
+  );
+}

@@ -1,0 +1,84 @@
+import { serialTestWithNats, startNats } from "../../support/nats/nats-server.ts";
+import { startTcpProxy } from "../../support/nats/tcp-proxy.ts";
+import { verdictOf } from "../../support/profiles/dialect.ts";
+import { issueEverywhere, issueShort } from "../../support/replicas/replica-tokens.ts";
+import { replicaSet } from "../../support/replicas/replicas.ts";
+import { badVerdicts } from "../../support/replicas/verify-everywhere.ts";
+import { planRotation, revokeKey } from "../../support/service/key-calls.ts";
+import { verify } from "../../support/service/service.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+
+serialTestWithNats(
+  "a key is revoked on one replica: by the answer the standby signs on all, and its tokens are KEY_REVOKED",
+  async (t) => {
+    const nats = await startNats(t);
+    const replicas = await (await replicaSet(t, [nats.url], SLOW)).startAll(3);
+    const [one] = replicas;
+    if (one === undefined) return;
+    const before = await issueEverywhere(replicas);
+    const { activeKeyId, standbyKeyId } = await planRotation(one);
+    t.deepEqual(await badVerdicts(replicas, before), {});
+
+    const answer = await revokeKey(one, activeKeyId);
+
+    t.is(answer.signingKeyId, standbyKeyId);
+    t.is(answer.replicasInformed.length, 3);
+    t.deepEqual(answer.replicasLate, []);
+    for (const replica of replicas) {
+      for (const token of before) t.is(verdictOf(await verify(replica, token)), "KEY_REVOKED", replica.name);
+      t.is((await issueShort(replica)).keyId, standbyKeyId, replica.name);
+    }
+    t.deepEqual(await badVerdicts(replicas, await issueEverywhere(replicas)), {});
+    const after = await planRotation(one);
+    t.not(after.standbyKeyId, standbyKeyId, "a new standby is published");
+    t.not(after.standbyKeyId, "");
+  },
+);
+
+serialTestWithNats(
+  "negative control: a replica that is cut off is named as late and takes the tokens still, until it is back",
+  async (t) => {
+    const nats = await startNats(t);
+    const proxy = await startTcpProxy(t, nats.url);
+    const replicas = await (await replicaSet(t, [nats.url, nats.url, proxy.url], SLOW)).startAll(3);
+    const [one, , cutOff] = replicas;
+    if (one === undefined || cutOff === undefined) return;
+    const { token, keyId } = await issueShort(one);
+    proxy.cut();
+
+    const answer = await revokeKey(one, keyId);
+
+    t.is(answer.replicasInformed.length, 2);
+    t.is(answer.replicasLate.length, 1);
+    t.is(verdictOf(await verify(cutOff, token)), "valid");
+    proxy.heal();
+    await waitUntil("it is back", async () => verdictOf(await verify(cutOff, token)) === "KEY_REVOKED");
+    t.is((await issueShort(cutOff)).keyId, answer.signingKeyId);
+  },
+);
+
+serialTestWithNats(
+  "a replica that is cut off for so long that it counts as dead is named as late as well",
+  async (t) => {
+    t.timeout(60_000);
+    const nats = await startNats(t);
+    const proxy = await startTcpProxy(t, nats.url);
+    const replicas = await (await replicaSet(t, [nats.url, nats.url, proxy.url], SLOW)).startAll(3);
+    const [one, two, cutOff] = replicas;
+    if (one === undefined || two === undefined || cutOff === undefined) return;
+    const { keyId } = await issueShort(one);
+    proxy.cut();
+    const metrics = async () => (await fetch(`${one.url}/metrics`)).text();
+    await waitUntil("two live", async () => /^signet_replicas_live 2$/m.test(await metrics()));
+    t.is((await issueShort(cutOff)).keyId, keyId, "it goes on issuing");
+
+    const answer = await revokeKey(one, keyId);
+
+    t.is(answer.replicasInformed.length, 2);
+    t.is(answer.replicasLate.length, 1);
+    t.false(answer.replicasInformed.includes(answer.replicasLate[0] ?? ""));
+  },
+);
+
+/** No key but the revoked one changes while it is looked at. */
+const SLOW = { period: 600_000 };

@@ -1,0 +1,109 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { ExecutionContext } from "ava";
+import type { KeyPolicy } from "../../../src/keys/rotating/policy.ts";
+import { type NatsServer, serialTestWithNats, startNats } from "../../support/nats/nats-server.ts";
+import { startTcpProxy } from "../../support/nats/tcp-proxy.ts";
+import { issueShort } from "../../support/replicas/replica-tokens.ts";
+import { type Replica, replicaSet } from "../../support/replicas/replicas.ts";
+import { badVerdicts } from "../../support/replicas/verify-everywhere.ts";
+import { boundByRounds, rounds } from "../../support/rounds.ts";
+import { seededRandom } from "../../support/seeded-random.ts";
+import { nextRotation, revokeKey, rotateKeys } from "../../support/service/key-calls.ts";
+import { startLoad } from "../../support/service/load.ts";
+import { failureOf } from "../../support/service/rich-error.ts";
+import { listKeys, verify } from "../../support/service/service.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+
+serialTestWithNats(
+  "keys rotate under load while a replica is paused: once it runs it knows the key of every token",
+  async (t) => {
+    boundByRounds(t);
+    const random = seededRandom(t);
+    const nats = await startNats(t);
+    const { one, two, third: paused } = await threeOf(t, nats);
+    const tokens: string[] = [];
+    const kids = new Set<string>();
+    const load = startLoad(2, async () => {
+      const { token, keyId } = await issueShort(random(0, 2) === 0 ? one : two);
+      tokens.push(token);
+      kids.add(keyId);
+      await pause(5);
+    });
+    for (let round = 0; round < rounds(4); round++) {
+      const from = tokens.length;
+      paused.pause();
+      await pause(random(500, 7_000));
+      // Asked before it runs: what it missed and what it is asked come at once.
+      const missed = tokens.slice(from).filter((_, at, all) => at % 10 === 0 || at > all.length - 10);
+      const answers = badVerdicts([paused], missed);
+      paused.resume();
+      t.deepEqual(await answers, {}, `round ${round}`);
+    }
+    // The pauses are drawn: they may have been too short for three.
+    await waitUntil("several keys have signed", () => kids.size > rounds(2), 60_000);
+    await load.stop();
+    t.log(`${tokens.length} tokens of ${kids.size} keys`);
+    t.deepEqual(await badVerdicts([one, two, paused], tokens.slice(-500)), {});
+  },
+);
+
+/** D, in milliseconds: long enough to look at a take-over that is put off. */
+const DELAY = 5_000;
+const PUT_OFF = { period: 60_000, activationDelay: DELAY };
+
+serialTestWithNats(
+  "a key that a paused replica does not hold waits for it, says so, and signs when it runs again",
+  async (t) => {
+    const nats = await startNats(t);
+    const { one, third: paused } = await threeOf(t, nats, PUT_OFF);
+    const { keyId: old } = await issueShort(one);
+    paused.pause();
+    const { kid, signFrom } = await newKeyTakesOver(one);
+    await waitUntil("the key is named as waiting", async () => (await waitsFor(one, kid)).length > 0);
+    t.true(Date.now() >= signFrom);
+    t.is((await issueShort(one)).keyId, old, "until then the old one goes on");
+    paused.resume();
+    await waitUntil("the key signs", async () => (await issueShort(one)).keyId === kid, DELAY);
+    t.deepEqual(await waitsFor(one, kid), []);
+    t.deepEqual(await badVerdicts([paused], [(await issueShort(one)).token]), {});
+  },
+);
+
+serialTestWithNats(
+  "negative control: who stays away for longer than the lead and the delay can't verify with the new key",
+  async (t) => {
+    const nats = await startNats(t);
+    const proxy = await startTcpProxy(t, nats.url);
+    const { one, third: cutOff } = await threeOf(t, nats, PUT_OFF, proxy.url);
+    proxy.cut();
+    const { kid, signFrom } = await newKeyTakesOver(one);
+    let token = "";
+    await waitUntil("the key signs", async () => {
+      const issued = await issueShort(one);
+      token = issued.token;
+      return issued.keyId === kid;
+    });
+    t.true(Date.now() >= signFrom + DELAY, "it waited for as long as it may");
+    t.is((await failureOf(verify(cutOff, token))).reason, "KEYS_UNAVAILABLE");
+  },
+);
+
+/** Lets a key take over that was made just now, in the place of one that is taken back. */
+async function newKeyTakesOver(one: Replica): Promise<{ kid: string; signFrom: number }> {
+  await revokeKey(one, (await nextRotation(one)).nextKeyId);
+  const { keyId, signFrom } = await rotateKeys(one);
+  return { kid: keyId, signFrom: Number(signFrom) };
+}
+
+/** Who the key waits for. */
+async function waitsFor(replica: Replica, kid: string): Promise<readonly string[]> {
+  const { keys } = await listKeys(replica, "service");
+  return keys.find(({ keyId }) => keyId === kid)?.waitsFor ?? [];
+}
+
+async function threeOf(t: ExecutionContext, nats: NatsServer, rotation: Partial<KeyPolicy> = {}, thirdUrl = nats.url) {
+  const set = await replicaSet(t, [nats.url, nats.url, thirdUrl], rotation);
+  const [one, two, third] = await set.startAll(3);
+  if (one === undefined || two === undefined || third === undefined) throw new Error("three replicas were started");
+  return { one, two, third };
+}

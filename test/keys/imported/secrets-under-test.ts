@@ -1,0 +1,84 @@
+import { createHash, createHmac, randomBytes } from "node:crypto";
+import type { AuditLog, Happening } from "../../../src/audit/event.ts";
+import { kekOf } from "../../../src/jose/kek.ts";
+import { recordKeysOf } from "../../../src/jose/key-vault.ts";
+import { createSecretVault } from "../../../src/jose/secret-vault.ts";
+import type { ImportRequest } from "../../../src/key-admin/import-request.ts";
+import { importing } from "../../../src/key-admin/import-secret.ts";
+import { openSecrets } from "../../../src/keys/imported/secrets.ts";
+import type { SecretsEvent } from "../../../src/keys/imported/views.ts";
+import { storedEntries } from "../../../src/keys/store/stored-entries.ts";
+import { Problem } from "../../../src/problem/problem.ts";
+import type { Profile } from "../../../src/profile/model/profile.ts";
+import type { KeyValue } from "../../../src/state/keyvalue.ts";
+import { shippedProfile } from "../../support/profiles/profiles.ts";
+import { start } from "../rotating/ring-under-test.ts";
+
+const PROFILES: ReadonlyMap<string, Profile> = new Map(
+  ["service", "hivekit", "reactive", "viasocket"].map((name) => [name, shippedProfile(name)]),
+);
+
+export const input = Buffer.from("signing input");
+export const acme = { profile: "hivekit", tenant: "acme" };
+
+/** 32 random bytes, as base64. */
+export const newSecret = (): string => randomBytes(32).toString("base64");
+
+export const mac = (secret: string, encoding: BufferEncoding = "base64"): Buffer =>
+  createHmac("sha256", Buffer.from(secret, encoding)).update(input).digest();
+
+/** One replica over a store, under KEKs of these names. Its clock is moved by the test. */
+export async function openReplica(store: KeyValue, names: readonly [string, ...string[]] = ["one"]) {
+  const clock = { now: start };
+  const now = () => clock.now;
+  const events: SecretsEvent[] = [];
+  const happenings: Happening[] = [];
+  const audit: AuditLog = { append: async (happening) => void happenings.push(happening) };
+  const [current, ...previous] = names;
+  const keks = [kekNamed(current), ...previous.map(kekNamed)] as const;
+  const vault = createSecretVault(keks);
+  const recordKeys = recordKeysOf(keks);
+  const secrets = await openSecrets({ store, recordKeys, vault, now, report: (event) => events.push(event) });
+  const requireRightClock = () => undefined;
+  const parts = { profiles: () => PROFILES, secrets, vault, requireRightClock, audit, now, randomBytes };
+  const importKey = importing(parts);
+  return {
+    store,
+    secrets,
+    clock,
+    events,
+    happenings,
+    parts,
+    /** Every value of the store, as text. */
+    stored: async () => (await storedEntries(store, "secrets/")).map(({ value }) => Buffer.from(value).toString()),
+    /** Imports for the tenant acme of hivekit, as base64, unless told otherwise. */
+    import: (secret: string, request: Partial<ImportRequest> = {}) => importKey(requestOf(secret, request), "caller"),
+  };
+}
+
+export type Replica = Awaited<ReturnType<typeof openReplica>>;
+
+export function requestOf(secret: string, request: Partial<ImportRequest> = {}): ImportRequest {
+  return { ...acme, secret, encoding: "base64", keyId: "", overlap: undefined, allowWeak: false, ...request };
+}
+
+/** The state of a kid, with whether its key verifies what the secret signs. */
+export function lookUp({ secrets, clock }: Replica, kid: string, secret: string, owner = acme): string {
+  const found = secrets.keysOf(owner).verifier(kid, clock.now);
+  if (found.state !== "ok") return found.state;
+  return found.key.verify(input, mac(secret)) ? "verifies" : "another secret";
+}
+
+/** The Problem's code, or "done". */
+export async function problemOf(work: () => unknown): Promise<string> {
+  try {
+    await work();
+    return "done";
+  } catch (error) {
+    return error instanceof Problem ? error.code : String(error);
+  }
+}
+
+function kekNamed(name: string) {
+  return kekOf(createHash("sha256").update(name).digest());
+}

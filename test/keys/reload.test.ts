@@ -1,0 +1,101 @@
+import test from "ava";
+import { RELOAD, sharedReload } from "../../src/keys/reload.ts";
+
+test("all who come while a reload runs wait for it, and in the cool-down nobody waits", async (t) => {
+  let [time, reloads] = [1_000_000, 0];
+  const done = Promise.withResolvers<void>();
+  const reload = sharedReload(
+    () => {
+      reloads += 1;
+      return done.promise;
+    },
+    () => time,
+  );
+  const waiting = [reload(), reload()];
+  done.resolve();
+  t.deepEqual(await Promise.all(waiting), [true, true]);
+  t.is(reload(), undefined);
+  time += RELOAD.coolDown - 1;
+  t.is(reload(), undefined);
+  t.is(reloads, 1);
+  time += 1;
+  await reload();
+  t.is(reloads, 2);
+});
+
+test("nobody waits longer than the bound for a reload that hangs, also who comes after others have given up", async (t) => {
+  const work = Promise.withResolvers<void>();
+  const reload = sharedReload(
+    () => work.promise,
+    () => 0,
+  );
+  t.false(await reload());
+  t.false(await reload());
+  const last = reload();
+  work.resolve();
+  t.true(await last);
+  t.is(reload(), undefined);
+});
+
+test("the error of a reload reaches those who wait", async (t) => {
+  const reload = sharedReload(
+    () => Promise.reject(new Error("unreadable")),
+    () => 0,
+  );
+  await t.throwsAsync(async () => reload(), { message: "unreadable" });
+});
+
+test("after a reload that failed nobody is told that a kid is unknown, until one succeeds", async (t) => {
+  let [time, reloads] = [1_000_000, 0];
+  const outcomes = [Promise.reject(new Error("unreadable")), Promise.resolve()];
+  const reload = sharedReload(
+    () => outcomes[reloads++] ?? Promise.resolve(),
+    () => time,
+  );
+  for (const _ of ["the one that reloads", "in the cool-down", "and again"])
+    await t.throwsAsync(async () => reload(), { message: "unreadable" });
+  t.is(reloads, 1, "nobody reads again in the cool-down");
+  time += RELOAD.coolDown;
+  await reload();
+  t.is(reload(), undefined);
+  t.is(reloads, 2);
+});
+
+test("a reload that fails after all have stopped waiting is heard of by those who come later", async (t) => {
+  const work = Promise.withResolvers<void>();
+  const reload = sharedReload(
+    () => work.promise,
+    () => 0,
+  );
+  t.false(await reload());
+  work.reject(new Error("unreadable"));
+  await t.throwsAsync(work.promise);
+  await t.throwsAsync(async () => reload(), { message: "unreadable" });
+});
+
+test("a failure that comes after the next reload was begun says nothing about that one", async (t) => {
+  let time = 1_000_000;
+  const slow = Promise.withResolvers<void>();
+  const works = [slow.promise];
+  const reload = sharedReload(
+    () => works.pop() ?? Promise.resolve(),
+    () => time,
+  );
+  await reload();
+  time += RELOAD.coolDown;
+  await reload();
+  slow.reject(new Error("unreadable"));
+  await t.throwsAsync(slow.promise);
+  t.is(reload(), undefined);
+});
+
+test("a clock that steps back does not lengthen the cool-down", async (t) => {
+  let time = 1_000_000;
+  const reload = sharedReload(
+    async () => {},
+    () => time,
+  );
+  await reload();
+  time -= 3_600_000;
+  t.true(reload() instanceof Promise);
+});

@@ -1,0 +1,263 @@
+import test, { type ExecutionContext } from "ava";
+import { KeyringError } from "../../../src/keys/error.ts";
+import { openKeyring } from "../../../src/keys/rotating/keyring.ts";
+import type { KeyringOptions, RingSnapshot } from "../../../src/keys/rotating/options.ts";
+import { type KeyValue, StateError } from "../../../src/state/keyvalue.ts";
+import { createMemoryKeyValue } from "../../../src/state/memory.ts";
+import { makeOptions, underKeks } from "./keyring-under-test.ts";
+import { day, minute, start } from "./ring-under-test.ts";
+
+/** What a replica remembers, in memory. */
+function remembered() {
+  const snapshot: RingSnapshot & { bytes?: Uint8Array } = {
+    load: async () => snapshot.bytes,
+    async save(record) {
+      snapshot.bytes = record;
+    },
+  };
+  return snapshot;
+}
+
+/** A store that can be cut off, and exchanged for an empty one. */
+function fragile(initial: KeyValue) {
+  const state = { inner: initial, cut: false };
+  const reached = (): KeyValue => {
+    if (state.cut) throw new StateError("UNAVAILABLE", "out of reach");
+    return state.inner;
+  };
+  const store: KeyValue = {
+    get: async (key) => reached().get(key),
+    create: async (...args) => reached().create(...args),
+    update: async (...args) => reached().update(...args),
+    delete: async (key) => reached().delete(key),
+    watch: (...args) => reached().watch(...args),
+  };
+  return { state, store };
+}
+
+const empty = () => createMemoryKeyValue(() => start);
+
+async function codeOf(options: KeyringOptions): Promise<string> {
+  return openKeyring(options).then(
+    () => "opened",
+    (error) => (error instanceof KeyringError ? error.code : String(error)),
+  );
+}
+
+/** Epoch 2 in the store and in the snapshot. */
+async function replica(t: ExecutionContext) {
+  const snapshot = remembered();
+  const { state, store } = fragile(empty());
+  const made = makeOptions({ store, snapshot });
+  const keyring = await openKeyring(made.options);
+  made.clock.now = start + day;
+  await keyring.maintain();
+  t.is(keyring.epoch, 2);
+  const { options, events, clock } = makeOptions({ store, snapshot, firstStart: false });
+  clock.now = start + day;
+  return { keyring, snapshot, state, store, clock, events, options, first: made };
+}
+
+test("without the store the ring is served from the snapshot, and the outage is told", async (t) => {
+  const { options, events, state, keyring, clock } = await replica(t);
+  state.cut = true;
+  const again = await openKeyring(options);
+  t.deepEqual(again.list(clock.now), keyring.list(clock.now));
+  t.is(again.signer(clock.now)?.kid, keyring.signer(clock.now)?.kid);
+  t.like(events, [{ type: "problem", error: { code: "UNREADABLE" } }]);
+  state.cut = false;
+  await t.notThrowsAsync(again.maintain());
+});
+
+test("without the store and without a snapshot nothing is opened", async (t) => {
+  const { state, store } = fragile(empty());
+  state.cut = true;
+  t.is(await codeOf(makeOptions({ store, snapshot: remembered() }).options), "UNREADABLE");
+});
+
+test("a store that was lost gets the epoch back, byte for byte, and no other is made", async (t) => {
+  const { keyring, state, snapshot, clock, first } = await replica(t);
+  state.inner = empty();
+  const before = keyring.list(clock.now);
+  await keyring.maintain();
+  const entry = await state.inner.get("keys/service/epoch/2");
+  t.true(entry !== undefined && Buffer.compare(entry.value, snapshot.bytes ?? Buffer.alloc(0)) === 0);
+  t.is(await state.inner.get("keys/service/epoch/1"), undefined);
+  t.deepEqual(keyring.list(clock.now), before);
+  t.deepEqual(first.events.at(-1), { type: "restored", keyset: "service", epoch: 2, found: 0 });
+});
+
+test("a start over a lost store gives it the snapshot's epoch", async (t) => {
+  const { options, events, state, keyring, clock } = await replica(t);
+  state.inner = empty();
+  const again = await openKeyring(options);
+  t.deepEqual(again.list(clock.now), keyring.list(clock.now));
+  t.deepEqual(events, [{ type: "restored", keyset: "service", epoch: 2, found: 0 }]);
+});
+
+test("a store that was rolled back goes on from the highest epoch that was ever held", async (t) => {
+  const { keyring, state, clock, first } = await replica(t);
+  const old = empty();
+  await openKeyring({ ...first.options, store: old, snapshot: undefined, now: () => start });
+  state.inner = old;
+  await keyring.maintain();
+  t.deepEqual(first.events.at(-1), { type: "restored", keyset: "service", epoch: 2, found: 1 });
+  clock.now = first.clock.now = start + 2 * day;
+  await keyring.maintain();
+  t.is(keyring.epoch, 3);
+});
+
+test("where the store has another record of the epoch in use, all take the store's", async (t) => {
+  const { keyring, state, first } = await replica(t);
+  const other = empty();
+  const there = await openKeyring({ ...first.options, store: other, snapshot: undefined, now: () => start });
+  await there.revoke(there.signer(start)?.kid ?? "", "a test");
+  t.is(there.epoch, 2);
+  state.inner = other;
+  first.clock.now = start;
+  await keyring.maintain();
+  t.deepEqual(keyring.list(start), there.list(start));
+});
+
+test("keys that have signed and are not in the store's ring are told as dropped, at a start as well", async (t) => {
+  const { keyring, state, snapshot, clock, first, options, events } = await replica(t);
+  const signed = keyring.list(clock.now).filter(({ signFrom }) => signFrom <= clock.now);
+  const kids = signed.map(({ kid }) => kid).toSorted();
+  const bytes = snapshot.bytes;
+  const other = empty();
+  const there = await openKeyring({ ...first.options, store: other, snapshot: undefined, now: () => start });
+  for (const { kid } of there.list(start)) await there.revoke(kid, "a test");
+  t.is(there.epoch, 4);
+  state.inner = other;
+  const before = first.events.length;
+  await keyring.maintain();
+  t.is(kids.length, 2);
+  const dropped = { type: "dropped", keyset: "service", epoch: 4 } as const;
+  const told = first.events[before];
+  t.like(told, dropped);
+  t.deepEqual(told?.type === "dropped" && told.kids.toSorted(), kids);
+  snapshot.bytes = bytes ?? Buffer.alloc(0);
+  await openKeyring(options);
+  t.like(events[0], { ...dropped, epoch: keyring.epoch });
+});
+
+test("no rotation and no revocation of one's own keys drops one", async (t) => {
+  const { keyring, first, options, clock } = await replica(t);
+  const behind = makeOptions({ store: options.store });
+  behind.clock.now = clock.now;
+  const follower = await openKeyring(behind.options);
+  for (let days = 2; days < 6; days += 1) {
+    first.clock.now = start + days * day;
+    await keyring.maintain();
+    await keyring.revoke(keyring.signer(first.clock.now)?.kid ?? "", "a test");
+  }
+  behind.clock.now = first.clock.now;
+  await follower.maintain();
+  t.is(follower.epoch, keyring.epoch);
+  t.deepEqual(
+    [...first.events, ...behind.events].filter(({ type }) => type === "dropped" || type === "unrevoked"),
+    [],
+  );
+});
+
+/**
+ * A store that was lost when this replica had made epoch 3, in which two keys are revoked, and another one knew the first
+ * epoch only: that one made another epoch 3, in which they are not.
+ */
+async function forgottenRevocations(mayPlan: () => boolean = () => true) {
+  const { state, store } = fragile(empty());
+  const here = makeOptions({ store, snapshot: remembered(), mayPlan });
+  const there = makeOptions({ store, snapshot: remembered() });
+  const keyring = await openKeyring(here.options);
+  const other = await openKeyring(there.options);
+  const kidIn = (wanted: string) => keyring.list(start).find((key) => key.state === wanted)?.kid ?? "";
+  const [active, next, standby] = [kidIn("active"), kidIn("published"), kidIn("standby")];
+  await keyring.revoke(active, "one");
+  await keyring.revoke(next, "two");
+  state.inner = empty();
+  await other.revoke(standby, "three");
+  await other.rotate();
+  here.clock.now = there.clock.now = start + minute;
+  return { here, keyring, other, active, next, standby };
+}
+
+test("what was revoked and is not in the store's ring is revoked again before that ring is used", async (t) => {
+  const { here, keyring, other, active, next, standby } = await forgottenRevocations();
+  t.deepEqual([keyring.epoch, other.epoch], [3, 3]);
+  t.is(other.verifier(active, here.clock.now).state, "ok");
+  const before = here.events.length;
+  await keyring.maintain();
+  await other.maintain();
+  for (const ring of [keyring, other]) {
+    t.is(ring.epoch, 5);
+    for (const kid of [active, next, standby]) t.is(ring.verifier(kid, here.clock.now).state, "revoked");
+  }
+  t.like(here.events.slice(before), [
+    { type: "unrevoked", keyset: "service", epoch: 3, kid: active },
+    { type: "epoch.created", epoch: 4, reason: "emergency" },
+    { type: "unrevoked", keyset: "service", epoch: 4, kid: next },
+    { type: "epoch.created", epoch: 5, reason: "emergency" },
+  ]);
+});
+
+test("who may not revoke again yet signs nothing, and does not take the store's ring", async (t) => {
+  let trusted = true;
+  const { here, keyring, active } = await forgottenRevocations(() => trusted);
+  trusted = false;
+  const error = await t.throwsAsync(keyring.maintain(), { instanceOf: KeyringError });
+  t.is(error?.code, "WAITING");
+  t.is(keyring.signer(here.clock.now), undefined);
+  t.is(keyring.verifier(active, here.clock.now).state, "revoked");
+  trusted = true;
+  await keyring.maintain();
+  t.is(keyring.epoch, 5);
+});
+
+test("a replica that may not make the first ring waits, says for what, and makes nothing", async (t) => {
+  const { options } = makeOptions({ firstStart: false });
+  const error = await t.throwsAsync(openKeyring(options), { instanceOf: KeyringError });
+  t.is(error?.code, "WAITING");
+  t.regex(error?.message ?? "", /^keyset service has no keys yet: .*state\.first_start/);
+  t.is(await options.store.get("keys/service/epoch/1"), undefined);
+  await openKeyring(makeOptions({ store: options.store }).options);
+  t.is((await openKeyring(options)).epoch, 1);
+});
+
+test("a clock or a contact that is not to be trusted plans nothing", async (t) => {
+  let trusted = false;
+  const { options, clock } = makeOptions({ mayPlan: () => trusted });
+  t.is(await codeOf(options), "WAITING");
+  trusted = true;
+  const keyring = await openKeyring(options);
+  trusted = false;
+  clock.now = start + day;
+  await keyring.maintain();
+  t.is(keyring.epoch, 1);
+  trusted = true;
+  await keyring.maintain();
+  t.is(keyring.epoch, 2);
+});
+
+test("a damaged snapshot is told and replaced by what the store holds", async (t) => {
+  const { options, events, snapshot, clock } = await replica(t);
+  const good = snapshot.bytes;
+  snapshot.bytes = Buffer.from("damaged");
+  const keyring = await openKeyring(options);
+  t.not(keyring.signer(clock.now), undefined);
+  t.like(events, [{ type: "problem", error: { code: "BROKEN_RECORD" } }]);
+  t.true(Buffer.compare(snapshot.bytes, good ?? Buffer.alloc(0)) === 0);
+});
+
+test("no new ring is made over a snapshot that can't be read", async (t) => {
+  const { options, state, snapshot } = await replica(t);
+  state.inner = empty();
+  t.is(await codeOf({ ...options, ...underKeks("two"), firstStart: true }), "WRONG_KEK");
+  snapshot.bytes = Buffer.from("damaged");
+  t.is(await codeOf({ ...options, firstStart: true }), "BROKEN_RECORD");
+  t.is(await state.inner.get("keys/service/epoch/1"), undefined);
+});
+
+test("the snapshot of another keyset is not taken", async (t) => {
+  const { options } = await replica(t);
+  t.is(await codeOf({ ...options, keyset: "other", store: empty() }), "BROKEN_RECORD");
+});

@@ -1,0 +1,26 @@
+import { createNatsKeyValue } from "../../../src/nats/bucket/keyvalue.ts";
+import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
+import { connectStore } from "./store-under-test.ts";
+
+for (const ahead of [0, -3_600_000, 86_400_000]) {
+  testWithNats(`a clock that is ${ahead} ms ahead of NATS is seen to be, within the bound`, async (t) => {
+    const server = await startNats(t);
+    const { link } = await connectStore(t, server.url);
+    const store = createNatsKeyValue(link, { replicas: 1, now: () => Date.now() + ahead, report: () => undefined });
+    const { offsetMs, boundMs } = await store.clockOffset();
+    t.true(Math.abs(offsetMs + ahead) <= boundMs, `${offsetMs} ± ${boundMs}`);
+    t.true(boundMs >= 1 && boundMs <= 2001, `${boundMs}`);
+  });
+}
+
+testWithNats("a clock that is set back during the question gives no answer", async (t) => {
+  const server = await startNats(t);
+  const { link } = await connectStore(t, server.url);
+  let time = 1_000_000;
+  const now = () => {
+    time -= 1000;
+    return time;
+  };
+  const store = createNatsKeyValue(link, { replicas: 1, now, report: () => undefined });
+  t.like(await t.throwsAsync(store.clockOffset()), { code: "UNAVAILABLE" });
+});

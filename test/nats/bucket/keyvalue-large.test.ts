@@ -1,0 +1,26 @@
+import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
+import { connectStore, watching } from "./store-under-test.ts";
+
+const ENTRIES = 20_000;
+
+// The server cuts a client off that has 64 MB to read; this is half more.
+testWithNats(
+  "a bucket that is larger than what a server sends at once is read whole, and the connection stays",
+  async (t) => {
+    const server = await startNats(t);
+    const { link, store } = await connectStore(t, server.url);
+    await store.create("small/1", new Uint8Array(1));
+    const { connection } = link;
+    if (connection === undefined) return t.fail("not connected");
+    for (let at = 0; at < ENTRIES; at++) {
+      connection.publish(`$KV.signet.large.${at}`, new Uint8Array(5_000));
+      if (at % 1_000 === 0) await connection.flush();
+    }
+    await store.create("small/2", new Uint8Array(1));
+    const { generation } = link;
+    const told = await watching(t, store, "large/");
+    t.is(told.keys().length, ENTRIES);
+    t.is(await store.sweep(), 0);
+    t.is(link.generation, generation);
+  },
+);

@@ -1,0 +1,133 @@
+import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
+import { startTcpProxy } from "../../support/nats/tcp-proxy.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+import { bytes, connectStore, createSurely, watching } from "./store-under-test.ts";
+
+testWithNats("a watch tells what was written while it was cut off, where a plain subscription misses it", async (t) => {
+  const server = await startNats(t);
+  const proxy = await startTcpProxy(t, server.url);
+  const [near, far] = [await connectStore(t, server.url), await connectStore(t, proxy.url)];
+  await near.store.create("keys/a", bytes("1"));
+  await near.store.create("keys/doomed", bytes("1"));
+  const told = await watching(t, far.store, "keys/");
+  const plain: string[] = [];
+  far.link.connection?.subscribe("$KV.signet.keys.>", { callback: (_, { subject }) => void plain.push(subject) });
+  await far.link.connection?.flush();
+  proxy.cut();
+  await waitUntil("it is cut off", () => far.link.connection === undefined);
+  await near.store.create("keys/b", bytes("2"));
+  await near.store.delete("keys/doomed");
+  proxy.heal();
+  await waitUntil("the deletion is told", () => told.changes.some(({ type }) => type === "delete"));
+  await near.store.create("keys/c", bytes("3"));
+  await waitUntil("all is told", () => told.keys().includes("keys/c"));
+  await waitUntil("the plain subscription works again", () => plain.length > 0);
+  t.deepEqual(told.keys(), ["keys/a", "keys/doomed", "keys/b", "keys/c"]);
+  t.deepEqual(told.changes.filter(({ type }) => type === "current").length, 1);
+  t.deepEqual(plain, ["$KV.signet.keys.c"]);
+});
+
+testWithNats("kill -9 and a restart lose nothing: calls are refused at once, watches go on", async (t) => {
+  const server = await startNats(t);
+  const { link, store } = await connectStore(t, server.url);
+  const told = await watching(t, store, "");
+  const written: string[] = [];
+  for (let round = 0; round < 3; round++) {
+    for (const key of [`${round}/a`, `${round}/b`]) {
+      await createSurely(store, key);
+      written.push(key);
+    }
+    await server.kill9();
+    await waitUntil("the outage is known", () => link.connection === undefined);
+    t.is((await t.throwsAsync(store.get("0/a")))?.message, "reading 0/a: not connected to NATS");
+    await server.restart();
+    await link.connected(AbortSignal.timeout(20_000));
+  }
+  await createSurely(store, "end");
+  await waitUntil("all is told", () => told.keys().includes("end"));
+  t.deepEqual(told.keys(), [...written, "end"]);
+  for (const key of written) t.is((await store.get(key))?.key, key);
+});
+
+testWithNats("a watch that never was current says that the store can't be reached", async (t) => {
+  const server = await startNats(t);
+  const { link, store } = await connectStore(t, server.url);
+  await server.kill9();
+  await waitUntil("the outage is known", () => link.connection === undefined);
+  const first = store.watch("", new AbortController().signal)[Symbol.asyncIterator]().next();
+  t.like(await t.throwsAsync(first), { code: "UNAVAILABLE" });
+});
+
+testWithNats("a server that stands still for six seconds loses no claim and lets nobody win twice", async (t) => {
+  const server = await startNats(t);
+  const [one, other] = [await connectStore(t, server.url), await connectStore(t, server.url)];
+  await one.store.create("before", bytes("1"));
+  const told = await watching(t, other.store, "");
+  server.pause();
+  // The signal takes a moment to stop all threads.
+  await waitUntil("it stands still", () =>
+    one.store.get("before").then(
+      () => false,
+      () => true,
+    ),
+  );
+  const claims: string[] = [];
+  for (const key of ["a", "b"]) {
+    const outcomes = await Promise.allSettled([one, other].map(({ store }) => store.create(key, bytes(key))));
+    for (const outcome of outcomes) claims.push(outcome.status === "rejected" ? outcome.reason.code : "answered");
+  }
+  server.resume();
+  t.deepEqual(new Set(claims), new Set(["UNAVAILABLE"]));
+  await createSurely(one.store, "end");
+  await waitUntil("the end is told", () => told.keys().includes("end"));
+  const keys = told.keys();
+  t.is(new Set(keys).size, keys.length, "each key is told once");
+  t.deepEqual(
+    told.revisions(),
+    told.revisions().toSorted((left, right) => left - right),
+  );
+  for (const key of ["a", "b"]) t.is((await one.store.get(key)) !== undefined, keys.includes(key));
+});
+
+testWithNats("a claim whose answer was lost is found to have won", async (t) => {
+  const server = await startNats(t);
+  const proxy = await startTcpProxy(t, server.url);
+  const [near, far] = [await connectStore(t, server.url), await connectStore(t, proxy.url)];
+  await far.store.create("before", bytes("1"));
+  proxy.hold();
+  const claim = far.store.create("claim", bytes("far"));
+  await waitUntil("it was offered again", () => proxy.sent("PUB $KV.signet.claim ") === 2);
+  proxy.release();
+  const revision = await claim;
+  t.is((await near.store.get("claim"))?.revision, revision);
+  t.is(await near.store.create("claim", bytes("near")), undefined);
+});
+
+testWithNats("a claim that lost, and whose answer was lost as well, is told as lost", async (t) => {
+  const server = await startNats(t);
+  const proxy = await startTcpProxy(t, server.url);
+  const [near, far] = [await connectStore(t, server.url), await connectStore(t, proxy.url)];
+  await far.store.create("before", bytes("1"));
+  const revision = await near.store.create("claim", bytes("near"));
+  proxy.hold();
+  const claim = far.store.create("claim", bytes("far"));
+  await waitUntil("it was offered again", () => proxy.sent("PUB $KV.signet.claim ") === 2);
+  proxy.release();
+  t.is(await claim, undefined);
+  t.is((await near.store.get("claim"))?.revision, revision);
+});
+
+testWithNats("a claim that was updated since, and whose answer was lost, can't be told", async (t) => {
+  const server = await startNats(t);
+  const proxy = await startTcpProxy(t, server.url);
+  const [near, far] = [await connectStore(t, server.url), await connectStore(t, proxy.url)];
+  await far.store.create("before", bytes("1"));
+  proxy.hold();
+  const claim = far.store.create("claim", bytes("far"));
+  await waitUntil("it has landed", async () => (await near.store.get("claim")) !== undefined);
+  const landed = await near.store.get("claim");
+  await near.store.update("claim", bytes("near"), landed?.revision ?? 0);
+  await waitUntil("it was offered again", () => proxy.sent("PUB $KV.signet.claim ") === 2);
+  proxy.release();
+  t.like(await t.throwsAsync(claim), { code: "UNAVAILABLE" });
+});

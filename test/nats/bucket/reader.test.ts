@@ -1,0 +1,97 @@
+import test, { type ExecutionContext } from "ava";
+import { headers, type Msg } from "nats";
+import type { Access, Bucket } from "../../../src/nats/bucket/bucket.ts";
+import { openBucketReader, readSnapshot } from "../../../src/nats/bucket/reader.ts";
+import type { StateError } from "../../../src/state/keyvalue.ts";
+
+/** A reader of `a/` whose server is the test: up to revision 9 there was something when it was opened. */
+async function readerUnderTest(t: ExecutionContext) {
+  let send = (_error: null, _message: Msg): void => t.fail("nobody has subscribed");
+  const answered: string[] = [];
+  const connection = {
+    subscribe(_: string, { callback }: { callback: typeof send }) {
+      send = callback;
+      return { unsubscribe: () => undefined };
+    },
+    isClosed: () => false,
+    publish: (subject: string) => void answered.push(subject),
+  };
+  const manager = { consumers: { add: async () => ({}) }, streams: { getMessage: async () => ({ seq: 9 }) } };
+  const bucket = { verify: async () => ({}), read: () => undefined } as unknown as Bucket;
+  const access = { connection, manager, signal: new AbortController().signal } as unknown as Access;
+  const reader = await openBucketReader(bucket, access, "a/");
+  t.teardown(reader.close);
+  const entry = (revision: number, delivery: number) =>
+    send(null, {
+      subject: `$KV.signet.a.${revision}`,
+      reply: `$JS.ACK.KV_signet.c.1.${revision}.${delivery}.1000000.0`,
+      data: new Uint8Array(),
+    } as Msg);
+  const status = (fields: Record<string, string>, reply?: string) => {
+    const made = headers(100, "Idle Heartbeat");
+    for (const [name, value] of Object.entries(fields)) made.set(name, value);
+    send(null, { headers: made, ...(reply === undefined ? {} : { reply }) } as Msg);
+  };
+  return { bucket, reader, answered, entry, status };
+}
+
+/** Ends with UNAVAILABLE, saying so. */
+async function ends(t: ExecutionContext, work: Promise<unknown>, message: RegExp): Promise<void> {
+  t.is((await t.throwsAsync<StateError>(work, { message })).code, "UNAVAILABLE");
+}
+
+test("a message that did not come is missed at the next one", async (t) => {
+  const { reader, entry } = await readerUnderTest(t);
+  entry(4, 1);
+  entry(6, 3);
+  t.is((await reader.next()).revision, 4);
+  await ends(t, reader.next(), /missed/);
+});
+
+test("the last message that did not come is missed at the next heartbeat", async (t) => {
+  const { reader, entry, status } = await readerUnderTest(t);
+  entry(4, 1);
+  status({ "Nats-Last-Consumer": "1" });
+  status({ "Nats-Last-Consumer": "2" });
+  t.is((await reader.next()).revision, 4);
+  t.is((await reader.next()).revision, 0);
+  await ends(t, reader.next(), /missed/);
+});
+
+test("the server is told to send on when all before was read, and not earlier", async (t) => {
+  const { reader, answered, entry, status } = await readerUnderTest(t);
+  entry(4, 1);
+  status({}, "flow.1");
+  status({ "Nats-Consumer-Stalled": "flow.2", "Nats-Last-Consumer": "1" });
+  await reader.next();
+  t.deepEqual(answered, []);
+  await reader.next();
+  t.deepEqual(answered, ["flow.1"]);
+  await reader.next();
+  t.deepEqual(answered, ["flow.1", "flow.2"]);
+});
+
+test("reading what was there ends when nothing comes for three heartbeats", async (t) => {
+  const { bucket, reader, entry, status } = await readerUnderTest(t);
+  const idle = (last: string) => status({ "Nats-Last-Consumer": last });
+  idle("0");
+  idle("0");
+  entry(4, 1);
+  for (let beat = 0; beat < 3; beat++) idle("1");
+  await ends(t, readSnapshot(bucket, reader), /to no end/);
+});
+
+test("reading what was there ends when the server waits for a minute, since it does not hear that it is read on", async (t) => {
+  const { bucket, reader, status } = await readerUnderTest(t);
+  for (let beat = 0; beat < 60; beat++) status({ "Nats-Consumer-Stalled": "flow.1", "Nats-Last-Consumer": "0" });
+  await ends(t, readSnapshot(bucket, reader), /to no end/);
+});
+
+test("a process that was held up reads on: its server waited for it, and was not idle", async (t) => {
+  const { bucket, reader, entry, status } = await readerUnderTest(t);
+  entry(4, 1);
+  status({}, "flow.1");
+  for (let beat = 0; beat < 3; beat++) status({ "Nats-Consumer-Stalled": "flow.1", "Nats-Last-Consumer": "1" });
+  entry(9, 2);
+  t.deepEqual([...(await readSnapshot(bucket, reader)).keys()], ["a/4", "a/9"]);
+});

@@ -1,0 +1,77 @@
+import type { ExecutionContext } from "ava";
+import { createNatsKeyValue, type NatsKeyValue } from "../../../src/nats/bucket/keyvalue.ts";
+import { NatsLink } from "../../../src/nats/link.ts";
+import type { Change, KeyValue, StateError } from "../../../src/state/keyvalue.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+
+export interface StoreUnderTest {
+  readonly link: NatsLink;
+  readonly store: NatsKeyValue;
+  /** What was reported of the bucket's settings. */
+  readonly reports: (readonly string[])[];
+}
+
+/** A store over a connection of its own, which is up; closed when the test is over. */
+export async function connectStore(
+  t: Pick<ExecutionContext<unknown>, "teardown">,
+  servers: string | readonly string[],
+  replicas = 1,
+): Promise<StoreUnderTest> {
+  const link = new NatsLink({ servers: typeof servers === "string" ? servers : [...servers] }, () => undefined);
+  t.teardown(() => link.close(1000));
+  await link.connected(AbortSignal.timeout(20_000));
+  const reports: (readonly string[])[] = [];
+  const report = (differences: readonly string[]) => void reports.push(differences);
+  return { link, store: createNatsKeyValue(link, { replicas, now: Date.now, report }), reports };
+}
+
+export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+export interface Told {
+  readonly changes: readonly Change[];
+  /** What ended the watch, once something did. */
+  readonly ended: Promise<StateError | undefined>;
+  keys(): string[];
+  revisions(): number[];
+}
+
+/** Watches until the test is over; resolves when the watch is current. */
+export async function watching(
+  t: Pick<ExecutionContext<unknown>, "teardown">,
+  store: KeyValue,
+  prefix: string,
+): Promise<Told> {
+  const controller = new AbortController();
+  t.teardown(() => controller.abort());
+  const changes: Change[] = [];
+  const read = async (): Promise<undefined> => {
+    for await (const change of store.watch(prefix, controller.signal)) changes.push(change);
+  };
+  const ended = read().catch((error: StateError) => error);
+  await waitUntil("the watch is current", () => changes.some(({ type }) => type === "current"));
+  const puts = () => changes.flatMap((change) => (change.type === "put" ? [change.entry] : []));
+  return {
+    changes,
+    ended,
+    keys: () => puts().map(({ key }) => key),
+    revisions: () => puts().map(({ revision }) => revision),
+  };
+}
+
+/** Creates the key as a caller that tries again does. Tells the refusals before, and whether the last try won. */
+export async function createSurely(store: KeyValue, key: string): Promise<{ refusals: string[]; won: boolean }> {
+  const refusals: string[] = [];
+  let won = false;
+  const create = async (): Promise<boolean> => {
+    try {
+      won = (await store.create(key, bytes(key))) !== undefined;
+      return true;
+    } catch (error) {
+      refusals.push((error as StateError).code);
+      return false;
+    }
+  };
+  // A cluster may take half a minute to find a new leader.
+  await waitUntil(`${key} is created`, create, 50_000);
+  return { refusals, won };
+}

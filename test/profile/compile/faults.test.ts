@@ -1,0 +1,507 @@
+import test from "ava";
+import { parseProfile } from "../../../src/profile/compile/compile.ts";
+import { showFault } from "../../../src/schema/fault.ts";
+import { tinyProfile } from "../../support/profiles/tiny-profile.ts";
+
+/** Every fault of a text as it is printed, without the file's name. */
+function faults(text: string): string[] {
+  const found = parseProfile(text, "tiny.yaml", "https://i");
+  return Array.isArray(found) ? found.map((fault) => showFault(fault).replace("tiny.yaml:", "")) : [];
+}
+
+const KEYS =
+  "profile, description, issuer, tenant, subject, header, keys, lifetime, request, claims, accept, aliases, context, normalise, rules, warnings, ip, carriers, surfaces, quarantine";
+const LIFETIME = "lifetime: { exp: required, default: 5m, max: 1h";
+const OPEN_REQUEST = "request: { type: object }";
+const CONTEXT = "context: { type: object, additionalProperties: false, properties: { ip: {} } }";
+const BYTES_124 = "é".repeat(62);
+const deep = (levels: number) => `${"{ a: ".repeat(levels)}1${" }".repeat(levels)}`;
+
+const rule = (expression: string) => `rules: [{ require: '${expression}', reason: NOT_PERMITTED, message: m }]`;
+
+const fromRequest = (schema: string) =>
+  tinyProfile({ 4: `request: { type: object, ${schema} }`, 7: "  - { name: a, from: request.a }" });
+
+for (const [what, changes, ...expected] of [
+  // form
+  ["a name with capitals", { 1: "profile: Tiny" }, "1 profile: must be 1 to 64 of a-z 0-9 -"],
+  ["no name", { 1: "" }, "2 profile: is required"],
+  ["an unknown key", { 9: "colour: blue" }, `9 colour: is not a known key (known: ${KEYS})`],
+  [
+    "an unknown key further in",
+    { 2: "keys: { keyset: a, algorithm: EdDSA, size: 1 }" },
+    "2 keys.size: is not a known key (known: keyset, algorithm)",
+  ],
+  ["a key of the prototype", { 9: "constructor: {}" }, `9 constructor: is not a known key (known: ${KEYS})`],
+  ["the prototype", { 9: "__proto__: {}" }, `9 __proto__: is not a known key (known: ${KEYS})`],
+  // keys
+  [
+    "an algorithm that is not served",
+    { 2: "keys: { keyset: a, algorithm: none }" },
+    '2 keys.algorithm: must be one of ["EdDSA","ES256","RS256","PS256"]',
+  ],
+  ["imported keys without an encoding", { 2: "keys: { imported: HS256 }" }, "2 keys.encoding: is required"],
+  [
+    "keys that are imported and rotate",
+    { 2: "keys: { imported: HS256, encoding: hex, keyset: a }" },
+    "2 keys.keyset: is not a known key (known: imported, encoding)",
+  ],
+  [
+    "a keyset without kid",
+    { 9: "header: { kid: absent }" },
+    "9 header.kid: must be required for a keyset: its keys rotate, and verifiers find one by its kid",
+  ],
+  // lifetime
+  [
+    "a lifetime that is no duration",
+    { 3: "lifetime: { exp: required, default: 300, max: 1h }" },
+    "3 lifetime.default: must be string",
+    "3 lifetime.default: must be a duration such as 500ms, 90s, 15m, 24h or 30d",
+  ],
+  [
+    "a lifetime of part of a second",
+    { 3: "lifetime: { exp: required, default: 1500ms, max: 1h }" },
+    "3 lifetime.default: must be whole seconds",
+  ],
+  [
+    "a default above the max",
+    { 3: "lifetime: { exp: required, default: 2h, max: 1h }" },
+    "3 lifetime.default: must lie between min (1s) and max (1h)",
+  ],
+  [
+    "a default below the min",
+    { 3: "lifetime: { exp: required, default: 1s, min: 2s, max: 1h }" },
+    "3 lifetime.default: must lie between min (2s) and max (1h)",
+  ],
+  ["a min of nothing", { 3: `${LIFETIME}, min: 0s }` }, "3 lifetime.min: must be at least 1s"],
+  [
+    "a max below the min",
+    { 3: "lifetime: { exp: required, default: 5s, min: 10s, max: 5s }" },
+    "3 lifetime.max: must be at least min (10s)",
+    "3 lifetime.default: must lie between min (10s) and max (5s)",
+  ],
+  [
+    "no default where exp is required",
+    { 3: "lifetime: { exp: required, max: 1h }" },
+    "3 lifetime.default: is required where exp is required and no `from` is given",
+  ],
+  [
+    "a default beside a ttl from the request",
+    { 3: `${LIFETIME}, from: a }`, 4: "request: { type: object, required: [a], properties: { a: {} } }" },
+    "3 lifetime.default: is not taken beside `from`",
+  ],
+  [
+    "a ttl from a member that a request may leave out",
+    { 3: "lifetime: { exp: required, max: 1h, from: a }" },
+    "3 lifetime.from: request.a must be required by the request schema, because exp is",
+  ],
+  [
+    "a ttl from an unknown member",
+    { 3: "lifetime: { exp: required, max: 1h, from: b }" },
+    "3 lifetime.from: request.b is not a member of the request schema",
+  ],
+  [
+    "a longer life by an unknown member",
+    { 3: `${LIFETIME}, extended: { by: b, max: 2h } }` },
+    "3 lifetime.extended.by: request.b is not a member of the request schema",
+  ],
+  [
+    "a longer life that is not longer",
+    { 3: `${LIFETIME}, extended: { by: a, max: 1h } }` },
+    "3 lifetime.extended.max: must be more than max (1h)",
+  ],
+  [
+    "tokens that live for ever",
+    { 3: "lifetime: { exp: optional, max: 1h }" },
+    "3 lifetime.max_age: is required where exp is not required: such a token would live for ever",
+  ],
+  [
+    "a default where exp is optional",
+    {
+      3: "lifetime: { exp: optional, default: 5m, max: 1h, max_age: 1h }",
+      6: "  - { name: iss, from: issuer }\n  - { name: iat, from: issued_at }",
+    },
+    "3 lifetime.default: is not taken where exp is not required: without a ttl there is none",
+  ],
+  [
+    "a max age below the max",
+    {
+      3: "lifetime: { exp: optional, max: 1h, max_age: 5m }",
+      6: "  - { name: iss, from: issuer }\n  - { name: iat, from: issued_at }",
+    },
+    "3 lifetime.max_age: must be at least the longest ttl (1h)",
+  ],
+  [
+    "a max age and no iat",
+    { 3: `${LIFETIME}, max_age: 1h }` },
+    "6 claims: must hold iat, because lifetime.max_age counts from it",
+  ],
+  [
+    "a max where exp is absent",
+    { 3: "lifetime: { exp: absent, max: 1h, max_age: 1h }", 7: "  - { name: iat, from: issued_at }" },
+    "3 lifetime.max: is not taken where exp is absent",
+  ],
+  // claims
+  ["no iss", { 6: "  - { name: a, value: b }" }, "6 claims: must hold iss, or the profile say `issuer: none`"],
+  ["no exp", { 7: "  - { name: a, value: b }" }, "6 claims: must hold exp, because lifetime.exp is required"],
+  [
+    "an exp where it is absent",
+    {
+      3: "lifetime: { exp: absent, max_age: 1h }",
+      6: "  - { name: iss, from: issuer }\n  - { name: iat, from: issued_at }",
+    },
+    "8 claims.2.from: has no value where lifetime.exp is absent",
+  ],
+  [
+    "an issuer that is not signed",
+    { 9: "issuer: none" },
+    "6 claims.0.from: needs a profile with an issuer, not `issuer: none`",
+  ],
+  ["an exp of its own", { 7: "  - { name: exp, value: 1 }" }, "7 claims.1: exp must be taken from expires_at"],
+  [
+    "a jti from the request",
+    { 8: "  - { name: jti, from: request.a }\naccept: { type: object }" },
+    "8 claims.2: jti must be taken from token_id",
+  ],
+  [
+    "a claim twice",
+    { 7: "  - { name: exp, from: expires_at }\n  - { name: exp, from: expires_at }" },
+    "8 claims.2: is signed twice",
+  ],
+  [
+    "the rest twice",
+    { 7: "  - { name: exp, from: expires_at }\n  - { rest: request }\n  - { rest: request }" },
+    "9 claims.3: is signed twice",
+  ],
+  ["no claims", { 5: "claims: []", 6: "", 7: "" }, "5 claims: must NOT have fewer than 1 items"],
+  [
+    "a claim from an unknown member",
+    { 8: "  - { name: b, from: request.b }\naccept: { type: object }" },
+    "8 claims.2.from: request.b is not a member of the request schema",
+  ],
+  [
+    "a claim from the tenant where there is none",
+    { 8: "  - { name: b, from: tenant }\naccept: { type: object }" },
+    "8 claims.2.from: needs a profile with `tenant`",
+  ],
+  [
+    "a tenant claim that is not signed",
+    { 9: "tenant: { claim: t }" },
+    "9 tenant.claim: the claims must hold { name: t, from: tenant }",
+  ],
+  ["a subject that is not signed", { 9: "subject: userId" }, "9 subject: userId is not among the claims"],
+  ["an alias of no claim", { 9: "aliases: { b: [c] }" }, "9 aliases.b: b is not among the claims"],
+  ["an alias that is a claim", { 9: "aliases: { iss: [exp] }" }, "9 aliases.iss.0: exp is a claim of its own"],
+  ["an alias of two claims", { 9: "aliases: { iss: [c], exp: [c] }" }, "9 aliases.exp.0: c is an alias already"],
+  // schemas
+  ["a request that is no object", { 4: "request: { type: array }" }, '4 request.type: must be "object"'],
+  [
+    "a request with a misspelt keyword, which would allow what it means to forbid",
+    { 4: "request: { type: object, propertes: {} }" },
+    '4 request: is not a JSON Schema 2020-12: strict mode: unknown keyword: "propertes"',
+  ],
+  [
+    "an accept that is no schema",
+    { 8: "accept: { type: thing }" },
+    "8 accept: is not a JSON Schema 2020-12: schema is invalid: data/type must be equal to one of the allowed values, data/type must be array, data/type must match a schema in anyOf",
+  ],
+  [
+    "a context with a pattern that is none",
+    { 9: "context: { type: object, properties: { a: { type: string, pattern: '(' } } }" },
+    '9 context: is not a JSON Schema 2020-12: the pattern "(" is no regular expression of RE2: missing closing ) (a character is written \\x{41}, a repetition ends at 1000)',
+  ],
+  [
+    "a schema that answers later, and so accepts all",
+    { 4: "request: { type: object, $async: true }" },
+    "4 request: is not a JSON Schema 2020-12: $async is not allowed",
+  ],
+  [
+    "a schema that lies elsewhere",
+    { 8: "accept: { $ref: 'https://example.com/schema' }" },
+    "8 accept: is not a JSON Schema 2020-12: can't resolve reference https://example.com/schema from id #",
+  ],
+  [
+    "a request that demands what it forbids",
+    { 4: "request: { type: object, additionalProperties: false, required: [a, b], properties: { a: {} } }" },
+    "4 request.required.1: b is not a member of the request schema",
+  ],
+  [
+    "a longer life by a member that is never true",
+    {
+      3: `${LIFETIME}, extended: { by: a, max: 2h } }`,
+      4: "request: { type: object, properties: { a: { type: string } } }",
+    },
+    "3 lifetime.extended.by: request.a must be a boolean by the request schema",
+  ],
+  [
+    "an accept that demands what no token holds",
+    { 8: "accept: { type: object, required: [exp, z] }" },
+    "8 accept.required.1: z is not among the claims: no token of this profile would be valid",
+  ],
+  // expressions
+  [
+    "a rule that does not parse",
+    { 9: "rules: [{ require: 'claims.a +', reason: NOT_PERMITTED, message: m }]" },
+    "9 rules.0.require: is not a CEL expression: at 1:10: found + but expecting end of input",
+  ],
+  [
+    "a rule over an unknown variable and function",
+    { 9: "rules: [{ require: 'claim.a == shout(context.ip)', reason: NOT_PERMITTED, message: m }]", 10: CONTEXT },
+    "9 rules.0.require: names the unknown variable claim (known: claims, context)",
+    "9 rules.0.require: calls the unknown function shout",
+  ],
+  [
+    "a rule that holds because no context ever has what it names",
+    { 9: rule("!has(context.dept) || context.dept >= 12"), 10: CONTEXT },
+    "9 rules.0.require: names the unknown member context.dept (known: ip)",
+  ],
+  [
+    "a rule over the context of a profile that takes none",
+    { 9: rule("!has(context.ip)") },
+    "9 rules.0.require: names the unknown member context.ip (known: none)",
+  ],
+  [
+    "a rule over a member that is forbidden further in",
+    {
+      9: rule("!has(context.a.c)"),
+      10: "context: { properties: { a: { additionalProperties: false, properties: { b: {} } } } }",
+    },
+    "9 rules.0.require: names the unknown member context.a.c (known: b)",
+  ],
+  [
+    "a rule that looks a forbidden member up by its name",
+    { 9: rule('context["op"] == 1 || "op" in context'), 10: CONTEXT },
+    "9 rules.0.require: names the unknown member context.op (known: ip)",
+  ],
+  [
+    "a rule over a claim that is neither signed nor accepted",
+    { 8: "accept: { type: object, properties: { a: {} }, allOf: [{ required: [z] }] }", 9: rule("!has(claims.hevy)") },
+    "9 rules.0.require: names the unknown member claims.hevy (known: a, aud, exp, iat, iss, jti, nbf, sub, z)",
+  ],
+  [
+    "a claim computed from a member that no request has",
+    { 8: "  - { name: c, cel: has(request.tonage) }\naccept: { type: object }" },
+    "8 claims.2.cel: names the unknown member request.tonage (known: a, o)",
+  ],
+  [
+    "a warning of a member that no request has",
+    { 9: "warnings: [{ when: request.moord, code: X, message: m }]" },
+    "9 warnings.0.when: names the unknown member request.moord (known: a, o)",
+  ],
+  [
+    "a rule with another reason",
+    { 9: "rules: [{ require: 'true', reason: EXPIRED, message: m }]" },
+    '9 rules.0.reason: must be one of ["NOT_PERMITTED","CONTEXT_INVALID"]',
+  ],
+  [
+    "an unknown normalisation",
+    {
+      9: "normalise: { x: [trim] }",
+      10: `rules: [{ require: 'normalised("y", "") == ""', reason: NOT_PERMITTED, message: m }]`,
+    },
+    "10 rules.0.require: calls normalised with a first argument that is no name of `normalise` (known: x)",
+  ],
+  [
+    "a normalisation whose name is computed",
+    { 9: 'rules: [{ require: \'normalised(context.ip, "") == ""\', reason: NOT_PERMITTED, message: m }]', 10: CONTEXT },
+    "9 rules.0.require: calls normalised with a first argument that is no name of `normalise` (known: none)",
+  ],
+  [
+    "an unknown step of a normalisation",
+    { 9: "normalise: { x: [shout] }" },
+    "9 normalise.x.0: must be trim, { drop_prefix: text } or { drop_suffix: text }",
+  ],
+  [
+    "a claim whose expression sees no claims",
+    { 8: "  - { name: c, cel: claims.a }\naccept: { type: object }" },
+    "8 claims.2.cel: names the unknown variable claims (known: request)",
+  ],
+  [
+    "a warning with a code in lower case",
+    { 9: "warnings: [{ when: 'true', code: all, message: m }]" },
+    "9 warnings.0.code: must be 1 to 64 of A-Z 0-9 _",
+  ],
+  // address
+  [
+    "an address that no context holds",
+    { 9: "ip: { mode: warn, claim: iss }" },
+    "9 ip: needs a context schema with the member ip",
+  ],
+  [
+    "an address that is not signed",
+    { 9: "ip: { mode: enforce, claim: ip }", 10: CONTEXT },
+    "9 ip.claim: ip is not among the claims",
+  ],
+  [
+    "an address of 33 bits",
+    { 9: "ip: { mode: warn, claim: iss, prefix: { v4: 33 } }", 10: CONTEXT },
+    "9 ip.prefix.v4: must be <= 32",
+  ],
+  // carriers
+  [
+    "a carrier twice",
+    { 9: "carriers: [{ in: header, name: X-A }, { in: header, name: x-a }]" },
+    "9 carriers.1: header x-a is a carrier already",
+  ],
+  [
+    "two frames",
+    { 9: "carriers: [{ in: frame, prefix: a }, { in: frame, prefix: b }]" },
+    "9 carriers.1: frame is a carrier already",
+  ],
+  ["a carrier without a name", { 9: "carriers: [{ in: query }]" }, "9 carriers.0.name: is required"],
+  [
+    "a query with a scheme",
+    { 9: "carriers: [{ in: query, name: a, scheme: Bearer }]" },
+    "9 carriers.0.scheme: is not a known key (known: in, max_bytes, name)",
+  ],
+  [
+    "an optional scheme that is none",
+    { 9: "carriers: [{ in: header, name: a, scheme_optional: true }]" },
+    "9 carriers.0.scheme_optional: needs a scheme",
+  ],
+  [
+    "a header with a space",
+    { 9: "carriers: [{ in: header, name: 'a b' }]" },
+    "9 carriers.0.name: must be 1 to 64 letters, digits or !#$%&'*+.^_`|~-",
+  ],
+  [
+    "a carrier for longer tokens than there are",
+    { 9: "carriers: [{ in: query, name: a, max_bytes: 8193 }]" },
+    "9 carriers.0.max_bytes: must be <= 8192",
+  ],
+  // surfaces
+  [
+    "a close reason of 124 bytes",
+    { 9: `surfaces: { websocket: { code: 4401, reason: ${BYTES_124} } }` },
+    "9 surfaces.websocket.reason: must NOT have more than 123 bytes of UTF-8",
+  ],
+  [
+    "a close code that is not for applications",
+    { 9: "surfaces: { websocket: { code: 1000, reasons: { EXPIRED: { code: 5000 } } } }" },
+    "9 surfaces.websocket.code: must be 1008 or from 3000 to 4999",
+    "9 surfaces.websocket.reasons.EXPIRED.code: must be 1008 or from 3000 to 4999",
+  ],
+  [
+    "a challenge with a line break",
+    { 9: 'surfaces: { http: { status: 401, www_authenticate: "Bearer\\r\\nX: y" } }' },
+    "9 surfaces.http.www_authenticate: must be at most 512 printable ASCII characters, without control characters",
+  ],
+  [
+    "an unknown reason",
+    { 9: "surfaces: { http: { status: 401, reasons: { OLD: {} } } }" },
+    "9 surfaces.http.reasons.OLD: is not an allowed name",
+  ],
+  [
+    "a rejection that is a success",
+    { 9: "surfaces: { http: { status: 200 } }" },
+    "9 surfaces.http.status: must be >= 400",
+  ],
+  [
+    "a frame that nests too deep",
+    { 9: "carriers: [{ in: frame, prefix: '' }]", 10: `surfaces: { frame: { rejected: ${deep(9)} } }` },
+    "10 surfaces.frame.rejected: must not nest deeper than 8 levels",
+  ],
+  [
+    "a frame whose members would change places",
+    { 9: "carriers: [{ in: frame, prefix: '' }]", 10: "surfaces: { frame: { accepted: { b: 1, 7: 2 } } }" },
+    "10 surfaces.frame.accepted: must not name a member by a number: it would lose its place",
+  ],
+  [
+    "a frame without a carrier",
+    { 9: "surfaces: { frame: { accepted: {} } }" },
+    "9 surfaces.frame: needs a carrier { in: frame }",
+  ],
+  [
+    "a quarantine without a carrier",
+    { 9: "quarantine: { deadline: 10s, max_failures: 5 }" },
+    "9 quarantine: needs a carrier { in: frame }",
+  ],
+  [
+    "a quarantine of part of a second",
+    { 9: "quarantine: { deadline: 1500ms, max_failures: 5 }", 10: "carriers: [{ in: frame, prefix: '' }]" },
+    "9 quarantine.deadline: must be whole seconds",
+  ],
+  // what would let a token past a check
+  [
+    "tenants that share a keyset and no claim tells apart",
+    { 9: "tenant: {}" },
+    "9 tenant: must have a claim for a keyset: every tenant's tokens are signed with the same keys",
+  ],
+  [
+    "an alias that hides what every token is judged by",
+    { 7: "  - { name: exp, from: expires_at }\n  - { name: a, from: request.a }", 9: "aliases: { a: [nbf, aud] }" },
+    "10 aliases.a.0: nbf is a registered claim of its own",
+    "10 aliases.a.1: aud is a registered claim of its own",
+  ],
+  [
+    "a number that would lose its last digits",
+    { 7: "  - { name: exp, from: expires_at }\n  - { name: a, value: 12345678901234567890 }" },
+    "8 claims.2.value: must be <= 9007199254740991",
+  ],
+] as const) {
+  test(`a profile with ${what} is refused with line and path`, (t) => {
+    t.deepEqual(faults(tinyProfile(changes)), [...expected]);
+  });
+}
+
+test("the small profile that these tests change has no fault", (t) => {
+  t.deepEqual(faults(tinyProfile()), []);
+  t.deepEqual(faults(tinyProfile({ 4: OPEN_REQUEST, 9: "surfaces: { websocket: { code: 1008 } }" })), []);
+});
+
+for (const [what, claim, fault] of [
+  ["an unknown source", "{ name: a, from: moon }", "must be request.<member> or one of issuer, subject, audience"],
+  ["a source and a value", "{ name: a, from: issuer, value: b }", "with exactly one of from, value and cel"],
+  ["no source", "{ name: a }", "with exactly one of from, value and cel"],
+  ["a name and the rest", "{ name: a, rest: request }", "or rest alone"],
+  ["a value that is an object", "{ name: a, value: {} }", "must be string or number or boolean"],
+  ["a name that becomes a prototype", "{ name: __proto__, value: 1 }", "none of __proto__"],
+  ["a name without a letter", '{ name: "", value: 1 }', "must be 1 to 64 characters"],
+] as const) {
+  test(`a claim with ${what} is refused at its line, once`, (t) => {
+    const found = faults(tinyProfile({ 7: `  - ${claim}` }));
+    t.is(found.length, 1, found.join("\n"));
+    t.true(found[0]?.startsWith("7 claims.1") && found[0].includes(fault), found[0]);
+  });
+}
+
+test("at most 100 faults of one file are told", (t) => {
+  const rules = Array.from({ length: 101 }, () => "{ require: x, reason: NOT_PERMITTED, message: m }");
+  t.is(faults(tinyProfile({ 9: `rules: [${rules}]` })).length, 100);
+});
+
+test("the faults of all sections come at once", (t) => {
+  const text = tinyProfile({
+    3: "lifetime: { exp: required, default: 2h, max: 1h }",
+    9: "subject: b",
+    10: "tenant: { claim: t }",
+  });
+  t.deepEqual(
+    faults(text).map((fault) => fault.split(":")[0]),
+    ["9 subject", "10 tenant.claim", "3 lifetime.default"],
+  );
+});
+
+for (const [what, text, fault] of [
+  ["tabs", "profile:\n\ttiny", /tab/i],
+  ["a key twice", "profile: a\nprofile: b", /unique/i],
+  ["aliases that expand", "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]", /aliases/],
+  ["two documents", "profile: a\n---\nprofile: b", /document/i],
+  ["an unknown tag", "profile: !!js/function 'x'", /tag/i],
+  ["no text", "", /must be object/],
+  ["a list", "- profile", /must be object/],
+  ["a NUL", "profile: \0", /must be 1 to 64 of|required/],
+  ["brackets that never close", "[".repeat(20_000), /deeper than 64/],
+  ["deep schemas", tinyProfile({ 8: `accept: ${"{ not: ".repeat(5000)}{}${" }".repeat(5000)}` }), /deeper than 64/],
+  ["deep frames", tinyProfile({ 9: `surfaces: { frame: { accepted: ${deep(5000)} } }` }), /deeper than 64/],
+  ["a huge file", `# ${"x".repeat(262_144)}`, /^ must have at most 262144 characters/],
+  ["a schema whose properties are nothing", fromRequest("properties: "), /request: is not a JSON Schema/],
+  ["a schema whose required is no list", fromRequest("required: 3, properties: { a: {} }"), /is not a JSON Schema/],
+  ["a merge of another map", `<<: { profile: a }`, /<<: is not a known key/],
+] as const) {
+  test(`hostile text is faults and never an exception: ${what}`, (t) => {
+    const found = faults(text);
+    t.true(found.length > 0);
+    t.regex(found.join("\n"), fault);
+  });
+}

@@ -1,0 +1,56 @@
+import { setImmediate as turn } from "node:timers/promises";
+import test from "ava";
+import { revocationFile } from "../../src/replica/revocations-snapshot.ts";
+import type { Revocation } from "../../src/revoke/revocation.ts";
+
+const MANY = 5_000;
+
+const revocations = Array.from(
+  { length: MANY },
+  (_, at): Revocation => ({ kind: "token", profile: "service", tenant: "", at, until: at + 60_000, tokenId: `t${at}` }),
+);
+
+function filesWith(saved: (content: Uint8Array) => void) {
+  let kept: Uint8Array | undefined;
+  return {
+    load: async () => kept,
+    async save(_: string, content: Uint8Array) {
+      kept = content;
+      saved(content);
+    },
+  };
+}
+
+test("all revocations are there again, and other work had its turn while they were written down", async (t) => {
+  const stopping = new AbortController();
+  const first = Promise.withResolvers<void>();
+  const file = revocationFile(
+    filesWith(() => first.resolve()),
+    (error) => t.fail(String(error)),
+  );
+  t.is(await file.load(), undefined);
+  let turns = 0;
+  let begun = false;
+  const kept = {
+    *all() {
+      begun = true;
+      yield* revocations;
+    },
+    async *watch(signal: AbortSignal) {
+      yield "current" as const;
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    },
+  };
+  const keeping = file.keep(kept, stopping.signal);
+  const counting = (async () => {
+    while (!stopping.signal.aborted) {
+      await turn();
+      if (begun) turns += 1;
+    }
+  })();
+  await first.promise;
+  stopping.abort();
+  await Promise.all([keeping, counting]);
+  t.deepEqual(await file.load(), revocations);
+  t.true(turns >= MANY / 1_000, `${turns} turns`);
+});

@@ -1,0 +1,23 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ExecutionContext } from "ava";
+import { ConfigError, type Fault } from "../../../src/schema/fault.ts";
+import { tempFolder } from "./temp.ts";
+
+/** Writes files into a new folder that is removed when the test is over; answers the folder. */
+export async function filesIn(t: ExecutionContext, files: Readonly<Record<string, string>>): Promise<string> {
+  const folder = await tempFolder(t);
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  return folder;
+}
+
+/** The faults of a load that must fail. */
+export function faultsOf(load: () => unknown): readonly Fault[] {
+  try {
+    load();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+  throw new Error("it was loaded without a fault");
+}

@@ -1,0 +1,60 @@
+import type { ExecutionContext } from "ava";
+import type { Happening } from "../../../src/audit/event.ts";
+import { uuidV7Maker } from "../../../src/audit/event-id.ts";
+import { openSpool } from "../../../src/audit/spool/open.ts";
+import type { Spool, SpoolOptions } from "../../../src/audit/spool/spool.ts";
+import { tempFolder } from "./temp.ts";
+
+/** An issuance that differs from others by its number. */
+export function issued(number: number): Happening {
+  return {
+    type: "token.issued",
+    profile: "service",
+    tokenId: `token-${number}`,
+    keyId: "abcdefghijklmnop",
+    caller: "spiffe://example.org/backend",
+    subjectHash: "abcdefghijklmnopqrstuv",
+    audience: ["https://api.example.org"],
+    issuedAt: 1_790_000_000_000,
+    expiresAt: 1_790_000_300_000,
+    requestId: "",
+    tenant: "",
+    extended: false,
+  };
+}
+
+export const TIME = 1_790_000_000_123;
+
+/**
+ * A spool in a folder of the test's own unless one is given; closed when the test is over. What is read from it comes from
+ * its files, unless `recentBytes` is given.
+ */
+export async function makeSpool(t: ExecutionContext<unknown>, overrides: Partial<SpoolOptions> = {}): Promise<Spool> {
+  const spool = await openSpool({
+    folder: overrides.folder ?? (await tempFolder(t)),
+    writer: () => "writer-1",
+    newId: uuidV7Maker(),
+    monotonic: () => 0,
+    recentBytes: 0,
+    ...overrides,
+  });
+  t.teardown(() => spool.close());
+  return spool;
+}
+
+/** Every durable body that the spool retains, from the oldest. */
+export async function bodiesOf(spool: Spool): Promise<Buffer[]> {
+  const bodies: Buffer[] = [];
+  for (let position = 0; ; ) {
+    const events = await spool.read(position, 100);
+    const last = events.at(-1);
+    if (last === undefined) return bodies;
+    bodies.push(...events.map((event) => event.body));
+    position = last.position;
+  }
+}
+
+/** The numbers that {@link issued} gave to the bodies. */
+export function numbersOf(bodies: readonly Buffer[]): number[] {
+  return bodies.map((body) => Number(JSON.parse(body.toString()).tokenIssued.tokenId.slice("token-".length)));
+}

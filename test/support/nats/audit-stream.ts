@@ -1,0 +1,51 @@
+import { connect, type MsgHdrs, type NatsConnection } from "nats";
+import { AuditEvent } from "../../../src/gen/signet/v1/audit.ts";
+
+/** A message of the audit stream, as a subscriber reads it. */
+export interface AuditMessage {
+  readonly subject: string;
+  readonly headers: MsgHdrs | undefined;
+  /** The bytes that the next event's `prev_hash` is the SHA-256 of. */
+  readonly body: Uint8Array;
+  readonly event: AuditEvent;
+}
+
+interface Received {
+  readonly subject: string;
+  readonly headers?: MsgHdrs | undefined;
+  readonly data: Uint8Array;
+}
+
+export function decodeMessage({ subject, headers, data }: Received): AuditMessage {
+  const event = AuditEvent.fromJSON(JSON.parse(new TextDecoder().decode(data)));
+  return { subject, headers, body: data, event };
+}
+
+/** Everything that the stream SIGNET_AUDIT holds now, from the oldest. Empty while there is no stream. */
+export async function readAuditStream(url: string): Promise<AuditMessage[]> {
+  const connection = await connect({ servers: url });
+  try {
+    return await readAll(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+async function readAll(connection: NatsConnection): Promise<AuditMessage[]> {
+  const jetstream = connection.jetstream();
+  const manager = await connection.jetstreamManager();
+  const names = await manager.streams.names().next();
+  const stored = names.includes("SIGNET_AUDIT") ? (await manager.streams.info("SIGNET_AUDIT")).state.messages : 0;
+  const messages: AuditMessage[] = [];
+  if (stored === 0) return messages;
+  for await (const message of await (await jetstream.consumers.get("SIGNET_AUDIT")).consume()) {
+    messages.push(decodeMessage(message));
+    if (message.info.pending === 0) break;
+  }
+  return messages;
+}
+
+/** The ids of the tokens that the events tell of. */
+export function tokenIdsOf(messages: readonly AuditMessage[]): string[] {
+  return messages.flatMap(({ event: { event } }) => (event?.$case === "tokenIssued" ? [event.value.tokenId] : []));
+}

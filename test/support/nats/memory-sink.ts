@@ -1,0 +1,37 @@
+import type { EventSink, Outcome, OutgoingEvent, StreamMark, StreamState } from "../../../src/audit/forward/sink.ts";
+
+/** A sink in memory whose stream can fail and be lost. It keeps the port's contract, which its tests prove. */
+export class MemorySink implements EventSink {
+  readonly stored: OutgoingEvent[] = [];
+  /** The ids that are refused as long as they are here. */
+  readonly refused = new Set<string>();
+  #created = 1;
+
+  /** Deletes the stream, as an operator or a broken disk does. */
+  lose(): void {
+    this.stored.length = 0;
+    this.#created++;
+  }
+
+  connected(): Promise<number> {
+    return Promise.resolve(1);
+  }
+
+  inspect(mark: StreamMark | undefined): Promise<StreamState> {
+    const created = String(this.#created);
+    const marked = mark && this.stored[mark.seq - 1]?.id === mark.eventId && mark.created === created;
+    return Promise.resolve({ created, holds: mark === undefined || marked === true, differences: [] });
+  }
+
+  publish(events: readonly OutgoingEvent[], signal: AbortSignal): Promise<readonly Outcome[]> {
+    return Promise.resolve(events.map((event) => this.#store(event, signal)));
+  }
+
+  #store(event: OutgoingEvent, signal: AbortSignal): Outcome {
+    if (signal.aborted) return { stored: false, code: "TIMEOUT", message: "aborted" };
+    if (this.refused.has(event.id)) return { stored: false, code: "REFUSED", message: "refused by the test" };
+    const known = this.stored.findIndex(({ id }) => id === event.id);
+    if (known >= 0) return { stored: true, seq: known + 1, duplicate: true };
+    return { stored: true, seq: this.stored.push(event), duplicate: false };
+  }
+}

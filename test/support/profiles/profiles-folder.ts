@@ -1,0 +1,22 @@
+import { readFile } from "node:fs/promises";
+import type { ExecutionContext } from "ava";
+import { filesIn } from "../files/config-files.ts";
+
+/**
+ * A folder with one more profile: the file of one that ships, under another name and with other lines. Every text that
+ * is to be replaced must be there.
+ */
+export async function folderWithVariant(
+  t: ExecutionContext,
+  shipped: string,
+  name: string,
+  changes: Readonly<Record<string, string>>,
+): Promise<string> {
+  const file = new URL(`../../../profiles/${shipped}.yaml`, import.meta.url);
+  let text = await readFile(file, "utf8");
+  for (const [from, to] of Object.entries({ [`profile: ${shipped}\n`]: `profile: ${name}\n`, ...changes })) {
+    if (!text.includes(from)) throw new Error(`${shipped}.yaml does not hold ${JSON.stringify(from)}`);
+    text = text.replace(from, () => to);
+  }
+  return filesIn(t, { [`${name}.yaml`]: text });
+}

@@ -1,0 +1,21 @@
+import type { KeyValue } from "../../../src/state/keyvalue.ts";
+
+/** A store each of whose calls, and each change that it tells, comes after `guard`, which may fail it. */
+export function guardedStore(store: KeyValue, guard: () => void | Promise<void>): KeyValue {
+  const guarded = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    await guard();
+    return work();
+  };
+  return {
+    get: (key) => guarded(() => store.get(key)),
+    create: (...args) => guarded(() => store.create(...args)),
+    update: (...args) => guarded(() => store.update(...args)),
+    delete: (key) => guarded(() => store.delete(key)),
+    async *watch(prefix, signal) {
+      for await (const change of store.watch(prefix, signal)) {
+        await guard();
+        yield change;
+      }
+    },
+  };
+}

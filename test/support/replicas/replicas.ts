@@ -1,0 +1,134 @@
+import { randomBytes } from "node:crypto";
+import { rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { ExecutionContext } from "ava";
+import { type KeyPolicy, keyPolicy } from "../../../src/keys/rotating/policy.ts";
+import { tempFolder } from "../files/temp.ts";
+import { freePort } from "../service/free-port.ts";
+import { type RemoteService, startRemote } from "../service/remote-service.ts";
+import { waitUntil } from "../wait-until.ts";
+
+const PROGRAM = fileURLToPath(new URL("../../fault/replicas/replica.ts", import.meta.url));
+
+/** A ring that turns in seconds and leaves a busy machine a second for what replicas tell each other; the lead is 2 s. */
+const ROTATION = {
+  period: 4_000,
+  verifierCache: 1_000,
+  propagation: 500,
+  stopUsing: 500,
+  skew: 500,
+  activationDelay: 1_000,
+  maxTtl: 105_000,
+};
+
+/** A replica of the service, as a process of its own. */
+export interface Replica extends RemoteService {
+  readonly name: string;
+  /** Stops the process in its tracks: its connections stay open and it answers nothing. */
+  pause(): void;
+  resume(): void;
+  /** How far its clock is ahead of the machine's from now on, in milliseconds. It survives a restart. */
+  setClock(aheadMs: number): Promise<void>;
+  /** What it says it waits for before it can issue; empty when it can. */
+  waitsFor(): Promise<string>;
+}
+
+/** Replicas that share a KEK and a NATS. Each has a name, and keeps its data folder, ports and clock when it is started again. */
+export interface ReplicaSet {
+  /** Resolves when the replica listens, be it ready or not; `env` is for this start alone. */
+  start(name: string, env?: Readonly<Record<string, string>>): Promise<Replica>;
+  /** Starts so many at once, and resolves when all are ready to issue. */
+  startAll(count: number): Promise<readonly Replica[]>;
+  /** The folder that the replica keeps its spool, its identity and its snapshots in. */
+  folderOf(name: string): Promise<string>;
+}
+
+interface Place {
+  readonly data: string;
+  readonly clock: string;
+  readonly grpc: string;
+  readonly http: string;
+}
+
+/**
+ * The processes are gone when the test is over. `natsUrls`: the first replica uses the first, and so on in turn.
+ * `rotation`: what is different from keys that rotate every four seconds.
+ */
+export async function replicaSet(
+  t: ExecutionContext<unknown>,
+  natsUrls: readonly string[],
+  rotation: Partial<KeyPolicy> = {},
+  env: Readonly<Record<string, string>> = {},
+): Promise<ReplicaSet> {
+  const kek = join(await tempFolder(t), "kek");
+  await writeFile(kek, randomBytes(32).toString("base64url"), { mode: 0o600 });
+  const policy = JSON.stringify(keyPolicy({ ...ROTATION, ...rotation }));
+  const places = new Map<string, Promise<Place>>();
+
+  const placeOf = (name: string): Promise<Place> => {
+    const place = places.get(name) ?? newPlace(t);
+    places.set(name, place);
+    return place;
+  };
+
+  async function start(name: string, own: Readonly<Record<string, string>> = {}): Promise<Replica> {
+    const place = placeOf(name);
+    const url = natsUrls[[...places.keys()].indexOf(name) % natsUrls.length] ?? "";
+    const { data, clock, grpc, http } = await place;
+    const settings = {
+      SIGNET_STATE_STORE: "nats",
+      SIGNET_STATE_FIRST_START: "true",
+      SIGNET_NATS_URL: url,
+      SIGNET_KEK_FILE: kek,
+      SIGNET_GRPC_ADDRESS: grpc,
+      SIGNET_HTTP_ADDRESS: http,
+      REPLICA_CLOCK: clock,
+      REPLICA_POLICY: policy,
+      ...env,
+      ...own,
+    };
+    const service = await startRemote(t, { data, env: settings, program: PROGRAM, until: "listening" });
+    const { child } = service.process;
+    return {
+      ...service,
+      name,
+      pause: () => void child.kill("SIGSTOP"),
+      resume: () => void child.kill("SIGCONT"),
+      setClock: (aheadMs) => writeClock(clock, aheadMs),
+      waitsFor: async () => {
+        const response = await fetch(`${service.url}/readyz`);
+        return response.ok ? "" : (await response.text()).trim();
+      },
+    };
+  }
+
+  return {
+    start,
+    async startAll(count) {
+      const names = Array.from({ length: count }, (_, at) => `replica-${at + 1}`);
+      const all = await Promise.all(names.map((name) => start(name)));
+      await Promise.all(all.map(untilReady));
+      return all;
+    },
+    folderOf: async (name) => (await placeOf(name)).data,
+  };
+}
+
+/** Resolves when the replica can issue. */
+export function untilReady(replica: Replica): Promise<void> {
+  return waitUntil(`${replica.name} is ready`, async () => (await replica.waitsFor()) === "");
+}
+
+async function newPlace(t: ExecutionContext<unknown>): Promise<Place> {
+  const data = await tempFolder(t);
+  const clock = join(await tempFolder(t), "ahead");
+  await writeClock(clock, 0);
+  return { data, clock, grpc: `127.0.0.1:${await freePort()}`, http: `127.0.0.1:${await freePort()}` };
+}
+
+/** Whole or not at all: it is read at any moment. */
+async function writeClock(file: string, aheadMs: number): Promise<void> {
+  await writeFile(`${file}.new`, String(aheadMs));
+  await rename(`${file}.new`, file);
+}

@@ -1,0 +1,24 @@
+import { verdictOf } from "../profiles/dialect.ts";
+import { verify } from "../service/service.ts";
+import type { Replica } from "./replicas.ts";
+
+const AT_ONCE = 32;
+
+/** How often which verdict other than "valid" replicas give for tokens; empty when every token is valid on every replica. */
+export async function badVerdicts(
+  replicas: readonly Replica[],
+  tokens: readonly string[],
+): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const replica of replicas) {
+    for (let at = 0; at < tokens.length; at += AT_ONCE) {
+      const some = tokens.slice(at, at + AT_ONCE);
+      const verdicts = await Promise.all(some.map(async (token) => verdictOf(await verify(replica, token))));
+      for (const verdict of verdicts.filter((verdict) => verdict !== "valid")) {
+        const name = `${verdict} on ${replica.name}`;
+        counts[name] = (counts[name] ?? 0) + 1;
+      }
+    }
+  }
+  return counts;
+}

@@ -1,0 +1,19 @@
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+
+const TOOLS = join(import.meta.dirname, "..", "..", "..", ".tools", "bin");
+
+/** A program's path: from PATH, else from .tools/bin of the checkout; undefined where it is in neither. */
+export function findTool(name: string): string | undefined {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), TOOLS];
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

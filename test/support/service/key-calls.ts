@@ -1,0 +1,47 @@
+import {
+  type PlanRotationResponse,
+  RevokeKeyRequest,
+  type RevokeKeyResponse,
+  RotateKeysRequest,
+  type RotateKeysResponse,
+} from "../../../src/gen/signet/v1/keys.ts";
+import { waitUntil } from "../wait-until.ts";
+import { promised, type Service } from "./service.ts";
+
+const KEYSET = "service";
+
+export function planRotation({ keys }: Pick<Service, "keys">): Promise<PlanRotationResponse> {
+  return promised(keys.planRotation.bind(keys), { keyset: KEYSET });
+}
+
+/** The key that takes over next, once there is one, and when it could. Unix milliseconds. */
+export async function nextRotation(service: Pick<Service, "keys">): Promise<NextRotation> {
+  let found: NextRotation | undefined;
+  // Between a take-over and the epoch that it asks for there is none.
+  await waitUntil("a key waits to take over", async () => {
+    const { nextKeyId, nextAt, earliestAt } = await planRotation(service);
+    if (nextAt !== undefined && earliestAt !== undefined)
+      found = { nextKeyId, nextAt: nextAt.getTime(), earliestAt: earliestAt.getTime() };
+    return found !== undefined;
+  });
+  if (found === undefined) throw new Error("no key waits");
+  return found;
+}
+
+export interface NextRotation {
+  readonly nextKeyId: string;
+  readonly nextAt: number;
+  readonly earliestAt: number;
+}
+
+/** As early as is safe unless told otherwise. Rejects with the ServiceError. */
+export function rotateKeys(
+  { keys }: Pick<Service, "keys">,
+  request: Partial<RotateKeysRequest> = {},
+): Promise<RotateKeysResponse> {
+  return promised(keys.rotateKeys.bind(keys), RotateKeysRequest.fromPartial({ keyset: KEYSET, ...request }));
+}
+
+export function revokeKey({ keys }: Pick<Service, "keys">, keyId: string): Promise<RevokeKeyResponse> {
+  return promised(keys.revokeKey.bind(keys), RevokeKeyRequest.fromPartial({ keyId, reason: "a test of emergencies" }));
+}

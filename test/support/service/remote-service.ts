@@ -1,0 +1,62 @@
+import { once } from "node:events";
+import { credentials } from "@grpc/grpc-js";
+import type { ExecutionContext } from "ava";
+import { KeyServiceClient } from "../../../src/gen/signet/v1/keys.ts";
+import { TokenServiceClient } from "../../../src/gen/signet/v1/token.ts";
+import { waitUntil } from "../wait-until.ts";
+import type { Service } from "./service.ts";
+import { type LogLine, type ServiceProcess, spawnService } from "./service-process.ts";
+
+/** A service that is a process of its own, and clients of it. */
+export interface RemoteService extends Service {
+  readonly process: ServiceProcess;
+}
+
+/** Spawns the service and connects to it: its process and the clients are gone when the test is over. */
+export async function startRemote(
+  t: ExecutionContext<unknown>,
+  options: Parameters<typeof spawnService>[1],
+): Promise<RemoteService> {
+  const process = await spawnService(t, options);
+  const { grpc, http } = process;
+  const tokens = new TokenServiceClient(grpc, credentials.createInsecure());
+  const keys = new KeyServiceClient(grpc, credentials.createInsecure());
+  t.teardown(() => {
+    for (const client of [tokens, keys]) client.close();
+  });
+  const stop = async () => void (await process.stop());
+  const reload = async () => void process.child.kill("SIGHUP");
+  return {
+    app: { addresses: { grpc, http }, failed: new Promise(() => {}), stop, reload },
+    process,
+    data: options.data,
+    url: `http://${http}`,
+    tokens,
+    keys,
+  };
+}
+
+/** Resolves when NATS has acknowledged every event that the service has written. */
+export function allForwarded({ url }: Pick<Service, "url">): Promise<void> {
+  return waitUntil("every event is acknowledged", async () => {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    return /^signet_audit_spool_events 0$/m.test(text);
+  });
+}
+
+/** Resolves when the service has logged what is looked for; rejects when it has not within 30 s. */
+export async function untilLogged(
+  { process: { child, log } }: Pick<RemoteService, "process">,
+  holds: (log: readonly LogLine[]) => boolean,
+): Promise<void> {
+  const signal = AbortSignal.timeout(30_000);
+  while (!holds(log)) await once(child.stdout as NodeJS.ReadableStream, "data", { signal });
+}
+
+/** Resolves with the signal that ended the service; null when it ended by itself. */
+export async function signalThatEnded({ process: { child } }: Pick<RemoteService, "process">) {
+  if (child.exitCode === null && child.signalCode === null) {
+    await once(child, "exit", { signal: AbortSignal.timeout(30_000) });
+  }
+  return child.signalCode;
+}

@@ -1,0 +1,72 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { ExecutionContext } from "ava";
+import { testEnv } from "./service.ts";
+
+const MAIN = fileURLToPath(new URL("../../../src/main.ts", import.meta.url));
+
+/** One line of the service's log. */
+export type LogLine = Readonly<Record<string, unknown>> & { readonly event: string };
+
+export interface ServiceProcess {
+  readonly child: ChildProcess;
+  readonly grpc: string;
+  readonly http: string;
+  /** Every line that was logged so far. */
+  readonly log: readonly LogLine[];
+  kill9(): Promise<void>;
+  /** SIGTERM; resolves with the exit code. */
+  stop(): Promise<number | null>;
+}
+
+/**
+ * The service as a process of its own: `src/main.ts serve`, or another program that logs as it does. Resolves when it is
+ * ready, or has logged the event `until`; gone when the test is over.
+ */
+export async function spawnService(
+  t: ExecutionContext<unknown>,
+  options: {
+    data: string;
+    env?: Record<string, string>;
+    program?: string;
+    args?: readonly string[];
+    until?: "listening";
+  },
+): Promise<ServiceProcess> {
+  const { data, env, program = MAIN, args = ["serve"], until = "ready" } = options;
+  const settings = testEnv(data, { SIGNET_LOG_LEVEL: "info", ...env });
+  const child = spawn(process.execPath, [program, ...args], {
+    env: { PATH: process.env.PATH, ...settings },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  t.teardown(() => end(child, "SIGKILL"));
+  const errors: string[] = [];
+  child.stderr?.on("data", (text) => errors.push(String(text)));
+  const log: LogLine[] = [];
+  const ready = await new Promise<LogLine>((resolve, reject) => {
+    child.once("exit", (code) => reject(new Error(`the service ended with ${code}: ${errors.join("")}`)));
+    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (line) => {
+      const entry = JSON.parse(line) as LogLine;
+      log.push(entry);
+      if (entry.event === until) resolve(entry);
+    });
+  });
+  return {
+    child,
+    grpc: String(ready.grpc),
+    http: String(ready.http),
+    log,
+    kill9: async () => void (await end(child, "SIGKILL")),
+    stop: () => end(child, "SIGTERM"),
+  };
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+  const exited = once(child, "exit");
+  child.kill(signal);
+  await exited;
+  return child.exitCode;
+}

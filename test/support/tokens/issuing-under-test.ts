@@ -1,0 +1,71 @@
+import type { AuditLog, Happening } from "../../../src/audit/event.ts";
+import type { TokenKeys } from "../../../src/keys/token-keys.ts";
+import { Problem } from "../../../src/problem/problem.ts";
+import type { Profile } from "../../../src/profile/model/profile.ts";
+import { type IssuingParts, issuing } from "../../../src/token/issue/issue-token.ts";
+import { type IssuedToken, type IssueParts, tokenIssuer } from "../../../src/token/issue/issuer.ts";
+import type { IssueRequest } from "../../../src/token/issue/request.ts";
+
+/** The time at which tokens are issued unless a test says otherwise, in Unix milliseconds. */
+export const NOW = 1_800_000_000_500;
+
+/** Issuing under one profile, with an audit log that keeps its events here. */
+export function issuingUnderTest(
+  profile: Profile,
+  keysOf: (tenant: string) => TokenKeys,
+  overrides: Partial<IssueParts & IssuingParts> = {},
+) {
+  const events: Happening[] = [];
+  const told: string[] = [];
+  const audit: AuditLog = { append: async (event) => void events.push(event) };
+  let ids = 0;
+  const parts = {
+    audit,
+    hashSubject: () => "hash",
+    verifyEvery: 1000,
+    profiles: () => new Map([[profile.name, profile]]),
+    keysOf: (_: Profile, tenant: string) => keysOf(tenant),
+    requireFit: () => {},
+    now: () => NOW,
+    newTokenId: () => `id-${++ids}`,
+    observer: {
+      issued: (name: string) => told.push(`issued ${name}`),
+      denied: (name: string, caller: string, error: unknown) =>
+        told.push(`denied ${name} ${caller} ${error instanceof Problem ? error.code : "?"}`),
+    },
+    failed: (name: string, kind: string, what: string) => told.push(`failed ${name} ${kind} ${what}`),
+    ...overrides,
+  };
+  const run = issuing({ ...parts, issuer: tokenIssuer(parts) });
+  const issue = (request: Partial<IssueRequest> = {}, caller = "caller-1"): Promise<IssuedToken> =>
+    run(profile.name, { ...EMPTY, ...request }, caller);
+  return { events, told, issue, run };
+}
+
+/** A request without a single field. */
+export const EMPTY: IssueRequest = {
+  tenant: "",
+  subject: "",
+  audience: [],
+  ttl: undefined,
+  claims: undefined,
+  clientIp: "",
+  requestId: "",
+  validateOnly: false,
+};
+
+/** A ttl of so many whole seconds. */
+export function seconds(count: number): NonNullable<IssueRequest["ttl"]> {
+  return { seconds: BigInt(count), nanos: 0 };
+}
+
+/** The violations of a refused request, by field. Anything but an INVALID_REQUEST is thrown. */
+export async function violationsOf(issuing: Promise<unknown>): Promise<Record<string, string>> {
+  try {
+    await issuing;
+    return {};
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== "INVALID_REQUEST") throw error;
+    return Object.fromEntries(error.violations.map(({ field, description }) => [field, description]));
+  }
+}

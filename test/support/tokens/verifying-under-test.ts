@@ -1,0 +1,70 @@
+import type { TokenKeys } from "../../../src/keys/token-keys.ts";
+import { Problem } from "../../../src/problem/problem.ts";
+import type { Profile } from "../../../src/profile/model/profile.ts";
+import type { Carrier } from "../../../src/token/verify/carriers.ts";
+import type { VerifyQuestion } from "../../../src/token/verify/request.ts";
+import { type VerifyAnswer, verifying } from "../../../src/token/verify/verify-token.ts";
+import { NO_REVOCATIONS } from "./no-revocations.ts";
+
+/** The time at which tokens are verified unless a test says otherwise, in Unix seconds. */
+export const NOW = 1_800_000_000;
+
+/** Verifying under one profile. */
+export function verifyingUnderTest(profile: Profile, keysOf: (tenant: string) => TokenKeys) {
+  const rejected: string[] = [];
+  const failed: string[] = [];
+  const verify = verifying({
+    profiles: () => new Map([[profile.name, profile]]),
+    keysOf: (_, tenant) => keysOf(tenant),
+    now: () => NOW * 1000,
+    rejected: (name, reason) => rejected.push(`${name} ${reason}`),
+    failed: (name, kind, what) => failed.push(`${name} ${kind} ${what}`),
+    ...NO_REVOCATIONS,
+  });
+  const ask = (token: string, question: Partial<VerifyQuestion> = {}) =>
+    verify({ ...EMPTY, profile: profile.name, credential: { $case: "token", value: token }, ...question });
+  /** The answer, at once: for what needs no reload. */
+  const answerTo = (token: string, question: Partial<VerifyQuestion> = {}): VerifyAnswer => {
+    const answer = ask(token, question);
+    if (answer instanceof Promise) throw new Error("the keys are reloaded");
+    return answer;
+  };
+  return { rejected, failed, ask, answerTo };
+}
+
+const EMPTY: VerifyQuestion = {
+  profile: "",
+  credential: undefined,
+  tenant: "",
+  audience: "",
+  context: undefined,
+  at: undefined,
+};
+
+/** What a client sent, with only these parts. */
+export function carried(parts: Partial<Carrier>): Carrier {
+  return { headers: [], query: [], cookies: [], body: [], frame: Buffer.alloc(0), ...parts };
+}
+
+/** "valid", or why not. */
+export function reasonOf({ verdict }: VerifyAnswer): string {
+  return verdict.valid ? "valid" : verdict.rejection.reason;
+}
+
+/** The problem that a call throws. */
+export function problemOf(call: () => unknown): Problem {
+  try {
+    call();
+  } catch (error) {
+    if (error instanceof Problem) return error;
+    throw error;
+  }
+  throw new Error("the call was answered");
+}
+
+/** The descriptions of a bad call's fields. */
+export function faultsOf(call: () => unknown): Record<string, string> {
+  const { code, violations } = problemOf(call);
+  if (code !== "INVALID_REQUEST") throw new Error(`the problem is ${code}`);
+  return Object.fromEntries(violations.map(({ field, description }) => [field, description]));
+}

@@ -1,0 +1,88 @@
+import test from "ava";
+import { Problem } from "../../../src/problem/problem.ts";
+import { requestIds } from "../../../src/token/issue/request-ids.ts";
+
+function makeIds() {
+  const clock = { now: 1_000_000 };
+  const once = requestIds<number>(() => clock.now);
+  let made = 0;
+  const ask = (key: string, content = "c", size = 1) =>
+    once({ key, content, size }, async () => {
+      made += 1;
+      return made;
+    });
+  return { clock, once, ask };
+}
+
+test("within two minutes the same id gets the same answer, then a new one", async (t) => {
+  const { clock, ask } = makeIds();
+  t.is(await ask("a"), 1);
+  clock.now += 119_999;
+  t.is(await ask("a"), 1);
+  clock.now += 1;
+  t.is(await ask("a"), 2);
+});
+
+test("other content is refused as long as the answer is kept", async (t) => {
+  const { clock, ask } = makeIds();
+  await ask("a");
+  t.is(t.throws(() => ask("a", "other"), { instanceOf: Problem }).code, "REQUEST_ID_REUSED");
+  clock.now += 120_000;
+  t.is(await ask("a", "other"), 2);
+});
+
+test("who asks while the first is being made shares its answer", async (t) => {
+  const { once } = makeIds();
+  const made = Promise.withResolvers<number>();
+  const [first, second] = [
+    once({ key: "a", content: "c", size: 1 }, () => made.promise),
+    once({ key: "a", content: "c", size: 1 }, () => t.fail() as never),
+  ];
+  made.resolve(7);
+  t.deepEqual(await Promise.all([first, second]), [7, 7]);
+});
+
+test("a failure reaches all who waited for it, and is forgotten", async (t) => {
+  const { once, ask } = makeIds();
+  const failing = () => Promise.reject(new Problem("AUDIT_UNAVAILABLE", "down"));
+  const both = [once({ key: "a", content: "c", size: 1 }, failing), once({ key: "a", content: "c", size: 1 }, failing)];
+  for (const asked of both) await t.throwsAsync(asked, { message: "down" });
+  t.is(await ask("a"), 1);
+});
+
+test("a late failure does not forget the answer that took its place", async (t) => {
+  const { clock, once, ask } = makeIds();
+  const made = Promise.withResolvers<number>();
+  const first = once({ key: "a", content: "c", size: 1 }, () => made.promise);
+  clock.now += 120_000;
+  t.is(await ask("a"), 1);
+  made.reject(new Error("late"));
+  await t.throwsAsync(first, { message: "late" });
+  t.is(await ask("a"), 1);
+});
+
+test("the oldest of more than 10000 answers leaves first", async (t) => {
+  const { ask } = makeIds();
+  for (let i = 1; i <= 10_000; i += 1) await ask(`key-${i}`);
+  t.is(await ask("key-1"), 1);
+  t.is(await ask("one more"), 10_001);
+  t.is(await ask("key-2"), 2);
+  t.is(await ask("key-1"), 10_002);
+});
+
+test("large answers leave before there are 10000 of them, and what has left or failed takes no room", async (t) => {
+  const { clock, once, ask } = makeIds();
+  const large = 1024 * 1024;
+  await t.throwsAsync(
+    once({ key: "failed", content: "c", size: 8 * large }, async () => Promise.reject(new Error("no"))),
+    { message: "no" },
+  );
+  for (let i = 1; i <= 8; i += 1) t.is(await ask(`key-${i}`, "c", large), i);
+  t.is(await ask("key-1"), 1, "all eight fit");
+  t.is(await ask("one more", "c", large), 9);
+  t.is(await ask("key-2"), 2, "only the oldest leaves");
+  t.is(await ask("key-1"), 10, "and it did leave");
+  clock.now += 120_000;
+  for (let i = 11; i <= 18; i += 1) await ask(`key-${i}`, "c", large);
+  t.is(await ask("key-11"), 11, "those that were over have left");
+});
