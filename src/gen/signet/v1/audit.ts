@@ -14,28 +14,28 @@ export const protobufFileName = "signet/v1/audit.proto";
 
 /**
  * AuditEvent is the body of every message under `signet.audit.>`, as proto-JSON. The message is a CloudEvent 1.0 in
- * binary mode: `ce-id`, `ce-type`, `ce-source`, `ce-time` in the NATS headers repeat what is here, and `Nats-Msg-Id` is
- * the event id.
+ * binary mode: the NATS headers `ce-id`, `ce-type`, `ce-source` and `ce-time` repeat fields of the body, and
+ * `Nats-Msg-Id` is the event id.
  *
- * It never holds a token, a key or a personal claim. Delivery is at least once; an event is the same event exactly when
- * its `event_id` is the same. Order is (writer, epoch, seq), not the order of the stream.
+ * An event never holds a token, a key or a personal claim. Delivery is at least once; two messages are the same event
+ * exactly when their `event_id` is the same. The order of events is (writer, epoch, seq), not the order of the stream.
  */
 export interface AuditEvent {
-  /** Unique for every event: a UUID version 7 (RFC 9562, 5.7). */
+  /** The id of the event, unique: a UUID version 7 (RFC 9562, 5.7). */
   eventId: string;
-  /** When it happened. */
+  /** The time of the event. */
   time:
     | Date
     | undefined;
-  /** The replica that wrote the event, stable over its restarts. */
+  /** The replica that wrote the event. The same after a restart. */
   writer: string;
-  /** How often the writer had opened its log when it wrote the event. From 1. */
+  /** The number of times that the writer had opened its log when it wrote the event, from 1. */
   epoch: bigint;
-  /** The place of the event in the writer's epoch: 1, 2, 3, … without a gap. */
+  /** The position of the event in the writer's epoch: 1, 2, 3, … without gaps. */
   seq: bigint;
   /**
-   * SHA-256 of the body of the writer's event before this one, byte for byte as it was published. Empty for the first
-   * event that the writer ever wrote. It links over epochs.
+   * SHA-256 of the body of the writer's previous event, byte for byte as it was published. Empty for the first event
+   * that the writer ever wrote. The chain continues across epochs.
    */
   prevHash: Buffer;
   /** What happened. Exactly one is set. */
@@ -52,22 +52,22 @@ export interface AuditEvent {
     | undefined;
 }
 
-/** TokenIssued: a token was signed. Type `token.issued`. */
+/** TokenIssued reports that a token was signed. Type `token.issued`. */
 export interface TokenIssued {
-  /** The profile that it was issued under. */
+  /** The profile of the token. */
   profile: string;
   /** The token's `jti`. */
   tokenId: string;
-  /** The `kid` that signed it. */
+  /** The `kid` of the key that signed the token. */
   keyId: string;
-  /** The proven workload that asked for it. */
+  /** The proven workload that requested the token. */
   caller: string;
   /**
-   * Keyed hash (HMAC-SHA-256, base64url, 22 characters) of the subject: the same subject has the same hash for as long
-   * as the installation keeps its KEK, and nobody without the KEK can guess from it.
+   * Keyed hash (HMAC-SHA-256, base64url, 22 characters) of the subject. A subject has the same hash for as long as the
+   * installation keeps its key-encryption key (KEK). Without the KEK, guesses at the subject cannot be tested.
    */
   subjectHash: string;
-  /** Who the token is for. */
+  /** The token's `aud`. */
   audience: string[];
   /** The token's `iat`. */
   issuedAt:
@@ -77,134 +77,141 @@ export interface TokenIssued {
   expiresAt:
     | Date
     | undefined;
-  /** The `request_id` of the call, if it had one. */
+  /** The `request_id` of the call. Empty: the call had none. */
   requestId: string;
-  /** The tenant; empty where the profile has none. */
+  /** The tenant. Empty where the profile has no tenants. */
   tenant: string;
-  /** Whether the token lives longer than the profile's tokens do without an explicit wish. */
+  /**
+   * Whether the token lives longer than the profile's normal maximum, because the request asked for the extended
+   * lifetime.
+   */
   extended: boolean;
 }
 
 /**
- * TokenDenied: IssueToken was refused. Type `token.denied`. The first of a caller, profile and reason is an event at
- * once; those that follow within 10 seconds are counted in one more.
+ * TokenDenied reports that IssueToken was refused. Type `token.denied`. The first denial of a caller, profile and
+ * reason is reported at once. Further ones within 10 seconds are counted in a single second event.
  */
 export interface TokenDenied {
-  /** The profile that was asked for; empty when it is unknown. */
+  /** The requested profile. Empty when the profile is unknown. */
   profile: string;
-  /** The workload that asked. */
+  /** The workload that made the request. */
   caller: string;
-  /** The reason of the google.rpc.ErrorInfo that the caller got. */
+  /** The reason of the google.rpc.ErrorInfo in the answer. */
   reason: string;
-  /** How many denials this event stands for. */
+  /** The number of denials that this event stands for. */
   count: bigint;
 }
 
 /**
- * KeyRotated: a new epoch of a keyset. Type `key.rotated`. A writer that starts tells the epoch that it holds once more:
- * the one that made it may have died in between, and no key shall sign that no event names.
+ * KeyRotated reports a new epoch of a keyset: one immutable version of its keys and their times. Type `key.rotated`. A
+ * writer also reports its current epoch when it starts, with the reason "held": the replica that created the epoch may
+ * have died before it wrote the event, and every key that signs must be named by an event.
  */
 export interface KeyRotated {
   /** The keyset. */
   keyset: string;
   /** The new epoch. */
   keysetEpoch: bigint;
-  /** The `kid` of the keys that the epoch added; of all its keys when the reason is "held". */
+  /** The `kid` of each key that the epoch added. When the reason is "held": of every key of the epoch. */
   added: string[];
-  /** The `kid` of the keys that the epoch removed. */
+  /** The `kid` of each key that the epoch removed. */
   removed: string[];
   /**
-   * Why there is a new epoch: "first", "scheduled", "lapsed", "retired", "standby", "manual" or "emergency"; or "held" at
-   * a start; or "restored" when the store had lost the epoch and got it back; or "dropped" when the writer took over the
-   * epoch from the store, and it lacks keys that the writer held, had signed with and did not end: `removed` names them, and
-   * their tokens are lost.
+   * Why the event was written. A new epoch: "first", "scheduled", "lapsed", "retired", "standby", "manual" or
+   * "emergency". "held": the writer started. "restored": the store had lost the epoch, and the writer put it back.
+   * "dropped": the writer adopted the store's epoch, which lacks keys that the writer had signed with and that had not
+   * ended; `removed` names these keys, and their tokens are no longer valid.
    */
   reason: string;
-  /** The caller who asked for it, when the reason is "manual" or "emergency". Empty: nobody did. */
+  /**
+   * The caller that requested the epoch, when the reason is "manual" or "emergency". Empty: the epoch was not
+   * requested.
+   */
   caller: string;
 }
 
-/** ServiceStarted: the writer opened its log. Type `service.started`. */
+/** ServiceStarted reports that the writer opened its log. Type `service.started`. */
 export interface ServiceStarted {
   /** The version of the service. */
   version: string;
-  /** SHA-256 of the validated configuration as JSON, base64url. Two replicas with the same configuration have the same. */
+  /** SHA-256 of the validated configuration as JSON, base64url. Equal on replicas with the same configuration. */
   configHash: string;
 }
 
-/** ServiceStopped: the writer closes its log in an orderly way. Type `service.stopped`. */
+/** ServiceStopped reports an orderly stop: the writer closes its log. Type `service.stopped`. */
 export interface ServiceStopped {
-  /** What stopped it: "SIGTERM", "SIGINT", or "START_FAILED" when it could not begin to serve. */
+  /** The cause of the stop: "SIGTERM", "SIGINT", or "START_FAILED" when the service could not begin to serve. */
   reason: string;
 }
 
-/** KeyImported: a vendor's secret was taken over. Type `key.imported`. */
+/** KeyImported reports that a vendor's secret was imported. Type `key.imported`. */
 export interface KeyImported {
-  /** The profile that signs and verifies with it. */
+  /** The profile that signs and verifies with the secret. */
   profile: string;
-  /** The tenant whose secret it is; empty where the profile has none. */
+  /** The tenant that the secret belongs to. Empty where the profile has no tenants. */
   tenant: string;
   /** The `kid`. */
   keyId: string;
-  /** The proven workload that imported it. */
+  /** The proven workload that imported the secret. */
   caller: string;
-  /** Its length in bytes. */
+  /** The length of the secret in bytes. */
   byteLength: number;
-  /** A truncated HMAC of it under the KEK. */
+  /** A truncated HMAC of the secret under the KEK. */
   fingerprint: string;
-  /** Whether a rule about weak secrets was overridden. */
+  /** Whether the secret broke a rule about weak secrets and was imported all the same. */
   allowedWeak: boolean;
-  /** From here on the secrets before it verify nothing. Unset: there were none. */
+  /** When the earlier secrets stop verifying. Unset: there were none. */
   overlapUntil: Date | undefined;
 }
 
-/** ConfigurationChanged: the profiles were read again. Type `configuration.changed`. */
+/** ConfigurationChanged reports that the profiles were reloaded. Type `configuration.changed`. */
 export interface ConfigurationChanged {
-  /** SHA-256 of all that the service does by from now on, as in ServiceStarted. */
+  /** SHA-256 of the configuration that is now in force, as in ServiceStarted. */
   configHash: string;
-  /** Profiles that are new, changed or gone. */
+  /** The profiles that were added, changed or removed. */
   profiles: string[];
 }
 
-/** TokenRevoked: tokens were taken back. Type `token.revoked`. */
+/** TokenRevoked reports that tokens were revoked. Type `token.revoked`. */
 export interface TokenRevoked {
-  /** The profile that they were issued under. */
+  /** The profile of the tokens. */
   profile: string;
-  /** The tenant; empty where the profile has none. */
+  /** The tenant. Empty where the profile has no tenants. */
   tenant: string;
-  /** The tokens. Empty: those of a subject. */
+  /** The ids of the revoked tokens. Empty: the tokens of a subject were revoked. */
   tokenIds: string[];
-  /** Keyed hash of the subject, as in TokenIssued. */
+  /** Keyed hash of the subject, as in TokenIssued. Empty where `token_ids` is set. */
   subjectHash: string;
-  /** The subject's tokens that were issued in or before this second. */
+  /** Tokens of the subject that were issued in or before this second are revoked. */
   issuedBefore:
     | Date
     | undefined;
-  /** The proven workload that took them back. */
+  /** The proven workload that revoked the tokens. */
   caller: string;
-  /** Why, as the caller told. */
+  /** The reason that the caller gave. */
   reason: string;
   /** When the revocation ends. */
   until: Date | undefined;
 }
 
-/** KeyRevoked: a key was taken back. Type `key.revoked`. */
+/** KeyRevoked reports that a key was revoked. Type `key.revoked`. */
 export interface KeyRevoked {
-  /** The keyset; empty for an imported secret. */
+  /** The keyset. Empty for an imported secret. */
   keyset: string;
-  /** The profile of an imported secret. */
+  /** The profile of an imported secret. Empty for a key of a keyset. */
   profile: string;
-  /** The tenant of an imported secret. */
+  /** The tenant of an imported secret. Empty where its profile has no tenants. */
   tenant: string;
   /** The `kid`. */
   keyId: string;
-  /** The key that signs from now on. Empty: none does. */
+  /** The `kid` of the key that signs from now on. Empty: none does. */
   signingKeyId: string;
-  /** The epoch that says so. */
+  /** The epoch that holds the revocation. */
   keysetEpoch: bigint;
-  /** The proven workload that took it back. */
+  /** The proven workload that revoked the key. */
   caller: string;
-  /** Why, as the caller told. */
+  /** The reason that the caller gave. */
   reason: string;
 }
 

@@ -27,21 +27,21 @@ export const protobufPackage = "signet.v1";
 
 export const protobufFileName = "signet/v1/keys.proto";
 
-/** KeyState follows from the times of the keys of the keyset. */
+/** KeyState is the state of a key. It follows from the times of the keys in the keyset, and from revocations. */
 export const KeyState = {
   /** KEY_STATE_UNSPECIFIED - Never sent. */
   KEY_STATE_UNSPECIFIED: 0,
-  /** KEY_STATE_STANDBY - In the JWKS for the day when another key is revoked. It has no time to sign yet. */
+  /** KEY_STATE_STANDBY - In the JWKS, without a time to sign: ready to replace a key that is revoked. */
   KEY_STATE_STANDBY: 1,
-  /** KEY_STATE_PUBLISHED - In the JWKS, and does not sign yet. */
+  /** KEY_STATE_PUBLISHED - In the JWKS, but not signing yet. */
   KEY_STATE_PUBLISHED: 2,
   /** KEY_STATE_ACTIVE - The key that signs now. */
   KEY_STATE_ACTIVE: 3,
-  /** KEY_STATE_RETIRED - Verifies what it signed, and signs no more. */
+  /** KEY_STATE_RETIRED - Verifies the tokens that it signed, but no longer signs. */
   KEY_STATE_RETIRED: 4,
   /** KEY_STATE_REMOVED - Neither signs nor verifies. */
   KEY_STATE_REMOVED: 5,
-  /** KEY_STATE_REVOKED - Taken back: it neither signs nor verifies, and its tokens answer KEY_REVOKED. */
+  /** KEY_STATE_REVOKED - Revoked: neither signs nor verifies, and its tokens are rejected as KEY_REVOKED. */
   KEY_STATE_REVOKED: 6,
   UNRECOGNIZED: -1,
 } as const;
@@ -111,7 +111,7 @@ export function keyStateToJSON(object: KeyState): string {
   }
 }
 
-/** SecretEncoding says how the text of a secret becomes bytes. The text MUST come out again when the bytes are encoded. */
+/** SecretEncoding says how the text of a secret is decoded into bytes. Encoding the bytes again MUST give the same text. */
 export const SecretEncoding = {
   /** SECRET_ENCODING_UNSPECIFIED - Never sent. */
   SECRET_ENCODING_UNSPECIFIED: 0,
@@ -183,19 +183,19 @@ export interface GetJwksRequest {
 }
 
 export interface GetJwksResponse {
-  /** Every public key between its `publish_at` and its `verify_until`. Symmetric keys are never among them. */
+  /** Every public key between its `publish_at` and its `verify_until`. Symmetric keys are never included. */
   keys: Jwk[];
-  /** How long a verifier may keep this answer. It is never longer than the cache time that rotation allows for. */
+  /** How long a verifier may cache this answer. Never longer than the cache time that rotation allows for. */
   maxAge: Duration | undefined;
 }
 
-/** Jwk is a public JSON Web Key (RFC 7517). Unset parameters are absent. */
+/** Jwk is a public JSON Web Key (RFC 7517). Empty parameters are absent from the JWK. */
 export interface Jwk {
-  /** Key type: "OKP" (RFC 8037), "EC" or "RSA" (RFC 7518, 6). */
+  /** The key type: "OKP" (RFC 8037), "EC" or "RSA" (RFC 7518, 6). */
   kty: string;
-  /** Curve: "Ed25519" of an OKP key, "P-256" of an EC key. */
+  /** The curve: "Ed25519" for an OKP key, "P-256" for an EC key. */
   crv: string;
-  /** Public key of an OKP key, or the x coordinate of an EC key, base64url. */
+  /** The public key of an OKP key, or the x coordinate of an EC key, base64url. */
   x: string;
   /** The y coordinate of an EC key, base64url. */
   y: string;
@@ -212,95 +212,104 @@ export interface Jwk {
 }
 
 export interface ListKeysRequest {
-  /** Only the keys of this keyset. Empty: of every keyset. */
+  /** Return only the keys of this keyset. Empty: the keys of every keyset, and imported secrets. */
   keyset: string;
 }
 
 export interface ListKeysResponse {
-  /** The keys, by keyset and then by `sign_from`, the newest first. */
+  /** The keys, ordered by keyset and then by `sign_from`, the newest first. */
   keys: Key[];
 }
 
-/** Key is one key of a rotating keyset. Its times are absolute and were fixed when it was made. */
+/**
+ * Key is one key of a rotating keyset, or one imported secret. The times of a key are absolute, and were fixed when the
+ * key was created.
+ */
 export interface Key {
-  /** The keyset that it belongs to. */
+  /** The keyset that the key belongs to. Empty for an imported secret. */
   keyset: string;
-  /** The first 16 characters of the RFC 7638 thumbprint; of an imported secret, the id that was given, or a random one. */
+  /** The `kid`: the first 16 characters of the RFC 7638 thumbprint. For an imported secret: the given or a random id. */
   keyId: string;
   /** The JOSE algorithm (RFC 7518, 3.1; RFC 8037): "EdDSA", "ES256", "RS256", "PS256" or "HS256". */
   algorithm: string;
-  /** Where the key is in its life at the moment of the answer. */
+  /** The state of the key at the time of the answer. */
   state: KeyState;
-  /** From here on the JWKS holds it. Unset for an imported secret: no JWKS ever does. */
+  /** When the JWKS begins to hold the key. Unset for an imported secret, which no JWKS ever holds. */
   publishAt:
     | Date
     | undefined;
-  /** From here on it may sign. Unset for a standby. */
+  /** When the key may begin to sign. Unset for a standby. */
   signFrom:
     | Date
     | undefined;
-  /** From here on it does not sign. Unset for a standby, and for the imported secret that signs: the next import ends it. */
+  /**
+   * When the key stops signing. Unset for a standby, and for the imported secret that signs: the next import ends that
+   * one.
+   */
   signUntil:
     | Date
     | undefined;
-  /** From here on it does not verify, and the JWKS does not hold it. Unset where `sign_until` is. */
+  /** When the key stops verifying and leaves the JWKS. Unset where `sign_until` is. */
   verifyUntil:
     | Date
     | undefined;
-  /** The epoch of the keyset that the answer was made from. */
+  /** The epoch of the keyset from which this answer was made. */
   epoch: bigint;
   /** The profile that an imported secret belongs to. Empty for a key of a rotating keyset. */
   profile: string;
-  /** The tenant whose imported secret it is. */
+  /** The tenant that an imported secret belongs to. Empty otherwise. */
   tenant: string;
   /** The length of an imported secret in bytes. 0 for a key of a rotating keyset. */
   byteLength: number;
-  /** A truncated HMAC of an imported secret under the KEK: tells whether two secrets are equal, and nothing else. */
+  /** A truncated HMAC of an imported secret under the KEK. It shows whether two secrets are equal, and nothing else. */
   fingerprint: string;
-  /** When it was revoked. Unset: it was not. */
+  /** When the key was revoked. Unset: it was not. */
   revokedAt:
     | Date
     | undefined;
-  /** Replicas that are alive and do not hold it yet, while its time to take over has come. */
+  /** The live replicas that do not hold the key yet, although its time to sign has come. */
   waitsFor: string[];
 }
 
 export interface ImportKeyRequest {
-  /** The profile that will sign and verify with it. Its keys MUST be imported ones. */
+  /** The profile that will sign and verify with the secret. It MUST be a profile with imported keys. */
   profile: string;
-  /** The tenant whose secret it is. Required where the profile has tenants, refused where it has none. */
+  /** The tenant that the secret belongs to. Required where the profile has tenants, refused where it has none. */
   tenant: string;
   /** The secret as the vendor shows it, in the text form that `encoding` names. */
   secret: string;
-  /** How the text becomes the bytes of the key. Required. */
+  /** How the text is decoded into the bytes of the key. Required. */
   encoding: SecretEncoding;
-  /** The `kid`, where the vendor gave one: 1 to 64 characters of A-Z a-z 0-9 _ -. Empty: a random one. */
+  /** The `kid`, if the vendor gave one: 1 to 64 characters of A-Z a-z 0-9 _ -. Empty: a random one is chosen. */
   keyId: string;
   /**
-   * How long the secrets before this one go on verifying. Unset: for as long as a token that they signed can live.
-   * Zero: they end now.
+   * How long earlier secrets keep verifying. Unset: for as long as a token that they signed can live. Zero: they stop
+   * verifying now.
    */
   overlap:
     | Duration
     | undefined;
-  /** Takes a secret that is weak or looks like a placeholder. The exception is audited. An empty one is always refused. */
+  /**
+   * Accept a secret that is weak or looks like a placeholder. The exception is audited. An empty secret is always
+   * refused.
+   */
   allowWeak: boolean;
 }
 
 export interface ImportKeyResponse {
-  /** The key as it now stands. */
+  /** The imported key. */
   key:
     | Key
     | undefined;
-  /** How many secrets before this one still verify, and until when the last of them does. */
+  /** The number of earlier secrets that still verify. */
   overlapping: number;
-  /** When the last of them ends. Unset: there is none. */
+  /** When the last of them stops verifying. Unset: there are none. */
   overlapUntil:
     | Date
     | undefined;
   /**
-   * What is allowed and worth a second look: WEAK_KEY, UNUSUAL_ENCODING, WHITESPACE (a text that
-   * begins or ends with white space, a line break or NUL, which are part of the key).
+   * Codes of what is allowed but deserves attention: WEAK_KEY, UNUSUAL_ENCODING, WHITESPACE (the text begins or ends
+   * with white space, a line break or NUL, which become part of the key).
    */
   warnings: string[];
 }
@@ -313,23 +322,23 @@ export interface PlanRotationRequest {
 export interface PlanRotationResponse {
   /** The key that signs now. Empty: none does. */
   activeKeyId: string;
-  /** The key that takes over next. Empty for a moment after a take-over, until the epoch that lists it is made. */
+  /** The key that signs next. Empty for a moment after a rotation, until the epoch that lists the next key is created. */
   nextKeyId: string;
-  /** When it does. */
+  /** When the next key begins to sign. */
   nextAt:
     | Date
     | undefined;
-  /** The earliest moment at which it could by hand: every verifier knows it by then. */
+  /** The earliest time that RotateKeys accepts: every verifier knows the key by then. */
   earliestAt:
     | Date
     | undefined;
-  /** The key that signs when one is revoked. */
+  /** The key that signs when the signing key is revoked. */
   standbyKeyId: string;
-  /** From here on every verifier knows the standby. */
+  /** When every verifier knows the standby key. */
   standbyReadyAt:
     | Date
     | undefined;
-  /** What the times follow from. */
+  /** The rules from which the times follow. */
   bounds: RotationBound[];
 }
 
@@ -341,7 +350,7 @@ export interface RotationBound {
   value:
     | Duration
     | undefined;
-  /** The least that is safe, or the most. */
+  /** The smallest safe value, or the largest: see `rule`. */
   bound:
     | Duration
     | undefined;
@@ -353,66 +362,67 @@ export interface RotateKeysRequest {
   /** The keyset. Required. */
   keyset: string;
   /**
-   * When the next key takes over. Unset: as early as is safe. Where the next key took over by hand less than the activation
-   * delay ago, unset answers that rotation and makes no second one: to ask again when no answer came is safe.
+   * When the next key begins to sign. Unset: as early as is safe. When unset, the call is safe to repeat: within the
+   * activation delay after a requested rotation it returns that rotation, and makes no second one.
    */
   at: Date | undefined;
 }
 
 export interface RotateKeysResponse {
-  /** The key that takes over. */
+  /** The key that signs next. */
   keyId: string;
-  /** When it does. */
+  /** When it begins to sign. */
   signFrom:
     | Date
     | undefined;
-  /** The epoch that says so. */
+  /** The epoch that holds the rotation. */
   epoch: bigint;
 }
 
 export interface RevokeKeyRequest {
-  /** The key: a `kid` of a rotating keyset or of an imported secret. Required. */
+  /** The `kid` of a key of a rotating keyset, or of an imported secret. Required. */
   keyId: string;
   /**
-   * Why, for the audit log. 1 to 256 bytes of well-formed UTF-8 without control characters, required. It MUST NOT hold
-   * anything personal; a token in it is refused.
+   * The reason, for the audit log. Required, 1 to 256 bytes of well-formed UTF-8 without control characters. It MUST
+   * NOT hold personal data; a token in it is refused.
    */
   reason: string;
-  /** The profile of an imported secret. Empty: a key of a rotating keyset. */
+  /** The profile of the imported secret. Empty: `key_id` is a key of a rotating keyset. */
   profile: string;
-  /** The tenant of an imported secret, where its profile has tenants. */
+  /** The tenant of the imported secret, where its profile has tenants. */
   tenant: string;
 }
 
 export interface RevokeKeyResponse {
-  /** The key that signs from now on. Empty: none does. */
+  /** The `kid` of the key that signs from now on. Empty: none does. */
   signingKeyId: string;
-  /** The epoch that says so. */
+  /** The epoch that holds the revocation. */
   epoch: bigint;
   /**
-   * Replicas that hold the epoch. Empty for an imported secret: those that are connected hold its epoch within a second,
-   * and do not tell.
+   * The replicas that have confirmed the epoch. Empty for an imported secret: connected replicas load it within a
+   * second, but do not confirm it.
    */
   replicasInformed: string[];
   /**
-   * Replicas that did not tell within a second that they hold it, and may go on issuing under the key until they do. Those
-   * too that fell silent without an orderly stop, for as long as they may issue: for state.max_offline. Nobody waits for them.
+   * The replicas that did not confirm the epoch within a second. They may keep issuing under the revoked key until they
+   * load it. A replica that fell silent without an orderly stop is listed for as long as it may issue,
+   * `state.max_offline`; the call does not wait for it.
    */
   replicasLate: string[];
   /**
-   * From here on every verifier that keeps a JWKS knows the signing key, and none keeps the revoked one. Unset for an
-   * imported secret: no JWKS has it.
+   * When every verifier that caches the JWKS knows the signing key, and none still holds the revoked one. Unset for an
+   * imported secret, which no JWKS holds.
    */
   knownEverywhereAt: Date | undefined;
 }
 
 export interface WatchKeysRequest {
-  /** Only the keys of this keyset. Empty: of every keyset. */
+  /** Return only the keys of this keyset. Empty: the keys of every keyset, and imported secrets. */
   keyset: string;
 }
 
 export interface WatchKeysResponse {
-  /** The keys, as ListKeys answers them. */
+  /** The keys, as ListKeys returns them. */
   keys: Key[];
 }
 
@@ -2522,12 +2532,13 @@ export const WatchKeysResponse: MessageFns<WatchKeysResponse> = {
 };
 
 /**
- * KeyService shows the keys that sign and verify. Field numbers that are skipped belong to fields that later versions
- * add.
+ * KeyService shows, rotates, revokes and imports the keys that sign and verify tokens.
+ *
+ * Skipped field numbers are reserved for fields that later versions add.
  */
 export type KeyServiceService = typeof KeyServiceService;
 export const KeyServiceService = {
-  /** GetJwks answers the public keys that a verifier must know (RFC 7517, 5). In proto-JSON the answer is a JWK Set. */
+  /** GetJwks returns the public keys that a verifier must know (RFC 7517, 5). In proto-JSON the answer is a JWK Set. */
   getJwks: {
     path: "/signet.v1.KeyService/GetJwks" as const,
     requestStream: false as const,
@@ -2538,9 +2549,9 @@ export const KeyServiceService = {
     responseDeserialize: (value: Buffer): GetJwksResponse => GetJwksResponse.decode(value),
   },
   /**
-   * ListKeys answers every key of every keyset, and every imported secret, with its times and state, the newest first. It
-   * never holds a private half. Clients that refuse answers above 4 MiB (many do by default) need a higher limit where tens
-   * of thousands of secrets are imported, or ask for one keyset.
+   * ListKeys returns every key of every keyset and every imported secret, with its times and state, the newest first.
+   * The answer never holds private or secret key material. Many clients refuse answers above 4 MiB by default: with
+   * tens of thousands of imported secrets, raise that limit or request a single keyset.
    */
   listKeys: {
     path: "/signet.v1.KeyService/ListKeys" as const,
@@ -2552,14 +2563,14 @@ export const KeyServiceService = {
     responseDeserialize: (value: Buffer): ListKeysResponse => ListKeysResponse.decode(value),
   },
   /**
-   * ImportKey takes over a secret that a vendor shares with this installation, for a profile with imported keys. It is
-   * sealed, and can never be read again. The new secret signs at once; those before it go on verifying for the overlap.
+   * ImportKey stores a secret that a vendor shares with this installation, for a profile with imported keys. The secret
+   * is sealed, and no call returns it. It signs at once; earlier secrets keep verifying for the overlap.
    *
-   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding; NOT_FOUND
-   * for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak or placeholder secret without
-   * `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have had, and for the secret that
-   * signs already, whatever its `key_id`; UNAVAILABLE while the store is out of reach, or this clock differs from that of the
-   * store (CLOCK_DIFFERS: ask another replica).
+   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding;
+   * NOT_FOUND for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak or placeholder
+   * secret without `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have used
+   * before, and for the secret that signs now, whatever its `key_id`; UNAVAILABLE while the store is unreachable, or
+   * while the replica's clock differs from that of the store (CLOCK_DIFFERS: call another replica).
    */
   importKey: {
     path: "/signet.v1.KeyService/ImportKey" as const,
@@ -2571,7 +2582,7 @@ export const KeyServiceService = {
     responseDeserialize: (value: Buffer): ImportKeyResponse => ImportKeyResponse.decode(value),
   },
   /**
-   * PlanRotation answers what the next rotation of a keyset is, and how early it may be brought about by hand.
+   * PlanRotation returns the next rotation of a keyset, and the earliest time at which RotateKeys may bring it forward.
    *
    * Errors: NOT_FOUND for a keyset that does not exist.
    */
@@ -2586,10 +2597,10 @@ export const KeyServiceService = {
     responseDeserialize: (value: Buffer): PlanRotationResponse => PlanRotationResponse.decode(value),
   },
   /**
-   * RotateKeys lets the next key take over before its time.
+   * RotateKeys makes the next key sign before its scheduled time.
    *
-   * Errors: NOT_FOUND for a keyset that does not exist; FAILED_PRECONDITION (TOO_EARLY) for a time at which some verifier
-   * may not know the key yet, with the earliest safe one; UNAVAILABLE as in ImportKey.
+   * Errors: NOT_FOUND for a keyset that does not exist; FAILED_PRECONDITION (TOO_EARLY) for a time at which some
+   * verifier may not know the key yet, with the earliest safe time; UNAVAILABLE as in ImportKey.
    */
   rotateKeys: {
     path: "/signet.v1.KeyService/RotateKeys" as const,
@@ -2601,8 +2612,9 @@ export const KeyServiceService = {
     responseDeserialize: (value: Buffer): RotateKeysResponse => RotateKeysResponse.decode(value),
   },
   /**
-   * RevokeKey takes a key back in an emergency: its tokens answer KEY_REVOKED, and if it signed, the standby signs at
-   * once. It does not help when the process or the KEK was stolen.
+   * RevokeKey revokes a compromised key: its tokens are rejected as KEY_REVOKED, and if it was the signing key, the
+   * standby key signs at once. It does not help against an attacker who has the process or the key-encryption key
+   * (KEK).
    *
    * Errors: NOT_FOUND for a key that is not known; INVALID_ARGUMENT; UNAVAILABLE as in ImportKey.
    */
@@ -2615,7 +2627,7 @@ export const KeyServiceService = {
     responseSerialize: (value: RevokeKeyResponse): Buffer => Buffer.from(RevokeKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RevokeKeyResponse => RevokeKeyResponse.decode(value),
   },
-  /** WatchKeys streams the keys: all of them at once, and all of them again after each change. */
+  /** WatchKeys streams the keys: all of them at the start, and all of them again after each change. */
   watchKeys: {
     path: "/signet.v1.KeyService/WatchKeys" as const,
     requestStream: false as const,
@@ -2628,51 +2640,52 @@ export const KeyServiceService = {
 } as const;
 
 export interface KeyServiceServer extends UntypedServiceImplementation {
-  /** GetJwks answers the public keys that a verifier must know (RFC 7517, 5). In proto-JSON the answer is a JWK Set. */
+  /** GetJwks returns the public keys that a verifier must know (RFC 7517, 5). In proto-JSON the answer is a JWK Set. */
   getJwks: handleUnaryCall<GetJwksRequest, GetJwksResponse>;
   /**
-   * ListKeys answers every key of every keyset, and every imported secret, with its times and state, the newest first. It
-   * never holds a private half. Clients that refuse answers above 4 MiB (many do by default) need a higher limit where tens
-   * of thousands of secrets are imported, or ask for one keyset.
+   * ListKeys returns every key of every keyset and every imported secret, with its times and state, the newest first.
+   * The answer never holds private or secret key material. Many clients refuse answers above 4 MiB by default: with
+   * tens of thousands of imported secrets, raise that limit or request a single keyset.
    */
   listKeys: handleUnaryCall<ListKeysRequest, ListKeysResponse>;
   /**
-   * ImportKey takes over a secret that a vendor shares with this installation, for a profile with imported keys. It is
-   * sealed, and can never be read again. The new secret signs at once; those before it go on verifying for the overlap.
+   * ImportKey stores a secret that a vendor shares with this installation, for a profile with imported keys. The secret
+   * is sealed, and no call returns it. It signs at once; earlier secrets keep verifying for the overlap.
    *
-   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding; NOT_FOUND
-   * for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak or placeholder secret without
-   * `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have had, and for the secret that
-   * signs already, whatever its `key_id`; UNAVAILABLE while the store is out of reach, or this clock differs from that of the
-   * store (CLOCK_DIFFERS: ask another replica).
+   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding;
+   * NOT_FOUND for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak or placeholder
+   * secret without `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have used
+   * before, and for the secret that signs now, whatever its `key_id`; UNAVAILABLE while the store is unreachable, or
+   * while the replica's clock differs from that of the store (CLOCK_DIFFERS: call another replica).
    */
   importKey: handleUnaryCall<ImportKeyRequest, ImportKeyResponse>;
   /**
-   * PlanRotation answers what the next rotation of a keyset is, and how early it may be brought about by hand.
+   * PlanRotation returns the next rotation of a keyset, and the earliest time at which RotateKeys may bring it forward.
    *
    * Errors: NOT_FOUND for a keyset that does not exist.
    */
   planRotation: handleUnaryCall<PlanRotationRequest, PlanRotationResponse>;
   /**
-   * RotateKeys lets the next key take over before its time.
+   * RotateKeys makes the next key sign before its scheduled time.
    *
-   * Errors: NOT_FOUND for a keyset that does not exist; FAILED_PRECONDITION (TOO_EARLY) for a time at which some verifier
-   * may not know the key yet, with the earliest safe one; UNAVAILABLE as in ImportKey.
+   * Errors: NOT_FOUND for a keyset that does not exist; FAILED_PRECONDITION (TOO_EARLY) for a time at which some
+   * verifier may not know the key yet, with the earliest safe time; UNAVAILABLE as in ImportKey.
    */
   rotateKeys: handleUnaryCall<RotateKeysRequest, RotateKeysResponse>;
   /**
-   * RevokeKey takes a key back in an emergency: its tokens answer KEY_REVOKED, and if it signed, the standby signs at
-   * once. It does not help when the process or the KEK was stolen.
+   * RevokeKey revokes a compromised key: its tokens are rejected as KEY_REVOKED, and if it was the signing key, the
+   * standby key signs at once. It does not help against an attacker who has the process or the key-encryption key
+   * (KEK).
    *
    * Errors: NOT_FOUND for a key that is not known; INVALID_ARGUMENT; UNAVAILABLE as in ImportKey.
    */
   revokeKey: handleUnaryCall<RevokeKeyRequest, RevokeKeyResponse>;
-  /** WatchKeys streams the keys: all of them at once, and all of them again after each change. */
+  /** WatchKeys streams the keys: all of them at the start, and all of them again after each change. */
   watchKeys: handleServerStreamingCall<WatchKeysRequest, WatchKeysResponse>;
 }
 
 export interface KeyServiceClient extends Client {
-  /** GetJwks answers the public keys that a verifier must know (RFC 7517, 5). In proto-JSON the answer is a JWK Set. */
+  /** GetJwks returns the public keys that a verifier must know (RFC 7517, 5). In proto-JSON the answer is a JWK Set. */
   getJwks(
     request: GetJwksRequest,
     callback: (error: ServiceError | null, response: GetJwksResponse) => void,
@@ -2689,9 +2702,9 @@ export interface KeyServiceClient extends Client {
     callback: (error: ServiceError | null, response: GetJwksResponse) => void,
   ): ClientUnaryCall;
   /**
-   * ListKeys answers every key of every keyset, and every imported secret, with its times and state, the newest first. It
-   * never holds a private half. Clients that refuse answers above 4 MiB (many do by default) need a higher limit where tens
-   * of thousands of secrets are imported, or ask for one keyset.
+   * ListKeys returns every key of every keyset and every imported secret, with its times and state, the newest first.
+   * The answer never holds private or secret key material. Many clients refuse answers above 4 MiB by default: with
+   * tens of thousands of imported secrets, raise that limit or request a single keyset.
    */
   listKeys(
     request: ListKeysRequest,
@@ -2709,14 +2722,14 @@ export interface KeyServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListKeysResponse) => void,
   ): ClientUnaryCall;
   /**
-   * ImportKey takes over a secret that a vendor shares with this installation, for a profile with imported keys. It is
-   * sealed, and can never be read again. The new secret signs at once; those before it go on verifying for the overlap.
+   * ImportKey stores a secret that a vendor shares with this installation, for a profile with imported keys. The secret
+   * is sealed, and no call returns it. It signs at once; earlier secrets keep verifying for the overlap.
    *
-   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding; NOT_FOUND
-   * for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak or placeholder secret without
-   * `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have had, and for the secret that
-   * signs already, whatever its `key_id`; UNAVAILABLE while the store is out of reach, or this clock differs from that of the
-   * store (CLOCK_DIFFERS: ask another replica).
+   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding;
+   * NOT_FOUND for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak or placeholder
+   * secret without `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have used
+   * before, and for the secret that signs now, whatever its `key_id`; UNAVAILABLE while the store is unreachable, or
+   * while the replica's clock differs from that of the store (CLOCK_DIFFERS: call another replica).
    */
   importKey(
     request: ImportKeyRequest,
@@ -2734,7 +2747,7 @@ export interface KeyServiceClient extends Client {
     callback: (error: ServiceError | null, response: ImportKeyResponse) => void,
   ): ClientUnaryCall;
   /**
-   * PlanRotation answers what the next rotation of a keyset is, and how early it may be brought about by hand.
+   * PlanRotation returns the next rotation of a keyset, and the earliest time at which RotateKeys may bring it forward.
    *
    * Errors: NOT_FOUND for a keyset that does not exist.
    */
@@ -2754,10 +2767,10 @@ export interface KeyServiceClient extends Client {
     callback: (error: ServiceError | null, response: PlanRotationResponse) => void,
   ): ClientUnaryCall;
   /**
-   * RotateKeys lets the next key take over before its time.
+   * RotateKeys makes the next key sign before its scheduled time.
    *
-   * Errors: NOT_FOUND for a keyset that does not exist; FAILED_PRECONDITION (TOO_EARLY) for a time at which some verifier
-   * may not know the key yet, with the earliest safe one; UNAVAILABLE as in ImportKey.
+   * Errors: NOT_FOUND for a keyset that does not exist; FAILED_PRECONDITION (TOO_EARLY) for a time at which some
+   * verifier may not know the key yet, with the earliest safe time; UNAVAILABLE as in ImportKey.
    */
   rotateKeys(
     request: RotateKeysRequest,
@@ -2775,8 +2788,9 @@ export interface KeyServiceClient extends Client {
     callback: (error: ServiceError | null, response: RotateKeysResponse) => void,
   ): ClientUnaryCall;
   /**
-   * RevokeKey takes a key back in an emergency: its tokens answer KEY_REVOKED, and if it signed, the standby signs at
-   * once. It does not help when the process or the KEK was stolen.
+   * RevokeKey revokes a compromised key: its tokens are rejected as KEY_REVOKED, and if it was the signing key, the
+   * standby key signs at once. It does not help against an attacker who has the process or the key-encryption key
+   * (KEK).
    *
    * Errors: NOT_FOUND for a key that is not known; INVALID_ARGUMENT; UNAVAILABLE as in ImportKey.
    */
@@ -2795,7 +2809,7 @@ export interface KeyServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RevokeKeyResponse) => void,
   ): ClientUnaryCall;
-  /** WatchKeys streams the keys: all of them at once, and all of them again after each change. */
+  /** WatchKeys streams the keys: all of them at the start, and all of them again after each change. */
   watchKeys(request: WatchKeysRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchKeysResponse>;
   watchKeys(
     request: WatchKeysRequest,

@@ -29,11 +29,11 @@ export interface ListProfilesRequest {
 }
 
 export interface ListProfilesResponse {
-  /** By name. */
+  /** The profiles, ordered by name. */
   profiles: ProfileSummary[];
 }
 
-/** ProfileSummary is a profile in a list. */
+/** ProfileSummary is one profile in a list. */
 export interface ProfileSummary {
   /** The name that requests use. */
   name: string;
@@ -41,12 +41,12 @@ export interface ProfileSummary {
   description: string;
   /** The JOSE algorithm that its tokens are signed with. */
   algorithm: string;
-  /** SHA-256 of the profile's file, base64url: two replicas that serve the same profile have the same. */
+  /** SHA-256 of the profile's file, base64url. Equal on replicas that serve the same profile. */
   digest: string;
 }
 
 export interface GetProfileRequest {
-  /** The name. Required. */
+  /** The name of the profile. Required. */
   profile: string;
 }
 
@@ -65,13 +65,13 @@ export interface Profile {
   digest: string;
   /** `iss` of every token. Empty: the dialect has none. */
   issuer: string;
-  /** Whether every request names a tenant. */
+  /** Whether every request must name a tenant. */
   tenantRequired: boolean;
   /** The claim that holds the tenant. Empty: none does. */
   tenantClaim: string;
-  /** Whether verifying demands an audience. */
+  /** Whether VerifyToken requires an audience. */
   audienceRequired: boolean;
-  /** The claim that names whom the token speaks for. */
+  /** The claim that holds the subject of the token. */
   subjectClaim: string;
   /** The header of its tokens. */
   header:
@@ -89,7 +89,7 @@ export interface Profile {
   requestSchema:
     | { [key: string]: any }
     | undefined;
-  /** JSON Schema 2020-12 of the claims of a token that is shown. */
+  /** JSON Schema 2020-12 of the claims of a presented token. */
   acceptSchema:
     | { [key: string]: any }
     | undefined;
@@ -97,21 +97,21 @@ export interface Profile {
   contextSchema:
     | { [key: string]: any }
     | undefined;
-  /** What is signed, in this order. */
+  /** The signed claims, in signing order. */
   claims: ProfileClaim[];
   /** Other names under which a claim is accepted. */
   aliases: ProfileAlias[];
-  /** Where a token is looked for. */
+  /** The places where a client may put a token. */
   carriers: ProfileCarrier[];
-  /** What is enforced beyond the claims' form, in this order. */
+  /** The rules that a token must satisfy beyond the accept schema, in the order in which they are checked. */
   rules: ProfileRule[];
-  /** What is worth a warning at issue. */
+  /** The conditions under which IssueToken returns a warning. */
   warnings: ProfileRule[];
-  /** How the client's address is held against the token's: "off", "warn" or "enforce". */
+  /** What happens when the client's address differs from the token's: "off", "warn" or "enforce". */
   ipMode: string;
-  /** How rejections are shown. */
+  /** How a gateway answers a client whose token is rejected. */
   surfaces: ProfileSurface[];
-  /** How long a connection may stay without a valid token. Unset: the profile has no quarantine. */
+  /** The limits on a connection that has not presented a valid token. Unset: the profile sets none. */
   quarantine: ProfileQuarantine | undefined;
 }
 
@@ -119,11 +119,11 @@ export interface Profile {
 export interface ProfileHeader {
   /** `typ`. Empty: absent. */
   typ: string;
-  /** Whether `kid` is required. Otherwise it is absent, and all keys of the profile are tried. */
+  /** Whether `kid` is required. Otherwise `kid` is absent, and every key of the profile is tried. */
   kidRequired: boolean;
 }
 
-/** ProfileKeys says which keys sign and verify. */
+/** ProfileKeys names the keys that sign and verify a profile's tokens. */
 export interface ProfileKeys {
   /** The JOSE algorithm. */
   algorithm: string;
@@ -133,37 +133,37 @@ export interface ProfileKeys {
   encoding: string;
 }
 
-/** ProfileLifetime says how long tokens live. Durations are whole seconds. */
+/** ProfileLifetime bounds the lifetime of a profile's tokens. Durations are whole seconds. */
 export interface ProfileLifetime {
-  /** "required", "optional" (signed where the request gives a ttl) or "absent". */
+  /** Whether a token has `exp`: "required", "optional" (signed where the request gives a ttl) or "absent". */
   exp: string;
-  /** Where the request gives none. */
+  /** The ttl of a request that gives none. Unset: the profile has no default. */
   defaultTtl:
     | Duration
     | undefined;
-  /** The shortest. */
+  /** The shortest ttl. */
   minTtl:
     | Duration
     | undefined;
-  /** The longest. */
+  /** The longest ttl. */
   maxTtl:
     | Duration
     | undefined;
-  /** The longest where the request wishes it explicitly. Unset: there is no such wish. */
+  /** The longest ttl of a request that sets `extended_by` to true. Unset: the profile has no extended lifetime. */
   extendedMaxTtl:
     | Duration
     | undefined;
-  /** The member of the request object that wishes it. */
+  /** The member of the request object that asks for the extended lifetime. */
   extendedBy: string;
   /** How long after `iat` a token is accepted. Unset: `exp` alone decides. */
   maxAge:
     | Duration
     | undefined;
-  /** How long after `exp` a token is accepted still. */
+  /** How long after `exp` a token is still accepted. */
   leeway:
     | Duration
     | undefined;
-  /** How far `iat` and `nbf` may lie in the future. */
+  /** How far in the future `iat` and `nbf` may lie. */
   skew:
     | Duration
     | undefined;
@@ -171,18 +171,18 @@ export interface ProfileLifetime {
   ttlFrom: string;
 }
 
-/** ProfileClaim is a claim that is signed. */
+/** ProfileClaim is one signed claim. */
 export interface ProfileClaim {
-  /** Its name. Empty for the rest of the request object. */
+  /** The name of the claim. Empty: all remaining members of the request object. */
   name: string;
   /**
-   * Where it comes from: a source such as "issued_at" or "request.userId", or `= ` and a fixed value, or `cel: ` and an
-   * expression.
+   * The source of the value: a name such as "issued_at" or "request.userId"; or `= ` and a fixed value; or `cel: ` and
+   * an expression.
    */
   source: string;
 }
 
-/** ProfileAlias is another name of a claim. */
+/** ProfileAlias lists other names of a claim. */
 export interface ProfileAlias {
   /** The claim. */
   claim: string;
@@ -190,53 +190,53 @@ export interface ProfileAlias {
   names: string[];
 }
 
-/** ProfileCarrier is a place where a token is looked for. */
+/** ProfileCarrier is a place where a client may put a token. */
 export interface ProfileCarrier {
   /** "header", "query", "cookie", "body" or "frame". */
   in: string;
-  /** The name there. Empty for a frame. */
+  /** The name of the header, parameter, cookie or property. Empty for a frame. */
   name: string;
   /** The scheme or prefix in front of the token, e.g. "Bearer". Empty: none. */
   scheme: string;
   /** Whether the scheme may be absent. */
   schemeOptional: boolean;
-  /** The longest token that fits. */
+  /** The length of the longest token that the carrier holds, in bytes. */
   maxBytes: number;
 }
 
-/** ProfileRule is an expression with what follows from it. */
+/** ProfileRule is a condition with the rejection or warning that it leads to. */
 export interface ProfileRule {
-  /** In the Common Expression Language. */
+  /** An expression in the Common Expression Language. */
   expression: string;
   /** The rejection's reason, or the warning's code. */
   reason: string;
-  /** One sentence for people. */
+  /** One human-readable sentence. */
   message: string;
 }
 
-/** ProfileSurface is how a rejection is shown. */
+/** ProfileSurface is the answer to a client whose token is rejected. */
 export interface ProfileSurface {
-  /** The reason of the rejection. Empty: every other. */
+  /** The reason of the rejection. Empty: every reason that has no entry of its own. */
   reason: string;
-  /** The HTTP status. 0: no such surface. */
+  /** The HTTP status. 0: the profile has no HTTP surface. */
   httpStatus: number;
   /** The `WWW-Authenticate` header. Empty: none. */
   wwwAuthenticate: string;
-  /** The WebSocket close code. 0: no such surface. */
+  /** The WebSocket close code. 0: the profile has no WebSocket surface. */
   websocketCloseCode: number;
-  /** The reason that goes with it. */
+  /** The reason that is sent with the close code. */
   websocketCloseReason: string;
-  /** The frame that answers. Empty: none. */
+  /** The frame to answer with. Empty: none. */
   frame: string;
 }
 
-/** ProfileQuarantine bounds a connection that has not shown a valid token. */
+/** ProfileQuarantine limits a connection that has not presented a valid token. */
 export interface ProfileQuarantine {
-  /** When the connection is closed. */
+  /** How long after its start the connection is closed. */
   deadline:
     | Duration
     | undefined;
-  /** After how many rejected tokens it is closed. */
+  /** The number of rejected tokens after which the connection is closed. */
   maxFailures: number;
 }
 
@@ -2218,10 +2218,10 @@ export const ProfileQuarantine: MessageFns<ProfileQuarantine> = {
   },
 };
 
-/** ProfileService shows the kinds of token that this installation serves. */
+/** ProfileService describes the profiles of this installation. A profile is a named kind of token. */
 export type ProfileServiceService = typeof ProfileServiceService;
 export const ProfileServiceService = {
-  /** ListProfiles answers every profile that the caller may see, by name. */
+  /** ListProfiles returns every profile that the caller may see, ordered by name. */
   listProfiles: {
     path: "/signet.v1.ProfileService/ListProfiles" as const,
     requestStream: false as const,
@@ -2233,9 +2233,9 @@ export const ProfileServiceService = {
     responseDeserialize: (value: Buffer): ListProfilesResponse => ListProfilesResponse.decode(value),
   },
   /**
-   * GetProfile answers what a profile accepts, demands and enforces.
+   * GetProfile returns what a profile accepts, requires and enforces.
    *
-   * Errors: NOT_FOUND for a profile that is unknown or not allowed (alike).
+   * Errors: NOT_FOUND for a profile that is unknown, or that the caller may not use.
    */
   getProfile: {
     path: "/signet.v1.ProfileService/GetProfile" as const,
@@ -2249,18 +2249,18 @@ export const ProfileServiceService = {
 } as const;
 
 export interface ProfileServiceServer extends UntypedServiceImplementation {
-  /** ListProfiles answers every profile that the caller may see, by name. */
+  /** ListProfiles returns every profile that the caller may see, ordered by name. */
   listProfiles: handleUnaryCall<ListProfilesRequest, ListProfilesResponse>;
   /**
-   * GetProfile answers what a profile accepts, demands and enforces.
+   * GetProfile returns what a profile accepts, requires and enforces.
    *
-   * Errors: NOT_FOUND for a profile that is unknown or not allowed (alike).
+   * Errors: NOT_FOUND for a profile that is unknown, or that the caller may not use.
    */
   getProfile: handleUnaryCall<GetProfileRequest, GetProfileResponse>;
 }
 
 export interface ProfileServiceClient extends Client {
-  /** ListProfiles answers every profile that the caller may see, by name. */
+  /** ListProfiles returns every profile that the caller may see, ordered by name. */
   listProfiles(
     request: ListProfilesRequest,
     callback: (error: ServiceError | null, response: ListProfilesResponse) => void,
@@ -2277,9 +2277,9 @@ export interface ProfileServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListProfilesResponse) => void,
   ): ClientUnaryCall;
   /**
-   * GetProfile answers what a profile accepts, demands and enforces.
+   * GetProfile returns what a profile accepts, requires and enforces.
    *
-   * Errors: NOT_FOUND for a profile that is unknown or not allowed (alike).
+   * Errors: NOT_FOUND for a profile that is unknown, or that the caller may not use.
    */
   getProfile(
     request: GetProfileRequest,

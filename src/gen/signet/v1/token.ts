@@ -29,23 +29,23 @@ export const protobufPackage = "signet.v1";
 
 export const protobufFileName = "signet/v1/token.proto";
 
-/** RejectionReason is closed: it names the first check that failed, in the order of the checks. */
+/** RejectionReason names the first check that failed. The values are in the order of the checks; the set is closed. */
 export const RejectionReason = {
   /** REJECTION_REASON_UNSPECIFIED - Never sent. */
   REJECTION_REASON_UNSPECIFIED: 0,
   /** REJECTION_REASON_CARRIER_MISSING - No token where the profile looks for one. */
   REJECTION_REASON_CARRIER_MISSING: 1,
-  /** REJECTION_REASON_CARRIER_CONFLICT - More than one token, or one place named twice. */
+  /** REJECTION_REASON_CARRIER_CONFLICT - One carrier was sent more than once, or two carriers hold different tokens. */
   REJECTION_REASON_CARRIER_CONFLICT: 2,
-  /** REJECTION_REASON_TOO_LARGE - Longer than the limit. Nothing of it was parsed. */
+  /** REJECTION_REASON_TOO_LARGE - Longer than the limit. No part of the token was parsed. */
   REJECTION_REASON_TOO_LARGE: 3,
   /** REJECTION_REASON_MALFORMED - Not a canonical JWS compact serialisation of two JSON objects (RFC 7515, 7.1). */
   REJECTION_REASON_MALFORMED: 4,
-  /** REJECTION_REASON_HEADER_INVALID - A header parameter that is missing, of the wrong form, or not among `alg`, `kid`, `typ`. */
+  /** REJECTION_REASON_HEADER_INVALID - A header parameter is missing, malformed, or not one of `alg`, `kid` and `typ`. */
   REJECTION_REASON_HEADER_INVALID: 5,
   /** REJECTION_REASON_UNKNOWN_KEY - No key of the profile has this `kid`. */
   REJECTION_REASON_UNKNOWN_KEY: 6,
-  /** REJECTION_REASON_KEY_RETIRED - The key's time to verify is over. */
+  /** REJECTION_REASON_KEY_RETIRED - The key no longer verifies: its `verify_until` has passed. */
   REJECTION_REASON_KEY_RETIRED: 7,
   /** REJECTION_REASON_KEY_REVOKED - The key was revoked. */
   REJECTION_REASON_KEY_REVOKED: 8,
@@ -55,35 +55,35 @@ export const RejectionReason = {
   REJECTION_REASON_TYPE_MISMATCH: 10,
   /** REJECTION_REASON_BAD_SIGNATURE - The signature does not fit the key and the signed text. */
   REJECTION_REASON_BAD_SIGNATURE: 11,
-  /** REJECTION_REASON_CLAIM_INVALID - A claim of a wrong type or out of its range. */
+  /** REJECTION_REASON_CLAIM_INVALID - A claim has the wrong type, or a value out of range. */
   REJECTION_REASON_CLAIM_INVALID: 12,
   /** REJECTION_REASON_ISSUER_MISMATCH - `iss` is not the profile's issuer. */
   REJECTION_REASON_ISSUER_MISMATCH: 13,
-  /** REJECTION_REASON_TENANT_MISMATCH - A good signature, and the claim of the tenant is not the verifier's tenant. */
+  /** REJECTION_REASON_TENANT_MISMATCH - The signature is good, but the tenant claim is not the verifier's tenant. */
   REJECTION_REASON_TENANT_MISMATCH: 14,
   /** REJECTION_REASON_EXP_MISSING - The profile requires `exp` and the token has none. */
   REJECTION_REASON_EXP_MISSING: 15,
-  /** REJECTION_REASON_LIFETIME_EXCEEDED - The token lives longer than the profile ever issues. */
+  /** REJECTION_REASON_LIFETIME_EXCEEDED - The token's lifetime is longer than the profile allows. */
   REJECTION_REASON_LIFETIME_EXCEEDED: 16,
   /** REJECTION_REASON_NOT_YET_VALID - `nbf` or `iat` is in the future, beyond the leeway. */
   REJECTION_REASON_NOT_YET_VALID: 17,
-  /** REJECTION_REASON_EXPIRED - now ≥ `exp` + leeway. */
+  /** REJECTION_REASON_EXPIRED - The current time is at or after `exp` + leeway. */
   REJECTION_REASON_EXPIRED: 18,
-  /** REJECTION_REASON_TOO_OLD - `iat` is longer ago than the profile allows. */
+  /** REJECTION_REASON_TOO_OLD - `iat` is further in the past than the profile allows. */
   REJECTION_REASON_TOO_OLD: 19,
   /** REJECTION_REASON_AUDIENCE_MISMATCH - The verifier's audience is not in `aud`. */
   REJECTION_REASON_AUDIENCE_MISMATCH: 20,
   /** REJECTION_REASON_CLAIM_MISSING - A claim that the profile requires is absent. */
   REJECTION_REASON_CLAIM_MISSING: 21,
-  /** REJECTION_REASON_CLAIM_CONFLICT - Two names of one claim with different values. */
+  /** REJECTION_REASON_CLAIM_CONFLICT - Two names of one claim have different values. */
   REJECTION_REASON_CLAIM_CONFLICT: 22,
-  /** REJECTION_REASON_IP_MISMATCH - The client's address is not the token's. */
+  /** REJECTION_REASON_IP_MISMATCH - The client's address is not the one in the token. */
   REJECTION_REASON_IP_MISMATCH: 23,
   /** REJECTION_REASON_NOT_PERMITTED - A rule of the profile does not permit what the context asks for. */
   REJECTION_REASON_NOT_PERMITTED: 24,
-  /** REJECTION_REASON_CONTEXT_INVALID - The context is not what the profile's rules need: bad input of the client that a gateway relays. */
+  /** REJECTION_REASON_CONTEXT_INVALID - The context does not fit the profile: bad input from the client, relayed by a gateway. */
   REJECTION_REASON_CONTEXT_INVALID: 25,
-  /** REJECTION_REASON_REVOKED - The token was taken back. */
+  /** REJECTION_REASON_REVOKED - The token was revoked. */
   REJECTION_REASON_REVOKED: 26,
   UNRECOGNIZED: -1,
 } as const;
@@ -274,7 +274,7 @@ export function rejectionReasonToJSON(object: RejectionReason): string {
 }
 
 export interface IssueTokenRequest {
-  /** The profile to issue under, e.g. "service". Required, 1 to 64 of [a-z0-9-]. */
+  /** The profile to issue under, e.g. "service". Required, 1 to 64 characters of [a-z0-9-]. */
   profile: string;
   /**
    * The tenant whose keys sign. Required where the profile has tenants, refused where it has none. 1 to 255 bytes of
@@ -283,60 +283,61 @@ export interface IssueTokenRequest {
   tenant: string;
   /**
    * The principal that the token speaks for (RFC 7519 `sub`). 1 to 255 bytes of well-formed UTF-8 without control
-   * characters. MUST be set where the profile takes its subject from here, and MUST NOT where it takes it from `claims`.
+   * characters. MUST be set where the profile takes its subject from here, and MUST NOT be set where it takes the
+   * subject from `claims`.
    */
   subject: string;
   /**
-   * Who the token is for (RFC 7519 `aud`). 1 to 16 distinct values of 1 to 255 bytes each. One value is signed as a
-   * string, several as an array. MUST be set where the profile takes its audience from here, and only there.
+   * The recipients of the token (RFC 7519 `aud`). 1 to 16 distinct values of 1 to 255 bytes each. One value is signed
+   * as a string, several as an array. MUST be set where the profile takes its audience from here, and MUST NOT be set
+   * elsewhere.
    */
   audience: string[];
   /**
-   * How long the token lives, in whole seconds within the bounds of the profile. Unset: the profile's default. Zero
-   * is an error. Nothing is ever clamped. Refused where the profile takes it from `claims`.
+   * The lifetime of the token, in whole seconds, within the bounds of the profile. Unset: the profile's default. Zero
+   * is an error. A ttl out of bounds is refused, never clamped. MUST NOT be set where the profile takes the ttl from
+   * `claims`.
    */
   ttl:
     | Duration
     | undefined;
   /**
-   * The request object of the profile, checked by its request schema and mapped to signed claims. At most 8 KiB as
-   * compact JSON, 8 levels deep, 512 keys in all. Integers beyond ±2^53 are refused,
-   * as are names that the profile signs itself.
+   * The request object: checked against the profile's request schema, and mapped to signed claims. At most 8 KiB as
+   * compact JSON, 8 levels and 512 keys in all. Integers beyond ±(2^53-1) are refused, and so are names of claims that
+   * the profile signs itself.
    */
   claims:
     | { [key: string]: any }
     | undefined;
   /**
-   * The IP address of the client that the token is for, as the caller knows it: never the address of the caller. IPv4 or
-   * IPv6 as text. Required where the profile signs it, refused where it does not.
+   * The IP address of the client that the token is for, not the address of the caller. IPv4 or IPv6 as text. Required
+   * where the profile signs it, refused where it does not.
    */
   clientIp: string;
   /**
-   * Makes a quick retry safe: the same caller, profile and id within 2 minutes on the same replica gets the same answer;
-   * with other content it is ALREADY_EXISTS. Elsewhere and after a restart it is a second token, and the events of both
-   * carry the id. 1 to 64 characters of A-Z a-z 0-9 . _ : -. Empty: none.
+   * Makes a quick retry safe. Within 2 minutes, on the same replica, the same caller, profile and id get the same
+   * answer; with other content the call is refused as ALREADY_EXISTS. On another replica or after a restart the retry
+   * gets a second token, and the events of both tokens hold the id. 1 to 64 characters of A-Z a-z 0-9 . _ : -. Empty:
+   * none.
    */
   requestId: string;
   /**
-   * Answers what would be signed, by the same checks; signs and records nothing. The answer has no `token` and no
-   * `token_id`; an id or a time among its `claims` is of this moment, the call that signs draws its own. A `request_id`
-   * is checked and otherwise ignored.
+   * Make all checks and return the claims, but sign and record nothing. The answer has no `token` and no `token_id`.
+   * Ids and times in its `claims` are examples: the call that signs chooses its own. A `request_id` is checked, and
+   * otherwise ignored.
    */
   validateOnly: boolean;
 }
 
 export interface IssueTokenResponse {
-  /** The token in JWS compact serialisation (RFC 7515, 7.1). */
+  /** The token, in JWS compact serialisation (RFC 7515, 7.1). */
   token: string;
   /**
-   * The name under which the audit log knows the token: its `jti`, or "h." and the base64url SHA-256 of what was signed
-   * where the dialect has no `jti`.
+   * The id of the token in the audit log and in RevokeTokens: its `jti`, or where the profile signs no `jti`, "h." and
+   * the base64url SHA-256 of the JWS signing input.
    */
   tokenId: string;
-  /**
-   * The `kid` of the key that signed: the first 16 characters of its RFC 7638 thumbprint, or the id of the imported
-   * secret.
-   */
+  /** The `kid` of the signing key: the first 16 characters of its RFC 7638 thumbprint, or the id of the imported secret. */
   keyId: string;
   /** The profile that the token was issued under. */
   profile: string;
@@ -349,35 +350,35 @@ export interface IssueTokenResponse {
     | Date
     | undefined;
   /**
-   * From here on a client should ask for the next token: four fifths of the lifetime after `issued_at`.
-   * Unset: the token has no `exp`.
+   * When a client should request the next token: four fifths of the lifetime after `issued_at`. Unset: the token has no
+   * `exp`.
    */
   refreshAfter:
     | Date
     | undefined;
-  /** The claims as they were signed. */
+  /** The signed claims. */
   claims:
     | { [key: string]: any }
     | undefined;
-  /** What is allowed, and worth a second look. */
+  /** What is allowed but deserves attention. */
   warnings: Warning[];
 }
 
-/** Warning tells of what is allowed and yet worth a second look. */
+/** Warning reports something that is allowed but deserves attention. */
 export interface Warning {
   /** A name in upper case: NO_EXPIRY, IP_MISMATCH, or one that the profile defines, e.g. ALLOW_ALL. */
   code: string;
-  /** One sentence for people. */
+  /** One human-readable sentence. */
   message: string;
 }
 
 export interface BatchIssueTokensRequest {
-  /** 1 to 100. */
+  /** The requests, 1 to 100. */
   items: IssueTokenRequest[];
 }
 
 export interface BatchIssueTokensResponse {
-  /** One for each item, in their order. */
+  /** One result for each item, in the order of the items. */
   results: IssueTokenResult[];
 }
 
@@ -388,7 +389,7 @@ export interface IssueTokenResult {
     /** The token. */
     { $case: "response"; value: IssueTokenResponse }
     | //
-    /** Why there is none, as IssueToken would have answered. */
+    /** The error, as IssueToken would have returned it. */
     { $case: "error"; value: Status }
     | undefined;
 }
@@ -397,57 +398,57 @@ export interface VerifyTokenRequest {
   /** What the client presented. Exactly one MUST be set. */
   credential:
     | //
-    /** The token itself, in JWS compact serialisation. At most 8 KiB, else it is rejected as TOO_LARGE. */
+    /** The token itself, in JWS compact serialisation. A token longer than 8 KiB is rejected as TOO_LARGE. */
     { $case: "token"; value: string }
     | //
-    /** What a client sent, with the token somewhere in it: the profile knows where to look. */
+    /** The parts of the client's request that may hold the token. The profile says where to look. */
     { $case: "carrier"; value: Carrier }
     | undefined;
-  /** The profile that the token must belong to. Required: a token never chooses its own rules. */
+  /** The profile that the token is checked against. Required: a token never chooses its own rules. */
   profile: string;
   /**
-   * The tenant that the verifier serves; it never comes from the token. Required where the profile has tenants, refused
-   * where it has none.
+   * The tenant that the verifier serves. It is never taken from the token. Required where the profile has tenants,
+   * refused where it has none.
    */
   tenant: string;
   /**
-   * The audience that the verifier is known by: `aud` MUST equal it or contain it. Required where the profile has an
-   * audience, refused where it has none.
+   * The verifier's own audience value: `aud` MUST equal or contain it. Required where the profile has an audience,
+   * refused where it has none.
    */
   audience: string;
   /**
-   * What the client wants to do, for the rules of the profile: its context schema says what may and must be here. What
-   * breaks the schema, or has more than 8192 bytes as compact JSON, 512 keys or 8 levels, rejects as CONTEXT_INVALID,
-   * because a gateway relays it from its client.
+   * What the client wants to do, for the rules of the profile. The profile's context schema says what may and must be
+   * here. With a context that breaks the schema, or has more than 8192 bytes as compact JSON, 512 keys or 8 levels, the
+   * token is rejected as CONTEXT_INVALID, because a gateway relays the context from its client.
    */
   context:
     | { [key: string]: any }
     | undefined;
   /**
-   * The time at which the token is judged: moves the token's clock only, keys and profile are today's. Not in the
-   * future. Unset: now.
+   * The time for which the token's own times are checked. Keys, revocations and profile are always those of now. MUST
+   * NOT be in the future. Unset: now.
    */
   at: Date | undefined;
 }
 
 /**
- * Carrier is what a client sent, decoded (no percent-encoding, no quotes). At most 64 pairs in all:
- * headers, query, cookies and body count together, those that the profile does not look at with them.
+ * Carrier holds parts of a client's request, decoded (no percent-encoding, no quotes). At most 64 pairs in headers,
+ * query, cookies and body together, including pairs that the profile ignores.
  */
 export interface Carrier {
-  /** HTTP headers. Names are compared without case; a header that came twice is here twice. */
+  /** HTTP headers. Names are compared without case. A header that the client sent twice MUST be here twice. */
   headers: Pair[];
   /** Query parameters. */
   query: Pair[];
   /** Cookies. */
   cookies: Pair[];
-  /** Properties of a body: form fields or the strings of a JSON object's top level. */
+  /** Properties of the body: form fields, or the top-level strings of a JSON object. */
   body: Pair[];
-  /** The first frame of a connection, as it came. */
+  /** The first frame of a connection, unchanged. */
   frame: Buffer;
 }
 
-/** Pair is a name with its value. */
+/** Pair is a name and a value. */
 export interface Pair {
   /** The name. */
   name: string;
@@ -458,81 +459,82 @@ export interface Pair {
 export interface VerifyTokenResponse {
   /** Whether every check of the profile passed. */
   valid: boolean;
-  /** Why the token is not valid. Set exactly when `valid` is false. */
+  /** Why the token is not valid. Set if and only if `valid` is false. */
   rejection:
     | Rejection
     | undefined;
-  /** The claims of a valid token. An invalid answer holds none. */
+  /** The claims of a valid token. Unset for an invalid token. */
   claims:
     | { [key: string]: any }
     | undefined;
   /**
-   * The name of the token in the audit log and in RevokeTokens: its `jti`, or where it has none of 1 to 255 bytes of
-   * well-formed UTF-8 without control characters, "h." and the base64url SHA-256 of what was signed. Set after a good
-   * signature, for a valid or an invalid token.
+   * The id of the token in the audit log and in RevokeTokens: its `jti`, if that is 1 to 255 bytes of well-formed UTF-8
+   * without control characters; otherwise "h." and the base64url SHA-256 of the JWS signing input. Set once the
+   * signature is verified, whether the token is valid or not.
    */
   tokenId: string;
-  /** Who a valid token speaks for: the claim that the profile names for it, mostly `sub`. */
+  /** The subject of a valid token: the value of the claim that the profile names, usually `sub`. */
   subject: string;
   /** The profile that the token was checked against. */
   profile: string;
-  /** The `kid` of the key that verified the signature. Set after a good signature. */
+  /** The `kid` of the key that verified the signature. Set once the signature is verified. */
   keyId: string;
   /** The `iat` of a valid token. */
   issuedAt:
     | Date
     | undefined;
-  /** The `exp`. Set after a good signature where the token has one. */
+  /** The `exp`, if the token has one. Set once the signature is verified. */
   expiresAt:
     | Date
     | undefined;
-  /** What is allowed, and worth a second look. */
+  /** What is allowed but deserves attention. */
   warnings: Warning[];
   /**
-   * What an operator should know about a rejection, e.g. that the signature fits another reading of the secret. Not for
-   * clients: a gateway MUST NOT relay it.
+   * Details of a rejection for operators, e.g. that the signature fits another encoding of the secret. A gateway MUST
+   * NOT relay it to clients.
    */
   diagnosis: string;
-  /** The epoch of the keyset that answered. It only grows. */
+  /** The epoch of the keyset that was used. It never decreases. */
   keyringGeneration: bigint;
   /**
-   * How old this replica's view of the revocations is at most: since then it may have missed one. Zero where one replica
-   * keeps its state itself; at most about two seconds while replicas that share it are connected; else it grows.
+   * The greatest possible age of this replica's view of the revocations: it may have missed later ones. Zero with
+   * `state.store: file`. With `state.store: nats`, at most about two seconds while connected, and growing while
+   * disconnected.
    */
   revocationViewAge:
     | Duration
     | undefined;
-  /** What to answer to a client whose valid token came in a frame. Empty: nothing. */
+  /** The frame to answer a client whose valid token came in a frame. Empty: send nothing. */
   frame: string;
 }
 
 export interface RevokeTokensRequest {
-  /** The profile that the tokens were issued under. Required. */
+  /** The profile of the tokens. Required. */
   profile: string;
   /** The tenant. Required where the profile has tenants, refused where it has none. */
   tenant: string;
   /**
-   * The tokens, by `token_id`: at most 100, of 1 to 255 bytes of well-formed UTF-8 without control characters. A token in
-   * the place of its id is refused. Either these or `subject` MUST be set.
+   * The `token_id` of each token to revoke: at most 100, each of 1 to 255 bytes of well-formed UTF-8 without control
+   * characters. A token instead of an id is refused. Exactly one of `token_ids` and `subject` MUST be set.
    */
   tokenIds: string[];
   /**
-   * When the last of `token_ids` expires, if that is known: the revocation ends then, and the leeway and clock skew of the
-   * profile later. Unset: when the longest-lived token that is issued now would; at most 366 days later than that. Only with
-   * `token_ids`.
+   * When the last of `token_ids` expires, if that is known. The revocation ends at this time plus the leeway and clock
+   * skew of the profile. Unset: the time at which the longest-lived token issued now would expire. A given time is at
+   * most 366 days later than that. Only with `token_ids`.
    */
   expiresAt:
     | Date
     | undefined;
-  /** Whose tokens: all that were issued in or before the second of `issued_before`. */
+  /** The subject whose tokens to revoke: all that were issued in or before the second of `issued_before`. */
   subject: string;
-  /** Not in the future. Unset: now. Only with `subject`. */
+  /** The time up to which the subject's tokens are revoked. MUST NOT be in the future. Unset: now. Only with `subject`. */
   issuedBefore:
     | Date
     | undefined;
   /**
-   * Why, for the audit log. 1 to 256 bytes of well-formed UTF-8 without control characters, required. It MUST NOT hold
-   * anything personal; a token in it is refused.
+   * The reason, for the audit log. Required, 1 to 256 bytes of well-formed UTF-8 without control characters. It MUST
+   * NOT hold personal data; a token in it is refused.
    */
   reason: string;
 }
@@ -542,12 +544,12 @@ export interface RevokeTokensResponse {
   revokedAt:
     | Date
     | undefined;
-  /** When it ends, because none of the tokens can be valid any more. */
+  /** When it ends: from then on none of the tokens can be valid. */
   until: Date | undefined;
 }
 
 export interface WatchRevocationsRequest {
-  /** Only of this profile. Empty: of every profile. */
+  /** Return only revocations of this profile. Empty: of every profile. */
   profile: string;
 }
 
@@ -555,43 +557,43 @@ export interface WatchRevocationsResponse {
   /** Exactly one is set. */
   change:
     | //
-    /** What is revoked. */
+    /** A revocation in force. */
     { $case: "revocation"; value: Revocation }
     | //
-    /** All that stood when the watch began has been told. */
+    /** Every revocation that was in force when the stream began has been sent. */
     { $case: "current"; value: boolean }
     | undefined;
 }
 
-/** Revocation is what was taken back. */
+/** Revocation is one revoked token, or the revoked tokens of one subject. */
 export interface Revocation {
   /** The profile. */
   profile: string;
-  /** The tenant; empty where the profile has none. */
+  /** The tenant. Empty where the profile has no tenants. */
   tenant: string;
-  /** One token. Empty: a subject's tokens. */
+  /** The id of the revoked token. Empty: the tokens of a subject are revoked. */
   tokenId: string;
-  /** Keyed hash of the subject, as in the audit events. Empty: one token. */
+  /** Keyed hash of the subject, as in the audit events. Empty: one token is revoked. */
   subjectHash: string;
-  /** The tokens that were issued in or before this second. */
+  /** The subject's tokens that were issued in or before this second are revoked. */
   issuedBefore:
     | Date
     | undefined;
-  /** When it was revoked. */
+  /** When the revocation was made. */
   revokedAt:
     | Date
     | undefined;
-  /** From here on none of the tokens can be valid any more. */
+  /** When the revocation ends: from then on none of the tokens can be valid. */
   until: Date | undefined;
 }
 
 export interface BatchVerifyTokensRequest {
-  /** 1 to 100. */
+  /** The requests, 1 to 100. */
   items: VerifyTokenRequest[];
 }
 
 export interface BatchVerifyTokensResponse {
-  /** One for each item, in their order. */
+  /** One result for each item, in the order of the items. */
   results: VerifyTokenResult[];
 }
 
@@ -602,26 +604,26 @@ export interface VerifyTokenResult {
     /** The answer. */
     { $case: "response"; value: VerifyTokenResponse }
     | //
-    /** Why there is none, as VerifyToken would have answered. */
+    /** The error, as VerifyToken would have returned it. */
     { $case: "error"; value: Status }
     | undefined;
 }
 
 /** Rejection says why a token is not valid. */
 export interface Rejection {
-  /** The first check that failed, in the order in which they are listed. */
+  /** The first check that failed, in the order of the enum's values. */
   reason: RejectionReason;
-  /** One sentence for people. It names fields and rules, never the value of a claim, and may reach clients. */
+  /** One human-readable sentence. It names fields and rules, never the value of a claim, and may be shown to clients. */
   message: string;
-  /** The HTTP status that the profile's surface shows. 0: the profile has no such surface. */
+  /** The HTTP status to answer with. 0: the profile has no HTTP surface. */
   httpStatus: number;
   /** The value of the `WWW-Authenticate` header (RFC 9110, 11.6.1) to answer with. Empty: none. */
   wwwAuthenticate: string;
-  /** The WebSocket close code (RFC 6455, 7.4). 0: the profile has no such surface, or the connection stays open. */
+  /** The WebSocket close code (RFC 6455, 7.4). 0: the profile has no WebSocket surface, or the connection stays open. */
   websocketCloseCode: number;
-  /** What to answer to a client whose token came in a frame. Empty: nothing, drop the frame. */
+  /** The frame to answer a client whose token came in a frame. Empty: drop the frame and send nothing. */
   frame: string;
-  /** The reason that goes with the close code. At most 123 bytes of UTF-8 (RFC 6455, 5.5). */
+  /** The reason to send with the close code. At most 123 bytes of UTF-8 (RFC 6455, 5.5). */
   websocketCloseReason: string;
 }
 
@@ -3189,20 +3191,20 @@ export const Rejection: MessageFns<Rejection> = {
 };
 
 /**
- * TokenService mints and checks JSON Web Tokens (RFC 7519) in the dialects that profiles describe.
+ * TokenService issues, verifies and revokes JSON Web Tokens (RFC 7519) of the kinds that profiles describe.
  *
- * Field numbers that are skipped belong to fields that later versions add.
+ * Skipped field numbers are reserved for fields that later versions add.
  */
 export type TokenServiceService = typeof TokenServiceService;
 export const TokenServiceService = {
   /**
-   * IssueToken signs one token. It answers only after the audit event of the token is durable.
+   * IssueToken signs one token. It answers only after the token's audit event is durable.
    *
-   * Errors: INVALID_ARGUMENT with a google.rpc.BadRequest that names every bad field (at most 32), NOT_FOUND for a
-   * profile that is unknown or not allowed (alike), FAILED_PRECONDITION for a ttl that the key at hand would not outlive
-   * and for a profile (and tenant) whose secret was not imported, ALREADY_EXISTS for a `request_id` that was used with
-   * other content, UNAVAILABLE with a google.rpc.RetryInfo while no key may sign or no event can be stored. Each carries
-   * a google.rpc.ErrorInfo.
+   * Errors, each with a google.rpc.ErrorInfo: INVALID_ARGUMENT with a google.rpc.BadRequest that names every bad field
+   * (at most 32); NOT_FOUND for a profile that is unknown, or that the caller may not use; FAILED_PRECONDITION for a
+   * ttl that reaches beyond the life of the signing key, and for a profile (and tenant) without an imported secret;
+   * ALREADY_EXISTS for a `request_id` that was used with other content; UNAVAILABLE with a google.rpc.RetryInfo while
+   * no key may sign or no event can be stored.
    */
   issueToken: {
     path: "/signet.v1.TokenService/IssueToken" as const,
@@ -3214,8 +3216,8 @@ export const TokenServiceService = {
     responseDeserialize: (value: Buffer): IssueTokenResponse => IssueTokenResponse.decode(value),
   },
   /**
-   * BatchIssueTokens issues up to 100 tokens, each on its own: the call is OK and the result of each item is its token or
-   * its error, in the order of the items. The batch is not atomic.
+   * BatchIssueTokens issues up to 100 tokens, each independently. The call is OK, and the result of each item is a
+   * token or an error, in the order of the items. The batch is not atomic.
    *
    * Errors: INVALID_ARGUMENT for no item or for more than 100.
    */
@@ -3231,11 +3233,11 @@ export const TokenServiceService = {
     responseDeserialize: (value: Buffer): BatchIssueTokensResponse => BatchIssueTokensResponse.decode(value),
   },
   /**
-   * VerifyToken checks one token. A token that is not valid is an answer (`valid` false with a `rejection`), never an
-   * error: errors are for a bad request or a broken service.
+   * VerifyToken checks one token. An invalid token is an answer (`valid` is false, and `rejection` says why), never an
+   * error: errors are for bad requests and for faults of the service.
    *
-   * Errors: INVALID_ARGUMENT and NOT_FOUND as in IssueToken; UNAVAILABLE with a google.rpc.RetryInfo when the token names a
-   * key that is not known here and the key store can't be read.
+   * Errors: INVALID_ARGUMENT and NOT_FOUND as in IssueToken; UNAVAILABLE with a google.rpc.RetryInfo when the token
+   * names an unknown key and the key store can't be read.
    */
   verifyToken: {
     path: "/signet.v1.TokenService/VerifyToken" as const,
@@ -3247,7 +3249,7 @@ export const TokenServiceService = {
     responseDeserialize: (value: Buffer): VerifyTokenResponse => VerifyTokenResponse.decode(value),
   },
   /**
-   * BatchVerifyTokens checks up to 100 tokens, each on its own, with results in the order of the items.
+   * BatchVerifyTokens checks up to 100 tokens, each independently, with results in the order of the items.
    *
    * Errors: INVALID_ARGUMENT for no item or for more than 100.
    */
@@ -3263,13 +3265,13 @@ export const TokenServiceService = {
     responseDeserialize: (value: Buffer): BatchVerifyTokensResponse => BatchVerifyTokensResponse.decode(value),
   },
   /**
-   * RevokeTokens takes tokens back: single ones by their ids, or all of a subject that were issued up to a moment. The
-   * answer comes when the revocation is stored for every replica and its audit event is durable; every replica that is
-   * connected knows of it within a second. To revoke again is safe.
+   * RevokeTokens revokes tokens: single ones by their ids, or all tokens of a subject that were issued up to a time. It
+   * answers when the revocation is stored for every replica and its audit event is durable. Every connected replica
+   * applies the revocation within a second. Revoking again is safe.
    *
-   * Errors: INVALID_ARGUMENT with every bad field, NOT_FOUND for a profile that is unknown or not allowed, UNAVAILABLE
-   * with a google.rpc.RetryInfo while the store or the audit log is out of reach, or this clock differs from that of the
-   * store (CLOCK_DIFFERS: ask another replica).
+   * Errors: INVALID_ARGUMENT with every bad field; NOT_FOUND for a profile that is unknown, or that the caller may not
+   * use; UNAVAILABLE with a google.rpc.RetryInfo while the store or the audit log is unreachable, or while the
+   * replica's clock differs from that of the store (CLOCK_DIFFERS: call another replica).
    */
   revokeTokens: {
     path: "/signet.v1.TokenService/RevokeTokens" as const,
@@ -3282,8 +3284,9 @@ export const TokenServiceService = {
     responseDeserialize: (value: Buffer): RevokeTokensResponse => RevokeTokensResponse.decode(value),
   },
   /**
-   * WatchRevocations streams what is revoked, for those who verify by themselves: what stands, then a message with
-   * `current`, then each change. It is never complete: a client that loses it opens it again and reads what stands.
+   * WatchRevocations streams the revocations, for local verifiers: first every revocation in force, then a message with
+   * `current`, then each change. The stream has no regular end. A client that loses it opens it again, and receives
+   * every revocation in force once more.
    */
   watchRevocations: {
     path: "/signet.v1.TokenService/WatchRevocations" as const,
@@ -3300,62 +3303,63 @@ export const TokenServiceService = {
 
 export interface TokenServiceServer extends UntypedServiceImplementation {
   /**
-   * IssueToken signs one token. It answers only after the audit event of the token is durable.
+   * IssueToken signs one token. It answers only after the token's audit event is durable.
    *
-   * Errors: INVALID_ARGUMENT with a google.rpc.BadRequest that names every bad field (at most 32), NOT_FOUND for a
-   * profile that is unknown or not allowed (alike), FAILED_PRECONDITION for a ttl that the key at hand would not outlive
-   * and for a profile (and tenant) whose secret was not imported, ALREADY_EXISTS for a `request_id` that was used with
-   * other content, UNAVAILABLE with a google.rpc.RetryInfo while no key may sign or no event can be stored. Each carries
-   * a google.rpc.ErrorInfo.
+   * Errors, each with a google.rpc.ErrorInfo: INVALID_ARGUMENT with a google.rpc.BadRequest that names every bad field
+   * (at most 32); NOT_FOUND for a profile that is unknown, or that the caller may not use; FAILED_PRECONDITION for a
+   * ttl that reaches beyond the life of the signing key, and for a profile (and tenant) without an imported secret;
+   * ALREADY_EXISTS for a `request_id` that was used with other content; UNAVAILABLE with a google.rpc.RetryInfo while
+   * no key may sign or no event can be stored.
    */
   issueToken: handleUnaryCall<IssueTokenRequest, IssueTokenResponse>;
   /**
-   * BatchIssueTokens issues up to 100 tokens, each on its own: the call is OK and the result of each item is its token or
-   * its error, in the order of the items. The batch is not atomic.
+   * BatchIssueTokens issues up to 100 tokens, each independently. The call is OK, and the result of each item is a
+   * token or an error, in the order of the items. The batch is not atomic.
    *
    * Errors: INVALID_ARGUMENT for no item or for more than 100.
    */
   batchIssueTokens: handleUnaryCall<BatchIssueTokensRequest, BatchIssueTokensResponse>;
   /**
-   * VerifyToken checks one token. A token that is not valid is an answer (`valid` false with a `rejection`), never an
-   * error: errors are for a bad request or a broken service.
+   * VerifyToken checks one token. An invalid token is an answer (`valid` is false, and `rejection` says why), never an
+   * error: errors are for bad requests and for faults of the service.
    *
-   * Errors: INVALID_ARGUMENT and NOT_FOUND as in IssueToken; UNAVAILABLE with a google.rpc.RetryInfo when the token names a
-   * key that is not known here and the key store can't be read.
+   * Errors: INVALID_ARGUMENT and NOT_FOUND as in IssueToken; UNAVAILABLE with a google.rpc.RetryInfo when the token
+   * names an unknown key and the key store can't be read.
    */
   verifyToken: handleUnaryCall<VerifyTokenRequest, VerifyTokenResponse>;
   /**
-   * BatchVerifyTokens checks up to 100 tokens, each on its own, with results in the order of the items.
+   * BatchVerifyTokens checks up to 100 tokens, each independently, with results in the order of the items.
    *
    * Errors: INVALID_ARGUMENT for no item or for more than 100.
    */
   batchVerifyTokens: handleUnaryCall<BatchVerifyTokensRequest, BatchVerifyTokensResponse>;
   /**
-   * RevokeTokens takes tokens back: single ones by their ids, or all of a subject that were issued up to a moment. The
-   * answer comes when the revocation is stored for every replica and its audit event is durable; every replica that is
-   * connected knows of it within a second. To revoke again is safe.
+   * RevokeTokens revokes tokens: single ones by their ids, or all tokens of a subject that were issued up to a time. It
+   * answers when the revocation is stored for every replica and its audit event is durable. Every connected replica
+   * applies the revocation within a second. Revoking again is safe.
    *
-   * Errors: INVALID_ARGUMENT with every bad field, NOT_FOUND for a profile that is unknown or not allowed, UNAVAILABLE
-   * with a google.rpc.RetryInfo while the store or the audit log is out of reach, or this clock differs from that of the
-   * store (CLOCK_DIFFERS: ask another replica).
+   * Errors: INVALID_ARGUMENT with every bad field; NOT_FOUND for a profile that is unknown, or that the caller may not
+   * use; UNAVAILABLE with a google.rpc.RetryInfo while the store or the audit log is unreachable, or while the
+   * replica's clock differs from that of the store (CLOCK_DIFFERS: call another replica).
    */
   revokeTokens: handleUnaryCall<RevokeTokensRequest, RevokeTokensResponse>;
   /**
-   * WatchRevocations streams what is revoked, for those who verify by themselves: what stands, then a message with
-   * `current`, then each change. It is never complete: a client that loses it opens it again and reads what stands.
+   * WatchRevocations streams the revocations, for local verifiers: first every revocation in force, then a message with
+   * `current`, then each change. The stream has no regular end. A client that loses it opens it again, and receives
+   * every revocation in force once more.
    */
   watchRevocations: handleServerStreamingCall<WatchRevocationsRequest, WatchRevocationsResponse>;
 }
 
 export interface TokenServiceClient extends Client {
   /**
-   * IssueToken signs one token. It answers only after the audit event of the token is durable.
+   * IssueToken signs one token. It answers only after the token's audit event is durable.
    *
-   * Errors: INVALID_ARGUMENT with a google.rpc.BadRequest that names every bad field (at most 32), NOT_FOUND for a
-   * profile that is unknown or not allowed (alike), FAILED_PRECONDITION for a ttl that the key at hand would not outlive
-   * and for a profile (and tenant) whose secret was not imported, ALREADY_EXISTS for a `request_id` that was used with
-   * other content, UNAVAILABLE with a google.rpc.RetryInfo while no key may sign or no event can be stored. Each carries
-   * a google.rpc.ErrorInfo.
+   * Errors, each with a google.rpc.ErrorInfo: INVALID_ARGUMENT with a google.rpc.BadRequest that names every bad field
+   * (at most 32); NOT_FOUND for a profile that is unknown, or that the caller may not use; FAILED_PRECONDITION for a
+   * ttl that reaches beyond the life of the signing key, and for a profile (and tenant) without an imported secret;
+   * ALREADY_EXISTS for a `request_id` that was used with other content; UNAVAILABLE with a google.rpc.RetryInfo while
+   * no key may sign or no event can be stored.
    */
   issueToken(
     request: IssueTokenRequest,
@@ -3373,8 +3377,8 @@ export interface TokenServiceClient extends Client {
     callback: (error: ServiceError | null, response: IssueTokenResponse) => void,
   ): ClientUnaryCall;
   /**
-   * BatchIssueTokens issues up to 100 tokens, each on its own: the call is OK and the result of each item is its token or
-   * its error, in the order of the items. The batch is not atomic.
+   * BatchIssueTokens issues up to 100 tokens, each independently. The call is OK, and the result of each item is a
+   * token or an error, in the order of the items. The batch is not atomic.
    *
    * Errors: INVALID_ARGUMENT for no item or for more than 100.
    */
@@ -3394,11 +3398,11 @@ export interface TokenServiceClient extends Client {
     callback: (error: ServiceError | null, response: BatchIssueTokensResponse) => void,
   ): ClientUnaryCall;
   /**
-   * VerifyToken checks one token. A token that is not valid is an answer (`valid` false with a `rejection`), never an
-   * error: errors are for a bad request or a broken service.
+   * VerifyToken checks one token. An invalid token is an answer (`valid` is false, and `rejection` says why), never an
+   * error: errors are for bad requests and for faults of the service.
    *
-   * Errors: INVALID_ARGUMENT and NOT_FOUND as in IssueToken; UNAVAILABLE with a google.rpc.RetryInfo when the token names a
-   * key that is not known here and the key store can't be read.
+   * Errors: INVALID_ARGUMENT and NOT_FOUND as in IssueToken; UNAVAILABLE with a google.rpc.RetryInfo when the token
+   * names an unknown key and the key store can't be read.
    */
   verifyToken(
     request: VerifyTokenRequest,
@@ -3416,7 +3420,7 @@ export interface TokenServiceClient extends Client {
     callback: (error: ServiceError | null, response: VerifyTokenResponse) => void,
   ): ClientUnaryCall;
   /**
-   * BatchVerifyTokens checks up to 100 tokens, each on its own, with results in the order of the items.
+   * BatchVerifyTokens checks up to 100 tokens, each independently, with results in the order of the items.
    *
    * Errors: INVALID_ARGUMENT for no item or for more than 100.
    */
@@ -3436,13 +3440,13 @@ export interface TokenServiceClient extends Client {
     callback: (error: ServiceError | null, response: BatchVerifyTokensResponse) => void,
   ): ClientUnaryCall;
   /**
-   * RevokeTokens takes tokens back: single ones by their ids, or all of a subject that were issued up to a moment. The
-   * answer comes when the revocation is stored for every replica and its audit event is durable; every replica that is
-   * connected knows of it within a second. To revoke again is safe.
+   * RevokeTokens revokes tokens: single ones by their ids, or all tokens of a subject that were issued up to a time. It
+   * answers when the revocation is stored for every replica and its audit event is durable. Every connected replica
+   * applies the revocation within a second. Revoking again is safe.
    *
-   * Errors: INVALID_ARGUMENT with every bad field, NOT_FOUND for a profile that is unknown or not allowed, UNAVAILABLE
-   * with a google.rpc.RetryInfo while the store or the audit log is out of reach, or this clock differs from that of the
-   * store (CLOCK_DIFFERS: ask another replica).
+   * Errors: INVALID_ARGUMENT with every bad field; NOT_FOUND for a profile that is unknown, or that the caller may not
+   * use; UNAVAILABLE with a google.rpc.RetryInfo while the store or the audit log is unreachable, or while the
+   * replica's clock differs from that of the store (CLOCK_DIFFERS: call another replica).
    */
   revokeTokens(
     request: RevokeTokensRequest,
@@ -3460,8 +3464,9 @@ export interface TokenServiceClient extends Client {
     callback: (error: ServiceError | null, response: RevokeTokensResponse) => void,
   ): ClientUnaryCall;
   /**
-   * WatchRevocations streams what is revoked, for those who verify by themselves: what stands, then a message with
-   * `current`, then each change. It is never complete: a client that loses it opens it again and reads what stands.
+   * WatchRevocations streams the revocations, for local verifiers: first every revocation in force, then a message with
+   * `current`, then each change. The stream has no regular end. A client that loses it opens it again, and receives
+   * every revocation in force once more.
    */
   watchRevocations(
     request: WatchRevocationsRequest,
