@@ -80,7 +80,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
   };
   try {
     await mkdir(config.data, { recursive: true, mode: 0o700 });
-    const own = openFileKeyValue(join(config.data, "state", "state.db"), now);
+    const own = await openFileKeyValue(join(config.data, "state", "state.db"), now);
     endings.add(() => own.close());
     const side = await startAudit(config, machine.auditThread, log);
     endings.add((leftMs) => side.stop(leftMs));

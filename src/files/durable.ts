@@ -2,21 +2,34 @@ import { randomUUID } from "node:crypto";
 import { link, open, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-/** Replaces a small file so that a crash at any moment leaves the old content or the new, and never none. Mode 0600. */
-export async function writeDurably(folder: string, name: string, content: string | Uint8Array): Promise<void> {
-  const temporary = join(folder, `${name}.new`);
-  const file = await open(temporary, "w", 0o600);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, join(folder, name));
+/** Replaces a small file, mode 0600. A crash at any moment leaves the old content or the new, never neither. */
+export async function replaceFile(folder: string, name: string, content: string | Uint8Array): Promise<void> {
+  const draft = join(folder, `${name}.new`);
+  await writeSynced(draft, content);
+  await rename(draft, join(folder, name));
   await syncFolder(folder);
 }
 
-/** Makes the creations, renamings and removals in a folder durable: a file's own sync does not cover its name. */
+/** Creates a file of mode 0600, whole or not at all; durable when this resolves. Throws EEXIST rather than replace one. */
+export async function createFile(path: string, content: string | Uint8Array): Promise<void> {
+  await createFileWith(path, (draft) => writeSynced(draft, content));
+}
+
+/** As {@link createFile}, but `write` fills and syncs an empty file of mode 0600, which then gets its name. */
+export async function createFileWith(path: string, write: (draft: string) => Promise<void> | void): Promise<void> {
+  const draft = `${path}.${randomUUID()}.new`;
+  await (await open(draft, "wx", 0o600)).close();
+  try {
+    await write(draft);
+    // Unlike a rename, a link never replaces a file.
+    await link(draft, path);
+  } finally {
+    await unlink(draft);
+  }
+  await syncFolder(dirname(path));
+}
+
+/** Makes created, renamed and removed names in a folder durable: syncing a file does not sync its name. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r");
   try {
@@ -26,18 +39,12 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Makes a file of mode 0600, durable when this resolves, whole or not at all. Throws EEXIST rather than replace one. */
-export async function writeNewFile(path: string, content: Uint8Array): Promise<void> {
-  const draft = `${path}.${randomUUID()}.new`;
-  const file = await open(draft, "wx", 0o600);
+async function writeSynced(path: string, content: string | Uint8Array): Promise<void> {
+  const file = await open(path, "w", 0o600);
   try {
     await file.writeFile(content);
     await file.sync();
-    // Unlike a rename, it never replaces.
-    await link(draft, path);
   } finally {
     await file.close();
-    await unlink(draft);
   }
-  await syncFolder(dirname(path));
 }

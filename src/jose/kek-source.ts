@@ -1,8 +1,8 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { close, fstat, read } from "node:fs";
-import { type FileHandle, link, open, unlink } from "node:fs/promises";
-import { dirname } from "node:path";
 import { promisify } from "node:util";
+import { createFile } from "../files/durable.ts";
+import { isExposed, readPrivateFile } from "../files/private-file.ts";
 import { type Kek, KekError, type Keks, kekBytes, kekOf } from "./kek.ts";
 
 export interface KekFiles {
@@ -47,23 +47,11 @@ function isMissing(error: unknown): boolean {
 
 /** Reads a KEK: 32 bytes as base64url text in a file that only its owner may access. Throws {@link KekError}. */
 export async function loadKek(path: string): Promise<Kek> {
-  const file = await opened(path, "r", path);
-  try {
-    // Of the open file, not of the path: nobody can exchange it in between.
-    const { mode } = await file.stat();
-    if ((mode & 0o077) !== 0) {
-      throw new KekError(
-        "KEK_EXPOSED",
-        `KEK file ${path} is open to group or others: only its owner may have access (chmod 600 ${path})`,
-      );
-    }
-    const content = await file.readFile().catch((cause) => {
-      throw refused(cause, path);
-    });
-    return kekOfText(content, `KEK file ${path}`);
-  } finally {
-    await file.close();
-  }
+  const exposed = (text: string) => new KekError("KEK_EXPOSED", `KEK file ${text}`);
+  const content = await readPrivateFile(path, exposed).catch((cause) => {
+    throw cause instanceof KekError ? cause : refused(cause, path);
+  });
+  return kekOfText(content, `KEK file ${path}`);
 }
 
 /**
@@ -71,33 +59,9 @@ export async function loadKek(path: string): Promise<Kek> {
  * start from succeeding. Throws KEK_EXISTS rather than lose what is sealed under it.
  */
 export async function createKekFile(path: string): Promise<void> {
-  const draft = `${path}.${randomUUID()}.new`;
-  const file = await opened(draft, "wx", path);
-  try {
-    await file.writeFile(`${randomBytes(kekBytes).toString("base64url")}\n`);
-    await file.sync();
-    // Unlike a rename, it never replaces.
-    await link(draft, path);
-  } catch (cause) {
+  await createFile(path, `${randomBytes(kekBytes).toString("base64url")}\n`).catch((cause) => {
     throw refused(cause, path);
-  } finally {
-    await file.close();
-    await unlink(draft);
-  }
-  const folder = await opened(dirname(path), "r", path);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-async function opened(target: string, flags: "r" | "wx", path: string): Promise<FileHandle> {
-  try {
-    return await open(target, flags, 0o600);
-  } catch (cause) {
-    throw refused(cause, path);
-  }
+  });
 }
 
 function refused(cause: unknown, path: string): KekError {
@@ -146,7 +110,7 @@ async function readAll(descriptor: number, where: string): Promise<Buffer> {
     const stats = await promisify(fstat)(descriptor);
     if (!(stats.isFIFO() || stats.isSocket() || stats.isFile()))
       throw new KekError("KEK_UNREADABLE", `${where} is no pipe, socket or file`);
-    if (stats.isFile() && (stats.mode & 0o077) !== 0)
+    if (stats.isFile() && isExposed(stats))
       throw new KekError("KEK_EXPOSED", `${where} is a file that is open to group or others: chmod 600 it`);
     let length = 0;
     for (let got = -1; got !== 0 && length < buffer.length; length += got)

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdir, open, rename } from "node:fs/promises";
+import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { writeDurably } from "../files/durable.ts";
+import { replaceFile } from "../files/durable.ts";
+import { readPrivateFile } from "../files/private-file.ts";
 import { StateError } from "../state/keyvalue.ts";
 
 /** What a replica keeps of the shared state, in a folder of its own: what it starts from when the state is out of reach. */
@@ -32,31 +33,18 @@ export async function openSnapshotFiles(folder: string, damaged: (file: string) 
       damaged(path);
       return undefined;
     },
-    save: (name, content) => writeDurably(folder, name, Buffer.concat([digestOf(content), content])),
+    save: (name, content) => replaceFile(folder, name, Buffer.concat([digestOf(content), content])),
   };
 }
 
 async function readPrivate(path: string): Promise<Buffer | undefined> {
   try {
-    const file = await open(path, "r");
-    try {
-      // Of the open file, not of the path: nobody can exchange it in between.
-      const { mode } = await file.stat();
-      if ((mode & 0o077) !== 0) throw exposed(path);
-      return await file.readFile();
-    } finally {
-      await file.close();
-    }
+    return await readPrivateFile(path, (text) => new StateError("EXPOSED", text));
   } catch (cause) {
     if (cause instanceof StateError) throw cause;
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
     throw new StateError("UNAVAILABLE", `the snapshot ${path} can't be read`, { cause });
   }
-}
-
-function exposed(path: string): StateError {
-  const message = `${path} is open to group or others: only its owner may have access (chmod 600 ${path})`;
-  return new StateError("EXPOSED", message);
 }
 
 function digestOf(content: Uint8Array): Buffer {

@@ -1,7 +1,8 @@
-import { randomUUID } from "node:crypto";
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, statSync, unlinkSync } from "node:fs";
+import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { createFileWith } from "../files/durable.ts";
+import { exposedText, isExposed } from "../files/private-file.ts";
 import { StateError } from "./keyvalue.ts";
 import { createLocalKeyValue, type LocalKeyValue, type Table } from "./local.ts";
 import { createSchema, createSqliteTable, schemaVersion } from "./sqlite-table.ts";
@@ -13,64 +14,49 @@ import { createSchema, createSqliteTable, schemaVersion } from "./sqlite-table.t
  * Throws {@link StateError}: LOCKED when anyone else has it open, this process included; CORRUPT when any of it is
  * damaged; EXPOSED when group or others have any right to the file or its folder; UNAVAILABLE when the disk fails.
  */
-export function openFileKeyValue(path: string, now: () => number): LocalKeyValue {
-  return explained(path, () => {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    refuseExposed(dirname(path), "700");
-    if (statSync(path, { throwIfNoEntry: false }) === undefined) createDatabase(path);
-    refuseExposed(path, "600");
-    const database = openLocked(path);
-    try {
-      checkDatabase(path, database);
-      const table = createSqliteTable(database);
-      table.under(""); // reads, and so checks, every row
-      return createLocalKeyValue(explainedTable(path, table), now, () => database.close());
-    } catch (error) {
-      database.close();
-      throw error;
-    }
-  });
+export async function openFileKeyValue(path: string, now: () => number): Promise<LocalKeyValue> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await refuseExposed(dirname(path), "700");
+    await stat(path).catch((error) => createIfMissing(path, error));
+    await refuseExposed(path, "600");
+    return openDatabase(path, now);
+  } catch (error) {
+    throw stateErrorOf(path, error);
+  }
 }
 
 /** Only stat: to open and close the file would drop the locks that this process holds on it (POSIX fcntl). */
-function refuseExposed(path: string, mode: string): void {
-  if ((statSync(path).mode & 0o077) === 0) return;
-  throw new StateError(
-    "EXPOSED",
-    `${path} is open to group or others: only its owner may have access (chmod ${mode} ${path})`,
-  );
+async function refuseExposed(path: string, mode: "600" | "700"): Promise<void> {
+  if (isExposed(await stat(path))) throw new StateError("EXPOSED", exposedText(path, mode));
 }
 
 /** Whole or not at all, so that an empty file at `path` can only mean damage and never "nothing was stored yet". */
-function createDatabase(path: string): void {
-  const draft = `${path}.${randomUUID()}.new`;
-  closeSync(openSync(draft, "wx", 0o600));
-  try {
-    const database = new DatabaseSync(draft);
-    database.exec("PRAGMA synchronous = EXTRA");
-    createSchema(database);
-    database.close();
-    linkUnlessPresent(draft, path);
-  } finally {
-    unlinkSync(draft);
-  }
-  syncFolder(dirname(path));
+async function createIfMissing(path: string, reason: NodeJS.ErrnoException): Promise<void> {
+  if (reason.code !== "ENOENT") throw reason;
+  await createFileWith(path, fillDatabase).catch((error: NodeJS.ErrnoException) => {
+    // Another opener was faster: its database is as good.
+    if (error.code !== "EEXIST") throw error;
+  });
 }
 
-function linkUnlessPresent(from: string, to: string): void {
+function fillDatabase(draft: string): void {
+  const database = new DatabaseSync(draft);
+  database.exec("PRAGMA synchronous = EXTRA");
+  createSchema(database);
+  database.close();
+}
+
+function openDatabase(path: string, now: () => number): LocalKeyValue {
+  const database = openLocked(path);
   try {
-    linkSync(from, to);
+    checkDatabase(path, database);
+    const table = createSqliteTable(database);
+    table.under(""); // reads, and so checks, every row
+    return createLocalKeyValue(explainedTable(path, table), now, () => database.close());
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-  }
-}
-
-function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
+    database.close();
+    throw error;
   }
 }
 
@@ -119,30 +105,30 @@ function explainedTable(path: string, table: Table): Table {
   };
 }
 
-/** Whatever SQLite or the file system throws, as a {@link StateError} that an operator can act on. */
 function explained<Result>(path: string, work: () => Result): Result {
   try {
     return work();
   } catch (error) {
-    if (error instanceof StateError) throw error;
-    throw stateError(path, error);
+    throw stateErrorOf(path, error);
   }
 }
 
 // Primary result codes of SQLite (https://sqlite.org/rescode.html).
-const busy = [5, 6];
-// 1: "no such table" and its like, since our statements are constants.
-const damaged = [1, 11, 26];
+const BUSY = [5, 6];
+// 1: "no such table" and the like, since our statements are constants.
+const DAMAGED = [1, 11, 26];
 
-function stateError(path: string, cause: unknown): StateError {
+/** What SQLite or the file system threw, as a {@link StateError} that an operator can act on. */
+function stateErrorOf(path: string, cause: unknown): StateError {
+  if (cause instanceof StateError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
   const code = cause instanceof Error && "errcode" in cause ? Number(cause.errcode) & 0xff : undefined;
-  if (code !== undefined && busy.includes(code)) {
+  if (code !== undefined && BUSY.includes(code)) {
     return new StateError("LOCKED", `${path} is in use: only one process may have it open at a time`, { cause });
   }
   // A number too large for JavaScript can only be a damaged one.
   const outOfRange = cause instanceof Error && "code" in cause && cause.code === "ERR_OUT_OF_RANGE";
-  if (outOfRange || (code !== undefined && damaged.includes(code))) {
+  if (outOfRange || (code !== undefined && DAMAGED.includes(code))) {
     return new StateError("CORRUPT", `${path} is damaged: ${reason}; restore it from a backup`, { cause });
   }
   return new StateError("UNAVAILABLE", `${path} can't be used: ${reason}`, { cause });

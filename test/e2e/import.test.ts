@@ -53,7 +53,7 @@ test("secrets that can't be read make their tenant UNAVAILABLE, are logged, and 
   for (const tenant of ["acme", "fine"]) await importKey(before, { profile: "hivekit", tenant, keyId: "k1" });
   const { token } = await hivekit(before).issue({ sub: "u", allow_all: true });
   t.is(await before.process.stop(), 0);
-  const store = openFileKeyValue(join(data, "state", "state.db"), Date.now);
+  const store = await openFileKeyValue(join(data, "state", "state.db"), Date.now);
   await store.create("secrets/hivekit/YWNtZQ/epoch/2", Buffer.from("rubbish"));
   store.close();
 

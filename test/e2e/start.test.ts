@@ -148,7 +148,7 @@ test.serial("a Node with known faults ends with 71 and is told which one is need
 
 /** Writes a value as the store itself would, with a good checksum; answers all epochs of the ring. */
 async function changeValue(file: string, key: string, change: (text: string) => string): Promise<string[]> {
-  const store = openFileKeyValue(file, Date.now);
+  const store = await openFileKeyValue(file, Date.now);
   try {
     const entry = await store.get(key);
     if (entry === undefined) throw new Error(`there is no ${key}`);

@@ -32,26 +32,33 @@ function freshPath(t: ExecutionContext): string {
   return join(folder, "state.db");
 }
 
-function codeOf(t: ExecutionContext, path: string): string | undefined {
-  return t.throws(() => openFileKeyValue(path, () => start), { instanceOf: StateError })?.code;
+async function codeOf(t: ExecutionContext, path: string): Promise<string | undefined> {
+  return (await refusal(t, path))?.code;
+}
+
+function refusal(t: ExecutionContext, path: string): Promise<StateError | undefined> {
+  return t.throwsAsync(
+    openFileKeyValue(path, () => start),
+    { instanceOf: StateError },
+  );
 }
 
 keyValueContract(test, async (t) => {
   const clock = { now: start };
-  const store = openFileKeyValue(freshPath(t), () => clock.now);
+  const store = await openFileKeyValue(freshPath(t), () => clock.now);
   t.teardown(() => store.close());
   return { store, clock };
 });
 
 test("what was written is there after a restart, and revisions go on where they were", async (t) => {
   const path = freshPath(t);
-  const before = openFileKeyValue(path, () => start);
+  const before = await openFileKeyValue(path, () => start);
   await before.create("a", bytes("one"), { expiresAt: start + 5 });
   const deleted = (await before.create("b", bytes("two"))) ?? 0;
   await before.delete("b");
   const entry = await before.get("a");
   before.close();
-  const after = openFileKeyValue(path, () => start);
+  const after = await openFileKeyValue(path, () => start);
   t.deepEqual(await after.get("a"), entry);
   t.true(((await after.create("c", bytes("three"))) ?? 0) > deleted);
   after.close();
@@ -59,15 +66,15 @@ test("what was written is there after a restart, and revisions go on where they 
 
 test("a second opener in the same process is refused as LOCKED, and the first goes on", async (t) => {
   const path = freshPath(t);
-  const store = openFileKeyValue(path, () => start);
-  const error = t.throws(() => openFileKeyValue(path, () => start), { instanceOf: StateError });
+  const store = await openFileKeyValue(path, () => start);
+  const error = await refusal(t, path);
   t.is(error?.code, "LOCKED");
   t.regex(error?.message ?? "", /in use: only one process/);
   // The refused opener must not have dropped the lock of the first.
-  t.is(codeOf(t, path), "LOCKED");
+  t.is(await codeOf(t, path), "LOCKED");
   t.not(await store.create("a", bytes("1")), undefined);
   store.close();
-  openFileKeyValue(path, () => start).close();
+  (await openFileKeyValue(path, () => start)).close();
 });
 
 test("another process's store is LOCKED until that process dies, and a kill loses no write that it told", async (t) => {
@@ -79,46 +86,46 @@ test("another process's store is LOCKED until that process dies, and a kill lose
   const lines = createInterface({ input: holder.stdout });
   for await (const line of lines) {
     told.push(line);
-    if (told.length === 1) t.is(codeOf(t, path), "LOCKED");
+    if (told.length === 1) t.is(await codeOf(t, path), "LOCKED");
     if (told.length === 30) holder.kill("SIGKILL");
   }
   if (holder.exitCode === null && holder.signalCode === null) await once(holder, "exit");
   t.true(told.length >= 30);
-  const store = openFileKeyValue(path, () => start);
+  const store = await openFileKeyValue(path, () => start);
   for (const index of told) {
     t.is(Buffer.from((await store.get(`written/${index}`))?.value ?? []).toString(), index);
   }
   store.close();
 });
 
-test("the file is 0600 in a folder of 0700, and no draft is left beside it", (t) => {
+test("the file is 0600 in a folder of 0700, and no draft is left beside it", async (t) => {
   const path = join(freshPath(t), "deeper", "state.db");
-  openFileKeyValue(path, () => start).close();
+  (await openFileKeyValue(path, () => start)).close();
   t.is(statSync(path).mode & 0o777, 0o600);
   t.is(statSync(join(path, "..")).mode & 0o777, 0o700);
   t.deepEqual(readdirSync(join(path, "..")), ["state.db"]);
 });
 
 for (const mode of [0o640, 0o604, 0o620]) {
-  test(`a file of mode ${mode.toString(8)} is refused as EXPOSED`, (t) => {
+  test(`a file of mode ${mode.toString(8)} is refused as EXPOSED`, async (t) => {
     const path = freshPath(t);
-    openFileKeyValue(path, () => start).close();
+    (await openFileKeyValue(path, () => start)).close();
     chmodSync(path, mode);
-    t.is(codeOf(t, path), "EXPOSED");
+    t.is(await codeOf(t, path), "EXPOSED");
   });
 }
 
-test("a folder that others may enter is refused as EXPOSED", (t) => {
+test("a folder that others may enter is refused as EXPOSED", async (t) => {
   const path = freshPath(t);
   chmodSync(join(path, ".."), 0o755);
-  t.is(codeOf(t, path), "EXPOSED");
+  t.is(await codeOf(t, path), "EXPOSED");
 });
 
-test("a file that is empty is damage, not a new store", (t) => {
+test("a file that is empty is damage, not a new store", async (t) => {
   const path = freshPath(t);
-  openFileKeyValue(path, () => start).close();
+  (await openFileKeyValue(path, () => start)).close();
   truncateSync(path, 0);
-  t.is(codeOf(t, path), "CORRUPT");
+  t.is(await codeOf(t, path), "CORRUPT");
 });
 
 test("a file that is cut off anywhere is refused as CORRUPT", async (t) => {
@@ -126,14 +133,14 @@ test("a file that is cut off anywhere is refused as CORRUPT", async (t) => {
   const whole = await filledFile(path);
   for (let length = 0; length < whole.length; length += 509) {
     writeFileSync(path, whole.subarray(0, length));
-    t.is(codeOf(t, path), "CORRUPT", `cut at ${length} of ${whole.length}`);
+    t.is(await codeOf(t, path), "CORRUPT", `cut at ${length} of ${whole.length}`);
   }
 });
 
-test("a file of something else is refused as CORRUPT", (t) => {
+test("a file of something else is refused as CORRUPT", async (t) => {
   const path = freshPath(t);
   writeFileSync(path, "not a database, but long enough to look like one".repeat(100), { mode: 0o600 });
-  t.is(codeOf(t, path), "CORRUPT");
+  t.is(await codeOf(t, path), "CORRUPT");
 });
 
 test("a value that changed behind SQLite's back is refused as CORRUPT", async (t) => {
@@ -142,13 +149,13 @@ test("a value that changed behind SQLite's back is refused as CORRUPT", async (t
   const database = new DatabaseSync(path);
   database.exec("UPDATE entries SET value = x'00' WHERE key = 'keys/3'");
   database.close();
-  t.is(codeOf(t, path), "CORRUPT");
+  t.is(await codeOf(t, path), "CORRUPT");
 });
 
 test("a flipped bit is either found or changes nothing that is read", async (t) => {
   const path = freshPath(t);
   const whole = await filledFile(path);
-  const expected = await everything(openFileKeyValue(path, () => start));
+  const expected = await everything(await openFileKeyValue(path, () => start));
   let found = 0;
   const flip = fc.record({ at: fc.nat(whole.length - 1), bit: fc.nat(7) });
   await fc.assert(
@@ -159,7 +166,7 @@ test("a flipped bit is either found or changes nothing that is read", async (t) 
       rmSync(`${path}-journal`, { force: true });
       let store: LocalKeyValue;
       try {
-        store = openFileKeyValue(path, () => start);
+        store = await openFileKeyValue(path, () => start);
       } catch (error) {
         if (!(error instanceof StateError && error.code === "CORRUPT")) throw error;
         found += 1;
@@ -173,7 +180,7 @@ test("a flipped bit is either found or changes nothing that is read", async (t) 
 });
 
 test("a closed store refuses every call and ends its watches as UNAVAILABLE", async (t) => {
-  const store = openFileKeyValue(freshPath(t), () => start);
+  const store = await openFileKeyValue(freshPath(t), () => start);
   const watch = store.watch("", new AbortController().signal)[Symbol.asyncIterator]();
   t.deepEqual((await watch.next()).value, { type: "current" });
   const waiting = watch.next();
@@ -185,7 +192,7 @@ test("a closed store refuses every call and ends its watches as UNAVAILABLE", as
 
 /** Twelve entries of 900 bytes; returns the file's bytes. */
 async function filledFile(path: string): Promise<Buffer> {
-  const store = openFileKeyValue(path, () => start);
+  const store = await openFileKeyValue(path, () => start);
   for (let index = 0; index < 12; index++) await store.create(`keys/${index}`, Buffer.alloc(900, index + 1));
   store.close();
   return readFileSync(path);

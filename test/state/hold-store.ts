@@ -1,6 +1,6 @@
 import { openFileKeyValue } from "../../src/state/file.ts";
 
-const store = openFileKeyValue(process.argv[2] ?? "", Date.now);
+const store = await openFileKeyValue(process.argv[2] ?? "", Date.now);
 for (let index = 0; ; index++) {
   await store.create(`written/${index}`, new TextEncoder().encode(`${index}`));
   process.stdout.write(`${index}\n`);

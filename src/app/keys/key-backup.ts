@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type BackupContent, makeBackup, readBackup, restoreBackup } from "../../backup/backup.ts";
 import type { BackupTools } from "../../backup/proven-rings.ts";
 import type { Config } from "../../config/config.ts";
-import { writeNewFile } from "../../files/durable.ts";
+import { createFile } from "../../files/durable.ts";
 import { loadKeks } from "../../jose/kek-source.ts";
 import { createVault, recordKeysOf } from "../../jose/key-vault.ts";
 import { createSecretVault } from "../../jose/secret-vault.ts";
@@ -19,7 +19,7 @@ export async function exportKeys(config: Config, path: string, now: () => number
   const tools = await toolsOf(config);
   return withStore(config, false, now, async (store) => {
     const { file, ...content } = await makeBackup(store, tools, now());
-    await writeNewFile(path, file);
+    await createFile(path, file);
     return content;
   });
 }
@@ -80,10 +80,10 @@ export async function openOfflineStore(config: Config, create: boolean, now: () 
   return { store: createNatsKeyValue(link, { replicas: nats.replicas, now, report: () => undefined }), close };
 }
 
-function fileStore(path: string, create: boolean, now: () => number): OfflineStore {
+async function fileStore(path: string, create: boolean, now: () => number): Promise<OfflineStore> {
   // A misspelt data folder must not look like an empty one.
   if (!create && !existsSync(path))
     throw new StateError("UNAVAILABLE", `there is no state at ${path} (state.store: file)`);
-  const store = openFileKeyValue(path, now);
+  const store = await openFileKeyValue(path, now);
   return { store, close: async () => store.close() };
 }

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { writeDurably } from "../../files/durable.ts";
+import { replaceFile } from "../../files/durable.ts";
 import { AuditError } from "../event.ts";
 
 /** Who writes a spool, and where its current epoch began. It outlives the records that have been trimmed. */
@@ -28,7 +28,7 @@ export async function readIdentity(folder: string): Promise<Identity | undefined
 export async function writeIdentity(folder: string, identity: Identity): Promise<void> {
   const { writer, epoch, next, prevHash } = identity;
   const content = { writer, epoch, next, prevHash: Buffer.from(prevHash).toString("base64") };
-  await writeDurably(folder, NAME, `${JSON.stringify(content)}\n`);
+  await replaceFile(folder, NAME, `${JSON.stringify(content)}\n`);
 }
 
 function parse(text: string): Identity | undefined {

@@ -161,7 +161,7 @@ async function ringOnDisk(t: Parameters<typeof tempFolder>[0]) {
   await createKekFile(kek);
   const open = async (path = file) => {
     const keks = [await loadKek(kek)] as const;
-    const store = openFileKeyValue(path, () => start);
+    const store = await openFileKeyValue(path, () => start);
     try {
       const overrides = { store, maker: createVault(keks), recordKeys: recordKeysOf(keks), randomBytes };
       return (await openKeyring(makeOptions(overrides).options)).list(start).map(({ kid }) => kid);
@@ -286,7 +286,7 @@ test("a first ring stands on disk whole or not at all: opening again after it fi
 
 /** The record of the newest epoch, as it is stored. */
 async function newestRecord(file: string): Promise<Buffer> {
-  const store = openFileKeyValue(file, () => start);
+  const store = await openFileKeyValue(file, () => start);
   try {
     return Buffer.from((await storedEntries(store, "keys/service/")).at(-1)?.value ?? []);
   } finally {

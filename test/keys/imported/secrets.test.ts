@@ -11,7 +11,7 @@ import { acme, input, lookUp, mac, newSecret, openReplica, problemOf } from "./s
 const stores: Record<string, (t: ExecutionContext) => Promise<KeyValue>> = {
   memory: async () => createMemoryKeyValue(() => start),
   files: async (t) => {
-    const store = openFileKeyValue(join(await tempFolder(t), "state.db"), () => start);
+    const store = await openFileKeyValue(join(await tempFolder(t), "state.db"), () => start);
     t.teardown(() => store.close());
     return store;
   },

@@ -143,11 +143,11 @@ test("a restart over the file store keeps the keys, the epoch and the signatures
   t.teardown(() => rmSync(folder, { recursive: true }));
   const path = join(folder, "state.db");
   const open = () => openFileKeyValue(path, () => start);
-  const store = open();
+  const store = await open();
   const before = await openKeyring(makeOptions({ store }).options);
   const signature = before.signer(start)?.sign(message) ?? Buffer.alloc(0);
   store.close();
-  const again = open();
+  const again = await open();
   t.teardown(() => again.close());
   const { options, events } = makeOptions({ store: again });
   const after = await openKeyring(options);
