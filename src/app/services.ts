@@ -4,7 +4,6 @@ import type { countDenials } from "../audit/denials.ts";
 import type { AuditLog } from "../audit/event.ts";
 import { subjectHasher } from "../audit/subject-hash.ts";
 import type { Config } from "../config/config.ts";
-import { tokenService } from "../grpc/services/token-service.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { deriveKey, type Kek, type Keks } from "../jose/kek.ts";
 import { recordKeysOf } from "../jose/key-vault.ts";
@@ -17,10 +16,14 @@ import { openSecrets } from "../keys/imported/secrets.ts";
 import type { Keyring } from "../keys/rotating/keyring.ts";
 import { Problem } from "../problem/problem.ts";
 import type { LiveProfiles } from "../profile/live-profiles.ts";
+import type { Profile } from "../profile/model/profile.ts";
+import { revoking, watchingRevocations } from "../revoke/revocation-service.ts";
 import { openRevocations, type Revocations } from "../revoke/revocations.ts";
 import type { SubjectHasher, SubjectHashers } from "../revoke/revoked-set.ts";
-import { tokenIssuer } from "../token/issue/issuer.ts";
+import { createIssueToken } from "../token/issue/issue-token.ts";
+import { createIssuer } from "../token/issue/issuer.ts";
 import type { VerifiedCache } from "../token/verify/cache.ts";
+import { createVerifyToken } from "../token/verify/verify-token.ts";
 import { tellFailed } from "./expression-errors.ts";
 import { type IsNewFailure, tellKeyring } from "./keys/keyring-events.ts";
 import { heldKeys, openKeyrings } from "./keys/keyrings.ts";
@@ -86,28 +89,28 @@ export async function openServices(parts: ServiceParts, endings: Endings) {
   // When all is open: an opening that is tried again tells nothing twice, and none of these keys has signed yet.
   for (const keyring of keyrings.values()) await audit.append(heldKeys(keyring, now()), now());
 
-  const tokens = tokenService({
-    profiles: live.current,
-    keysOf: ({ name, keys: source }, tenant) =>
-      source.kind === "keyset" ? ringOf(keyrings, source.keyset) : secrets.keysOf({ profile: name, tenant }),
-    issuer: tokenIssuer({ audit, hashSubject: hasher.hash, verifyEvery: config.verifyEvery }),
-    requireFit: state.requireFit,
-    requireRightClock: state.requireRightClock,
-    now,
-    newTokenId: parts.newTokenId,
-    observer: {
-      issued: metrics.issued,
-      denied: (profile, caller, error) =>
-        parts.denials.denied(profile, caller, error instanceof Problem ? error.code : "INTERNAL"),
-    },
-    rejected: metrics.rejected,
-    failed: tellFailed(metrics, log, now),
-    revocations,
-    hasher,
-    audit,
-    cache: parts.cache,
-  });
   const { requireRightClock } = state;
+  const common = {
+    profiles: live.current,
+    keysOf: ({ name, keys: source }: Profile, tenant: string) =>
+      source.kind === "keyset" ? ringOf(keyrings, source.keyset) : secrets.keysOf({ profile: name, tenant }),
+    now,
+    onExpressionError: tellFailed(metrics, log, now),
+  };
+  const tokens = {
+    issue: createIssueToken({
+      ...common,
+      issuer: createIssuer({ audit, hashSubject: hasher.hash, verifyEvery: config.verifyEvery }),
+      requireFit: state.requireFit,
+      newTokenId: parts.newTokenId,
+      onIssued: metrics.issued,
+      onDenied: (profile, caller, error) =>
+        parts.denials.denied(profile, caller, error instanceof Problem ? error.code : "INTERNAL"),
+    }),
+    verify: createVerifyToken({ ...common, revocations, cache: parts.cache, onRejected: metrics.rejected }),
+    revoke: revoking({ profiles: live.current, revocations, hasher, requireRightClock, audit, now }),
+    watchRevocations: watchingRevocations(live.current, revocations),
+  };
   const keys = {
     ...keyViews(config, keyrings, secrets, now),
     importKey: importing({ profiles: live.current, secrets, vault, requireRightClock, audit, now, randomBytes }),

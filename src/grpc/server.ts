@@ -12,14 +12,13 @@ import { KeyServiceService } from "../gen/signet/v1/keys.ts";
 import { ProfileServiceService } from "../gen/signet/v1/profiles.ts";
 import type { Profile } from "../profile/model/profile.ts";
 import { StartError } from "../start-error.ts";
-import { makeProtoPlainName, refuseHalfMessages } from "./process/strict-decoding.ts";
+import { makeProtoPlainName, rejectIncompleteMessages } from "./process/strict-decoding.ts";
 import { keepCallsYoung } from "./process/young-calls.ts";
 import { addReflection } from "./reflection.ts";
 import { openStreams, type StreamHandler, type StreamLimits, serverStream } from "./server-stream.ts";
 import { type KeyService, keyHandlers } from "./services/keys.ts";
 import { profileHandlers } from "./services/profiles.ts";
-import type { TokenService } from "./services/token-service.ts";
-import { tokenHandlers, tokenMethods } from "./services/tokens.ts";
+import { type TokenService, tokenHandlers, tokenMethods } from "./services/tokens.ts";
 import { bytesOnly, type CallObserver, type Handler, unary } from "./unary.ts";
 import { removeStaleSocket } from "./unix-socket.ts";
 
@@ -72,7 +71,7 @@ export async function startGrpcServer(
   // The log is an allow-list: the library's own lines on standard error are not in it. What fails is thrown or observed.
   setLogVerbosity(logVerbosity.NONE);
   makeProtoPlainName();
-  refuseHalfMessages();
+  rejectIncompleteMessages();
   const server = new Server({
     "grpc.max_concurrent_streams": limits.maxConcurrentStreams,
     "grpc.max_receive_message_length": limits.maxMessageBytes,

@@ -14,18 +14,18 @@ export const NO_EXPIRY: Warning = { code: "NO_EXPIRY", message: "the token has n
 export const IP_MISMATCH: Warning = { code: "IP_MISMATCH", message: "the client's address is not the token's" };
 
 /**
- * What a request to issue is warned of: what the profile's own expressions find, and a token without an end. `failed` is
+ * What a request to issue is warned of: what the profile's own expressions find, and a token without an end. `onExpressionError` is
  * told the code of each warning whose expression can't tell.
  */
 export function issueWarnings(
   { warnings }: Profile,
   claims: Readonly<Record<string, unknown>>,
   expiresAt: number | undefined,
-  failed: (code: string) => void,
+  onExpressionError: (code: string) => void,
 ): readonly Warning[] {
   const own = warnings.flatMap(({ code, message, applies }) => {
     const found = applies(claims);
-    if (found === undefined) failed(code);
+    if (found === undefined) onExpressionError(code);
     return found === true ? [{ code, message }] : [];
   });
   return expiresAt === undefined ? [...own, NO_EXPIRY] : own;

@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from "ava";
 import { TokenServiceClient, VerifyTokenRequest } from "../../src/gen/signet/v1/token.ts";
 import { startGrpcServer } from "../../src/grpc/server.ts";
 import type { KeyService } from "../../src/grpc/services/keys.ts";
-import type { TokenService } from "../../src/grpc/services/token-service.ts";
+import type { TokenService } from "../../src/grpc/services/tokens.ts";
 import type { CallObserver } from "../../src/grpc/unary.ts";
 import { Problem } from "../../src/problem/problem.ts";
 import { failureOf, type RichError } from "../support/service/rich-error.ts";

@@ -7,7 +7,7 @@ let refusing = false;
  * Makes the generated decoders of the whole process, for good, refuse what they would change in silence: a member of a
  * Struct without a value, which they leave out, and a Timestamp with more than a second of nanoseconds, which they add up.
  */
-export function refuseHalfMessages(): void {
+export function rejectIncompleteMessages(): void {
   if (refusing) return;
   refusing = true;
   const { unwrap } = Value;

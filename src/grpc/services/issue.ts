@@ -4,7 +4,7 @@ import type {
   IssueTokenRequest,
   IssueTokenResponse,
 } from "../../gen/signet/v1/token.ts";
-import type { Issue } from "../../token/issue/issue-token.ts";
+import type { IssueToken } from "../../token/issue/issue-token.ts";
 import type { IssuedToken } from "../../token/issue/issuer.ts";
 import { type Batching, batch } from "../batch.ts";
 import { timestampDate } from "../wire/times.ts";
@@ -16,7 +16,7 @@ import { timestampDate } from "../wire/times.ts";
 const FIRST_TURN_MS = 10;
 
 /** The handlers of issuing. */
-export function issueHandlers(issue: Issue, batching: Batching) {
+export function issueHandlers(issue: IssueToken, batching: Batching) {
   const issueToken = async (request: IssueTokenRequest, caller: string): Promise<IssueTokenResponse> =>
     issueResponse(await issue(request.profile, request, caller));
   return {

@@ -1,14 +1,24 @@
 import { performance } from "node:perf_hooks";
 import { TokenServiceService } from "../../gen/signet/v1/token.ts";
+import type { Revoke, WatchRevocations } from "../../revoke/revocation-service.ts";
+import type { IssueToken } from "../../token/issue/issue-token.ts";
+import type { VerifyToken } from "../../token/verify/verify-token.ts";
 import type { Batching } from "../batch.ts";
 import type { CallObserver } from "../unary.ts";
 import { encodeIssueTokenResponse, encodeVerifyTokenResponse } from "../wire/encode-response.ts";
 import { issueHandlers } from "./issue.ts";
 import { revokeHandlers } from "./revoke.ts";
-import type { TokenService } from "./token-service.ts";
 import { verifyHandlers } from "./verify.ts";
 
-/** The methods of `TokenService`, with encoders that are faster than the generated ones. */
+/** What the token service does. Each method takes the name of a profile. */
+export interface TokenService {
+  readonly issue: IssueToken;
+  readonly verify: VerifyToken;
+  readonly revoke: Revoke;
+  readonly watchRevocations: WatchRevocations;
+}
+
+/** The methods of the contract's `TokenService`, with encoders that are faster than the generated ones. */
 export const tokenMethods = {
   ...TokenServiceService,
   issueToken: { ...TokenServiceService.issueToken, responseSerialize: encodeIssueTokenResponse },

@@ -7,12 +7,12 @@ import {
 } from "../../gen/signet/v1/token.ts";
 import type { Shown } from "../../profile/model/delivery.ts";
 import type { Rejection as RejectionOfToken } from "../../token/rejection.ts";
-import type { Verify, VerifyAnswer } from "../../token/verify/verify-token.ts";
+import type { VerifyAnswer, VerifyToken } from "../../token/verify/verify-token.ts";
 import { type Batching, batch } from "../batch.ts";
 import { durationOf, timestampDate } from "../wire/times.ts";
 
 /** The handlers of verifying. */
-export function verifyHandlers(verify: Verify, batching: Batching) {
+export function verifyHandlers(verify: VerifyToken, batching: Batching) {
   const verifyToken = (request: VerifyTokenRequest): VerifyTokenResponse | Promise<VerifyTokenResponse> => {
     const answer = verify(request);
     return answer instanceof Promise ? answer.then(verifyResponse) : verifyResponse(answer);

@@ -21,7 +21,7 @@ export interface IssueContext {
   readonly now: number;
   /** For the `jti` of dialects that have one. */
   readonly tokenId: string;
-  readonly failed: ExpressionFailed;
+  readonly onExpressionError: ExpressionFailed;
 }
 
 declare const checked: unique symbol;
@@ -49,7 +49,10 @@ export interface Draft {
  *
  * @throws Problem INVALID_REQUEST with every bad field.
  */
-export function draftToken(request: IssueRequest, { profile, caller, now, tokenId, failed }: IssueContext): Draft {
+export function draftToken(
+  request: IssueRequest,
+  { profile, caller, now, tokenId, onExpressionError }: IssueContext,
+): Draft {
   const violations: FieldViolation[] = [];
   const claims = request.claims ?? {};
   checkFields(request, profile, violations);
@@ -68,8 +71,8 @@ export function draftToken(request: IssueRequest, { profile, caller, now, tokenI
     issuedAt,
     expiresAt,
     extended: ttl !== undefined && ttl > profile.lifetime.max,
-    claims: signedClaims(profile, values, claims, failed),
-    warnings: issueWarnings(profile, claims, expiresAt, (code) => failed("warning", code)),
+    claims: signedClaims(profile, values, claims, onExpressionError),
+    warnings: issueWarnings(profile, claims, expiresAt, (code) => onExpressionError("warning", code)),
   };
   return draft as Draft;
 }
@@ -88,9 +91,9 @@ function signedClaims(
   profile: Profile,
   values: ClaimValues,
   request: Readonly<Record<string, unknown>>,
-  failed: ExpressionFailed,
+  onExpressionError: ExpressionFailed,
 ): SignedClaims {
-  const claims = mapped(profile, values, request, failed);
+  const claims = mapped(profile, values, request, onExpressionError);
   const rejection = rejectionOf(claims.object as JsonObject, profile);
   if (rejection === undefined) return claims;
   throw invalidRequest([
@@ -108,13 +111,13 @@ function mapped(
   { mapClaims }: Profile,
   values: ClaimValues,
   request: Readonly<Record<string, unknown>>,
-  failed: ExpressionFailed,
+  onExpressionError: ExpressionFailed,
 ): SignedClaims {
   try {
     return mapClaims(values, request);
   } catch (error) {
     if (!(error instanceof ClaimExpressionError)) throw error;
-    failed("claim", error.claim);
+    onExpressionError("claim", error.claim);
     throw invalidRequest([{ field: "claims", description: `must let the claim ${error.claim} be computed` }]);
   }
 }

@@ -5,42 +5,42 @@ import { sortedJson } from "../../profile/canonical-json.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import type { ProfileExpressionFailed } from "../../profile/model/rules.ts";
 import { draftToken } from "./draft.ts";
-import type { IssuedToken, TokenIssuer } from "./issuer.ts";
+import type { IssuedToken, Issuer } from "./issuer.ts";
 import type { IssueRequest } from "./request.ts";
 import { requestIds } from "./request-ids.ts";
 
-export interface IssuingParts {
+export interface IssueTokenParts {
   readonly profiles: () => ReadonlyMap<string, Profile>;
   /** The keys of the profile and tenant; a tenant that nothing is known of has keys that know nothing. */
   readonly keysOf: (profile: Profile, tenant: string) => TokenKeys;
-  readonly issuer: TokenIssuer;
+  readonly issuer: Issuer;
   /** Throws the {@link Problem} for which nothing may be issued now, whatever the profile. */
   readonly requireFit: () => void;
   /** Unix milliseconds; never below what it was before. */
   readonly now: () => number;
   /** A fresh `jti`. */
   readonly newTokenId: () => string;
-  /** Told of every token that was signed and every refusal to issue. `profile` is "" when it is unknown. */
-  readonly observer: {
-    issued(profile: string): void;
-    denied(profile: string, caller: string, problem: unknown): void;
-  };
-  readonly failed: ProfileExpressionFailed;
+  /** Called for every token that was signed. */
+  readonly onIssued: (profile: string) => void;
+  /** Called for every refused request, but for one that only validates. `profile` is "" when it is unknown. */
+  readonly onDenied: (profile: string, caller: string, error: unknown) => void;
+  readonly onExpressionError: ProfileExpressionFailed;
 }
 
 /** Issues by the name of a profile. Rejects with a Problem for a bad call. */
-export type Issue = (profile: string, request: IssueRequest, caller: string) => Promise<IssuedToken>;
+export type IssueToken = (profile: string, request: IssueRequest, caller: string) => Promise<IssuedToken>;
 
-export function issuing({
+export function createIssueToken({
   profiles,
   keysOf,
   issuer,
   requireFit,
   now,
   newTokenId,
-  observer,
-  failed,
-}: IssuingParts): Issue {
+  onIssued,
+  onDenied,
+  onExpressionError,
+}: IssueTokenParts): IssueToken {
   const once = requestIds<IssuedToken>(now);
 
   return async (name, request, caller) => {
@@ -50,7 +50,7 @@ export function issuing({
       return await issue(profile, request, caller);
     } catch (error) {
       // Nobody was refused a token who asked for none.
-      if (!request.validateOnly) observer.denied(profile === undefined ? "" : name, caller, error);
+      if (!request.validateOnly) onDenied(profile === undefined ? "" : name, caller, error);
       throw error;
     }
   };
@@ -58,13 +58,13 @@ export function issuing({
   async function issue(profile: Profile, request: IssueRequest, caller: string): Promise<IssuedToken> {
     requireFit();
     // Drafted before a request_id is looked up: only what was checked can equal what was issued.
-    const told = failed.bind(undefined, profile.name);
-    const draft = draftToken(request, { profile, caller, now: now(), tokenId: newTokenId(), failed: told });
+    const told = onExpressionError.bind(undefined, profile.name);
+    const draft = draftToken(request, { profile, caller, now: now(), tokenId: newTokenId(), onExpressionError: told });
     const keys = keysOf(profile, draft.tenant);
     if (request.validateOnly) return issuer.preview(draft, keys);
     const sign = async (): Promise<IssuedToken> => {
       const issued = await issuer.issue(draft, keys, request.requestId);
-      observer.issued(profile.name);
+      onIssued(profile.name);
       return issued;
     };
     if (request.requestId === "") return sign();

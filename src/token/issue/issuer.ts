@@ -6,7 +6,7 @@ import type { Draft } from "./draft.ts";
 import { noSigningKey, signerFor, signingInput } from "./signing-input.ts";
 
 /** What issuing needs from outside. */
-export interface IssueParts {
+export interface IssuerParts {
   readonly audit: AuditLog;
   /** Keyed hash of a subject for the audit event. */
   readonly hashSubject: (subject: string) => string;
@@ -23,7 +23,7 @@ export interface IssuedToken {
 }
 
 /** Turns drafts into tokens. Both throw or reject with a {@link Problem}. */
-export interface TokenIssuer {
+export interface Issuer {
   /** Resolves when the token's audit event is durable. `requestId` goes into the event; empty: none. */
   issue(draft: Draft, keys: TokenKeys, requestId: string): Promise<IssuedToken>;
   /** Does all that `issue` does but for signing and recording. */
@@ -34,7 +34,7 @@ export interface TokenIssuer {
  * Issues a token: signs, makes the audit event durable, and only then answers. A death between signing and answering loses
  * a token that nobody has; the other order would lose the event of a token that somebody has.
  */
-export function tokenIssuer({ audit, hashSubject, verifyEvery }: IssueParts): TokenIssuer {
+export function createIssuer({ audit, hashSubject, verifyEvery }: IssuerParts): Issuer {
   // How many more tokens each key signs before one is verified again.
   const unchecked = new WeakMap<SigningKey, number>();
 

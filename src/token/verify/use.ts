@@ -16,18 +16,21 @@ interface Use {
 
 /** A {@link Use} that is judged by rules. */
 interface JudgedUse extends Use {
-  readonly failed: ExpressionFailed;
+  readonly onExpressionError: ExpressionFailed;
 }
 
 /** Checks what a token lets its client do: from its address, by the profile's rules. `claims` with aliases resolved. */
-export function checkUse(claims: JsonObject, { profile, context, failed }: JudgedUse): Rejection | undefined {
+export function checkUse(
+  claims: JsonObject,
+  { profile, context, onExpressionError }: JudgedUse,
+): Rejection | undefined {
   if (profile.ip?.mode === "enforce" && (context.ip === undefined || isElsewhere(claims, { profile, context })))
     return reject("IP_MISMATCH", IP_MISMATCH.message).rejection;
   const fault = contextFault(context, profile);
   if (fault !== undefined) return reject("CONTEXT_INVALID", fault).rejection;
   for (const [index, { holds, reason, message }] of profile.rules.entries()) {
     const result = holds({ claims, context });
-    if (result === undefined) failed("rule", String(index));
+    if (result === undefined) onExpressionError("rule", String(index));
     if (result !== true) return reject(reason, message).rejection;
   }
   return undefined;

@@ -10,7 +10,7 @@ import { MAX_TOKEN_LENGTH } from "./compact.ts";
 import { requireComplete, type VerifyQuestion } from "./request.ts";
 import { type Expectation, type Verdict, verifyToken } from "./verify.ts";
 
-export interface VerifyingParts {
+export interface VerifyTokenParts {
   readonly profiles: () => ReadonlyMap<string, Profile>;
   /** The keys of the profile and tenant; a tenant that nothing is known of has keys that know nothing. */
   readonly keysOf: (profile: Profile, tenant: string) => TokenKeys;
@@ -18,9 +18,9 @@ export interface VerifyingParts {
   readonly now: () => number;
   readonly revocations: Pick<Revocations, "has" | "viewAgeMs">;
   readonly cache: VerifiedCache;
-  /** Told of every rejection. */
-  readonly rejected: (profile: string, reason: string) => void;
-  readonly failed: ProfileExpressionFailed;
+  /** Called for every rejected token. */
+  readonly onRejected: (profile: string, reason: string) => void;
+  readonly onExpressionError: ProfileExpressionFailed;
 }
 
 /** A verdict, the version of the keys that it was made with, and what is needed to show it to the client. */
@@ -35,9 +35,17 @@ export interface VerifyAnswer {
 }
 
 /** Verifies by the name of a profile. Throws or rejects with a {@link Problem} for a bad call. */
-export type Verify = (question: VerifyQuestion) => VerifyAnswer | Promise<VerifyAnswer>;
+export type VerifyToken = (question: VerifyQuestion) => VerifyAnswer | Promise<VerifyAnswer>;
 
-export function verifying({ profiles, keysOf, now, revocations, cache, rejected, failed }: VerifyingParts): Verify {
+export function createVerifyToken({
+  profiles,
+  keysOf,
+  now,
+  revocations,
+  cache,
+  onRejected,
+  onExpressionError,
+}: VerifyTokenParts): VerifyToken {
   const isRevoked = revocations.has;
 
   return (question) => {
@@ -57,14 +65,14 @@ export function verifying({ profiles, keysOf, now, revocations, cache, rejected,
     const time = now();
     const { tenant, audience, context = {}, at } = question;
     const clocks = { now: time, at: at?.getTime() ?? time };
-    const parts = { isRevoked, cache, failed: failed.bind(undefined, profile.name) };
+    const parts = { isRevoked, cache, onExpressionError: onExpressionError.bind(undefined, profile.name) };
     const verdict = verdictOn(credential, { profile, keys, tenant, audience, context, ...clocks, ...parts });
     const framed = credential.$case === "carrier" && credential.value.frame.length > 0;
     return { profile, epoch: keys.epoch, verdict, revocationViewAgeMs: revocations.viewAgeMs(time), framed };
   }
 
   function told(answer: VerifyAnswer): VerifyAnswer {
-    if (!answer.verdict.valid) rejected(answer.profile.name, answer.verdict.rejection.reason);
+    if (!answer.verdict.valid) onRejected(answer.profile.name, answer.verdict.rejection.reason);
     return answer;
   }
 }

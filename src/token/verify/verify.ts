@@ -29,7 +29,7 @@ export interface Expectation {
   readonly at: number;
   readonly isRevoked: (token: RevocableToken) => boolean;
   readonly cache: VerifiedCache;
-  readonly failed: ExpressionFailed;
+  readonly onExpressionError: ExpressionFailed;
 }
 
 /** What is known of a token whose signature is good, even when a later check rejects it. */

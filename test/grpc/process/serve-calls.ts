@@ -3,7 +3,7 @@ import { Server, ServerCredentials, type ServiceDefinition, type UntypedHandleCa
 import { TokenServiceService } from "../../../src/gen/signet/v1/token.ts";
 import { startGrpcServer } from "../../../src/grpc/server.ts";
 import type { KeyService } from "../../../src/grpc/services/keys.ts";
-import type { TokenService } from "../../../src/grpc/services/token-service.ts";
+import type { TokenService } from "../../../src/grpc/services/tokens.ts";
 import { bytesOnly } from "../../../src/grpc/unary.ts";
 
 async function startYoung(): Promise<string> {

@@ -1,7 +1,7 @@
 import test from "ava";
 import { BatchVerifyTokensRequest, type Carrier, VerifyTokenRequest } from "../../../src/gen/signet/v1/token.ts";
 import { verifyHandlers } from "../../../src/grpc/services/verify.ts";
-import { verifying } from "../../../src/token/verify/verify-token.ts";
+import { createVerifyToken } from "../../../src/token/verify/verify-token.ts";
 import { profileOf } from "../../support/profiles/profiles.ts";
 import { foreignToken } from "../../support/tokens/foreign-token.ts";
 import { NO_REVOCATIONS } from "../../support/tokens/no-revocations.ts";
@@ -37,12 +37,12 @@ const signed = (claims: object) =>
 
 function handlers(text = PROFILE + SURFACES, viewAgeMs = 0) {
   const profile = profileOf(text);
-  const verify = verifying({
+  const verify = createVerifyToken({
     profiles: () => new Map([[profile.name, profile]]),
     keysOf: () => secretKeys({ "kid-1": secret }),
     now: () => NOW * 1000,
-    rejected: () => {},
-    failed: () => {},
+    onRejected: () => {},
+    onExpressionError: () => {},
     ...NO_REVOCATIONS,
     revocations: { has: () => false, viewAgeMs: () => viewAgeMs },
   });

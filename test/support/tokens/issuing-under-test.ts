@@ -2,8 +2,8 @@ import type { AuditLog, Happening } from "../../../src/audit/event.ts";
 import type { TokenKeys } from "../../../src/keys/token-keys.ts";
 import { Problem } from "../../../src/problem/problem.ts";
 import type { Profile } from "../../../src/profile/model/profile.ts";
-import { type IssuingParts, issuing } from "../../../src/token/issue/issue-token.ts";
-import { type IssuedToken, type IssueParts, tokenIssuer } from "../../../src/token/issue/issuer.ts";
+import { createIssueToken, type IssueTokenParts } from "../../../src/token/issue/issue-token.ts";
+import { createIssuer, type IssuedToken, type IssuerParts } from "../../../src/token/issue/issuer.ts";
 import type { IssueRequest } from "../../../src/token/issue/request.ts";
 
 /** The time at which tokens are issued unless a test says otherwise, in Unix milliseconds. */
@@ -13,7 +13,7 @@ export const NOW = 1_800_000_000_500;
 export function issuingUnderTest(
   profile: Profile,
   keysOf: (tenant: string) => TokenKeys,
-  overrides: Partial<IssueParts & IssuingParts> = {},
+  overrides: Partial<IssuerParts & IssueTokenParts> = {},
 ) {
   const events: Happening[] = [];
   const told: string[] = [];
@@ -28,15 +28,13 @@ export function issuingUnderTest(
     requireFit: () => {},
     now: () => NOW,
     newTokenId: () => `id-${++ids}`,
-    observer: {
-      issued: (name: string) => told.push(`issued ${name}`),
-      denied: (name: string, caller: string, error: unknown) =>
-        told.push(`denied ${name} ${caller} ${error instanceof Problem ? error.code : "?"}`),
-    },
-    failed: (name: string, kind: string, what: string) => told.push(`failed ${name} ${kind} ${what}`),
+    onIssued: (name: string) => told.push(`issued ${name}`),
+    onDenied: (name: string, caller: string, error: unknown) =>
+      told.push(`denied ${name} ${caller} ${error instanceof Problem ? error.code : "?"}`),
+    onExpressionError: (name: string, kind: string, what: string) => told.push(`failed ${name} ${kind} ${what}`),
     ...overrides,
   };
-  const run = issuing({ ...parts, issuer: tokenIssuer(parts) });
+  const run = createIssueToken({ ...parts, issuer: createIssuer(parts) });
   const issue = (request: Partial<IssueRequest> = {}, caller = "caller-1"): Promise<IssuedToken> =>
     run(profile.name, { ...EMPTY, ...request }, caller);
   return { events, told, issue, run };

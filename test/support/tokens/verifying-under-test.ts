@@ -3,7 +3,7 @@ import { Problem } from "../../../src/problem/problem.ts";
 import type { Profile } from "../../../src/profile/model/profile.ts";
 import type { Carrier } from "../../../src/token/verify/carriers.ts";
 import type { VerifyQuestion } from "../../../src/token/verify/request.ts";
-import { type VerifyAnswer, verifying } from "../../../src/token/verify/verify-token.ts";
+import { createVerifyToken, type VerifyAnswer } from "../../../src/token/verify/verify-token.ts";
 import { NO_REVOCATIONS } from "./no-revocations.ts";
 
 /** The time at which tokens are verified unless a test says otherwise, in Unix seconds. */
@@ -13,12 +13,12 @@ export const NOW = 1_800_000_000;
 export function verifyingUnderTest(profile: Profile, keysOf: (tenant: string) => TokenKeys) {
   const rejected: string[] = [];
   const failed: string[] = [];
-  const verify = verifying({
+  const verify = createVerifyToken({
     profiles: () => new Map([[profile.name, profile]]),
     keysOf: (_, tenant) => keysOf(tenant),
     now: () => NOW * 1000,
-    rejected: (name, reason) => rejected.push(`${name} ${reason}`),
-    failed: (name, kind, what) => failed.push(`${name} ${kind} ${what}`),
+    onRejected: (name, reason) => rejected.push(`${name} ${reason}`),
+    onExpressionError: (name, kind, what) => failed.push(`${name} ${kind} ${what}`),
     ...NO_REVOCATIONS,
   });
   const ask = (token: string, question: Partial<VerifyQuestion> = {}) =>

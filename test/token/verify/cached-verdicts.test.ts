@@ -5,7 +5,7 @@ import type { Profile } from "../../../src/profile/model/profile.ts";
 import { createRevokedSet } from "../../../src/revoke/revoked-set.ts";
 import { createVerifiedCache } from "../../../src/token/verify/cache.ts";
 import type { VerifyQuestion } from "../../../src/token/verify/request.ts";
-import { type VerifyAnswer, verifying } from "../../../src/token/verify/verify-token.ts";
+import { createVerifyToken, type VerifyAnswer } from "../../../src/token/verify/verify-token.ts";
 import { ISSUER, profileOf, shippedText } from "../../support/profiles/profiles.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
 import { forge } from "../../support/tokens/forge.ts";
@@ -52,12 +52,12 @@ function world(entries: number) {
   };
   const service = (size: number) => {
     const cache = createVerifiedCache(size);
-    const ask = verifying({
+    const ask = createVerifyToken({
       profiles: () => PROFILES,
       keysOf: () => keys,
       now: () => clock.now,
-      rejected: () => {},
-      failed: () => {},
+      onRejected: () => {},
+      onExpressionError: () => {},
       revocations: { has: revoked.has, viewAgeMs: () => 0 },
       cache,
     });
