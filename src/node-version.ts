@@ -1,9 +1,15 @@
-import packageJson from "../package.json" with { type: "json" };
 import { StartError } from "./start-error.ts";
 
-/** Older ones have known faults that a client can reach; package.json names the same floor. */
+/**
+ * Older versions have known faults that a client can reach. package.json asks for less: npm runs on the machine's own
+ * Node, and only then is the Node that runs Signet there.
+ */
+const OLDEST: readonly [major: number, minor: number, patch: number] = [24, 14, 1];
+
+/** @throws StartError `OLD_NODE` for a version older than 24.14.1 */
 export function refuseOldNode(version: string): void {
-  const [major = 0, minor = 0, patch = 0] = version.split(".").map(Number);
-  if (major > 24 || (major === 24 && (minor > 14 || (minor === 14 && patch >= 1)))) return;
-  throw new StartError("OLD_NODE", `Signet needs Node ${packageJson.engines.node}, this is ${version}`);
+  const found = version.split(".").map(Number);
+  const differing = OLDEST.findIndex((part, at) => part !== found[at]);
+  const isOld = differing >= 0 && (found[differing] ?? 0) < (OLDEST[differing] ?? 0);
+  if (isOld) throw new StartError("OLD_NODE", `Signet needs Node >=${OLDEST.join(".")}, this is ${version}`);
 }

@@ -1,7 +1,7 @@
 import { rowOf } from "./rows.ts";
 import type { TestResult } from "./tap.ts";
 
-/** What is printed, and whether nothing is wrong with it. */
+/** The printed lines, and whether every row passes or is pending. */
 export interface Report {
   readonly lines: readonly string[];
   readonly ok: boolean;
@@ -10,8 +10,8 @@ export interface Report {
 type State = "pass" | "pending" | "FAIL" | "SKIPPED" | "NO TEST";
 
 /**
- * One line for each row, in their order, then the totals. A row passes when all its tests pass; a part of it may be
- * pending. Every other failure, and a test of a row that is not in the list, has a line of its own.
+ * One line for each row, in order, then the totals. A row passes when all its tests pass; parts of it may be pending. A
+ * failed test without a row, and any test of a row that is not in the list, get a line of their own.
  */
 export function report(rows: readonly string[], results: readonly TestResult[]): Report {
   const byRow = Map.groupBy(results, ({ title }) => rowOf(title)?.row);
@@ -19,7 +19,7 @@ export function report(rows: readonly string[], results: readonly TestResult[]):
   const strays = [...byRow]
     .filter(([row]) => row === undefined || !rows.includes(row))
     .flatMap(([row, results]) => results.filter(({ outcome }) => row !== undefined || outcome === "failed"))
-    .map(({ title }) => `FAIL, of no row: ${title}`);
+    .map(({ title }) => `FAIL, not in the list of rows: ${title}`);
   const counts = Map.groupBy(judged, ({ state }) => state);
   const totals = (["pass", "pending", "FAIL", "SKIPPED", "NO TEST"] as const)
     .map((state) => ({ state, count: counts.get(state)?.length ?? 0 }))

@@ -12,14 +12,14 @@ export const ROWS: readonly string[] = SYSTEMS.flatMap(([letter, rows]) =>
   Array.from({ length: rows }, (_, at) => `${letter}${at + 1}`),
 );
 
-/** What the title of a test says of its row: `E8: …` or, for a part of it, `E8 (open socket): …`. */
+/** The row that a test title names, `E8: …`, or a part of the row, `E8 (open socket): …`. */
 export interface RowTitle {
   readonly row: string;
-  /** Empty: the row as such. */
+  /** Empty for the row as a whole. */
   readonly part: string;
 }
 
-/** The row that a title begins with, behind the file's name where there is one; undefined for any other title. */
+/** The row that a title begins with, after an optional file name; undefined for any other title. */
 export function rowOf(title: string): RowTitle | undefined {
   const [, row, part = ""] = /^(?:[^:]* › )?([A-Z]\d+)(?: \(([^)]*)\))?: /.exec(title) ?? [];
   return row === undefined ? undefined : { row, part };

@@ -1,4 +1,4 @@
-/** How one test ended. A todo has not begun. */
+/** How one test ended. A todo is not written yet. */
 type Outcome = "passed" | "failed" | "skipped" | "todo";
 
 export interface TestResult {
@@ -6,7 +6,7 @@ export interface TestResult {
   readonly outcome: Outcome;
 }
 
-/** The test that a line of TAP (version 13) tells of; undefined for any other line. */
+/** The test that a line of TAP (version 13) reports; undefined for any other line. */
 export function readTapLine(line: string): TestResult | undefined {
   const [, not, title = "", directive] = /^(not )?ok \d+ - (.*?)(?: # (SKIP|TODO))?$/.exec(line) ?? [];
   if (title === "") return undefined;

@@ -4,7 +4,7 @@ const SERVICE = "signet.v1.TokenService";
 const PROFILE = "service";
 const AUDIENCE = "api://orders";
 
-/** What a newcomer pastes next: issue a token into $TOKEN, verify it, see its event. Needs a POSIX shell and no jq. */
+/** The commands to paste next: issue a token into $TOKEN, verify it, see its event. They need a POSIX shell, no jq. */
 export function examples(settings: Settings, grpcurl: string | undefined, natsUrl: string | undefined): string {
   const calls = grpcurl === undefined ? bySignet(settings) : byGrpcurl(settings, grpcurl);
   const event =
@@ -36,7 +36,7 @@ function ready({ replicas }: Settings, natsUrl = "none"): string {
   return [`${replicas.length} replicas of Signet are ready, on NATS ${natsUrl}:`, ...lines].join("\n");
 }
 
-/** Where there are several, one issues and another one verifies. */
+/** With several replicas, one issues and another verifies. */
 function addresses({ replicas }: Settings) {
   const [first, second = first] = replicas;
   return { issuer: address(first.grpc), verifier: address(second.grpc) };
@@ -47,10 +47,10 @@ function byGrpcurl(settings: Settings, grpcurl: string) {
   const call = `${grpcurl} -plaintext -d`;
   const request = JSON.stringify({ profile: PROFILE, subject: "alice", audience: [AUDIENCE] });
   const token = `sed -n 's/.*"token": *"\\([^"]*\\)".*/\\1/p'`;
-  const shown = JSON.stringify({ profile: PROFILE, audience: AUDIENCE, token: "TOKEN" });
+  const presented = JSON.stringify({ profile: PROFILE, audience: AUDIENCE, token: "TOKEN" });
   return {
     issue: `TOKEN=$(${call} '${request}' ${issuer} ${SERVICE}/IssueToken | tee -a /dev/stderr | ${token})`,
-    verify: `${call} '${shown.replace("TOKEN", `'"$TOKEN"'`)}' ${verifier} ${SERVICE}/VerifyToken`,
+    verify: `${call} '${presented.replace("TOKEN", `'"$TOKEN"'`)}' ${verifier} ${SERVICE}/VerifyToken`,
   };
 }
 

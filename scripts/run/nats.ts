@@ -10,13 +10,16 @@ import { until } from "./until.ts";
 const GRACE_MS = 5_000;
 const ANSWER_MS = 1_000;
 
-/** A NATS server to use; `child` where it is our own. */
+/** A NATS server to use. `child` is set when this process started it. */
 export interface Nats extends AsyncDisposable {
   readonly url: string;
   readonly child?: Child;
 }
 
-/** The server that NATS_URL names when it answers, else one of our own, else none: then the spool keeps the events. */
+/**
+ * Uses the server that NATS_URL names if it answers, else starts one. Undefined when nats-server is missing; the spool
+ * then keeps the audit events.
+ */
 export async function provideNats(
   { runningNats, nats, data }: Settings,
   env: NodeJS.ProcessEnv,
@@ -26,7 +29,7 @@ export async function provideNats(
     if (await answers(runningNats)) return { url: env.NATS_URL, async [Symbol.asyncDispose]() {} };
     console.log(`NATS_URL: no NATS server answers at ${address(runningNats)}; starting one at ${address(nats)}`);
   }
-  const program = await findTool("nats-server", signal);
+  const program = await findTool("nats-server", signal, { fetch: true });
   if (program === undefined) {
     console.log("Running without NATS: audit events stay in the spool until there is a server.");
     return undefined;
@@ -44,11 +47,11 @@ function startNats(program: string, nats: Endpoint, store: string, env: NodeJS.P
   mkdirSync(store, { recursive: true, mode: 0o700 });
   const listen = ["--addr", nats.host, "--port", String(nats.port)];
   const log = join(store, "nats.log");
-  const keep = ["--jetstream", "--store_dir", store, "--log", log];
-  return startChild(`nats-server, whose log is ${log},`, [program, ...listen, ...keep], env, GRACE_MS);
+  const storage = ["--jetstream", "--store_dir", store, "--log", log];
+  return startChild(`nats-server, whose log is ${log},`, [program, ...listen, ...storage], env, GRACE_MS);
 }
 
-/** Whether a NATS server greets there within a second: it speaks first, and begins with INFO. */
+/** Whether a NATS server answers within a second. The server speaks first, and begins with INFO. */
 function answers({ host, port }: Endpoint): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: ANSWER_MS });

@@ -7,7 +7,10 @@ export interface Replicas extends AsyncDisposable {
   readonly children: readonly Child[];
 }
 
-/** Starts all that are wanted: the first, and the others when it is ready. Resolves when all are; stops them all at once. */
+/**
+ * Starts the first replica and, when it is ready, the others. Resolves when all are ready. Disposing stops all of them
+ * at the same time.
+ */
 export async function startReplicas(
   settings: Settings,
   natsUrl: string | undefined,

@@ -1,4 +1,4 @@
-/** A fault that the user of `make run` can mend: its message is all that is shown. */
+/** An error that the user of `make run` can correct. Only its message is printed, without a stack trace. */
 export class RunError extends Error {
   override readonly name = "RunError";
 }

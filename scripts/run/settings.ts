@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
 import { RunError } from "./run-error.ts";
 
-/** Where one Signet listens and keeps what must outlive it. */
+/** The addresses and the data folder of one replica. */
 export interface ReplicaSettings {
   /** 1, 2, 3 ... */
   readonly number: number;
@@ -12,19 +12,19 @@ export interface ReplicaSettings {
 }
 
 export interface Settings {
-  /** The folder of everything that must outlive the process. */
+  /** The folder of all that must survive a restart. */
   readonly data: string;
-  /** At least one. Where there are more they share their state. */
+  /** At least one. Several replicas share their state. */
   readonly replicas: readonly [ReplicaSettings, ...ReplicaSettings[]];
-  /** Where a NATS server of our own listens. */
+  /** Where the NATS server that `make run` starts listens. */
   readonly nats: Endpoint;
-  /** A NATS server that runs already, if the user names one. */
+  /** A NATS server that is already running, if NATS_URL names one. */
   readonly runningNats: Endpoint | undefined;
 }
 
 const MOST_REPLICAS = 9;
 
-/** Reads the environment; a variable that is empty counts as unset. Throws {@link RunError} for a malformed one. */
+/** Reads the environment. An empty variable counts as unset. Throws {@link RunError} for a malformed one. */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const read = (part: string, variable: string, preset: string) =>
     parseEndpoint(part, variable, env[variable] || preset);
@@ -43,7 +43,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   };
 }
 
-/** One of several: on the ports that follow those of the one before, in a folder of its own. */
+/** One of several replicas: its ports follow those of the replica before it, and it has a data folder of its own. */
 function replica(number: number, data: string, grpc: Endpoint, http: Endpoint): ReplicaSettings {
   const moved = (endpoint: Endpoint) => ({ ...endpoint, port: endpoint.port + number - 1 });
   return { number, data: join(data, String(number)), grpc: moved(grpc), http: moved(http) };
@@ -55,7 +55,7 @@ function countOf(text = ""): number {
   throw new RunError(`REPLICAS must be a number from 1 to ${MOST_REPLICAS}`);
 }
 
-/** `host:port`, as the command line takes it. */
+/** `host:port`, as the command line accepts it. */
 export function address({ host, port }: Endpoint): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

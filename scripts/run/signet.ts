@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { type Child, startChild } from "./child.ts";
 import { address, type ReplicaSettings, type Settings } from "./settings.ts";
 
-/** A stop takes at most this long: twice the service's `shutdown.grace` of 10 s, for the calls and for the events, and 5 s. */
+/** The longest stop: `shutdown.grace` of 10 s for the calls, again for the audit events, and a margin of 5 s. */
 const GRACE_MS = 25_000;
 const ANSWER_MS = 1_000;
 
-/** Starts one Signet with the Node flags and the command of package.json's start script. */
+/** Starts one replica with the Node flags and the command of the `start` script in package.json. */
 export function startSignet(
   { replicas, data }: Settings,
   replica: ReplicaSettings,
@@ -19,7 +19,7 @@ export function startSignet(
     SIGNET_DATA: replica.data,
     SIGNET_GRPC_ADDRESS: address(replica.grpc),
     SIGNET_HTTP_ADDRESS: address(replica.http),
-    // Unset it would be the default, and the service would look for a server that is not there.
+    // If it were unset, the service would use the default and look for a server that is not there.
     SIGNET_NATS_URL: natsUrl ?? "",
   };
   const name = alone ? "signet" : `signet ${replica.number}`;
@@ -27,7 +27,7 @@ export function startSignet(
   return startChild(name, command, { ...env, ...own, ...(alone ? {} : shared(replica, data)) }, GRACE_MS);
 }
 
-/** One of them makes what all share, the first keys of all and the KEK: two that did so at once would part for ever. */
+/** Only the first replica creates the shared KEK and the first keys: two that did so would never agree. */
 function shared({ number }: ReplicaSettings, data: string) {
   const first = String(number === 1);
   return {
@@ -43,7 +43,7 @@ function startArguments(): string[] {
   return manifest.scripts.start.split(" ").filter((word) => word !== "node");
 }
 
-/** Whether the service says that it is ready; false while it does not answer. */
+/** Whether the service reports that it is ready. False while it does not answer. */
 export async function isReady({ http }: Pick<ReplicaSettings, "http">): Promise<boolean> {
   try {
     const answer = await fetch(`http://${address(http)}/readyz`, { signal: AbortSignal.timeout(ANSWER_MS) });

@@ -4,15 +4,22 @@ import { promisify } from "node:util";
 
 const SCRIPT = join(import.meta.dirname, "../tools.sh");
 
-/** The path of a tool that is here or could be fetched; undefined after telling how to get it. Aborts with the signal. */
-export async function findTool(name: string, signal: AbortSignal): Promise<string | undefined> {
-  const script = promisify(execFile)(SCRIPT, [name], { signal });
+/**
+ * The path of a tool; undefined when it is missing, after scripts/tools.sh has said on standard error how to get it.
+ * `fetch: false` only looks on PATH and in .tools/bin. Rejects with the signal's reason when it aborts.
+ */
+export async function findTool(
+  name: string,
+  signal: AbortSignal,
+  { fetch }: { readonly fetch: boolean },
+): Promise<string | undefined> {
+  const script = promisify(execFile)(SCRIPT, [...(fetch ? [] : ["--no-fetch"]), name], { signal });
   script.child.stderr?.pipe(process.stderr);
   try {
     return (await script).stdout.trim();
   } catch (error) {
     signal.throwIfAborted();
-    // The script has told why on standard error; anything but its own exit is a fault of ours.
+    // A numeric code is the script's own exit code, which it has explained; anything else is a bug here.
     if (error instanceof Error && "code" in error && typeof error.code === "number") return undefined;
     throw error;
   }

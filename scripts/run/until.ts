@@ -6,14 +6,14 @@ const EVERY_MS = 50;
 const AT_MOST_MS = 30_000;
 
 /**
- * Waits until `condition` holds for a child that is starting. Throws a {@link RunError} when the child ends or half a
- * minute passes, and the signal's reason when it aborts.
+ * Waits until `condition` holds for a child that is starting. Throws a {@link RunError} when the child ends or after
+ * 30 s, and the signal's reason when it aborts.
  */
 export async function until(condition: () => Promise<boolean>, child: Child, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + AT_MOST_MS;
   while (!(await condition())) {
-    const ending = await Promise.race([child.ended, delay(EVERY_MS, undefined, { signal })]);
-    if (ending !== undefined) throw new RunError(`${child.name} did not start (${ending})`);
+    const end = await Promise.race([child.ended, delay(EVERY_MS, undefined, { signal })]);
+    if (end !== undefined) throw new RunError(`${child.name} did not start (${end})`);
     if (performance.now() > deadline) throw new RunError(`${child.name} is not ready after ${AT_MOST_MS / 1000} s`);
   }
 }

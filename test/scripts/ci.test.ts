@@ -30,31 +30,25 @@ test("tests and checks that all pass are exit code 0 and one line of counts", as
   t.like(await ci(t, tap(40, 0, 0), CHECKED), { code: 0, last: "42 passed, 0 failed" });
 });
 
-test("skipped tests are told", async (t) => {
+test("skipped tests are counted", async (t) => {
   t.like(await ci(t, tap(40, 2, 0), CHECKED), { code: 0, last: "42 passed, 0 failed, 2 skipped" });
 });
 
-test("tests that are still to be written are told as skipped, and AVA's count of them as failed means nothing", async (t) => {
+test("tests that are still to be written count as skipped, though AVA counts them as failed", async (t) => {
   const todo = "echo 'not ok 3 - E2: a test # TODO'; echo '# fail 1'";
   t.like(await ci(t, `echo 'ok 1 - a test'; ${todo}`, CHECKED), { code: 0, last: "3 passed, 0 failed, 1 skipped" });
   const outcome = await ci(t, `echo 'ok 1 - a test'; ${todo}; exit 2`, CHECKED);
   t.like(outcome, { code: 1, last: "3 passed, 1 failed, 1 skipped" });
   t.false(
     outcome.lines.some((line) => line.startsWith("not ok")),
-    "so that who looks for what failed finds only that",
+    "a search for failures finds nothing else",
   );
 });
 
-test("what failed is shown once more at the end, with its details", async (t) => {
+test("all failures are repeated at the end, with their details", async (t) => {
   const failed = "echo 'ok 1 - a'; echo 'not ok 2 - b'; echo '  why'; echo 'ok 3 - c'; echo '# fail 1'; exit 2";
   const { lines } = await ci(t, failed, "echo ok lint; echo not ok types; exit 2");
-  t.deepEqual(lines.slice(-5), [
-    "What failed, once more:",
-    "not ok 2 - b",
-    "  why",
-    "not ok types",
-    "3 passed, 2 failed",
-  ]);
+  t.deepEqual(lines.slice(-5), ["All failures again:", "not ok 2 - b", "  why", "not ok types", "3 passed, 2 failed"]);
 });
 
 test("a failed test fails the run, and the checks run all the same", async (t) => {

@@ -87,7 +87,7 @@ test("a row without a test, and one whose test was skipped, are not in order", (
 
 test("a failure of no row, and a test of a row that is not in the list, are not in order", (t) => {
   t.deepEqual(report(["E1"], [result("E1: a"), result("Uncaught exception", "failed")]), {
-    lines: ["E1 pass", "FAIL, of no row: Uncaught exception", "1 rows: 1 pass, 0 FAIL"],
+    lines: ["E1 pass", "FAIL, not in the list of rows: Uncaught exception", "1 rows: 1 pass, 0 FAIL"],
     ok: false,
   });
   t.false(report(["E1"], [result("E1: a"), result("E99: b")]).ok);

@@ -4,7 +4,7 @@ import { testWithNats } from "../support/nats/nats-server.ts";
 import { freePort } from "../support/service/free-port.ts";
 import { listens, silent, startRun } from "./make-run.ts";
 
-const WITHOUT_TOOLS = 'echo "$1 is missing: how to get it" >&2; exit 69';
+const WITHOUT_TOOLS = 'echo "$* is missing: how to get it" >&2; exit 69';
 
 testWithNats(
   "when both answer it shows how to issue, verify and see the event; Ctrl-C stops Signet first, then NATS",
@@ -169,12 +169,13 @@ testWithNats("where nothing answers at NATS_URL, it says so and starts its own",
   t.pass();
 });
 
-test("without nats-server and grpcurl it says how to get them, runs on the spool and shows Signet's own commands", async (t) => {
+test("without nats-server and grpcurl it says how to get them, fetches no grpcurl, runs on the spool and shows Signet's own commands", async (t) => {
   const run = await startRun(t, {}, WITHOUT_TOOLS);
   await run.ready();
   for (const text of [
     "nats-server is missing: how to get it",
-    "grpcurl is missing: how to get it",
+    "--no-fetch grpcurl is missing: how to get it",
+    "Without grpcurl, the examples below use Signet's own commands.",
     "Running without NATS",
     "signet uses no server ",
     "TOKEN=$(npx signet token issue service ",

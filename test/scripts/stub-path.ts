@@ -14,6 +14,7 @@ const STANDARD = [
   "mkdir",
   "mktemp",
   "mv",
+  "readlink",
   "rm",
   "sed",
   "sh",

