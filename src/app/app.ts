@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { collectEndings } from "../async/shutdown.ts";
-import { countDenials } from "../audit/denials.ts";
+import { createDenialCounter } from "../audit/denials.ts";
 import type { AuditLog } from "../audit/event.ts";
 import { AUDIT_THREAD } from "../audit-thread/start.ts";
 import { steadyClock } from "../clock.ts";
@@ -94,7 +94,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
     const started = { version: packageJson.version, configHash: configHash(config, config.profiles) };
     await audit.append({ type: "service.started", ...started }, now());
     endings.add(() => audit.append({ type: "service.stopped", reason: stopReason }, now()).catch(() => {}));
-    const denials = countDenials(audit, now, (error) => log("warn", { event: "audit.failed", error }));
+    const denials = createDenialCounter(audit, now, (error) => log("warn", { event: "audit.failed", error }));
     endings.add(() => denials.stop());
     const live = openProfiles(config, audit, log, now);
     const cache = createVerifiedCache(config.verifyCacheEntries);

@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { durabilityHorizon } from "../audit/forward/forwarder.ts";
-import type { AuditReport, AuditSide } from "../audit/pipeline.ts";
+import type { AuditPipeline, AuditReport } from "../audit/pipeline.ts";
 import { startAuditThread } from "../audit-thread/start.ts";
 import type { Config } from "../config/config.ts";
 import type { Log } from "./log.ts";
 
 /** Opens the spool of the data folder in a thread that runs `program`. Rejects with an AuditError. */
-export function startAudit(config: Config, program: URL, log: Log): Promise<AuditSide> {
+export function startAudit(config: Config, program: URL, log: Log): Promise<AuditPipeline> {
   const { nats } = config;
   const settings = {
     folder: join(config.data, "spool"),

@@ -1,4 +1,4 @@
-import type { AuditSide } from "../audit/pipeline.ts";
+import type { AuditPipeline } from "../audit/pipeline.ts";
 import { type GrpcServer, ISSUING } from "../grpc/server.ts";
 import type { Keyring } from "../keys/rotating/keyring.ts";
 import type { Log } from "./log.ts";
@@ -16,7 +16,7 @@ export interface Readiness {
 }
 
 export interface ReadinessParts {
-  readonly audit: AuditSide;
+  readonly audit: AuditPipeline;
   readonly rings: () => readonly Keyring[];
   readonly spoolMaxBytes: number;
   /** Unix milliseconds. */

@@ -1,4 +1,4 @@
-import type { AuditSide } from "../audit/pipeline.ts";
+import type { AuditPipeline } from "../audit/pipeline.ts";
 import type { Config } from "../config/config.ts";
 import type { MetricSources } from "../http/metrics.ts";
 import type { Keyring } from "../keys/rotating/keyring.ts";
@@ -7,7 +7,7 @@ import type { SharedState } from "./state/shared-state.ts";
 
 interface Measured {
   readonly config: Config;
-  readonly audit: AuditSide;
+  readonly audit: AuditPipeline;
   readonly state: SharedState;
   readonly cache: VerifiedCache;
   readonly rings: () => readonly Keyring[];

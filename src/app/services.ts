@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { Endings } from "../async/shutdown.ts";
-import type { countDenials } from "../audit/denials.ts";
+import type { DenialCounter } from "../audit/denials.ts";
 import type { AuditLog } from "../audit/event.ts";
-import { subjectHasher } from "../audit/subject-hash.ts";
+import { createSubjectHasher } from "../audit/subject-hash.ts";
 import type { Config } from "../config/config.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { deriveKey, type Kek, type Keks } from "../jose/kek.ts";
@@ -17,7 +17,7 @@ import type { Keyring } from "../keys/rotating/keyring.ts";
 import { Problem } from "../problem/problem.ts";
 import type { LiveProfiles } from "../profile/live-profiles.ts";
 import type { Profile } from "../profile/model/profile.ts";
-import { revoking, watchingRevocations } from "../revoke/revocation-service.ts";
+import { createRevokeTokens, createWatchRevocations } from "../revoke/revocation-service.ts";
 import { openRevocations, type Revocations } from "../revoke/revocations.ts";
 import type { SubjectHasher, SubjectHashers } from "../revoke/revoked-set.ts";
 import { createIssueToken } from "../token/issue/issue-token.ts";
@@ -36,7 +36,7 @@ export interface ServiceParts {
   readonly state: SharedState;
   readonly keks: Keks;
   readonly audit: AuditLog;
-  readonly denials: ReturnType<typeof countDenials>;
+  readonly denials: DenialCounter;
   readonly live: LiveProfiles;
   readonly metrics: Metrics;
   readonly cache: VerifiedCache;
@@ -105,11 +105,11 @@ export async function openServices(parts: ServiceParts, endings: Endings) {
       newTokenId: parts.newTokenId,
       onIssued: metrics.issued,
       onDenied: (profile, caller, error) =>
-        parts.denials.denied(profile, caller, error instanceof Problem ? error.code : "INTERNAL"),
+        parts.denials.count(profile, caller, error instanceof Problem ? error.code : "INTERNAL"),
     }),
     verify: createVerifyToken({ ...common, revocations, cache: parts.cache, onRejected: metrics.rejected }),
-    revoke: revoking({ profiles: live.current, revocations, hasher, requireRightClock, audit, now }),
-    watchRevocations: watchingRevocations(live.current, revocations),
+    revoke: createRevokeTokens({ profiles: live.current, revocations, hasher, requireRightClock, audit, now }),
+    watchRevocations: createWatchRevocations(live.current, revocations),
   };
   const keys = {
     ...keyViews(config, keyrings, secrets, now),
@@ -134,7 +134,7 @@ function subjectHashersOf([current, ...previous]: Keks): SubjectHashers {
 }
 
 function hasherOf(kek: Kek): SubjectHasher {
-  return { keyId: kek.id, hash: subjectHasher(deriveKey(kek, "audit subject").export()) };
+  return { keyId: kek.id, hash: createSubjectHasher(deriveKey(kek, "audit subject").export()) };
 }
 
 /** What was taken back, as this replica knows it, also before the store is in reach. */
@@ -148,5 +148,12 @@ async function openRevocationView(
   const kept = await state.revocations?.load();
   // A death may come before it was noted when the store was heard of: then the view is as old as can be, and still counts.
   const snapshot = kept === undefined ? {} : { snapshot: { asOf: state.lastHeard ?? 0, revocations: kept } };
-  return openRevocations({ store: state.store, hashers, now, contactAgeMs: state.ageMs, problem, ...snapshot });
+  return openRevocations({
+    store: state.store,
+    hashers,
+    now,
+    contactAgeMs: state.ageMs,
+    onProblem: problem,
+    ...snapshot,
+  });
 }

@@ -1,8 +1,8 @@
-import { AuditError, type Happening, type TimedHappening } from "../audit/event.ts";
+import { AuditError, type AuditEvent, type TimedEvent } from "../audit/event.ts";
 import type { FromAudit, SentError, ToAudit } from "./messages.ts";
 
 interface Batch {
-  readonly items: TimedHappening[];
+  readonly items: TimedEvent[];
   readonly waiters: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[];
 }
 
@@ -28,13 +28,13 @@ export class AppendBatches {
     this.#answerMs = answerMs;
   }
 
-  add(happening: Happening, time: number): Promise<void> {
+  add(event: AuditEvent, time: number): Promise<void> {
     // Storage that hangs would gather all that is tried meanwhile, in memory, and write it once it goes on.
     if (this.#overdue.size > 0) return Promise.reject(overdue());
     if (this.#gathered === undefined) setImmediate(() => this.flush());
     this.#gathered ??= { items: [], waiters: [] };
     const { items, waiters } = this.#gathered;
-    items.push([happening, time]);
+    items.push([event, time]);
     const durable = new Promise<void>((resolve, reject) => waiters.push({ resolve, reject }));
     if (items.length === FULL) this.flush();
     return durable;

@@ -1,4 +1,4 @@
-import type { AuditErrorCode, TimedHappening } from "../audit/event.ts";
+import type { AuditErrorCode, TimedEvent } from "../audit/event.ts";
 import type { AuditReport } from "../audit/pipeline.ts";
 import type { Depth } from "../audit/spool/spool.ts";
 
@@ -10,7 +10,7 @@ export interface SentError {
 
 /** To the audit's thread. `append` holds what was appended in one turn of the event loop. */
 export type ToAudit =
-  | { readonly type: "append"; readonly batch: number; readonly items: readonly TimedHappening[] }
+  | { readonly type: "append"; readonly batch: number; readonly items: readonly TimedEvent[] }
   | { readonly type: "depth" }
   | { readonly type: "stop"; readonly deadlineMs: number };
 

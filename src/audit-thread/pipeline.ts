@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { uuidV7Maker } from "../audit/event-id.ts";
+import { createUuidV7Generator } from "../audit/event-id.ts";
 import { Forwarder } from "../audit/forward/forwarder.ts";
 import type { EventSink } from "../audit/forward/sink.ts";
-import type { AuditReport, AuditSettings, AuditSide } from "../audit/pipeline.ts";
+import type { AuditPipeline, AuditReport, AuditSettings } from "../audit/pipeline.ts";
 import { openSpool } from "../audit/spool/open.ts";
 import type { OpenSpoolFile } from "../audit/spool/segment-file.ts";
 import type { Spool } from "../audit/spool/spool.ts";
@@ -16,7 +16,7 @@ export interface AuditMachine {
 }
 
 /** The audit as the thread that runs it sees it. */
-export type OpenAudit = Omit<AuditSide, "running"> & Pick<Spool, "appendAll">;
+export type OpenAudit = Omit<AuditPipeline, "running"> & Pick<Spool, "appendAll">;
 
 /** How long the connection may take to close: what is on its way then is in the spool as well. */
 const CLOSE_MS = 100;
@@ -24,7 +24,7 @@ const CLOSE_MS = 100;
 const monotonic = () => performance.now();
 
 /** Opens the spool and carries its events to NATS from now on, whether NATS is there or not. Throws an AuditError. */
-export async function openAuditSide(
+export async function openAuditPipeline(
   { folder, maxBytes, nats }: AuditSettings,
   report: (report: AuditReport) => void,
   { openSpoolFile, wrapSink }: AuditMachine = {},
@@ -33,14 +33,14 @@ export async function openAuditSide(
     folder,
     maxBytes,
     writer: randomUUID,
-    newId: uuidV7Maker(),
+    newId: createUuidV7Generator(),
     monotonic,
     ...(openSpoolFile === undefined ? {} : { openFile: openSpoolFile }),
   });
   if (spool.cut !== undefined) report({ type: "cut", ...spool.cut });
   const forwarding = nats && startForwarding(nats, spool, report, wrapSink);
   return {
-    append: (happening, time) => spool.append(happening, time),
+    append: (event, time) => spool.append(event, time),
     appendAll: (items) => spool.appendAll(items),
     depth: () => spool.depth(),
     async stop(deadlineMs) {

@@ -2,7 +2,7 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { AuditError } from "../audit/event.ts";
 import type { AuditSettings } from "../audit/pipeline.ts";
 import type { FromAudit, SentError, ToAudit } from "./messages.ts";
-import { type AuditMachine, type OpenAudit, openAuditSide } from "./pipeline.ts";
+import { type AuditMachine, type OpenAudit, openAuditPipeline } from "./pipeline.ts";
 
 /** Runs the audit in this worker thread, for the settings in its `workerData`, until it is told to stop. */
 export async function serveAudit(machine: AuditMachine = {}): Promise<void> {
@@ -10,7 +10,7 @@ export async function serveAudit(machine: AuditMachine = {}): Promise<void> {
   const port: MessagePort = parentPort;
   const send = (message: FromAudit): void => port.postMessage(message);
   try {
-    const side = await openAuditSide(
+    const side = await openAuditPipeline(
       workerData as AuditSettings,
       (report) => send({ type: "report", report }),
       machine,

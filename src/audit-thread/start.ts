@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { atMost } from "../async/timeout.ts";
 import { AuditError } from "../audit/event.ts";
-import type { AuditReport, AuditSettings, AuditSide } from "../audit/pipeline.ts";
+import type { AuditPipeline, AuditReport, AuditSettings } from "../audit/pipeline.ts";
 import type { Depth } from "../audit/spool/spool.ts";
 import { AppendBatches, overdue, received } from "./append-batches.ts";
 import type { FromAudit, ToAudit } from "./messages.ts";
@@ -29,7 +29,7 @@ export async function startAuditThread(
   died: (error: unknown) => void,
   program: URL = AUDIT_THREAD,
   answerMs = ANSWER_MS,
-): Promise<AuditSide> {
+): Promise<AuditPipeline> {
   const worker = new Worker(program, { workerData: settings });
   const send = (message: ToAudit): void => worker.postMessage(message);
   const appends = new AppendBatches(send, answerMs);
@@ -69,8 +69,8 @@ export async function startAuditThread(
     get running() {
       return running;
     },
-    append(happening, time) {
-      return ended === undefined ? appends.add(happening, time) : Promise.reject(ended);
+    append(event, time) {
+      return ended === undefined ? appends.add(event, time) : Promise.reject(ended);
     },
     async depth() {
       if (ended !== undefined) throw ended;

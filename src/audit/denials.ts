@@ -7,8 +7,8 @@ const WINDOW_MS = 10_000;
 export type After = (ms: number, run: () => void) => () => void;
 
 /** Writes `token.denied` events: a flood of bad requests must not become a flood of events. */
-export interface Denials {
-  denied(profile: string, caller: string, reason: string): void;
+export interface DenialCounter {
+  count(profile: string, caller: string, reason: string): void;
   /** Writes what was counted so far, and counts no more. */
   stop(): Promise<void>;
 }
@@ -17,12 +17,12 @@ export interface Denials {
  * `audit` failures are told to `problem` alone: a denial leaves nothing behind that the log must hold. The kinds are few:
  * known profiles, known callers, the reasons of the contract.
  */
-export function countDenials(
+export function createDenialCounter(
   audit: AuditLog,
   now: () => number,
   problem: (error: unknown) => void,
   after: After = timeout,
-): Denials {
+): DenialCounter {
   const windows = new Map<string, { count: number; readonly close: () => Promise<void>; cancel: () => void }>();
 
   function write(profile: string, caller: string, reason: string, count: number): Promise<void> {
@@ -30,7 +30,7 @@ export function countDenials(
   }
 
   return {
-    denied(profile, caller, reason) {
+    count(profile, caller, reason) {
       const kind = JSON.stringify([profile, caller, reason]);
       const open = windows.get(kind);
       if (open !== undefined) {

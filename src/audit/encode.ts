@@ -1,11 +1,11 @@
-import type { Happening, Place } from "./event.ts";
+import type { AuditEvent, Place } from "./event.ts";
 
 /**
  * The event's body: the canonical proto3 JSON of `signet.v1.AuditEvent` (int64 as strings, RFC 3339 times, base64,
  * defaults left out). Built by hand because one is made for every token: the generated codec costs several times as
  * much. A test holds it equal to the generated code and to an independent implementation.
  */
-export function encodeEvent(id: string, time: number, place: Place, happening: Happening): Buffer {
+export function encodeEvent(id: string, time: number, place: Place, event: AuditEvent): Buffer {
   return Buffer.from(
     JSON.stringify({
       eventId: id,
@@ -14,96 +14,96 @@ export function encodeEvent(id: string, time: number, place: Place, happening: H
       epoch: int64(place.epoch),
       seq: int64(place.seq),
       prevHash: base64(place.prevHash),
-      ...detail(happening),
+      ...detail(event),
     }),
   );
 }
 
-function detail(happening: Happening): object {
-  switch (happening.type) {
+function detail(event: AuditEvent): object {
+  switch (event.type) {
     case "token.issued":
       return {
         tokenIssued: {
-          profile: text(happening.profile),
-          tokenId: text(happening.tokenId),
-          keyId: text(happening.keyId),
-          caller: text(happening.caller),
-          subjectHash: text(happening.subjectHash),
-          audience: list(happening.audience),
-          issuedAt: timestamp(happening.issuedAt),
-          expiresAt: happening.expiresAt === undefined ? undefined : timestamp(happening.expiresAt),
-          requestId: text(happening.requestId),
-          tenant: text(happening.tenant),
-          extended: happening.extended || undefined,
+          profile: text(event.profile),
+          tokenId: text(event.tokenId),
+          keyId: text(event.keyId),
+          caller: text(event.caller),
+          subjectHash: text(event.subjectHash),
+          audience: list(event.audience),
+          issuedAt: timestamp(event.issuedAt),
+          expiresAt: event.expiresAt === undefined ? undefined : timestamp(event.expiresAt),
+          requestId: text(event.requestId),
+          tenant: text(event.tenant),
+          extended: event.extended || undefined,
         },
       };
     case "token.denied":
       return {
         tokenDenied: {
-          profile: text(happening.profile),
-          caller: text(happening.caller),
-          reason: text(happening.reason),
-          count: int64(happening.count),
+          profile: text(event.profile),
+          caller: text(event.caller),
+          reason: text(event.reason),
+          count: int64(event.count),
         },
       };
     case "token.revoked":
       return {
         tokenRevoked: {
-          profile: text(happening.profile),
-          tenant: text(happening.tenant),
-          tokenIds: list(happening.tokenIds),
-          subjectHash: text(happening.subjectHash),
-          issuedBefore: happening.issuedBefore === undefined ? undefined : timestamp(happening.issuedBefore),
-          caller: text(happening.caller),
-          reason: text(happening.reason),
-          until: timestamp(happening.until),
+          profile: text(event.profile),
+          tenant: text(event.tenant),
+          tokenIds: list(event.tokenIds),
+          subjectHash: text(event.subjectHash),
+          issuedBefore: event.issuedBefore === undefined ? undefined : timestamp(event.issuedBefore),
+          caller: text(event.caller),
+          reason: text(event.reason),
+          until: timestamp(event.until),
         },
       };
     case "key.rotated":
       return {
         keyRotated: {
-          keyset: text(happening.keyset),
-          keysetEpoch: int64(happening.keysetEpoch),
-          added: list(happening.added),
-          removed: list(happening.removed),
-          reason: text(happening.reason),
-          caller: text(happening.caller),
+          keyset: text(event.keyset),
+          keysetEpoch: int64(event.keysetEpoch),
+          added: list(event.added),
+          removed: list(event.removed),
+          reason: text(event.reason),
+          caller: text(event.caller),
         },
       };
     case "key.imported":
       return {
         keyImported: {
-          profile: text(happening.profile),
-          tenant: text(happening.tenant),
-          keyId: text(happening.keyId),
-          caller: text(happening.caller),
-          byteLength: happening.byteLength || undefined,
-          fingerprint: text(happening.fingerprint),
-          allowedWeak: happening.allowedWeak || undefined,
-          overlapUntil: happening.overlapUntil === undefined ? undefined : timestamp(happening.overlapUntil),
+          profile: text(event.profile),
+          tenant: text(event.tenant),
+          keyId: text(event.keyId),
+          caller: text(event.caller),
+          byteLength: event.byteLength || undefined,
+          fingerprint: text(event.fingerprint),
+          allowedWeak: event.allowedWeak || undefined,
+          overlapUntil: event.overlapUntil === undefined ? undefined : timestamp(event.overlapUntil),
         },
       };
     case "key.revoked":
       return {
         keyRevoked: {
-          keyset: text(happening.keyset),
-          profile: text(happening.profile),
-          tenant: text(happening.tenant),
-          keyId: text(happening.keyId),
-          signingKeyId: text(happening.signingKeyId),
-          keysetEpoch: int64(happening.keysetEpoch),
-          caller: text(happening.caller),
-          reason: text(happening.reason),
+          keyset: text(event.keyset),
+          profile: text(event.profile),
+          tenant: text(event.tenant),
+          keyId: text(event.keyId),
+          signingKeyId: text(event.signingKeyId),
+          keysetEpoch: int64(event.keysetEpoch),
+          caller: text(event.caller),
+          reason: text(event.reason),
         },
       };
     case "configuration.changed":
       return {
-        configurationChanged: { configHash: text(happening.configHash), profiles: list(happening.profiles) },
+        configurationChanged: { configHash: text(event.configHash), profiles: list(event.profiles) },
       };
     case "service.started":
-      return { serviceStarted: { version: text(happening.version), configHash: text(happening.configHash) } };
+      return { serviceStarted: { version: text(event.version), configHash: text(event.configHash) } };
     case "service.stopped":
-      return { serviceStopped: { reason: text(happening.reason) } };
+      return { serviceStopped: { reason: text(event.reason) } };
   }
 }
 

@@ -1,10 +1,10 @@
 import { timestamp } from "./encode.ts";
-import { AuditError, type Happening } from "./event.ts";
+import { AuditError, type AuditEvent } from "./event.ts";
 
 /** What publishing needs of a stored body: the CloudEvents attributes, and the profile for the subject. */
-export interface Envelope {
+export interface EventHeader {
   readonly id: string;
-  readonly type: Happening["type"];
+  readonly type: AuditEvent["type"];
   /** The profile that the event is about; empty when it is about none. */
   readonly profile: string;
   /** RFC 3339, as in the body. */
@@ -27,14 +27,14 @@ interface StoredEvent {
   readonly serviceStopped?: object;
 }
 
-/** The envelope of an event that is being written: what {@link readEnvelope} would read from its body. */
-export function envelopeOf(id: string, time: number, writer: string, happening: Happening): Envelope {
-  const profile = "profile" in happening ? happening.profile : "";
-  return { id, type: happening.type, profile, time: timestamp(time), writer };
+/** The header of an event that is being written: what {@link readHeader} would read from its body. */
+export function headerOf(id: string, time: number, writer: string, event: AuditEvent): EventHeader {
+  const profile = "profile" in event ? event.profile : "";
+  return { id, type: event.type, profile, time: timestamp(time), writer };
 }
 
-/** Reads the envelope from a body; throws an {@link AuditError} CORRUPT when the body is not an audit event. */
-export function readEnvelope(body: Uint8Array): Envelope {
+/** Reads the header from a body; throws an {@link AuditError} CORRUPT when the body is not an audit event. */
+export function readHeader(body: Uint8Array): EventHeader {
   const stored = parse(body);
   return {
     id: visible(stored.eventId, "eventId"),
@@ -45,8 +45,8 @@ export function readEnvelope(body: Uint8Array): Envelope {
 }
 
 /** The subject that an event is published on: `signet.audit.<type>.<profile or _>`. */
-export function subjectOf(envelope: Pick<Envelope, "type" | "profile">): string {
-  return `signet.audit.${envelope.type}.${subjectToken(envelope.profile)}`;
+export function subjectOf(header: Pick<EventHeader, "type" | "profile">): string {
+  return `signet.audit.${header.type}.${subjectToken(header.profile)}`;
 }
 
 // A space, CR LF, dot or wildcard in a subject would inject protocol lines or widen it, and the NATS library lets it pass.
@@ -64,7 +64,7 @@ function parse(body: Uint8Array): StoredEvent {
   throw new AuditError("CORRUPT", "a stored audit event is not a JSON object");
 }
 
-function kind(stored: StoredEvent): Pick<Envelope, "type" | "profile"> {
+function kind(stored: StoredEvent): Pick<EventHeader, "type" | "profile"> {
   if (stored.tokenIssued) return { type: "token.issued", profile: name(stored.tokenIssued.profile) };
   if (stored.tokenDenied) return { type: "token.denied", profile: name(stored.tokenDenied.profile) };
   if (stored.tokenRevoked) return { type: "token.revoked", profile: name(stored.tokenRevoked.profile) };

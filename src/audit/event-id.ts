@@ -7,7 +7,7 @@ const RANDOM_BYTES = 10;
  * Makes UUIDs version 7 (RFC 9562, 5.7) for a given time in Unix milliseconds. All 74 bits that are not time, version
  * or variant are random, so that replicas need not agree on anything. Node's own `randomUUIDv7` takes no time.
  */
-export function uuidV7Maker(fill: (bytes: Uint8Array) => unknown = randomFillSync): (time: number) => string {
+export function createUuidV7Generator(fill: (bytes: Uint8Array) => unknown = randomFillSync): (time: number) => string {
   // One call for many ids: a call of the system's generator costs more than all the rest of an id.
   const pool = Buffer.alloc(POOL_BYTES);
   let used = POOL_BYTES;

@@ -1,7 +1,7 @@
 import { CodedError } from "../coded-error.ts";
 
 /** What happened, before the log gives it its place in the chain. Times are Unix milliseconds. */
-export type Happening =
+export type AuditEvent =
   | {
       readonly type: "token.issued";
       readonly profile: string;
@@ -91,7 +91,7 @@ export interface Place {
 }
 
 /** What happened, and when. */
-export type TimedHappening = readonly [Happening, number];
+export type TimedEvent = readonly [AuditEvent, number];
 
 /** The log of what happened. */
 export interface AuditLog {
@@ -99,7 +99,7 @@ export interface AuditLog {
    * Resolves when the event is on stable storage, in one group commit with what else is waiting. Rejects with an
    * {@link AuditError} when it is not there: what the event tells of must then not become visible.
    */
-  append(happening: Happening, time: number): Promise<void>;
+  append(event: AuditEvent, time: number): Promise<void>;
 }
 
 /**

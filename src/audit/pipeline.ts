@@ -4,7 +4,7 @@ import type { Cut } from "./spool/recovery.ts";
 import type { Depth } from "./spool/spool.ts";
 
 /** All of the audit behind one door: the chain, the spool and the way to NATS. */
-export interface AuditSide extends AuditLog {
+export interface AuditPipeline extends AuditLog {
   /** False when it has ended of itself: then nothing is appended any more. */
   readonly running: boolean;
   depth(): Promise<Depth>;

@@ -17,7 +17,7 @@ const LENGTH = 22;
  * Made of two plain hashes because one is made for every token: `createHmac` builds a native object that the collector
  * must end, which costs several times as much. A test holds it equal to `createHmac`.
  */
-export function subjectHasher(key: Uint8Array): (subject: string) => string {
+export function createSubjectHasher(key: Uint8Array): (subject: string) => string {
   // A longer key would have to be hashed first.
   if (key.length > BLOCK)
     throw new RangeError(`the key of subject hashes has ${key.length} bytes; at most 64 are allowed`);

@@ -1,11 +1,11 @@
-import type { AuditLog, Happening } from "../audit/event.ts";
+import type { AuditEvent, AuditLog } from "../audit/event.ts";
 import { KeyringError } from "../keys/error.ts";
 import { withoutSecret } from "../keys/imported/secret-ring.ts";
 import type { Secrets } from "../keys/imported/secrets.ts";
 import type { Keyring } from "../keys/rotating/keyring.ts";
 import { leastLead } from "../keys/rotating/policy.ts";
 import { isOutOfReach, keysUnavailable, outOfReach, ringUnavailable } from "../keys/unavailable.ts";
-import { untold } from "../problem/audit-problem.ts";
+import { revokedButNotAudited } from "../problem/audit-problem.ts";
 import { reasonFault, tenantFault } from "../problem/field-rules.ts";
 import { type FieldViolation, invalidRequest, Problem, unknownProfile } from "../problem/problem.ts";
 import type { Profile } from "../profile/model/profile.ts";
@@ -105,14 +105,14 @@ export function revokingKeys(parts: RevokingKeysParts): RevokeKey {
 
   /** After it took effect: a key in the wrong hands must not wait for an audit log that is full or broken. */
   async function tell(
-    what: Omit<Extract<Happening, { type: "key.revoked" }>, "type" | "signingKeyId" | "caller">,
+    what: Omit<Extract<AuditEvent, { type: "key.revoked" }>, "type" | "signingKeyId" | "caller">,
     signingKid: string | undefined,
     caller: string,
   ): Promise<void> {
     await audit
       .append({ type: "key.revoked", ...what, signingKeyId: signingKid ?? "", caller }, now())
       .catch((cause) => {
-        throw untold(cause, "the key is revoked");
+        throw revokedButNotAudited(cause, "the key is revoked");
       });
   }
 }

@@ -1,5 +1,5 @@
 import type { AuditLog } from "../audit/event.ts";
-import { untold } from "../problem/audit-problem.ts";
+import { revokedButNotAudited } from "../problem/audit-problem.ts";
 import { Problem, unknownProfile } from "../problem/problem.ts";
 import type { Profile } from "../profile/model/profile.ts";
 import { StateError } from "../state/keyvalue.ts";
@@ -8,7 +8,7 @@ import type { Revocation } from "./revocation.ts";
 import type { Revocations } from "./revocations.ts";
 import type { SubjectHasher } from "./revoked-set.ts";
 
-export interface RevokingParts {
+export interface RevokeTokensParts {
   readonly profiles: () => ReadonlyMap<string, Profile>;
   readonly revocations: Pick<Revocations, "revoke">;
   /** The same that names subjects in the audit log. */
@@ -27,9 +27,16 @@ interface Revoked {
 }
 
 /** Takes tokens back for `caller`. Rejects with a {@link Problem}; to try again is safe. */
-export type Revoke = (request: RevokeRequest, caller: string) => Promise<Revoked>;
+export type RevokeTokens = (request: RevokeRequest, caller: string) => Promise<Revoked>;
 
-export function revoking({ profiles, revocations, hasher, requireRightClock, audit, now }: RevokingParts): Revoke {
+export function createRevokeTokens({
+  profiles,
+  revocations,
+  hasher,
+  requireRightClock,
+  audit,
+  now,
+}: RevokeTokensParts): RevokeTokens {
   return async (request, caller) => {
     const profile = profiles().get(request.profile);
     if (profile === undefined) throw unknownProfile(request.profile);
@@ -59,7 +66,7 @@ export function revoking({ profiles, revocations, hasher, requireRightClock, aud
     const { at, until, tokenIds, subjectHash, issuedBefore } = made;
     const what = { profile, tenant, tokenIds, subjectHash, issuedBefore, until };
     await audit.append({ type: "token.revoked", ...what, caller, reason }, at).catch((cause) => {
-      throw untold(cause, "the tokens are revoked");
+      throw revokedButNotAudited(cause, "the tokens are revoked");
     });
   }
 }
@@ -100,7 +107,7 @@ function unavailable(cause: StateError): Problem {
  */
 export type WatchRevocations = (profile: string, signal: AbortSignal) => AsyncIterable<Revocation | "current">;
 
-export function watchingRevocations(
+export function createWatchRevocations(
   profiles: () => ReadonlyMap<string, Profile>,
   revocations: Pick<Revocations, "watch">,
 ): WatchRevocations {

@@ -32,7 +32,7 @@ export interface RevokedSubject extends Common {
 export const REVOKED = "revoked/";
 
 /** Where a revocation is stored: the same one again has the same place. */
-export function placeOf(revocation: Revocation): string {
+export function revocationKey(revocation: Revocation): string {
   const { kind, profile, tenant } = revocation;
   const name = kind === "token" ? revocation.tokenId : revocation.subjectHash;
   const digest = createHash("sha256")
@@ -86,7 +86,7 @@ function isTime(value: unknown): value is number {
 
 /** The same revocation again changes nothing in the store, unless it reaches further. Throws a StateError. */
 export async function storeRevocation(store: KeyValue, revocation: Revocation): Promise<void> {
-  const place = placeOf(revocation);
+  const place = revocationKey(revocation);
   for (;;) {
     const options = { expiresAt: revocation.until };
     if ((await store.create(place, encodeRevocation(revocation), options)) !== undefined) return;

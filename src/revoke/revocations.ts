@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { createInbox } from "../async/inbox.ts";
 import { Problem } from "../problem/problem.ts";
 import { type KeyValue, StateError } from "../state/keyvalue.ts";
-import { parseRevocation, placeOf, REVOKED, type Revocation, storeRevocation } from "./revocation.ts";
+import { parseRevocation, REVOKED, type Revocation, revocationKey, storeRevocation } from "./revocation.ts";
 import { createRevokedSet, type RevocableToken, type SubjectHashers } from "./revoked-set.ts";
 
 export interface RevocationsOptions {
@@ -15,7 +15,7 @@ export interface RevocationsOptions {
   /** What was known when this replica last ran: it then opens even while the store is out of reach. */
   readonly snapshot?: { readonly asOf: number; readonly revocations: Iterable<Revocation> };
   /** Told of an entry that can't be understood, and when the watch fails: it is opened again after a pause. */
-  readonly problem: (error: unknown) => void;
+  readonly onProblem: (error: unknown) => void;
 }
 
 /** What was taken back, as this replica knows it. Until an entry's end nothing makes it forget it. */
@@ -40,7 +40,7 @@ const MOST_WAITING = 10_000;
 
 /** Resolves when all that the store holds is known. Rejects when it can't be read and there is no snapshot. */
 export async function openRevocations(options: RevocationsOptions): Promise<Revocations> {
-  const { store, now, hashers, contactAgeMs, snapshot, problem } = options;
+  const { store, now, hashers, contactAgeMs, snapshot, onProblem: problem } = options;
   const known = createRevokedSet(hashers);
   const keyIds = new Set(hashers.map(({ keyId }) => keyId));
   const stopping = new AbortController();
@@ -69,10 +69,10 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
       } else if (change.type === "current") {
         blindSince = undefined;
         loaded();
-        const forgotten = before.filter((one) => one.until > now() && !stored.has(placeOf(one)));
+        const forgotten = before.filter((one) => one.until > now() && !stored.has(revocationKey(one)));
         // The watch goes on for as long as the process, and would keep 10⁵ names.
         stored.clear();
-        restoring = storeAgain(store, forgotten, stopping.signal, problem);
+        restoring = restoreRevocations(store, forgotten, stopping.signal, problem);
       }
     }
   }
@@ -134,7 +134,7 @@ function unknownKey({ profile, hashedUnder, until }: Extract<Revocation, { kind:
 const RETRY_MS = 1_000;
 
 /** Gives a store back what it forgot, however long it is out of reach; ends early when the signal aborts. Never rejects. */
-export async function storeAgain(
+export async function restoreRevocations(
   store: KeyValue,
   forgotten: Iterable<Revocation>,
   signal: AbortSignal,

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../../src/app/log.ts";
-import type { Happening } from "../../src/audit/event.ts";
+import type { AuditEvent } from "../../src/audit/event.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { startService } from "../support/service/service.ts";
@@ -25,16 +25,16 @@ testWithNats(
     // The rings are remembered, and it is not known whether there are secrets.
     await rm(join(data, "snapshots", "secrets"));
     logged.length = 0;
-    const told: Happening[] = [];
+    const told: AuditEvent[] = [];
     await startService(t, {
       data,
       env,
       surroundings: {
         log,
         wrapAudit: (audit) => ({
-          append(happening, time) {
-            told.push(happening);
-            return audit.append(happening, time);
+          append(event, time) {
+            told.push(event);
+            return audit.append(event, time);
           },
         }),
       },
@@ -43,7 +43,7 @@ testWithNats(
     await nats.restart();
     await waitUntil("it is ready", () => logged.includes("ready"));
     t.deepEqual(
-      told.map((happening) => [happening.type, "keyset" in happening ? happening.keyset : ""]),
+      told.map((event) => [event.type, "keyset" in event ? event.keyset : ""]),
       [["service.started", ""], ...KEYSETS.map((keyset) => ["key.rotated", keyset])],
     );
   },

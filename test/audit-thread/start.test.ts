@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import type { AuditReport, AuditSettings, AuditSide } from "../../src/audit/pipeline.ts";
+import type { AuditPipeline, AuditReport, AuditSettings } from "../../src/audit/pipeline.ts";
 import { AUDIT_THREAD, startAuditThread } from "../../src/audit-thread/start.ts";
 import { bodiesOf, issued, makeSpool, numbersOf, TIME } from "../support/files/spool-fixture.ts";
 import { tempFolder } from "../support/files/temp.ts";
@@ -35,7 +35,7 @@ async function startThread(t: ExecutionContext<unknown>, options: Options = {}) 
   return { side, folder: settings.folder, reports, deaths, trouble };
 }
 
-const appendAll = (side: AuditSide, count: number) =>
+const appendAll = (side: AuditPipeline, count: number) =>
   Promise.all(Array.from({ length: count }, (_, at) => side.append(issued(at), TIME)));
 
 test("what was appended is durable when it is answered, in its order", async (t) => {

@@ -1,12 +1,12 @@
 import test from "ava";
-import { countDenials } from "../../src/audit/denials.ts";
-import type { Happening } from "../../src/audit/event.ts";
+import { createDenialCounter } from "../../src/audit/denials.ts";
+import type { AuditEvent } from "../../src/audit/event.ts";
 
 function makeDenials() {
   const timers: { readonly ms: number; readonly run: () => void }[] = [];
-  const events: Happening[] = [];
+  const events: AuditEvent[] = [];
   const problems: unknown[] = [];
-  const denials = countDenials(
+  const denials = createDenialCounter(
     { append: async (event) => void events.push(event) },
     () => 0,
     (error) => problems.push(error),
@@ -23,19 +23,19 @@ function makeDenials() {
 
 test("the first denial of a kind is an event at once; those that follow are one count", async (t) => {
   const { denials, events } = makeDenials();
-  for (let i = 0; i < 50; i += 1) denials.denied("service", "loopback", "INVALID_REQUEST");
+  for (let i = 0; i < 50; i += 1) denials.count("service", "loopback", "INVALID_REQUEST");
   const event = { type: "token.denied", profile: "service", caller: "loopback", reason: "INVALID_REQUEST" };
-  t.deepEqual(events, [{ ...event, count: 1 }] as Happening[]);
+  t.deepEqual(events, [{ ...event, count: 1 }] as AuditEvent[]);
   await denials.stop();
   t.deepEqual(events, [
     { ...event, count: 1 },
     { ...event, count: 49 },
-  ] as Happening[]);
+  ] as AuditEvent[]);
 });
 
 test("what was counted is told after 10 s, the next window follows at once, and silence ends it", (t) => {
   const { denials, events, timers, turn } = makeDenials();
-  const deny = () => denials.denied("service", "loopback", "INVALID_REQUEST");
+  const deny = () => denials.count("service", "loopback", "INVALID_REQUEST");
   const counts = () => events.map((event) => event.type === "token.denied" && event.count);
   for (let i = 0; i < 4; i += 1) deny();
   t.deepEqual(
@@ -62,7 +62,7 @@ test("what was counted is told after 10 s, the next window follows at once, and 
 
 test("after a stop no window turns", async (t) => {
   const { denials, timers } = makeDenials();
-  denials.denied("a", "b", "c");
+  denials.count("a", "b", "c");
   await denials.stop();
   t.is(timers.length, 0);
 });
@@ -75,7 +75,7 @@ test("kinds differ by profile, caller and reason", async (t) => {
     ["a", "c", "c"],
     ["b", "b", "c"],
   ] as const)
-    denials.denied(profile, caller, reason);
+    denials.count(profile, caller, reason);
   await denials.stop();
   t.is(events.length, 4);
 });
@@ -83,12 +83,12 @@ test("kinds differ by profile, caller and reason", async (t) => {
 test("a log that fails is a problem to tell and hurts nobody", async (t) => {
   const problems: unknown[] = [];
   const failing = { append: () => Promise.reject(new Error("full")) };
-  const denials = countDenials(
+  const denials = createDenialCounter(
     failing,
     () => 0,
     (error) => problems.push(error),
   );
-  denials.denied("a", "b", "c");
+  denials.count("a", "b", "c");
   await denials.stop();
   t.is(problems.length, 1);
 });

@@ -6,9 +6,9 @@ import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import test, { type ExecutionContext } from "ava";
 import fc from "fast-check";
 import { encodeEvent } from "../../src/audit/encode.ts";
-import type { Happening } from "../../src/audit/event.ts";
-import { envelopeOf, readEnvelope } from "../../src/audit/event-header.ts";
-import { AuditEvent } from "../../src/gen/signet/v1/audit.ts";
+import type { AuditEvent } from "../../src/audit/event.ts";
+import { headerOf, readHeader } from "../../src/audit/event-header.ts";
+import { AuditEvent as AuditMessage } from "../../src/gen/signet/v1/audit.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const buf = join(root, "node_modules", ".bin", "buf");
@@ -20,7 +20,7 @@ const time = fc.integer({ min: 0, max: 4_000_000_000_000 });
 const count = fc.nat({ max: Number.MAX_SAFE_INTEGER });
 const texts = fc.array(text, { maxLength: 4 });
 
-const happening: fc.Arbitrary<Happening> = fc.oneof(
+const anyEvent: fc.Arbitrary<AuditEvent> = fc.oneof(
   fc.record({
     type: fc.constant("token.issued" as const),
     profile: text,
@@ -91,7 +91,7 @@ const place = fc.record({
 
 test("a body is the canonical JSON of its message for an independent implementation", (t) => {
   if (schema === undefined) return t.fail("the descriptor set has no signet.v1.AuditEvent");
-  const property = fc.property(fc.uuid({ version: 7 }), time, place, happening, (id, at, where, what) => {
+  const property = fc.property(fc.uuid({ version: 7 }), time, place, anyEvent, (id, at, where, what) => {
     const body = JSON.parse(encodeEvent(id, at, where, what).toString());
     t.deepEqual(body, toJson(schema, fromJson(schema, body, { ignoreUnknownFields: false })));
   });
@@ -99,8 +99,8 @@ test("a body is the canonical JSON of its message for an independent implementat
 });
 
 test("the generated code reads from a body exactly what was put in", (t) => {
-  const property = fc.property(fc.uuid({ version: 7 }), time, place, happening, (id, at, where, what) => {
-    const event = AuditEvent.fromJSON(JSON.parse(encodeEvent(id, at, where, what).toString()));
+  const property = fc.property(fc.uuid({ version: 7 }), time, place, anyEvent, (id, at, where, what) => {
+    const event = AuditMessage.fromJSON(JSON.parse(encodeEvent(id, at, where, what).toString()));
     const { type, ...fields } = what;
     const common = { eventId: id, time: new Date(at), writer: where.writer, prevHash: Buffer.from(where.prevHash) };
     t.like(event, { ...common, epoch: BigInt(where.epoch), seq: BigInt(where.seq) });
@@ -111,8 +111,8 @@ test("the generated code reads from a body exactly what was put in", (t) => {
 });
 
 test("what publishing needs is the same before a body is written and when it is read back", (t) => {
-  const property = fc.property(fc.uuid({ version: 7 }), time, place, happening, (id, at, where, what) => {
-    t.deepEqual(envelopeOf(id, at, where.writer, what), readEnvelope(encodeEvent(id, at, where, what)));
+  const property = fc.property(fc.uuid({ version: 7 }), time, place, anyEvent, (id, at, where, what) => {
+    t.deepEqual(headerOf(id, at, where.writer, what), readHeader(encodeEvent(id, at, where, what)));
   });
   fc.assert(property, { numRuns: 500, seed: seed(t) });
 });

@@ -1,14 +1,14 @@
 import test from "ava";
 import { encodeEvent } from "../../src/audit/encode.ts";
-import type { Happening, Place } from "../../src/audit/event.ts";
-import { readEnvelope, subjectOf } from "../../src/audit/event-header.ts";
+import type { AuditEvent, Place } from "../../src/audit/event.ts";
+import { readHeader, subjectOf } from "../../src/audit/event-header.ts";
 import { issued, TIME } from "../support/files/spool-fixture.ts";
 
 const place: Place = { writer: "writer-1", epoch: 1, seq: 1, prevHash: new Uint8Array() };
-const encode = (happening: Happening) => encodeEvent("0198b2f0-0000-7000-8000-000000000000", TIME, place, happening);
+const encode = (event: AuditEvent) => encodeEvent("0198b2f0-0000-7000-8000-000000000000", TIME, place, event);
 
 test("what publishing needs is read back from the body", (t) => {
-  t.deepEqual(readEnvelope(encode(issued(1))), {
+  t.deepEqual(readHeader(encode(issued(1))), {
     id: "0198b2f0-0000-7000-8000-000000000000",
     type: "token.issued",
     profile: "service",
@@ -28,17 +28,14 @@ test("the subject is the type and the profile, or _ where an event has none", (t
     reason: "first",
     caller: "",
   } as const;
-  t.is(subjectOf(readEnvelope(encode(issued(1)))), "signet.audit.token.issued.service");
-  t.is(subjectOf(readEnvelope(encode(denied))), "signet.audit.token.denied._");
-  t.is(subjectOf(readEnvelope(encode(rotated))), "signet.audit.key.rotated._");
+  t.is(subjectOf(readHeader(encode(issued(1)))), "signet.audit.token.issued.service");
+  t.is(subjectOf(readHeader(encode(denied))), "signet.audit.token.denied._");
+  t.is(subjectOf(readHeader(encode(rotated))), "signet.audit.key.rotated._");
   const changed = { type: "configuration.changed", configHash: "h", profiles: ["lobby"] } as const;
-  t.is(subjectOf(readEnvelope(encode(changed))), "signet.audit.configuration.changed._");
+  t.is(subjectOf(readHeader(encode(changed))), "signet.audit.configuration.changed._");
   const started = { type: "service.started", version: "1", configHash: "h" } as const;
-  t.is(subjectOf(readEnvelope(encode(started))), "signet.audit.service.started._");
-  t.is(
-    subjectOf(readEnvelope(encode({ type: "service.stopped", reason: "SIGTERM" }))),
-    "signet.audit.service.stopped._",
-  );
+  t.is(subjectOf(readHeader(encode(started))), "signet.audit.service.started._");
+  t.is(subjectOf(readHeader(encode({ type: "service.stopped", reason: "SIGTERM" }))), "signet.audit.service.stopped._");
 });
 
 test("no profile can inject a protocol line, a token or a wildcard into the subject", (t) => {
@@ -57,6 +54,5 @@ test("a body that is not an audit event, or would inject a header, is CORRUPT", 
     '{"eventId":"1","time":"t","writer":"w w","serviceStopped":{}}',
     '{"eventId":"1","time":5,"writer":"w","serviceStopped":{}}',
   ];
-  for (const body of bad)
-    t.throws(() => readEnvelope(Buffer.from(body)), { name: "AuditError", code: "CORRUPT" }, body);
+  for (const body of bad) t.throws(() => readHeader(Buffer.from(body)), { name: "AuditError", code: "CORRUPT" }, body);
 });

@@ -1,6 +1,6 @@
 import test from "ava";
 import type { Log } from "../../src/app/log.ts";
-import type { AuditLog, Happening } from "../../src/audit/event.ts";
+import type { AuditEvent, AuditLog } from "../../src/audit/event.ts";
 import {
   BatchIssueTokensRequest,
   type BatchIssueTokensResponse,
@@ -12,11 +12,11 @@ import { issue, promised, type Service, startService, verify } from "../support/
 const GOOD = { profile: "service", subject: "alice", audience: ["api"] };
 
 /** Keeps what is told to the audit log on its way there. */
-function watched(events: Happening[]) {
+function watched(events: AuditEvent[]) {
   return (audit: AuditLog): AuditLog => ({
-    append(happening, time) {
-      events.push(happening);
-      return audit.append(happening, time);
+    append(event, time) {
+      events.push(event);
+      return audit.append(event, time);
     },
   });
 }
@@ -48,7 +48,7 @@ test("X14: when the clock steps back 2 s, iat does not, what had expired stays s
 });
 
 test("a batch answers each item as a call of its own would have been, in order, and every token verifies", async (t) => {
-  const events: Happening[] = [];
+  const events: AuditEvent[] = [];
   const service = await startService(t, { surroundings: { wrapAudit: watched(events) } });
   const items = Array.from({ length: 100 }, (_, i) => ({ ...GOOD, subject: i === 50 ? "" : `user-${i}` }));
   const { results } = await issueBatch(service, items);
@@ -65,7 +65,7 @@ test("a batch answers each item as a call of its own would have been, in order, 
 });
 
 test("a retry with the same request_id gets the same token, and other content ALREADY_EXISTS", async (t) => {
-  const events: Happening[] = [];
+  const events: AuditEvent[] = [];
   const service = await startService(t, { surroundings: { wrapAudit: watched(events) } });
   const requestId = "order:1";
   const [first, second] = await Promise.all([issue(service, { requestId }), issue(service, { requestId })]);
@@ -80,7 +80,7 @@ test("a retry with the same request_id gets the same token, and other content AL
 });
 
 test("validate_only answers the claims, and leaves no event and no count behind", async (t) => {
-  const events: Happening[] = [];
+  const events: AuditEvent[] = [];
   const service = await startService(t, { surroundings: { wrapAudit: watched(events) } });
   const { token, tokenId, keyId, claims } = await issue(service, { validateOnly: true });
   t.deepEqual([token, tokenId], ["", ""]);

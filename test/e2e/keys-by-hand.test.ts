@@ -1,5 +1,5 @@
 import test from "ava";
-import type { Happening } from "../../src/audit/event.ts";
+import type { AuditEvent } from "../../src/audit/event.ts";
 import { KeyState } from "../../src/gen/signet/v1/keys.ts";
 import { RejectionReason } from "../../src/gen/signet/v1/token.ts";
 import { nextRotation, planRotation, revokeKey, rotateKeys } from "../support/service/key-calls.ts";
@@ -44,13 +44,13 @@ test("by hand the next key signs as early as is safe, and tokens of the one befo
 });
 
 test("the events of a rotation by hand and of an emergency name the caller, and that of the first keys none", async (t) => {
-  const told: Happening[] = [];
+  const told: AuditEvent[] = [];
   const service = await startService(t, {
     surroundings: {
       wrapAudit: (audit) => ({
-        append(happening, time) {
-          told.push(happening);
-          return audit.append(happening, time);
+        append(event, time) {
+          told.push(event);
+          return audit.append(event, time);
         },
       }),
     },

@@ -60,12 +60,12 @@ test.serial("a call under way is answered after health has gone down, and new ca
   const service = await startService(t, {
     surroundings: {
       wrapAudit: (audit) => ({
-        async append(happening, time) {
-          if (happening.type === "token.issued") {
+        async append(event, time) {
+          if (event.type === "token.issued") {
             entered.resolve();
             await gate.promise;
           }
-          return audit.append(happening, time);
+          return audit.append(event, time);
         },
       }),
     },

@@ -12,7 +12,7 @@ const replica = () => openReplica(createMemoryKeyValue(() => start));
 const zero = { seconds: 0n, nanos: 0 };
 
 test("the answer has the key with its length and fingerprint, and what overlaps; the event says the same", async (t) => {
-  const { import: importKey, happenings } = await replica();
+  const { import: importKey, audited } = await replica();
   const first = await importKey(newSecret(), { keyId: "first" });
   t.like(first, { overlapping: 0, overlapUntil: undefined, warnings: [] });
   t.like(first.key, { ...acme, kid: "first", alg: "HS256", state: "active", byteLength: 32, signFrom: start });
@@ -21,7 +21,7 @@ test("the answer has the key with its length and fingerprint, and what overlaps;
   t.regex(second.key.kid, /^k[A-Za-z0-9_-]{16}$/);
   t.not(first.key.fingerprint, second.key.fingerprint);
   const common = { type: "key.imported", ...acme, caller: "caller", byteLength: 32, allowedWeak: false } as const;
-  t.deepEqual(happenings, [
+  t.deepEqual(audited, [
     { ...common, keyId: "first", fingerprint: first.key.fingerprint, overlapUntil: undefined },
     { ...common, keyId: second.key.kid, fingerprint: second.key.fingerprint, overlapUntil: start + 60_000 },
   ]);
@@ -40,10 +40,10 @@ for (const [name, request, life] of [
 }
 
 test("an overlap of zero ends those before it, which the event tells", async (t) => {
-  const { import: importKey, happenings } = await replica();
+  const { import: importKey, audited } = await replica();
   await importKey(newSecret());
   t.like(await importKey(newSecret(), { overlap: zero }), { overlapping: 0, overlapUntil: undefined });
-  t.like(happenings[1], { overlapUntil: start });
+  t.like(audited[1], { overlapUntil: start });
 });
 
 test("two readings of one text are two keys, and the unusual one is warned of", async (t) => {
@@ -66,7 +66,7 @@ for (const text of [" x", "x ", "x\n", "\r\nx", "x\0", "\tx"])
   });
 
 test("the current secret again is KEY_EXISTS, which says so; a reading or an owner of its own is another one", async (t) => {
-  const { import: importKey, happenings } = await replica();
+  const { import: importKey, audited } = await replica();
   const secret = newSecret();
   await importKey(secret, { keyId: "one" });
   await t.throwsAsync(importKey(secret, { keyId: "two" }), {
@@ -77,19 +77,19 @@ test("the current secret again is KEY_EXISTS, which says so; a reading or an own
   await importKey(secret, { tenant: "other" });
   await importKey(secret, { encoding: "utf8" });
   await importKey(secret, { keyId: "three" });
-  t.is(happenings.length, 4);
+  t.is(audited.length, 4);
 });
 
 test("a weak secret is WEAK_KEY and leaves nothing, unless it is allowed, which is audited and warned of", async (t) => {
-  const { import: importKey, happenings, secrets } = await replica();
+  const { import: importKey, audited, secrets } = await replica();
   const weak = { encoding: "utf8", profile: "viasocket", tenant: "" } as const;
   for (const secret of ["eightbyt", "*****************", "YOUR ACCESS KEY HERE"])
     t.is(await problemOf(() => importKey(secret, weak)), "WEAK_KEY");
-  t.deepEqual([happenings, secrets.list(start)], [[], []]);
+  t.deepEqual([audited, secrets.list(start)], [[], []]);
   t.deepEqual((await importKey("eightbyt", { ...weak, allowWeak: true })).warnings, ["WEAK_KEY"]);
-  t.like(happenings[0], { allowedWeak: true, byteLength: 8 });
+  t.like(audited[0], { allowedWeak: true, byteLength: 8 });
   t.is((await importKey(newSecret(), { ...weak, allowWeak: true })).warnings.length, 0);
-  t.like(happenings[1], { allowedWeak: false });
+  t.like(audited[1], { allowedWeak: false });
 });
 
 test("an empty secret is refused though weak ones are allowed", async (t) => {
@@ -118,23 +118,23 @@ for (const [name, request, fields] of [
   ],
 ] as const satisfies readonly (readonly [string, Partial<ImportRequest>, readonly string[]])[]) {
   test(`INVALID_REQUEST names the field: ${name}`, async (t) => {
-    const { parts, happenings } = await replica();
+    const { parts, audited } = await replica();
     const error = await t.throwsAsync(importing(parts)(requestOf(good, request), "caller"), { instanceOf: Problem });
     t.is(error?.code, "INVALID_REQUEST");
     t.deepEqual(error?.violations.map(({ field }) => field).toSorted(), [...fields]);
     t.false(JSON.stringify([error?.message, error?.violations]).includes(good.slice(0, 12)));
-    t.deepEqual(happenings, []);
+    t.deepEqual(audited, []);
   });
 }
 
 test("a replica whose clock is wrong imports nothing: what it replaces would end too early or too late", async (t) => {
-  const { parts, happenings, secrets } = await replica();
+  const { parts, audited, secrets } = await replica();
   const wrong = new Problem("CLOCK_DIFFERS", "a test");
   const requireRightClock = () => {
     throw wrong;
   };
   t.is(await t.throwsAsync(importing({ ...parts, requireRightClock })(requestOf(newSecret()), "caller")), wrong);
-  t.deepEqual([happenings, secrets.list(start)], [[], []]);
+  t.deepEqual([audited, secrets.list(start)], [[], []]);
 });
 
 test("the longest secret is taken", async (t) => {
@@ -145,12 +145,12 @@ test("the longest secret is taken", async (t) => {
 });
 
 test("an unknown profile is PROFILE_NOT_FOUND, and a kid that was there is KEY_EXISTS; neither has an event", async (t) => {
-  const { import: importKey, happenings } = await replica();
+  const { import: importKey, audited } = await replica();
   await importKey(newSecret(), { keyId: "k1" });
   t.is(await problemOf(() => importKey(newSecret(), { profile: "nothing" })), "PROFILE_NOT_FOUND");
   t.is(await problemOf(() => importKey(newSecret(), { keyId: "k1" })), "KEY_EXISTS");
   t.is(await problemOf(() => importKey(newSecret(), { keyId: "k1", tenant: "other" })), "done");
-  t.is(happenings.length, 2);
+  t.is(audited.length, 2);
 });
 
 test("a ninth secret that would verify is TOO_MANY_KEYS", async (t) => {

@@ -1,5 +1,5 @@
 import test from "ava";
-import { AuditError, type AuditLog, type Happening } from "../../src/audit/event.ts";
+import { AuditError, type AuditEvent, type AuditLog } from "../../src/audit/event.ts";
 import type { HoldingReplica } from "../../src/key-admin/informed-replicas.ts";
 import { type RevokeKeyRequest, type RevokingKeysParts, revokingKeys } from "../../src/key-admin/revoke-key.ts";
 import { rotating } from "../../src/key-admin/rotate-keys.ts";
@@ -20,8 +20,8 @@ async function service(overrides: Partial<RevokingKeysParts> = {}) {
   const { options, clock } = makeOptions({ store });
   const keyring = await openKeyring(options);
   const replica = await openReplica(store);
-  const happenings: Happening[] = [];
-  const audit: AuditLog = { append: async (happening) => void happenings.push(happening) };
+  const events: AuditEvent[] = [];
+  const audit: AuditLog = { append: async (event) => void events.push(event) };
   const revoke = revokingKeys({
     ...{ profiles: replica.parts.profiles, secrets: replica.secrets, audit },
     keyrings: () => [keyring],
@@ -32,11 +32,11 @@ async function service(overrides: Partial<RevokingKeysParts> = {}) {
   });
   const call = (request: Partial<RevokeKeyRequest>) =>
     revoke({ keyId: "", reason: "stolen", profile: "", tenant: "", ...request }, "caller");
-  return { keyring, replica, clock, happenings, revoke: call, options };
+  return { keyring, replica, clock, events, revoke: call, options };
 }
 
 test("the answer names the key that signs now, the epoch, and from when on all verifiers know both", async (t) => {
-  const { keyring, clock, happenings, revoke } = await service();
+  const { keyring, clock, events, revoke } = await service();
   const keyId = keyring.signer(start)?.kid ?? "";
   clock.now = start + hour;
   const answer = await revoke({ keyId });
@@ -47,7 +47,7 @@ test("the answer names the key that signs now, the epoch, and from when on all v
     knownEverywhereAt: clock.now + leadTime,
   });
   const whose = { type: "key.revoked", keyset: "service", profile: "", tenant: "" } as const;
-  t.deepEqual(happenings, [
+  t.deepEqual(events, [
     { ...whose, keyId, signingKeyId: signingKid, keysetEpoch: 2, caller: "caller", reason: "stolen" },
   ]);
 });
@@ -132,12 +132,12 @@ test("an event that can't be stored fails the call, and the key is revoked all t
 });
 
 test("revoked again, the answer is the same and the call is told", async (t) => {
-  const { keyring, clock, happenings, revoke } = await service();
+  const { keyring, clock, events, revoke } = await service();
   const keyId = keyring.signer(start)?.kid ?? "";
   const first = await revoke({ keyId });
   clock.now += hour;
   t.deepEqual(await revoke({ keyId }), first);
-  t.is(happenings.length, 2);
+  t.is(events.length, 2);
 });
 
 test("a key that another replica made a moment ago is found in the store", async (t) => {
@@ -209,7 +209,7 @@ test("a rotation at a time that is no time is INVALID_REQUEST", async (t) => {
 });
 
 test("when the secret that signs is revoked, the newest that is left signs, without an end", async (t) => {
-  const { replica, happenings, revoke } = await service();
+  const { replica, events, revoke } = await service();
   const [one, two] = [newSecret(), newSecret()];
   await replica.import(one, { keyId: "one" });
   await replica.import(two, { keyId: "two", overlap: { seconds: 60n, nanos: 0 } });
@@ -221,7 +221,7 @@ test("when the secret that signs is revoked, the newest that is left signs, with
   const keys = replica.secrets.keysOf(acme);
   t.deepEqual(keys.signer(replica.clock.now)?.sign(input), mac(one));
   t.is(keys.verifiers(replica.clock.now).length, 1, "no token without a kid is tried with it");
-  t.like(happenings.at(-1), { type: "key.revoked", keyset: "", ...acme, keyId: "two", signingKeyId: "one" });
+  t.like(events.at(-1), { type: "key.revoked", keyset: "", ...acme, keyId: "two", signingKeyId: "one" });
   t.deepEqual(
     replica.secrets.list(replica.clock.now).map(({ kid, state }) => [kid, state]),
     [
@@ -232,11 +232,11 @@ test("when the secret that signs is revoked, the newest that is left signs, with
 });
 
 test("when no secret is left, none signs, until another one is imported", async (t) => {
-  const { replica, happenings, revoke } = await service();
+  const { replica, events, revoke } = await service();
   await replica.import(newSecret(), { keyId: "one" });
   await replica.import(newSecret(), { keyId: "two", overlap: zero });
   t.is((await revoke({ ...acme, keyId: "two" })).signingKid, undefined);
-  t.like(happenings.at(-1), { signingKeyId: "" });
+  t.like(events.at(-1), { signingKeyId: "" });
   const keys = replica.secrets.keysOf(acme);
   t.is(keys.signer(start), undefined);
   t.deepEqual(keys.verifiers(start), []);

@@ -1,5 +1,5 @@
 import test from "ava";
-import type { Happening } from "../../src/audit/event.ts";
+import type { AuditEvent } from "../../src/audit/event.ts";
 import { keyPolicy } from "../../src/keys/rotating/policy.ts";
 import type { ProfileSet } from "../../src/profile/keysets.ts";
 import { liveProfiles } from "../../src/profile/live-profiles.ts";
@@ -20,7 +20,7 @@ function setOf(digests: Record<string, string>, keysets: ProfileSet["keysets"] =
 }
 
 /** Profiles that load what the test hands out, one after the other, and what was told of them in its order. */
-function reloading(loads: (ProfileSet | Error)[], append: (happening: Happening) => Promise<void> = async () => {}) {
+function reloading(loads: (ProfileSet | Error)[], append: (event: AuditEvent) => Promise<void> = async () => {}) {
   const told: [string, unknown][] = [];
   const live = liveProfiles({
     initial: BEFORE,
@@ -31,9 +31,9 @@ function reloading(loads: (ProfileSet | Error)[], append: (happening: Happening)
     },
     hashOf: (profiles) => [...profiles.values()].map(({ digest }) => digest).join("+"),
     audit: {
-      append(happening, time) {
-        told.push([happening.type, { ...happening, time }]);
-        return append(happening);
+      append(event, time) {
+        told.push([event.type, { ...event, time }]);
+        return append(event);
       },
     },
     now: () => 7,

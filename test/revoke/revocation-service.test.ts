@@ -1,10 +1,10 @@
 import { generateKeyPairSync } from "node:crypto";
 import test from "ava";
-import { AuditError, type Happening } from "../../src/audit/event.ts";
+import { AuditError, type AuditEvent } from "../../src/audit/event.ts";
 import { Problem } from "../../src/problem/problem.ts";
 import type { RevokeRequest } from "../../src/revoke/request.ts";
 import type { Revocation } from "../../src/revoke/revocation.ts";
-import { revoking } from "../../src/revoke/revocation-service.ts";
+import { createRevokeTokens } from "../../src/revoke/revocation-service.ts";
 import { StateError } from "../../src/state/keyvalue.ts";
 import { profileOf, serviceProfile, shippedProfile } from "../support/profiles/profiles.ts";
 import { forge } from "../support/tokens/forge.ts";
@@ -26,9 +26,9 @@ const EMPTY: RevokeRequest = {
 function fixture(profile = serviceProfile()) {
   const order: string[] = [];
   const stored: Revocation[] = [];
-  const events: Happening[] = [];
+  const events: AuditEvent[] = [];
   const failing: { clock?: Error; store?: Error; audit?: Error } = {};
-  const revoke = revoking({
+  const revoke = createRevokeTokens({
     profiles: () => new Map([[profile.name, profile]]),
     hasher: { keyId: "kek-1", hash: (subject) => `hash of ${subject}` },
     now: () => NOW,

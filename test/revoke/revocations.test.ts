@@ -41,7 +41,7 @@ function fixture(t: ExecutionContext) {
       now: () => clock.now,
       hashers: [{ keyId: "kek-1", hash: (subject) => `hash of ${subject}` }],
       contactAgeMs: () => 0,
-      problem: (error) => problems.push(error),
+      onProblem: (error) => problems.push(error),
       ...overrides,
     });
     t.teardown(() => revocations.stop());

@@ -24,7 +24,7 @@ async function fixture(t: ExecutionContext) {
     now: () => clock.now,
     hashers: [{ keyId: "kek-1", hash: (subject) => subject }],
     contactAgeMs: () => 0,
-    problem: (error) => t.fail(String(error)),
+    onProblem: (error) => t.fail(String(error)),
   });
   t.teardown(() => revocations.stop());
   const passTo = (time: number): void => {

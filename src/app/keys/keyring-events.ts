@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { AuditLog, Happening } from "../../audit/event.ts";
+import type { AuditEvent, AuditLog } from "../../audit/event.ts";
 import { KeyringError } from "../../keys/error.ts";
 import type { KeyringEvent } from "../../keys/rotating/views.ts";
 import { StateError } from "../../state/keyvalue.ts";
@@ -20,10 +20,10 @@ interface Listeners {
 /** Tells the log and the audit what keyrings have to tell, until `stopping` aborts. */
 export function tellKeyring({ audit, log, isNew, now, stopping }: Listeners): (event: KeyringEvent) => void {
   // No key shall sign that no event names; what is still untold when the process ends, the next start tells.
-  async function tellUntilStored(happening: Happening): Promise<void> {
+  async function tellUntilStored(event: AuditEvent): Promise<void> {
     const time = now();
     while (!stopping.aborted) {
-      const failed = await audit.append(happening, time).then(
+      const failed = await audit.append(event, time).then(
         () => undefined,
         (error: unknown) => ({ error }),
       );
@@ -74,7 +74,7 @@ interface Rotated {
   readonly caller?: string;
 }
 
-function rotated({ keyset, epoch, added, removed, reason, caller = "" }: Rotated): Happening {
+function rotated({ keyset, epoch, added, removed, reason, caller = "" }: Rotated): AuditEvent {
   return { type: "key.rotated", keyset, keysetEpoch: epoch, added, removed, reason, caller };
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Happening } from "../../audit/event.ts";
+import type { AuditEvent } from "../../audit/event.ts";
 import type { Config } from "../../config/config.ts";
 import type { Keks } from "../../jose/kek.ts";
 import { createVault, recordKeysOf } from "../../jose/key-vault.ts";
@@ -64,7 +64,7 @@ async function hasRings({ store, mayRetry }: SharedState): Promise<boolean | und
 }
 
 /** Names every key again: who made an epoch may have died before it could tell. */
-export function heldKeys({ keyset, epoch, list }: Keyring, now: number): Happening {
+export function heldKeys({ keyset, epoch, list }: Keyring, now: number): AuditEvent {
   const added = list(now).map(({ kid }) => kid);
   return { type: "key.rotated", keyset, keysetEpoch: epoch, added, removed: [], reason: "held", caller: "" };
 }

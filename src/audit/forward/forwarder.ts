@@ -162,9 +162,9 @@ export class Forwarder {
   }
 }
 
-function toOutgoing({ body, envelope }: StoredEvent): OutgoingEvent {
-  const { id, type, time, writer } = envelope;
-  return { subject: subjectOf(envelope), id, type, time, writer, body };
+function toOutgoing({ body, header }: StoredEvent): OutgoingEvent {
+  const { id, type, time, writer } = header;
+  return { subject: subjectOf(header), id, type, time, writer, body };
 }
 
 // AbortSignal.any with AbortSignal.timeout leaks a timer for each call until it fires.

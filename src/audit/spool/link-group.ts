@@ -1,13 +1,13 @@
 import { type Head, linked, nextPlace } from "../chain.ts";
 import { encodeEvent } from "../encode.ts";
-import { AuditError, type Happening } from "../event.ts";
-import { envelopeOf } from "../event-header.ts";
+import { AuditError, type AuditEvent } from "../event.ts";
+import { headerOf } from "../event-header.ts";
 import { FRAME_HEADER_BYTES, MAX_BODY_BYTES } from "./frame.ts";
 import type { StoredEvent } from "./reader.ts";
 
 /** An event that waits to be written, and its owner. */
 export interface Waiter {
-  readonly happening: Happening;
+  readonly event: AuditEvent;
   readonly time: number;
   /** Called once: without an error when the event is durable. */
   readonly settle: (error?: unknown) => void;
@@ -44,24 +44,24 @@ export function linkGroup(
   let end = head;
   let taken = 0;
   for (const waiter of group) {
-    const { happening, time } = waiter;
+    const { event, time } = waiter;
     const place = nextPlace(end);
     const id = newId(time);
-    const body = encodeEvent(id, time, place, happening);
-    const error = refuse(body, roomFor(happening, room) - taken);
+    const body = encodeEvent(id, time, place, event);
+    const error = refuse(body, roomFor(event, room) - taken);
     if (error !== undefined) {
       refused.push({ waiter, error });
       continue;
     }
     taken += FRAME_HEADER_BYTES + body.length;
     end = linked(place, body);
-    events.push({ position: next + events.length, body, envelope: envelopeOf(id, time, place.writer, happening) });
+    events.push({ position: next + events.length, body, header: headerOf(id, time, place.writer, event) });
     accepted.push(waiter);
   }
   return { events, linked: accepted, refused, head: end };
 }
 
-function roomFor({ type }: Happening, room: Room): number {
+function roomFor({ type }: AuditEvent, room: Room): number {
   return type.startsWith("token.") ? room.token : room.other;
 }
 

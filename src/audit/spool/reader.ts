@@ -1,6 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { AuditError } from "../event.ts";
-import { type Envelope, readEnvelope } from "../event-header.ts";
+import { type EventHeader, readHeader } from "../event-header.ts";
 import { frameAt } from "./frame.ts";
 import { markBefore, type Segment } from "./segment.ts";
 
@@ -8,7 +8,7 @@ import { markBefore, type Segment } from "./segment.ts";
 export interface StoredEvent {
   readonly position: number;
   readonly body: Buffer;
-  readonly envelope: Envelope;
+  readonly header: EventHeader;
 }
 
 /** Must hold the largest frame whole. */
@@ -93,7 +93,7 @@ function take(chunk: Buffer, from: Cursor, wanted: number, limit: number, events
     if (frame === undefined) break;
     if (index >= wanted) {
       const body = chunk.subarray(frame.start, frame.end);
-      events.push({ position: index, body, envelope: readEnvelope(body) });
+      events.push({ position: index, body, header: readHeader(body) });
     }
     index++;
     at = frame.end;

@@ -1,6 +1,6 @@
 import { Bell } from "../../async/bell.ts";
 import { type Head, startEpoch } from "../chain.ts";
-import { AuditError, type AuditLog, type Happening, type TimedHappening } from "../event.ts";
+import { AuditError, type AuditEvent, type AuditLog, type TimedEvent } from "../event.ts";
 import type { StreamMark } from "../forward/sink.ts";
 import { type Bookmark, BookmarkKeeper } from "./bookmark.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -94,26 +94,26 @@ export class Spool implements AuditLog {
     return this.#identity.writer;
   }
 
-  async append(happening: Happening, time: number): Promise<void> {
-    for (const error of (await this.appendAll([[happening, time]])).values()) throw error;
+  async append(event: AuditEvent, time: number): Promise<void> {
+    for (const error of (await this.appendAll([[event, time]])).values()) throw error;
   }
 
   /**
    * Appends several, with one promise for all: resolves when each is durable or refused, with the errors of those that are
    * not durable, by their index.
    */
-  appendAll(items: readonly TimedHappening[]): Promise<ReadonlyMap<number, unknown>> {
+  appendAll(items: readonly TimedEvent[]): Promise<ReadonlyMap<number, unknown>> {
     const errors = new Map<number, unknown>();
     return new Promise((resolve) => {
       let open = items.length;
       if (open === 0) resolve(errors);
-      for (const [at, [happening, time]] of items.entries()) {
+      for (const [at, [event, time]] of items.entries()) {
         const settle = (error?: unknown): void => {
           if (error !== undefined) errors.set(at, error);
           if (--open === 0) resolve(errors);
         };
         if (this.#closed) settle(new AuditError("UNAVAILABLE", "the audit spool is closed"));
-        else this.#commits.add({ happening, time, settle });
+        else this.#commits.add({ event, time, settle });
       }
     });
   }
@@ -230,7 +230,7 @@ export class Spool implements AuditLog {
 
   async #timeAfter(position: number): Promise<number | undefined> {
     const [oldest] = await this.read(position, 1);
-    return oldest && Date.parse(oldest.envelope.time);
+    return oldest && Date.parse(oldest.header.time);
   }
 
   /** The last record that is not retained. */

@@ -6,11 +6,11 @@ import type {
   WatchRevocationsResponse,
 } from "../../gen/signet/v1/token.ts";
 import type { Revocation } from "../../revoke/revocation.ts";
-import type { Revoke, WatchRevocations } from "../../revoke/revocation-service.ts";
+import type { RevokeTokens, WatchRevocations } from "../../revoke/revocation-service.ts";
 import { timestampDate } from "../wire/times.ts";
 
 /** The handlers of taking tokens back. */
-export function revokeHandlers(revoke: Revoke, watch: WatchRevocations) {
+export function revokeHandlers(revoke: RevokeTokens, watch: WatchRevocations) {
   return {
     async revokeTokens(request: RevokeTokensRequest, caller: string): Promise<RevokeTokensResponse> {
       const { at, until } = await revoke(request, caller);

@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { TokenServiceService } from "../../gen/signet/v1/token.ts";
-import type { Revoke, WatchRevocations } from "../../revoke/revocation-service.ts";
+import type { RevokeTokens, WatchRevocations } from "../../revoke/revocation-service.ts";
 import type { IssueToken } from "../../token/issue/issue-token.ts";
 import type { VerifyToken } from "../../token/verify/verify-token.ts";
 import type { Batching } from "../batch.ts";
@@ -14,7 +14,7 @@ import { verifyHandlers } from "./verify.ts";
 export interface TokenService {
   readonly issue: IssueToken;
   readonly verify: VerifyToken;
-  readonly revoke: Revoke;
+  readonly revoke: RevokeTokens;
   readonly watchRevocations: WatchRevocations;
 }
 

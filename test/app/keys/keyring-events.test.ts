@@ -1,12 +1,12 @@
 import test from "ava";
 import { tellKeyring } from "../../../src/app/keys/keyring-events.ts";
-import type { Happening } from "../../../src/audit/event.ts";
+import type { AuditEvent } from "../../../src/audit/event.ts";
 
 test("keys that were dropped are an error in the log, and an event that names them", async (t) => {
   const lines: unknown[] = [];
-  const appended = Promise.withResolvers<Happening>();
+  const appended = Promise.withResolvers<AuditEvent>();
   const tell = tellKeyring({
-    audit: { append: async (happening) => appended.resolve(happening) },
+    audit: { append: async (event) => appended.resolve(event) },
     log: (level, line) => lines.push([level, line]),
     isNew: () => true,
     now: () => 0,

@@ -1,5 +1,5 @@
 import test from "ava";
-import { readEnvelope } from "../../../src/audit/event-header.ts";
+import { readHeader } from "../../../src/audit/event-header.ts";
 import { startForwarder } from "../../support/files/forwarder-fixture.ts";
 import { bodiesOf, issued, makeSpool, numbersOf, TIME } from "../../support/files/spool-fixture.ts";
 import { MemorySink } from "../../support/nats/memory-sink.ts";
@@ -21,7 +21,7 @@ test("an event that is refused holds the place, and those after it are not sent 
   const spool = await makeSpool(t);
   const sink = new MemorySink();
   await Promise.all([1, 2, 3].map((number) => spool.append(issued(number), TIME)));
-  const second = readEnvelope((await bodiesOf(spool))[1] ?? Buffer.of()).id;
+  const second = readHeader((await bodiesOf(spool))[1] ?? Buffer.of()).id;
   sink.refused.add(second);
   const sent: number[] = [];
   const counting = {

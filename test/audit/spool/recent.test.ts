@@ -12,8 +12,8 @@ import { seededRandom } from "../../support/seeded-random.ts";
 const BODY_BYTES = 10;
 
 function eventsAt(...positions: number[]): StoredEvent[] {
-  const envelope = { id: "id", type: "token.issued", profile: "service", time: "t", writer: "w" } as const;
-  return positions.map((position) => ({ position, body: Buffer.alloc(BODY_BYTES), envelope }));
+  const header = { id: "id", type: "token.issued", profile: "service", time: "t", writer: "w" } as const;
+  return positions.map((position) => ({ position, body: Buffer.alloc(BODY_BYTES), header }));
 }
 
 const positionsOf = (events: readonly StoredEvent[]) => events.map(({ position }) => position);

@@ -1,6 +1,6 @@
 import type { ExecutionContext } from "ava";
 import test from "ava";
-import type { Happening } from "../../../src/audit/event.ts";
+import type { AuditEvent } from "../../../src/audit/event.ts";
 import { RESERVE_BYTES, type Spool, type SpoolOptions } from "../../../src/audit/spool/spool.ts";
 import { startForwarder } from "../../support/files/forwarder-fixture.ts";
 import { issued, makeSpool, TIME } from "../../support/files/spool-fixture.ts";
@@ -9,9 +9,9 @@ import { MemorySink } from "../../support/nats/memory-sink.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 const full = { name: "AuditError", code: "FULL" };
-const started: Happening = { type: "service.started", version: "1.0.0", configHash: "hash" };
-const denied: Happening = { type: "token.denied", profile: "service", caller: "loopback", reason: "X", count: 1 };
-const rotated: Happening = {
+const started: AuditEvent = { type: "service.started", version: "1.0.0", configHash: "hash" };
+const denied: AuditEvent = { type: "token.denied", profile: "service", caller: "loopback", reason: "X", count: 1 };
+const rotated: AuditEvent = {
   type: "key.rotated",
   keyset: "service",
   keysetEpoch: 1,

@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from "ava";
-import { readEnvelope } from "../../../src/audit/event-header.ts";
+import { readHeader } from "../../../src/audit/event-header.ts";
 import type { TailedEvent } from "../../../src/nats/audit/tail.ts";
 import { bodiesOf, issued, makeSpool } from "../../support/files/spool-fixture.ts";
 import { tempFolder } from "../../support/files/temp.ts";
@@ -14,7 +14,7 @@ async function trail(t: ExecutionContext): Promise<TailedEvent[]> {
   const spool = await makeSpool(t, { folder });
   for (const number of [4, 5, 6]) await spool.append(issued(number), 0);
   return (await bodiesOf(spool)).map((body, at) => {
-    const { id } = readEnvelope(body);
+    const { id } = readHeader(body);
     return {
       seq: at + 1,
       subject: "signet.audit.token.issued.service",

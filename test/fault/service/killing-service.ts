@@ -1,5 +1,5 @@
 import { type Surroundings, startApp } from "../../../src/app/app.ts";
-import type { AuditLog, Happening } from "../../../src/audit/event.ts";
+import type { AuditEvent, AuditLog } from "../../../src/audit/event.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { die } from "./die.ts";
 
@@ -30,7 +30,7 @@ Object.assign(process.env, { KILL_STEP: step, KILL_NUMBER: number });
 const auditThread = new URL("./killing-audit.ts", import.meta.url);
 await startApp(loadConfig({ env: process.env }), { ...surroundings, auditThread });
 
-function countTokens(): (happening: Happening) => number {
+function countTokens(): (event: AuditEvent) => number {
   let count = 0;
   return ({ type }) => (type === "token.issued" ? ++count : count);
 }
@@ -39,9 +39,9 @@ function dieBeforeAppend(number: number) {
   return (audit: AuditLog): AuditLog => {
     const count = countTokens();
     return {
-      append(happening, time) {
-        if (count(happening) >= number) die();
-        return audit.append(happening, time);
+      append(event, time) {
+        if (count(event) >= number) die();
+        return audit.append(event, time);
       },
     };
   };
@@ -51,9 +51,9 @@ function dieAfterAppend(number: number) {
   return (audit: AuditLog): AuditLog => {
     const count = countTokens();
     return {
-      async append(happening, time) {
-        await audit.append(happening, time);
-        if (count(happening) >= number) die();
+      async append(event, time) {
+        await audit.append(event, time);
+        if (count(event) >= number) die();
       },
     };
   };
@@ -63,9 +63,9 @@ function dieAfterAppend(number: number) {
 function answerFirst(audit: AuditLog): AuditLog {
   const late: (() => Promise<void>)[] = [];
   return {
-    async append(happening, time) {
-      if (happening.type !== "token.issued") return audit.append(happening, time);
-      late.push(() => audit.append(happening, time));
+    async append(event, time) {
+      if (event.type !== "token.issued") return audit.append(event, time);
+      late.push(() => audit.append(event, time));
       if (late.length > LATE_BY) void late.shift()?.();
     },
   };

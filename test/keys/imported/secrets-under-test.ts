@@ -1,5 +1,5 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
-import type { AuditLog, Happening } from "../../../src/audit/event.ts";
+import type { AuditEvent, AuditLog } from "../../../src/audit/event.ts";
 import { kekOf } from "../../../src/jose/kek.ts";
 import { recordKeysOf } from "../../../src/jose/key-vault.ts";
 import { createSecretVault } from "../../../src/jose/secret-vault.ts";
@@ -32,8 +32,8 @@ export async function openReplica(store: KeyValue, names: readonly [string, ...s
   const clock = { now: start };
   const now = () => clock.now;
   const events: SecretsEvent[] = [];
-  const happenings: Happening[] = [];
-  const audit: AuditLog = { append: async (happening) => void happenings.push(happening) };
+  const audited: AuditEvent[] = [];
+  const audit: AuditLog = { append: async (event) => void audited.push(event) };
   const [current, ...previous] = names;
   const keks = [kekNamed(current), ...previous.map(kekNamed)] as const;
   const vault = createSecretVault(keks);
@@ -47,7 +47,7 @@ export async function openReplica(store: KeyValue, names: readonly [string, ...s
     secrets,
     clock,
     events,
-    happenings,
+    audited,
     parts,
     /** Every value of the store, as text. */
     stored: async () => (await storedEntries(store, "secrets/")).map(({ value }) => Buffer.from(value).toString()),

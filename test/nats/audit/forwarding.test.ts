@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import type { ExecutionContext } from "ava";
 import { connect, nanos } from "nats";
-import { uuidV7Maker } from "../../../src/audit/event-id.ts";
+import { createUuidV7Generator } from "../../../src/audit/event-id.ts";
 import type { Spool } from "../../../src/audit/spool/spool.ts";
 import { type TailedEvent, tail } from "../../../src/nats/audit/tail.ts";
 import { collect } from "../../support/collect.ts";
@@ -198,7 +198,7 @@ testWithNats("a stream that was lost while the service was down is noticed at it
 
 testWithNats("a server without JetStream is reported and tried again", async (t) => {
   const server = await startNats(t, { jetstream: false });
-  const spool = await makeSpool(t, { newId: uuidV7Maker() });
+  const spool = await makeSpool(t, { newId: createUuidV7Generator() });
   const { reports } = startForwarder(t, { spool, sink: makePublisher(t, server) });
   await waitUntil("two attempts are reported", () => reports.length >= 2);
   t.deepEqual(

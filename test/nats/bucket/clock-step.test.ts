@@ -1,5 +1,5 @@
 import test from "ava";
-import { openAuditSide } from "../../../src/audit-thread/pipeline.ts";
+import { openAuditPipeline } from "../../../src/audit-thread/pipeline.ts";
 import { issued, makeSpool, TIME } from "../../support/files/spool-fixture.ts";
 import { tempFolder } from "../../support/files/temp.ts";
 import { MemorySink } from "../../support/nats/memory-sink.ts";
@@ -30,7 +30,7 @@ test("a wall clock that is put an hour ahead trims nothing that was just acknowl
   };
   const nats = { url: `nats://127.0.0.1:${await freePort()}`, replicas: 1, horizonMs: 60_000 };
   const settings = { folder, maxBytes: 1 << 26, nats };
-  const side = await openAuditSide(settings, () => undefined, { wrapSink: () => counting });
+  const side = await openAuditPipeline(settings, () => undefined, { wrapSink: () => counting });
   await side.append(issued(4), TIME);
   await waitUntil("all is acknowledged", async () => (await side.depth()).events === 0);
   const { bytes } = await side.depth();

@@ -1,12 +1,12 @@
 import type { ExecutionContext } from "ava";
-import type { Happening } from "../../../src/audit/event.ts";
-import { uuidV7Maker } from "../../../src/audit/event-id.ts";
+import type { AuditEvent } from "../../../src/audit/event.ts";
+import { createUuidV7Generator } from "../../../src/audit/event-id.ts";
 import { openSpool } from "../../../src/audit/spool/open.ts";
 import type { Spool, SpoolOptions } from "../../../src/audit/spool/spool.ts";
 import { tempFolder } from "./temp.ts";
 
 /** An issuance that differs from others by its number. */
-export function issued(number: number): Happening {
+export function issued(number: number): AuditEvent {
   return {
     type: "token.issued",
     profile: "service",
@@ -33,7 +33,7 @@ export async function makeSpool(t: ExecutionContext<unknown>, overrides: Partial
   const spool = await openSpool({
     folder: overrides.folder ?? (await tempFolder(t)),
     writer: () => "writer-1",
-    newId: uuidV7Maker(),
+    newId: createUuidV7Generator(),
     monotonic: () => 0,
     recentBytes: 0,
     ...overrides,

@@ -1,4 +1,4 @@
-import type { AuditLog, Happening } from "../../../src/audit/event.ts";
+import type { AuditEvent, AuditLog } from "../../../src/audit/event.ts";
 import type { TokenKeys } from "../../../src/keys/token-keys.ts";
 import { Problem } from "../../../src/problem/problem.ts";
 import type { Profile } from "../../../src/profile/model/profile.ts";
@@ -15,7 +15,7 @@ export function issuingUnderTest(
   keysOf: (tenant: string) => TokenKeys,
   overrides: Partial<IssuerParts & IssueTokenParts> = {},
 ) {
-  const events: Happening[] = [];
+  const events: AuditEvent[] = [];
   const told: string[] = [];
   const audit: AuditLog = { append: async (event) => void events.push(event) };
   let ids = 0;

@@ -1,6 +1,6 @@
 import test from "ava";
 import { jwtVerify } from "jose";
-import { AuditError, type AuditLog, type Happening } from "../../../src/audit/event.ts";
+import { AuditError, type AuditEvent, type AuditLog } from "../../../src/audit/event.ts";
 import { Problem } from "../../../src/problem/problem.ts";
 import type { IssueRequest } from "../../../src/token/issue/request.ts";
 import { ISSUER, serviceProfile } from "../../support/profiles/profiles.ts";
@@ -51,7 +51,7 @@ test("several audiences are signed as an array", async (t) => {
 
 test("the answer waits for the audit event, and the event holds neither token nor subject nor claims", async (t) => {
   const stored = Promise.withResolvers<void>();
-  const events: Happening[] = [];
+  const events: AuditEvent[] = [];
   const audit: AuditLog = {
     append: (event) => {
       events.push(event);

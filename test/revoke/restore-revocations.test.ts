@@ -1,6 +1,6 @@
 import test from "ava";
-import { parseRevocation, placeOf, type Revocation } from "../../src/revoke/revocation.ts";
-import { storeAgain } from "../../src/revoke/revocations.ts";
+import { parseRevocation, type Revocation, revocationKey } from "../../src/revoke/revocation.ts";
+import { restoreRevocations } from "../../src/revoke/revocations.ts";
 import { type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
 
@@ -26,11 +26,11 @@ function fixture(error: Error) {
     },
   };
   const held = async () => {
-    const entries = await Promise.all(revocations.map((one) => below.get(placeOf(one))));
+    const entries = await Promise.all(revocations.map((one) => below.get(revocationKey(one))));
     return entries.flatMap((entry) => (entry === undefined ? [] : [parseRevocation(entry)]));
   };
   const again = (signal = new AbortController().signal) =>
-    storeAgain(store, revocations, signal, (problem) => problems.push(problem));
+    restoreRevocations(store, revocations, signal, (problem) => problems.push(problem));
   return { problems, held, again };
 }
 
