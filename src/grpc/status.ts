@@ -2,6 +2,7 @@ import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { BadRequest, ErrorInfo, RetryInfo } from "../gen/google/rpc/error_details.ts";
 import { Status } from "../gen/google/rpc/status.ts";
 import { Problem, type ProblemCode } from "../problem/problem.ts";
+import { durationOfMs } from "./wire/times.ts";
 
 const GRPC_CODE: Readonly<Record<ProblemCode, status>> = {
   UNDECODABLE: status.INVALID_ARGUMENT,
@@ -68,8 +69,7 @@ function detailsOf(problem: Problem, violations: number) {
     details.push(any("google.rpc.BadRequest", BadRequest.encode(BadRequest.fromPartial({ fieldViolations })).finish()));
   }
   if (problem.retryAfterMs !== undefined) {
-    const ms = problem.retryAfterMs;
-    const retryDelay = { seconds: BigInt(Math.floor(ms / 1000)), nanos: (ms % 1000) * 1_000_000 };
+    const retryDelay = durationOfMs(problem.retryAfterMs);
     details.push(any("google.rpc.RetryInfo", RetryInfo.encode({ retryDelay }).finish()));
   }
   return details;

@@ -1,6 +1,6 @@
 import { SECRET_FORMS, secretBytes } from "../keys/imported/secret.ts";
 import type { SecretEncoding } from "../keys/model.ts";
-import { identityFault } from "../problem/field-rules.ts";
+import { keyIdFault, REQUIRED, tenantFault } from "../problem/field-rules.ts";
 import { type FieldViolation, invalidRequest } from "../problem/problem.ts";
 import { longestLife, type Profile } from "../profile/model/profile.ts";
 
@@ -29,7 +29,6 @@ export interface CheckedImport {
 
 /** Of UTF-8. With eight of this size the epoch still fits an entry of the store. */
 const MAX_SECRET_BYTES = 4096;
-const KID = /^[A-Za-z0-9_-]{1,64}$/;
 const MAX_OVERLAP_SECONDS = 10 * 365 * 24 * 60 * 60;
 
 /**
@@ -44,20 +43,15 @@ export function checkImport(request: ImportRequest, profile: Profile): CheckedIm
   };
   const { encoding, keyId } = request;
   report("profile", profile.keys.kind === "keyset" ? "has a rotating keyset: it takes no imported secret" : undefined);
-  report("tenant", tenantFault(request.tenant, profile));
+  report("tenant", tenantFault(request.tenant, profile.tenant !== undefined));
   report("encoding", encoding === undefined ? "is required: UTF8, BASE64, BASE64URL or HEX" : undefined);
-  report("key_id", keyId === "" || KID.test(keyId) ? undefined : "must be 1 to 64 characters of A-Z a-z 0-9 _ -");
+  report("key_id", keyId === "" ? undefined : keyIdFault(keyId));
   const overlap = overlapOf(request, profile);
   report("overlap", overlap === undefined ? `must be whole seconds from 0 to ${MAX_OVERLAP_SECONDS}s` : undefined);
   const bytes = readSecret(request, report);
   if (encoding === undefined || overlap === undefined || bytes === undefined || violations.length > 0)
     throw invalidRequest(violations);
   return { text: request.secret, bytes, encoding, kid: keyId === "" ? undefined : keyId, overlap };
-}
-
-function tenantFault(tenant: string, profile: Profile): string | undefined {
-  if (profile.tenant === undefined) return tenant === "" ? undefined : "is not taken by this profile";
-  return tenant === "" ? "is required" : identityFault(tenant);
 }
 
 /** Milliseconds: unset, for as long as a token that an earlier secret signed can be accepted. */
@@ -71,9 +65,9 @@ function readSecret(
   { secret, encoding }: ImportRequest,
   report: (field: string, description: string) => void,
 ): Buffer | undefined {
-  if (secret === "") report("secret", "is required");
+  if (secret === "") report("secret", REQUIRED);
   else if (Buffer.byteLength(secret) > MAX_SECRET_BYTES)
-    report("secret", `must have at most ${MAX_SECRET_BYTES} bytes`);
+    report("secret", `must have at most ${MAX_SECRET_BYTES} bytes of UTF-8`);
   else if (encoding !== undefined) {
     const bytes = secretBytes(secret, encoding);
     if (bytes !== undefined) return bytes;

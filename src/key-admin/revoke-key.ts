@@ -6,7 +6,7 @@ import type { Keyring } from "../keys/rotating/keyring.ts";
 import { leastLead } from "../keys/rotating/policy.ts";
 import { isOutOfReach, keysUnavailable, outOfReach, ringUnavailable } from "../keys/unavailable.ts";
 import { revokedButNotAudited } from "../problem/audit-problem.ts";
-import { reasonFault, tenantFault } from "../problem/field-rules.ts";
+import { keyIdFault, reasonFault, tenantFault } from "../problem/field-rules.ts";
 import { type FieldViolation, invalidRequest, Problem, unknownProfile } from "../problem/problem.ts";
 import type { Profile } from "../profile/model/profile.ts";
 import { type Informed, informReplicas, type KnownReplicas } from "./informed-replicas.ts";
@@ -126,8 +126,6 @@ export interface RevokeKeyRequest {
   readonly tenant: string;
 }
 
-const KID = /^[A-Za-z0-9_-]{1,64}$/;
-
 /** Throws the Problem INVALID_REQUEST with every bad field, or PROFILE_NOT_FOUND. */
 function checkRevokeKey(request: RevokeKeyRequest, profiles: ReadonlyMap<string, Profile>): void {
   const { keyId, reason, profile: name, tenant } = request;
@@ -135,7 +133,7 @@ function checkRevokeKey(request: RevokeKeyRequest, profiles: ReadonlyMap<string,
   const tell = (field: string, description: string | undefined): void => {
     if (description !== undefined) violations.push({ field, description });
   };
-  tell("key_id", KID.test(keyId) ? undefined : "must be 1 to 64 characters of A-Z a-z 0-9 _ -");
+  tell("key_id", keyIdFault(keyId));
   tell("reason", reasonFault(reason));
   const profile = profiles.get(name);
   if (name === "") tell("tenant", tenant === "" ? undefined : "is taken only with a profile");

@@ -1,7 +1,7 @@
 import { AuditError } from "../audit/event.ts";
 import { Problem } from "./problem.ts";
 
-/** What a call gets whose event could not be made durable, so that nothing was done. Throws what is no {@link AuditError}. */
+/** The problem of a call that did nothing because its audit event could not be stored. Rethrows any other error. */
 export function auditProblem(cause: unknown, done: "issued" | "imported"): Problem {
   if (!(cause instanceof AuditError)) throw cause;
   return cause.code === "FULL"
@@ -15,7 +15,7 @@ export function auditProblem(cause: unknown, done: "issued" | "imported"): Probl
       });
 }
 
-/** What a call gets that revoked something while no event tells of it. Throws what is no {@link AuditError}. */
+/** The problem of a call that revoked, but whose audit event could not be stored. Rethrows any other error. */
 export function revokedButNotAudited(
   cause: unknown,
   revoked: "the tokens are revoked" | "the key is revoked",

@@ -1,38 +1,72 @@
-/** Limit of a subject and of one audience, in bytes of UTF-8. */
+/** Longest subject and longest audience, in bytes of UTF-8. */
 const MAX_TEXT_BYTES = 255;
 const MAX_REASON_BYTES = 256;
-/** A JWS in compact serialisation: its header is a JSON object, of which `{"` is `ey` in base64url. */
+const KEY_ID = /^[A-Za-z0-9_-]{1,64}$/;
+/** A JWS in compact serialisation. Its header is a JSON object, and base64url encodes the leading `{"` as `ey`. */
 const TOKEN = /\bey[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{20,}/;
 
+/*
+ * Each function below returns what is wrong with a value, as the description of a field violation, or undefined when the
+ * value is good. One fault has one description, whichever method reports it. None repeats the value.
+ */
+
+/** A required field is absent. In proto3 an absent string and an empty one are the same. */
+export const REQUIRED = "is required";
+
+/** A field is set although the profile does not use it. */
+export const NOT_TAKEN = "is not taken by this profile";
+
+/** A time lies in the future, or outside the range of dates. */
+export const NOT_PAST = "must be a time that is not in the future";
+
+/** Checks the tenant of a request. `taken`: the profile has tenants. */
+export function tenantFault(value: string, taken: boolean): string | undefined {
+  return takenFault(value, taken, identityFault);
+}
+
+/** Checks a field that some profiles take: required and checked by `fault` where it is taken, refused where it is not. */
+export function takenFault(
+  value: string,
+  taken: boolean,
+  fault: (value: string) => string | undefined,
+): string | undefined {
+  if (value === "") return taken ? REQUIRED : undefined;
+  return taken ? fault(value) : NOT_TAKEN;
+}
+
 /**
- * What is wrong with a text that a token shall carry as an identity, or undefined. U+FFFD is refused because the decoder
- * puts it in the place of invalid UTF-8: two different subjects could become equal.
+ * Checks a text that a token carries as an identity. U+FFFD is refused because the decoder replaces invalid UTF-8 with it:
+ * two different subjects could become equal.
  */
 export function identityFault(text: string): string | undefined {
-  return lineFault(text, MAX_TEXT_BYTES);
+  return text === "" ? "must not be empty" : lineFault(text, MAX_TEXT_BYTES);
 }
 
-/** What is wrong with the reason that somebody gives for the audit log, or undefined. */
+/** Checks the reason that an operator gives for the audit log. */
 export function reasonFault(text: string): string | undefined {
-  return lineFault(text, MAX_REASON_BYTES) ?? tokenFault(text);
+  return text === "" ? REQUIRED : (lineFault(text, MAX_REASON_BYTES) ?? tokenFault(text));
 }
 
-/** Refuses a token in a short text that is stored and told: whoever reads it there could use it. Undefined when there is none. */
+/** Refuses a text that contains a token. The text is stored and reported, and its readers could use the token. */
 export function tokenFault(text: string): string | undefined {
-  return TOKEN.test(text) ? "must not hold a token" : undefined;
+  return TOKEN.test(text) ? "must not contain a token" : undefined;
 }
 
-function lineFault(text: string, maxBytes: number): string | undefined {
-  if (text === "") return "must not be empty";
-  if (Buffer.byteLength(text) > maxBytes) return `must have at most ${maxBytes} bytes of UTF-8`;
-  return textFault(text) ?? (hasControl(text) ? "must not contain control characters" : undefined);
+/** Checks the `kid` of a key. */
+export function keyIdFault(text: string): string | undefined {
+  return KEY_ID.test(text) ? undefined : "must be 1 to 64 characters of A-Z a-z 0-9 _ -";
 }
 
-/** What is wrong with any text of a request, or undefined. */
+/** Checks any text of a request. */
 export function textFault(text: string): string | undefined {
   return text.isWellFormed() && !text.includes("\uFFFD")
     ? undefined
     : "must be well-formed UTF-8 (and not contain U+FFFD)";
+}
+
+function lineFault(text: string, maxBytes: number): string | undefined {
+  if (Buffer.byteLength(text) > maxBytes) return `must have at most ${maxBytes} bytes of UTF-8`;
+  return textFault(text) ?? (hasControl(text) ? "must not contain control characters" : undefined);
 }
 
 function hasControl(text: string): boolean {
@@ -41,22 +75,4 @@ function hasControl(text: string): boolean {
     if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return true;
   }
   return false;
-}
-
-/** Why a field is refused whose value the profile does not use. */
-export const NOT_TAKEN = "is not taken by this profile";
-
-/** What is wrong with the tenant of a request, or undefined. `taken`: the profile has tenants. */
-export function tenantFault(value: string, taken: boolean): string | undefined {
-  return takenFault(value, taken, identityFault);
-}
-
-/** What is wrong with a field that some profiles take: checked by `fault` where it is taken, refused unless empty elsewhere. */
-export function takenFault(
-  value: string,
-  taken: boolean,
-  fault: (value: string) => string | undefined,
-): string | undefined {
-  if (taken) return fault(value);
-  return value === "" ? undefined : NOT_TAKEN;
 }

@@ -1,66 +1,65 @@
-/** A field of a request that is wrong: which one, and what is allowed. It never repeats the value. */
+import { REQUIRED } from "./field-rules.ts";
+
+/** A bad field of a request: which one, and what is allowed. It never repeats the value. */
 export interface FieldViolation {
   /** Path in the request message, e.g. `claims.scope`. */
   readonly field: string;
   readonly description: string;
 }
 
-/**
- * Why a call could not be served. The codes are part of the contract: they leave as the `reason` of a
- * `google.rpc.ErrorInfo`.
- */
+/** Why a call failed. The codes are part of the contract: a client reads them as the `reason` of a `google.rpc.ErrorInfo`. */
 export type ProblemCode =
-  /** The message is not the protobuf that the method takes. */
+  /** The bytes are not the protobuf message that the method takes. */
   | "UNDECODABLE"
-  /** Fields are wrong; each is named. */
+  /** Fields are wrong. Each is named. */
   | "INVALID_REQUEST"
-  /** There is no such profile, or the caller may not use it: alike, so that nobody can find out which exist. */
+  /** There is no such profile, or the caller may not use it. Both look alike, so that a caller can't list profiles by trying. */
   | "PROFILE_NOT_FOUND"
   | "KEYSET_NOT_FOUND"
-  /** No key, or no secret of the profile and tenant, has the `key_id`. */
+  /** No key, or no secret of the profile and tenant, has this `key_id`. */
   | "KEY_NOT_FOUND"
-  /** Some verifier may not know the next key yet. The metadata has the earliest safe time as `earliest_at`. */
+  /** A verifier may not know the next key yet. The metadata has the earliest safe time as `earliest_at`. */
   | "TOO_EARLY"
-  /** No key may sign now. */
+  /** No key of the keyset may sign now. */
   | "NO_SIGNING_KEY"
-  /** The key that a token names is not known, and the store that may know it can't be read. */
+  /** The key that a token names is unknown here, and the store that may have it can't be read. */
   | "KEYS_UNAVAILABLE"
   /** The token would outlive the key that signs it. */
   | "TTL_BEYOND_KEY"
-  /** The state that replicas share was last heard of so long ago that nothing is issued (`state.max_offline`). */
+  /** This replica has had no contact with the shared state for longer than `state.max_offline`. It issues nothing. */
   | "OFFLINE_TOO_LONG"
-  /** The clock of this machine differs from that of the shared state by more than `rotation.clock_skew`. */
+  /** This machine's clock differs from the shared state's by more than `rotation.clock_skew`. */
   | "CLOCK_DIFFERS"
-  /** The profile (and tenant) signs with an imported secret, and none was imported. */
+  /** The profile (and tenant) signs with an imported secret, and none has been imported. */
   | "KEY_NOT_IMPORTED"
-  /** A secret of that `key_id` is, or was, there. */
+  /** The profile (and tenant) has, or had, a secret of this `key_id`. */
   | "KEY_EXISTS"
-  /** The secret is short, a placeholder or can be guessed. */
+  /** The secret is too short, a placeholder or easy to guess. */
   | "WEAK_KEY"
-  /** So many secrets of the profile (and tenant) verify already that one more would make verifying slow. */
+  /** The profile (and tenant) has as many secrets that verify as it may: each one more makes every verification slower. */
   | "TOO_MANY_KEYS"
-  /** The `request_id` was used a moment ago with other content. */
+  /** The `request_id` was used within the last two minutes for a different request. */
   | "REQUEST_ID_REUSED"
-  /** The store of what was taken back is out of reach: whether it took the revocation is not known. */
+  /** The store of revocations is unreachable. Whether it stored this one is unknown; retrying is safe. */
   | "REVOCATIONS_UNAVAILABLE"
-  /** A watch had so many changes waiting that it was cut. */
+  /** A client read its watch too slowly, and the watch was ended. */
   | "SLOW_READER"
-  /** So many watches are open that there is no room for one more. */
+  /** The server has as many watches open as it serves. */
   | "TOO_MANY_STREAMS"
-  /** The server ends its watches because it stops. */
+  /** The server is stopping and has ended its watches. */
   | "STOPPING"
   /** The audit log has reached its limit. */
   | "AUDIT_FULL"
-  /** The audit event can't be made durable. */
+  /** The audit event could not be made durable. */
   | "AUDIT_UNAVAILABLE";
 
-/** The one error of the domain. Its message is for people and reaches the caller. */
+/** The error of a call, with a human-readable message that reaches the caller. */
 export class Problem extends Error {
   readonly code: ProblemCode;
   readonly violations: readonly FieldViolation[];
-  /** When a retry may succeed, in milliseconds; undefined when a retry alone never does. */
+  /** After how many milliseconds a retry may succeed. Undefined: the same call fails again. */
   readonly retryAfterMs: number | undefined;
-  /** For programs, of the same kind for the same code. */
+  /** Machine-readable details. The code decides which keys there are. */
   readonly metadata: Readonly<Record<string, string>>;
 
   constructor(
@@ -82,7 +81,7 @@ export class Problem extends Error {
   }
 }
 
-/** All bad fields of a request in one problem. */
+/** One problem for all bad fields of a request. Its message names the first three. */
 export function invalidRequest(violations: readonly FieldViolation[]): Problem {
   const fields = violations.map(({ field, description }) => `${field} ${description}`);
   return new Problem("INVALID_REQUEST", fields.slice(0, 3).join("; ") + (fields.length > 3 ? "; …" : ""), {
@@ -90,8 +89,8 @@ export function invalidRequest(violations: readonly FieldViolation[]): Problem {
   });
 }
 
-/** The same for a profile that does not exist and for one that the caller may not use. */
+/** The same problem for a profile that does not exist and for one that the caller may not use. */
 export function unknownProfile(name: string): Problem {
-  if (name === "") return invalidRequest([{ field: "profile", description: "is required" }]);
+  if (name === "") return invalidRequest([{ field: "profile", description: REQUIRED }]);
   return new Problem("PROFILE_NOT_FOUND", "there is no such profile, or it is not allowed");
 }

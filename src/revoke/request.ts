@@ -1,4 +1,4 @@
-import { identityFault, reasonFault, tenantFault, tokenFault } from "../problem/field-rules.ts";
+import { identityFault, NOT_PAST, reasonFault, tenantFault, tokenFault } from "../problem/field-rules.ts";
 import { type FieldViolation, invalidRequest } from "../problem/problem.ts";
 import { longestLife, type Profile, type ProfileLifetime } from "../profile/model/profile.ts";
 
@@ -68,7 +68,5 @@ function momentFault({ issuedBefore, subject }: RevokeRequest, now: number): str
   if (issuedBefore === undefined) return undefined;
   if (subject === "") return "is taken only with subject";
   if (Number.isNaN(issuedBefore.getTime())) return NO_TIME;
-  return issuedBefore.getTime() >= 0 && issuedBefore.getTime() <= now
-    ? undefined
-    : "must be a time that is not in the future";
+  return issuedBefore.getTime() >= 0 && issuedBefore.getTime() <= now ? undefined : NOT_PAST;
 }

@@ -22,6 +22,12 @@ function twoBytes(hex: string): string {
   return `${value >> 8}.${value & 0xff}`;
 }
 
+/** What is wrong with the address of a client, as the description of a field violation, or undefined. */
+export function addressFault(address: unknown): string | undefined {
+  const known = typeof address === "string" && canonicalIp(address) !== undefined;
+  return known ? undefined : "must be an IPv4 or IPv6 address";
+}
+
 type Prefix = NonNullable<Profile["ip"]>["prefix"];
 
 /**

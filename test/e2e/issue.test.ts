@@ -55,7 +55,7 @@ test("a batch answers each item as a call of its own would have been, in order, 
   for (const [index, { result }] of results.entries()) {
     if (index === 50) {
       t.true(result?.$case === "error" && result.value.code === 3);
-      t.regex(result?.$case === "error" ? result.value.message : "", /^subject must not be empty/);
+      t.regex(result?.$case === "error" ? result.value.message : "", /^subject is required/);
     } else if (result?.$case === "response") {
       t.like(await verify(service, result.value.token), { valid: true, subject: `user-${index}` });
     } else t.fail(`item ${index} has no token`);

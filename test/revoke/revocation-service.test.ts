@@ -143,7 +143,7 @@ test("every bad field is named at once", async (t) => {
     subject: "is not taken beside token_ids",
     expires_at: "must be in the future",
     issued_before: "must be a time that is not in the future",
-    reason: "must not be empty",
+    reason: "is required",
   });
   t.deepEqual(stored, []);
 });
@@ -194,7 +194,7 @@ test("a token in the place of its id, or in the reason, reaches neither the stor
   const { stored, events, ask } = fixture();
   const token = forge({ alg: "EdDSA" }, { sub: "alice" }, generateKeyPairSync("ed25519").privateKey);
   t.true(token.length < 255);
-  const fault = "must not hold a token";
+  const fault = "must not contain a token";
   t.deepEqual(await faultsOf(ask({ tokenIds: ["a.b.c", token] })), { "token_ids[1]": fault });
   t.deepEqual(await faultsOf(ask({ tokenIds: ["a"], reason: `theft of ${token}` })), { reason: fault });
   t.deepEqual([stored, events], [[], []]);
@@ -220,7 +220,7 @@ claims: [{ name: org, from: tenant }, { name: exp, from: expires_at }]
 accept: { type: object }
 `);
   const { stored, ask } = fixture(tenants);
-  t.deepEqual(await faultsOf(ask({ tokenIds: ["a"] })), { tenant: "must not be empty" });
+  t.deepEqual(await faultsOf(ask({ tokenIds: ["a"] })), { tenant: "is required" });
   await ask({ tokenIds: ["a"], tenant: "acme" });
   t.is(stored[0]?.tenant, "acme");
 });

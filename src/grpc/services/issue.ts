@@ -7,7 +7,7 @@ import type {
 import type { IssueToken } from "../../token/issue/issue-token.ts";
 import type { IssuedToken } from "../../token/issue/issuer.ts";
 import { type Batching, batch } from "../batch.ts";
-import { timestampDate } from "../wire/times.ts";
+import { timestampOfSeconds } from "../wire/times.ts";
 
 /**
  * Enough for a hundred signatures of EdDSA or ES256, in milliseconds: what the audit log is given in one turn, one group commit
@@ -36,9 +36,9 @@ function issueResponse({ token, tokenId, keyId, draft }: IssuedToken): IssueToke
     tokenId,
     keyId,
     profile: profile.name,
-    issuedAt: timestampDate(issuedAt),
-    expiresAt: timestampDate(expiresAt),
-    refreshAfter: timestampDate(refreshAfter),
+    issuedAt: timestampOfSeconds(issuedAt),
+    expiresAt: timestampOfSeconds(expiresAt),
+    refreshAfter: timestampOfSeconds(refreshAfter),
     claims: claims.object,
     warnings: [...warnings],
   };

@@ -24,9 +24,8 @@ import type { WatchKeys } from "../../key-admin/watch-keys.ts";
 import type { SecretInfo } from "../../keys/imported/views.ts";
 import type { SecretEncoding as Encoding } from "../../keys/model.ts";
 import type { RotationPlan } from "../../keys/rotating/forecast.ts";
-import { NEVER } from "../../keys/rotating/record.ts";
 import type { JwksKey, KeyInfo } from "../../keys/rotating/views.ts";
-import { durationOf } from "../wire/times.ts";
+import { durationOfMs, durationOfSeconds, timestampOfMs } from "../wire/times.ts";
 
 /** What the key service serves, in the words of the domain. */
 export interface KeyService {
@@ -46,7 +45,7 @@ export function keyHandlers(service: KeyService) {
   return {
     getJwks: (): GetJwksResponse => {
       const { keys, maxAgeSeconds } = service.jwks();
-      return { keys: keys.map(jwkMessage), maxAge: { seconds: BigInt(maxAgeSeconds), nanos: 0 } };
+      return { keys: keys.map(jwkMessage), maxAge: durationOfSeconds(maxAgeSeconds) };
     },
 
     listKeys: ({ keyset }: ListKeysRequest): ListKeysResponse => ({ keys: service.listKeys(keyset).map(keyMessage) }),
@@ -56,7 +55,7 @@ export function keyHandlers(service: KeyService) {
       return {
         key: keyMessage(imported.key),
         overlapping: imported.overlapping,
-        overlapUntil: date(imported.overlapUntil),
+        overlapUntil: timestampOfMs(imported.overlapUntil),
         warnings: [...imported.warnings],
       };
     },
@@ -65,7 +64,7 @@ export function keyHandlers(service: KeyService) {
 
     rotateKeys: async (request: RotateKeysRequest, caller: string): Promise<RotateKeysResponse> => {
       const { kid, signFrom, epoch } = await service.rotateKeys(request, caller);
-      return { keyId: kid, signFrom: date(signFrom), epoch: BigInt(epoch) };
+      return { keyId: kid, signFrom: timestampOfMs(signFrom), epoch: BigInt(epoch) };
     },
 
     revokeKey: async (request: RevokeKeyRequest, caller: string): Promise<RevokeKeyResponse> => {
@@ -75,7 +74,7 @@ export function keyHandlers(service: KeyService) {
         epoch: BigInt(epoch),
         replicasInformed: [...informed],
         replicasLate: [...late],
-        knownEverywhereAt: date(knownEverywhereAt),
+        knownEverywhereAt: timestampOfMs(knownEverywhereAt),
       };
     },
 
@@ -104,14 +103,14 @@ function planMessage({ activeKid, next, standby, bounds }: RotationPlan): PlanRo
   return {
     activeKeyId: activeKid ?? "",
     nextKeyId: next?.kid ?? "",
-    nextAt: date(next?.at),
-    earliestAt: date(next?.earliest),
+    nextAt: timestampOfMs(next?.at),
+    earliestAt: timestampOfMs(next?.earliest),
     standbyKeyId: standby?.kid ?? "",
-    standbyReadyAt: date(standby?.readyAt),
+    standbyReadyAt: timestampOfMs(standby?.readyAt),
     bounds: bounds.map(({ name, value, bound, rule }) => ({
       name,
-      value: durationOf(value),
-      bound: durationOf(bound),
+      value: durationOfMs(value),
+      bound: durationOfMs(bound),
       rule,
     })),
   };
@@ -123,19 +122,15 @@ const NO_SECRET = { profile: "", tenant: "", byteLength: 0, fingerprint: "" };
 function keyMessage({ kid, alg, state, epoch, ...key }: KeyInfo | SecretInfo): Key {
   return {
     ...("keyset" in key
-      ? { ...NO_SECRET, ...key, publishAt: date(key.publishAt), waitsFor: [...key.waitsFor] }
+      ? { ...NO_SECRET, ...key, publishAt: timestampOfMs(key.publishAt), waitsFor: [...key.waitsFor] }
       : { ...NO_KEYSET, ...key }),
     keyId: kid,
     algorithm: alg,
     state: keyStateFromJSON(`KEY_STATE_${state.toUpperCase()}`),
-    signFrom: date(key.signFrom),
-    signUntil: date(key.signUntil),
-    verifyUntil: date(key.verifyUntil),
+    signFrom: timestampOfMs(key.signFrom),
+    signUntil: timestampOfMs(key.signUntil),
+    verifyUntil: timestampOfMs(key.verifyUntil),
     epoch: BigInt(epoch),
-    revokedAt: date(key.revokedAt),
+    revokedAt: timestampOfMs(key.revokedAt),
   };
-}
-
-function date(time: number | undefined): Date | undefined {
-  return time === undefined || time === NEVER ? undefined : new Date(time);
 }

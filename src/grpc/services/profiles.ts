@@ -19,6 +19,7 @@ import {
 } from "../../profile/describe.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import type { Rule, WarningRule } from "../../profile/model/rules.ts";
+import { durationOfSeconds } from "../wire/times.ts";
 
 /** The methods of `ProfileService` as handlers. */
 export function profileHandlers(profiles: () => ReadonlyMap<string, Profile>) {
@@ -68,7 +69,7 @@ function profileMessage(profile: Profile): ProfileMessage {
     ipMode: profile.ip?.mode ?? "off",
     surfaces: describeSurfaces(profile.surfaces).map(surfaceMessage),
     quarantine: quarantine && {
-      deadline: duration(quarantine.deadlineSeconds),
+      deadline: durationOfSeconds(quarantine.deadlineSeconds),
       maxFailures: quarantine.maxFailures,
     },
   };
@@ -86,8 +87,8 @@ function lifetimeMessage(lifetime: Profile["lifetime"]): ProfileLifetime {
     extendedMaxTtl: ttl(extended?.max),
     extendedBy: extended?.by ?? "",
     maxAge: optional(maxAge),
-    leeway: duration(lifetime.leeway),
-    skew: duration(lifetime.skew),
+    leeway: durationOfSeconds(lifetime.leeway),
+    skew: durationOfSeconds(lifetime.skew),
     ttlFrom: lifetime.ttlFrom ?? "",
   };
 }
@@ -116,9 +117,5 @@ function surfaceMessage({ reason, ...shown }: SurfaceView): ProfileSurface {
 }
 
 function optional(seconds: number | undefined) {
-  return seconds === undefined ? undefined : duration(seconds);
-}
-
-function duration(seconds: number) {
-  return { seconds: BigInt(seconds), nanos: 0 };
+  return seconds === undefined ? undefined : durationOfSeconds(seconds);
 }

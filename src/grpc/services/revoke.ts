@@ -7,14 +7,14 @@ import type {
 } from "../../gen/signet/v1/token.ts";
 import type { Revocation } from "../../revoke/revocation.ts";
 import type { RevokeTokens, WatchRevocations } from "../../revoke/revocation-service.ts";
-import { timestampDate } from "../wire/times.ts";
+import { timestampOfMs, timestampOfSeconds } from "../wire/times.ts";
 
 /** The handlers of taking tokens back. */
 export function revokeHandlers(revoke: RevokeTokens, watch: WatchRevocations) {
   return {
     async revokeTokens(request: RevokeTokensRequest, caller: string): Promise<RevokeTokensResponse> {
       const { at, until } = await revoke(request, caller);
-      return { revokedAt: new Date(at), until: dateOf(until) };
+      return { revokedAt: timestampOfMs(at), until: timestampOfMs(until) };
     },
     async *watchRevocations(
       { profile }: WatchRevocationsRequest,
@@ -39,13 +39,8 @@ function revocationMessage(revocation: Revocation): RevocationMessage {
     tenant,
     tokenId: isToken ? revocation.tokenId : "",
     subjectHash: isToken ? "" : revocation.subjectHash,
-    issuedBefore: isToken ? undefined : timestampDate(revocation.issuedBefore),
-    revokedAt: dateOf(at),
-    until: dateOf(until),
+    issuedBefore: isToken ? undefined : timestampOfSeconds(revocation.issuedBefore),
+    revokedAt: timestampOfMs(at),
+    until: timestampOfMs(until),
   };
-}
-
-/** Unix milliseconds as a date; beyond what a Timestamp can hold it is left out. */
-function dateOf(ms: number): Date | undefined {
-  return ms > 253_402_300_799_999 ? undefined : new Date(ms);
 }

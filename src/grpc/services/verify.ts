@@ -9,7 +9,7 @@ import type { Shown } from "../../profile/model/delivery.ts";
 import type { Rejection as RejectionOfToken } from "../../token/rejection.ts";
 import type { VerifyAnswer, VerifyToken } from "../../token/verify/verify-token.ts";
 import { type Batching, batch } from "../batch.ts";
-import { durationOf, timestampDate } from "../wire/times.ts";
+import { durationOfMs, timestampOfSeconds } from "../wire/times.ts";
 
 /** The handlers of verifying. */
 export function verifyHandlers(verify: VerifyToken, batching: Batching) {
@@ -38,12 +38,12 @@ function verifyResponse({ profile, epoch, verdict, revocationViewAgeMs, framed }
     subject: verdict.valid ? (verdict.subject ?? "") : "",
     profile: profile.name,
     keyId: known?.keyId ?? "",
-    issuedAt: verdict.valid ? timestampDate(verdict.issuedAt) : undefined,
-    expiresAt: timestampDate(known?.expiresAt),
+    issuedAt: verdict.valid ? timestampOfSeconds(verdict.issuedAt) : undefined,
+    expiresAt: timestampOfSeconds(known?.expiresAt),
     warnings: verdict.valid ? [...verdict.warnings] : [],
     diagnosis: verdict.valid ? "" : (verdict.rejection.diagnosis ?? ""),
     keyringGeneration: BigInt(epoch),
-    revocationViewAge: durationOf(revocationViewAgeMs),
+    revocationViewAge: durationOfMs(revocationViewAgeMs),
     frame: verdict.valid && framed ? (acceptedFrame ?? "") : "",
   };
 }

@@ -1,7 +1,7 @@
 import { identityFault, NOT_TAKEN, takenFault, tenantFault } from "../../problem/field-rules.ts";
 import type { FieldViolation } from "../../problem/problem.ts";
 import type { Profile } from "../../profile/model/profile.ts";
-import { canonicalIp } from "../ip-address.ts";
+import { addressFault } from "../ip-address.ts";
 
 /** What a caller asks for. Shaped as the contract's `IssueTokenRequest`, nothing checked yet; empty texts are absent. */
 export interface IssueRequest {
@@ -32,11 +32,6 @@ export function checkFields(request: IssueRequest, { takes, tenant }: Profile, v
     tell("request_id", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -");
   if (takes.audience) checkAudience(request.audience, violations);
   else if (request.audience.length > 0) tell("audience", NOT_TAKEN);
-}
-
-function addressFault(text: string): string | undefined {
-  if (text === "") return "is required";
-  return canonicalIp(text) === undefined ? "must be an IPv4 or IPv6 address" : undefined;
 }
 
 function checkAudience(audience: readonly string[], violations: FieldViolation[]): void {

@@ -1,3 +1,4 @@
+import { NOT_TAKEN, REQUIRED } from "../../problem/field-rules.ts";
 import type { FieldViolation } from "../../problem/problem.ts";
 import type { Profile, ProfileLifetime } from "../../profile/model/profile.ts";
 import type { IssueRequest } from "./request.ts";
@@ -16,13 +17,13 @@ export function chooseTtl(
 ): number | undefined {
   const member = lifetime.ttlFrom;
   if (ttl !== undefined && (member !== undefined || lifetime.exp === "absent"))
-    violations.push({ field: "ttl", description: "is not taken by this profile" });
+    violations.push({ field: "ttl", description: NOT_TAKEN });
   if (lifetime.exp === "absent") return undefined;
   const field = member === undefined ? "ttl" : `claims.${member}`;
   const asked = member === undefined ? wholeSeconds(ttl) : claims?.[member];
   if (asked === undefined) {
     if (lifetime.exp === "required" && lifetime.default === undefined)
-      violations.push({ field, description: "is required" });
+      violations.push({ field, description: REQUIRED });
     return lifetime.default;
   }
   const wish = wishedMax(lifetime, claims);

@@ -1,3 +1,4 @@
+import { keyIdFault } from "../../problem/field-rules.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import { type Json, parseStrictObject } from "../claims/strict-json.ts";
 import { reject, type Step } from "../rejection.ts";
@@ -10,7 +11,6 @@ export interface Header {
 }
 
 const KNOWN = new Set(["alg", "kid", "typ"]);
-const KID = /^[A-Za-z0-9_-]{1,64}$/;
 
 /**
  * Reads the header strictly. `jwk`, `jku`, `x5u`, `x5c`, `crit`, `b64` and `zip` are how a token tries to bring its own
@@ -31,9 +31,9 @@ export function readHeader(bytes: Buffer): Step<Header> {
 export function readKid({ kid }: Header, expected: Profile["header"]): Step<string | undefined> {
   if (expected.kid === "absent")
     return kid === undefined ? { ok: undefined } : reject("HEADER_INVALID", "kid must be absent");
-  if (typeof kid !== "string" || !KID.test(kid))
-    return reject("HEADER_INVALID", "kid must be 1 to 64 characters of A-Z a-z 0-9 _ -");
-  return { ok: kid };
+  const text = typeof kid === "string" ? kid : "";
+  const fault = keyIdFault(text);
+  return fault === undefined ? { ok: text } : reject("HEADER_INVALID", `kid ${fault}`);
 }
 
 /**

@@ -1,87 +1,68 @@
-import { identityFault } from "../../problem/field-rules.ts";
+import { NOT_PAST, NOT_TAKEN, REQUIRED, takenFault, tenantFault } from "../../problem/field-rules.ts";
 import { type FieldViolation, invalidRequest } from "../../problem/problem.ts";
 import type { Profile } from "../../profile/model/profile.ts";
-import { canonicalIp } from "../ip-address.ts";
+import { addressFault } from "../ip-address.ts";
 import { type Carrier, MAX_PAIRS } from "./carriers.ts";
 
-/** What a caller wants checked. Shaped as the contract's `VerifyTokenRequest`; empty texts are absent. */
-export interface VerifyQuestion {
+/** A request to verify a token. Shaped as the contract's `VerifyTokenRequest`; empty strings are absent. */
+export interface VerifyRequest {
   readonly profile: string;
-  readonly credential:
-    | { readonly $case: "token"; readonly value: string }
-    | { readonly $case: "carrier"; readonly value: Carrier }
-    | undefined;
+  readonly credential: Credential | undefined;
   readonly tenant: string;
   readonly audience: string;
   readonly context: Readonly<Record<string, unknown>> | undefined;
   readonly at: Date | undefined;
 }
 
-const NOT_TAKEN = "is not taken by this profile";
+/** The token itself, or where a client may have put it. */
+export type Credential =
+  | { readonly $case: "token"; readonly value: string }
+  | { readonly $case: "carrier"; readonly value: Carrier };
 
 /**
- * Checks that a question says all that its profile needs and nothing that it does not take. What is absent is never
- * skipped: a verifier that forgets its audience would take tokens that are meant for others. `now` in Unix milliseconds.
+ * Checks that a request has every field that its profile requires and none that it does not take. An absent field never
+ * skips a check: a verifier that forgot its audience would accept tokens meant for others. `now` in Unix milliseconds.
  *
  * @returns the credential.
  * @throws Problem INVALID_REQUEST with every bad field.
  */
-export function requireComplete(
-  question: VerifyQuestion,
-  profile: Profile,
-  now: number,
-): NonNullable<VerifyQuestion["credential"]> {
+export function requireComplete(request: VerifyRequest, profile: Profile, now: number): Credential {
   const violations: FieldViolation[] = [];
-  const { credential, tenant, audience, context, at } = question;
-  checkCredential(credential, profile, violations);
-  checkPresence("tenant", tenant, profile.tenant !== undefined, violations);
-  checkPresence("audience", audience, profile.hasAudience, violations);
-  const fault = tenant === "" || profile.tenant === undefined ? undefined : identityFault(tenant);
-  if (fault !== undefined) violations.push({ field: "tenant", description: fault });
-  checkContext(context, profile, violations);
-  // A date beyond its range is no number, and compares as false.
-  if (at !== undefined && !(at.getTime() <= now))
-    violations.push({ field: "at", description: "must be a time that is not in the future" });
+  const report = (field: string, description: string | undefined): void => {
+    if (description !== undefined) violations.push({ field, description });
+  };
+  const { credential, tenant, audience, context, at } = request;
+  checkCredential(credential, profile, report);
+  report("tenant", tenantFault(tenant, profile.tenant !== undefined));
+  // Any text is compared with the token's audiences, so only its presence is checked.
+  report(
+    "audience",
+    takenFault(audience, profile.hasAudience, () => undefined),
+  );
+  checkContext(context, profile, report);
+  // The time of an invalid date is NaN, which no comparison holds for.
+  report("at", at === undefined || at.getTime() <= now ? undefined : NOT_PAST);
   if (credential === undefined || violations.length > 0) throw invalidRequest(violations);
   return credential;
 }
 
-function checkCredential(
-  credential: VerifyQuestion["credential"],
-  profile: Profile,
-  violations: FieldViolation[],
-): void {
-  if (credential === undefined || credential.value === "") {
-    violations.push({ field: "token", description: "is required, or a carrier" });
-    return;
+type Report = (field: string, description: string | undefined) => void;
+
+function checkCredential(credential: Credential | undefined, { carriers }: Profile, report: Report): void {
+  if (credential === undefined || credential.value === "") report("token", `${REQUIRED}, or a carrier`);
+  else if (credential.$case === "carrier") {
+    const { headers, query, cookies, body } = credential.value;
+    if (carriers.length === 0) report("carrier", NOT_TAKEN);
+    else if (headers.length + query.length + cookies.length + body.length > MAX_PAIRS)
+      report("carrier", `must have at most ${MAX_PAIRS} pairs`);
   }
-  if (credential.$case === "token") return;
-  const { headers, query, cookies, body } = credential.value;
-  if (profile.carriers.length === 0)
-    violations.push({ field: "carrier", description: "is not taken: the profile has no carriers" });
-  else if (headers.length + query.length + cookies.length + body.length > MAX_PAIRS)
-    violations.push({ field: "carrier", description: `must have at most ${MAX_PAIRS} pairs` });
 }
 
-function checkPresence(field: string, value: string, taken: boolean, violations: FieldViolation[]): void {
-  if (taken && value === "") violations.push({ field, description: "is required" });
-  if (!taken && value !== "") violations.push({ field, description: NOT_TAKEN });
-}
-
-/** What a context holds is a matter of the client, which a rejection tells; what is checked here is the verifier's own. */
-function checkContext(
-  context: VerifyQuestion["context"],
-  { context: schema, ip }: Profile,
-  violations: FieldViolation[],
-): void {
-  if (context !== undefined && schema === undefined) {
-    violations.push({ field: "context", description: NOT_TAKEN });
-    return;
+/** Checks only what the verifier itself fills in. What a client put into the context is judged later, by a rejection. */
+function checkContext(context: VerifyRequest["context"], { context: schema, ip }: Profile, report: Report): void {
+  if (context !== undefined && schema === undefined) report("context", NOT_TAKEN);
+  else if (ip !== undefined) {
+    const required = ip.mode === "enforce" ? REQUIRED : undefined;
+    report("context.ip", context?.ip === undefined ? required : addressFault(context.ip));
   }
-  if (ip === undefined) return;
-  const address = context?.ip;
-  if (address === undefined) {
-    if (ip.mode === "enforce") violations.push({ field: "context.ip", description: "is required" });
-  } else if (typeof address !== "string" || canonicalIp(address) === undefined)
-    violations.push({ field: "context.ip", description: "must be an IPv4 or IPv6 address" });
 }

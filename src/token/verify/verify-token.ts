@@ -3,16 +3,15 @@ import { Problem, unknownProfile } from "../../problem/problem.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import type { ProfileExpressionFailed } from "../../profile/model/rules.ts";
 import type { Revocations } from "../../revoke/revocations.ts";
-import type { RejectionReason } from "../rejection.ts";
 import type { VerifiedCache } from "./cache.ts";
 import { findToken } from "./carriers.ts";
 import { MAX_TOKEN_LENGTH } from "./compact.ts";
-import { requireComplete, type VerifyQuestion } from "./request.ts";
+import { type Credential, requireComplete, type VerifyRequest } from "./request.ts";
 import { type Expectation, type Verdict, verifyToken } from "./verify.ts";
 
 export interface VerifyTokenParts {
   readonly profiles: () => ReadonlyMap<string, Profile>;
-  /** The keys of the profile and tenant; a tenant that nothing is known of has keys that know nothing. */
+  /** The keys of the profile and tenant. For an unknown tenant, keys that verify nothing. */
   readonly keysOf: (profile: Profile, tenant: string) => TokenKeys;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -23,75 +22,71 @@ export interface VerifyTokenParts {
   readonly onExpressionError: ProfileExpressionFailed;
 }
 
-/** A verdict, the version of the keys that it was made with, and what is needed to show it to the client. */
+/** A verdict, and what the response says about how it was reached. */
 export interface VerifyAnswer {
   readonly profile: Profile;
+  /** The epoch of the keys that decided. */
   readonly epoch: number;
   readonly verdict: Verdict;
-  /** How old the view of what was taken back is, in milliseconds; 0 when it is current. */
+  /** Age of this replica's view of revocations, in milliseconds; 0 when it is current. */
   readonly revocationViewAgeMs: number;
-  /** Whether the client sent a frame and waits for one. */
+  /** Whether the client sent a frame, and so waits for one. */
   readonly framed: boolean;
 }
 
-/** Verifies by the name of a profile. Throws or rejects with a {@link Problem} for a bad call. */
-export type VerifyToken = (question: VerifyQuestion) => VerifyAnswer | Promise<VerifyAnswer>;
+/**
+ * Verifies a token under the profile that the request names. Synchronous, unless the keys must be read again. Throws or
+ * rejects with a {@link Problem} when the request is bad; a bad token is an answer.
+ */
+export type VerifyToken = (request: VerifyRequest) => VerifyAnswer | Promise<VerifyAnswer>;
 
-export function createVerifyToken({
-  profiles,
-  keysOf,
-  now,
-  revocations,
-  cache,
-  onRejected,
-  onExpressionError,
-}: VerifyTokenParts): VerifyToken {
+export function createVerifyToken(parts: VerifyTokenParts): VerifyToken {
+  const { profiles, keysOf, now, revocations, cache, onRejected, onExpressionError } = parts;
   const isRevoked = revocations.has;
 
-  return (question) => {
-    const profile = profiles().get(question.profile);
-    if (profile === undefined) throw unknownProfile(question.profile);
-    const credential = requireComplete(question, profile, now());
-    const keys = keysOf(profile, question.tenant);
-    const answer = judge(credential, question, profile, keys);
-    if (!hasReason(answer, "UNKNOWN_KEY")) return told(answer);
+  return (request) => {
+    const profile = profiles().get(request.profile);
+    if (profile === undefined) throw unknownProfile(request.profile);
+    const credential = requireComplete(request, profile, now());
+    const keys = keysOf(profile, request.tenant);
+    const answer = verify(credential, request, profile, keys);
+    if (!isUnknownKey(answer)) return reported(answer);
     // Another replica may have published the key a moment ago.
     const reloading = keys.reload();
-    if (reloading === undefined) return told(answer);
-    return reloading.then(() => told(judge(credential, question, profile, keys)), refuseUnread);
+    if (reloading === undefined) return reported(answer);
+    return reloading.then(() => reported(verify(credential, request, profile, keys)), throwUnreadable);
   };
 
-  function judge(credential: Credential, question: VerifyQuestion, profile: Profile, keys: TokenKeys): VerifyAnswer {
+  function verify(credential: Credential, request: VerifyRequest, profile: Profile, keys: TokenKeys): VerifyAnswer {
     const time = now();
-    const { tenant, audience, context = {}, at } = question;
+    const { tenant, audience, context = {}, at } = request;
     const clocks = { now: time, at: at?.getTime() ?? time };
-    const parts = { isRevoked, cache, onExpressionError: onExpressionError.bind(undefined, profile.name) };
-    const verdict = verdictOn(credential, { profile, keys, tenant, audience, context, ...clocks, ...parts });
+    const onError = onExpressionError.bind(undefined, profile.name);
+    const means = { keys, isRevoked, cache, onExpressionError: onError };
+    const verdict = verifyCredential(credential, { profile, tenant, audience, context, ...clocks, ...means });
     const framed = credential.$case === "carrier" && credential.value.frame.length > 0;
     return { profile, epoch: keys.epoch, verdict, revocationViewAgeMs: revocations.viewAgeMs(time), framed };
   }
 
-  function told(answer: VerifyAnswer): VerifyAnswer {
+  function reported(answer: VerifyAnswer): VerifyAnswer {
     if (!answer.verdict.valid) onRejected(answer.profile.name, answer.verdict.rejection.reason);
     return answer;
   }
 }
 
-type Credential = NonNullable<VerifyQuestion["credential"]>;
-
-function verdictOn(credential: Credential, expected: Expectation): Verdict {
+function verifyCredential(credential: Credential, expected: Expectation): Verdict {
   if (credential.$case === "token")
     return verifyToken({ token: credential.value, maxLength: MAX_TOKEN_LENGTH }, expected);
   const found = findToken(credential.value, expected.profile.carriers);
   return found.rejection ? { valid: false, rejection: found.rejection } : verifyToken(found.ok, expected);
 }
 
-function hasReason({ verdict }: VerifyAnswer, reason: RejectionReason): boolean {
-  return !verdict.valid && verdict.rejection.reason === reason;
+function isUnknownKey({ verdict }: VerifyAnswer): boolean {
+  return !verdict.valid && verdict.rejection.reason === "UNKNOWN_KEY";
 }
 
-function refuseUnread(cause: unknown): never {
-  throw new Problem("KEYS_UNAVAILABLE", "the token's key is not known here and the key store can't be read", {
+function throwUnreadable(cause: unknown): never {
+  throw new Problem("KEYS_UNAVAILABLE", "the token's key is unknown here and the key store can't be read", {
     cause,
     retryAfterMs: 1_000,
   });

@@ -2,7 +2,7 @@ import type { TokenKeys } from "../../../src/keys/token-keys.ts";
 import { Problem } from "../../../src/problem/problem.ts";
 import type { Profile } from "../../../src/profile/model/profile.ts";
 import type { Carrier } from "../../../src/token/verify/carriers.ts";
-import type { VerifyQuestion } from "../../../src/token/verify/request.ts";
+import type { VerifyRequest } from "../../../src/token/verify/request.ts";
 import { createVerifyToken, type VerifyAnswer } from "../../../src/token/verify/verify-token.ts";
 import { NO_REVOCATIONS } from "./no-revocations.ts";
 
@@ -21,10 +21,10 @@ export function verifyingUnderTest(profile: Profile, keysOf: (tenant: string) =>
     onExpressionError: (name, kind, what) => failed.push(`${name} ${kind} ${what}`),
     ...NO_REVOCATIONS,
   });
-  const ask = (token: string, question: Partial<VerifyQuestion> = {}) =>
+  const ask = (token: string, question: Partial<VerifyRequest> = {}) =>
     verify({ ...EMPTY, profile: profile.name, credential: { $case: "token", value: token }, ...question });
   /** The answer, at once: for what needs no reload. */
-  const answerTo = (token: string, question: Partial<VerifyQuestion> = {}): VerifyAnswer => {
+  const answerTo = (token: string, question: Partial<VerifyRequest> = {}): VerifyAnswer => {
     const answer = ask(token, question);
     if (answer instanceof Promise) throw new Error("the keys are reloaded");
     return answer;
@@ -32,7 +32,7 @@ export function verifyingUnderTest(profile: Profile, keysOf: (tenant: string) =>
   return { rejected, failed, ask, answerTo };
 }
 
-const EMPTY: VerifyQuestion = {
+const EMPTY: VerifyRequest = {
   profile: "",
   credential: undefined,
   tenant: "",

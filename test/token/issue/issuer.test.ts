@@ -133,7 +133,7 @@ const numbered = (length: number) => Array.from({ length }, (_, i) => `api-${i}`
 const numberedKeys = (length: number) => Object.fromEntries(Array.from({ length }, (_, i) => [`k${i}`, 1]));
 const long = "é".repeat(128);
 const invalid: readonly [title: string, request: Partial<IssueRequest>, field: string, rule: RegExp][] = [
-  ["an empty subject", { subject: "" }, "subject", /empty/],
+  ["an empty subject", { subject: "" }, "subject", /is required/],
   ["a subject of 256 bytes", { subject: long }, "subject", /255 bytes/],
   ["a subject with NUL", { subject: "a\0" }, "subject", /control/],
   ["a subject that was invalid UTF-8", { subject: "a\ufffd" }, "subject", /well-formed/],

@@ -4,7 +4,7 @@ import type { KeyLookup, TokenKeys, VerifyingKey } from "../../../src/keys/token
 import type { Profile } from "../../../src/profile/model/profile.ts";
 import { createRevokedSet } from "../../../src/revoke/revoked-set.ts";
 import { createVerifiedCache } from "../../../src/token/verify/cache.ts";
-import type { VerifyQuestion } from "../../../src/token/verify/request.ts";
+import type { VerifyRequest } from "../../../src/token/verify/request.ts";
 import { createVerifyToken, type VerifyAnswer } from "../../../src/token/verify/verify-token.ts";
 import { ISSUER, profileOf, shippedText } from "../../support/profiles/profiles.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
@@ -61,7 +61,7 @@ function world(entries: number) {
       revocations: { has: revoked.has, viewAgeMs: () => 0 },
       cache,
     });
-    const judge = (token: string, question: Partial<VerifyQuestion> = {}): VerifyAnswer => {
+    const judge = (token: string, question: Partial<VerifyRequest> = {}): VerifyAnswer => {
       const credential = { $case: "token", value: token } as const;
       const answer = ask({ ...QUESTION, credential, ...question });
       if (answer instanceof Promise) throw new Error("the keys are reloaded");
@@ -117,7 +117,7 @@ function world(entries: number) {
   return { clock, cached: service(entries), plain: service(0), issue, revoke, newKey, reloaded, state };
 }
 
-const QUESTION: VerifyQuestion = {
+const QUESTION: VerifyRequest = {
   profile: "service",
   credential: undefined,
   tenant: "",

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import test from "ava";
-import type { VerifyQuestion } from "../../../src/token/verify/request.ts";
+import type { VerifyRequest } from "../../../src/token/verify/request.ts";
 import { profileOf } from "../../support/profiles/profiles.ts";
 import { foreignToken } from "../../support/tokens/foreign-token.ts";
 import { secretKeys } from "../../support/tokens/secret-keys.ts";
@@ -47,7 +47,7 @@ const QUESTION = { tenant: "org-1", context: { room: "r-1" } };
 const signed = (changes: object = {}, key = young) => foreignToken(HEADER, { ...CLAIMS, ...changes }, key);
 
 /** Asks the dialect, or an edited copy of it. */
-function answer(token: string, question: Partial<VerifyQuestion> = {}, edit = (text: string) => text) {
+function answer(token: string, question: Partial<VerifyRequest> = {}, edit = (text: string) => text) {
   return verifyingUnderTest(profileOf(edit(DIALECT)), () => keys).answerTo(token, { ...QUESTION, ...question });
 }
 
@@ -320,7 +320,7 @@ test("a token without jti is known by a hash of what was signed, valid or not", 
 
 test("the reasons of the claims come in the contract's order", (t) => {
   // Each step mends the first fault that is left.
-  const steps: readonly [changes: object, question: Partial<VerifyQuestion>, expected: string][] = [
+  const steps: readonly [changes: object, question: Partial<VerifyRequest>, expected: string][] = [
     [{ exp: "soon" }, {}, "CLAIM_INVALID"],
     [{ exp: NOW + 1e9, iss: "other" }, {}, "ISSUER_MISMATCH"],
     [{ iss: "platform" }, {}, "TENANT_MISMATCH"],

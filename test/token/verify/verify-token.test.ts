@@ -63,7 +63,7 @@ test("all that a profile does not take is told together, never ignored", (t) => 
   t.deepEqual(
     faultsOf(() => ask("", { credential, tenant: "t", audience, context: {} })),
     {
-      carrier: "is not taken: the profile has no carriers",
+      carrier: "is not taken by this profile",
       tenant: "is not taken by this profile",
       audience: "is not taken by this profile",
       context: "is not taken by this profile",
