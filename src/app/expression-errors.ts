@@ -1,5 +1,5 @@
 import type { Metrics } from "../http/metrics.ts";
-import type { ProfileExpressionFailed } from "../profile/model/rules.ts";
+import type { OnProfileExpressionError } from "../profile/model/rules.ts";
 import type { Log } from "./log.ts";
 
 const SILENCE_MS = 10_000;
@@ -13,7 +13,7 @@ export function tellFailed(
   { expressionFailed }: Pick<Metrics, "expressionFailed">,
   log: Log,
   now: () => number,
-): ProfileExpressionFailed {
+): OnProfileExpressionError {
   // As many entries as the profiles have expressions.
   const last = new Map<string, number>();
   return (profile, kind, name) => {

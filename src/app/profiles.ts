@@ -2,7 +2,7 @@ import type { AuditLog } from "../audit/event.ts";
 import type { Config } from "../config/config.ts";
 import { loadProfileSet } from "../config/load.ts";
 import { sharedKeysets } from "../profile/keysets.ts";
-import { type LiveProfiles, liveProfiles } from "../profile/live-profiles.ts";
+import { createLiveProfiles, type LiveProfiles } from "../profile/live-profiles.ts";
 import { configHash } from "./digests.ts";
 import type { Log } from "./log.ts";
 
@@ -14,7 +14,7 @@ export function openProfiles(config: Config, audit: AuditLog, log: Log, now: () 
   const tellShared = (): void => {
     for (const shared of sharedKeysets(live.current().values())) log("warn", { event: "profiles.shared", ...shared });
   };
-  const live = liveProfiles({
+  const live = createLiveProfiles({
     initial: config,
     load: (known) => loadProfileSet(config.effective, known),
     hashOf: (profiles) => configHash(config, profiles),
@@ -22,13 +22,13 @@ export function openProfiles(config: Config, audit: AuditLog, log: Log, now: () 
     now,
     observer: {
       // Whoever uses a profile that is gone is refused from now on.
-      reloaded(changed, gone) {
+      onReloaded(changed, gone) {
         log(gone.length > 0 ? "warn" : "info", { event: "profiles.reloaded", changed, gone });
         if (changed.length > 0) tellShared();
       },
-      refused: (faults) =>
+      onRefused: (faults) =>
         log("error", { event: "profiles.refused", faults: faults.slice(0, LOGGED_FAULTS), count: faults.length }),
-      failed: (error) => log("error", { event: "profiles.failed", error }),
+      onError: (error) => log("error", { event: "profiles.failed", error }),
     },
   });
   tellShared();

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brokenBounds, type KeyPolicy, keyPolicy } from "../keys/rotating/policy.ts";
 import { loadProfiles } from "../profile/load.ts";
-import { longestLife, type Profile } from "../profile/model/profile.ts";
-import { durationMs, showDuration } from "../schema/duration.ts";
+import { longestLifetime, type Profile } from "../profile/model/profile.ts";
+import { durationMs, formatDuration } from "../schema/duration.ts";
 import { ConfigError, type Fault } from "../schema/fault.ts";
 import { compileSchema } from "../schema/schema.ts";
 import { parseYaml, type YamlDocument } from "../schema/yaml.ts";
@@ -99,7 +99,7 @@ function keysetsOf(profiles: ReadonlyMap<string, Profile>, { rotation }: RawConf
     const { keyset: name, algorithm } = keys;
     // Between a key's last token and its end lie S and A already: only a leeway beyond them makes a life longer.
     const beyond = Math.max(0, lifetime.leeway * 1000 - ms(rotation.clock_skew) - ms(rotation.stop_using));
-    const maxTtl = Math.max(keysets.get(name)?.policy.maxTtl ?? 0, longestLife(lifetime) * 1000 + beyond);
+    const maxTtl = Math.max(keysets.get(name)?.policy.maxTtl ?? 0, longestLifetime(lifetime) * 1000 + beyond);
     keysets.set(name, { name, algorithm, policy: policyOf(rotation, maxTtl) });
   }
   return [...keysets.values()];
@@ -170,7 +170,7 @@ function build(raw: RawConfig, profiles: ReadonlyMap<string, Profile>, keysets: 
   const kekFile = kek.file === "" ? join(raw.data, "kek") : kek.file;
   const lead = policyOf(raw.rotation, 1).lead;
   return {
-    effective: { ...raw, kek: { ...kek, file: kekFile }, rotation: { ...raw.rotation, lead: showDuration(lead) } },
+    effective: { ...raw, kek: { ...kek, file: kekFile }, rotation: { ...raw.rotation, lead: formatDuration(lead) } },
     data: raw.data,
     grpc: {
       address: grpc.address,

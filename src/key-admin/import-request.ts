@@ -2,7 +2,7 @@ import { SECRET_FORMS, secretBytes } from "../keys/imported/secret.ts";
 import type { SecretEncoding } from "../keys/model.ts";
 import { keyIdFault, REQUIRED, tenantFault } from "../problem/field-rules.ts";
 import { type FieldViolation, invalidRequest } from "../problem/problem.ts";
-import { longestLife, type Profile } from "../profile/model/profile.ts";
+import { longestLifetime, type Profile } from "../profile/model/profile.ts";
 
 /** Shaped as the contract's `ImportKeyRequest`; empty texts are absent. */
 export interface ImportRequest {
@@ -56,7 +56,7 @@ export function checkImport(request: ImportRequest, profile: Profile): CheckedIm
 
 /** Milliseconds: unset, for as long as a token that an earlier secret signed can be accepted. */
 function overlapOf({ overlap }: ImportRequest, { lifetime }: Profile): number | undefined {
-  if (overlap === undefined) return (longestLife(lifetime) + lifetime.leeway) * 1000;
+  if (overlap === undefined) return (longestLifetime(lifetime) + lifetime.leeway) * 1000;
   const seconds = Number(overlap.seconds);
   return overlap.nanos === 0 && seconds >= 0 && seconds <= MAX_OVERLAP_SECONDS ? seconds * 1000 : undefined;
 }

@@ -1,5 +1,5 @@
 import type { ClaimRule } from "./model/claims.ts";
-import type { CarrierRule, Shown, Surfaces } from "./model/delivery.ts";
+import type { CarrierRule, Surface, Surfaces } from "./model/delivery.ts";
 
 /** A claim as it is shown: `source` is "issued_at", "request.a.b", `= ` and a fixed value, or `cel: ` and an expression. */
 export interface ClaimView {
@@ -20,7 +20,7 @@ export interface CarrierView {
 }
 
 /** How the rejections of one reason are shown; the empty reason stands for every other. */
-export interface SurfaceView extends Omit<Shown, "frame"> {
+export interface SurfaceView extends Omit<Surface, "frame"> {
   readonly reason: string;
   /** With `$message` where the rejection's message stands. */
   readonly frame: string | undefined;
@@ -53,6 +53,6 @@ export function describeSurfaces({ other, byReason }: Surfaces): SurfaceView[] {
   return isShown ? [...views, rest] : views;
 }
 
-function view(reason: string, shown: Shown): SurfaceView {
+function view(reason: string, shown: Surface): SurfaceView {
   return { ...shown, reason, frame: shown.frame("$message") };
 }

@@ -1,9 +1,9 @@
 import type { KeysetAlgorithm } from "../keys/model.ts";
 import type { KeyPolicy } from "../keys/rotating/policy.ts";
-import { showDuration } from "../schema/duration.ts";
+import { formatDuration } from "../schema/duration.ts";
 import type { Fault } from "../schema/fault.ts";
 import { parseYaml } from "../schema/yaml.ts";
-import { faultsOfFile } from "./file/faults.ts";
+import { createFileFaults } from "./file/faults.ts";
 import type { Profile } from "./model/profile.ts";
 
 /**
@@ -64,7 +64,7 @@ export interface LoadedProfile {
 export function faultIn({ file, text }: LoadedProfile, path: readonly string[], message: string): readonly Fault[] {
   const document = parseYaml(text, file);
   if (Array.isArray(document)) return document;
-  const faults = faultsOfFile(document, file);
+  const faults = createFileFaults(document, file);
   faults.add(path, message);
   return faults.found;
 }
@@ -99,5 +99,5 @@ export function restartFaults(running: readonly Keyset[], wanted: readonly Keyse
 function difference(held: Keyset, wanted: Omit<Keyset, "name">): string | undefined {
   if (held.algorithm !== wanted.algorithm) return `signs with ${held.algorithm} in the running service`;
   if (wanted.policy.maxTtl <= held.policy.maxTtl) return undefined;
-  return `rotates in the running service for tokens of at most ${showDuration(held.policy.maxTtl)}`;
+  return `rotates in the running service for tokens of at most ${formatDuration(held.policy.maxTtl)}`;
 }

@@ -23,15 +23,15 @@ export interface LiveProfilesParts {
   readonly now: () => number;
   readonly observer: {
     /** These are new, changed or gone; the gone ones once more. */
-    reloaded(changed: readonly string[], gone: readonly string[]): void;
+    onReloaded(changed: readonly string[], gone: readonly string[]): void;
     /** The files have faults: those before go on serving. */
-    refused(faults: readonly Fault[]): void;
+    onRefused(faults: readonly Fault[]): void;
     /** Something else did not work: those before go on serving. */
-    failed(error: unknown): void;
+    onError(error: unknown): void;
   };
 }
 
-export function liveProfiles({ initial, load, hashOf, audit, now, observer }: LiveProfilesParts): LiveProfiles {
+export function createLiveProfiles({ initial, load, hashOf, audit, now, observer }: LiveProfilesParts): LiveProfiles {
   let profiles = initial.profiles;
   let last = Promise.resolve();
 
@@ -55,12 +55,12 @@ export function liveProfiles({ initial, load, hashOf, audit, now, observer }: Li
       await audit.append({ type: "configuration.changed", configHash, profiles: changed }, now());
       profiles = wanted.profiles;
     }
-    observer.reloaded(changed, gone);
+    observer.onReloaded(changed, gone);
   }
 
   function tell(error: unknown): void {
-    if (error instanceof ConfigError) observer.refused(error.faults);
-    else observer.failed(error);
+    if (error instanceof ConfigError) observer.onRefused(error.faults);
+    else observer.onError(error);
   }
 }
 

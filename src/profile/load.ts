@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError, type Fault } from "../schema/fault.ts";
-import { parseProfile, profileDigest } from "./compile/compile.ts";
+import { compileProfile, profileDigest } from "./compile/compile.ts";
 import { faultIn, keysetFaults, type LoadedProfile } from "./keysets.ts";
 import type { Profile } from "./model/profile.ts";
 
@@ -71,7 +71,7 @@ function readProfile(file: string, issuer: string, known: ReadonlyMap<string, Pr
   } catch {
     return [{ file, path: "", message: "can't be read" }];
   }
-  const profile = known.get(profileDigest(text)) ?? parseProfile(text, file, issuer);
+  const profile = known.get(profileDigest(text)) ?? compileProfile(text, file, issuer);
   return Array.isArray(profile) ? profile : { file, text, profile };
 }
 

@@ -1,6 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { Problem } from "../problem/problem.ts";
-import { showDuration } from "../schema/duration.ts";
+import { formatDuration } from "../schema/duration.ts";
 import type { ClockCheck } from "./clock-check.ts";
 import type { Contact } from "./contact.ts";
 
@@ -17,8 +17,8 @@ export interface Fitness {
 const RETRY_AFTER_MS = 5_000;
 
 export function createFitness(contact: Contact, clock: ClockCheck, { state, clockSkewMs }: Config): Fitness {
-  const maxOffline = showDuration(state.maxOfflineMs);
-  const skew = showDuration(clockSkewMs);
+  const maxOffline = formatDuration(state.maxOfflineMs);
+  const skew = formatDuration(clockSkewMs);
   const lastHeard = (ageMs: number) =>
     Number.isFinite(ageMs)
       ? `last heard of ${showSeconds(ageMs)} ago (state.max_offline: ${maxOffline})`

@@ -1,6 +1,6 @@
 import { identityFault, NOT_PAST, reasonFault, tenantFault, tokenFault } from "../problem/field-rules.ts";
 import { type FieldViolation, invalidRequest } from "../problem/problem.ts";
-import { longestLife, type Profile, type ProfileLifetime } from "../profile/model/profile.ts";
+import { longestLifetime, type Profile, type ProfileLifetime } from "../profile/model/profile.ts";
 
 /** What shall be taken back. Shaped as the contract's `RevokeTokensRequest`, nothing checked yet; empty texts are absent. */
 export interface RevokeRequest {
@@ -47,7 +47,7 @@ export function checkRevokeRequest(request: RevokeRequest, profile: Profile, now
  */
 export function revokedUntil({ expiresAt }: Pick<RevokeRequest, "expiresAt">, profile: Profile, now: number): number {
   const { lifetime } = profile;
-  return (expiresAt?.getTime() ?? now + longestLife(lifetime) * 1000) + marginMs(lifetime);
+  return (expiresAt?.getTime() ?? now + longestLifetime(lifetime) * 1000) + marginMs(lifetime);
 }
 
 function marginMs({ leeway, skew }: ProfileLifetime): number {

@@ -9,7 +9,7 @@ export function durationMs(text: string): number | undefined {
 }
 
 /** Milliseconds in the largest unit that holds them without a rest: 1020000 is `17m`. */
-export function showDuration(ms: number): string {
+export function formatDuration(ms: number): string {
   const [unit = "ms", size = 1] = Object.entries(UNITS).findLast(([, size]) => ms % size === 0) ?? [];
   return `${ms / size}${unit}`;
 }

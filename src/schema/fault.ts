@@ -14,14 +14,14 @@ export interface Fault {
 export class ConfigError extends Error {
   readonly faults: readonly Fault[];
   constructor(faults: readonly Fault[]) {
-    super(faults.map(showFault).join("\n"));
+    super(faults.map(formatFault).join("\n"));
     this.name = "ConfigError";
     this.faults = faults;
   }
 }
 
 /** `file:line path: message`, as compilers print it. */
-export function showFault({ file, line, path, message }: Fault): string {
+export function formatFault({ file, line, path, message }: Fault): string {
   const place = line === undefined ? file : `${file}:${line}`;
   return path === "" ? `${place}: ${message}` : `${place} ${path}: ${message}`;
 }

@@ -21,7 +21,7 @@ export interface LinearPattern {
  *
  * @throws Error when the pattern is none of RE2, or too large.
  */
-export function linearPattern(pattern: string): LinearPattern {
+export function compileLinearPattern(pattern: string): LinearPattern {
   const whole = wholeMatch(pattern);
   let engine = compile(whole ?? pattern);
   let learnt = 0;

@@ -1,6 +1,6 @@
 import { Ajv2020, type FuncKeywordDefinition, type ValidateFunction } from "ajv/dist/2020.js";
 import { durationMs } from "./duration.ts";
-import { linearPattern } from "./linear-pattern.ts";
+import { compileLinearPattern } from "./linear-pattern.ts";
 import { type Violation, violationsOf } from "./violations.ts";
 
 /** Checks a value and fills in the defaults of its schema, in place. Returns every violation, at most 100. */
@@ -9,7 +9,7 @@ export type Check = (value: unknown) => Violation[];
 // It holds the schema of schemas, whose compilation takes longer than that of most schemas.
 const metaSchema = new Ajv2020();
 
-const ENGINE = Object.assign((pattern: string) => linearPattern(pattern), { code: "linearPattern" });
+const ENGINE = Object.assign((pattern: string) => compileLinearPattern(pattern), { code: "linearPattern" });
 
 /**
  * Compiles a JSON Schema 2020-12, once: compiling takes milliseconds, checking microseconds. Patterns are
@@ -76,7 +76,7 @@ const TEXT_KEYWORDS: readonly FuncKeywordDefinition[] = [
     schemaType: "string",
     compile(pattern: string, schema) {
       const { maxLength = Infinity, maxBytes = Infinity } = schema as StringLimits;
-      const expression = linearPattern(pattern);
+      const expression = compileLinearPattern(pattern);
       // A code point has at most two units, and a unit at least one byte.
       const longest = Math.min(maxLength * 2, maxBytes);
       return (text: string) => text.length > longest || expression.test(text);

@@ -1,36 +1,6 @@
-import type { RuleReason } from "../profile/model/rules.ts";
+import type { RejectionReason } from "../profile/model/rules.ts";
 
-/**
- * Why a token is not valid: the first check that failed, in the order of the checks. The names are the contract's
- * (`signet.v1.RejectionReason` without its prefix).
- */
-export type RejectionReason =
-  | "CARRIER_MISSING"
-  | "CARRIER_CONFLICT"
-  | "TOO_LARGE"
-  | "MALFORMED"
-  | "HEADER_INVALID"
-  | "UNKNOWN_KEY"
-  | "KEY_RETIRED"
-  | "KEY_REVOKED"
-  | "ALGORITHM_NOT_ALLOWED"
-  | "TYPE_MISMATCH"
-  | "BAD_SIGNATURE"
-  | "CLAIM_INVALID"
-  | "ISSUER_MISMATCH"
-  | "TENANT_MISMATCH"
-  | "EXP_MISSING"
-  | "LIFETIME_EXCEEDED"
-  | "NOT_YET_VALID"
-  | "EXPIRED"
-  | "TOO_OLD"
-  | "AUDIENCE_MISMATCH"
-  | "CLAIM_MISSING"
-  | "CLAIM_CONFLICT"
-  | "IP_MISMATCH"
-  | RuleReason
-  | "REVOKED";
-
+/** Why a token is not valid: the first check that failed. */
 export interface Rejection {
   readonly reason: RejectionReason;
   /** One sentence for people, which may reach clients: it never repeats the value of a claim. */

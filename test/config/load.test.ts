@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { loadConfig } from "../../src/config/load.ts";
-import { showFault } from "../../src/schema/fault.ts";
+import { formatFault } from "../../src/schema/fault.ts";
 import { faultsOf, filesIn } from "../support/files/config-files.ts";
 import { shippedText } from "../support/profiles/profiles.ts";
 
@@ -186,7 +186,7 @@ test("a file that is not there is a fault that names it", (t) => {
 /** The faults of a file as they are printed, FILE for its name. */
 async function told(t: ExecutionContext, text: string): Promise<string[]> {
   const file = join(await filesIn(t, { "signet.yaml": text }), "signet.yaml");
-  return faultsOf(() => loadConfig({ file, env: {} })).map((fault) => showFault(fault).replace(file, "FILE"));
+  return faultsOf(() => loadConfig({ file, env: {} })).map((fault) => formatFault(fault).replace(file, "FILE"));
 }
 
 test("the folder of further profiles is read beside those that ship", async (t) => {
@@ -213,7 +213,7 @@ test("a leeway beyond the skew and the time to stop using makes the life of a ke
 
 test("a folder of further profiles that is not there is a fault", (t) => {
   const faults = faultsOf(() => loadConfig({ env: { SIGNET_PROFILES_FOLDER: "/nowhere/profiles" } }));
-  t.deepEqual(faults.map(showFault), ["/nowhere/profiles: can't be read as a folder"]);
+  t.deepEqual(faults.map(formatFault), ["/nowhere/profiles: can't be read as a folder"]);
 });
 
 test("the KEK comes from a file or from a descriptor, and a misspelt descriptor does not become a file", (t) => {

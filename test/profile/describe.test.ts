@@ -1,8 +1,8 @@
 import test from "ava";
 import { describeCarrier, describeClaim, describeSurfaces } from "../../src/profile/describe.ts";
-import type { Shown } from "../../src/profile/model/delivery.ts";
+import type { Surface } from "../../src/profile/model/delivery.ts";
 
-const NOTHING: Shown = {
+const NOTHING: Surface = {
   httpStatus: undefined,
   wwwAuthenticate: undefined,
   closeCode: undefined,

@@ -2,7 +2,7 @@ import test from "ava";
 import type { AuditEvent } from "../../src/audit/event.ts";
 import { keyPolicy } from "../../src/keys/rotating/policy.ts";
 import type { ProfileSet } from "../../src/profile/keysets.ts";
-import { liveProfiles } from "../../src/profile/live-profiles.ts";
+import { createLiveProfiles } from "../../src/profile/live-profiles.ts";
 import type { Profile } from "../../src/profile/model/profile.ts";
 import { ConfigError, type Fault } from "../../src/schema/fault.ts";
 
@@ -22,7 +22,7 @@ function setOf(digests: Record<string, string>, keysets: ProfileSet["keysets"] =
 /** Profiles that load what the test hands out, one after the other, and what was told of them in its order. */
 function reloading(loads: (ProfileSet | Error)[], append: (event: AuditEvent) => Promise<void> = async () => {}) {
   const told: [string, unknown][] = [];
-  const live = liveProfiles({
+  const live = createLiveProfiles({
     initial: BEFORE,
     load: () => {
       const next = loads.shift() ?? BEFORE;
@@ -38,9 +38,9 @@ function reloading(loads: (ProfileSet | Error)[], append: (event: AuditEvent) =>
     },
     now: () => 7,
     observer: {
-      reloaded: (changed, gone) => told.push(["reloaded", { changed, gone }]),
-      refused: (faults) => told.push(["refused", faults]),
-      failed: (error) => told.push(["failed", error]),
+      onReloaded: (changed, gone) => told.push(["reloaded", { changed, gone }]),
+      onRefused: (faults) => told.push(["refused", faults]),
+      onError: (error) => told.push(["failed", error]),
     },
   });
   return { live, told };

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import test from "ava";
 import { loadProfiles } from "../../src/profile/load.ts";
-import { showFault } from "../../src/schema/fault.ts";
+import { formatFault } from "../../src/schema/fault.ts";
 import { faultsOf, filesIn } from "../support/files/config-files.ts";
 import { tinyProfile } from "../support/profiles/tiny-profile.ts";
 
@@ -24,13 +24,13 @@ test("the faults of all folders come at once, file by file", async (t) => {
 test("two files of one name are a fault of the second, also in another folder", async (t) => {
   const first = await filesIn(t, { "a.yaml": tinyProfile() });
   const second = await filesIn(t, { "b.yaml": `# a comment\n${tinyProfile()}` });
-  t.deepEqual(faultsOf(() => loadProfiles([first, second], ISSUER)).map(showFault), [
+  t.deepEqual(faultsOf(() => loadProfiles([first, second], ISSUER)).map(formatFault), [
     `${join(second, "b.yaml")}:2 profile: is the name of another file's: ${join(first, "a.yaml")}`,
   ]);
 });
 
 test("a folder that is not there is a fault", (t) => {
-  t.deepEqual(faultsOf(() => loadProfiles(["/nowhere"], ISSUER)).map(showFault), [
+  t.deepEqual(faultsOf(() => loadProfiles(["/nowhere"], ISSUER)).map(formatFault), [
     "/nowhere: can't be read as a folder",
   ]);
 });
@@ -42,12 +42,12 @@ test("only *.yaml files are profiles", async (t) => {
 
 test("a folder without any *.yaml is a fault: it was emptied, or is the wrong one", async (t) => {
   const folder = await filesIn(t, { "README.md": "# Profiles\n" });
-  t.deepEqual(faultsOf(() => loadProfiles([folder], ISSUER)).map(showFault), [`${folder}: holds no *.yaml file`]);
+  t.deepEqual(faultsOf(() => loadProfiles([folder], ISSUER)).map(formatFault), [`${folder}: holds no *.yaml file`]);
 });
 
 test("a profile under another ending is a fault, not left out in silence", async (t) => {
   const folder = await filesIn(t, { "a.yaml": tinyProfile(), "b.yml": tinyProfile({ 1: "profile: other" }) });
-  t.deepEqual(faultsOf(() => loadProfiles([folder], ISSUER)).map(showFault), [
+  t.deepEqual(faultsOf(() => loadProfiles([folder], ISSUER)).map(formatFault), [
     `${join(folder, "b.yml")}: is not read: its name must end with .yaml`,
   ]);
 });
@@ -62,7 +62,7 @@ for (const [what, change] of [
       "a.yaml": tinyProfile(),
       "b.yaml": tinyProfile({ 1: "profile: other", ...change }),
     });
-    t.deepEqual(faultsOf(() => loadProfiles([folder], ISSUER)).map(showFault), [
+    t.deepEqual(faultsOf(() => loadProfiles([folder], ISSUER)).map(formatFault), [
       `${join(folder, "b.yaml")}:2 keys.keyset: ${join(folder, "a.yaml")} uses this keyset with another ${what}: one keyset serves one (issuer, typ) and one algorithm`,
     ]);
   });

@@ -40,7 +40,7 @@ test("service is RFC 9068", (t) => {
   t.deepEqual(profile.keys, { kind: "keyset", keyset: "service", algorithm: "EdDSA" });
   t.like(profile.lifetime, { exp: "required", default: 300, min: 1, max: 3600, leeway: 60, skew: 60 });
   t.deepEqual(profile.takes, { subject: true, audience: true, clientIp: false });
-  t.deepEqual([...profile.ownNames].toSorted(), ["aud", "client_id", "exp", "iat", "iss", "jti", "nbf", "sub"]);
+  t.deepEqual([...profile.reservedNames].toSorted(), ["aud", "client_id", "exp", "iat", "iss", "jti", "nbf", "sub"]);
   t.is(
     signed("service", { scope: "read", roles: ["a"] }),
     `{"iss":"${ISSUER}","sub":"alice","aud":"https://api","client_id":"loopback","iat":1000,"exp":2000,"jti":"t","roles":["a"],"scope":"read"}`,

@@ -1,5 +1,5 @@
 import test from "ava";
-import { durationMs, showDuration } from "../../src/schema/duration.ts";
+import { durationMs, formatDuration } from "../../src/schema/duration.ts";
 
 for (const [text, ms] of [
   ["0s", 0],
@@ -45,10 +45,10 @@ test("a duration that no integer can tell exactly is none", (t) => {
 
 for (const text of ["1ms", "1500ms", "90s", "17m", "25h", "3d"])
   test(`${text} is shown as it is written`, (t) => {
-    t.is(showDuration(durationMs(text) ?? 0), text);
+    t.is(formatDuration(durationMs(text) ?? 0), text);
   });
 
 test("a duration is shown in its largest unit", (t) => {
-  t.is(showDuration(86_400_000), "1d");
-  t.is(showDuration(1_020_000), "17m");
+  t.is(formatDuration(86_400_000), "1d");
+  t.is(formatDuration(1_020_000), "17m");
 });

@@ -1,4 +1,4 @@
-import { UNSAFE_NAMES } from "../../profile/model/names.ts";
+import { PROTOTYPE_NAMES } from "../../profile/model/names.ts";
 import { parseStrictObject } from "../../token/claims/strict-json.ts";
 import { usage } from "../failure.ts";
 import type { Io } from "../io.ts";
@@ -35,7 +35,7 @@ export function jsonObject(text: string, option: string): Record<string, unknown
   // Of two members by one name JSON.parse keeps the last, and the message to the service has no member __proto__.
   if (parseStrictObject(Buffer.from(text)) === undefined)
     throw usage(
-      `${option} must have no name twice in one object, none of ${[...UNSAFE_NAMES].join(", ")}, and at most 16 levels`,
+      `${option} must have no name twice in one object, none of ${[...PROTOTYPE_NAMES].join(", ")}, and at most 16 levels`,
     );
   return value as Record<string, unknown>;
 }
@@ -44,6 +44,6 @@ function parseClaim(text: string): [string, string] {
   const at = text.indexOf("=");
   if (at < 1) throw usage("--claim must be key=value; the value is a string (other types: --claims)");
   const name = text.slice(0, at);
-  if (UNSAFE_NAMES.has(name)) throw usage(`--claim must not be named ${name}`);
+  if (PROTOTYPE_NAMES.has(name)) throw usage(`--claim must not be named ${name}`);
   return [name, text.slice(at + 1)];
 }

@@ -7,7 +7,7 @@ import type {
   ProfileRule,
   ProfileSurface,
 } from "../../gen/signet/v1/profiles.ts";
-import { showDuration } from "../../schema/duration.ts";
+import { formatDuration } from "../../schema/duration.ts";
 import { printable } from "./safe-text.ts";
 import { table } from "./table.ts";
 
@@ -122,5 +122,5 @@ function lines(text: string, indent: string): string {
 
 function time(duration: Duration | undefined): string {
   const seconds = Number(duration?.seconds ?? 0n);
-  return seconds === 0 ? "0s" : showDuration(seconds * 1000);
+  return seconds === 0 ? "0s" : formatDuration(seconds * 1000);
 }

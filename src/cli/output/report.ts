@@ -1,5 +1,5 @@
 import { CommanderError } from "commander";
-import { showFault } from "../../schema/fault.ts";
+import { formatFault } from "../../schema/fault.ts";
 import { EXIT, Failure, type FailureReport, usage } from "../failure.ts";
 import type { Io } from "../io.ts";
 import { painter } from "./colour.ts";
@@ -43,7 +43,7 @@ function readable({ code, message, reason, violations = [], retryDelay, faults =
     ...(reason === undefined ? [] : [`  reason: ${printable(reason)}`]),
     ...(retryDelay === undefined ? [] : [`  try again in ${retryDelay}`]),
     // As compilers print them, so that an editor finds the place.
-    ...faults.map((fault) => printable(showFault(fault))),
+    ...faults.map((fault) => printable(formatFault(fault))),
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -5,7 +5,7 @@ import {
   type VerifyTokenRequest,
   type VerifyTokenResponse,
 } from "../../gen/signet/v1/token.ts";
-import type { Shown } from "../../profile/model/delivery.ts";
+import type { Surface } from "../../profile/model/delivery.ts";
 import type { Rejection as RejectionOfToken } from "../../token/rejection.ts";
 import type { VerifyAnswer, VerifyToken } from "../../token/verify/verify-token.ts";
 import { type Batching, batch } from "../batch.ts";
@@ -48,7 +48,7 @@ function verifyResponse({ profile, epoch, verdict, revocationViewAgeMs, framed }
   };
 }
 
-function shown({ reason, message }: RejectionOfToken, surface: Shown, framed: boolean): Rejection {
+function shown({ reason, message }: RejectionOfToken, surface: Surface, framed: boolean): Rejection {
   return {
     reason: rejectionReasonFromJSON(`REJECTION_REASON_${reason}`),
     message,

@@ -20,7 +20,7 @@ export type CompileCel = (
  * the profile's `normalise` describes, `segments_match(pattern, id)` compares segments split at `/`. Numbers of JSON are
  * doubles: they compare with any number, but an operator needs `1.0` and not `1`.
  */
-export function celCompiler(normalisers: ReadonlyMap<string, Normaliser>): CompileCel {
+export function createCelCompiler(normalisers: ReadonlyMap<string, Normaliser>): CompileCel {
   const { STRING, BOOL } = CelScalar;
   const env = celEnv({
     funcs: [
@@ -90,7 +90,7 @@ export function segmentsMatch(pattern: string, id: string): boolean {
 export type Normaliser = (text: string) => string;
 
 /** The steps of a profile's file as one function: each step works once, on what the step before left. */
-export function normaliser(steps: readonly NormaliseStep[]): Normaliser {
+export function createNormaliser(steps: readonly NormaliseStep[]): Normaliser {
   const functions = steps.map(stepFunction);
   return (text) => functions.reduce((left, step) => step(left), text);
 }

@@ -1,5 +1,5 @@
 import { type CelInput, type CelValue, isCelList, isCelMap, isCelUint } from "@bufbuild/cel";
-import { UNSAFE_NAMES } from "../model/names.ts";
+import { PROTOTYPE_NAMES } from "../model/names.ts";
 
 /** Of a claim. With the token's own object around it, no verifier's limit of 16 levels is met. */
 const MAX_DEPTH = 8;
@@ -39,6 +39,6 @@ function jsonNumber(value: number): number {
 
 function memberName(name: unknown): string {
   if (typeof name !== "string") throw new RangeError("the members of an object are named by texts");
-  if (UNSAFE_NAMES.has(name)) throw new RangeError("the name of a member is one of a prototype");
+  if (PROTOTYPE_NAMES.has(name)) throw new RangeError("the name of a member is one of a prototype");
   return name;
 }

@@ -67,7 +67,7 @@ function restStep(taken: ReadonlySet<string>): Step {
 
 function claimValue(claim: Exclude<ClaimRule, { rest: string }>, compile: (expression: string) => Program): ValueOf {
   if ("value" in claim) return () => claim.value;
-  if ("cel" in claim) return computed(claim.name, compile(claim.cel));
+  if ("cel" in claim) return computedValue(claim.name, compile(claim.cel));
   const { from } = claim;
   return isMember(from) ? member(from.split(".").slice(1)) : (values) => values[from];
 }
@@ -88,7 +88,7 @@ function member(path: readonly string[]): ValueOf {
   };
 }
 
-function computed(name: string, program: Program): ValueOf {
+function computedValue(name: string, program: Program): ValueOf {
   return (_values, request) => {
     const result = program({ request });
     if (result instanceof Error) throw new ClaimExpressionError(name, result);

@@ -3,18 +3,18 @@ import { wholeSeconds } from "../../schema/duration.ts";
 import type { Fault } from "../../schema/fault.ts";
 import { compileSchema } from "../../schema/schema.ts";
 import { parseYaml } from "../../schema/yaml.ts";
-import { celCompiler, normaliser } from "../cel/cel.ts";
-import { type FileFaults, faultsOfFile } from "../file/faults.ts";
+import { createCelCompiler, createNormaliser } from "../cel/cel.ts";
+import { createFileFaults, type FileFaults } from "../file/faults.ts";
 import type { KeysInFile, ProfileFile } from "../file/file.ts";
 import { PROFILE_FILE_SCHEMA } from "../file/schema.ts";
 import type { Profile, ProfileKeys } from "../model/profile.ts";
 import { checkClaims, signsClaim, signsFrom } from "./check-claims.ts";
 import { checkFit } from "./check-fit.ts";
-import { readCarriers, readSurfaces, smallestCarrier } from "./delivery.ts";
-import { readLifetime } from "./lifetime.ts";
-import { ownNamesOf, readMapping } from "./mapping.ts";
-import { readRules, readWarnings } from "./rules.ts";
-import { readSchema } from "./schemas.ts";
+import { compileCarriers, compileSurfaces, longestTokenFor } from "./delivery.ts";
+import { compileLifetime } from "./lifetime.ts";
+import { compileMapping, reservedNames } from "./mapping.ts";
+import { compileRules, compileWarnings } from "./rules.ts";
+import { compileFileSchema } from "./schemas.ts";
 
 /** In UTF-16 units. A profile has a few thousand; more is a mistake, or an attack on the parser. */
 const LONGEST_FILE = 262_144;
@@ -26,14 +26,14 @@ const checkForm = compileSchema(PROFILE_FILE_SCHEMA, { defaults: true });
  *
  * @param issuer `iss` of the profiles that take the service's own.
  */
-export function parseProfile(text: string, file: string, issuer: string): Profile | Fault[] {
+export function compileProfile(text: string, file: string, issuer: string): Profile | Fault[] {
   if (text.length > LONGEST_FILE) return [{ file, path: "", message: `must have at most ${LONGEST_FILE} characters` }];
   const document = parseYaml(text, file);
   if (Array.isArray(document)) return document;
-  const faults = faultsOfFile(document, file);
+  const faults = createFileFaults(document, file);
   for (const { path, message } of checkForm(document.data)) faults.add(path, message);
   if (faults.found.length > 0) return faults.found;
-  const profile = readProfile(document.data as ProfileFile, issuer, profileDigest(text), faults);
+  const profile = assembleProfile(document.data as ProfileFile, issuer, profileDigest(text), faults);
   return faults.found.length > 0 ? faults.found : profile;
 }
 
@@ -42,11 +42,13 @@ export function profileDigest(text: string): string {
   return createHash("sha256").update(text).digest("base64url");
 }
 
-function readProfile(raw: ProfileFile, issuer: string, digest: string, faults: FileFaults): Profile {
+function assembleProfile(raw: ProfileFile, issuer: string, digest: string, faults: FileFaults): Profile {
   checkClaims(raw, faults);
   checkFit(raw, faults);
-  const compile = celCompiler(new Map(Object.entries(raw.normalise).map(([name, steps]) => [name, normaliser(steps)])));
-  const carriers = readCarriers(raw.carriers, faults);
+  const compile = createCelCompiler(
+    new Map(Object.entries(raw.normalise).map(([name, steps]) => [name, createNormaliser(steps)])),
+  );
+  const carriers = compileCarriers(raw.carriers, faults);
   return {
     name: raw.profile,
     description: raw.description,
@@ -55,10 +57,10 @@ function readProfile(raw: ProfileFile, issuer: string, digest: string, faults: F
     tenant: raw.tenant && { claim: raw.tenant.claim },
     header: { typ: raw.header.typ, kid: raw.header.kid ?? ("keyset" in raw.keys ? "required" : "absent") },
     keys: keysOf(raw.keys),
-    lifetime: readLifetime(raw, faults),
+    lifetime: compileLifetime(raw, faults),
     claims: raw.claims,
-    mapClaims: readMapping(raw, compile, faults),
-    ownNames: ownNamesOf(raw),
+    mapClaims: compileMapping(raw, compile, faults),
+    reservedNames: reservedNames(raw),
     subjectClaim: raw.subject ?? "sub",
     takes: {
       subject: signsFrom(raw.claims, "subject"),
@@ -66,19 +68,19 @@ function readProfile(raw: ProfileFile, issuer: string, digest: string, faults: F
       clientIp: signsFrom(raw.claims, "client_ip"),
     },
     hasAudience: signsClaim(raw.claims, "aud"),
-    request: readSchema("request", raw.request, faults),
-    accept: readSchema("accept", raw.accept, faults),
-    context: raw.context && readSchema("context", raw.context, faults),
+    request: compileFileSchema("request", raw.request, faults),
+    accept: compileFileSchema("accept", raw.accept, faults),
+    context: raw.context && compileFileSchema("context", raw.context, faults),
     aliases: Object.entries(raw.aliases).map(([claim, names]) => ({ claim, names })),
-    rules: readRules(raw, compile, faults),
-    warnings: readWarnings(raw, compile, faults),
+    rules: compileRules(raw, compile, faults),
+    warnings: compileWarnings(raw, compile, faults),
     ip:
       raw.ip === undefined || raw.ip.mode === "off"
         ? undefined
         : { mode: raw.ip.mode, claim: raw.ip.claim, prefix: raw.ip.prefix },
     carriers,
-    maxTokenLength: smallestCarrier(carriers),
-    surfaces: readSurfaces(raw.surfaces, faults),
+    maxTokenLength: longestTokenFor(carriers),
+    surfaces: compileSurfaces(raw.surfaces, faults),
     quarantine: raw.quarantine && {
       deadlineSeconds: wholeSeconds(raw.quarantine.deadline, (reason) =>
         faults.add(["quarantine", "deadline"], reason),

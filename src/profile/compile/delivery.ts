@@ -1,13 +1,13 @@
 import { LONGEST_TOKEN } from "../file/delivery-schema.ts";
 import type { FileFaults } from "../file/faults.ts";
 import type { CarrierInFile, SurfacesInFile } from "../file/file.ts";
-import type { CarrierRule, Shown, Surfaces } from "../model/delivery.ts";
+import type { CarrierRule, Surface, Surfaces } from "../model/delivery.ts";
 
 /** Where a token is looked for. A place that is named twice would always be a conflict. */
-export function readCarriers(carriers: readonly CarrierInFile[], faults: FileFaults): CarrierRule[] {
+export function compileCarriers(carriers: readonly CarrierInFile[], faults: FileFaults): CarrierRule[] {
   const seen = new Set<string>();
   return carriers.map((raw, index) => {
-    const rule = readCarrier(raw);
+    const rule = carrierRule(raw);
     const place = rule.in === "frame" ? "frame" : `${rule.in} ${rule.name}`;
     if (seen.has(place)) faults.add(["carriers", index], `${place} is a carrier already`);
     seen.add(place);
@@ -18,11 +18,11 @@ export function readCarriers(carriers: readonly CarrierInFile[], faults: FileFau
 }
 
 /** The longest token that every carrier can hold, in characters. */
-export function smallestCarrier(carriers: readonly CarrierRule[]): number {
+export function longestTokenFor(carriers: readonly CarrierRule[]): number {
   return Math.min(LONGEST_TOKEN, ...carriers.map(({ maxLength }) => maxLength));
 }
 
-function readCarrier(raw: CarrierInFile): CarrierRule {
+function carrierRule(raw: CarrierInFile): CarrierRule {
   const maxLength = raw.max_bytes;
   switch (raw.in) {
     case "header":
@@ -41,7 +41,7 @@ function readCarrier(raw: CarrierInFile): CarrierRule {
 }
 
 /** How the profile's answers are shown. What a reason does not say, it takes from the surface. */
-export function readSurfaces(raw: SurfacesInFile, faults: FileFaults): Surfaces {
+export function compileSurfaces(raw: SurfacesInFile, faults: FileFaults): Surfaces {
   for (const key of ["accepted", "rejected"] as const) {
     const fault = raw.frame?.[key] === undefined ? undefined : templateFault(raw.frame[key]);
     if (fault !== undefined) faults.add(["surfaces", "frame", key], fault);
@@ -63,7 +63,7 @@ function shown(
   { http, websocket, frame }: SurfacesInFile,
   reason: string | undefined,
   rejected: ((message: string) => string) | undefined,
-): Shown {
+): Surface {
   const httpOwn = reason === undefined ? undefined : http?.reasons[reason];
   const closeOwn = reason === undefined ? undefined : websocket?.reasons[reason];
   const silent = reason !== undefined && frame?.silent.includes(reason) === true;

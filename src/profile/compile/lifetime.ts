@@ -1,4 +1,4 @@
-import { showDuration, wholeSeconds } from "../../schema/duration.ts";
+import { formatDuration, wholeSeconds } from "../../schema/duration.ts";
 import type { FileFaults } from "../file/faults.ts";
 import type { LifetimeInFile, ProfileFile } from "../file/file.ts";
 import type { ProfileLifetime } from "../model/profile.ts";
@@ -7,7 +7,7 @@ import { memberOfSchema } from "./schema-members.ts";
 type DurationKey = "default" | "min" | "max" | "max_age" | "leeway" | "skew";
 
 /** The times of a profile, with what contradicts itself or would let a token live for ever as faults. */
-export function readLifetime({ lifetime: raw, request }: ProfileFile, faults: FileFaults): ProfileLifetime {
+export function compileLifetime({ lifetime: raw, request }: ProfileFile, faults: FileFaults): ProfileLifetime {
   const seconds = (key: DurationKey): number | undefined =>
     raw[key] === undefined ? undefined : wholeSeconds(raw[key], (reason) => faults.add(["lifetime", key], reason));
   const maxAge = seconds("max_age");
@@ -61,7 +61,7 @@ function checkBounds(lifetime: ProfileLifetime, raw: LifetimeInFile, faults: Fil
   if (raw.max !== undefined && extended !== undefined && extended.max <= max)
     faults.add(["lifetime", "extended", "max"], `must be more than max (${raw.max})`);
   if (raw.max !== undefined && maxAge !== undefined && longest > maxAge)
-    faults.add(["lifetime", "max_age"], `must be at least the longest ttl (${showDuration(longest * 1000)})`);
+    faults.add(["lifetime", "max_age"], `must be at least the longest ttl (${formatDuration(longest * 1000)})`);
 }
 
 /** The members of the request object that decide the ttl must be there for a request to set them. */

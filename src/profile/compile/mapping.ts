@@ -4,12 +4,12 @@ import type { ProfileFile } from "../file/file.ts";
 import type { MapClaims } from "../model/claims.ts";
 import { REGISTERED_NAMES } from "../model/names.ts";
 import { compileClaims } from "./claims.ts";
-import { readExpression } from "./rules.ts";
+import { compileExpression } from "./rules.ts";
 
 /** How a request becomes the claims that are signed. */
-export function readMapping(raw: ProfileFile, compile: CompileCel, faults: FileFaults): MapClaims {
+export function compileMapping(raw: ProfileFile, compile: CompileCel, faults: FileFaults): MapClaims {
   const program = (expression: string, index: number) =>
-    readExpression(compile, expression, { request: raw.request }, ["claims", index, "cel"], faults);
+    compileExpression(compile, expression, { request: raw.request }, ["claims", index, "cel"], faults);
   return compileClaims(raw.claims, program, takenMembers(raw));
 }
 
@@ -27,7 +27,7 @@ function memberOf(source: string): string[] {
  * The names that no caller may set in the request object: where its names become claims, all that the service signs by
  * itself or gives a meaning.
  */
-export function ownNamesOf({ claims, aliases }: Pick<ProfileFile, "claims" | "aliases">): ReadonlySet<string> {
+export function reservedNames({ claims, aliases }: Pick<ProfileFile, "claims" | "aliases">): ReadonlySet<string> {
   const own = new Set<string>();
   if (!claims.some((claim) => "rest" in claim)) return own;
   for (const name of REGISTERED_NAMES) own.add(name);

@@ -6,23 +6,23 @@ import { NO_CONTEXT } from "./check-fit.ts";
 import { claimsShape } from "./schema-members.ts";
 
 /** The rules that a token and its context must satisfy. */
-export function readRules(raw: ProfileFile, compile: CompileCel, faults: FileFaults): Rule[] {
+export function compileRules(raw: ProfileFile, compile: CompileCel, faults: FileFaults): Rule[] {
   const variables = { claims: claimsShape(raw), context: raw.context ?? NO_CONTEXT };
   return raw.rules.map(({ require, reason, message }, index) => {
-    const program = readExpression(compile, require, variables, ["rules", index, "require"], faults);
+    const program = compileExpression(compile, require, variables, ["rules", index, "require"], faults);
     const holds: Rule["holds"] = ({ claims, context }) => truth(program({ claims, context }));
     return { expression: require, reason, message, holds };
   });
 }
 
 /** What is worth a warning at issue. */
-export function readWarnings(
+export function compileWarnings(
   { warnings, request: schema }: ProfileFile,
   compile: CompileCel,
   faults: FileFaults,
 ): WarningRule[] {
   return warnings.map(({ when, code, message }, index) => {
-    const program = readExpression(compile, when, { request: schema }, ["warnings", index, "when"], faults);
+    const program = compileExpression(compile, when, { request: schema }, ["warnings", index, "when"], faults);
     const applies: WarningRule["applies"] = (request) => truth(program({ request }));
     return { expression: when, code, message, applies };
   });
@@ -33,7 +33,7 @@ function truth(result: ReturnType<Program>): boolean | undefined {
 }
 
 /** Compiles an expression of the file. What is wrong with it becomes a fault, and the program one that always fails. */
-export function readExpression(
+export function compileExpression(
   compile: CompileCel,
   expression: string,
   variables: Readonly<Record<string, object>>,

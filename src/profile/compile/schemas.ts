@@ -3,7 +3,7 @@ import type { FileFaults } from "../file/faults.ts";
 import { memberOfSchema } from "./schema-members.ts";
 
 /** Compiles one of the file's JSON Schemas. */
-export function readSchema(key: "request" | "accept" | "context", schema: object, faults: FileFaults): Check {
+export function compileFileSchema(key: "request" | "accept" | "context", schema: object, faults: FileFaults): Check {
   checkRequired(key, schema, faults);
   try {
     return compileSchema(schema, { defaults: false });

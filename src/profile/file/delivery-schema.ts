@@ -1,32 +1,4 @@
-/** The reasons of a rejection, as `signet.v1.RejectionReason` has them. */
-export const REASONS = [
-  "CARRIER_MISSING",
-  "CARRIER_CONFLICT",
-  "TOO_LARGE",
-  "MALFORMED",
-  "HEADER_INVALID",
-  "UNKNOWN_KEY",
-  "KEY_RETIRED",
-  "KEY_REVOKED",
-  "ALGORITHM_NOT_ALLOWED",
-  "TYPE_MISMATCH",
-  "BAD_SIGNATURE",
-  "CLAIM_INVALID",
-  "ISSUER_MISMATCH",
-  "TENANT_MISMATCH",
-  "EXP_MISSING",
-  "LIFETIME_EXCEEDED",
-  "NOT_YET_VALID",
-  "EXPIRED",
-  "TOO_OLD",
-  "AUDIENCE_MISMATCH",
-  "CLAIM_MISSING",
-  "CLAIM_CONFLICT",
-  "IP_MISMATCH",
-  "NOT_PERMITTED",
-  "CONTEXT_INVALID",
-  "REVOKED",
-] as const;
+import { REJECTION_REASONS } from "../model/rules.ts";
 
 const HTTP = {
   status: { type: "integer", minimum: 400, maximum: 599 },
@@ -53,7 +25,7 @@ function byReason(properties: object): object {
   return {
     type: "object",
     default: {},
-    propertyNames: { enum: REASONS },
+    propertyNames: { enum: REJECTION_REASONS },
     additionalProperties: { type: "object", additionalProperties: false, properties },
   };
 }
@@ -82,7 +54,7 @@ export const SURFACES_SCHEMA = {
       properties: {
         accepted: { type: ["object", "array"] },
         rejected: { type: ["object", "array"] },
-        silent: { type: "array", default: [], uniqueItems: true, items: { enum: REASONS } },
+        silent: { type: "array", default: [], uniqueItems: true, items: { enum: REJECTION_REASONS } },
       },
     },
   },

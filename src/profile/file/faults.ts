@@ -12,7 +12,7 @@ export interface FileFaults {
   add(path: Path, message: string): void;
 }
 
-export function faultsOfFile(document: YamlDocument, file: string): FileFaults {
+export function createFileFaults(document: YamlDocument, file: string): FileFaults {
   const found: Fault[] = [];
   return {
     found,

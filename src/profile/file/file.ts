@@ -1,6 +1,6 @@
 import type { KeysetAlgorithm, SecretEncoding } from "../../keys/model.ts";
 import type { ClaimRule } from "../model/claims.ts";
-import type { RuleReason } from "../model/rules.ts";
+import type { Rule } from "../model/rules.ts";
 
 /** The file of a profile as it was written, with defaults: its form is checked, its sense is not. */
 export interface ProfileFile {
@@ -18,7 +18,7 @@ export interface ProfileFile {
   aliases: Record<string, string[]>;
   context?: object;
   normalise: Record<string, NormaliseStep[]>;
-  rules: { require: string; reason: RuleReason; message: string }[];
+  rules: { require: string; reason: Rule["reason"]; message: string }[];
   warnings: { when: string; code: string; message: string }[];
   ip?: { mode: "off" | "warn" | "enforce"; claim: string; prefix: { v4: number; v6: number } };
   carriers: CarrierInFile[];

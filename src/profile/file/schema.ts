@@ -1,4 +1,5 @@
-import { UNSAFE_NAMES } from "../model/names.ts";
+import { PROTOTYPE_NAMES } from "../model/names.ts";
+import { RULE_REASONS } from "../model/rules.ts";
 import { CARRIER_SCHEMA, SURFACES_SCHEMA } from "./delivery-schema.ts";
 
 const DURATION = { type: "string", duration: true } as const;
@@ -11,8 +12,8 @@ const CLAIM_NAME = {
   type: "string",
   minLength: 1,
   maxLength: 64,
-  not: { enum: [...UNSAFE_NAMES] },
-  allowed: `1 to 64 characters, and none of ${[...UNSAFE_NAMES].join(", ")}`,
+  not: { enum: [...PROTOTYPE_NAMES] },
+  allowed: `1 to 64 characters, and none of ${[...PROTOTYPE_NAMES].join(", ")}`,
 } as const;
 
 function object(required: readonly string[], properties: object, more: object = {}): object {
@@ -118,7 +119,7 @@ export const PROFILE_FILE_SCHEMA = object(["profile", "keys", "lifetime", "reque
     default: [],
     items: object(["require", "reason", "message"], {
       require: EXPRESSION,
-      reason: { enum: ["NOT_PERMITTED", "CONTEXT_INVALID"] },
+      reason: { enum: RULE_REASONS },
       message: SENTENCE,
     }),
   },

@@ -1,5 +1,5 @@
 /** How one rejection is shown. Undefined: the profile has no such surface. */
-export interface Shown {
+export interface Surface {
   readonly httpStatus: number | undefined;
   readonly wwwAuthenticate: string | undefined;
   readonly closeCode: number | undefined;
@@ -11,8 +11,8 @@ export interface Shown {
 /** How the profile's answers are shown to clients. */
 export interface Surfaces {
   /** For every rejection whose reason has no entry of its own. */
-  readonly other: Shown;
-  readonly byReason: ReadonlyMap<string, Shown>;
+  readonly other: Surface;
+  readonly byReason: ReadonlyMap<string, Surface>;
   /** What answers a frame with a valid token; undefined: nothing. */
   readonly acceptedFrame: string | undefined;
 }

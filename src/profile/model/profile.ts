@@ -48,7 +48,7 @@ export interface Profile {
   /** Maps the values of one token to what is signed. */
   readonly mapClaims: MapClaims;
   /** The names of the request object that a caller never sets: where its members become claims by their own names. */
-  readonly ownNames: ReadonlySet<string>;
+  readonly reservedNames: ReadonlySet<string>;
   /** The claim that names whom a token speaks for. */
   readonly subjectClaim: string;
   /** Which generic fields of the request the profile takes; it refuses the others. */
@@ -79,6 +79,6 @@ export interface Profile {
 }
 
 /** How long after its `iat` the last token of a profile may be accepted, in seconds, beside the leeway. */
-export function longestLife({ max, extended, exp, maxAge }: ProfileLifetime): number {
+export function longestLifetime({ max, extended, exp, maxAge }: ProfileLifetime): number {
   return Math.max(extended?.max ?? max, exp === "required" ? 0 : (maxAge ?? 0));
 }

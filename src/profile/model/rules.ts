@@ -1,3 +1,43 @@
+/**
+ * Why a token is not valid, in the order of the checks. The names are those of `signet.v1.RejectionReason` without its
+ * prefix.
+ */
+export const REJECTION_REASONS = [
+  "CARRIER_MISSING",
+  "CARRIER_CONFLICT",
+  "TOO_LARGE",
+  "MALFORMED",
+  "HEADER_INVALID",
+  "UNKNOWN_KEY",
+  "KEY_RETIRED",
+  "KEY_REVOKED",
+  "ALGORITHM_NOT_ALLOWED",
+  "TYPE_MISMATCH",
+  "BAD_SIGNATURE",
+  "CLAIM_INVALID",
+  "ISSUER_MISMATCH",
+  "TENANT_MISMATCH",
+  "EXP_MISSING",
+  "LIFETIME_EXCEEDED",
+  "NOT_YET_VALID",
+  "EXPIRED",
+  "TOO_OLD",
+  "AUDIENCE_MISMATCH",
+  "CLAIM_MISSING",
+  "CLAIM_CONFLICT",
+  "IP_MISMATCH",
+  "NOT_PERMITTED",
+  "CONTEXT_INVALID",
+  "REVOKED",
+] as const;
+
+export type RejectionReason = (typeof REJECTION_REASONS)[number];
+
+/** The reasons that a profile's own rules may reject with. */
+export const RULE_REASONS = ["NOT_PERMITTED", "CONTEXT_INVALID"] as const satisfies readonly RejectionReason[];
+
+type RuleReason = (typeof RULE_REASONS)[number];
+
 /** What the expressions of a profile see: members of JSON objects. */
 interface RuleInput {
   /** The claims of the token, aliases resolved. */
@@ -28,14 +68,11 @@ export interface WarningRule {
   applies(request: Readonly<Record<string, unknown>>): boolean | undefined;
 }
 
-/** The reasons that a profile's own rules may reject with. */
-export type RuleReason = "NOT_PERMITTED" | "CONTEXT_INVALID";
-
 /**
- * Told of an expression of a profile that fails or gives a value of the wrong type: an operator's mistake, in most cases.
- * `name` is the claim's, the warning's code, or the number of the rule in the file, from 0.
+ * Called when an expression of a profile fails or yields a value of the wrong type, which is usually the operator's mistake.
+ * `name` is the name of the claim, the code of the warning, or the index of the rule in the file.
  */
-export type ExpressionFailed = (kind: "claim" | "warning" | "rule", name: string) => void;
+export type OnExpressionError = (kind: "claim" | "warning" | "rule", name: string) => void;
 
-/** The same for every profile, by its name. */
-export type ProfileExpressionFailed = (profile: string, ...expression: Parameters<ExpressionFailed>) => void;
+/** An {@link OnExpressionError} that serves every profile. */
+export type OnProfileExpressionError = (profile: string, ...expression: Parameters<OnExpressionError>) => void;

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { UNSAFE_NAMES } from "../../profile/model/names.ts";
+import { PROTOTYPE_NAMES } from "../../profile/model/names.ts";
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 export interface JsonObject {
@@ -43,7 +43,7 @@ function countMembers(value: unknown, depth: number): number | undefined {
     return total;
   }
   for (const name of Object.keys(value)) {
-    if (UNSAFE_NAMES.has(name) || !name.isWellFormed()) return undefined;
+    if (PROTOTYPE_NAMES.has(name) || !name.isWellFormed()) return undefined;
     const inside = countMembers((value as Record<string, unknown>)[name], depth + 1);
     if (inside === undefined) return undefined;
     total += inside + 1;

@@ -1,7 +1,7 @@
 import { type FieldViolation, invalidRequest } from "../../problem/problem.ts";
 import { ClaimExpressionError, type ClaimValues, type SignedClaims } from "../../profile/model/claims.ts";
 import type { Profile } from "../../profile/model/profile.ts";
-import type { ExpressionFailed } from "../../profile/model/rules.ts";
+import type { OnExpressionError } from "../../profile/model/rules.ts";
 import { checkAccepted } from "../claims/accepted.ts";
 import { resolveAliases } from "../claims/aliases.ts";
 import { checkRegistered } from "../claims/registered.ts";
@@ -21,7 +21,7 @@ export interface IssueContext {
   readonly now: number;
   /** For the `jti` of dialects that have one. */
   readonly tokenId: string;
-  readonly onExpressionError: ExpressionFailed;
+  readonly onExpressionError: OnExpressionError;
 }
 
 declare const checked: unique symbol;
@@ -91,7 +91,7 @@ function signedClaims(
   profile: Profile,
   values: ClaimValues,
   request: Readonly<Record<string, unknown>>,
-  onExpressionError: ExpressionFailed,
+  onExpressionError: OnExpressionError,
 ): SignedClaims {
   const claims = mapped(profile, values, request, onExpressionError);
   const rejection = rejectionOf(claims.object as JsonObject, profile);
@@ -111,7 +111,7 @@ function mapped(
   { mapClaims }: Profile,
   values: ClaimValues,
   request: Readonly<Record<string, unknown>>,
-  onExpressionError: ExpressionFailed,
+  onExpressionError: OnExpressionError,
 ): SignedClaims {
   try {
     return mapClaims(values, request);

@@ -3,7 +3,7 @@ import type { TokenKeys } from "../../keys/token-keys.ts";
 import { unknownProfile } from "../../problem/problem.ts";
 import { sortedJson } from "../../profile/canonical-json.ts";
 import type { Profile } from "../../profile/model/profile.ts";
-import type { ProfileExpressionFailed } from "../../profile/model/rules.ts";
+import type { OnProfileExpressionError } from "../../profile/model/rules.ts";
 import { draftToken } from "./draft.ts";
 import type { IssuedToken, Issuer } from "./issuer.ts";
 import type { IssueRequest } from "./request.ts";
@@ -24,7 +24,7 @@ export interface IssueTokenParts {
   readonly onIssued: (profile: string) => void;
   /** Called for every refused request, but for one that only validates. `profile` is "" when it is unknown. */
   readonly onDenied: (profile: string, caller: string, error: unknown) => void;
-  readonly onExpressionError: ProfileExpressionFailed;
+  readonly onExpressionError: OnProfileExpressionError;
 }
 
 /** Issues by the name of a profile. Rejects with a Problem for a bad call. */

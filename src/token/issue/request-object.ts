@@ -1,6 +1,6 @@
 import { textFault } from "../../problem/field-rules.ts";
 import type { FieldViolation } from "../../problem/problem.ts";
-import { UNSAFE_NAMES } from "../../profile/model/names.ts";
+import { PROTOTYPE_NAMES } from "../../profile/model/names.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 
 type RequestObject = Readonly<Record<string, unknown>>;
@@ -15,11 +15,11 @@ const CLAIM_LIMITS = { bytes: 8192, depth: 8, keys: 512 } as const;
  */
 export function checkRequestObject(
   claims: RequestObject,
-  { ownNames, request }: Profile,
+  { reservedNames, request }: Profile,
   violations: FieldViolation[],
 ): void {
   for (const name of Object.keys(claims))
-    if (ownNames.has(name))
+    if (reservedNames.has(name))
       violations.push({ field: fieldOf("claims", name), description: "is set by the service alone" });
   const checkable = checkLimits(claims, "claims", violations);
   if (checkable === undefined) return;
@@ -86,7 +86,7 @@ function walk(value: unknown, path: string, depth: number, violations: FieldViol
   let keys = 0;
   for (const name of Object.keys(value)) {
     const field = fieldOf(path, name);
-    if (UNSAFE_NAMES.has(name) || name === "" || textFault(name) !== undefined)
+    if (PROTOTYPE_NAMES.has(name) || name === "" || textFault(name) !== undefined)
       violations.push({ field, description: "is not an allowed name" });
     keys += 1 + walk((value as Record<string, unknown>)[name], field, depth + 1, violations);
   }

@@ -1,6 +1,6 @@
 import type { FieldViolation } from "../../problem/problem.ts";
 import type { Profile } from "../../profile/model/profile.ts";
-import type { ExpressionFailed } from "../../profile/model/rules.ts";
+import type { OnExpressionError } from "../../profile/model/rules.ts";
 import { shownPath } from "../claims/accepted.ts";
 import type { JsonObject } from "../claims/strict-json.ts";
 import { isSameNetwork } from "../ip-address.ts";
@@ -16,7 +16,7 @@ interface Use {
 
 /** A {@link Use} that is judged by rules. */
 interface JudgedUse extends Use {
-  readonly onExpressionError: ExpressionFailed;
+  readonly onExpressionError: OnExpressionError;
 }
 
 /** Checks what a token lets its client do: from its address, by the profile's rules. `claims` with aliases resolved. */

@@ -1,7 +1,7 @@
 import type { TokenKeys } from "../../keys/token-keys.ts";
 import { Problem, unknownProfile } from "../../problem/problem.ts";
 import type { Profile } from "../../profile/model/profile.ts";
-import type { ProfileExpressionFailed } from "../../profile/model/rules.ts";
+import type { OnProfileExpressionError } from "../../profile/model/rules.ts";
 import type { Revocations } from "../../revoke/revocations.ts";
 import type { VerifiedCache } from "./cache.ts";
 import { findToken } from "./carriers.ts";
@@ -19,7 +19,7 @@ export interface VerifyTokenParts {
   readonly cache: VerifiedCache;
   /** Called for every rejected token. */
   readonly onRejected: (profile: string, reason: string) => void;
-  readonly onExpressionError: ProfileExpressionFailed;
+  readonly onExpressionError: OnProfileExpressionError;
 }
 
 /** A verdict, and what the response says about how it was reached. */

@@ -1,6 +1,6 @@
 import type { TokenKeys } from "../../keys/token-keys.ts";
 import type { Profile } from "../../profile/model/profile.ts";
-import type { ExpressionFailed } from "../../profile/model/rules.ts";
+import type { OnExpressionError } from "../../profile/model/rules.ts";
 import type { RevocableToken } from "../../revoke/revoked-set.ts";
 import { checkAccepted } from "../claims/accepted.ts";
 import { resolveAliases } from "../claims/aliases.ts";
@@ -29,7 +29,7 @@ export interface Expectation {
   readonly at: number;
   readonly isRevoked: (token: RevocableToken) => boolean;
   readonly cache: VerifiedCache;
-  readonly onExpressionError: ExpressionFailed;
+  readonly onExpressionError: OnExpressionError;
 }
 
 /** What is known of a token whose signature is good, even when a later check rejects it. */

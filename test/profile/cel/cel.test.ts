@@ -1,7 +1,7 @@
 import test from "ava";
-import { celCompiler, normaliser } from "../../../src/profile/cel/cel.ts";
+import { createCelCompiler, createNormaliser } from "../../../src/profile/cel/cel.ts";
 
-const compile = celCompiler(new Map([["name", normaliser(["trim"])]]));
+const compile = createCelCompiler(new Map([["name", createNormaliser(["trim"])]]));
 
 /** What an expression over `claims` and `context` evaluates to. */
 function evaluate(expression: string, claims: unknown = {}, context: unknown = {}): unknown {

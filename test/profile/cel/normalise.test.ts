@@ -1,8 +1,13 @@
 import test from "ava";
-import { normaliser } from "../../../src/profile/cel/cel.ts";
+import { createNormaliser } from "../../../src/profile/cel/cel.ts";
 
 test("the steps are done in order, each once", (t) => {
-  const creator = normaliser(["trim", { drop_prefix: "https://x/" }, { drop_suffix: "/live" }, { drop_prefix: "@" }]);
+  const creator = createNormaliser([
+    "trim",
+    { drop_prefix: "https://x/" },
+    { drop_suffix: "/live" },
+    { drop_prefix: "@" },
+  ]);
   t.is(creator("\t https://x/@ab/live \n"), "ab");
   t.is(creator("@@ab"), "@ab");
   t.is(creator("ab/live/live"), "ab/live");
@@ -11,9 +16,9 @@ test("the steps are done in order, each once", (t) => {
 });
 
 test("a text that a step does not fit stays as it is", (t) => {
-  t.is(normaliser([{ drop_prefix: "abc" }, { drop_suffix: "xyz" }])("ab yz"), "ab yz");
+  t.is(createNormaliser([{ drop_prefix: "abc" }, { drop_suffix: "xyz" }])("ab yz"), "ab yz");
 });
 
 test("a text may become empty", (t) => {
-  t.is(normaliser(["trim", { drop_prefix: "@" }])(" @ "), "");
+  t.is(createNormaliser(["trim", { drop_prefix: "@" }])(" @ "), "");
 });

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import test from "ava";
 import fc from "fast-check";
-import { celCompiler, type Program } from "../../../src/profile/cel/cel.ts";
+import { createCelCompiler, type Program } from "../../../src/profile/cel/cel.ts";
 import { compileClaims } from "../../../src/profile/compile/claims.ts";
 import { ClaimExpressionError, type ClaimRule, type ClaimValues } from "../../../src/profile/model/claims.ts";
 
@@ -28,7 +28,7 @@ function signed(claims: readonly ClaimRule[], request: Request = {}, taken: read
 }
 
 function program(expression: string): Program {
-  const compiled = celCompiler(new Map())(expression, { request: {} });
+  const compiled = createCelCompiler(new Map())(expression, { request: {} });
   if (typeof compiled !== "function") throw new Error(compiled.join());
   return compiled;
 }

@@ -1,6 +1,6 @@
 import test from "ava";
 import { RejectionReason } from "../../../src/gen/signet/v1/token.ts";
-import { REASONS } from "../../../src/profile/file/delivery-schema.ts";
+import { REJECTION_REASONS } from "../../../src/profile/model/rules.ts";
 import { profileOf } from "../../support/profiles/profiles.ts";
 import { tinyProfile } from "../../support/profiles/tiny-profile.ts";
 
@@ -10,7 +10,7 @@ const surfaces = (text: string) =>
 test("a surface can name every reason of the contract and no other", (t) => {
   const contract = Object.keys(RejectionReason).filter((name) => /^REJECTION_REASON_(?!UNSPECIFIED)/.test(name));
   t.deepEqual(
-    [...REASONS],
+    [...REJECTION_REASONS],
     contract.map((name) => name.replace("REJECTION_REASON_", "")),
   );
 });

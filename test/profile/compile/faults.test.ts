@@ -1,12 +1,12 @@
 import test from "ava";
-import { parseProfile } from "../../../src/profile/compile/compile.ts";
-import { showFault } from "../../../src/schema/fault.ts";
+import { compileProfile } from "../../../src/profile/compile/compile.ts";
+import { formatFault } from "../../../src/schema/fault.ts";
 import { tinyProfile } from "../../support/profiles/tiny-profile.ts";
 
 /** Every fault of a text as it is printed, without the file's name. */
 function faults(text: string): string[] {
-  const found = parseProfile(text, "tiny.yaml", "https://i");
-  return Array.isArray(found) ? found.map((fault) => showFault(fault).replace("tiny.yaml:", "")) : [];
+  const found = compileProfile(text, "tiny.yaml", "https://i");
+  return Array.isArray(found) ? found.map((fault) => formatFault(fault).replace("tiny.yaml:", "")) : [];
 }
 
 const KEYS =

@@ -1,6 +1,6 @@
 import test from "ava";
-import { parseProfile } from "../../../src/profile/compile/compile.ts";
-import { showFault } from "../../../src/schema/fault.ts";
+import { compileProfile } from "../../../src/profile/compile/compile.ts";
+import { formatFault } from "../../../src/schema/fault.ts";
 import { tinyProfile } from "../../support/profiles/tiny-profile.ts";
 
 const OPEN = "request: { type: object, properties: { a: {} } }";
@@ -18,13 +18,13 @@ for (const [what, changes, expression] of [
 ] as const)
   test(`a rule may name ${what}`, (t) => {
     const rule = JSON.stringify({ require: expression, reason: "NOT_PERMITTED", message: "m" });
-    const profile = parseProfile(tinyProfile({ ...changes, 9: `rules: [${rule}]` }), "tiny.yaml", "https://i");
-    t.deepEqual(Array.isArray(profile) ? profile.map(showFault) : [], []);
+    const profile = compileProfile(tinyProfile({ ...changes, 9: `rules: [${rule}]` }), "tiny.yaml", "https://i");
+    t.deepEqual(Array.isArray(profile) ? profile.map(formatFault) : [], []);
   });
 
 test("where the rest of a closed request is signed, no other claim is known", (t) => {
   const rule = "rules: [{ require: has(claims.b), reason: NOT_PERMITTED, message: m }]";
-  const found = parseProfile(tinyProfile({ 7: REST, 9: rule }), "tiny.yaml", "https://i");
+  const found = compileProfile(tinyProfile({ 7: REST, 9: rule }), "tiny.yaml", "https://i");
   t.deepEqual(Array.isArray(found) && found.map(({ message }) => message), [
     "names the unknown member claims.b (known: a, aud, exp, iat, iss, jti, nbf, o, sub)",
   ]);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { parseProfile } from "../../../src/profile/compile/compile.ts";
+import { compileProfile } from "../../../src/profile/compile/compile.ts";
 import type { Profile } from "../../../src/profile/model/profile.ts";
-import { showFault } from "../../../src/schema/fault.ts";
+import { formatFault } from "../../../src/schema/fault.ts";
 
 export const ISSUER = "https://issuer.test";
 
@@ -22,7 +22,7 @@ export function serviceProfile(): Profile {
 
 /** The profile that a file's text describes. A fault in it fails the test. */
 export function profileOf(text: string, file = "test.yaml"): Profile {
-  const profile = parseProfile(text, file, ISSUER);
-  if (Array.isArray(profile)) throw new Error(profile.map(showFault).join("\n"));
+  const profile = compileProfile(text, file, ISSUER);
+  if (Array.isArray(profile)) throw new Error(profile.map(formatFault).join("\n"));
   return profile;
 }
