@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
-import { collectEndings } from "../async/shutdown.ts";
+import { createShutdown } from "../async/shutdown.ts";
 import { createDenialCounter } from "../audit/denials.ts";
 import type { AuditLog } from "../audit/event.ts";
 import { AUDIT_THREAD } from "../audit-thread/start.ts";
@@ -71,7 +71,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
   const log = machine.log ?? createLog(config.logLevel, process.stdout);
   // The one clock of the service: keys, tokens, audit and state never disagree on what time it is.
   const now = steadyClock(machine.now, (step) => log("warn", { event: "clock.stepped_back", ...step }));
-  const endings = collectEndings((error) => log("error", { event: "stop.failed", error }));
+  const endings = createShutdown((error) => log("error", { event: "stop.failed", error }));
   const stopping = new AbortController();
   let stopReason = "START_FAILED";
   const end = async (): Promise<void> => {

@@ -1,5 +1,5 @@
-import { setTimeout as pause } from "node:timers/promises";
-import { collectEndings, type Endings } from "../async/shutdown.ts";
+import { createShutdown, type Shutdown } from "../async/shutdown.ts";
+import { pause } from "../async/timeout.ts";
 import { openServices, type ServiceParts, type Services } from "./services.ts";
 
 /** The services on their way: there at once, or when the shared state can be read. */
@@ -24,14 +24,14 @@ export function startOpening(parts: ServiceParts): Opening {
   const { state, log, stopping } = parts;
   const failed = (error: unknown) => log("error", { event: "stop.failed", error });
   let services: Services | undefined;
-  let opened: Endings | undefined;
+  let opened: Shutdown | undefined;
   let obstacle: string | undefined = NOT_REACHED;
 
   async function open(): Promise<void> {
     await state.reached(stopping);
     obstacle = "the keys";
     while (!stopping.aborted && services === undefined) {
-      const endings = collectEndings(failed);
+      const endings = createShutdown(failed);
       try {
         const open = await openServices(parts, endings);
         services = open;
@@ -43,7 +43,7 @@ export function startOpening(parts: ServiceParts): Opening {
         await endings.end(GIVE_UP_MS);
         if (!state.mayRetry(error)) throw error;
         obstacle = messageOf(error);
-        await pause(RETRY_MS, undefined, { signal: stopping }).catch(() => undefined);
+        await pause(RETRY_MS, stopping);
       }
     }
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Endings } from "../async/shutdown.ts";
+import type { Shutdown } from "../async/shutdown.ts";
 import type { DenialCounter } from "../audit/denials.ts";
 import type { AuditLog } from "../audit/event.ts";
 import { createSubjectHasher } from "../audit/subject-hash.ts";
@@ -55,7 +55,7 @@ export type Services = Awaited<ReturnType<typeof openServices>>;
  * Opens the rings, the secrets and the revocations, and what is served by them. Rejects with a StateError or a KeyringError;
  * what was begun is in `endings` in either case.
  */
-export async function openServices(parts: ServiceParts, endings: Endings) {
+export async function openServices(parts: ServiceParts, endings: Shutdown) {
   const { config, state, keks, audit, live, metrics, now, log, isNew } = parts;
   const keyrings = new Map<string, Keyring>();
   for (const keyring of await openKeyrings(config, state, keks, now, tellKeyring(parts))) {

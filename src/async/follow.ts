@@ -1,27 +1,49 @@
-import { createBell } from "./signal.ts";
+import { pause } from "./timeout.ts";
 
-/** How long after a failure something is tried again. In milliseconds. */
-export const retryAfter = 5_000;
+/** Milliseconds until something that failed in the background is tried again. */
+export const RETRY_MS = 5_000;
+
+export interface Following<Item> {
+  readonly source: (signal: AbortSignal) => AsyncIterable<Item>;
+  /** What it throws counts as an error of the source. */
+  readonly onItem: (item: Item) => void;
+  readonly onError: (error: unknown) => void;
+  /** Milliseconds until the source is opened again after it threw `error`, or ended (undefined). */
+  readonly pauseAfter?: (error: unknown) => number;
+}
+
+/** Reads a source until the signal aborts; opens it again after it ended or threw. Rejects only with what `onError` throws. */
+export async function follow<Item>(
+  { source, onItem, onError, pauseAfter = () => RETRY_MS }: Following<Item>,
+  signal: AbortSignal,
+): Promise<void> {
+  async function* read(): AsyncGenerator<void> {
+    for await (const item of source(signal)) yield onItem(item);
+  }
+  const watching = watchAgain(read, signal, (error) => {
+    if (error !== undefined) onError(error);
+    return pauseAfter(error);
+  });
+  for await (const _ of watching);
+}
 
 /**
- * Hears every item of a source until the signal aborts. When it ends it is opened again after five seconds; when it
- * throws, after as many milliseconds as `pauseAfter` says.
+ * Yields what a source yields until the signal aborts, and opens it again after it ended or threw, `pauseAfter` milliseconds
+ * later. Rejects with what `pauseAfter` throws.
  */
-export async function listen<Item>(
-  source: (signal: AbortSignal) => AsyncIterable<Item>,
+export async function* watchAgain<Item>(
+  source: () => AsyncIterable<Item>,
   signal: AbortSignal,
-  hear: (item: Item) => void,
-  problem: (error: unknown) => void,
-  pauseAfter: (error: unknown) => number = () => retryAfter,
-): Promise<void> {
+  pauseAfter: (error: unknown) => number,
+): AsyncGenerator<Item> {
   while (!signal.aborted) {
-    let pause = retryAfter;
+    let error: unknown;
     try {
-      for await (const item of source(signal)) hear(item);
-    } catch (error) {
-      problem(error);
-      pause = pauseAfter(error);
+      yield* source();
+    } catch (cause) {
+      error = cause;
     }
-    await createBell().heardWithin(pause, signal);
+    if (signal.aborted) return;
+    await pause(pauseAfter(error), signal);
   }
 }

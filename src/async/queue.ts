@@ -1,16 +1,16 @@
-/** Works that are done one after the other, in the order in which they are asked for. */
-export interface Turns {
-  /** Settles as the work does. */
-  take<Result>(work: () => Promise<Result>): Promise<Result>;
-  /** Resolves when none is under way any more. */
+/** Runs tasks one at a time, in the order in which they were asked for. */
+export interface Queue {
+  /** Settles as the task does. A task that rejects does not stop the next one. */
+  run<Result>(task: () => Promise<Result>): Promise<Result>;
+  /** Resolves when every task that was asked for so far has settled. */
   idle(): Promise<void>;
 }
 
-export function createTurns(): Turns {
+export function createQueue(): Queue {
   let last: Promise<unknown> = Promise.resolve();
   return {
-    take(work) {
-      const result = last.then(work);
+    run(task) {
+      const result = last.then(task);
       last = result.catch(() => {});
       return result;
     },

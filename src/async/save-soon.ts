@@ -1,23 +1,23 @@
-import { setTimeout as pause } from "node:timers/promises";
+import { pause } from "./timeout.ts";
 
-/** Something that is saved a moment after it changed: a burst is written together, one writing at a time. */
-export interface SavedSoon {
+/** Saves something a moment after it changed: the changes of a burst are written together, and one write runs at a time. */
+export interface Saver {
   changed(): void;
-  /** Resolves when all that was changed so far is saved, or could not be. */
+  /** Resolves when every change so far is saved or has failed to be. */
   saved(): Promise<void>;
 }
 
-const SOON_MS = 100;
+const DELAY_MS = 100;
 
-export function savedSoon(save: () => Promise<void>, problem: (error: unknown) => void): SavedSoon {
+export function createSaver(save: () => Promise<void>, onError: (error: unknown) => void): Saver {
   let dirty = false;
   let saving: Promise<void> | undefined;
 
   async function run(): Promise<void> {
     while (dirty) {
-      await pause(SOON_MS);
+      await pause(DELAY_MS);
       dirty = false;
-      await save().catch(problem);
+      await save().catch(onError);
     }
     saving = undefined;
   }

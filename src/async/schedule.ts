@@ -1,43 +1,43 @@
-import { listen, retryAfter } from "./follow.ts";
-import { createBell } from "./signal.ts";
+import { follow, RETRY_MS } from "./follow.ts";
+import { createWakeup } from "./wakeup.ts";
 
 /** What a schedule runs, and when. */
-export interface Work {
-  /** One turn. When it rejects it is tried again after five seconds. */
-  turn(): Promise<void>;
-  /** Milliseconds until the next turn is due. */
-  untilNext(): number;
-  /** Asks for a turn with every item. When it ends or throws it is opened again after five seconds. */
-  calls(signal: AbortSignal): AsyncIterable<unknown>;
-  problem(error: unknown): void;
-  /** Milliseconds until `calls` is opened again after this error. */
+export interface ScheduledWork {
+  /** When it rejects it is run again after five seconds. */
+  run(): Promise<void>;
+  /** Milliseconds until the next run is due. */
+  msUntilNext(): number;
+  /** Each item asks for a run at once. When it ends or throws it is opened again. */
+  triggers(signal: AbortSignal): AsyncIterable<unknown>;
+  onError(error: unknown): void;
+  /** Milliseconds until `triggers` is opened again; five seconds by default. */
   pauseAfter?(error: unknown): number;
 }
 
-/** Looked after at least so often: a suspended machine or a clock that steps does not move a timer. */
-const longestPause = 60_000;
+/** Work is due again after a minute at most: a timer does not notice a suspended machine or a clock that was set. */
+const LONGEST_PAUSE_MS = 60_000;
 
-/** Runs turns, one at a time and the first at once. The answer stops it, and resolves when nothing runs any more. */
-export function startSchedule(work: Work): () => Promise<void> {
+/** Starts the first run at once; one runs at a time. The returned function stops the schedule and resolves when nothing runs. */
+export function startSchedule(work: ScheduledWork): () => Promise<void> {
   const controller = new AbortController();
   const { signal } = controller;
-  const called = createBell();
+  const triggered = createWakeup();
 
-  async function takeTurns(): Promise<void> {
+  async function runAgain(): Promise<void> {
     while (!signal.aborted) {
-      const pause = await work.turn().then(
-        () => Math.min(Math.max(work.untilNext(), 0), longestPause),
+      const pause = await work.run().then(
+        () => Math.min(Math.max(work.msUntilNext(), 0), LONGEST_PAUSE_MS),
         (error) => {
-          work.problem(error);
-          return retryAfter;
+          work.onError(error);
+          return RETRY_MS;
         },
       );
-      await called.heardWithin(pause, signal);
+      await triggered.wait(signal, pause);
     }
   }
 
-  const listening = listen(work.calls, signal, called.ring, work.problem, work.pauseAfter);
-  const running = Promise.all([takeTurns(), listening]);
+  const { triggers: source, onError, pauseAfter = () => RETRY_MS } = work;
+  const running = Promise.all([runAgain(), follow({ source, onItem: triggered.wake, onError, pauseAfter }, signal)]);
   return async () => {
     controller.abort();
     await running;

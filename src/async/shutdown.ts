@@ -1,33 +1,30 @@
-import { atMost } from "./timeout.ts";
+import { endsWithin } from "./timeout.ts";
 
-/** What was begun and must be ended, in the opposite order. */
-export interface Endings {
-  /** `ending` is told for how many milliseconds it will be waited for, but for a moment to come to its own end. */
-  add(ending: (leftMs: number) => unknown): void;
-  /**
-   * Ends all of it, within `boundMs`: what takes longer is begun and not waited for. One that fails is told and must not keep
-   * the others from ending.
-   */
+/** Ends what was started, in the opposite order. */
+export interface Shutdown {
+  /** `end` gets the milliseconds that it may take; it is waited for a moment longer. */
+  add(end: (leftMs: number) => unknown): void;
+  /** Ends everything within `boundMs`. An ending that fails or takes too long is reported, and the next one begins. */
   end(boundMs: number): Promise<void>;
 }
 
-/** What each one is told at least, also when the others have used up the time. */
+/** What each ending may take at least, even when those before it have used up the time. */
 const LEAST_MS = 200;
-/** Of the time, for those that come after one that uses up all it is told. */
+/** Kept back for the endings after one that takes all the time it may. */
 const RESERVE_MS = 1_000;
 
-export function collectEndings(failed: (error: unknown) => void): Endings {
+export function createShutdown(onError: (error: unknown) => void): Shutdown {
   const endings: ((leftMs: number) => unknown)[] = [];
   return {
-    add: (ending) => void endings.push(ending),
+    add: (end) => void endings.push(end),
     async end(boundMs) {
       const until = performance.now() + boundMs;
-      for (let ending = endings.pop(); ending !== undefined; ending = endings.pop()) {
+      for (let end = endings.pop(); end !== undefined; end = endings.pop()) {
         const left = until - performance.now();
         const leftMs = Math.max(left - RESERVE_MS, LEAST_MS);
-        const ended = Promise.try(ending, leftMs).catch(failed);
-        const inTime = await atMost(Math.max(Math.min(leftMs + LEAST_MS, left), 0), ended);
-        if (!inTime) failed(new Error("an ending took too long: it was not waited for"));
+        const ended = Promise.try(end, leftMs).catch(onError);
+        const inTime = await endsWithin(Math.max(Math.min(leftMs + LEAST_MS, left), 0), ended);
+        if (!inTime) onError(new Error("a part of the service did not stop in time: it was not waited for"));
       }
     },
   };

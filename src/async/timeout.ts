@@ -1,12 +1,45 @@
-/** Waits for the work, at most `ms`. Resolves with whether it ended in time, well or not. */
-export async function atMost(ms: number, work: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  const ended = work.then(
+import { setTimeout as timer } from "node:timers/promises";
+
+/** What ends a wait before the work does. */
+export interface Bounds {
+  /** Milliseconds. */
+  readonly ms?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Settles as `work` does. When the time is over or the signal aborts first, settles as `otherwise` does, which may throw;
+ * the work goes on, and how it ends is ignored. Keeps the process alive until the time is over, as `AbortSignal.timeout`
+ * does not: a caller that waits for nothing else would never be answered.
+ */
+export async function within<Result>(
+  { ms, signal }: Bounds,
+  work: Promise<Result>,
+  otherwise: (reason: "late" | "aborted") => Result,
+): Promise<Result> {
+  const ended = Promise.withResolvers<"late" | "aborted">();
+  const abort = () => ended.resolve("aborted");
+  const late = ms === undefined ? undefined : setTimeout(() => ended.resolve("late"), ms);
+  signal?.addEventListener("abort", abort);
+  if (signal?.aborted) abort();
+  try {
+    return await Promise.race([work, ended.promise.then(otherwise)]);
+  } finally {
+    clearTimeout(late);
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+/** Whether the work settled within `ms`, well or not. Never rejects. */
+export function endsWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
+  const settled = work.then(
     () => true,
     () => true,
   );
-  return await Promise.race([ended, late]).finally(() => clearTimeout(timer));
+  return within({ ms }, settled, () => false);
+}
+
+/** Resolves after `ms`, or as soon as the signal aborts. Keeps the process alive until then. */
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  await timer(ms, undefined, signal && { signal }).catch(() => undefined);
 }

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { atMost } from "../async/timeout.ts";
+import { endsWithin } from "../async/timeout.ts";
 import { AuditError } from "../audit/event.ts";
 import type { AuditPipeline, AuditReport, AuditSettings } from "../audit/pipeline.ts";
 import type { Depth } from "../audit/spool/spool.ts";
@@ -77,13 +77,13 @@ export async function startAuditThread(
       const asked = Promise.withResolvers<Depth>();
       depths.push(asked);
       send({ type: "depth" });
-      if (!(await atMost(answerMs, asked.promise))) throw overdue();
+      if (!(await endsWithin(answerMs, asked.promise))) throw overdue();
       return await asked.promise;
     },
     async stop(deadlineMs) {
       appends.flush();
       send({ type: "stop", deadlineMs });
-      if (await atMost(deadlineMs + CLOSE_MS, exited.promise)) return;
+      if (await endsWithin(deadlineMs + CLOSE_MS, exited.promise)) return;
       end("had to be ended");
       // Not awaited: the thread's end waits for what it began on the storage.
       void worker.terminate();

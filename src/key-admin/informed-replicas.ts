@@ -1,5 +1,4 @@
-import { once } from "node:events";
-import { setTimeout as pause } from "node:timers/promises";
+import { endsWithin, pause } from "../async/timeout.ts";
 
 /** A replica that lives, and the epoch of each keyset that it holds. */
 export interface HoldingReplica {
@@ -28,12 +27,17 @@ const LOOK_MS = 25;
 
 /** Waits until all replicas that live hold the epoch, for a second at most. Nobody waits for a silent one. */
 export async function informReplicas(replicas: KnownReplicas, keyset: string, epoch: number): Promise<Informed> {
-  const bound = AbortSignal.timeout(BOUND_MS);
-  // Directly after an outage nothing was told yet.
-  await Promise.race([replicas.seek(), once(bound, "abort")]);
-  while (!bound.aborted && !replicas.live().every(holds)) await pause(LOOK_MS);
+  const over = new AbortController();
+  await endsWithin(BOUND_MS, untilInformed());
+  over.abort();
   const all = [...replicas.live(), ...replicas.silent()];
   return { informed: namesOf(all.filter(holds)), late: namesOf(all.filter((replica) => !holds(replica))) };
+
+  async function untilInformed(): Promise<void> {
+    // Directly after an outage no replica has been heard of yet.
+    await replicas.seek();
+    while (!over.signal.aborted && !replicas.live().every(holds)) await pause(LOOK_MS, over.signal);
+  }
 
   function holds({ epochs }: HoldingReplica): boolean {
     return (epochs[keyset] ?? 0) >= epoch;

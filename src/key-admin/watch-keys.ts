@@ -1,3 +1,5 @@
+import { createWakeup, type Wakeup } from "../async/wakeup.ts";
+
 /** The keys of a keyset, or of all when its name is empty: as they are, and again after each change. */
 export type WatchKeys<Key> = (keyset: string, signal: AbortSignal) => AsyncIterable<readonly Key[]>;
 
@@ -5,7 +7,9 @@ export type WatchKeys<Key> = (keyset: string, signal: AbortSignal) => AsyncItera
 interface Watched<Key> {
   keys: readonly Key[];
   text: string;
-  readonly wake: Set<() => void>;
+  readonly changed: Wakeup;
+  /** How many callers watch. */
+  watchers: number;
 }
 
 /** Keys change by epochs, by imports and by the time alone: so they are looked at this often while anyone watches. */
@@ -22,7 +26,7 @@ export function watchingKeys<Key>(list: (keyset: string) => readonly Key[]): Wat
       const text = JSON.stringify(keys);
       if (text === watched.text) continue;
       Object.assign(watched, { keys, text });
-      for (const wake of watched.wake) wake();
+      watched.changed.wake();
     }
   }
 
@@ -37,16 +41,20 @@ export function watchingKeys<Key>(list: (keyset: string) => readonly Key[]): Wat
 
   function join(keyset: string): Watched<Key> {
     const known = all.get(keyset);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      known.watchers += 1;
+      return known;
+    }
     const keys = list(keyset);
-    const watched = { keys, text: JSON.stringify(keys), wake: new Set<() => void>() };
+    const watched = { keys, text: JSON.stringify(keys), changed: createWakeup(), watchers: 1 };
     all.set(keyset, watched);
     timer ??= setInterval(look, LOOK_MS).unref();
     return watched;
   }
 
-  function leave(keyset: string, { wake }: Watched<Key>): void {
-    if (wake.size === 0) all.delete(keyset);
+  function leave(keyset: string, watched: Watched<Key>): void {
+    watched.watchers -= 1;
+    if (watched.watchers === 0) all.delete(keyset);
     if (all.size > 0) return;
     clearInterval(timer);
     timer = undefined;
@@ -54,10 +62,6 @@ export function watchingKeys<Key>(list: (keyset: string) => readonly Key[]): Wat
 
   return async function* watch(keyset, signal) {
     const watched = join(keyset);
-    let go = (): void => {};
-    const wake = (): void => go();
-    watched.wake.add(wake);
-    signal.addEventListener("abort", wake, { once: true });
     try {
       for (let told = ""; !signal.aborted; ) {
         if (told !== watched.text) {
@@ -65,12 +69,9 @@ export function watchingKeys<Key>(list: (keyset: string) => readonly Key[]): Wat
           yield watched.keys;
           continue;
         }
-        await new Promise<void>((resolve) => {
-          go = resolve;
-        });
+        await watched.changed.wait(signal);
       }
     } finally {
-      watched.wake.delete(wake);
       leave(keyset, watched);
     }
   };

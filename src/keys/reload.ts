@@ -1,4 +1,4 @@
-import { atMost } from "../async/timeout.ts";
+import { endsWithin } from "../async/timeout.ts";
 
 /** How long a caller waits for a reload, and how long none is begun after the last. In milliseconds. */
 export const RELOAD = { wait: 250, coolDown: 5_000 } as const;
@@ -40,7 +40,7 @@ export function sharedReload(reload: () => Promise<void>, now: () => number): ()
 }
 
 async function waitFor(work: Promise<void>): Promise<boolean> {
-  if (!(await atMost(RELOAD.wait, work))) return false;
+  if (!(await endsWithin(RELOAD.wait, work))) return false;
   await work;
   return true;
 }

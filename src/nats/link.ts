@@ -1,7 +1,7 @@
-import { setTimeout as pause } from "node:timers/promises";
 import { type ConnectionOptions, connect, type NatsConnection } from "nats";
 import { backoff } from "../async/backoff.ts";
-import { atMost } from "../async/timeout.ts";
+import { endsWithin, pause } from "../async/timeout.ts";
+import { createWakeup } from "../async/wakeup.ts";
 
 /** What the link tells the log. `message` is the library's; it names servers, never credentials. */
 export type LinkReport =
@@ -18,9 +18,9 @@ const DIAL_MS = 2000;
 export class NatsLink {
   readonly #options: ConnectionOptions;
   readonly #report: (report: LinkReport) => void;
-  readonly #wait: typeof waitFor;
+  readonly #pause: typeof pause;
   readonly #closing = new AbortController();
-  readonly #waiting = new Set<() => void>();
+  readonly #cameUp = createWakeup();
   readonly #downListeners = new Set<() => void>();
   readonly #done: Promise<void>;
   #current: NatsConnection | undefined;
@@ -29,7 +29,7 @@ export class NatsLink {
   #toldDown = false;
 
   /** An outage is reported once. `wait` stands between two dials; it ends early when the signal is aborted. */
-  constructor(options: ConnectionOptions, report: (report: LinkReport) => void, wait = waitFor) {
+  constructor(options: ConnectionOptions, report: (report: LinkReport) => void, pauseBetweenDials = pause) {
     this.#options = {
       ...options,
       maxReconnectAttempts: -1,
@@ -41,7 +41,7 @@ export class NatsLink {
       ignoreAuthErrorAbort: true,
     };
     this.#report = report;
-    this.#wait = wait;
+    this.#pause = pauseBetweenDials;
     this.#done = this.#run();
   }
 
@@ -60,15 +60,7 @@ export class NatsLink {
     const either = AbortSignal.any([signal, this.#closing.signal]);
     while (this.#current === undefined) {
       either.throwIfAborted();
-      await new Promise<void>((resolve) => {
-        const wake = () => {
-          this.#waiting.delete(wake);
-          either.removeEventListener("abort", wake);
-          resolve();
-        };
-        this.#waiting.add(wake);
-        either.addEventListener("abort", wake);
-      });
+      await this.#cameUp.wait(either);
     }
     return this.#current;
   }
@@ -83,7 +75,7 @@ export class NatsLink {
   async close(boundMs: number): Promise<void> {
     this.#closing.abort();
     const connection = this.#open;
-    if (this.#current !== undefined) await atMost(boundMs, this.#current.flush());
+    if (this.#current !== undefined) await endsWithin(boundMs, this.#current.flush());
     // Not drain(): with the server gone it leaves timers behind.
     await connection?.close();
     await this.#done;
@@ -93,7 +85,7 @@ export class NatsLink {
     for (let failures = 0; !this.#closing.signal.aborted; ) {
       const connection = await this.#dial();
       if (connection === undefined) {
-        await this.#wait(backoff(++failures, Math.random()), this.#closing.signal);
+        await this.#pause(backoff(++failures, Math.random()), this.#closing.signal);
         continue;
       }
       failures = 0;
@@ -128,7 +120,7 @@ export class NatsLink {
     this.#generation++;
     this.#toldDown = false;
     this.#report({ type: "up", server: connection.getServer() });
-    for (const wake of [...this.#waiting]) wake();
+    this.#cameUp.wake();
   }
 
   #down(message: string): void {
@@ -143,10 +135,6 @@ export class NatsLink {
     this.#toldDown = true;
     this.#report({ type: "down", message });
   }
-}
-
-async function waitFor(ms: number, signal: AbortSignal): Promise<void> {
-  await pause(ms, undefined, { signal }).catch(() => undefined);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { createQueue } from "../async/queue.ts";
 import type { AuditLog } from "../audit/event.ts";
 import { ConfigError, type Fault } from "../schema/fault.ts";
 import { type ProfileSet, restartFaults } from "./keysets.ts";
@@ -33,14 +34,11 @@ export interface LiveProfilesParts {
 
 export function createLiveProfiles({ initial, load, hashOf, audit, now, observer }: LiveProfilesParts): LiveProfiles {
   let profiles = initial.profiles;
-  let last = Promise.resolve();
+  const queue = createQueue();
 
   return {
     current: () => profiles,
-    reload() {
-      last = last.then(reloadOnce).catch(tell);
-      return last;
-    },
+    reload: () => queue.run(reloadOnce).catch(tell),
   };
 
   async function reloadOnce(): Promise<void> {

@@ -1,4 +1,4 @@
-import { savedSoon } from "../async/save-soon.ts";
+import { createSaver } from "../async/save-soon.ts";
 import type { Entry } from "../state/keyvalue.ts";
 import type { SnapshotFiles } from "./snapshot-files.ts";
 
@@ -28,7 +28,7 @@ export async function openEntriesSnapshot(
   const save = async (): Promise<void> => {
     if (complete) await files.save(name, encode([...held.values()]));
   };
-  const disk = savedSoon(save, problem);
+  const disk = createSaver(save, problem);
 
   return {
     get complete() {

@@ -1,4 +1,4 @@
-import { createBell } from "../async/signal.ts";
+import { createWakeup } from "../async/wakeup.ts";
 import type { KeyValue } from "../state/keyvalue.ts";
 import { encodePresence, type PresenceRecord } from "./presence-record.ts";
 
@@ -23,13 +23,13 @@ export interface Heartbeat {
 export function heartbeat({ store, key, record, everyMs, expiresAt, failed }: HeartbeatOptions): Heartbeat {
   const stopping = new AbortController();
   let revision: number | undefined;
-  const again = createBell();
+  const again = createWakeup();
   const running = run();
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       await write().catch(failed);
-      await again.heardWithin(everyMs, stopping.signal);
+      await again.wait(stopping.signal, everyMs);
     }
   }
 
@@ -47,7 +47,7 @@ export function heartbeat({ store, key, record, everyMs, expiresAt, failed }: He
   }
 
   return {
-    now: again.ring,
+    now: again.wake,
     async stop() {
       stopping.abort();
       await running;

@@ -1,6 +1,6 @@
-import { setTimeout as pause } from "node:timers/promises";
+import { type Following, follow } from "../async/follow.ts";
 import { storedEntries } from "../keys/store/stored-entries.ts";
-import { type Entry, type KeyValue, StateError } from "../state/keyvalue.ts";
+import { type Change, type Entry, type KeyValue, StateError } from "../state/keyvalue.ts";
 import { type Heartbeat, heartbeat } from "./heartbeat.ts";
 import { type Digests, parsePresence, REPLICAS } from "./presence-record.ts";
 import { createSightings, type Replica } from "./sightings.ts";
@@ -93,19 +93,15 @@ export function createPresence(options: PresenceOptions): Presence {
     if (!isOutage(error)) report({ type: "replica.failed", error });
   }
 
-  async function follow(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      try {
-        for await (const change of store.watch(REPLICAS, stopping.signal)) {
-          if (change.type === "put") take(change.entry);
-          if (change.type === "delete") others.forget(change.key.slice(REPLICAS.length));
-        }
-      } catch (error) {
-        failed(error);
-      }
-      await pause(REOPEN_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
-    }
-  }
+  const watch: Following<Change> = {
+    source: (signal) => store.watch(REPLICAS, signal),
+    onItem(change) {
+      if (change.type === "put") take(change.entry);
+      if (change.type === "delete") others.forget(change.key.slice(REPLICAS.length));
+    },
+    onError: failed,
+    pauseAfter: () => REOPEN_MS,
+  };
 
   /** Who is cut off hears nobody: then the others are as they were when the store was last heard of. */
   function aliveSince(): number {
@@ -150,7 +146,7 @@ export function createPresence(options: PresenceOptions): Presence {
         expiresAt: () => now() + options.maxOfflineMs + aliveMs,
         failed,
       });
-      running = follow();
+      running = follow(watch, stopping.signal);
     },
     async stop() {
       await beat?.stop();

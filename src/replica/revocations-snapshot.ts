@@ -1,5 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { savedSoon } from "../async/save-soon.ts";
+import { follow } from "../async/follow.ts";
+import { createSaver } from "../async/save-soon.ts";
 import { Problem } from "../problem/problem.ts";
 import { encodeRevocation, parseRevocation, type Revocation } from "../revoke/revocation.ts";
 import type { SnapshotFiles } from "./snapshot-files.ts";
@@ -31,19 +32,26 @@ export function revocationFile(files: SnapshotFiles, problem: (error: unknown) =
       return lines.flatMap((line) => parseRevocation({ value: Buffer.from(line) }) ?? []);
     },
     async keep(revocations, signal) {
-      const disk = savedSoon(async () => files.save(NAME, await encode(revocations.all())), problem);
-      while (!signal.aborted) {
-        try {
-          let current = false;
-          for await (const told of revocations.watch(signal)) {
-            current ||= told === "current";
+      const disk = createSaver(async () => files.save(NAME, await encode(revocations.all())), problem);
+      let current = false;
+      await follow<Revocation | "current">(
+        {
+          source(signal) {
+            current = false;
+            return revocations.watch(signal);
+          },
+          onItem(item) {
+            current ||= item === "current";
             if (current) disk.changed();
-          }
-        } catch (error) {
-          // So many came at once that the watch was cut: the next one begins with all of them.
-          if (!(error instanceof Problem)) throw error;
-        }
-      }
+          },
+          onError(error) {
+            // A slow reader: the watch was cut off, and the next one begins with every revocation.
+            if (!(error instanceof Problem)) throw error;
+          },
+          pauseAfter: () => 0,
+        },
+        signal,
+      );
       await disk.saved();
     },
   };

@@ -1,7 +1,8 @@
-import { setTimeout as pause } from "node:timers/promises";
+import { type Following, follow } from "../async/follow.ts";
 import { createInbox } from "../async/inbox.ts";
+import { pause } from "../async/timeout.ts";
 import { Problem } from "../problem/problem.ts";
-import { type KeyValue, StateError } from "../state/keyvalue.ts";
+import { type Change, type KeyValue, StateError } from "../state/keyvalue.ts";
 import { parseRevocation, REVOKED, type Revocation, revocationKey, storeRevocation } from "./revocation.ts";
 import { createRevokedSet, type RevocableToken, type SubjectHashers } from "./revoked-set.ts";
 
@@ -55,11 +56,18 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
     for (const tell of listeners) tell(revocation);
   }
 
-  async function follow(loaded: () => void): Promise<void> {
-    // What the store holds now: one that was lost or rolled back does not hold all that is known here.
-    const before = [...known.all()];
-    const stored = new Set<string>();
-    for await (const change of store.watch(REVOKED, stopping.signal)) {
+  const loaded = Promise.withResolvers<void>();
+  let opened = snapshot !== undefined;
+  // A store that was lost or rolled back does not hold all that was known here when its watch began.
+  let before: Revocation[] = [];
+  const stored = new Set<string>();
+  const watch: Following<Change> = {
+    source(signal) {
+      before = [...known.all()];
+      stored.clear();
+      return store.watch(REVOKED, signal);
+    },
+    onItem(change) {
       if (change.type === "put") {
         const revocation = parseRevocation(change.entry);
         if (revocation === undefined)
@@ -68,30 +76,31 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
         if (blindSince !== undefined) stored.add(change.entry.key);
       } else if (change.type === "current") {
         blindSince = undefined;
-        loaded();
+        opened = true;
+        loaded.resolve();
         const forgotten = before.filter((one) => one.until > now() && !stored.has(revocationKey(one)));
-        // The watch goes on for as long as the process, and would keep 10⁵ names.
-        stored.clear();
         restoring = restoreRevocations(store, forgotten, stopping.signal, problem);
+        // The watch lasts as long as the process, and must not hold 10⁵ of them meanwhile.
+        before = [];
+        stored.clear();
       }
-    }
-  }
-
-  async function followForEver(first: Promise<void>): Promise<void> {
-    for (let running = first; ; running = follow(() => {})) {
-      await running.catch(problem);
-      if (stopping.signal.aborted) return;
+    },
+    onError(error) {
+      // The caller gets it, and nothing is open.
+      if (!opened) return loaded.reject(error);
+      loaded.resolve();
       blindSince ??= now();
-      await pause(REOPEN_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
-    }
-  }
+      problem(error);
+    },
+    pauseAfter: () => REOPEN_MS,
+  };
 
   for (const revocation of snapshot?.revocations ?? []) learn(revocation);
-  const loaded = Promise.withResolvers<void>();
-  const first = follow(loaded.resolve);
-  first.then(loaded.resolve, snapshot === undefined ? loaded.reject : () => loaded.resolve());
-  await loaded.promise;
-  const following = followForEver(first);
+  const following = follow(watch, stopping.signal);
+  await loaded.promise.catch((error) => {
+    stopping.abort();
+    throw error;
+  });
   const sweeping = setInterval(() => known.sweep(now()), SWEEP_MS).unref();
 
   return {
@@ -147,7 +156,7 @@ export async function restoreRevocations(
       problem(error);
       // Its watch ends as well, and what it forgot is looked for anew.
       if (error instanceof StateError && error.code === "LOST") return;
-      await pause(RETRY_MS, undefined, { signal }).catch(() => undefined);
+      await pause(RETRY_MS, signal);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { createWakeup, type Wakeup } from "../async/wakeup.ts";
 import type { Change, Entry, StateError } from "./keyvalue.ts";
 
 /** The open watches of a store that lives in this process. */
@@ -19,7 +20,6 @@ export function createWatchers(): Watchers {
     // Between the snapshot and the mailbox no write may slip through: no await stands between these two lines.
     mailboxes.add(mailbox);
     const snapshot = failure === undefined ? existing() : [];
-    signal.addEventListener("abort", mailbox.wake);
     try {
       for (const entry of snapshot) {
         if (signal.aborted) return;
@@ -29,11 +29,10 @@ export function createWatchers(): Watchers {
       while (!signal.aborted) {
         if (failure !== undefined) throw failure;
         const change = mailbox.take();
-        if (change === undefined) await mailbox.arrival();
+        if (change === undefined) await mailbox.arrived.wait(signal);
         else yield change;
       }
     } finally {
-      signal.removeEventListener("abort", mailbox.wake);
       mailboxes.delete(mailbox);
     }
   }
@@ -45,7 +44,7 @@ export function createWatchers(): Watchers {
     },
     fail(error) {
       failure = error;
-      for (const mailbox of mailboxes) mailbox.wake();
+      for (const mailbox of mailboxes) mailbox.arrived.wake();
     },
   };
 }
@@ -54,16 +53,11 @@ export function createWatchers(): Watchers {
 class Mailbox {
   private readonly prefix: string;
   private readonly pending = new Map<string, Change>();
-  private resolve: (() => void) | undefined;
+  readonly arrived: Wakeup = createWakeup();
 
   constructor(prefix: string) {
     this.prefix = prefix;
   }
-
-  readonly wake = (): void => {
-    this.resolve?.();
-    this.resolve = undefined;
-  };
 
   put(change: Exclude<Change, { type: "current" }>): void {
     const key = change.type === "put" ? change.entry.key : change.key;
@@ -71,7 +65,7 @@ class Mailbox {
     // Delete first: a Map keeps the place of a key that is set again, and the order must be that of the revisions.
     this.pending.delete(key);
     this.pending.set(key, change);
-    this.wake();
+    this.arrived.wake();
   }
 
   take(): Change | undefined {
@@ -80,11 +74,5 @@ class Mailbox {
       return change;
     }
     return undefined;
-  }
-
-  arrival(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.resolve = resolve;
-    return promise;
   }
 }

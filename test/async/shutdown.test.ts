@@ -1,11 +1,11 @@
 import test from "ava";
-import { collectEndings } from "../../src/async/shutdown.ts";
+import { createShutdown } from "../../src/async/shutdown.ts";
 
 /** What was ended, in its order, and what was told of failures. */
 function endingsUnderTest() {
   const told: string[] = [];
   const ended: string[] = [];
-  const endings = collectEndings((error) => told.push(error instanceof Error ? error.message : String(error)));
+  const endings = createShutdown((error) => told.push(error instanceof Error ? error.message : String(error)));
   const add = (name: string, work: (leftMs: number) => unknown = () => undefined) =>
     endings.add((leftMs) => {
       ended.push(name);
@@ -33,7 +33,7 @@ test("one that hangs is told and left, and the others are ended", async (t) => {
   add("calls");
   await end(100);
   t.deepEqual(ended, ["calls", "hangs", "store"]);
-  t.deepEqual(told, ["an ending took too long: it was not waited for"]);
+  t.deepEqual(told, ["a part of the service did not stop in time: it was not waited for"]);
 });
 
 test("however many hang, all are begun, and the last ones are told that little is left", async (t) => {

@@ -1,4 +1,4 @@
-import { atMost } from "../../async/timeout.ts";
+import { endsWithin, within } from "../../async/timeout.ts";
 import type { Config } from "../../config/config.ts";
 import { KeyringError } from "../../keys/error.ts";
 import { createNatsKeyValue } from "../../nats/bucket/keyvalue.ts";
@@ -96,14 +96,6 @@ export async function natsState(parts: NatsStateParts): Promise<SharedState> {
   const timers: NodeJS.Timeout[] = [];
   let savable = lastHeard;
 
-  /** Resolves when the store was heard of since the start, or the signal aborts. */
-  async function heard(signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    if (signal.aborted) resolve();
-    await Promise.race([firstHeard.promise, promise]);
-  }
-
   /** What was known at the last time: by now all of it is on disk. */
   async function save(): Promise<void> {
     await saveContact(files, savable).catch(snapshotFailed);
@@ -127,8 +119,8 @@ export async function natsState(parts: NatsStateParts): Promise<SharedState> {
     revocations: revocationFile(files, snapshotFailed),
     mayRetry: isOutage,
     async reached(signal) {
-      const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
-      await heard(lastHeard === undefined ? signal : patience);
+      const ms = lastHeard === undefined ? undefined : PATIENCE_MS;
+      await within({ ms, signal }, firstHeard.promise, () => undefined);
       await clock.look();
     },
     opened(lost) {
@@ -154,7 +146,7 @@ export async function natsState(parts: NatsStateParts): Promise<SharedState> {
     async stop(leftMs) {
       for (const timer of timers) clearInterval(timer);
       clock.stop();
-      await atMost(leftMs, presence.stop());
+      await endsWithin(leftMs, presence.stop());
       await secretsSnapshot.saved();
       savable = contact.lastHeard;
       await save();

@@ -1,5 +1,5 @@
 import { backoff } from "../../async/backoff.ts";
-import { Bell } from "../../async/bell.ts";
+import { pause } from "../../async/timeout.ts";
 import { AuditError, type AuditErrorCode } from "../event.ts";
 import { subjectOf } from "../event-header.ts";
 import type { StoredEvent } from "../spool/reader.ts";
@@ -149,7 +149,7 @@ export class Forwarder {
   async #awaitMore(): Promise<boolean> {
     const { spool } = this.#options;
     if (this.#stopping.signal.aborted) return false;
-    await withTimeout(IDLE_MS, this.#stopping.signal, (signal) => spool.changed(spool.acknowledged.position, signal));
+    await spool.changed(spool.acknowledged.position, this.#stopping.signal, IDLE_MS);
     return true;
   }
 
@@ -158,26 +158,13 @@ export class Forwarder {
     const { random, report } = this.#options;
     const retryInMs = backoff(++this.#failures, random());
     report({ type: "retrying", code: codeOf(error), message: messageOf(error), retryInMs });
-    await withTimeout(retryInMs, this.#stopping.signal, (signal) => new Bell().heard(signal));
+    await pause(retryInMs, this.#stopping.signal);
   }
 }
 
 function toOutgoing({ body, header }: StoredEvent): OutgoingEvent {
   const { id, type, time, writer } = header;
   return { subject: subjectOf(header), id, type, time, writer, body };
-}
-
-// AbortSignal.any with AbortSignal.timeout leaks a timer for each call until it fires.
-async function withTimeout(ms: number, outer: AbortSignal, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const controller = new AbortController();
-  const abort = () => controller.abort();
-  const timer = setTimeout(abort, ms).unref();
-  outer.addEventListener("abort", abort);
-  if (outer.aborted) abort();
-  await run(controller.signal).finally(() => {
-    clearTimeout(timer);
-    outer.removeEventListener("abort", abort);
-  });
 }
 
 function codeOf(error: unknown): SinkErrorCode | AuditErrorCode | "INTERNAL" {

@@ -1,5 +1,6 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { createQueue } from "../../async/queue.ts";
 import type { StreamMark } from "../forward/sink.ts";
 
 /** How far a spool has been acknowledged, and where the last of that stands in the stream. */
@@ -37,9 +38,9 @@ const SAVE_MS = 1000;
 /** The bookmark, kept on disk about a second late: what is lost of it costs duplicates only. */
 export class BookmarkKeeper {
   readonly #folder: string;
+  readonly #writes = createQueue();
   #current: Bookmark;
   #timer: NodeJS.Timeout | undefined;
-  #saved = Promise.resolve();
 
   constructor(folder: string, current: Bookmark) {
     this.#folder = folder;
@@ -65,10 +66,8 @@ export class BookmarkKeeper {
     return this.#save();
   }
 
-  // One after the other: two at once would share the file that is written before it is renamed.
+  // One at a time: two at once would share the file that is written before it is renamed.
   #save(): Promise<void> {
-    const save = this.#saved.then(() => writeBookmark(this.#folder, this.#current));
-    this.#saved = save.catch(() => undefined);
-    return save;
+    return this.#writes.run(() => writeBookmark(this.#folder, this.#current));
   }
 }

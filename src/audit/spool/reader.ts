@@ -1,4 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
+import { createQueue } from "../../async/queue.ts";
 import { AuditError } from "../event.ts";
 import { type EventHeader, readHeader } from "../event-header.ts";
 import { frameAt } from "./frame.ts";
@@ -23,8 +24,8 @@ interface Cursor {
 export class SegmentReader {
   readonly #segments: readonly Segment[];
   #open: { readonly segment: Segment; readonly handle: FileHandle } | undefined;
+  readonly #queue = createQueue();
   #cursor: Cursor = { index: 0, offset: 0 };
-  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(segments: readonly Segment[]) {
     this.#segments = segments;
@@ -32,18 +33,16 @@ export class SegmentReader {
 
   /** Up to `limit` events after `position`, from one segment; none when there is none. Throws CORRUPT for damage. */
   read(position: number, limit: number): Promise<StoredEvent[]> {
-    return this.inTurn(() => this.#read(position, limit));
+    return this.#queue.run(() => this.#read(position, limit));
   }
 
   close(): Promise<void> {
-    return this.inTurn(() => this.#leave());
+    return this.#queue.run(() => this.#leave());
   }
 
-  /** Does something while nothing is being read: calls share one file handle and one cursor, and files must not vanish. */
-  inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => undefined);
-    return result;
+  /** Runs a task while nothing is being read: reads share one file handle and one cursor, and files must not vanish. */
+  exclusively<Result>(task: () => Promise<Result>): Promise<Result> {
+    return this.#queue.run(task);
   }
 
   async #read(position: number, limit: number): Promise<StoredEvent[]> {

@@ -1,4 +1,4 @@
-import { Bell } from "../../async/bell.ts";
+import { createWakeup } from "../../async/wakeup.ts";
 import { type Head, startEpoch } from "../chain.ts";
 import { AuditError, type AuditEvent, type AuditLog, type TimedEvent } from "../event.ts";
 import type { StreamMark } from "../forward/sink.ts";
@@ -63,7 +63,7 @@ export class Spool implements AuditLog {
   readonly #reader: SegmentReader;
   readonly #recent: RecentEvents;
   readonly #commits = new GroupCommit<Waiter>((group) => this.#commit(group));
-  readonly #durable = new Bell();
+  readonly #durable = createWakeup();
   readonly #mostBytes: number;
   readonly #bookmark: BookmarkKeeper;
   #identity: Identity;
@@ -124,11 +124,9 @@ export class Spool implements AuditLog {
     return recent.length > 0 ? recent : await this.#reader.read(position, limit);
   }
 
-  /** Resolves when there is an event after `position`, or the signal is aborted. */
-  async changed(position: number, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && position >= this.#journal.next - 1) {
-      await this.#durable.heard(signal);
-    }
+  /** Resolves when there is an event after `position`, when the signal aborts, or after about `ms`. */
+  async changed(position: number, signal: AbortSignal, ms?: number): Promise<void> {
+    for (let more = true; more && position >= this.#journal.next - 1; ) more = await this.#durable.wait(signal, ms);
   }
 
   /** How far the sink has everything. */
@@ -157,7 +155,7 @@ export class Spool implements AuditLog {
     coverSegments(this.#segments, this.#journal.active, this.#bookmark.current.position, now);
     // The last record stays until the identity holds its hash: the next epoch links to it.
     const keepFrom = Math.max(this.#identity.next, this.#journal.next - 1);
-    await this.#reader.inTurn(() => trimSegments(this.#segments, now - horizonMs, keepFrom));
+    await this.#reader.exclusively(() => trimSegments(this.#segments, now - horizonMs, keepFrom));
   }
 
   async depth(): Promise<Depth> {
@@ -203,7 +201,7 @@ export class Spool implements AuditLog {
       this.#recent.add(events);
       for (const { settle } of linked) settle();
       for (const { waiter, error } of refused) waiter.settle(error);
-      this.#durable.ring();
+      this.#durable.wake();
     } catch (error) {
       for (const { settle } of group) settle(error);
     }

@@ -1,5 +1,5 @@
-import { listen } from "../../async/follow.ts";
-import { createBell } from "../../async/signal.ts";
+import { follow } from "../../async/follow.ts";
+import { createWakeup } from "../../async/wakeup.ts";
 import { type Change, type KeyValue, pauseAfterWatch } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
 import { sharedReload } from "../reload.ts";
@@ -49,7 +49,7 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
   const rings = secretRings(recordKeys, vault, report);
   const distrusted = new Set<string>();
   const controller = new AbortController();
-  const changed = createBell();
+  const changed = createWakeup();
   let running: Promise<unknown> = Promise.resolve();
   // Only then is an earlier KEK stale: a replica whose KEK is exchanged later must not seal again what this one has sealed.
   await readAll(true);
@@ -91,7 +91,7 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
       if (record === undefined) return;
       if (await epochs.claim(epochs.wrap(record))) {
         rings.hold(record);
-        changed.ring();
+        changed.wake();
         await epochs.emptyBelow(record.epoch).catch(failed);
         return;
       }
@@ -130,10 +130,11 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
         .map((info) => (isDistrusted(info, info.kid) ? outOfUse(info) : info)),
     advance: (owner, next) => orTell(advance(owner, next)),
     start() {
-      const watch = (signal: AbortSignal) => store.watch(SECRETS_PREFIX, signal);
+      const source = (signal: AbortSignal) => store.watch(SECRETS_PREFIX, signal);
+      const watch = { source, onItem: take, onError: failed, pauseAfter: pauseAfterWatch };
       const { signal } = controller;
       const tidying = tidySecrets({ rings, advance, now, changed, failed }, signal);
-      running = Promise.all([listen(watch, signal, take, failed, pauseAfterWatch), tidying]);
+      running = Promise.all([follow(watch, signal), tidying]);
     },
     async stop() {
       controller.abort();

@@ -1,5 +1,5 @@
-import { retryAfter } from "../../async/follow.ts";
-import type { Bell } from "../../async/signal.ts";
+import { RETRY_MS } from "../../async/follow.ts";
+import type { Wakeup } from "../../async/wakeup.ts";
 import { KeyringError } from "../error.ts";
 import type { SecretVault } from "../vault.ts";
 import { type SecretEpoch, type SecretOwner, type SecretRecord, secretBytes } from "./secret.ts";
@@ -14,8 +14,8 @@ export interface Tidying {
   readonly advance: (owner: SecretOwner, next: NextEpoch) => Promise<void>;
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** Rung after each change that is made here: what others make, they tidy. */
-  readonly changed: Bell;
+  /** Woken after each change that is made here: what others make, they tidy. */
+  readonly changed: Wakeup;
   readonly failed: (error: unknown) => void;
 }
 
@@ -29,7 +29,7 @@ export async function tidySecrets(
 ): Promise<void> {
   while (!signal.aborted) {
     await tidyAll();
-    await changed.heardWithin(untilNext(), signal);
+    await changed.wait(signal, untilNext());
   }
 
   /** One ring after the other: there may be thousands. */
@@ -51,7 +51,7 @@ export async function tidySecrets(
     const time = now();
     return rings.all().reduce((least, { record, stale }) => {
       const next = stale ? time : (nextSpent(record) ?? Number.POSITIVE_INFINITY);
-      return Math.min(least, next > time ? next - time : retryAfter);
+      return Math.min(least, next > time ? next - time : RETRY_MS);
     }, LONGEST_SLEEP);
   }
 }

@@ -138,10 +138,10 @@ function runKeyring(
     maintain,
     start() {
       stopSchedule = startSchedule({
-        turn: maintain,
-        untilNext: () => nextChange(kept.ring.record, now()) - now(),
-        calls: kept.follow,
-        problem,
+        run: maintain,
+        msUntilNext: () => nextChange(kept.ring.record, now()) - now(),
+        triggers: kept.follow,
+        onError: problem,
         pauseAfter: pauseAfterWatch,
       });
     },

@@ -1,4 +1,4 @@
-import { createTurns } from "../../async/queue.ts";
+import { createQueue } from "../../async/queue.ts";
 import { StateError } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
 import { epochsOf, type StoredEpoch, sameBytes } from "../store/epochs.ts";
@@ -44,7 +44,7 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
 
   const load = (record: EpochRecord) => loadRing(record, options, postponed);
   const claims = claimsOf(options, epochs, load);
-  const turns = createTurns();
+  const queue = createQueue();
 
   async function hold(stored: StoredEpoch, ring: LoadedRing): Promise<void> {
     held = { stored, ring };
@@ -174,10 +174,10 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
     get outdated() {
       return outdated;
     },
-    maintain: () => turns.take(async () => tidy(await upToDate())),
-    change: (plan, caller) => turns.take(() => change(plan, caller)),
+    maintain: () => queue.run(async () => tidy(await upToDate())),
+    change: (plan, caller) => queue.run(() => change(plan, caller)),
     follow: (signal) => epochs.follow(() => (held ?? opened).stored.epoch, signal),
-    idle: turns.idle,
+    idle: queue.idle,
   };
 }
 

@@ -1,4 +1,5 @@
 import { createInbox, type Msg, type NatsConnection, NatsError } from "nats";
+import { within } from "../../async/timeout.ts";
 import {
   type EventSink,
   type Outcome,
@@ -50,7 +51,10 @@ export class NatsPublisher implements EventSink {
   }
 
   inspect(mark: StreamMark | undefined, signal: AbortSignal): Promise<StreamState> {
-    return unlessAborted(this.#inspect(mark), signal);
+    // The library's requests take no signal: each would hold up a stop for its whole time-out.
+    return within({ signal }, this.#inspect(mark), () => {
+      throw new SinkError("TIMEOUT", "aborted");
+    });
   }
 
   async #inspect(mark: StreamMark | undefined): Promise<StreamState> {
@@ -126,17 +130,6 @@ export class NatsPublisher implements EventSink {
       if (at >= 0 && at < group.outcomes.length) settle(group, at, readAck(message));
     }
   }
-}
-
-// The library's requests know no signal: each would hold up a stop for its whole time-out.
-async function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  let abort = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(new SinkError("TIMEOUT", "aborted"));
-    signal.addEventListener("abort", abort);
-    if (signal.aborted) abort();
-  });
-  return await Promise.race([work, aborted]).finally(() => signal.removeEventListener("abort", abort));
 }
 
 function settle(group: Group, at: number, outcome: Outcome): void {

@@ -1,5 +1,5 @@
-import { setTimeout as pause } from "node:timers/promises";
 import type { JetStreamManager, NatsConnection, StreamInfo } from "nats";
+import { pause, within } from "../../async/timeout.ts";
 import { StateError } from "../../state/keyvalue.ts";
 import { differencesOf } from "../differences.ts";
 import { toStateError, unavailable } from "../errors.ts";
@@ -54,21 +54,20 @@ export class Bucket {
     const connection = this.#link.connection;
     if (connection === undefined) throw unavailable(`${what}: not connected to NATS`);
     const over = new AbortController();
-    let end = (_: StateError): void => undefined;
-    const ended = new Promise<never>((_, reject) => {
-      end = reject;
+    let obstacle = "aborted";
+    const ignoreDown = this.#link.onDown(() => {
+      obstacle = "the connection to NATS was lost";
+      over.abort();
     });
-    const timer = setTimeout(() => end(unavailable(`${what}: no answer from NATS within ${CALL_MS} ms`)), CALL_MS);
-    const ignoreDown = this.#link.onDown(() => end(unavailable(`${what}: the connection to NATS was lost`)));
-    const abort = () => end(unavailable(`${what}: aborted`));
-    signal?.addEventListener("abort", abort);
+    const ended = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]);
     try {
-      return await Promise.race([this.#work(what, connection, over.signal, work), ended]);
+      const result = this.#work(what, connection, over.signal, work);
+      return await within({ ms: CALL_MS, signal: ended }, result, (reason) => {
+        throw unavailable(`${what}: ${reason === "late" ? `no answer from NATS within ${CALL_MS} ms` : obstacle}`);
+      });
     } finally {
       over.abort();
-      clearTimeout(timer);
       ignoreDown();
-      signal?.removeEventListener("abort", abort);
     }
   }
 

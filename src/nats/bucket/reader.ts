@@ -8,6 +8,7 @@ import {
   nanos,
   ReplayPolicy,
 } from "nats";
+import { createWakeup } from "../../async/wakeup.ts";
 import { apiCode, MESSAGE_NOT_FOUND, unavailable } from "../errors.ts";
 import type { Access, Bucket } from "./bucket.ts";
 import { BUCKET_STREAM } from "./config.ts";
@@ -127,9 +128,9 @@ class Arrivals {
   readonly #prefix: string;
   readonly #damaged: (error: Error) => void;
   readonly #messages: Msg[] = [];
+  readonly #arrived = createWakeup();
   #delivered = 0;
   #failure: Error | undefined;
-  #wake = (): void => undefined;
 
   constructor(connection: NatsConnection, prefix: string, damaged: (error: Error) => void) {
     this.#connection = connection;
@@ -139,12 +140,12 @@ class Arrivals {
 
   put(message: Msg): void {
     this.#messages.push(message);
-    this.#wake();
+    this.#arrived.wake();
   }
 
   fail(error: Error): void {
     this.#failure ??= error;
-    this.#wake();
+    this.#arrived.wake();
   }
 
   async next(): Promise<Arrival> {
@@ -152,9 +153,7 @@ class Arrivals {
       const message = this.#messages.shift();
       if (message !== undefined) return this.#read(message);
       if (this.#failure !== undefined) throw this.#failure;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      await this.#arrived.wait();
     }
   }
 

@@ -1,4 +1,4 @@
-import { setTimeout as pause } from "node:timers/promises";
+import { watchAgain } from "../../async/follow.ts";
 import { type Change, checkPrefix, StateError } from "../../state/keyvalue.ts";
 import { unavailable } from "../errors.ts";
 import type { NatsLink } from "../link.ts";
@@ -29,19 +29,16 @@ interface OpenWatch {
  * consumer that went on from its place would not see what happened to the bucket itself.
  */
 export async function* watchBucket(watch: BucketWatch): AsyncGenerator<Change> {
-  const { link, prefix, signal } = watch;
-  checkPrefix(prefix);
+  checkPrefix(watch.prefix);
   const told = new ToldEntries();
-  while (!signal.aborted) {
-    try {
-      if (told.current) await link.connected(signal);
-      yield* changesUntilInterrupted(watch, told);
-    } catch (error) {
-      if (signal.aborted) return;
+  yield* watchAgain(
+    () => changesUntilInterrupted(watch, told),
+    watch.signal,
+    (error) => {
       if (!told.current || !isOutage(error)) throw error;
-      await pause(REOPEN_MS, undefined, { signal }).catch(() => undefined);
-    }
-  }
+      return REOPEN_MS;
+    },
+  );
 }
 
 function isOutage(error: unknown): boolean {
@@ -49,7 +46,8 @@ function isOutage(error: unknown): boolean {
 }
 
 async function* changesUntilInterrupted(watch: BucketWatch, told: ToldEntries): AsyncGenerator<Change> {
-  const { bucket, signal, now } = watch;
+  const { link, bucket, signal, now } = watch;
+  if (told.current) await link.connected(signal);
   const { reader, snapshot, close } = await openWatch(watch);
   try {
     for (const change of told.compare(snapshot, now(), (reason) => bucket.lose(reason))) {

@@ -1,5 +1,5 @@
-import { setTimeout as pause } from "node:timers/promises";
 import { NatsError } from "nats";
+import { pause } from "../../async/timeout.ts";
 import type { WriteOptions } from "../../state/keyvalue.ts";
 import { apiCode, MESSAGE_NOT_FOUND } from "../errors.ts";
 import type { Access, Bucket } from "./bucket.ts";
@@ -76,5 +76,5 @@ export async function readLast({ manager }: Access, key: string): Promise<Stored
 
 /** Lets a conflicting write that can't be read yet come through, or fail. */
 export async function letOthersLand({ signal }: Access): Promise<void> {
-  await pause(IN_FLIGHT_MS, undefined, { signal }).catch(() => undefined);
+  await pause(IN_FLIGHT_MS, signal);
 }

@@ -29,12 +29,13 @@ async function sleepsOf(ring: SecretEpoch, count: number, changes: Partial<Tidyi
     },
     now: () => now,
     changed: {
-      ring() {},
-      async heardWithin(milliseconds) {
+      wake() {},
+      async wait(_signal, milliseconds = 0) {
         const open = record.secrets.filter(({ sealed }) => sealed !== undefined).map(({ kid }) => kid);
         told.push(`${open.join("+")} ${milliseconds}`);
         now += milliseconds;
         if (told.length === count) stopping.abort();
+        return false;
       },
     },
     failed: (error) => told.push(String(error)),
