@@ -8,10 +8,10 @@ import type { Metrics } from "../http/metrics.ts";
 import { deriveKey, type Kek, type Keks } from "../jose/kek.ts";
 import { recordKeysOf } from "../jose/key-vault.ts";
 import { createSecretVault } from "../jose/secret-vault.ts";
-import { importing } from "../key-admin/import-secret.ts";
-import { keyViews, ringOf } from "../key-admin/list-keys.ts";
-import { revokingKeys } from "../key-admin/revoke-key.ts";
-import { rotating } from "../key-admin/rotate-keys.ts";
+import { createImportSecret } from "../key-admin/import-secret.ts";
+import { createKeyViews, ringOf } from "../key-admin/list-keys.ts";
+import { createRevokeKey } from "../key-admin/revoke-key.ts";
+import { createRotateKeys } from "../key-admin/rotate-keys.ts";
 import { openSecrets } from "../keys/imported/secrets.ts";
 import type { Keyring } from "../keys/rotating/keyring.ts";
 import { Problem } from "../problem/problem.ts";
@@ -112,10 +112,18 @@ export async function openServices(parts: ServiceParts, endings: Shutdown) {
     watchRevocations: createWatchRevocations(live.current, revocations),
   };
   const keys = {
-    ...keyViews(config, keyrings, secrets, now),
-    importKey: importing({ profiles: live.current, secrets, vault, requireRightClock, audit, now, randomBytes }),
-    rotateKeys: rotating((keyset) => ringOf(keyrings, keyset), state.requireFit),
-    revokeKey: revokingKeys({
+    ...createKeyViews(config, keyrings, secrets, now),
+    importKey: createImportSecret({
+      profiles: live.current,
+      secrets,
+      vault,
+      requireRightClock,
+      audit,
+      now,
+      randomBytes,
+    }),
+    rotateKeys: createRotateKeys((keyset) => ringOf(keyrings, keyset), state.requireFit),
+    revokeKey: createRevokeKey({
       profiles: live.current,
       keyrings: () => [...keyrings.values()],
       secrets,

@@ -4,19 +4,19 @@ import { array, broken, integer, object, oneOf, parseJson, text } from "../keys/
 import type { Entry } from "../state/keyvalue.ts";
 
 /** An entry of the store as it stood. */
-export type KeptEntry = Pick<Entry, "key" | "value" | "expiresAt">;
+export type StoredEntry = Pick<Entry, "key" | "value" | "expiresAt">;
 
 /**
  * A backup: the entries as they stand in the store, private halves sealed, and a MAC over all of them, so that none can be
  * taken out. `createdAt` in Unix milliseconds.
  */
-export function encodeBackup(entries: readonly KeptEntry[], createdAt: number, keys: RecordKeys): Buffer {
+export function encodeBackup(entries: readonly StoredEntry[], createdAt: number, keys: RecordKeys): Buffer {
   const kept = entries.map(({ key, value, expiresAt }) => ({ key, value: toText(value), expiresAt }));
   return wrapBody(JSON.stringify({ kind: KIND, version: 1, createdAt, entries: kept }), keys);
 }
 
 /** Throws {@link KeyringError}: WRONG_KEK when it was made under a KEK that is not at hand, BROKEN_RECORD when it is damaged. */
-export function decodeBackup(content: Uint8Array, keys: RecordKeys): KeptEntry[] {
+export function decodeBackup(content: Uint8Array, keys: RecordKeys): StoredEntry[] {
   const fields = object(parseJson(unwrapBody(content, "the backup", keys)), "backup", [
     "kind",
     "version",
@@ -32,7 +32,7 @@ export function decodeBackup(content: Uint8Array, keys: RecordKeys): KeptEntry[]
 
 const KIND = "signet backup of keys";
 
-function parseEntry(value: unknown, path: string): KeptEntry {
+function parseEntry(value: unknown, path: string): StoredEntry {
   const fields = object(value, path, ["key", "value"], ["expiresAt"]);
   const entry = {
     key: text(fields.key, `${path}.key`, /^[A-Za-z0-9_/-]+$/),

@@ -2,7 +2,7 @@ import { SECRETS_PREFIX } from "../keys/imported/parse-secret.ts";
 import { storedEntries } from "../keys/store/stored-entries.ts";
 import { parseRevocation, REVOKED, storeRevocation } from "../revoke/revocation.ts";
 import type { Entry, KeyValue } from "../state/keyvalue.ts";
-import { BackupError, decodeBackup, encodeBackup, type KeptEntry } from "./archive.ts";
+import { BackupError, decodeBackup, encodeBackup, type StoredEntry } from "./archive.ts";
 import { type BackupTools, KEYS_PREFIX, type ProvenRing, provenRings } from "./proven-rings.ts";
 
 /** What a backup holds. */
@@ -15,7 +15,7 @@ export interface BackupContent {
  * All keys and imported secrets as they are stored, and the revocations: without them a restored ring would take back
  * revoked tokens. Throws {@link BackupError} NOTHING, and {@link KeyringError} when any of it could not be restored.
  */
-export async function makeBackup(
+export async function createBackup(
   store: KeyValue,
   tools: BackupTools,
   now: number,
@@ -30,13 +30,13 @@ export async function makeBackup(
 /** A backup that was read, and whose keys were opened. */
 export interface ProvenBackup {
   readonly rings: readonly ProvenRing[];
-  readonly revoked: readonly KeptEntry[];
+  readonly revoked: readonly StoredEntry[];
 }
 
 /** Throws {@link KeyringError} when any of it can't be trusted or opened. */
 export async function readBackup(content: Uint8Array, tools: BackupTools): Promise<ProvenBackup> {
   const entries = decodeBackup(content, tools.recordKeys);
-  const isRevocation = ({ key }: KeptEntry) => key.startsWith(REVOKED);
+  const isRevocation = ({ key }: StoredEntry) => key.startsWith(REVOKED);
   const rings = await provenRings(
     entries.filter((entry) => !isRevocation(entry)),
     tools,
@@ -72,14 +72,14 @@ function refuseOther(ring: ProvenRing, stored: readonly Entry[]): void {
   }
 }
 
-async function claim(store: KeyValue, { key, value }: KeptEntry, ring: ProvenRing): Promise<void> {
+async function claim(store: KeyValue, { key, value }: StoredEntry, ring: ProvenRing): Promise<void> {
   if ((await store.create(key, value)) !== undefined) return;
   const stored = await store.get(key);
   if (stored === undefined || !sameBytes(stored.value, value))
     throw otherKeys(ring, Number(key.slice(ring.prefix.length)));
 }
 
-async function restoreRevocation(store: KeyValue, entry: KeptEntry, now: number): Promise<void> {
+async function restoreRevocation(store: KeyValue, entry: StoredEntry, now: number): Promise<void> {
   const revocation = parseRevocation(entry);
   if (revocation !== undefined && revocation.until > now) await storeRevocation(store, revocation);
 }

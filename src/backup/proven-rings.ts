@@ -5,7 +5,7 @@ import { type LoadTools, loadRing } from "../keys/rotating/loaded-ring.ts";
 import { keysetRecords } from "../keys/rotating/parse-record.ts";
 import { type Epoch, type RecordKeys, type RecordKind, unwrapRecord } from "../keys/store/authenticated-record.ts";
 import type { SecretVault } from "../keys/vault.ts";
-import type { KeptEntry } from "./archive.ts";
+import type { StoredEntry } from "./archive.ts";
 
 export const KEYS_PREFIX = "keys/";
 
@@ -23,21 +23,21 @@ export interface ProvenRing {
   /** How many keys the epoch lists. */
   readonly keys: number;
   /** All epochs, the lowest first; those that were superseded are mostly empty. */
-  readonly entries: readonly KeptEntry[];
+  readonly entries: readonly StoredEntry[];
 }
 
 /**
  * The rings among entries of `keys/` and `secrets/`, each proven as the service itself does when it starts: a backup of what
  * does not open would be found out on the worst of days. Throws {@link KeyringError}.
  */
-export async function provenRings(entries: readonly KeptEntry[], tools: BackupTools): Promise<ProvenRing[]> {
+export async function provenRings(entries: readonly StoredEntry[], tools: BackupTools): Promise<ProvenRing[]> {
   const byPrefix = Map.groupBy(entries, ({ key }) => key.slice(0, key.lastIndexOf("/") + 1));
   const rings: ProvenRing[] = [];
   for (const [prefix, epochs] of byPrefix) rings.push(await prove(prefix, epochs, tools));
   return rings;
 }
 
-async function prove(prefix: string, entries: readonly KeptEntry[], tools: BackupTools): Promise<ProvenRing> {
+async function prove(prefix: string, entries: readonly StoredEntry[], tools: BackupTools): Promise<ProvenRing> {
   const sorted = entries.toSorted((left, right) => epochOf(left) - epochOf(right));
   const highest = sorted.at(-1);
   if (highest === undefined) throw stray(prefix);
@@ -59,7 +59,7 @@ async function prove(prefix: string, entries: readonly KeptEntry[], tools: Backu
   return shown(kind, record.keys.length);
 }
 
-function epochOf({ key }: KeptEntry): number {
+function epochOf({ key }: StoredEntry): number {
   const text = key.slice(key.lastIndexOf("/") + 1);
   if (!/^[1-9][0-9]{0,14}$/.test(text)) throw stray(key);
   return Number(text);

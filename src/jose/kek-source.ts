@@ -3,7 +3,7 @@ import { close, fstat, read } from "node:fs";
 import { promisify } from "node:util";
 import { createFile } from "../files/durable.ts";
 import { isExposed, readPrivateFile } from "../files/private-file.ts";
-import { type Kek, KekError, type Keks, kekBytes, kekOf } from "./kek.ts";
+import { KEK_BYTES, type Kek, KekError, type Keks, kekOf } from "./kek.ts";
 
 export interface KekFiles {
   /** Seals and opens. A path, or `fd:N`: a descriptor that the process was started with. */
@@ -59,7 +59,7 @@ export async function loadKek(path: string): Promise<Kek> {
  * start from succeeding. Throws KEK_EXISTS rather than lose what is sealed under it.
  */
 export async function createKekFile(path: string): Promise<void> {
-  await createFile(path, `${randomBytes(kekBytes).toString("base64url")}\n`).catch((cause) => {
+  await createFile(path, `${randomBytes(KEK_BYTES).toString("base64url")}\n`).catch((cause) => {
     throw refused(cause, path);
   });
 }
@@ -90,7 +90,7 @@ export async function readKekDescriptor(place: string): Promise<Kek> {
   const descriptor = Number(place.slice(PREFIX.length));
   const where = `KEK descriptor ${descriptor}`;
   const content = await readAll(descriptor, where);
-  const kek = content.length === kekBytes ? rawKek(content) : kekOfText(content, where);
+  const kek = content.length === KEK_BYTES ? rawKek(content) : kekOfText(content, where);
   // Only when it held a KEK: what else has this number belongs to someone else, and a start that failed ends anyway.
   await promisify(close)(descriptor);
   return kek;
@@ -136,8 +136,8 @@ export function kekOfText(content: Buffer, where: string): Kek {
     throw new KekError("KEK_ENCODING", `${where} must hold base64url text and nothing else`);
   const bytes = Buffer.from(text, "base64url");
   try {
-    if (bytes.length !== kekBytes)
-      throw new KekError("KEK_LENGTH", `${where} holds ${bytes.length} bytes: it must hold ${kekBytes} as base64url`);
+    if (bytes.length !== KEK_BYTES)
+      throw new KekError("KEK_LENGTH", `${where} holds ${bytes.length} bytes: it must hold ${KEK_BYTES} as base64url`);
     // Two texts for one key would hide a typing error.
     if (bytes.toString("base64url") !== text) throw new KekError("KEK_ENCODING", `${where} is not canonical base64url`);
     return kekOf(bytes);

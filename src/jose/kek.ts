@@ -11,11 +11,11 @@ export interface Kek {
 /** The one to seal under, then those that still open what was sealed before: so that it can be exchanged. */
 export type Keks = readonly [Kek, ...Kek[]];
 
-export const kekBytes = 32;
+export const KEK_BYTES = 32;
 
 /** From exactly 32 bytes, which the caller may overwrite afterwards. */
 export function kekOf(bytes: Buffer): Kek {
-  if (bytes.length !== kekBytes) throw new RangeError(`a KEK has ${bytes.length} bytes: it must have ${kekBytes}`);
+  if (bytes.length !== KEK_BYTES) throw new RangeError(`a KEK has ${bytes.length} bytes: it must have ${KEK_BYTES}`);
   const secret = createSecretKey(bytes);
   return { id: createHmac("sha256", secret).update("signet kek id").digest("base64url").slice(0, 12), secret };
 }

@@ -7,14 +7,14 @@ import type { KeyRecord } from "../keys/rotating/record.ts";
 import type { RecordKeys } from "../keys/store/authenticated-record.ts";
 import type { KeyMaker, VerifyingKey } from "../keys/vault.ts";
 import { deriveKey, type Kek, type Keks } from "./kek.ts";
-import { schemes } from "./schemes.ts";
+import { SCHEMES } from "./schemes.ts";
 import { reseal, seal, unseal } from "./seal.ts";
 
 /** Makes keys whose private halves leave this process sealed only, under the first of the KEKs. */
-export function createVault(keks: Keks): KeyMaker {
+export function createKeyVault(keks: Keks): KeyMaker {
   return {
     async make(keyset, alg) {
-      const { privateKey, publicKey } = await schemes[alg].generate();
+      const { privateKey, publicKey } = await SCHEMES[alg].generate();
       const publicJwk = publicJwkOf(publicKey, alg, `the new key of keyset ${keyset}`);
       const kid = (await calculateJwkThumbprint({ ...publicJwk })).slice(0, 16);
       const plaintext = privateKey.export({ format: "der", type: "pkcs8" });
@@ -32,7 +32,7 @@ export function createVault(keks: Keks): KeyMaker {
           `${where}: its private half has another public half than the published one`,
         );
       }
-      const { sign } = schemes[alg];
+      const { sign } = SCHEMES[alg];
       return { kid, alg, sign: (data) => sign(data, privateKey) };
     },
     reseal: (keyset, { kid, alg, sealed }) => reseal(sealed, { keyset, kid, alg }, keks),
@@ -52,7 +52,7 @@ function recordKey(kek: Kek): RecordKeys[number] {
 
 function verifyingKey({ kid, alg, publicJwk }: Pick<KeyRecord, "kid" | "alg" | "publicJwk">): VerifyingKey {
   const publicKey = importPublic(kid, alg, publicJwk);
-  const { verify } = schemes[alg];
+  const { verify } = SCHEMES[alg];
   return { kid, alg, verify: (data, signature) => verify(data, publicKey, signature) };
 }
 
@@ -80,7 +80,7 @@ function importPrivate(plaintext: Buffer, where: string): KeyObject {
 
 /** A key that is of another algorithm than its record says would sign what no verifier takes. */
 function publicJwkOf(publicKey: KeyObject, alg: KeysetAlgorithm, where: string): PublicJwk {
-  const publicJwk = schemes[alg].jwkOf(publicKey);
+  const publicJwk = SCHEMES[alg].jwkOf(publicKey);
   if (publicJwk === undefined) throw new KeyringError("KEY_MISMATCH", `${where} is no ${alg} key`);
   return publicJwk;
 }

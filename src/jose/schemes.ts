@@ -30,7 +30,7 @@ const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RS
 const p1363 = { dsaEncoding: "ieee-p1363" } as const;
 const ES256_BYTES = 64;
 
-export const schemes: Readonly<Record<KeysetAlgorithm, Scheme>> = {
+export const SCHEMES: Readonly<Record<KeysetAlgorithm, Scheme>> = {
   EdDSA: {
     generate: () => generate("ed25519"),
     jwkOf(publicKey) {

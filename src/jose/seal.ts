@@ -12,13 +12,13 @@ export type Binding = { readonly kid: string; readonly alg: string } & (
   | { readonly profile: string; readonly tenant: string }
 );
 
-const version = 1;
-const ivBytes = 12;
-const tagBytes = 16;
+const VERSION = 1;
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
 
 /** Seals bytes under the first KEK: compact JWE (RFC 7516), dir and A256GCM, the binding in the protected header. */
 export async function seal(plaintext: Uint8Array, binding: Binding, [kek]: Keks): Promise<string> {
-  const header = { alg: "dir", enc: "A256GCM", typ: "signet-key", kek: kek.id, v: version, ...headerOf(binding) };
+  const header = { alg: "dir", enc: "A256GCM", typ: "signet-key", kek: kek.id, v: VERSION, ...headerOf(binding) };
   return new CompactEncrypt(plaintext).setProtectedHeader(header).encrypt(sealingKey(kek));
 }
 
@@ -36,7 +36,7 @@ export function unseal(sealed: string, binding: Binding, keks: Keks): Buffer {
     throw new KeyringError("WRONG_KEK", `${where} is under another KEK: at hand is ${known}`);
   }
   const plaintext = decrypted(sealed, where, kek);
-  const wanted = { alg: "dir", enc: "A256GCM", typ: "signet-key", v: version, ...headerOf(binding) };
+  const wanted = { alg: "dir", enc: "A256GCM", typ: "signet-key", v: VERSION, ...headerOf(binding) };
   const wrong = Object.entries(wanted).find(([name, value]) => header[name] !== value);
   if (wrong === undefined) return plaintext;
   plaintext.fill(0);
@@ -80,9 +80,9 @@ function decrypted(sealed: string, where: string, kek: Kek): Buffer {
   const [header = "", encryptedKey, ...parts] = sealed.split(".");
   const [iv = none, ciphertext = none, tag = none, ...more] = parts.map((part) => Buffer.from(part, "base64url"));
   try {
-    if (encryptedKey !== "" || more.length > 0 || iv.length !== ivBytes || tag.length !== tagBytes)
+    if (encryptedKey !== "" || more.length > 0 || iv.length !== IV_BYTES || tag.length !== TAG_BYTES)
       throw new RangeError("not five parts with an empty key, 12 bytes of IV and 16 of tag");
-    const decipher = createDecipheriv("aes-256-gcm", sealingKey(kek), iv, { authTagLength: tagBytes });
+    const decipher = createDecipheriv("aes-256-gcm", sealingKey(kek), iv, { authTagLength: TAG_BYTES });
     const opened = decipher.setAAD(Buffer.from(header, "latin1")).setAuthTag(tag).update(ciphertext);
     decipher.final();
     return opened;

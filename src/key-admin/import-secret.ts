@@ -5,14 +5,14 @@ import { MAX_VERIFYING, type NewSecret, type RingRefusal, withSecret } from "../
 import type { Secrets } from "../keys/imported/secrets.ts";
 import { type SecretInfo, secretInfos } from "../keys/imported/views.ts";
 import { weakness } from "../keys/imported/weak-secret.ts";
-import { keysUnavailable } from "../keys/unavailable.ts";
+import { secretsUnavailable } from "../keys/unavailable.ts";
 import type { SecretVault } from "../keys/vault.ts";
 import { auditProblem } from "../problem/audit-problem.ts";
 import { Problem, unknownProfile } from "../problem/problem.ts";
 import type { Profile } from "../profile/model/profile.ts";
 import { checkImport, type ImportRequest } from "./import-request.ts";
 
-export interface ImportingParts {
+export interface ImportSecretParts {
   readonly profiles: () => ReadonlyMap<string, Profile>;
   readonly secrets: Secrets;
   readonly vault: SecretVault;
@@ -37,9 +37,9 @@ interface ImportedKey {
 type ImportWarning = "WEAK_KEY" | "UNUSUAL_ENCODING" | "WHITESPACE";
 
 /** Imports a secret for `caller`. Rejects with a {@link Problem}. */
-export type ImportKey = (request: ImportRequest, caller: string) => Promise<ImportedKey>;
+export type ImportSecret = (request: ImportRequest, caller: string) => Promise<ImportedKey>;
 
-export function importing(parts: ImportingParts): ImportKey {
+export function createImportSecret(parts: ImportSecretParts): ImportSecret {
   const { profiles, secrets, vault, requireRightClock, audit, now, randomBytes: draw } = parts;
 
   return async (request, caller) => {
@@ -92,7 +92,7 @@ export function importing(parts: ImportingParts): ImportKey {
         return next;
       });
     } catch (error) {
-      throw error instanceof KeyringError ? keysUnavailable(error) : error;
+      throw error instanceof KeyringError ? secretsUnavailable(error) : error;
     }
     if (ring === undefined) throw new Error("an import made no epoch");
     return ring;

@@ -26,7 +26,7 @@ const BOUND_MS = 1_000;
 const LOOK_MS = 25;
 
 /** Waits until all replicas that live hold the epoch, for a second at most. Nobody waits for a silent one. */
-export async function informReplicas(replicas: KnownReplicas, keyset: string, epoch: number): Promise<Informed> {
+export async function waitForReplicas(replicas: KnownReplicas, keyset: string, epoch: number): Promise<Informed> {
   const over = new AbortController();
   await endsWithin(BOUND_MS, untilInformed());
   over.abort();

@@ -3,10 +3,10 @@ import type { Secrets } from "../keys/imported/secrets.ts";
 import type { Keyring } from "../keys/rotating/keyring.ts";
 import { jwksMaxAge } from "../keys/rotating/policy.ts";
 import { Problem } from "../problem/problem.ts";
-import { watchingKeys } from "./watch-keys.ts";
+import { createWatchKeys } from "./watch-keys.ts";
 
 /** What is shown of the keys of all keysets and of the imported secrets. */
-export function keyViews(
+export function createKeyViews(
   { keysets }: Config,
   keyrings: ReadonlyMap<string, Keyring>,
   secrets: Secrets,
@@ -22,7 +22,7 @@ export function keyViews(
       maxAgeSeconds: Math.min(...keysets.map(({ policy }) => jwksMaxAge(policy))),
     }),
     listKeys,
-    watchKeys: watchingKeys(listKeys),
+    watchKeys: createWatchKeys(listKeys),
     planRotation: (keyset: string) => ringOf(keyrings, keyset).plan(now()),
   };
 }

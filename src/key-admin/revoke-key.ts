@@ -4,14 +4,14 @@ import { withoutSecret } from "../keys/imported/secret-ring.ts";
 import type { Secrets } from "../keys/imported/secrets.ts";
 import type { Keyring } from "../keys/rotating/keyring.ts";
 import { leastLead } from "../keys/rotating/policy.ts";
-import { isOutOfReach, keysUnavailable, outOfReach, ringUnavailable } from "../keys/unavailable.ts";
+import { isOutOfReach, keysetUnavailable, secretsUnavailable, storeUnreachable } from "../keys/unavailable.ts";
 import { revokedButNotAudited } from "../problem/audit-problem.ts";
 import { keyIdFault, reasonFault, tenantFault } from "../problem/field-rules.ts";
 import { type FieldViolation, invalidRequest, Problem, unknownProfile } from "../problem/problem.ts";
 import type { Profile } from "../profile/model/profile.ts";
-import { type Informed, informReplicas, type KnownReplicas } from "./informed-replicas.ts";
+import { type Informed, type KnownReplicas, waitForReplicas } from "./informed-replicas.ts";
 
-export interface RevokingKeysParts {
+export interface RevokeKeyParts {
   readonly profiles: () => ReadonlyMap<string, Profile>;
   readonly keyrings: () => readonly Keyring[];
   readonly secrets: Secrets;
@@ -40,7 +40,7 @@ export type RevokeKey = (request: RevokeKeyRequest, caller: string) => Promise<R
 
 const WHETHER_KNOWN = "a keyset has a key of this key_id";
 
-export function revokingKeys(parts: RevokingKeysParts): RevokeKey {
+export function createRevokeKey(parts: RevokeKeyParts): RevokeKey {
   const { profiles, keyrings, secrets, replicas, requireRightClock, audit, now } = parts;
 
   return async (request, caller) => {
@@ -53,13 +53,13 @@ export function revokingKeys(parts: RevokingKeysParts): RevokeKey {
     const keyring = await ringWith(keyId);
     const { keyset, policy } = keyring;
     const { epoch, keys } = await keyring.revoke(keyId, reason, caller).catch((error) => {
-      throw ringUnavailable(error, keyset);
+      throw keysetUnavailable(error, keyset);
     });
     const signingKid = keyring.signer(now())?.kid;
     await tell({ keyset, profile: "", tenant: "", keyId, keysetEpoch: epoch, reason }, signingKid, caller);
     const revokedAt = keys.find(({ kid }) => kid === keyId)?.revoked?.at ?? now();
     return {
-      ...(await informReplicas(replicas, keyset, epoch)),
+      ...(await waitForReplicas(replicas, keyset, epoch)),
       ...{ signingKid, epoch, knownEverywhereAt: revokedAt + leastLead(policy) },
     };
   }
@@ -81,9 +81,9 @@ export function revokingKeys(parts: RevokingKeysParts): RevokeKey {
   /** Shared with all who ask for what is not there: else they could keep the store from those who revoke what is. */
   async function reload({ keyset, reload }: Keyring): Promise<void> {
     const read = await reload()?.catch((error) => {
-      throw isOutOfReach(error) ? outOfReach(WHETHER_KNOWN, error) : ringUnavailable(error, keyset);
+      throw isOutOfReach(error) ? storeUnreachable(WHETHER_KNOWN, error) : keysetUnavailable(error, keyset);
     });
-    if (read === false) throw outOfReach(WHETHER_KNOWN);
+    if (read === false) throw storeUnreachable(WHETHER_KNOWN);
   }
 
   async function revokeSecret({ keyId, reason, ...owner }: RevokeKeyRequest, caller: string): Promise<RevokedKey> {
@@ -95,7 +95,7 @@ export function revokingKeys(parts: RevokingKeysParts): RevokeKey {
         throw new Problem("KEY_NOT_FOUND", "the profile (and tenant) has no secret of this key_id");
       });
     } catch (error) {
-      throw error instanceof KeyringError ? keysUnavailable(error) : error;
+      throw error instanceof KeyringError ? secretsUnavailable(error) : error;
     }
     const keys = secrets.keysOf({ profile, tenant });
     const signingKid = keys.signer(now())?.kid;

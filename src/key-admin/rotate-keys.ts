@@ -1,5 +1,5 @@
 import type { Keyring, Rotation } from "../keys/rotating/keyring.ts";
-import { ringUnavailable } from "../keys/unavailable.ts";
+import { keysetUnavailable } from "../keys/unavailable.ts";
 import { invalidRequest } from "../problem/problem.ts";
 
 /** Shaped as the contract's `RotateKeysRequest`. */
@@ -12,7 +12,7 @@ interface RotateRequest {
 export type RotateKeys = (request: RotateRequest, caller: string) => Promise<Rotation>;
 
 /** `ringOf` throws the Problem KEYSET_NOT_FOUND, `requireFit` the one for which this replica makes no keys. */
-export function rotating(ringOf: (keyset: string) => Keyring, requireFit: () => void): RotateKeys {
+export function createRotateKeys(ringOf: (keyset: string) => Keyring, requireFit: () => void): RotateKeys {
   return async ({ keyset, at }, caller) => {
     const keyring = ringOf(keyset);
     const time = at?.getTime();
@@ -20,7 +20,7 @@ export function rotating(ringOf: (keyset: string) => Keyring, requireFit: () => 
       throw invalidRequest([{ field: "at", description: "must be a time from year 1 to 9999" }]);
     requireFit();
     return keyring.rotate(time, caller).catch((error) => {
-      throw ringUnavailable(error, keyset);
+      throw keysetUnavailable(error, keyset);
     });
   };
 }

@@ -16,7 +16,7 @@ interface Watched<Key> {
 const LOOK_MS = 250;
 
 /** `list` is asked for what it answers to ListKeys, and throws for a keyset that it does not know. */
-export function watchingKeys<Key>(list: (keyset: string) => readonly Key[]): WatchKeys<Key> {
+export function createWatchKeys<Key>(list: (keyset: string) => readonly Key[]): WatchKeys<Key> {
   const all = new Map<string, Watched<Key>>();
   let timer: NodeJS.Timeout | undefined;
 

@@ -1,6 +1,6 @@
 /** JOSE algorithms of rotating keysets (RFC 7518, 3.1; RFC 8037). */
-export const keysetAlgorithms = ["EdDSA", "ES256", "RS256", "PS256"] as const;
-export type KeysetAlgorithm = (typeof keysetAlgorithms)[number];
+export const KEYSET_ALGORITHMS = ["EdDSA", "ES256", "RS256", "PS256"] as const;
+export type KeysetAlgorithm = (typeof KEYSET_ALGORITHMS)[number];
 
 /** JOSE algorithm of any key; imported secrets have HS256. */
 export type Algorithm = KeysetAlgorithm | "HS256";

@@ -11,7 +11,7 @@ export const RELOAD = { wait: 250, coolDown: 5_000 } as const;
  * the bound, which each caller waits on its own, and rejects with the reload's error: in the cool-down after a failed one
  * too, since nobody knows then that a kid is really unknown.
  */
-export function sharedReload(reload: () => Promise<void>, now: () => number): () => Promise<boolean> | undefined {
+export function createSharedReload(reload: () => Promise<void>, now: () => number): () => Promise<boolean> | undefined {
   let latest: Promise<void> | undefined;
   let quietUntil = Number.NEGATIVE_INFINITY;
 

@@ -1,13 +1,19 @@
 import type { SecretEncoding } from "./model.ts";
-import type { ActiveKey, FoundKey } from "./rotating/loaded-ring.ts";
-import type { VerifyingKey } from "./vault.ts";
+import type { SigningKey, VerifyingKey } from "./vault.ts";
 
-export type { ActiveKey as SigningKey, FoundKey as KeyLookup } from "./rotating/loaded-ring.ts";
-export type { VerifyingKey } from "./vault.ts";
+/** A key that may sign, and the Unix milliseconds from which on nothing that it signed verifies. */
+export type ActiveKey = SigningKey & { readonly verifyUntil: number };
+
+/** What is known of a kid. retired: the time in which it verifies is over. */
+export type FoundKey =
+  | { readonly state: "ok"; readonly key: VerifyingKey }
+  | { readonly state: "retired" }
+  | { readonly state: "revoked" }
+  | { readonly state: "unknown" };
 
 /**
- * The keys of one profile and tenant as issuing and verifying see them: of a rotating keyset, or imported secrets. They
- * are asked for every token and answer from memory. Times in Unix milliseconds.
+ * The keys of one profile and tenant as issuing and verifying see them: a rotating keyset, or imported secrets. All
+ * members but `reload` are called for each token and answer from memory. Times in Unix milliseconds.
  */
 export interface TokenKeys {
   /** The version of the keys. It only grows. */
@@ -15,12 +21,12 @@ export interface TokenKeys {
   /** The key that signs now; undefined while none may. */
   signer(now: number): ActiveKey | undefined;
   verifier(kid: string, now: number): FoundKey;
-  /** All that verify now, the newest first: for tokens that name none. */
+  /** All keys that verify now, the newest first: for tokens without a kid. */
   verifiers(now: number): readonly VerifyingKey[];
   /** Reads the store again, shared and rate-limited, within 250 ms; undefined when it was read a moment ago. */
   reload(): Promise<unknown> | undefined;
-  /** Takes a key out of signing: it signed what its own verifying half rejects. */
+  /** Stops signing with a key whose own verifying key rejected its signature. */
   distrust(kid: string): void;
-  /** For an operator's diagnosis: which other reading of an imported secret's text verifies this. */
+  /** For diagnosis: the encoding under which the text of an imported secret, decoded differently, verifies this. */
   otherReading(data: Buffer, signature: Buffer, now: number): SecretEncoding | undefined;
 }

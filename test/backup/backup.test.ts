@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import test from "ava";
 import { BackupError, encodeBackup } from "../../src/backup/archive.ts";
-import { makeBackup, readBackup, restoreBackup } from "../../src/backup/backup.ts";
+import { createBackup, readBackup, restoreBackup } from "../../src/backup/backup.ts";
 import { kekOf } from "../../src/jose/kek.ts";
 import { createSecretVault } from "../../src/jose/secret-vault.ts";
 import { KeyringError } from "../../src/keys/error.ts";
@@ -69,7 +69,7 @@ test("what was exported from one store serves from another: keys, secrets and re
   const { store, keyring, secret, revoked, now } = await filledStore();
   const signer = keyring.signer(now);
   const signature = signer?.sign(input) ?? Buffer.alloc(0);
-  const { file, rings, revocations } = await makeBackup(store, TOOLS, now);
+  const { file, rings, revocations } = await createBackup(store, TOOLS, now);
   t.deepEqual(
     [rings.map(({ name }) => name), revocations],
     [["keyset service", "the secrets of profile hivekit and a tenant"], 1],
@@ -91,7 +91,7 @@ test("what was exported from one store serves from another: keys, secrets and re
 
 test("a backup holds no private half and no secret that is not sealed, and names no tenant to people", async (t) => {
   const { store, secret, now } = await filledStore();
-  const { file, rings } = await makeBackup(store, TOOLS, now);
+  const { file, rings } = await createBackup(store, TOOLS, now);
   const { body } = JSON.parse(file.toString());
   const values = JSON.parse(body).entries.map(({ value }: { value: string }) =>
     Buffer.from(value, "base64url").toString(),
@@ -106,7 +106,7 @@ test("a backup holds no private half and no secret that is not sealed, and names
 
 test("a second restore of the same backup, and one after a restore that was cut off, change nothing but what is absent", async (t) => {
   const { store, now } = await filledStore();
-  const { file } = await makeBackup(store, TOOLS, now);
+  const { file } = await createBackup(store, TOOLS, now);
   const other = emptyStore();
   const creating = other.create;
   let left = 2;
@@ -127,7 +127,7 @@ test("a second restore of the same backup, and one after a restore that was cut 
 
 test("a store that has gone on since the backup is not set back", async (t) => {
   const { store, keyring, now } = await filledStore();
-  const { file } = await makeBackup(store, TOOLS, now);
+  const { file } = await createBackup(store, TOOLS, now);
   const later = now + policy.period;
   const { options } = makeOptions({ store, now: () => later });
   t.true((await openKeyring(options)).epoch > keyring.epoch);
@@ -138,7 +138,7 @@ test("a store that has gone on since the backup is not set back", async (t) => {
 
 test("a store that holds another ring is not overwritten, in no part of it", async (t) => {
   const { store, now } = await filledStore();
-  const { file } = await makeBackup(store, TOOLS, now);
+  const { file } = await createBackup(store, TOOLS, now);
   const other = emptyStore();
   await openKeyring(makeOptions({ store: other }).options);
   const before = await contents(other);
@@ -148,7 +148,7 @@ test("a store that holds another ring is not overwritten, in no part of it", asy
 
 test("a ring that another process makes during the restore wins, and the restore says so", async (t) => {
   const { store, now } = await filledStore();
-  const { file } = await makeBackup(store, TOOLS, now);
+  const { file } = await createBackup(store, TOOLS, now);
   const other = emptyStore();
   const racing: KeyValue = {
     ...other,
@@ -163,7 +163,7 @@ test("a ring that another process makes during the restore wins, and the restore
 
 test("a backup under another KEK is refused, and taken when that KEK is the previous one", async (t) => {
   const { store, now } = await filledStore();
-  const { file } = await makeBackup(store, TOOLS, now);
+  const { file } = await createBackup(store, TOOLS, now);
   const other = emptyStore();
   t.is(await codeOf(restored(other, file, toolsUnder("two"), now)), "WRONG_KEK");
   t.deepEqual(await contents(other), []);
@@ -171,7 +171,7 @@ test("a backup under another KEK is refused, and taken when that KEK is the prev
 });
 
 test("a store without keys has no backup, and one with a ring that does not open has none either", async (t) => {
-  t.is(await codeOf(makeBackup(emptyStore(), TOOLS, start)), "NOTHING");
+  t.is(await codeOf(createBackup(emptyStore(), TOOLS, start)), "NOTHING");
   const { store, now } = await filledStore();
   const entry = (await storedEntries(store, "keys/")).find(({ value }) => value.byteLength > 0);
   if (entry === undefined) throw new Error("there is a ring");
@@ -180,12 +180,12 @@ test("a store without keys has no backup, and one with a ring that does not open
     Buffer.from(entry.value.map((byte, at) => (at === 200 ? byte ^ 1 : byte))),
     entry.revision,
   );
-  t.is(await codeOf(makeBackup(store, TOOLS, now)), "BROKEN_RECORD");
+  t.is(await codeOf(createBackup(store, TOOLS, now)), "BROKEN_RECORD");
 });
 
 test("a revocation that has ended is not restored, and one that reaches further is not shortened", async (t) => {
   const { store, revoked, now } = await filledStore();
-  const { file } = await makeBackup(store, TOOLS, now);
+  const { file } = await createBackup(store, TOOLS, now);
   const ended = emptyStore();
   await restored(ended, file, TOOLS, revoked.until);
   t.deepEqual(await storedEntries(ended, "revoked/"), []);
@@ -197,7 +197,7 @@ test("a revocation that has ended is not restored, and one that reaches further 
 
 test("a backup that is changed, cut off, robbed of an entry, or none at all is refused and nothing is written", async (t) => {
   const { store, now } = await filledStore();
-  const { file } = await makeBackup(store, TOOLS, now);
+  const { file } = await createBackup(store, TOOLS, now);
   const { kek, mac, body } = JSON.parse(file.toString());
   const { entries, ...rest } = JSON.parse(body);
   const robbed = JSON.stringify({ kek, mac, body: JSON.stringify({ ...rest, entries: entries.slice(0, -1) }) });

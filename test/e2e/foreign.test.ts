@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from "ava";
 import { createRemoteJWKSet, errors, jwtVerify } from "jose";
-import { type KeysetAlgorithm, keysetAlgorithms } from "../../src/keys/model.ts";
+import { KEYSET_ALGORITHMS, type KeysetAlgorithm } from "../../src/keys/model.ts";
 import { folderWithVariant } from "../support/profiles/profiles-folder.ts";
 import { goPeer, type Peer, pythonPeer } from "../support/service/peers.ts";
 import { issue, startService } from "../support/service/service.ts";
@@ -22,7 +22,7 @@ async function target(t: ExecutionContext, alg: KeysetAlgorithm) {
   return { token, forged: `${header}.${changed}.${signature}`, jwksUrl: `${service.url}/.well-known/jwks.json` };
 }
 
-for (const alg of keysetAlgorithms) {
+for (const alg of KEYSET_ALGORITHMS) {
   test(`${alg}: jose finds a token valid with the JWKS alone, and a forged one or one for others not`, async (t) => {
     const { token, forged, jwksUrl } = await target(t, alg);
     const keys = createRemoteJWKSet(new URL(jwksUrl));

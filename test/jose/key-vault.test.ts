@@ -2,7 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import test from "ava";
 import { CompactSign, calculateJwkThumbprint, compactVerify, createLocalJWKSet, exportJWK } from "jose";
 import { type Keks, kekOf } from "../../src/jose/kek.ts";
-import { createVault, recordKeysOf } from "../../src/jose/key-vault.ts";
+import { createKeyVault, recordKeysOf } from "../../src/jose/key-vault.ts";
 import { seal } from "../../src/jose/seal.ts";
 import { KeyringError } from "../../src/keys/error.ts";
 import type { KeyRecord } from "../../src/keys/rotating/record.ts";
@@ -10,7 +10,7 @@ import type { KeyRecord } from "../../src/keys/rotating/record.ts";
 const one = kekOf(Buffer.alloc(32, 1));
 const two = kekOf(Buffer.alloc(32, 2));
 const keks: Keks = [one];
-const vault = createVault(keks);
+const vault = createKeyVault(keks);
 const times = { publishAt: 0, signFrom: 0, signUntil: 1, verifyUntil: 2 };
 
 async function makeRecord(keyset = "service"): Promise<KeyRecord> {
@@ -70,8 +70,8 @@ test("a signature of any other length does not verify, and does not throw", asyn
 test("another KEK, a damaged, a swapped and a missing half are told apart", async (t) => {
   const [record, other] = [await makeRecord(), await makeRecord()];
   const { sealed = "", ...spent } = record;
-  t.is(await codeOf(createVault([two]).open("service", record)), "WRONG_KEK");
-  t.is(await codeOf(createVault([two, one]).open("service", record)), "opened");
+  t.is(await codeOf(createKeyVault([two]).open("service", record)), "WRONG_KEK");
+  t.is(await codeOf(createKeyVault([two, one]).open("service", record)), "opened");
   t.is(await codeOf(vault.open("service", { ...record, sealed: sealed.slice(0, -4) })), "DAMAGED_KEY");
   t.is(await codeOf(vault.open("service", { ...record, sealed: other.sealed ?? "" })), "SWAPPED_KEY");
   t.is(await codeOf(vault.open("other", record)), "SWAPPED_KEY");
@@ -82,10 +82,10 @@ test("a sealed half that is sealed again opens with the new KEK alone, and one u
   const record = await makeRecord();
   const { sealed = "" } = record;
   t.is(await vault.reseal("service", { ...record, sealed }), sealed);
-  const again = await createVault([two, one]).reseal("service", { ...record, sealed });
-  t.is(await codeOf(createVault([two]).open("service", { ...record, sealed: again })), "opened");
-  t.is(await codeOf(createVault([two]).reseal("service", { ...record, sealed })), "WRONG_KEK");
-  t.is(await codeOf(createVault([two, one]).reseal("other", { ...record, sealed })), "SWAPPED_KEY");
+  const again = await createKeyVault([two, one]).reseal("service", { ...record, sealed });
+  t.is(await codeOf(createKeyVault([two]).open("service", { ...record, sealed: again })), "opened");
+  t.is(await codeOf(createKeyVault([two]).reseal("service", { ...record, sealed })), "WRONG_KEK");
+  t.is(await codeOf(createKeyVault([two, one]).reseal("other", { ...record, sealed })), "SWAPPED_KEY");
 });
 
 test("a private half whose public half is not the published one is KEY_MISMATCH", async (t) => {

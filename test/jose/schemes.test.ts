@@ -2,16 +2,16 @@ import { createHmac, createPublicKey, generateKeyPairSync, type JsonWebKey, sign
 import test from "ava";
 import { CompactSign, calculateJwkThumbprint, compactVerify, createLocalJWKSet, exportJWK } from "jose";
 import { kekOf } from "../../src/jose/kek.ts";
-import { createVault } from "../../src/jose/key-vault.ts";
+import { createKeyVault } from "../../src/jose/key-vault.ts";
 import { seal } from "../../src/jose/seal.ts";
 import { KeyringError } from "../../src/keys/error.ts";
-import { type KeysetAlgorithm, keysetAlgorithms, type PublicJwk } from "../../src/keys/model.ts";
+import { KEYSET_ALGORITHMS, type KeysetAlgorithm, type PublicJwk } from "../../src/keys/model.ts";
 import { parseRecord } from "../../src/keys/rotating/parse-record.ts";
 import type { KeyRecord } from "../../src/keys/rotating/record.ts";
 import { makeRing } from "../keys/rotating/ring-under-test.ts";
 
 const kek = kekOf(Buffer.alloc(32, 1));
-const vault = createVault([kek]);
+const vault = createKeyVault([kek]);
 const times = { publishAt: 0, signFrom: 0, signUntil: 1, verifyUntil: 2 };
 const data = Buffer.from("what is signed");
 const MEMBERS = { EdDSA: ["crv", "kty", "x"], ES256: ["crv", "kty", "x", "y"], RS256: ["e", "kty", "n"] };
@@ -24,7 +24,7 @@ function record(alg: KeysetAlgorithm): Promise<KeyRecord> {
   return making;
 }
 
-for (const alg of keysetAlgorithms) {
+for (const alg of KEYSET_ALGORITHMS) {
   test(`${alg}: jose verifies what the key signs with the JWKS alone, and the other way round`, async (t) => {
     const key = await record(alg);
     const input = `${Buffer.from(JSON.stringify({ alg, kid: key.kid })).toString("base64url")}.aGVsbG8`;
@@ -68,7 +68,7 @@ for (const alg of keysetAlgorithms) {
 
   test(`${alg}: a key of every other algorithm is KEY_MISMATCH, and its signature does not verify`, async (t) => {
     const key = await record(alg);
-    for (const other of keysetAlgorithms.filter((one) => one !== alg)) {
+    for (const other of KEYSET_ALGORITHMS.filter((one) => one !== alg)) {
       const theirs = await record(other);
       const { verify } = vault.verifying(key);
       t.false(verify(data, (await vault.open("service", theirs)).sign(data)), other);
@@ -96,7 +96,7 @@ for (const alg of keysetAlgorithms) {
 }
 
 test("a public key is no secret: an HMAC under any spelling of it is no signature", async (t) => {
-  for (const alg of keysetAlgorithms) {
+  for (const alg of KEYSET_ALGORITHMS) {
     const key = await record(alg);
     const publicKey = createPublicKey({ key: { ...key.publicJwk } as JsonWebKey, format: "jwk" });
     const spellings = [

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import test from "ava";
 import { AuditError } from "../../src/audit/event.ts";
 import type { ImportRequest } from "../../src/key-admin/import-request.ts";
-import { importing } from "../../src/key-admin/import-secret.ts";
+import { createImportSecret } from "../../src/key-admin/import-secret.ts";
 import { Problem } from "../../src/problem/problem.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
 import { acme, lookUp, newSecret, openReplica, problemOf, requestOf } from "../keys/imported/secrets-under-test.ts";
@@ -119,7 +119,9 @@ for (const [name, request, fields] of [
 ] as const satisfies readonly (readonly [string, Partial<ImportRequest>, readonly string[]])[]) {
   test(`INVALID_REQUEST names the field: ${name}`, async (t) => {
     const { parts, audited } = await replica();
-    const error = await t.throwsAsync(importing(parts)(requestOf(good, request), "caller"), { instanceOf: Problem });
+    const error = await t.throwsAsync(createImportSecret(parts)(requestOf(good, request), "caller"), {
+      instanceOf: Problem,
+    });
     t.is(error?.code, "INVALID_REQUEST");
     t.deepEqual(error?.violations.map(({ field }) => field).toSorted(), [...fields]);
     t.false(JSON.stringify([error?.message, error?.violations]).includes(good.slice(0, 12)));
@@ -133,7 +135,10 @@ test("a replica whose clock is wrong imports nothing: what it replaces would end
   const requireRightClock = () => {
     throw wrong;
   };
-  t.is(await t.throwsAsync(importing({ ...parts, requireRightClock })(requestOf(newSecret()), "caller")), wrong);
+  t.is(
+    await t.throwsAsync(createImportSecret({ ...parts, requireRightClock })(requestOf(newSecret()), "caller")),
+    wrong,
+  );
   t.deepEqual([audited, secrets.list(start)], [[], []]);
 });
 
@@ -167,7 +172,7 @@ test("a secret whose event can't be stored is not imported", async (t) => {
     ["UNAVAILABLE", "AUDIT_UNAVAILABLE"],
   ] as const) {
     const audit = { append: () => Promise.reject(new AuditError(code, "no")) };
-    const importKey = importing({ ...one.parts, audit });
+    const importKey = createImportSecret({ ...one.parts, audit });
     t.is(await problemOf(() => importKey(requestOf(newSecret(), { keyId: "k1" }), "caller")), expected);
   }
   t.deepEqual(one.secrets.list(start), []);
@@ -178,7 +183,7 @@ test("the event of a secret is stored before anybody can use it", async (t) => {
   const one = await replica();
   const seen: string[] = [];
   const audit = { append: async () => void seen.push(lookUp(one, "k1", "")) };
-  await importing({ ...one.parts, audit })(requestOf(newSecret(), { keyId: "k1" }), "caller");
+  await createImportSecret({ ...one.parts, audit })(requestOf(newSecret(), { keyId: "k1" }), "caller");
   t.deepEqual(seen, ["unknown"]);
 });
 

@@ -1,8 +1,8 @@
 import test from "ava";
 import { AuditError, type AuditEvent, type AuditLog } from "../../src/audit/event.ts";
 import type { HoldingReplica } from "../../src/key-admin/informed-replicas.ts";
-import { type RevokeKeyRequest, type RevokingKeysParts, revokingKeys } from "../../src/key-admin/revoke-key.ts";
-import { rotating } from "../../src/key-admin/rotate-keys.ts";
+import { createRevokeKey, type RevokeKeyParts, type RevokeKeyRequest } from "../../src/key-admin/revoke-key.ts";
+import { createRotateKeys } from "../../src/key-admin/rotate-keys.ts";
 import { openKeyring } from "../../src/keys/rotating/keyring.ts";
 import { Problem } from "../../src/problem/problem.ts";
 import { StateError } from "../../src/state/keyvalue.ts";
@@ -15,14 +15,14 @@ import { rejectedProblem } from "../support/tokens/rejected-problem.ts";
 const zero = { seconds: 0n, nanos: 0 };
 
 /** A keyset, secrets and what is told. Its clock is moved by the test. */
-async function service(overrides: Partial<RevokingKeysParts> = {}) {
+async function service(overrides: Partial<RevokeKeyParts> = {}) {
   const store = createMemoryKeyValue(() => start);
   const { options, clock } = makeOptions({ store });
   const keyring = await openKeyring(options);
   const replica = await openReplica(store);
   const events: AuditEvent[] = [];
   const audit: AuditLog = { append: async (event) => void events.push(event) };
-  const revoke = revokingKeys({
+  const revoke = createRevokeKey({
     ...{ profiles: replica.parts.profiles, secrets: replica.secrets, audit },
     keyrings: () => [keyring],
     replicas: { live: () => [], silent: () => [], seek: async () => undefined },
@@ -175,7 +175,7 @@ test("a replica whose clock is wrong revokes and rotates nothing", async (t) => 
   };
   const { keyring, revoke } = await service({ requireRightClock });
   t.is((await rejectedProblem(revoke({ keyId: keyring.signer(start)?.kid ?? "" }))).code, "CLOCK_DIFFERS");
-  const rotate = rotating(() => keyring, requireRightClock);
+  const rotate = createRotateKeys(() => keyring, requireRightClock);
   t.is((await rejectedProblem(rotate({ keyset: "service", at: undefined }, "loopback"))).code, "CLOCK_DIFFERS");
   t.is(keyring.epoch, 1);
 });
@@ -187,7 +187,7 @@ test("without the store a revocation and a rotation are KEYS_UNAVAILABLE, with w
   };
   for (const work of [
     revoke({ keyId: keyring.signer(start)?.kid ?? "" }),
-    rotating(
+    createRotateKeys(
       () => keyring,
       () => undefined,
     )({ keyset: "service", at: undefined }, "loopback"),
@@ -197,7 +197,7 @@ test("without the store a revocation and a rotation are KEYS_UNAVAILABLE, with w
 
 test("a rotation at a time that is no time is INVALID_REQUEST", async (t) => {
   const { keyring } = await service();
-  const rotate = rotating(
+  const rotate = createRotateKeys(
     () => keyring,
     () => undefined,
   );

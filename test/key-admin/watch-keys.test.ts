@@ -1,11 +1,11 @@
 import test from "ava";
-import { watchingKeys } from "../../src/key-admin/watch-keys.ts";
+import { createWatchKeys } from "../../src/key-admin/watch-keys.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 /** Keys that the test changes, and how often they were looked at. */
 function fixture() {
   const state = { keys: { one: ["a"], two: ["b"] } as Record<string, string[]>, looks: 0 };
-  const watch = watchingKeys((keyset) => {
+  const watch = createWatchKeys((keyset) => {
     state.looks += 1;
     const keys = keyset === "" ? Object.values(state.keys).flat() : state.keys[keyset];
     if (keys === undefined) throw new Error(`no keyset ${keyset}`);

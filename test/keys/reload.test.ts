@@ -1,10 +1,10 @@
 import test from "ava";
-import { RELOAD, sharedReload } from "../../src/keys/reload.ts";
+import { createSharedReload, RELOAD } from "../../src/keys/reload.ts";
 
 test("all who come while a reload runs wait for it, and in the cool-down nobody waits", async (t) => {
   let [time, reloads] = [1_000_000, 0];
   const done = Promise.withResolvers<void>();
-  const reload = sharedReload(
+  const reload = createSharedReload(
     () => {
       reloads += 1;
       return done.promise;
@@ -25,7 +25,7 @@ test("all who come while a reload runs wait for it, and in the cool-down nobody 
 
 test("nobody waits longer than the bound for a reload that hangs, also who comes after others have given up", async (t) => {
   const work = Promise.withResolvers<void>();
-  const reload = sharedReload(
+  const reload = createSharedReload(
     () => work.promise,
     () => 0,
   );
@@ -38,7 +38,7 @@ test("nobody waits longer than the bound for a reload that hangs, also who comes
 });
 
 test("the error of a reload reaches those who wait", async (t) => {
-  const reload = sharedReload(
+  const reload = createSharedReload(
     () => Promise.reject(new Error("unreadable")),
     () => 0,
   );
@@ -48,7 +48,7 @@ test("the error of a reload reaches those who wait", async (t) => {
 test("after a reload that failed nobody is told that a kid is unknown, until one succeeds", async (t) => {
   let [time, reloads] = [1_000_000, 0];
   const outcomes = [Promise.reject(new Error("unreadable")), Promise.resolve()];
-  const reload = sharedReload(
+  const reload = createSharedReload(
     () => outcomes[reloads++] ?? Promise.resolve(),
     () => time,
   );
@@ -63,7 +63,7 @@ test("after a reload that failed nobody is told that a kid is unknown, until one
 
 test("a reload that fails after all have stopped waiting is heard of by those who come later", async (t) => {
   const work = Promise.withResolvers<void>();
-  const reload = sharedReload(
+  const reload = createSharedReload(
     () => work.promise,
     () => 0,
   );
@@ -77,7 +77,7 @@ test("a failure that comes after the next reload was begun says nothing about th
   let time = 1_000_000;
   const slow = Promise.withResolvers<void>();
   const works = [slow.promise];
-  const reload = sharedReload(
+  const reload = createSharedReload(
     () => works.pop() ?? Promise.resolve(),
     () => time,
   );
@@ -91,7 +91,7 @@ test("a failure that comes after the next reload was begun says nothing about th
 
 test("a clock that steps back does not lengthen the cool-down", async (t) => {
   let time = 1_000_000;
-  const reload = sharedReload(
+  const reload = createSharedReload(
     async () => {},
     () => time,
   );

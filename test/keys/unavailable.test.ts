@@ -1,6 +1,6 @@
 import test from "ava";
-import { revokingKeys } from "../../src/key-admin/revoke-key.ts";
-import { rotating } from "../../src/key-admin/rotate-keys.ts";
+import { createRevokeKey } from "../../src/key-admin/revoke-key.ts";
+import { createRotateKeys } from "../../src/key-admin/rotate-keys.ts";
 import { RELOAD } from "../../src/keys/reload.ts";
 import { openKeyring } from "../../src/keys/rotating/keyring.ts";
 import { type KeyValue, StateError } from "../../src/state/keyvalue.ts";
@@ -34,14 +34,14 @@ async function serviceUnderTest() {
   const keyrings = [keyring, await openKeyring({ ...options, keyset: "other" })];
   const { parts, secrets, ...replica } = await openReplica(watched);
   await replica.import(newSecret(), { keyId: "one" });
-  const revoke = revokingKeys({
+  const revoke = createRevokeKey({
     ...{ profiles: parts.profiles, secrets, keyrings: () => keyrings },
     replicas: { live: () => [], silent: () => [], seek: async () => undefined },
     requireRightClock: () => undefined,
     audit: { append: async () => undefined },
     now: () => clock.now,
   });
-  const rotate = rotating(
+  const rotate = createRotateKeys(
     () => keyring,
     () => undefined,
   );

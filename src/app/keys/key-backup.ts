@@ -2,12 +2,12 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type BackupContent, makeBackup, readBackup, restoreBackup } from "../../backup/backup.ts";
+import { type BackupContent, createBackup, readBackup, restoreBackup } from "../../backup/backup.ts";
 import type { BackupTools } from "../../backup/proven-rings.ts";
 import type { Config } from "../../config/config.ts";
 import { createFile } from "../../files/durable.ts";
 import { loadKeks } from "../../jose/kek-source.ts";
-import { createVault, recordKeysOf } from "../../jose/key-vault.ts";
+import { createKeyVault, recordKeysOf } from "../../jose/key-vault.ts";
 import { createSecretVault } from "../../jose/secret-vault.ts";
 import { createNatsKeyValue } from "../../nats/bucket/keyvalue.ts";
 import { NatsLink } from "../../nats/link.ts";
@@ -18,7 +18,7 @@ import { type KeyValue, StateError } from "../../state/keyvalue.ts";
 export async function exportKeys(config: Config, path: string, now: () => number): Promise<BackupContent> {
   const tools = await toolsOf(config);
   return withStore(config, false, now, async (store) => {
-    const { file, ...content } = await makeBackup(store, tools, now());
+    const { file, ...content } = await createBackup(store, tools, now());
     await createFile(path, file);
     return content;
   });
@@ -34,7 +34,7 @@ export async function restoreKeys(config: Config, path: string, now: () => numbe
 async function toolsOf({ kek }: Config): Promise<BackupTools> {
   // Never a new one: it could open nothing.
   const keks = await loadKeks({ ...kek, create: false }, false, () => undefined);
-  return { maker: createVault(keks), vault: createSecretVault(keks), recordKeys: recordKeysOf(keks), randomBytes };
+  return { maker: createKeyVault(keks), vault: createSecretVault(keks), recordKeys: recordKeysOf(keks), randomBytes };
 }
 
 async function withStore<Result>(

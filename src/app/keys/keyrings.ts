@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { AuditEvent } from "../../audit/event.ts";
 import type { Config } from "../../config/config.ts";
 import type { Keks } from "../../jose/kek.ts";
-import { createVault, recordKeysOf } from "../../jose/key-vault.ts";
+import { createKeyVault, recordKeysOf } from "../../jose/key-vault.ts";
 import { type Keyring, openKeyring } from "../../keys/rotating/keyring.ts";
 import type { RingSnapshot } from "../../keys/rotating/options.ts";
 import type { KeyringEvent } from "../../keys/rotating/views.ts";
@@ -24,7 +24,7 @@ export async function openKeyrings(
   // Where there are rings, nothing was lost that a keyset without one may have had.
   const firstStart = state.firstStart || others === true;
   const mayPlan = () => state.waitsFor().length === 0;
-  const tools = { maker: createVault(keks), recordKeys: recordKeysOf(keks), randomBytes };
+  const tools = { maker: createKeyVault(keks), recordKeys: recordKeysOf(keks), randomBytes };
   const rings: Keyring[] = [];
   const announce = () => {
     for (const { keyset, epoch } of rings) state.announce(keyset, epoch);

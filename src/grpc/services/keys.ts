@@ -17,7 +17,7 @@ import {
   type WatchKeysRequest,
   type WatchKeysResponse,
 } from "../../gen/signet/v1/keys.ts";
-import type { ImportKey } from "../../key-admin/import-secret.ts";
+import type { ImportSecret } from "../../key-admin/import-secret.ts";
 import type { RevokeKey } from "../../key-admin/revoke-key.ts";
 import type { RotateKeys } from "../../key-admin/rotate-keys.ts";
 import type { WatchKeys } from "../../key-admin/watch-keys.ts";
@@ -32,7 +32,7 @@ export interface KeyService {
   jwks(): { readonly keys: readonly JwksKey[]; readonly maxAgeSeconds: number };
   /** The keys of one keyset, or all keys and imported secrets when it is empty. Throws the Problem KEYSET_NOT_FOUND. */
   listKeys(keyset: string): readonly (KeyInfo | SecretInfo)[];
-  readonly importKey: ImportKey;
+  readonly importKey: ImportSecret;
   /** Throws the Problem KEYSET_NOT_FOUND. */
   planRotation(keyset: string): RotationPlan;
   readonly rotateKeys: RotateKeys;

@@ -1,8 +1,8 @@
 import { KeyringError } from "../error.ts";
 import type { SecretEncoding } from "../model.ts";
-import type { ActiveKey, FoundKey } from "../rotating/loaded-ring.ts";
+import type { ActiveKey, FoundKey } from "../token-keys.ts";
 import type { SecretVault, SigningKey, VerifyingKey } from "../vault.ts";
-import { type SecretEpoch, type SecretRecord, secretBytes, secretEncodings } from "./secret.ts";
+import { SECRET_ENCODINGS, type SecretEpoch, type SecretRecord, secretBytes } from "./secret.ts";
 
 /** The secrets of an epoch, open. Times in Unix milliseconds. */
 export interface LoadedSecrets {
@@ -59,11 +59,9 @@ function openSecret(ring: SecretEpoch, record: SecretRecord, vault: SecretVault)
   const bytes = secretBytes(text, record.encoding);
   if (bytes === undefined) throw new KeyringError("DAMAGED_KEY", `the text of secret ${kid} is not ${record.encoding}`);
   const key = vault.key(kid, bytes);
-  const others = secretEncodings
-    .filter((encoding) => encoding !== record.encoding)
-    .flatMap((encoding) => {
-      const other = secretBytes(text, encoding);
-      return other === undefined || other.length === 0 ? [] : [{ encoding, key: vault.key(kid, other) }];
-    });
+  const others = SECRET_ENCODINGS.filter((encoding) => encoding !== record.encoding).flatMap((encoding) => {
+    const other = secretBytes(text, encoding);
+    return other === undefined || other.length === 0 ? [] : [{ encoding, key: vault.key(kid, other) }];
+  });
   return [{ record, key, found: { state: "ok", key }, others }];
 }

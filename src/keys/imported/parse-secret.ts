@@ -1,6 +1,6 @@
 import type { RecordKind } from "../store/authenticated-record.ts";
 import { array, broken, integer, object, oneOf, parseJson, parseRevoked, text } from "../store/fields.ts";
-import { type SecretEpoch, type SecretOwner, type SecretRecord, secretEncodings } from "./secret.ts";
+import { SECRET_ENCODINGS, type SecretEpoch, type SecretOwner, type SecretRecord } from "./secret.ts";
 
 /** Checks every field as `parseRecord` does for a keyset. Throws BROKEN_RECORD with the path of the first bad field. */
 export function parseSecretEpoch(json: string): SecretEpoch {
@@ -31,14 +31,14 @@ function checkSigner(secrets: readonly SecretRecord[]): void {
     throw broken("secrets", "must have one that signs, the last that is sealed, unless all were revoked");
 }
 
-const secretFields = ["kid", "alg", "encoding", "byteLength", "fingerprint", "signFrom"];
+const SECRET_FIELDS = ["kid", "alg", "encoding", "byteLength", "fingerprint", "signFrom"];
 
 function parseSecret(value: unknown, path: string): SecretRecord {
-  const fields = object(value, path, secretFields, ["verifyUntil", "sealed", "revoked"]);
+  const fields = object(value, path, SECRET_FIELDS, ["verifyUntil", "sealed", "revoked"]);
   const secret: SecretRecord = {
     kid: text(fields.kid, `${path}.kid`, /^[A-Za-z0-9_-]{1,64}$/),
     alg: oneOf(fields.alg, `${path}.alg`, ["HS256"] as const),
-    encoding: oneOf(fields.encoding, `${path}.encoding`, secretEncodings),
+    encoding: oneOf(fields.encoding, `${path}.encoding`, SECRET_ENCODINGS),
     byteLength: integer(fields.byteLength, `${path}.byteLength`, 1),
     fingerprint: text(fields.fingerprint, `${path}.fingerprint`, /^[A-Za-z0-9_-]{16}$/),
     signFrom: integer(fields.signFrom, `${path}.signFrom`, 0),

@@ -1,7 +1,7 @@
 import type { Entry } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
 import { isUnderCurrent, type RecordKeys, unwrapRecord } from "../store/authenticated-record.ts";
-import { keysUnavailable } from "../unavailable.ts";
+import { secretsUnavailable } from "../unavailable.ts";
 import type { SecretVault } from "../vault.ts";
 import { type LoadedSecrets, loadSecrets } from "./loaded-secrets.ts";
 import { secretPlace, secretRecords } from "./parse-secret.ts";
@@ -41,7 +41,7 @@ interface Held {
   loaded?: LoadedSecrets;
 }
 
-export function secretRings(
+export function createSecretRings(
   recordKeys: RecordKeys,
   vault: SecretVault,
   report: (event: SecretsEvent) => void,
@@ -99,12 +99,12 @@ export function secretRings(
     keysOf(owner) {
       const held = rings.get(idOf(owner));
       if (held === undefined || held.loaded !== undefined) return held?.loaded;
-      if ("error" in held.read) throw keysUnavailable(held.read.error);
+      if ("error" in held.read) throw secretsUnavailable(held.read.error);
       try {
         held.loaded = loadSecrets(held.read.record, vault);
       } catch (error) {
         holdUnreadable(owner, held.epoch, error);
-        throw keysUnavailable(error);
+        throw secretsUnavailable(error);
       }
       return held.loaded;
     },

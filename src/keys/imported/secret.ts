@@ -43,7 +43,7 @@ export const SECRET_FORMS: Readonly<Record<SecretEncoding, string>> = {
   hex: "hex (RFC 4648, 8): pairs of digits, all in upper or all in lower case",
 };
 
-export const secretEncodings = Object.keys(SECRET_FORMS) as readonly SecretEncoding[];
+export const SECRET_ENCODINGS = Object.keys(SECRET_FORMS) as readonly SecretEncoding[];
 
 /**
  * The bytes of a key that a vendor shows as text; undefined when they don't give the same text again. Decoders differ in

@@ -2,15 +2,15 @@ import { follow } from "../../async/follow.ts";
 import { createWakeup } from "../../async/wakeup.ts";
 import { type Change, type KeyValue, pauseAfterWatch } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
-import { sharedReload } from "../reload.ts";
+import { createSharedReload } from "../reload.ts";
 import type { RecordKeys } from "../store/authenticated-record.ts";
-import { epochsOf } from "../store/epochs.ts";
+import { openEpochs } from "../store/epochs.ts";
 import { holdsEntries, storedEntries } from "../store/stored-entries.ts";
 import type { TokenKeys } from "../token-keys.ts";
 import type { SecretVault } from "../vault.ts";
 import { SECRETS_PREFIX, secretRecords } from "./parse-secret.ts";
 import type { SecretOwner } from "./secret.ts";
-import { type NextEpoch, secretRings } from "./secret-rings.ts";
+import { createSecretRings, type NextEpoch } from "./secret-rings.ts";
 import { resealed, tidySecrets } from "./upkeep.ts";
 import { type SecretInfo, type SecretsEvent, secretInfos } from "./views.ts";
 
@@ -46,14 +46,14 @@ export interface Secrets {
 
 /** Reads all rings. Throws UNREADABLE when the store fails; a ring that can't be read is told and takes no other with it. */
 export async function openSecrets({ store, recordKeys, vault, now, report }: SecretsOptions): Promise<Secrets> {
-  const rings = secretRings(recordKeys, vault, report);
+  const rings = createSecretRings(recordKeys, vault, report);
   const distrusted = new Set<string>();
   const controller = new AbortController();
   const changed = createWakeup();
   let running: Promise<unknown> = Promise.resolve();
   // Only then is an earlier KEK stale: a replica whose KEK is exchanged later must not seal again what this one has sealed.
   await readAll(true);
-  const reload = sharedReload(() => orTell(readAll(false)), now);
+  const reload = createSharedReload(() => orTell(readAll(false)), now);
 
   async function readAll(atStart: boolean): Promise<void> {
     const entries = await storedEntries(store, SECRETS_PREFIX).catch((cause) => {
@@ -84,12 +84,12 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
   }
 
   async function advance(owner: SecretOwner, next: NextEpoch): Promise<void> {
-    const epochs = epochsOf(secretRecords(owner), store, recordKeys);
+    const epochs = openEpochs(secretRecords(owner), store, recordKeys);
     for (;;) {
       const before = rings.recordOf(owner);
       const record = await next(before && (await resealed(before, vault)));
       if (record === undefined) return;
-      if (await epochs.claim(epochs.wrap(record))) {
+      if (await epochs.create(epochs.wrap(record))) {
         rings.hold(record);
         changed.wake();
         await epochs.emptyBelow(record.epoch).catch(failed);

@@ -1,7 +1,7 @@
 import { startSchedule } from "../../async/schedule.ts";
 import { pauseAfterWatch } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
-import { sharedReload } from "../reload.ts";
+import { createSharedReload } from "../reload.ts";
 import type { TokenKeys } from "../token-keys.ts";
 import { type RotationPlan, rotationPlan, timeToRotate } from "./forecast.ts";
 import type { KeyringOptions } from "./options.ts";
@@ -134,7 +134,7 @@ function runKeyring(
     },
     revoke: (kid, reason, caller) =>
       orTell(kept.change((ring, time) => planEmergency(ring, time, policy, kid, reason), caller)),
-    reload: sharedReload(() => orTell(maintain()), now),
+    reload: createSharedReload(() => orTell(maintain()), now),
     maintain,
     start() {
       stopSchedule = startSchedule({

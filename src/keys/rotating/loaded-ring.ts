@@ -1,20 +1,11 @@
 import { KeyringError } from "../error.ts";
 import { type RecordKeys, unwrapBody } from "../store/authenticated-record.ts";
 import type { StoredEpoch } from "../store/epochs.ts";
+import type { ActiveKey, FoundKey } from "../token-keys.ts";
 import type { KeyMaker, SigningKey, VerifyingKey } from "../vault.ts";
 import { keysetRecords } from "./parse-record.ts";
 import type { EpochRecord, KeyRecord } from "./record.ts";
 import { isVerifiable, nextChange, type Postponed, published, signer, takingOver } from "./ring.ts";
-
-/** What a keyring knows of a kid. retired: its time to verify is over. revoked: it was taken back. */
-export type FoundKey =
-  | { readonly state: "ok"; readonly key: VerifyingKey }
-  | { readonly state: "retired" }
-  | { readonly state: "revoked" }
-  | { readonly state: "unknown" };
-
-/** A key that may sign, and the Unix milliseconds from which on nothing that it signed verifies. */
-export type ActiveKey = SigningKey & { readonly verifyUntil: number };
 
 /** An epoch whose keys are open and proven. */
 export interface LoadedRing {
@@ -97,7 +88,7 @@ function prove(signing: SigningKey, verifying: VerifyingKey, keyset: string, cha
 }
 
 /** A ring in use, and the epoch that it was read from. */
-export interface HeldRing {
+export interface CurrentRing {
   readonly stored: StoredEpoch;
   readonly ring: LoadedRing;
 }
@@ -107,7 +98,7 @@ export async function recallRing(
   bytes: Uint8Array,
   options: LoadTools & { readonly keyset: string; readonly recordKeys: RecordKeys },
   postponed: Postponed,
-): Promise<HeldRing> {
+): Promise<CurrentRing> {
   const kind = keysetRecords(options.keyset);
   const where = `the snapshot of ${kind.name}`;
   const record = kind.parse(unwrapBody(bytes, where, options.recordKeys));

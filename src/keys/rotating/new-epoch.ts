@@ -2,7 +2,7 @@ import { KeyringError } from "../error.ts";
 import type { KeysetAlgorithm } from "../model.ts";
 import { type Epochs, type StoredEpoch, sameBytes } from "../store/epochs.ts";
 import type { KeyMaker, MadeKey } from "../vault.ts";
-import type { HeldRing, LoadedRing } from "./loaded-ring.ts";
+import type { CurrentRing, LoadedRing } from "./loaded-ring.ts";
 import type { KeyringOptions } from "./options.ts";
 import type { EpochPlan } from "./plan.ts";
 import type { EpochRecord, KeyRecord } from "./record.ts";
@@ -42,28 +42,28 @@ async function makeUnlike(
 }
 
 /** The epochs that this process makes. */
-export interface Claims {
+export interface EpochCreator {
   /** Makes the epoch after `before`. Undefined when another replica was faster. */
-  claim(plan: EpochPlan, before: EpochRecord | undefined, caller?: string): Promise<HeldRing | undefined>;
+  create(plan: EpochPlan, before: EpochRecord | undefined, caller?: string): Promise<CurrentRing | undefined>;
   /** What is to be told of an epoch that is held from now on. Undefined: it was not made here. */
   madeHere(stored: StoredEpoch): KeyringEvent | undefined;
 }
 
-export function claimsOf(
+export function createEpochCreator(
   { keyset, alg, maker }: KeyringOptions,
   epochs: Epochs<EpochRecord>,
   load: (record: EpochRecord) => Promise<LoadedRing>,
-): Claims {
+): EpochCreator {
   let claiming: { readonly stored: StoredEpoch; readonly event: KeyringEvent } | undefined;
 
   return {
-    async claim(plan, before, caller) {
+    async create(plan, before, caller) {
       const record = await makeEpoch(plan, keyset, alg, maker);
       // Loaded before it is claimed: keys that can't prove themselves must not become an epoch.
       const ring = await load(record);
       const stored = epochs.wrap(record);
       claiming = { stored, event: epochCreated(record, before, caller) };
-      if (await epochs.claim(stored)) return { stored, ring };
+      if (await epochs.create(stored)) return { stored, ring };
       // Without a new key in it, the winner's record may be the same in every byte.
       claiming = undefined;
       return undefined;

@@ -1,7 +1,7 @@
-import { type KeysetAlgorithm, keysetAlgorithms, type PublicJwk } from "../model.ts";
+import { KEYSET_ALGORITHMS, type KeysetAlgorithm, type PublicJwk } from "../model.ts";
 import type { RecordKind } from "../store/authenticated-record.ts";
 import { array, broken, integer, object, oneOf, parseJson, parseRevoked, text } from "../store/fields.ts";
-import { type EpochRecord, epochReasons, type KeyRecord, NEVER } from "./record.ts";
+import { EPOCH_REASONS, type EpochRecord, type KeyRecord, NEVER } from "./record.ts";
 
 /** The epochs of a keyset. */
 export function keysetRecords(keyset: string): RecordKind<EpochRecord> {
@@ -30,16 +30,16 @@ export function parseRecord(json: string): EpochRecord {
     keyset: text(fields.keyset, "keyset", /^[A-Za-z0-9_-]+$/),
     epoch,
     createdAt: integer(fields.createdAt, "createdAt", 0),
-    reason: oneOf(fields.reason, "reason", epochReasons),
+    reason: oneOf(fields.reason, "reason", EPOCH_REASONS),
     keys,
   };
 }
 
-const keyFields = ["kid", "alg", "publicJwk", "publishAt", "signFrom", "signUntil", "verifyUntil"];
+const KEY_FIELDS = ["kid", "alg", "publicJwk", "publishAt", "signFrom", "signUntil", "verifyUntil"];
 
 function parseKey(value: unknown, epoch: number, path: string): KeyRecord {
-  const fields = object(value, path, keyFields, ["since", "sealed", "revoked"]);
-  const alg = oneOf(fields.alg, `${path}.alg`, keysetAlgorithms);
+  const fields = object(value, path, KEY_FIELDS, ["since", "sealed", "revoked"]);
+  const alg = oneOf(fields.alg, `${path}.alg`, KEYSET_ALGORITHMS);
   const key: KeyRecord = {
     kid: text(fields.kid, `${path}.kid`, /^[A-Za-z0-9_-]{16}$/),
     alg,

@@ -1,9 +1,9 @@
 import { Problem } from "../../problem/problem.ts";
 import type { KeyPolicy } from "./policy.ts";
-import { holdsSpentHalf, keptKeys, withoutHalf } from "./pruning.ts";
+import { holdsSpentPrivateKey, prunedKeys, withoutPrivateKey } from "./pruning.ts";
 import { type EpochReason, type EpochRecord, type KeyRecord, type KeyTimes, NEVER } from "./record.ts";
 import { freeMoment, nextToSign, ringTime, signer, standbyOf } from "./ring.ts";
-import { appoint, complete, type Draft, type LedDraft, readyAt, settle } from "./ring-draft.ts";
+import { type Draft, fillGaps, type LedDraft, readyAt, schedule, withSuccessorAndStandby } from "./ring-draft.ts";
 
 /** The next epoch, but for the keys that are to be made: one for each of `make`. */
 export interface EpochPlan {
@@ -28,11 +28,11 @@ export function planEpoch(
 ): EpochPlan | undefined {
   if (ring === undefined) return firstEpoch(now, policy, shown);
   const time = ringTime(ring, now);
-  const keys = keptKeys(ring, time, policy);
-  const { reason, ...draft } = settle({ keys, make: [] }, time, policy);
+  const keys = prunedKeys(ring, time, policy);
+  const { reason, ...draft } = fillGaps({ keys, make: [] }, time, policy);
   if (reason !== undefined) return epochAfter(ring, time, reason, draft);
   // Keys that are only to be unlisted wait for the next epoch that something else asks for.
-  return holdsSpentHalf(ring, time, policy) ? epochAfter(ring, time, "retired", draft) : undefined;
+  return holdsSpentPrivateKey(ring, time, policy) ? epochAfter(ring, time, "retired", draft) : undefined;
 }
 
 /** The plan that carries out a draft. */
@@ -41,8 +41,8 @@ function epochAfter(ring: EpochRecord, time: number, reason: EpochReason, { keys
 }
 
 function firstEpoch(now: number, policy: KeyPolicy, shown: boolean): EpochPlan {
-  const first = appoint({ keys: [], make: [] }, undefined, shown ? now + policy.lead : now, now, policy);
-  const { keys, make } = complete(first, now, policy);
+  const first = schedule({ keys: [], make: [] }, undefined, shown ? now + policy.lead : now, now, policy);
+  const { keys, make } = withSuccessorAndStandby(first, now, policy);
   return { epoch: 1, createdAt: now, reason: "first", keep: keys, make };
 }
 
@@ -79,8 +79,8 @@ export function planManual(
 ): EpochPlan | undefined {
   if (at === key.signFrom) return undefined;
   const time = freeMoment(ring, now);
-  const draft = appoint({ keys: keptKeys(ring, time, policy), make: [] }, key, at, time, policy);
-  return epochAfter(ring, time, "manual", settle(draft, time, policy));
+  const draft = schedule({ keys: prunedKeys(ring, time, policy), make: [] }, key, at, time, policy);
+  return epochAfter(ring, time, "manual", fillGaps(draft, time, policy));
 }
 
 /** When fewer than the most keys verify. */
@@ -104,15 +104,17 @@ export function planEmergency(
   reason: string,
 ): EpochPlan | undefined {
   const time = freeMoment(ring, now);
-  const kept = keptKeys(ring, time, policy);
+  const kept = prunedKeys(ring, time, policy);
   const key = kept.find((one) => one.kid === kid);
   if (key === undefined) throw new Problem("KEY_NOT_FOUND", "the keyset has no key of this key_id");
   if (key.revoked !== undefined) return undefined;
-  const taken = { ...withoutHalf(key), revoked: { at: time, reason } };
+  const taken = { ...withoutPrivateKey(key), revoked: { at: time, reason } };
   const keys = kept.map((one) => (one === key ? taken : one));
   const draft = { keys, make: [] };
   const signs = signer(ring, now)?.kid === kid;
-  const whole = signs ? complete(withHeir(draft, time, policy), time, policy) : settle(draft, time, policy);
+  const whole = signs
+    ? withSuccessorAndStandby(withImmediateSuccessor(draft, time, policy), time, policy)
+    : fillGaps(draft, time, policy);
   return epochAfter(ring, time, "emergency", whole);
 }
 
@@ -120,8 +122,8 @@ export function planEmergency(
  * The standby signs at once, even if some verifier does not know it yet: every token would be refused otherwise. After
  * two emergencies in a row the next key may have been shown for long enough when the standby was not.
  */
-function withHeir(draft: Draft, time: number, policy: KeyPolicy): LedDraft {
+function withImmediateSuccessor(draft: Draft, time: number, policy: KeyPolicy): LedDraft {
   const heirs = [standbyOf(draft), nextToSign(draft, time)].flatMap((key) => (key === undefined ? [] : [key]));
   const heir = heirs.find((key) => readyAt(key, time, policy) === time) ?? heirs[0];
-  return appoint(draft, heir, time, time, policy);
+  return schedule(draft, heir, time, time, policy);
 }

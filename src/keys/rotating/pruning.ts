@@ -2,26 +2,26 @@ import type { KeyPolicy } from "./policy.ts";
 import { type EpochRecord, type KeyRecord, NEVER } from "./record.ts";
 
 /** How long a removed key stays listed, so that its tokens are told from those of a key that never was. */
-const listedAfterRemoval = 24 * 60 * 60 * 1000;
+const LISTED_AFTER_REMOVAL_MS = 24 * 60 * 60 * 1000;
 /** How many removed and revoked keys are listed: an epoch has to fit an entry of the store. */
 const MAX_PAST = 16;
 
 /** The ring's keys without the private halves that have signed for the last time; long removed keys go with them. */
-export function keptKeys(ring: EpochRecord, time: number, policy: KeyPolicy): readonly KeyRecord[] {
-  const listed = ring.keys.filter((key) => time < endOf(key) + listedAfterRemoval);
+export function prunedKeys(ring: EpochRecord, time: number, policy: KeyPolicy): readonly KeyRecord[] {
+  const listed = ring.keys.filter((key) => time < endOf(key) + LISTED_AFTER_REMOVAL_MS);
   const past = listed.filter((key) => key.revoked !== undefined || time >= key.verifyUntil);
   const surplus = past.toSorted((left, right) => left.verifyUntil - right.verifyUntil).slice(0, -MAX_PAST);
   return listed
     .filter((key) => !surplus.includes(key))
-    .map((key) => (isSpent(key, ring, time, policy) ? withoutHalf(key) : key));
+    .map((key) => (isSpent(key, ring, time, policy) ? withoutPrivateKey(key) : key));
 }
 
 /** Whether the ring holds a private half that has signed for the last time. */
-export function holdsSpentHalf(ring: EpochRecord, time: number, policy: KeyPolicy): boolean {
+export function holdsSpentPrivateKey(ring: EpochRecord, time: number, policy: KeyPolicy): boolean {
   return ring.keys.some((key) => isSpent(key, ring, time, policy));
 }
 
-export function withoutHalf(key: KeyRecord): KeyRecord {
+export function withoutPrivateKey(key: KeyRecord): KeyRecord {
   const { sealed: _, ...rest } = key;
   return rest;
 }

@@ -32,8 +32,8 @@ export interface KeyRecord extends KeyTimes {
  * retired: a private half had signed for the last time and was dropped. standby: there was none. manual: an operator
  * brought the next key forward. emergency: a key was revoked.
  */
-export const epochReasons = ["first", "scheduled", "lapsed", "retired", "standby", "manual", "emergency"] as const;
-export type EpochReason = (typeof epochReasons)[number];
+export const EPOCH_REASONS = ["first", "scheduled", "lapsed", "retired", "standby", "manual", "emergency"] as const;
+export type EpochReason = (typeof EPOCH_REASONS)[number];
 
 /** One version of a keyset's ring. Immutable: every change is the record of the next epoch. It has at least one key. */
 export interface EpochRecord {

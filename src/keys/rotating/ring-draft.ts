@@ -14,7 +14,7 @@ export interface LedDraft extends Draft {
 }
 
 /** What the draft lacks to be a whole ring (a key that signs, its successor, a standby), and which of it, if any. */
-export function settle(draft: Draft, time: number, policy: KeyPolicy): Draft & { readonly reason?: EpochReason } {
+export function fillGaps(draft: Draft, time: number, policy: KeyPolicy): Draft & { readonly reason?: EpochReason } {
   const led = withLeading(draft, time, policy);
   const followed = withSuccessor(led, time, policy);
   const whole = withStandby(followed, time);
@@ -24,12 +24,12 @@ export function settle(draft: Draft, time: number, policy: KeyPolicy): Draft & {
 }
 
 /** The draft with a successor of its leading key, and a standby. */
-export function complete(draft: LedDraft, time: number, policy: KeyPolicy): Draft {
+export function withSuccessorAndStandby(draft: LedDraft, time: number, policy: KeyPolicy): Draft {
   return withStandby(withSuccessor(draft, time, policy), time);
 }
 
 /** The draft in which `key`, or a new one, signs from `signFrom` on. */
-export function appoint(
+export function schedule(
   { keys, make }: Draft,
   key: KeyRecord | undefined,
   signFrom: number,
@@ -51,7 +51,7 @@ function withLeading(draft: Draft, time: number, policy: KeyPolicy): LedDraft {
   const soonest = standby === undefined ? time + policy.lead : readyAt(standby, time, policy);
   const next = nextToSign(draft, time);
   if (next !== undefined && next.signFrom <= soonest) return { ...draft, leading: next };
-  return appoint(draft, standby, soonest, time, policy);
+  return schedule(draft, standby, soonest, time, policy);
 }
 
 /**
@@ -66,7 +66,7 @@ function withSuccessor(draft: LedDraft, time: number, policy: KeyPolicy): Draft 
   const soonest = standby === undefined ? fresh : Math.max(due, readyAt(standby, time, policy));
   const next = nextToSign(draft, leading.signFrom);
   if (next !== undefined && next.signFrom <= Math.max(leading.signUntil, soonest)) return draft;
-  const followed = appoint(draft, standby, soonest, time, policy);
+  const followed = schedule(draft, standby, soonest, time, policy);
   // So late that it signs at once: then it is the one that needs a successor.
   return soonest <= time ? withSuccessor(followed, time, policy) : followed;
 }

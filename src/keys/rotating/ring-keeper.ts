@@ -1,9 +1,9 @@
 import { createQueue } from "../../async/queue.ts";
 import { StateError } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
-import { epochsOf, type StoredEpoch, sameBytes } from "../store/epochs.ts";
-import { type HeldRing, type LoadedRing, loadRing, recallRing } from "./loaded-ring.ts";
-import { claimsOf } from "./new-epoch.ts";
+import { openEpochs, type StoredEpoch, sameBytes } from "../store/epochs.ts";
+import { type CurrentRing, type LoadedRing, loadRing, recallRing } from "./loaded-ring.ts";
+import { createEpochCreator } from "./new-epoch.ts";
 import type { KeyringOptions } from "./options.ts";
 import { keysetRecords } from "./parse-record.ts";
 import { type EpochPlan, planEmergency, planEpoch } from "./plan.ts";
@@ -36,14 +36,14 @@ export interface KeptRing {
 export async function keepRing(options: KeyringOptions, postponed: Postponed): Promise<KeptRing> {
   const { keyset, policy, now, shown, snapshot, report } = options;
   const { firstStart = true, mayPlan = () => true } = options;
-  const epochs = epochsOf(keysetRecords(keyset), options.store, options.recordKeys);
-  let held: HeldRing | undefined;
+  const epochs = openEpochs(keysetRecords(keyset), options.store, options.recordKeys);
+  let held: CurrentRing | undefined;
   let unusable: unknown;
   let outdated = false;
   let tidied = 0;
 
   const load = (record: EpochRecord) => loadRing(record, options, postponed);
-  const claims = claimsOf(options, epochs, load);
+  const claims = createEpochCreator(options, epochs, load);
   const queue = createQueue();
 
   async function hold(stored: StoredEpoch, ring: LoadedRing): Promise<void> {
@@ -65,7 +65,7 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
     } else if (known !== undefined) {
       // Lost or rolled back. Byte for byte at its own epoch: whoever else remembers it may do the same at once.
       const found = highest?.epoch ?? 0;
-      if (await epochs.claim(known)) report({ type: "restored", keyset, epoch: known.epoch, found });
+      if (await epochs.create(known)) report({ type: "restored", keyset, epoch: known.epoch, found });
     }
     outdated = false;
   }
@@ -92,7 +92,7 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
     if (!mayPlan()) throw new KeyringError("WAITING", `keyset ${keyset}: key ${kid} is still to be revoked again`);
     report({ type: "unrevoked", keyset, epoch: record.epoch, kid });
     const plan = planEmergency(record, now(), policy, kid, reason);
-    const made = plan && (await claims.claim(plan, record));
+    const made = plan && (await claims.create(plan, record));
     const next = made?.stored ?? (await epochs.highest());
     if (next === undefined || next.epoch <= record.epoch) throw refused();
     await takeOver(next);
@@ -100,7 +100,7 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
 
   /** Resolves to false when another replica was faster: the ring in use is then that one's. */
   async function carryOut(plan: EpochPlan, caller?: string): Promise<boolean> {
-    const made = await claims.claim(plan, held?.ring.record, caller);
+    const made = await claims.create(plan, held?.ring.record, caller);
     if (made === undefined) {
       await catchUp();
     } else {
@@ -111,7 +111,7 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
     return made !== undefined;
   }
 
-  async function advance(): Promise<HeldRing> {
+  async function advance(): Promise<CurrentRing> {
     for (;;) {
       if (held === undefined) refuseFirst();
       const plan = mayPlan() ? planEpoch(held?.ring.record, now(), policy, shown) : undefined;
@@ -128,13 +128,13 @@ export async function keepRing(options: KeyringOptions, postponed: Postponed): P
     throw new KeyringError("WAITING", `keyset ${keyset} has no keys yet: ${how}`);
   }
 
-  async function tidy({ stored: { epoch } }: HeldRing): Promise<void> {
+  async function tidy({ stored: { epoch } }: CurrentRing): Promise<void> {
     if (tidied === epoch) return;
     await epochs.emptyBelow(epoch);
     tidied = epoch;
   }
 
-  async function upToDate(): Promise<HeldRing> {
+  async function upToDate(): Promise<CurrentRing> {
     await catchUp();
     return advance();
   }

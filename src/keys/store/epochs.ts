@@ -17,14 +17,14 @@ export interface Epochs<Record extends Epoch> {
   read(stored: StoredEpoch): Record;
   wrap(record: Record): StoredEpoch;
   /** Claims its epoch: false when it exists already. */
-  claim(stored: StoredEpoch): Promise<boolean>;
+  create(stored: StoredEpoch): Promise<boolean>;
   /** Empties every epoch below this one: their private halves are in this one as long as they may sign. */
   emptyBelow(epoch: number): Promise<void>;
   /** Tells each epoch that exists or is made above the known one, until the signal aborts. */
   follow(known: () => number, signal: AbortSignal): AsyncIterable<number>;
 }
 
-export function epochsOf<Record extends Epoch>(
+export function openEpochs<Record extends Epoch>(
   kind: RecordKind<Record>,
   store: KeyValue,
   keys: RecordKeys,
@@ -53,7 +53,7 @@ export function epochsOf<Record extends Epoch>(
       }),
     read: ({ epoch, bytes }) => unwrapRecord(bytes, kind, epoch, keys),
     wrap: (record) => ({ epoch: record.epoch, bytes: wrapRecord(record, keys) }),
-    claim: ({ epoch, bytes }) =>
+    create: ({ epoch, bytes }) =>
       reached(name, async () => {
         const revision = await store.create(`${prefix}${epoch}`, bytes);
         return revision !== undefined;

@@ -1,5 +1,5 @@
 import type { AuditLog } from "../../audit/event.ts";
-import type { KeyLookup, SigningKey, TokenKeys } from "../../keys/token-keys.ts";
+import type { ActiveKey, FoundKey, TokenKeys } from "../../keys/token-keys.ts";
 import { auditProblem } from "../../problem/audit-problem.ts";
 import { tokenIdOf } from "../token-id.ts";
 import type { Draft } from "./draft.ts";
@@ -36,7 +36,7 @@ export interface Issuer {
  */
 export function createIssuer({ audit, hashSubject, verifyEvery }: IssuerParts): Issuer {
   // How many more tokens each key signs before one is verified again.
-  const unchecked = new WeakMap<SigningKey, number>();
+  const unchecked = new WeakMap<ActiveKey, number>();
 
   return {
     async issue(draft, keys, requestId) {
@@ -59,7 +59,7 @@ export function createIssuer({ audit, hashSubject, verifyEvery }: IssuerParts): 
   };
 
   /** A key that signs wrongly is found before its token leaves, by the half that verifiers have. */
-  function verifySample(input: Buffer, signature: Buffer, key: SigningKey, keys: TokenKeys, now: number): void {
+  function verifySample(input: Buffer, signature: Buffer, key: ActiveKey, keys: TokenKeys, now: number): void {
     const left = unchecked.get(key) ?? 0;
     unchecked.set(key, left === 0 ? verifyEvery - 1 : left - 1);
     if (left > 0 || verifies(input, signature, keys.verifier(key.kid, now))) return;
@@ -94,7 +94,7 @@ export function createIssuer({ audit, hashSubject, verifyEvery }: IssuerParts): 
   }
 }
 
-function verifies(input: Buffer, signature: Buffer, found: KeyLookup): boolean {
+function verifies(input: Buffer, signature: Buffer, found: FoundKey): boolean {
   return found.state === "ok" && found.key.verify(input, signature);
 }
 

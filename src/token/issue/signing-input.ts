@@ -1,5 +1,5 @@
 import type { Algorithm } from "../../keys/model.ts";
-import type { SigningKey, TokenKeys } from "../../keys/token-keys.ts";
+import type { ActiveKey, TokenKeys } from "../../keys/token-keys.ts";
 import { invalidRequest, Problem } from "../../problem/problem.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import type { Draft } from "./draft.ts";
@@ -19,7 +19,7 @@ const SIGNATURE_LENGTH: Readonly<Record<Algorithm, number>> = {
  * @throws Problem INVALID_REQUEST when the token would be longer than what every carrier of its profile holds: it would be
  * born invalid.
  */
-export function signingInput({ profile, claims }: Draft, key: SigningKey): string {
+export function signingInput({ profile, claims }: Draft, key: ActiveKey): string {
   const input = `${encodedHeader(profile, key)}.${Buffer.from(claims.text).toString("base64url")}`;
   const length = input.length + 1 + SIGNATURE_LENGTH[key.alg];
   if (length > profile.maxTokenLength) {
@@ -32,7 +32,7 @@ export function signingInput({ profile, claims }: Draft, key: SigningKey): strin
 /** The part of a token that is the same for every one of a profile and key. */
 const headers = new WeakMap<Profile, { readonly kid: string; readonly text: string }>();
 
-function encodedHeader(profile: Profile, { alg, kid }: SigningKey): string {
+function encodedHeader(profile: Profile, { alg, kid }: ActiveKey): string {
   const known = headers.get(profile);
   if (known?.kid === kid) return known.text;
   const { typ } = profile.header;
@@ -47,7 +47,7 @@ function encodedHeader(profile: Profile, { alg, kid }: SigningKey): string {
  *
  * @throws Problem NO_SIGNING_KEY, KEY_NOT_IMPORTED, or TTL_BEYOND_KEY when the token would outlive a rotating key.
  */
-export function signerFor(draft: Draft, keys: TokenKeys): SigningKey {
+export function signerFor(draft: Draft, keys: TokenKeys): ActiveKey {
   const { keys: source, tenant } = draft.profile;
   const key = keys.signer(draft.now);
   if (key === undefined) throw source.kind === "imported" ? notImported(tenant !== undefined) : noSigningKey();

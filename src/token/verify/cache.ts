@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { VerifyingKey } from "../../keys/token-keys.ts";
+import type { VerifyingKey } from "../../keys/vault.ts";
 import type { JsonObject } from "../claims/strict-json.ts";
 import type { Header } from "./header.ts";
 

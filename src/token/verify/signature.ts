@@ -1,4 +1,5 @@
-import type { TokenKeys, VerifyingKey } from "../../keys/token-keys.ts";
+import type { TokenKeys } from "../../keys/token-keys.ts";
+import type { VerifyingKey } from "../../keys/vault.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import { parseStrictObject } from "../claims/strict-json.ts";
 import { type Rejection, reject, type Step } from "../rejection.ts";

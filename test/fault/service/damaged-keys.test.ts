@@ -3,7 +3,7 @@ import { chmod, copyFile, mkdir, readFile, truncate, writeFile } from "node:fs/p
 import { join } from "node:path";
 import test from "ava";
 import { createKekFile, loadKek } from "../../../src/jose/kek-source.ts";
-import { createVault, recordKeysOf } from "../../../src/jose/key-vault.ts";
+import { createKeyVault, recordKeysOf } from "../../../src/jose/key-vault.ts";
 import { KeyringError } from "../../../src/keys/error.ts";
 import { openKeyring } from "../../../src/keys/rotating/keyring.ts";
 import type { EpochRecord } from "../../../src/keys/rotating/record.ts";
@@ -163,7 +163,7 @@ async function ringOnDisk(t: Parameters<typeof tempFolder>[0]) {
     const keks = [await loadKek(kek)] as const;
     const store = await openFileKeyValue(path, () => start);
     try {
-      const overrides = { store, maker: createVault(keks), recordKeys: recordKeysOf(keks), randomBytes };
+      const overrides = { store, maker: createKeyVault(keks), recordKeys: recordKeysOf(keks), randomBytes };
       return (await openKeyring(makeOptions(overrides).options)).list(start).map(({ kid }) => kid);
     } finally {
       store.close();

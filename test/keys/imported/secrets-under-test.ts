@@ -4,7 +4,7 @@ import { kekOf } from "../../../src/jose/kek.ts";
 import { recordKeysOf } from "../../../src/jose/key-vault.ts";
 import { createSecretVault } from "../../../src/jose/secret-vault.ts";
 import type { ImportRequest } from "../../../src/key-admin/import-request.ts";
-import { importing } from "../../../src/key-admin/import-secret.ts";
+import { createImportSecret } from "../../../src/key-admin/import-secret.ts";
 import { openSecrets } from "../../../src/keys/imported/secrets.ts";
 import type { SecretsEvent } from "../../../src/keys/imported/views.ts";
 import { storedEntries } from "../../../src/keys/store/stored-entries.ts";
@@ -41,7 +41,7 @@ export async function openReplica(store: KeyValue, names: readonly [string, ...s
   const secrets = await openSecrets({ store, recordKeys, vault, now, report: (event) => events.push(event) });
   const requireRightClock = () => undefined;
   const parts = { profiles: () => PROFILES, secrets, vault, requireRightClock, audit, now, randomBytes };
-  const importKey = importing(parts);
+  const importKey = createImportSecret(parts);
   return {
     store,
     secrets,

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import test from "ava";
-import { secretBytes, secretEncodings } from "../../../src/keys/imported/secret.ts";
+import { SECRET_ENCODINGS, secretBytes } from "../../../src/keys/imported/secret.ts";
 import { weakness } from "../../../src/keys/imported/weak-secret.ts";
 
 const PLACEHOLDER = /placeholder/;
@@ -35,7 +35,7 @@ test("a placeholder is found behind its encoding too", (t) => {
 test("32 random bytes in any encoding, and a long random text, are not weak", (t) => {
   for (let round = 0; round < 500; round++) {
     const random = randomBytes(32 + (round % 40));
-    for (const encoding of secretEncodings) {
+    for (const encoding of SECRET_ENCODINGS) {
       const text = random.toString(encoding === "utf8" ? "base64url" : encoding);
       t.is(weakness(text, secretBytes(text, encoding) ?? Buffer.alloc(0)), undefined, random.toString("hex"));
     }

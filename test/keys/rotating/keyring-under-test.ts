@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { kekOf } from "../../../src/jose/kek.ts";
-import { createVault, recordKeysOf } from "../../../src/jose/key-vault.ts";
+import { createKeyVault, recordKeysOf } from "../../../src/jose/key-vault.ts";
 import type { KeyringOptions } from "../../../src/keys/rotating/options.ts";
 import type { KeyringEvent } from "../../../src/keys/rotating/views.ts";
 import { createMemoryKeyValue } from "../../../src/state/memory.ts";
@@ -20,7 +20,7 @@ export function makeOptions(overrides: Partial<KeyringOptions> = {}) {
     alg: "EdDSA",
     policy,
     store: createMemoryKeyValue(now),
-    maker: createVault(keks),
+    maker: createKeyVault(keks),
     recordKeys: recordKeysOf(keks),
     randomBytes,
     now,
@@ -35,5 +35,5 @@ export function makeOptions(overrides: Partial<KeyringOptions> = {}) {
 export function underKeks(...names: readonly [string, ...string[]]): Pick<KeyringOptions, "maker" | "recordKeys"> {
   const [current, ...previous] = names;
   const keks = [kekNamed(current), ...previous.map(kekNamed)] as const;
-  return { maker: createVault(keks), recordKeys: recordKeysOf(keks) };
+  return { maker: createKeyVault(keks), recordKeys: recordKeysOf(keks) };
 }

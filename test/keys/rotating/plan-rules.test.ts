@@ -2,7 +2,7 @@ import test from "ava";
 import fc from "fast-check";
 import { type EpochPlan, planManual } from "../../../src/keys/rotating/plan.ts";
 import { type KeyPolicy, keyPolicy } from "../../../src/keys/rotating/policy.ts";
-import { holdsSpentHalf, keptKeys } from "../../../src/keys/rotating/pruning.ts";
+import { holdsSpentPrivateKey, prunedKeys } from "../../../src/keys/rotating/pruning.ts";
 import type { KeyRecord } from "../../../src/keys/rotating/record.ts";
 import { nextToSign, standbyOf } from "../../../src/keys/rotating/ring.ts";
 import { begin, PLANNERS, type Planners, type Step, stillSigns, take } from "./ring-rules.ts";
@@ -150,8 +150,8 @@ const mutants: Record<string, Mutant> = {
       epoch(ring, now, policy, shown) {
         const plan = PLANNERS.epoch(ring, now, policy, shown);
         if (ring === undefined || plan?.reason !== "scheduled") return plan;
-        const keep = keptKeys(ring, plan.createdAt, policy);
-        return holdsSpentHalf(ring, plan.createdAt, policy)
+        const keep = prunedKeys(ring, plan.createdAt, policy);
+        return holdsSpentPrivateKey(ring, plan.createdAt, policy)
           ? { ...plan, reason: "retired", keep, make: [] }
           : undefined;
       },

@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
-import type { TokenKeys, VerifyingKey } from "../../../src/keys/token-keys.ts";
+import type { TokenKeys } from "../../../src/keys/token-keys.ts";
+import type { VerifyingKey } from "../../../src/keys/vault.ts";
 
 /** Imported secrets by their kid, the newest first, as verifying sees them. They never sign. */
 export function secretKeys(secrets: Readonly<Record<string, Buffer>>): TokenKeys {

@@ -1,16 +1,16 @@
 import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
-import type { KeyLookup, SigningKey, TokenKeys } from "../../../src/keys/token-keys.ts";
+import type { ActiveKey, FoundKey, TokenKeys } from "../../../src/keys/token-keys.ts";
 import { secretKeys } from "./secret-keys.ts";
 
 /** A keyset of one Ed25519 key, made here: what issuing and verifying see of a keyring. */
 export function oneKey(kid = "test-key-1", verifyUntil = Number.MAX_SAFE_INTEGER) {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
   const distrusted: string[] = [];
-  const signer: SigningKey = { kid, alg: "EdDSA", verifyUntil, sign: (input) => sign(null, input, privateKey) };
+  const signer: ActiveKey = { kid, alg: "EdDSA", verifyUntil, sign: (input) => sign(null, input, privateKey) };
   const found = {
     state: "ok",
     key: { kid, alg: "EdDSA", verify: (input, signature) => verifies(publicKey, input, signature) },
-  } satisfies KeyLookup;
+  } satisfies FoundKey;
   const keys: TokenKeys = {
     epoch: 1,
     signer: () => (distrusted.includes(kid) ? undefined : signer),
@@ -26,7 +26,7 @@ export function oneKey(kid = "test-key-1", verifyUntil = Number.MAX_SAFE_INTEGER
 /** The keys of a profile and tenant with one imported secret, which signs. */
 export function oneSecret(secret: Buffer, kid = "test-secret-1", verifyUntil = Number.MAX_SAFE_INTEGER): TokenKeys {
   const sign = (input: Buffer) => createHmac("sha256", secret).update(input).digest();
-  const signer: SigningKey = { kid, alg: "HS256", verifyUntil, sign };
+  const signer: ActiveKey = { kid, alg: "HS256", verifyUntil, sign };
   return { ...secretKeys({ [kid]: secret }), signer: () => signer };
 }
 

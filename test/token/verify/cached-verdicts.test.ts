@@ -1,6 +1,7 @@
 import { generateKeyPairSync, type KeyObject, verify } from "node:crypto";
 import test, { type ExecutionContext } from "ava";
-import type { KeyLookup, TokenKeys, VerifyingKey } from "../../../src/keys/token-keys.ts";
+import type { FoundKey, TokenKeys } from "../../../src/keys/token-keys.ts";
+import type { VerifyingKey } from "../../../src/keys/vault.ts";
 import type { Profile } from "../../../src/profile/model/profile.ts";
 import { createRevokedSet } from "../../../src/revoke/revoked-set.ts";
 import { createVerifiedCache } from "../../../src/token/verify/cache.ts";
@@ -30,7 +31,7 @@ carriers: [{ in: query, name: wide }, { in: query, name: narrow, max_bytes: 256 
 interface Pair {
   readonly privateKey: KeyObject;
   readonly key: VerifyingKey;
-  readonly state: KeyLookup["state"];
+  readonly state: FoundKey["state"];
 }
 
 /** Keys that a test replaces, retires and removes, all that verifying looks at, and one service with a cache and one without. */
@@ -43,7 +44,7 @@ function world(entries: number) {
     signer: () => undefined,
     verifier(kid) {
       const { state, key } = pairs.get(kid) ?? { state: "unknown" };
-      return state === "ok" && key !== undefined ? { state, key } : ({ state } as KeyLookup);
+      return state === "ok" && key !== undefined ? { state, key } : ({ state } as FoundKey);
     },
     verifiers: () => [],
     otherReading: () => undefined,
@@ -83,7 +84,7 @@ function world(entries: number) {
     if (pair !== undefined) pairs.set(kid, { ...pair, key: { ...pair.key } });
   }
 
-  function state(kid: string, state: KeyLookup["state"]): void {
+  function state(kid: string, state: FoundKey["state"]): void {
     const pair = pairs.get(kid);
     if (pair !== undefined) pairs.set(kid, { ...pair, state });
   }
