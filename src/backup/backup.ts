@@ -1,5 +1,4 @@
 import { SECRETS_PREFIX } from "../keys/imported/parse-secret.ts";
-import { storedEntries } from "../keys/store/stored-entries.ts";
 import { parseRevocation, REVOKED, storeRevocation } from "../revoke/revocation.ts";
 import type { Entry, KeyValue } from "../state/keyvalue.ts";
 import { BackupError, decodeBackup, encodeBackup, type StoredEntry } from "./archive.ts";
@@ -20,10 +19,10 @@ export async function createBackup(
   tools: BackupTools,
   now: number,
 ): Promise<BackupContent & { readonly file: Buffer }> {
-  const keys = [...(await storedEntries(store, KEYS_PREFIX)), ...(await storedEntries(store, SECRETS_PREFIX))];
+  const keys = [...(await store.list(KEYS_PREFIX)), ...(await store.list(SECRETS_PREFIX))];
   const rings = await provenRings(keys, tools);
   if (rings.length === 0) throw new BackupError("NOTHING", "there are no keys to back up");
-  const revoked = await storedEntries(store, REVOKED);
+  const revoked = await store.list(REVOKED);
   return { rings, revocations: revoked.length, file: encodeBackup([...keys, ...revoked], now, tools.recordKeys) };
 }
 
@@ -53,7 +52,7 @@ export async function restoreBackup(
   { rings, revoked }: ProvenBackup,
   now: number,
 ): Promise<BackupContent> {
-  for (const ring of rings) refuseOther(ring, await storedEntries(store, ring.prefix));
+  for (const ring of rings) refuseOther(ring, await store.list(ring.prefix));
   // Revocations first: no restored key shall verify a token that was taken back.
   for (const entry of revoked) await restoreRevocation(store, entry, now);
   // The lowest epoch first: a restore that is cut off leaves a ring that no service starts with.

@@ -1,6 +1,5 @@
 import { type Following, follow } from "../async/follow.ts";
-import { storedEntries } from "../keys/store/stored-entries.ts";
-import { type Change, type Entry, type KeyValue, StateError } from "../state/keyvalue.ts";
+import { type Change, type Entry, isUnavailable, type KeyValue } from "../state/keyvalue.ts";
 import { type Heartbeat, heartbeat } from "./heartbeat.ts";
 import { type Digests, parsePresence, REPLICAS } from "./presence-record.ts";
 import { createSightings, type Replica } from "./sightings.ts";
@@ -90,7 +89,8 @@ export function createPresence(options: PresenceOptions): Presence {
   }
 
   function failed(error: unknown): void {
-    if (!isOutage(error)) report({ type: "replica.failed", error });
+    // The link reports an outage, once.
+    if (!isUnavailable(error)) report({ type: "replica.failed", error });
   }
 
   const watch: Following<Change> = {
@@ -124,7 +124,7 @@ export function createPresence(options: PresenceOptions): Presence {
     silent: () => others.before(aliveSince()),
     async seek() {
       try {
-        for (const entry of await storedEntries(store, REPLICAS)) {
+        for (const entry of await store.list(REPLICAS)) {
           const other = entry.key.slice(REPLICAS.length);
           if (other !== id && !others.has(other)) take(entry);
         }
@@ -154,9 +154,4 @@ export function createPresence(options: PresenceOptions): Presence {
       await running;
     },
   };
-}
-
-/** The link tells of an outage, once. */
-function isOutage(error: unknown): boolean {
-  return error instanceof StateError && error.code === "UNAVAILABLE";
 }

@@ -35,6 +35,7 @@ export function renewableStore<Store extends KeyValue>(
       create: (key, value, options) => using((store) => store.create(key, value, options)),
       update: (key, value, revision, options) => using((store) => store.update(key, value, revision, options)),
       delete: (key) => using((store) => store.delete(key)),
+      list: (prefix) => using((store) => store.list(prefix)),
       async *watch(prefix, signal) {
         const store = current;
         try {

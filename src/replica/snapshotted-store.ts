@@ -1,4 +1,4 @@
-import { type Change, type Entry, type KeyValue, StateError } from "../state/keyvalue.ts";
+import { type Change, type Entry, isUnavailable, type KeyValue } from "../state/keyvalue.ts";
 import type { EntriesSnapshot } from "./entries-snapshot.ts";
 
 export interface SnapshottedOptions {
@@ -29,8 +29,19 @@ export function snapshottedStore({ store, snapshot, mayStandIn, restored }: Snap
       if (written !== undefined) snapshot.take({ key, value, revision: written });
       return written;
     },
+    async list(prefix) {
+      const remembered = rememberedUnder(prefix);
+      try {
+        const entries = await store.list(prefix);
+        for (const entry of entries) snapshot.take(entry);
+        return [...entries, ...(await complete(remembered, entries))];
+      } catch (error) {
+        if (standsInFor(error)) return remembered;
+        throw error;
+      }
+    },
     async *watch(prefix, signal) {
-      const remembered = snapshot.all().filter(({ key }) => key.startsWith(prefix));
+      const remembered = rememberedUnder(prefix);
       let current = false;
       try {
         for await (const change of watchAndGiveBack(prefix, signal, remembered)) {
@@ -38,7 +49,7 @@ export function snapshottedStore({ store, snapshot, mayStandIn, restored }: Snap
           yield change;
         }
       } catch (error) {
-        if (current || !snapshot.complete || !mayStandIn() || !isOutage(error)) throw error;
+        if (current || !standsInFor(error)) throw error;
         yield* puts(remembered);
         yield { type: "current" };
         throw error;
@@ -51,21 +62,34 @@ export function snapshottedStore({ store, snapshot, mayStandIn, restored }: Snap
     signal: AbortSignal,
     remembered: readonly Entry[],
   ): AsyncGenerator<Change> {
-    let told: string[] | undefined = [];
+    let found: Entry[] | undefined = [];
     for await (const change of store.watch(prefix, signal)) {
       if (change.type === "put") {
         snapshot.take(change.entry);
-        told?.push(change.entry.key);
+        found?.push(change.entry);
       }
       if (change.type === "current") {
-        const back = await giveBack(store, forgotten(remembered, told ?? []));
-        told = undefined;
-        yield* puts(back);
-        if (back.length > 0) restored(back.map(({ key }) => key));
-        snapshot.completed();
+        yield* puts(await complete(remembered, found ?? []));
+        found = undefined;
       }
       yield change;
     }
+  }
+
+  function rememberedUnder(prefix: string): Entry[] {
+    return snapshot.all().filter(({ key }) => key.startsWith(prefix));
+  }
+
+  function standsInFor(error: unknown): boolean {
+    return snapshot.complete && mayStandIn() && isUnavailable(error);
+  }
+
+  /** Gives back what is missing among the entries that the store has, and returns it. */
+  async function complete(remembered: readonly Entry[], found: readonly Entry[]): Promise<Entry[]> {
+    const back = await giveBack(store, forgotten(remembered, found));
+    if (back.length > 0) restored(back.map(({ key }) => key));
+    snapshot.completed();
+    return back;
   }
 }
 
@@ -73,10 +97,11 @@ function* puts(entries: readonly Entry[]): Generator<Change> {
   for (const entry of entries) yield { type: "put", entry };
 }
 
-/** What is remembered of rings that have nothing as new in the store. */
-function forgotten(remembered: readonly Entry[], told: readonly string[]): Entry[] {
+/** The remembered entries of rings that have nothing as new in the store. */
+function forgotten(remembered: readonly Entry[], found: readonly Entry[]): Entry[] {
   const newest = new Map<string, number>();
-  for (const { ring, epoch } of told.map(placeOf)) newest.set(ring, Math.max(newest.get(ring) ?? 0, epoch));
+  for (const { ring, epoch } of found.map(({ key }) => placeOf(key)))
+    newest.set(ring, Math.max(newest.get(ring) ?? 0, epoch));
   return remembered.filter(({ key }) => {
     const { ring, epoch } = placeOf(key);
     return epoch > (newest.get(ring) ?? 0);
@@ -96,8 +121,4 @@ async function giveBack(store: KeyValue, entries: readonly Entry[]): Promise<Ent
 function placeOf(key: string): { readonly ring: string; readonly epoch: number } {
   const slash = key.lastIndexOf("/");
   return { ring: key.slice(0, slash), epoch: Number(key.slice(slash + 1)) };
-}
-
-function isOutage(error: unknown): boolean {
-  return error instanceof StateError && error.code === "UNAVAILABLE";
 }

@@ -35,6 +35,8 @@ export interface KeyValue {
   update(key: string, value: Uint8Array, revision: number, options?: WriteOptions): Promise<number | undefined>;
   /** Removes the entry if there is one. A key whose creation is a claim MUST NOT be deleted. */
   delete(key: string): Promise<void>;
+  /** Every entry whose key begins with `prefix`, as it is now, by revision. Throws {@link StateError} as `get` does. */
+  list(prefix: string): Promise<readonly Entry[]>;
   /**
    * Every entry whose key begins with `prefix`, then `current`, then each change in the order of its revision. Changes
    * of one key may be merged into the last. Ends when `signal` aborts. Throws {@link StateError}: LOST when the store is,
@@ -52,6 +54,11 @@ export interface KeyValue {
 export type StateErrorCode = "LOCKED" | "CORRUPT" | "EXPOSED" | "LOST" | "UNAVAILABLE" | "BAD_KEY" | "TOO_LARGE";
 
 export class StateError extends CodedError<StateErrorCode> {}
+
+/** Whether the store is closed, unreachable or failing: trying again later may help. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof StateError && error.code === "UNAVAILABLE";
+}
 
 /** Milliseconds until a watch that ended with `error` is opened again: a lost store has a successor that others already use. */
 export function pauseAfterWatch(error: unknown): number {

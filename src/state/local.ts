@@ -34,6 +34,11 @@ export function createLocalKeyValue(table: Table, now: () => number, onClose: ()
 
   const hasExpired = (entry: Entry): boolean => entry.expiresAt !== undefined && entry.expiresAt <= now();
 
+  function liveEntries(prefix: string): Entry[] {
+    checkPrefix(prefix);
+    return table.under(prefix).filter((entry) => !hasExpired(entry));
+  }
+
   function refuseClosed(): void {
     if (closed) throw new StateError("UNAVAILABLE", "the store is closed");
   }
@@ -75,9 +80,13 @@ export function createLocalKeyValue(table: Table, now: () => number, onClose: ()
     async delete(key) {
       if (beforeWrite(key) !== undefined) remove([key]);
     },
+    async list(prefix) {
+      refuseClosed();
+      return liveEntries(prefix);
+    },
     watch(prefix, signal) {
       checkPrefix(prefix);
-      return watchers.open(prefix, signal, () => table.under(prefix).filter((entry) => !hasExpired(entry)));
+      return watchers.open(prefix, signal, () => liveEntries(prefix));
     },
     close() {
       if (closed) return;

@@ -7,7 +7,6 @@ import { createSecretVault } from "../../src/jose/secret-vault.ts";
 import { KeyringError } from "../../src/keys/error.ts";
 import { openKeyring } from "../../src/keys/rotating/keyring.ts";
 import { wrapRecord } from "../../src/keys/store/authenticated-record.ts";
-import { storedEntries } from "../../src/keys/store/stored-entries.ts";
 import { parseRevocation, storeRevocation } from "../../src/revoke/revocation.ts";
 import type { KeyValue } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
@@ -46,7 +45,7 @@ async function filledStore() {
   return { store: options.store, keyring, secret, revoked, now: clock.now };
 }
 
-const all = (store: KeyValue) => storedEntries(store, "");
+const all = (store: KeyValue) => store.list("");
 /** The rings byte for byte, and which revocations there are. */
 const contents = async (store: KeyValue) =>
   (await all(store))
@@ -84,7 +83,7 @@ test("what was exported from one store serves from another: keys, secrets and re
   const found = after.verifier(signer?.kid ?? "", now);
   t.true(found.state === "ok" && found.key.verify(input, signature));
   t.is(lookUp(await openReplica(other), "k1", secret), "verifies");
-  const [entry] = await storedEntries(other, "revoked/");
+  const [entry] = await other.list("revoked/");
   t.deepEqual(entry && parseRevocation(entry), revoked);
   t.is(entry?.expiresAt, revoked.until);
 });
@@ -173,7 +172,7 @@ test("a backup under another KEK is refused, and taken when that KEK is the prev
 test("a store without keys has no backup, and one with a ring that does not open has none either", async (t) => {
   t.is(await codeOf(createBackup(emptyStore(), TOOLS, start)), "NOTHING");
   const { store, now } = await filledStore();
-  const entry = (await storedEntries(store, "keys/")).find(({ value }) => value.byteLength > 0);
+  const entry = (await store.list("keys/")).find(({ value }) => value.byteLength > 0);
   if (entry === undefined) throw new Error("there is a ring");
   await store.update(
     entry.key,
@@ -188,11 +187,11 @@ test("a revocation that has ended is not restored, and one that reaches further 
   const { file } = await createBackup(store, TOOLS, now);
   const ended = emptyStore();
   await restored(ended, file, TOOLS, revoked.until);
-  t.deepEqual(await storedEntries(ended, "revoked/"), []);
+  t.deepEqual(await ended.list("revoked/"), []);
   const longer = emptyStore();
   await storeRevocation(longer, { ...revoked, until: revoked.until + 5 });
   await restored(longer, file, TOOLS, now);
-  t.is((await storedEntries(longer, "revoked/"))[0]?.expiresAt, revoked.until + 5);
+  t.is((await longer.list("revoked/"))[0]?.expiresAt, revoked.until + 5);
 });
 
 test("a backup that is changed, cut off, robbed of an entry, or none at all is refused and nothing is written", async (t) => {

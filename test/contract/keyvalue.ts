@@ -18,6 +18,7 @@ const text = (value: Uint8Array | undefined): string | undefined => value && new
 export function keyValueContract(test: Register, open: Open): void {
   readsAndWrites(test, open);
   expiry(test, open);
+  listing(test, open);
   watching(test, open);
   refusals(test, open);
 }
@@ -156,6 +157,67 @@ function expiry(test: Register, open: Open): void {
     await store.update("a", bytes("two"), revision);
     clock.now += 1000;
     t.is(text((await store.get("a"))?.value), "two");
+  });
+}
+
+function listing(test: Register, open: Open): void {
+  test("a list has every entry under its prefix in the order of revisions, with its value and expiry", async (t) => {
+    const { store, clock } = await open(t);
+    const expiresAt = clock.now + 1000;
+    const old = (await store.create("keys/b", bytes("1"))) ?? 0;
+    const first = await store.create("keys/a", bytes("2"), { expiresAt });
+    await store.create("other/a", bytes("3"));
+    const second = await store.update("keys/b", bytes("4"), old);
+    const entries = await store.list("keys/");
+    t.deepEqual(
+      entries.map(({ key, value, revision, expiresAt }) => [key, text(value), revision, expiresAt]),
+      [
+        ["keys/a", "2", first, expiresAt],
+        ["keys/b", "4", second, undefined],
+      ],
+    );
+  });
+
+  test("a list has what get returns and no more: nothing that was deleted or has expired", async (t) => {
+    const { store, clock } = await open(t);
+    await store.create("keys/deleted", bytes("1"));
+    await store.create("keys/expired", bytes("2"), { expiresAt: clock.now + 1000 });
+    await store.create("keys/empty", new Uint8Array());
+    await store.delete("keys/deleted");
+    clock.now += 1000;
+    const entries = await store.list("keys/");
+    t.deepEqual(
+      entries.map(({ key }) => key),
+      ["keys/empty"],
+    );
+    t.is(entries[0]?.revision, (await store.get("keys/empty"))?.revision);
+  });
+
+  test("the empty prefix lists every key, and one may end within a segment", async (t) => {
+    const { store } = await open(t);
+    for (const key of ["keys/ab/c", "keys/b", "kex", "a"]) await store.create(key, bytes(key));
+    const keysUnder = async (prefix: string) => (await store.list(prefix)).map(({ key }) => key);
+    t.deepEqual(await keysUnder(""), ["keys/ab/c", "keys/b", "kex", "a"]);
+    t.deepEqual(await keysUnder("keys/a"), ["keys/ab/c"]);
+    t.deepEqual(await keysUnder("ke"), ["keys/ab/c", "keys/b", "kex"]);
+    t.deepEqual(await keysUnder("none/"), []);
+  });
+
+  test("a thousand keys are listed, each once", async (t) => {
+    const { store } = await open(t);
+    const names = Array.from({ length: 1000 }, (_, index) => `many/${index}`);
+    await Promise.all(names.map((name) => store.create(name, bytes(name))));
+    const entries = await store.list("many/");
+    t.deepEqual(entries.map(({ key }) => key).toSorted(), names.toSorted());
+    t.true(entries.every(({ key, value }) => text(value) === key));
+  });
+
+  test("a list has every write that was acknowledged before it", async (t) => {
+    const { store } = await open(t);
+    for (let written = 1; written <= 20; written++) {
+      await store.create(`keys/${written}`, bytes("x"));
+      t.is((await store.list("keys/")).length, written);
+    }
   });
 }
 
@@ -344,6 +406,7 @@ function refusals(test: Register, open: Open): void {
       for await (const _ of store.watch("a.*", new AbortController().signal)) break;
     };
     t.is((await t.throwsAsync(read, { instanceOf: StateError }))?.code, "BAD_KEY");
+    t.is((await t.throwsAsync(() => store.list("a.*"), { instanceOf: StateError }))?.code, "BAD_KEY");
   });
 }
 

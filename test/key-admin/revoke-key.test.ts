@@ -182,7 +182,7 @@ test("a replica whose clock is wrong revokes and rotates nothing", async (t) => 
 
 test("without the store a revocation and a rotation are KEYS_UNAVAILABLE, with when to try again", async (t) => {
   const { keyring, revoke, options } = await service();
-  options.store.watch = () => {
+  options.store.list = async () => {
     throw new StateError("UNAVAILABLE", "out of reach");
   };
   for (const work of [

@@ -23,10 +23,10 @@ async function serviceUnderTest() {
       await reads.before();
       return store.create(...entry);
     },
-    async *watch(...question) {
+    async list(prefix) {
       reads.count += 1;
       await reads.before();
-      yield* store.watch(...question);
+      return store.list(prefix);
     },
   };
   const { options, clock, events } = makeOptions({ store: watched });

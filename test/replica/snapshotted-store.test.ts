@@ -14,6 +14,7 @@ const AWAY: KeyValue = {
   create: () => Promise.reject(away()),
   update: () => Promise.reject(away()),
   delete: () => Promise.reject(away()),
+  list: () => Promise.reject(away()),
   // biome-ignore lint/correctness/useYield: it fails before it tells anything
   async *watch() {
     throw away();
@@ -83,6 +84,29 @@ test("what was seen stands in for a store that is out of reach at the start, and
   const error = await t.throwsAsync<StateError>(watching());
   t.is(error.code, "UNAVAILABLE");
   t.deepEqual(told, [...BOTH, "current"]);
+});
+
+const listed = async (store: KeyValue, prefix = "secrets/"): Promise<string[]> =>
+  (await store.list(prefix)).map((entry) => show({ type: "put", entry }));
+
+test("what was seen stands in for a list of a store that is unreachable, until all was opened", async (t) => {
+  const folder = await remembered(t);
+  const { kept } = await opened(t, folder, AWAY);
+  t.deepEqual(await listed(kept), BOTH);
+  t.deepEqual(await listed(kept, "secrets/hivekit/"), BOTH.slice(1));
+  t.is((await t.throwsAsync<StateError>(listed((await opened(t, folder, AWAY, false)).kept))).code, "UNAVAILABLE");
+});
+
+test("a list gives a store that was lost all of it back, and remembers what the store has", async (t) => {
+  const store = memory();
+  const folder = await remembered(t);
+  const { kept, restored, snapshot } = await opened(t, folder, store);
+  await store.create("secrets/new/_/epoch/1", bytes("new"));
+  t.deepEqual((await listed(kept)).toSorted(), [...BOTH, "secrets/new/_/epoch/1=new"]);
+  t.deepEqual((await listed(store)).toSorted(), [...BOTH, "secrets/new/_/epoch/1=new"]);
+  t.deepEqual(restored, ["secrets/euler/_/epoch/2", "secrets/hivekit/acme/epoch/1"]);
+  await snapshot.saved();
+  t.is((await listed((await opened(t, folder, AWAY)).kept)).length, 3);
 });
 
 test("once all was opened nothing stands in: what an older view says may be over", async (t) => {

@@ -18,6 +18,7 @@ function fixture(error: Error) {
     get: below.get,
     update: below.update,
     delete: below.delete,
+    list: below.list,
     watch: below.watch,
     async create(...write) {
       creations += 1;

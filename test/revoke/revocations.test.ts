@@ -292,6 +292,7 @@ function failingStore(first: KeyValue) {
     create: (...write) => call((store) => store.create(...write)),
     update: (...write) => call((store) => store.update(...write)),
     delete: (key) => call((store) => store.delete(key)),
+    list: (prefix) => call((store) => store.list(prefix)),
     async *watch(prefix, signal) {
       const { signal: cutOff } = cut;
       if (!cutOff.aborted) yield* below.watch(prefix, AbortSignal.any([signal, cutOff]));

@@ -187,6 +187,7 @@ test("a closed store refuses every call and ends its watches as UNAVAILABLE", as
   store.close();
   t.is((await t.throwsAsync(waiting, { instanceOf: StateError }))?.code, "UNAVAILABLE");
   t.is((await t.throwsAsync(store.get("a"), { instanceOf: StateError }))?.code, "UNAVAILABLE");
+  t.is((await t.throwsAsync(store.list(""), { instanceOf: StateError }))?.code, "UNAVAILABLE");
   t.is((await t.throwsAsync(store.create("a", bytes("1")), { instanceOf: StateError }))?.code, "UNAVAILABLE");
 });
 

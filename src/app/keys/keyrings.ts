@@ -6,7 +6,6 @@ import { createKeyVault, recordKeysOf } from "../../jose/key-vault.ts";
 import { type Keyring, openKeyring } from "../../keys/rotating/keyring.ts";
 import type { RingSnapshot } from "../../keys/rotating/options.ts";
 import type { KeyringEvent } from "../../keys/rotating/views.ts";
-import { holdsEntries } from "../../keys/store/stored-entries.ts";
 import type { SharedState } from "../state/shared-state.ts";
 
 /** The ring of every keyset, loaded or made. Rejects with a KeyringError. */
@@ -56,7 +55,7 @@ function announced(snapshot: RingSnapshot | undefined, announce: () => void): Ri
 /** Whether any keyset has a ring; undefined when the store is out of reach. */
 async function hasRings({ store, mayRetry }: SharedState): Promise<boolean | undefined> {
   try {
-    return await holdsEntries(store, "keys/");
+    return (await store.list("keys/")).length > 0;
   } catch (error) {
     if (!mayRetry(error)) throw error;
     return undefined;

@@ -4,7 +4,6 @@ import packageJson from "../../../package.json" with { type: "json" };
 import { readIdentity } from "../../audit/spool/identity.ts";
 import type { Config } from "../../config/config.ts";
 import { holdsSecrets } from "../../keys/imported/secrets.ts";
-import { holdsEntries } from "../../keys/store/stored-entries.ts";
 import { openSnapshotFiles } from "../../replica/snapshot-files.ts";
 import { StartError } from "../../start-error.ts";
 import type { KeyValue } from "../../state/keyvalue.ts";
@@ -26,7 +25,7 @@ export async function openState(config: Config, own: KeyValue, now: () => number
       keysets.map(({ name }) => name),
     );
   }
-  const mayBegin = state.firstStart && !(await holdsEntries(own, "keys/"));
+  const mayBegin = state.firstStart && (await own.list("keys/")).length === 0;
   if (state.firstStart && !mayBegin) log("error", { event: "store.own_keys", folder: join(data, "state") });
   const damaged = (file: string) => log("error", { event: "snapshot.damaged", file });
   // Who writes the audit log is who takes part: one name for one replica, as long as its data folder lives.

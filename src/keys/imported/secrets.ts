@@ -5,7 +5,6 @@ import { KeyringError } from "../error.ts";
 import { createSharedReload } from "../reload.ts";
 import type { RecordKeys } from "../store/authenticated-record.ts";
 import { openEpochs } from "../store/epochs.ts";
-import { holdsEntries, storedEntries } from "../store/stored-entries.ts";
 import type { TokenKeys } from "../token-keys.ts";
 import type { SecretVault } from "../vault.ts";
 import { SECRETS_PREFIX, secretRecords } from "./parse-secret.ts";
@@ -56,7 +55,7 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
   const reload = createSharedReload(() => orTell(readAll(false)), now);
 
   async function readAll(atStart: boolean): Promise<void> {
-    const entries = await storedEntries(store, SECRETS_PREFIX).catch((cause) => {
+    const entries = await store.list(SECRETS_PREFIX).catch((cause) => {
       throw new KeyringError("UNREADABLE", "the imported secrets can't be read from the store", { cause });
     });
     rings.takeAll(entries, atStart);
@@ -144,8 +143,8 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
 }
 
 /** Whether anything was ever imported. */
-export function holdsSecrets(store: KeyValue): Promise<boolean> {
-  return holdsEntries(store, SECRETS_PREFIX);
+export async function holdsSecrets(store: KeyValue): Promise<boolean> {
+  return (await store.list(SECRETS_PREFIX)).length > 0;
 }
 
 function outOfUse(info: SecretInfo): SecretInfo {

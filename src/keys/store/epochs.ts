@@ -1,7 +1,6 @@
 import type { Entry, KeyValue } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
 import { type Epoch, type RecordKeys, type RecordKind, unwrapRecord, wrapRecord } from "./authenticated-record.ts";
-import { storedEntries } from "./stored-entries.ts";
 
 /** An epoch as it is stored: the record with its MAC. */
 export interface StoredEpoch {
@@ -41,7 +40,7 @@ export function openEpochs<Record extends Epoch>(
   }
 
   async function stored(): Promise<Entry[]> {
-    const entries = await storedEntries(store, prefix);
+    const entries = await store.list(prefix);
     return entries.toSorted((left, right) => numberOf(left.key) - numberOf(right.key));
   }
 

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { checkKey, checkValue, type KeyValue, type WriteOptions } from "../../state/keyvalue.ts";
+import { checkKey, checkPrefix, checkValue, type KeyValue, type WriteOptions } from "../../state/keyvalue.ts";
 import { unavailable } from "../errors.ts";
 import type { NatsLink } from "../link.ts";
 import { type Access, Bucket, type BucketOptions } from "./bucket.ts";
 import { type ClockOffset, clockOffset } from "./clock.ts";
 import { liveEntry } from "./entry.ts";
 import { sweep } from "./sweep.ts";
-import { watchBucket } from "./watch.ts";
+import { readBucket, watchBucket } from "./watch.ts";
 import { letOthersLand, offer, readLast, type Write } from "./write.ts";
 
 export interface NatsKeyValueOptions extends BucketOptions {
@@ -54,9 +54,14 @@ export function createNatsKeyValue(link: NatsLink, options: NatsKeyValueOptions)
       const write = writeOf("delete", key, new Uint8Array(), {});
       await bucket.call(`deleting ${key}`, (access) => remove(bucket, access, write, now));
     },
+    async list(prefix) {
+      checkPrefix(prefix);
+      const entries = await readBucket({ link, bucket, prefix });
+      return entries.flatMap((entry) => liveEntry(entry, now()) ?? []);
+    },
     watch: (prefix, signal) => watchBucket({ link, bucket, prefix, signal, now }),
     clockOffset: () => clockOffset(bucket, now),
-    sweep: () => sweep(bucket, now),
+    sweep: () => sweep(link, bucket, now),
   };
 }
 

@@ -1,8 +1,9 @@
+import type { NatsLink } from "../link.ts";
 import type { Bucket } from "./bucket.ts";
 import { clockOffset } from "./clock.ts";
 import { BUCKET_STREAM } from "./config.ts";
 import { type StoredEntry, subjectOf } from "./entry.ts";
-import { openBucketReader, readSnapshot } from "./reader.ts";
+import { readBucket } from "./watch.ts";
 
 /** So long an expired entry stays, so that no replica whose clock is behind finds its place free. */
 const GRACE_MS = 3_600_000;
@@ -11,11 +12,11 @@ const GRACE_MS = 3_600_000;
  * Removes for good what expired or was deleted more than an hour ago, by the clock of NATS: a replica whose own is wrong
  * must not remove what others need. Resolves with the number of entries. Throws a StateError.
  */
-export async function sweep(bucket: Bucket, now: () => number): Promise<number> {
+export async function sweep(link: NatsLink, bucket: Bucket, now: () => number): Promise<number> {
   const { offsetMs, boundMs } = await clockOffset(bucket, now);
   const before = now() + offsetMs - boundMs - GRACE_MS;
-  const entries = await readAll(bucket);
-  const stale = [...entries.values()].filter((entry) => isStale(entry, before));
+  const entries = await readBucket({ link, bucket, prefix: "" });
+  const stale = entries.filter((entry) => isStale(entry, before));
   for (const { key, revision } of stale) {
     await bucket.call(`sweeping ${key}`, ({ manager }) =>
       // Up to this revision: what was written to the key since stays.
@@ -23,15 +24,6 @@ export async function sweep(bucket: Bucket, now: () => number): Promise<number> 
     );
   }
   return stale.length;
-}
-
-async function readAll(bucket: Bucket): Promise<ReadonlyMap<string, StoredEntry>> {
-  const reader = await bucket.call("reading what to sweep", (access) => openBucketReader(bucket, access, ""));
-  try {
-    return await readSnapshot(bucket, reader);
-  } finally {
-    reader.close();
-  }
 }
 
 function isStale({ deleted, writtenAt, expiresAt }: StoredEntry, before: number): boolean {

@@ -1,5 +1,5 @@
 import { watchAgain } from "../../async/follow.ts";
-import { type Change, checkPrefix, StateError } from "../../state/keyvalue.ts";
+import { type Change, checkPrefix, isUnavailable } from "../../state/keyvalue.ts";
 import { unavailable } from "../errors.ts";
 import type { NatsLink } from "../link.ts";
 import type { Access, Bucket } from "./bucket.ts";
@@ -9,10 +9,15 @@ import { ToldEntries } from "./watch-progress.ts";
 
 const REOPEN_MS = 250;
 
-export interface BucketWatch {
+/** Where to read. */
+interface WatchPlace {
   readonly link: NatsLink;
   readonly bucket: Bucket;
   readonly prefix: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface BucketWatch extends WatchPlace {
   readonly signal: AbortSignal;
   readonly now: () => number;
 }
@@ -35,14 +40,10 @@ export async function* watchBucket(watch: BucketWatch): AsyncGenerator<Change> {
     () => changesUntilInterrupted(watch, told),
     watch.signal,
     (error) => {
-      if (!told.current || !isOutage(error)) throw error;
+      if (!told.current || !isUnavailable(error)) throw error;
       return REOPEN_MS;
     },
   );
-}
-
-function isOutage(error: unknown): boolean {
-  return error instanceof StateError && error.code === "UNAVAILABLE";
 }
 
 async function* changesUntilInterrupted(watch: BucketWatch, told: ToldEntries): AsyncGenerator<Change> {
@@ -70,18 +71,25 @@ async function* changesUntilInterrupted(watch: BucketWatch, told: ToldEntries): 
   }
 }
 
+/** The last message of each key with this prefix, by revision, deleted and expired entries with them. */
+export async function readBucket(place: WatchPlace): Promise<readonly StoredEntry[]> {
+  const { snapshot, close } = await openWatch(place);
+  close();
+  return [...snapshot.values()];
+}
+
 /** What is there may take longer to read than a call may last: the call ends where the reading begins. */
-async function openWatch({ link, bucket, prefix, signal }: BucketWatch): Promise<OpenWatch> {
+async function openWatch({ link, bucket, prefix, signal }: WatchPlace): Promise<OpenWatch> {
   const open = (access: Access) => openBucketReader(bucket, access, prefix);
   const reader = await bucket.call(`watching ${prefix}`, open, signal);
   const failOnDown = () => reader.fail(unavailable("the connection to NATS was lost"));
   const failOnEnd = () => reader.fail(unavailable("the watch has ended"));
   const ignoreDown = link.onDown(failOnDown);
-  signal.addEventListener("abort", failOnEnd);
-  if (signal.aborted) failOnEnd();
+  signal?.addEventListener("abort", failOnEnd);
+  if (signal?.aborted) failOnEnd();
   const close = () => {
     ignoreDown();
-    signal.removeEventListener("abort", failOnEnd);
+    signal?.removeEventListener("abort", failOnEnd);
     reader.close();
   };
   try {

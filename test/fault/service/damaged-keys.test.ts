@@ -8,7 +8,6 @@ import { KeyringError } from "../../../src/keys/error.ts";
 import { openKeyring } from "../../../src/keys/rotating/keyring.ts";
 import type { EpochRecord } from "../../../src/keys/rotating/record.ts";
 import { wrapRecord } from "../../../src/keys/store/authenticated-record.ts";
-import { storedEntries } from "../../../src/keys/store/stored-entries.ts";
 import { openFileKeyValue } from "../../../src/state/file.ts";
 import { type KeyValue, StateError } from "../../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../../src/state/memory.ts";
@@ -47,7 +46,7 @@ async function outcomeOf(value: Uint8Array, open: Open = openKeyring, keks: [str
       throw error;
     },
   );
-  const after = await storedEntries(store, "");
+  const after = await store.list("");
   const untouched = after.length === 1 && Buffer.compare(after[0]?.value ?? Buffer.alloc(0), value) === 0;
   return untouched ? outcome : "new ring";
 }
@@ -84,9 +83,7 @@ test("control: a keyring that takes what it can't read for absent is found out",
     openKeyring(options).catch(() => {
       const readsNothing: KeyValue = {
         ...options.store,
-        async *watch() {
-          yield { type: "current" };
-        },
+        list: async () => [],
         create: (key, content) => options.store.create(key.replace(/1$/, "2"), content),
       };
       return openKeyring({ ...options, store: readsNothing });
@@ -288,7 +285,7 @@ test("a first ring stands on disk whole or not at all: opening again after it fi
 async function newestRecord(file: string): Promise<Buffer> {
   const store = await openFileKeyValue(file, () => start);
   try {
-    return Buffer.from((await storedEntries(store, "keys/service/")).at(-1)?.value ?? []);
+    return Buffer.from((await store.list("keys/service/")).at(-1)?.value ?? []);
   } finally {
     store.close();
   }

@@ -7,7 +7,6 @@ import type { ImportRequest } from "../../../src/key-admin/import-request.ts";
 import { createImportSecret } from "../../../src/key-admin/import-secret.ts";
 import { openSecrets } from "../../../src/keys/imported/secrets.ts";
 import type { SecretsEvent } from "../../../src/keys/imported/views.ts";
-import { storedEntries } from "../../../src/keys/store/stored-entries.ts";
 import { Problem } from "../../../src/problem/problem.ts";
 import type { Profile } from "../../../src/profile/model/profile.ts";
 import type { KeyValue } from "../../../src/state/keyvalue.ts";
@@ -50,7 +49,7 @@ export async function openReplica(store: KeyValue, names: readonly [string, ...s
     audited,
     parts,
     /** Every value of the store, as text. */
-    stored: async () => (await storedEntries(store, "secrets/")).map(({ value }) => Buffer.from(value).toString()),
+    stored: async () => (await store.list("secrets/")).map(({ value }) => Buffer.from(value).toString()),
     /** Imports for the tenant acme of hivekit, as base64, unless told otherwise. */
     import: (secret: string, request: Partial<ImportRequest> = {}) => importKey(requestOf(secret, request), "caller"),
   };

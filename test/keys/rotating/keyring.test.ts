@@ -268,7 +268,7 @@ test("a store that can't be read at the start is UNREADABLE, and nothing is made
   const { options } = makeOptions();
   const store: KeyValue = {
     ...options.store,
-    watch() {
+    async list() {
       throw new StateError("UNAVAILABLE", "no servers");
     },
   };

@@ -30,6 +30,7 @@ function fragile(initial: KeyValue) {
     create: async (...args) => reached().create(...args),
     update: async (...args) => reached().update(...args),
     delete: async (key) => reached().delete(key),
+    list: async (prefix) => reached().list(prefix),
     watch: (...args) => reached().watch(...args),
   };
   return { state, store };

@@ -1,4 +1,3 @@
-import { storedEntries } from "../../../src/keys/store/stored-entries.ts";
 import { collect } from "../../support/collect.ts";
 import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { waitUntil } from "../../support/wait-until.ts";
@@ -17,7 +16,7 @@ testWithNats("reads that end, watches that are aborted and sweeps leave no consu
   opening.abort();
   t.deepEqual(await aborted, []);
   for await (const _ of store.watch("a/", open.signal)) open.abort();
-  for (let read = 0; read < 50; read++) t.is((await storedEntries(store, "a/")).length, 1);
+  for (let read = 0; read < 50; read++) t.is((await store.list("a/")).length, 1);
   await store.sweep();
   const manager = await link.connection?.jetstreamManager({ checkAPI: false });
   const count = async () => (await manager?.streams.info("KV_signet"))?.state.consumer_count;

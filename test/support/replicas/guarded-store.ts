@@ -11,6 +11,7 @@ export function guardedStore(store: KeyValue, guard: () => void | Promise<void>)
     create: (...args) => guarded(() => store.create(...args)),
     update: (...args) => guarded(() => store.update(...args)),
     delete: (key) => guarded(() => store.delete(key)),
+    list: (prefix) => guarded(() => store.list(prefix)),
     async *watch(prefix, signal) {
       for await (const change of store.watch(prefix, signal)) {
         await guard();

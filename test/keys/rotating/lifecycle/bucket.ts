@@ -47,6 +47,7 @@ export function createBucket(now: () => number, careless: boolean): Bucket {
         },
         update: async (key, value, revision) => reach().update(key, value, revision),
         delete: async (key) => reach().delete(key),
+        list: async (prefix) => reach().list(prefix),
         async *watch(prefix, signal) {
           yield* reach().watch(prefix, signal);
         },
@@ -56,20 +57,11 @@ export function createBucket(now: () => number, careless: boolean): Bucket {
       store = createMemoryKeyValue(now);
     },
     async copy() {
-      copied = await entriesOf(store);
+      copied = await store.list("");
     },
     async rollBack() {
       store = createMemoryKeyValue(now);
       for (const { key, value } of copied) await store.create(key, value);
     },
   };
-}
-
-async function entriesOf(store: KeyValue): Promise<Entry[]> {
-  const entries: Entry[] = [];
-  for await (const change of store.watch("", new AbortController().signal)) {
-    if (change.type === "put") entries.push(change.entry);
-    if (change.type === "current") break;
-  }
-  return entries;
 }
