@@ -1,59 +1,72 @@
+import ipaddr from "ipaddr.js";
 import type { Profile } from "../profile/model/profile.ts";
 
-const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
-const IPV6_CHARACTERS = /^[0-9A-Fa-f:.]{2,45}$/;
-const MAPPED = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
 /**
- * The one text of an IP address: IPv4 with dots, IPv6 as RFC 5952 writes it, and an IPv4-mapped IPv6 address (RFC 4291,
- * 2.5.5.2) as its IPv4, so that a client has one address whichever socket it came by. Undefined for what is no address;
- * a zone id names an interface of one machine and is none.
+ * The one canonical text of an IP address: dotted IPv4, or IPv6 as RFC 5952 writes it. An IPv4-mapped IPv6 address (RFC 4291,
+ * 2.5.5.2) becomes its IPv4 address, so that a client has one address whichever socket it came by. Undefined when the text
+ * is not an address.
  */
 export function canonicalIp(text: string): string | undefined {
-  if (IPV4.test(text)) return text;
-  if (!IPV6_CHARACTERS.test(text) || !URL.canParse(`http://[${text}]/`)) return undefined;
-  const canonical = new URL(`http://[${text}]/`).hostname.slice(1, -1);
-  const [, high, low] = MAPPED.exec(canonical) ?? [];
-  return high === undefined || low === undefined ? canonical : `${twoBytes(high)}.${twoBytes(low)}`;
-}
-
-function twoBytes(hex: string): string {
-  const value = Number.parseInt(hex, 16);
-  return `${value >> 8}.${value & 0xff}`;
+  return parseAddress(text)?.toString();
 }
 
 /** What is wrong with the address of a client, as the description of a field violation, or undefined. */
 export function addressFault(address: unknown): string | undefined {
-  const known = typeof address === "string" && canonicalIp(address) !== undefined;
+  const known = typeof address === "string" && parseAddress(address) !== undefined;
   return known ? undefined : "must be an IPv4 or IPv6 address";
 }
 
 type Prefix = NonNullable<Profile["ip"]>["prefix"];
 
 /**
- * Whether a client's address lies in the network of the token's: the first bits, as many as the prefix of its family says,
- * are equal. False for what is no address.
+ * Whether a client's address lies in the network of the token's address: as many of their first bits are equal as the
+ * prefix of the family says. False when either is not an address, or their families differ.
  */
 export function isSameNetwork(claim: unknown, client: string, prefix: Prefix): boolean {
-  const [token, address] = [typeof claim === "string" ? canonicalIp(claim) : undefined, canonicalIp(client)];
-  if (token === undefined || address === undefined) return false;
-  const [left, right] = [bitsOf(token), bitsOf(address)];
-  const length = left.length === 32 ? prefix.v4 : prefix.v6;
-  return left.length === right.length && left.slice(0, length) === right.slice(0, length);
+  const [token, address] = [typeof claim === "string" ? parseAddress(claim) : undefined, parseAddress(client)];
+  if (token === undefined || address === undefined || token.kind() !== address.kind()) return false;
+  return token.match(address, token.kind() === "ipv4" ? prefix.v4 : prefix.v6);
 }
 
-/** 32 or 128 binary digits. */
-function bitsOf(canonical: string): string {
-  if (!canonical.includes(":"))
-    return canonical
-      .split(".")
-      .map((byte) => digits(Number(byte), 8))
-      .join("");
-  const [head = [], tail = []] = canonical.split("::").map((half) => half.split(":").filter((group) => group !== ""));
-  const zeros: string[] = new Array(8 - head.length - tail.length).fill("0");
-  return [...head, ...zeros, ...tail].map((group) => digits(Number.parseInt(group, 16), 16)).join("");
+/** The longest text of an address: six groups of four digits, and an IPv4 address. */
+const MAX_LENGTH = 45;
+
+/** Four decimal numbers without leading zeros. Whether each fits a byte is left to the library. */
+const FOUR_DECIMALS = /^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/;
+
+/** The IPv4-mapped addresses, ::ffff:0:0/96. */
+const MAPPED = ipaddr.IPv6.parseCIDR("::ffff:0:0/96");
+
+/*
+ * ipaddr.js reads more than addresses. Each guard below keeps out a text that another parser on the way, e.g. a proxy's, may
+ * take for a different address: the address decides who is let in.
+ */
+
+function parseAddress(text: string): Address | undefined {
+  if (text.length > MAX_LENGTH) return undefined;
+  const tailAt = text.lastIndexOf(":") + 1;
+  if (tailAt === 0) return parseIpv4(text);
+  if (!text.includes(".", tailAt)) return parseIpv6(text);
+  // The library takes octal numbers in an IPv4 tail, and takes ::1.2.3.4 for ::ffff:1.2.3.4. Two groups have one meaning.
+  const tail = parseIpv4(text.slice(tailAt));
+  return tail && parseIpv6(text.slice(0, tailAt) + groupsOf(tail));
 }
 
-function digits(value: number, width: number): string {
-  return value.toString(2).padStart(width, "0");
+/** Decimal numbers alone: the library also takes 0x7f.1, 127.1, 0177.0.0.1 and 2130706433. */
+function parseIpv4(text: string): ipaddr.IPv4 | undefined {
+  return FOUR_DECIMALS.test(text) && ipaddr.IPv4.isValid(text) ? ipaddr.IPv4.parse(text) : undefined;
+}
+
+/** No zone id, as in fe80::1%eth0: it names an interface of one machine. */
+function parseIpv6(text: string): Address | undefined {
+  if (text.includes("%") || !ipaddr.IPv6.isValid(text)) return undefined;
+  const address = ipaddr.IPv6.parse(text);
+  return address.match(MAPPED) ? address.toIPv4Address() : address;
+}
+
+/** The last two groups of an IPv6 address that ends with an IPv4 address. */
+function groupsOf({ octets: [a = 0, b = 0, c = 0, d = 0] }: ipaddr.IPv4): string {
+  return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
 }

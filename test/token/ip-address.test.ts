@@ -13,6 +13,12 @@ for (const [text, canonical] of [
   ["2001:DB8::1", "2001:db8::1"],
   ["2001:0db8:0000:0000:0001:0000:0000:0001", "2001:db8::1:0:0:1"],
   ["::", "::"],
+  ["::1.2.3.4", "::102:304"],
+  ["::0.0.0.1", "::1"],
+  ["64:ff9b::203.0.113.7", "64:ff9b::cb00:7107"],
+  ["1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:102:304"],
+  ["2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"],
+  ["0000:0000:0000:0000:0000:ffff:255.255.255.255", "255.255.255.255"],
 ] as const)
   test(`${text} is written as ${canonical}`, (t) => t.is(canonicalIp(text), canonical));
 
@@ -33,6 +39,31 @@ for (const text of [
   "::1]/[::2",
   "localhost",
   "::ffff:1.2.3.999",
+  // Forms that ipaddr.js reads, and inet_aton too, in which one text may mean two addresses: octal, hexadecimal, short.
+  "0177.0.0.1",
+  "127.0.0.01",
+  "0x7f.0.0.1",
+  "0x7f000001",
+  "127.1",
+  "127.0.1",
+  "2130706433",
+  "017700000001",
+  "::ffff:010.1.1.1",
+  "::ffff:0x1.1.1.1",
+  "::ffff:1.1.1",
+  "::ffff:127.1",
+  "::010.1.1.1",
+  // Zone ids.
+  "fe80::1%1",
+  "fe80::1%eth0",
+  "::ffff:1.2.3.4%1",
+  "::1.2.3.4%1",
+  "1.2.3.4%1",
+  // Networks, and what is longer than an address can be.
+  "10.0.0.0/8",
+  "::/0",
+  "00000::1",
+  "0000:0000:0000:0000:0000:ffff:255.255.255.2550",
 ])
   test(`${JSON.stringify(text)} is no address`, (t) => t.is(canonicalIp(text), undefined));
 

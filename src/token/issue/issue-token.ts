@@ -7,7 +7,7 @@ import type { OnProfileExpressionError } from "../../profile/model/rules.ts";
 import { draftToken } from "./draft.ts";
 import type { IssuedToken, Issuer } from "./issuer.ts";
 import type { IssueRequest } from "./request.ts";
-import { requestIds } from "./request-ids.ts";
+import { createRequestIds } from "./request-ids.ts";
 
 export interface IssueTokenParts {
   readonly profiles: () => ReadonlyMap<string, Profile>;
@@ -41,7 +41,7 @@ export function createIssueToken({
   onDenied,
   onExpressionError,
 }: IssueTokenParts): IssueToken {
-  const once = requestIds<IssuedToken>(now);
+  const once = createRequestIds<IssuedToken>(now);
 
   return async (name, request, caller) => {
     const profile = profiles().get(name);

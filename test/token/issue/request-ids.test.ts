@@ -1,10 +1,10 @@
 import test from "ava";
 import { Problem } from "../../../src/problem/problem.ts";
-import { requestIds } from "../../../src/token/issue/request-ids.ts";
+import { createRequestIds } from "../../../src/token/issue/request-ids.ts";
 
 function makeIds() {
   const clock = { now: 1_000_000 };
-  const once = requestIds<number>(() => clock.now);
+  const once = createRequestIds<number>(() => clock.now);
   let made = 0;
   const ask = (key: string, content = "c", size = 1) =>
     once({ key, content, size }, async () => {
