@@ -1,6 +1,58 @@
 import { isIPv4, isIPv6 } from "node:net";
+import { brokenBounds, type KeyPolicy } from "../keys/rotating/policy.ts";
+import type { Keyset } from "../profile/keysets.ts";
+import { msOf } from "../schema/duration.ts";
+import type { Faults } from "../schema/fault.ts";
+import type { RawConfig } from "./schema.ts";
 
-/** Whether `host:port` can be reached from this machine alone. */
+const LOOPBACK_RULE =
+  "must be a loopback address (127.0.0.0/8, [::1] or localhost) or, for gRPC, a Unix socket (unix:/path)";
+
+/** Checks what the schema can't: that keys are allowed beside each other, and that the listeners are local. */
+export function crossCheck(raw: RawConfig, keysets: readonly Keyset[], faults: Faults): void {
+  checkAddresses(raw, faults);
+  checkState(raw, faults);
+  for (const { policy } of keysets) checkRotation(policy, faults);
+}
+
+/** Callers are not authenticated yet and anyone who reaches a listener may use it: only this machine may reach one. */
+function checkAddresses({ grpc, http }: RawConfig, faults: Faults): void {
+  if (!grpc.address.startsWith("unix:") && !isLoopback(grpc.address)) faults.add(["grpc", "address"], LOOPBACK_RULE);
+  if (!isLoopback(http.address)) faults.add(["http", "address"], LOOPBACK_RULE);
+  for (const [section, { address }] of Object.entries({ grpc, http }))
+    if (!address.startsWith("unix:") && Number(address.slice(address.lastIndexOf(":") + 1)) > 65_535)
+      faults.add([section, "address"], "must have a port of at most 65535");
+}
+
+/** Replicas meet only in NATS. A replica that was offline for a whole period could sign with a key that the others dropped. */
+function checkState({ state, nats, rotation }: RawConfig, faults: Faults): void {
+  if (state.store === "file") return;
+  if (nats.url === "")
+    faults.add(["state", "store"], "must be file while nats.url is empty: replicas share their state through NATS");
+  if (msOf(state.max_offline) > msOf(rotation.period))
+    faults.add(
+      ["state", "max_offline"],
+      `must not be longer than rotation.period (${rotation.period}): other replicas may have dropped the key by then`,
+    );
+}
+
+/** The configuration key that decides a field of the policy. */
+const CONFIG_KEY: Readonly<Record<keyof KeyPolicy, keyof RawConfig["rotation"]>> = {
+  period: "period",
+  lead: "lead",
+  verifierCache: "verifier_cache",
+  propagation: "propagation",
+  stopUsing: "stop_using",
+  skew: "clock_skew",
+  activationDelay: "activation_delay",
+  maxTtl: "period",
+};
+
+function checkRotation(policy: KeyPolicy, faults: Faults): void {
+  for (const { path, message } of brokenBounds(policy)) faults.add(["rotation", CONFIG_KEY[path]], message);
+}
+
+/** Whether `host:port` is reachable from this machine only. */
 export function isLoopback(address: string): boolean {
   const host = address.slice(0, address.lastIndexOf(":"));
   if (host === "localhost") return true;

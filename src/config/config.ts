@@ -1,39 +1,57 @@
+import { join } from "node:path";
 import type { ProfileSet } from "../profile/keysets.ts";
+import { formatDuration, msOf } from "../schema/duration.ts";
+import { rotationPolicy } from "./keysets.ts";
 import type { RawConfig } from "./schema.ts";
 
-/** The configuration, validated: nothing in it is left to check. Durations in milliseconds. */
-export interface Config extends ProfileSet {
-  /** What was read, with defaults and overrides: to show and to compare. It holds no secret. */
-  readonly effective: RawConfig;
-  readonly data: string;
-  readonly grpc: {
-    readonly address: string;
-    readonly maxConcurrentStreams: number;
-    readonly maxMessageBytes: number;
-    readonly maxConnectionIdleMs: number;
-    readonly maxConnectionAgeMs: number;
-    readonly keepaliveMs: number;
-  };
-  readonly http: { readonly address: string };
-  /** Undefined: events stay in the spool. */
-  readonly nats:
-    | { readonly url: string; readonly replicas: number; readonly syncInterval: number | "always" }
-    | undefined;
-  readonly state: {
-    /** "nats": shared by all replicas; then `nats` is defined. */
-    readonly store: "file" | "nats";
-    /** Whether this replica may make the first keys of all where it finds no state. */
-    readonly firstStart: boolean;
-    /** How long it issues without having heard of the shared state. */
-    readonly maxOfflineMs: number;
-  };
-  readonly kek: { readonly file: string; readonly previous: string | undefined; readonly create: boolean };
-  /** The most that a clock may differ from that of the shared state. */
-  readonly clockSkewMs: number;
-  readonly verifyEvery: number;
-  /** How many verified tokens are remembered; 0: none. */
-  readonly verifyCacheEntries: number;
-  readonly spoolMaxBytes: number;
-  readonly logLevel: RawConfig["log"]["level"];
-  readonly graceMs: number;
+/** The validated configuration: nothing in it is left to check. Durations in milliseconds. */
+export type Config = ReturnType<typeof buildConfig>;
+
+/** Turns a configuration without faults into what the service works with. */
+export function buildConfig(raw: RawConfig, { profiles, keysets }: ProfileSet) {
+  const { grpc, nats, state, kek } = raw;
+  const kekFile = kek.file || join(raw.data, "kek");
+  return {
+    /** What was read, with defaults and overrides: to print and to compare. It contains no secret. */
+    effective: {
+      ...raw,
+      kek: { ...kek, file: kekFile },
+      rotation: { ...raw.rotation, lead: formatDuration(rotationPolicy(raw.rotation).lead) },
+    },
+    profiles,
+    keysets,
+    data: raw.data,
+    grpc: {
+      address: grpc.address,
+      maxConcurrentStreams: grpc.max_concurrent_streams,
+      maxMessageBytes: grpc.max_message_bytes,
+      maxConnectionIdleMs: msOf(grpc.max_connection_idle),
+      maxConnectionAgeMs: msOf(grpc.max_connection_age),
+      keepaliveMs: msOf(grpc.keepalive),
+    },
+    http: raw.http,
+    /** Undefined: events stay in the spool. */
+    nats: nats.url ? { url: nats.url, replicas: nats.replicas, syncInterval: syncInterval(nats) } : undefined,
+    state: {
+      /** "nats": shared by all replicas; `nats` is then defined. */
+      store: state.store,
+      /** Whether this replica may create the very first keys when it finds no state. */
+      firstStart: state.first_start,
+      /** How long it goes on issuing without contact to the shared state. */
+      maxOfflineMs: msOf(state.max_offline),
+    },
+    kek: { file: kekFile, previous: kek.previous || undefined, create: kek.create },
+    /** The most that a clock may differ from the clock of the shared state. */
+    clockSkewMs: msOf(raw.rotation.clock_skew),
+    verifyEvery: raw.signing.verify_every,
+    /** How many verified tokens are remembered; 0: none. */
+    verifyCacheEntries: raw.verify.cache_entries,
+    spoolMaxBytes: raw.audit.spool_max_bytes,
+    logLevel: raw.log.level,
+    graceMs: msOf(raw.shutdown.grace),
+  } as const;
+}
+
+function syncInterval({ sync_interval: interval }: RawConfig["nats"]): number | "always" {
+  return interval === "always" ? interval : msOf(interval);
 }

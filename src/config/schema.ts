@@ -1,28 +1,28 @@
+import type { Static } from "typebox";
+import { objectSchema } from "../schema/object-schema.ts";
+
 const DURATION = { type: "string", duration: true } as const;
-// A timer of Node takes at most 2^31 ms, 24.8 days, and fires at once when it is asked for more.
+// A timer of Node takes at most 2^31 ms (24.8 days) and fires at once when asked for more.
 const LONGEST_TIMER = "24d";
 const CONNECTION_TIMER = { ...DURATION, durationFrom: ["1s", LONGEST_TIMER] } as const;
 const ADDRESS = { type: "string", allowed: "host:port", pattern: "^.+:\\d{1,5}$" } as const;
-// 1 and 2 are written to; a misspelt descriptor must not become the name of a new file.
+// Descriptors 1 and 2 are for output; a misspelt descriptor must not become the name of a new file.
 const KEK_PLACE = {
   type: "string",
   anyOf: [{ not: { pattern: "^fd:" } }, { pattern: "^fd:(0|[3-9]|[1-9]\\d{1,5})$" }],
   allowed: "a file, or fd:N for descriptor 0 or one from 3 on",
 } as const;
 
-function object(properties: Record<string, object>): object {
-  return { type: "object", additionalProperties: false, properties };
+/** A group of keys that may be left out. */
+function section<const P extends Readonly<Record<string, { readonly default: unknown }>>>(properties: P) {
+  return { ...objectSchema(properties), default: {} } as const;
 }
 
-function section(properties: Record<string, object>): object {
-  return { ...object(properties), default: {} };
-}
-
-/** JSON Schema of the configuration file. Every key has a default; README.md says what each means. */
-export const CONFIG_SCHEMA = object({
+/** JSON Schema of the configuration file. Every key has a default; the documentation says what each means. */
+export const CONFIG_SCHEMA = objectSchema({
   issuer: {
     type: "string",
-    // It stands in every token: no password, and nothing that comparing URLs would argue about.
+    // It is in every token: no password, and nothing that two verifiers could compare differently.
     pattern: "^https?://[!-~]+$",
     not: { pattern: "[@?#]" },
     allowed: "an http or https URL without user, query and fragment",
@@ -39,7 +39,7 @@ export const CONFIG_SCHEMA = object({
   }),
   http: section({ address: { ...ADDRESS, default: "127.0.0.1:8081" } }),
   nats: section({
-    // No user and password: a secret in a configuration or an environment ends up in logs and process lists.
+    // No user and password: a secret in a file or the environment ends up in logs and process lists.
     url: {
       type: "string",
       pattern: "^(nats://[^@/, ]+:\\d{1,5})?$",
@@ -49,7 +49,7 @@ export const CONFIG_SCHEMA = object({
     replicas: { type: "integer", enum: [1, 3, 5], default: 1 },
     sync_interval: { anyOf: [{ const: "always" }, DURATION], default: "2m" },
   }),
-  // Where what replicas share is kept: a file of the data folder, for one process, or a bucket of NATS.
+  // The state that replicas share: a file in the data folder, for one process, or a bucket of NATS.
   state: section({
     store: { type: "string", enum: ["file", "nats"], default: "file" },
     first_start: { type: "boolean", allowed: "true or false", default: false },
@@ -69,7 +69,7 @@ export const CONFIG_SCHEMA = object({
     clock_skew: { ...DURATION, default: "60s" },
     activation_delay: { ...DURATION, default: "5m" },
   }),
-  // A folder with more profiles beside those that ship; empty: none.
+  // A folder with profiles in addition to those that ship; empty: none.
   profiles: section({ folder: { type: "string", allowed: "a folder, or empty", default: "" } }),
   signing: section({ verify_every: { type: "integer", minimum: 1, default: 1000 } }),
   verify: section({ cache_entries: { type: "integer", minimum: 0, maximum: 1_000_000, default: 10_000 } }),
@@ -78,35 +78,5 @@ export const CONFIG_SCHEMA = object({
   shutdown: section({ grace: { ...DURATION, durationFrom: ["0s", LONGEST_TIMER], default: "10s" } }),
 });
 
-/** The configuration file with its defaults filled in, as it was written. */
-export interface RawConfig {
-  issuer: string;
-  data: string;
-  grpc: {
-    address: string;
-    max_concurrent_streams: number;
-    max_message_bytes: number;
-    max_connection_idle: string;
-    max_connection_age: string;
-    keepalive: string;
-  };
-  http: { address: string };
-  nats: { url: string; replicas: number; sync_interval: string };
-  state: { store: "file" | "nats"; first_start: boolean; max_offline: string };
-  kek: { file: string; previous: string; create: boolean };
-  rotation: {
-    period: string;
-    lead: string;
-    verifier_cache: string;
-    propagation: string;
-    stop_using: string;
-    clock_skew: string;
-    activation_delay: string;
-  };
-  profiles: { folder: string };
-  signing: { verify_every: number };
-  verify: { cache_entries: number };
-  audit: { spool_max_bytes: number };
-  log: { level: "debug" | "info" | "warn" | "error" | "silent" };
-  shutdown: { grace: string };
-}
+/** The configuration as written, with defaults and overrides filled in. */
+export type RawConfig = Static<typeof CONFIG_SCHEMA>;

@@ -3,7 +3,6 @@ import type { KeyPolicy } from "../keys/rotating/policy.ts";
 import { formatDuration } from "../schema/duration.ts";
 import type { Fault } from "../schema/fault.ts";
 import { parseYaml } from "../schema/yaml.ts";
-import { createFileFaults } from "./file/faults.ts";
 import type { Profile } from "./model/profile.ts";
 
 /**
@@ -63,10 +62,7 @@ export interface LoadedProfile {
 /** A fault that shows only beside other files, at its line. */
 export function faultIn({ file, text }: LoadedProfile, path: readonly string[], message: string): readonly Fault[] {
   const document = parseYaml(text, file);
-  if (Array.isArray(document)) return document;
-  const faults = createFileFaults(document, file);
-  faults.add(path, message);
-  return faults.found;
+  return Array.isArray(document) ? document : [document.faultAt(path, message)];
 }
 
 /** A rotating keyset that profiles name. */

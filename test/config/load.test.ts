@@ -232,7 +232,7 @@ test("the KEK comes from a file or from a descriptor, and a misspelt descriptor 
 
 test("a replica that shares its state may not issue cut off for longer than a key signs", (t) => {
   const env = { SIGNET_STATE_STORE: "nats", SIGNET_ROTATION_PERIOD: "30m", SIGNET_STATE_MAX_OFFLINE: "31m" };
-  const message = "must not be longer than rotation.period (30m): the others may have dropped the key by then";
+  const message = "must not be longer than rotation.period (30m): other replicas may have dropped the key by then";
   t.like(
     faultsOf(() => loadConfig({ env })),
     [{ path: "state.max_offline", message }],

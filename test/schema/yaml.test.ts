@@ -1,11 +1,15 @@
 import test from "ava";
-import type { Fault } from "../../src/schema/fault.ts";
+import type { Fault, FaultAt, Path } from "../../src/schema/fault.ts";
 import { parseYaml } from "../../src/schema/yaml.ts";
 
 function parsed(text: string) {
   const document = parseYaml(text, "f.yaml");
   if (Array.isArray(document)) throw new Error(JSON.stringify(document));
   return document;
+}
+
+function lineAt(faultAt: FaultAt, path: Path): number | undefined {
+  return faultAt(path, "").line;
 }
 
 function faults(text: string): Fault[] {
@@ -15,20 +19,20 @@ function faults(text: string): Fault[] {
 }
 
 test("a path leads back to the line of its value, and to its nearest parent's where there is none", (t) => {
-  const { data, lineOf } = parsed("a:\n  b: 1\n  c:\n    - x\n    - y: 2\n");
+  const { data, faultAt } = parsed("a:\n  b: 1\n  c:\n    - x\n    - y: 2\n");
   t.deepEqual(data, { a: { b: 1, c: ["x", { y: 2 }] } });
-  t.is(lineOf(["a", "b"]), 2);
-  t.is(lineOf(["a", "c", 1, "y"]), 5);
-  t.is(lineOf(["a", "c", "1", "y"]), 5, "an index as text");
-  t.is(lineOf(["a", "b", "deeper"]), 2);
-  t.is(lineOf(["a", "missing"]), 2);
-  t.is(lineOf([]), 1);
+  t.is(lineAt(faultAt, ["a", "b"]), 2);
+  t.is(lineAt(faultAt, ["a", "c", 1, "y"]), 5);
+  t.is(lineAt(faultAt, ["a", "c", "1", "y"]), 5, "an index as text");
+  t.is(lineAt(faultAt, ["a", "b", "deeper"]), 2);
+  t.is(lineAt(faultAt, ["a", "missing"]), 2);
+  t.is(lineAt(faultAt, []), 1);
 });
 
 test("an empty text has no data and no lines", (t) => {
-  const { data, lineOf } = parsed("# nothing\n");
+  const { data, faultAt } = parsed("# nothing\n");
   t.is(data, null);
-  t.is(lineOf(["a"]), undefined);
+  t.is(lineAt(faultAt, ["a"]), undefined);
 });
 
 for (const [what, text, line, message] of [

@@ -1,5 +1,5 @@
 import { CelScalar, type CelValue, celEnv, celFunc, isCelError, parse, plan } from "@bufbuild/cel";
-import type { NormaliseStep } from "../file/file.ts";
+import type { NormaliseStep } from "../file/schema.ts";
 import { unknownNames } from "./names.ts";
 import { celInput } from "./values.ts";
 

@@ -1,5 +1,5 @@
-import type { FileFaults } from "../file/faults.ts";
-import type { ProfileFile } from "../file/file.ts";
+import type { Faults } from "../../schema/fault.ts";
+import type { ProfileFile } from "../file/schema.ts";
 import type { ClaimRule } from "../model/claims.ts";
 import { maySign, memberOfSchema } from "./schema-members.ts";
 
@@ -13,7 +13,7 @@ const ONLY_FROM: Readonly<Record<string, string>> = {
 };
 
 /** Checks that the claims fit each other and the rest of the file. */
-export function checkClaims(file: ProfileFile, faults: FileFaults): void {
+export function checkClaims(file: ProfileFile, faults: Faults): void {
   checkNames(file.claims, faults);
   file.claims.forEach((claim, index) => {
     checkSource(claim, index, file, faults);
@@ -32,7 +32,7 @@ export function signsClaim(claims: readonly ClaimRule[], name: string): boolean 
   return claims.some((claim) => "name" in claim && claim.name === name);
 }
 
-function checkNames(claims: readonly ClaimRule[], faults: FileFaults): void {
+function checkNames(claims: readonly ClaimRule[], faults: Faults): void {
   const names = new Set<string>();
   claims.forEach((claim, index) => {
     const name = "name" in claim ? claim.name : "";
@@ -41,7 +41,7 @@ function checkNames(claims: readonly ClaimRule[], faults: FileFaults): void {
   });
 }
 
-function checkSource(claim: ClaimRule, index: number, file: ProfileFile, faults: FileFaults): void {
+function checkSource(claim: ClaimRule, index: number, file: ProfileFile, faults: Faults): void {
   if ("rest" in claim) return;
   const only = Object.hasOwn(ONLY_FROM, claim.name) ? ONLY_FROM[claim.name] : undefined;
   const from = "from" in claim ? claim.from : undefined;
@@ -58,7 +58,7 @@ function checkSource(claim: ClaimRule, index: number, file: ProfileFile, faults:
 }
 
 /** The claims that verifying demands must be signed. */
-function checkRegistered({ claims, issuer, lifetime }: ProfileFile, faults: FileFaults): void {
+function checkRegistered({ claims, issuer, lifetime }: ProfileFile, faults: Faults): void {
   if (issuer !== "none" && !signsClaim(claims, "iss"))
     faults.add(["claims"], "must hold iss, or the profile say `issuer: none`");
   if (lifetime.exp !== "absent" && !signsClaim(claims, "exp"))
@@ -68,7 +68,7 @@ function checkRegistered({ claims, issuer, lifetime }: ProfileFile, faults: File
 }
 
 /** What is accepted must not demand what no token of the profile holds: each would be refused from its birth. */
-function checkDemanded(file: ProfileFile, faults: FileFaults): void {
+function checkDemanded(file: ProfileFile, faults: Faults): void {
   const { required } = file.accept as { readonly required?: unknown };
   if (!Array.isArray(required)) return;
   required.forEach((name: unknown, index) => {
@@ -81,7 +81,7 @@ function checkDemanded(file: ProfileFile, faults: FileFaults): void {
 }
 
 /** What other keys name must be among the claims. */
-function checkNamed({ claims, subject, tenant, ip, aliases }: ProfileFile, faults: FileFaults): void {
+function checkNamed({ claims, subject, tenant, ip, aliases }: ProfileFile, faults: Faults): void {
   const demand = (name: string | undefined, path: readonly (string | number)[]): void => {
     if (name !== undefined && !signsClaim(claims, name)) faults.add(path, `${name} is not among the claims`);
   };

@@ -1,5 +1,5 @@
-import type { FileFaults } from "../file/faults.ts";
-import type { ProfileFile } from "../file/file.ts";
+import type { Faults } from "../../schema/fault.ts";
+import type { ProfileFile } from "../file/schema.ts";
 import { memberOfSchema } from "./schema-members.ts";
 
 /** What a context is allowed to hold where the file asks for none. */
@@ -8,7 +8,7 @@ export const NO_CONTEXT = { additionalProperties: false };
 /** Checks that the file's sections fit each other. */
 export function checkFit(
   { tenant, header, keys, ip, context, carriers, surfaces, quarantine }: ProfileFile,
-  faults: FileFaults,
+  faults: Faults,
 ): void {
   if ("keyset" in keys && header.kid === "absent")
     faults.add(["header", "kid"], "must be required for a keyset: its keys rotate, and verifiers find one by its kid");

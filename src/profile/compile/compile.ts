@@ -1,12 +1,10 @@
 import { createHash } from "node:crypto";
 import { wholeSeconds } from "../../schema/duration.ts";
-import type { Fault } from "../../schema/fault.ts";
+import { createFaults, type Fault, type Faults } from "../../schema/fault.ts";
 import { compileSchema } from "../../schema/schema.ts";
 import { parseYaml } from "../../schema/yaml.ts";
 import { createCelCompiler, createNormaliser } from "../cel/cel.ts";
-import { createFileFaults, type FileFaults } from "../file/faults.ts";
-import type { KeysInFile, ProfileFile } from "../file/file.ts";
-import { PROFILE_FILE_SCHEMA } from "../file/schema.ts";
+import { PROFILE_FILE_SCHEMA, type ProfileFile } from "../file/schema.ts";
 import type { Profile, ProfileKeys } from "../model/profile.ts";
 import { checkClaims, signsClaim, signsFrom } from "./check-claims.ts";
 import { checkFit } from "./check-fit.ts";
@@ -30,7 +28,7 @@ export function compileProfile(text: string, file: string, issuer: string): Prof
   if (text.length > LONGEST_FILE) return [{ file, path: "", message: `must have at most ${LONGEST_FILE} characters` }];
   const document = parseYaml(text, file);
   if (Array.isArray(document)) return document;
-  const faults = createFileFaults(document, file);
+  const faults = createFaults(document.faultAt);
   for (const { path, message } of checkForm(document.data)) faults.add(path, message);
   if (faults.found.length > 0) return faults.found;
   const profile = assembleProfile(document.data as ProfileFile, issuer, profileDigest(text), faults);
@@ -42,7 +40,7 @@ export function profileDigest(text: string): string {
   return createHash("sha256").update(text).digest("base64url");
 }
 
-function assembleProfile(raw: ProfileFile, issuer: string, digest: string, faults: FileFaults): Profile {
+function assembleProfile(raw: ProfileFile, issuer: string, digest: string, faults: Faults): Profile {
   checkClaims(raw, faults);
   checkFit(raw, faults);
   const compile = createCelCompiler(
@@ -96,7 +94,7 @@ function issuerOf(said: string, service: string): string | undefined {
   return said === "service" ? service : said;
 }
 
-function keysOf(keys: KeysInFile): ProfileKeys {
+function keysOf(keys: ProfileFile["keys"]): ProfileKeys {
   return "imported" in keys
     ? { kind: "imported", algorithm: keys.imported, encoding: keys.encoding }
     : { kind: "keyset", keyset: keys.keyset, algorithm: keys.algorithm };

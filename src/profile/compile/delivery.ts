@@ -1,17 +1,16 @@
-import { LONGEST_TOKEN } from "../file/delivery-schema.ts";
-import type { FileFaults } from "../file/faults.ts";
-import type { CarrierInFile, SurfacesInFile } from "../file/file.ts";
+import type { Faults } from "../../schema/fault.ts";
+import { type CarrierInFile, LONGEST_TOKEN, type SurfacesInFile } from "../file/delivery-schema.ts";
 import type { CarrierRule, Surface, Surfaces } from "../model/delivery.ts";
 
 /** Where a token is looked for. A place that is named twice would always be a conflict. */
-export function compileCarriers(carriers: readonly CarrierInFile[], faults: FileFaults): CarrierRule[] {
+export function compileCarriers(carriers: readonly CarrierInFile[], faults: Faults): CarrierRule[] {
   const seen = new Set<string>();
   return carriers.map((raw, index) => {
     const rule = carrierRule(raw);
     const place = rule.in === "frame" ? "frame" : `${rule.in} ${rule.name}`;
     if (seen.has(place)) faults.add(["carriers", index], `${place} is a carrier already`);
     seen.add(place);
-    if (raw.scheme_optional !== undefined && raw.scheme === undefined)
+    if (raw.in === "header" && raw.scheme_optional !== undefined && raw.scheme === undefined)
       faults.add(["carriers", index, "scheme_optional"], "needs a scheme");
     return rule;
   });
@@ -34,14 +33,14 @@ function carrierRule(raw: CarrierInFile): CarrierRule {
         maxLength,
       };
     case "frame":
-      return { in: "frame", prefix: raw.prefix ?? "", maxLength };
+      return { in: "frame", prefix: raw.prefix, maxLength };
     default:
       return { in: raw.in, name: raw.name, maxLength };
   }
 }
 
 /** How the profile's answers are shown. What a reason does not say, it takes from the surface. */
-export function compileSurfaces(raw: SurfacesInFile, faults: FileFaults): Surfaces {
+export function compileSurfaces(raw: SurfacesInFile, faults: Faults): Surfaces {
   for (const key of ["accepted", "rejected"] as const) {
     const fault = raw.frame?.[key] === undefined ? undefined : templateFault(raw.frame[key]);
     if (fault !== undefined) faults.add(["surfaces", "frame", key], fault);
@@ -66,7 +65,8 @@ function shown(
 ): Surface {
   const httpOwn = reason === undefined ? undefined : http?.reasons[reason];
   const closeOwn = reason === undefined ? undefined : websocket?.reasons[reason];
-  const silent = reason !== undefined && frame?.silent.includes(reason) === true;
+  const silentReasons: readonly string[] = frame?.silent ?? [];
+  const silent = reason !== undefined && silentReasons.includes(reason);
   return {
     httpStatus: httpOwn?.status ?? http?.status,
     wwwAuthenticate: httpOwn?.www_authenticate ?? http?.www_authenticate,

@@ -1,13 +1,14 @@
 import { formatDuration, wholeSeconds } from "../../schema/duration.ts";
-import type { FileFaults } from "../file/faults.ts";
-import type { LifetimeInFile, ProfileFile } from "../file/file.ts";
+import type { Faults } from "../../schema/fault.ts";
+import type { ProfileFile } from "../file/schema.ts";
 import type { ProfileLifetime } from "../model/profile.ts";
 import { memberOfSchema } from "./schema-members.ts";
 
+type LifetimeInFile = ProfileFile["lifetime"];
 type DurationKey = "default" | "min" | "max" | "max_age" | "leeway" | "skew";
 
 /** The times of a profile, with what contradicts itself or would let a token live for ever as faults. */
-export function compileLifetime({ lifetime: raw, request }: ProfileFile, faults: FileFaults): ProfileLifetime {
+export function compileLifetime({ lifetime: raw, request }: ProfileFile, faults: Faults): ProfileLifetime {
   const seconds = (key: DurationKey): number | undefined =>
     raw[key] === undefined ? undefined : wholeSeconds(raw[key], (reason) => faults.add(["lifetime", key], reason));
   const maxAge = seconds("max_age");
@@ -33,7 +34,7 @@ export function compileLifetime({ lifetime: raw, request }: ProfileFile, faults:
 }
 
 /** Which keys `exp` demands and forbids. */
-function checkPresence(raw: LifetimeInFile, faults: FileFaults): void {
+function checkPresence(raw: LifetimeInFile, faults: Faults): void {
   const demand = (key: keyof LifetimeInFile, why: string): void => {
     if (raw[key] === undefined) faults.add(["lifetime", key], `is required ${why}`);
   };
@@ -51,7 +52,7 @@ function checkPresence(raw: LifetimeInFile, faults: FileFaults): void {
   else for (const key of ["max", "extended", "from"] as const) forbid(key, "where exp is absent");
 }
 
-function checkBounds(lifetime: ProfileLifetime, raw: LifetimeInFile, faults: FileFaults): void {
+function checkBounds(lifetime: ProfileLifetime, raw: LifetimeInFile, faults: Faults): void {
   const { min, max, extended, maxAge } = lifetime;
   const longest = extended?.max ?? max;
   if (min < 1) faults.add(["lifetime", "min"], "must be at least 1s");
@@ -65,7 +66,7 @@ function checkBounds(lifetime: ProfileLifetime, raw: LifetimeInFile, faults: Fil
 }
 
 /** The members of the request object that decide the ttl must be there for a request to set them. */
-function checkMembers(raw: LifetimeInFile, request: object, faults: FileFaults): void {
+function checkMembers(raw: LifetimeInFile, request: object, faults: Faults): void {
   if (raw.extended && memberOfSchema(request, [raw.extended.by]) === "unknown")
     faults.add(["lifetime", "extended", "by"], `request.${raw.extended.by} is not a member of the request schema`);
   else if (raw.extended && !mayBe("boolean", raw.extended.by, request))

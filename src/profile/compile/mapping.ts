@@ -1,13 +1,13 @@
+import type { Faults } from "../../schema/fault.ts";
 import type { CompileCel } from "../cel/cel.ts";
-import type { FileFaults } from "../file/faults.ts";
-import type { ProfileFile } from "../file/file.ts";
+import type { ProfileFile } from "../file/schema.ts";
 import type { MapClaims } from "../model/claims.ts";
 import { REGISTERED_NAMES } from "../model/names.ts";
 import { compileClaims } from "./claims.ts";
 import { compileExpression } from "./rules.ts";
 
 /** How a request becomes the claims that are signed. */
-export function compileMapping(raw: ProfileFile, compile: CompileCel, faults: FileFaults): MapClaims {
+export function compileMapping(raw: ProfileFile, compile: CompileCel, faults: Faults): MapClaims {
   const program = (expression: string, index: number) =>
     compileExpression(compile, expression, { request: raw.request }, ["claims", index, "cel"], faults);
   return compileClaims(raw.claims, program, takenMembers(raw));

@@ -1,12 +1,12 @@
+import type { Faults } from "../../schema/fault.ts";
 import type { CompileCel, Program } from "../cel/cel.ts";
-import type { FileFaults } from "../file/faults.ts";
-import type { ProfileFile } from "../file/file.ts";
+import type { ProfileFile } from "../file/schema.ts";
 import type { Rule, WarningRule } from "../model/rules.ts";
 import { NO_CONTEXT } from "./check-fit.ts";
 import { claimsShape } from "./schema-members.ts";
 
 /** The rules that a token and its context must satisfy. */
-export function compileRules(raw: ProfileFile, compile: CompileCel, faults: FileFaults): Rule[] {
+export function compileRules(raw: ProfileFile, compile: CompileCel, faults: Faults): Rule[] {
   const variables = { claims: claimsShape(raw), context: raw.context ?? NO_CONTEXT };
   return raw.rules.map(({ require, reason, message }, index) => {
     const program = compileExpression(compile, require, variables, ["rules", index, "require"], faults);
@@ -19,7 +19,7 @@ export function compileRules(raw: ProfileFile, compile: CompileCel, faults: File
 export function compileWarnings(
   { warnings, request: schema }: ProfileFile,
   compile: CompileCel,
-  faults: FileFaults,
+  faults: Faults,
 ): WarningRule[] {
   return warnings.map(({ when, code, message }, index) => {
     const program = compileExpression(compile, when, { request: schema }, ["warnings", index, "when"], faults);
@@ -38,7 +38,7 @@ export function compileExpression(
   expression: string,
   variables: Readonly<Record<string, object>>,
   path: readonly (string | number)[],
-  faults: FileFaults,
+  faults: Faults,
 ): Program {
   const compiled = compile(expression, variables);
   if (typeof compiled === "function") return compiled;

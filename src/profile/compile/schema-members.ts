@@ -1,4 +1,4 @@
-import type { ProfileFile } from "../file/file.ts";
+import type { ProfileFile } from "../file/schema.ts";
 import { REGISTERED_NAMES } from "../model/names.ts";
 
 /** What a JSON Schema says about a member of the objects that it describes. */

@@ -1,9 +1,9 @@
+import type { Faults } from "../../schema/fault.ts";
 import { type Check, compileSchema } from "../../schema/schema.ts";
-import type { FileFaults } from "../file/faults.ts";
 import { memberOfSchema } from "./schema-members.ts";
 
 /** Compiles one of the file's JSON Schemas. */
-export function compileFileSchema(key: "request" | "accept" | "context", schema: object, faults: FileFaults): Check {
+export function compileFileSchema(key: "request" | "accept" | "context", schema: object, faults: Faults): Check {
   checkRequired(key, schema, faults);
   try {
     return compileSchema(schema, { defaults: false });
@@ -14,7 +14,7 @@ export function compileFileSchema(key: "request" | "accept" | "context", schema:
 }
 
 /** A member that is demanded and forbidden: no value fits such a schema. */
-function checkRequired(key: string, schema: object, faults: FileFaults): void {
+function checkRequired(key: string, schema: object, faults: Faults): void {
   const { required } = schema as { readonly required?: unknown };
   if (!Array.isArray(required)) return;
   required.forEach((name: unknown, index) => {

@@ -1,4 +1,8 @@
+import type { Static } from "typebox";
+import { objectSchema } from "../../schema/object-schema.ts";
 import { REJECTION_REASONS } from "../model/rules.ts";
+
+const REASON = { enum: REJECTION_REASONS } as const;
 
 const HTTP = {
   status: { type: "integer", minimum: 400, maximum: 599 },
@@ -17,48 +21,37 @@ const CLOSE = {
     anyOf: [{ const: 1008 }, { minimum: 3000, maximum: 4999 }],
     allowed: "1008 or from 3000 to 4999",
   },
-  // RFC 6455, 5.5: a control frame has 125 bytes, two of them are the code.
+  // RFC 6455, 5.5: a control frame holds 125 bytes, two of which are the code.
   reason: { type: "string", maxBytes: 123 },
 } as const;
 
-function byReason(properties: object): object {
+const TEMPLATE = { type: ["object", "array"] } as const;
+
+/** What single reasons show instead. */
+function byReason<const P extends Readonly<Record<string, object>>>(properties: P) {
   return {
     type: "object",
     default: {},
-    propertyNames: { enum: REJECTION_REASONS },
-    additionalProperties: { type: "object", additionalProperties: false, properties },
-  };
+    propertyNames: REASON,
+    additionalProperties: objectSchema(properties),
+  } as const;
 }
 
 /** JSON Schema of a profile file's `surfaces`. */
 export const SURFACES_SCHEMA = {
-  type: "object",
+  ...objectSchema({
+    http: objectSchema({ ...HTTP, reasons: byReason(HTTP) }, ["status"]),
+    websocket: objectSchema({ ...CLOSE, reasons: byReason(CLOSE) }, ["code"]),
+    frame: objectSchema({
+      accepted: TEMPLATE,
+      rejected: TEMPLATE,
+      silent: { type: "array", default: [], uniqueItems: true, items: REASON },
+    }),
+  }),
   default: {},
-  additionalProperties: false,
-  properties: {
-    http: {
-      type: "object",
-      additionalProperties: false,
-      required: ["status"],
-      properties: { ...HTTP, reasons: byReason(HTTP) },
-    },
-    websocket: {
-      type: "object",
-      additionalProperties: false,
-      required: ["code"],
-      properties: { ...CLOSE, reasons: byReason(CLOSE) },
-    },
-    frame: {
-      type: "object",
-      additionalProperties: false,
-      properties: {
-        accepted: { type: ["object", "array"] },
-        rejected: { type: ["object", "array"] },
-        silent: { type: "array", default: [], uniqueItems: true, items: { enum: REJECTION_REASONS } },
-      },
-    },
-  },
 } as const;
+
+export type SurfacesInFile = Static<typeof SURFACES_SCHEMA>;
 
 /** The longest token in characters, whatever carries it. */
 export const LONGEST_TOKEN = 8192;
@@ -73,24 +66,31 @@ const HTTP_TOKEN = {
 const FIELD_NAME = { type: "string", minLength: 1, maxBytes: 64 } as const;
 const MAX_BYTES = { type: "integer", minimum: 256, maximum: LONGEST_TOKEN, default: LONGEST_TOKEN } as const;
 
-function carrier(kind: string, required: string[], properties: object): object {
-  return {
-    if: { properties: { in: { const: kind } } },
-    // biome-ignore lint/suspicious/noThenProperty: JSON Schema has it so
-    then: { required, additionalProperties: false, properties: { in: {}, max_bytes: {}, ...properties } },
-  };
+function carrier<const P extends Readonly<Record<string, object>>, const R extends keyof P & string>(
+  properties: P,
+  required: readonly R[],
+) {
+  return objectSchema({ in: {}, max_bytes: {}, ...properties }, required);
 }
+
+/** By the value of `in`, what else a carrier says. */
+const CARRIERS = {
+  header: carrier({ name: HTTP_TOKEN, scheme: HTTP_TOKEN, scheme_optional: { type: "boolean" } }, ["name"]),
+  query: carrier({ name: FIELD_NAME }, ["name"]),
+  cookie: carrier({ name: HTTP_TOKEN }, ["name"]),
+  body: carrier({ name: FIELD_NAME }, ["name"]),
+  frame: carrier({ prefix: { type: "string", maxBytes: 64 } }, ["prefix"]),
+};
 
 /** JSON Schema of one of a profile file's `carriers`. */
 export const CARRIER_SCHEMA = {
   type: "object",
   required: ["in"],
-  properties: { in: { enum: ["header", "query", "cookie", "body", "frame"] }, max_bytes: MAX_BYTES },
-  allOf: [
-    carrier("header", ["name"], { name: HTTP_TOKEN, scheme: HTTP_TOKEN, scheme_optional: { type: "boolean" } }),
-    carrier("query", ["name"], { name: FIELD_NAME }),
-    carrier("cookie", ["name"], { name: HTTP_TOKEN }),
-    carrier("body", ["name"], { name: FIELD_NAME }),
-    carrier("frame", ["prefix"], { prefix: { type: "string", maxBytes: 64 } }),
-  ],
-} as const;
+  properties: { in: { enum: Object.keys(CARRIERS) }, max_bytes: MAX_BYTES },
+  allOf: Object.entries(CARRIERS).map(([kind, then]) => ({ if: { properties: { in: { const: kind } } }, then })),
+};
+
+/** One of a profile file's `carriers`. */
+export type CarrierInFile = {
+  [Kind in keyof typeof CARRIERS]: Static<(typeof CARRIERS)[Kind]> & { in: Kind; max_bytes: number };
+}[keyof typeof CARRIERS];

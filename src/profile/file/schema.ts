@@ -1,6 +1,9 @@
+import type { Static } from "typebox";
+import { objectSchema } from "../../schema/object-schema.ts";
+import type { ClaimRule } from "../model/claims.ts";
 import { PROTOTYPE_NAMES } from "../model/names.ts";
 import { RULE_REASONS } from "../model/rules.ts";
-import { CARRIER_SCHEMA, SURFACES_SCHEMA } from "./delivery-schema.ts";
+import { CARRIER_SCHEMA, type CarrierInFile, SURFACES_SCHEMA } from "./delivery-schema.ts";
 
 const DURATION = { type: "string", duration: true } as const;
 const NAME = { type: "string", pattern: "^[a-z0-9-]{1,64}$", allowed: "1 to 64 of a-z 0-9 -" } as const;
@@ -16,46 +19,51 @@ const CLAIM_NAME = {
   allowed: `1 to 64 characters, and none of ${[...PROTOTYPE_NAMES].join(", ")}`,
 } as const;
 
-function object(required: readonly string[], properties: object, more: object = {}): object {
-  return { type: "object", additionalProperties: false, required, properties, ...more };
+const KEYSET = objectSchema({ keyset: NAME, algorithm: { enum: ["EdDSA", "ES256", "RS256", "PS256"] } }, [
+  "keyset",
+  "algorithm",
+]);
+
+const IMPORTED = objectSchema(
+  { imported: { enum: ["HS256"] }, encoding: { enum: ["utf8", "base64", "base64url", "hex"] } },
+  ["imported", "encoding"],
+);
+
+const KEYS = { type: "object", ...choose({ required: ["imported"] }, IMPORTED, KEYSET) } as const;
+
+/** Unlike `oneOf`, it reports only the faults of the alternative that was meant. */
+function choose<const If extends object, const Then extends object, const Else extends object>(
+  condition: If,
+  then: Then,
+  otherwise: Else,
+) {
+  return { if: condition, then, else: otherwise } as const;
 }
 
-const KEYS = {
-  type: "object",
-  if: { required: ["imported"] },
-  // biome-ignore lint/suspicious/noThenProperty: JSON Schema has it so
-  then: object(["imported", "encoding"], {
-    imported: { enum: ["HS256"] },
-    encoding: { enum: ["utf8", "base64", "base64url", "hex"] },
-  }),
-  else: object(["keyset", "algorithm"], {
-    keyset: NAME,
-    algorithm: { enum: ["EdDSA", "ES256", "RS256", "PS256"] },
-  }),
-} as const;
-
-const LIFETIME = object(["exp"], {
-  exp: { enum: ["required", "optional", "absent"] },
-  default: DURATION,
-  min: { ...DURATION, default: "1s" },
-  max: DURATION,
-  extended: object(["by", "max"], { by: MEMBER, max: DURATION }),
-  from: MEMBER,
-  max_age: DURATION,
-  leeway: { ...DURATION, default: "0s" },
-  skew: { ...DURATION, default: "60s" },
-});
-
-const CLAIM = object(
-  [],
+const LIFETIME = objectSchema(
   {
+    exp: { enum: ["required", "optional", "absent"] },
+    default: DURATION,
+    min: { ...DURATION, default: "1s" },
+    max: DURATION,
+    extended: objectSchema({ by: MEMBER, max: DURATION }, ["by", "max"]),
+    from: MEMBER,
+    max_age: DURATION,
+    leeway: { ...DURATION, default: "0s" },
+    skew: { ...DURATION, default: "60s" },
+  },
+  ["exp"],
+);
+
+const CLAIM = {
+  ...objectSchema({
     name: CLAIM_NAME,
     from: {
       type: "string",
       pattern: `^(${SOURCES}|request(\\.[^.]{1,64}){1,4})$`,
       allowed: `request.<member> or one of ${SOURCES.replaceAll("|", ", ")}`,
     },
-    // Beyond them YAML's integers lose digits.
+    // Integers beyond these lose digits in YAML.
     value: {
       type: ["string", "number", "boolean"],
       minimum: Number.MIN_SAFE_INTEGER,
@@ -63,91 +71,99 @@ const CLAIM = object(
     },
     cel: EXPRESSION,
     rest: { enum: ["request"] },
-  },
-  {
-    oneOf: [
-      { required: ["name", "from"] },
-      { required: ["name", "value"] },
-      { required: ["name", "cel"] },
-      { required: ["rest"], properties: { name: false } },
-    ],
-    allowed: "a name with exactly one of from, value and cel, or rest alone",
-  },
-);
+  }),
+  oneOf: [
+    { required: ["name", "from"] },
+    { required: ["name", "value"] },
+    { required: ["name", "cel"] },
+    { required: ["rest"], properties: { name: false } },
+  ],
+  allowed: "a name with exactly one of from, value and cel, or rest alone",
+} as const;
 
 const NORMALISE_STEP = {
   anyOf: [
     { const: "trim" },
-    object(["drop_prefix"], { drop_prefix: MEMBER }),
-    object(["drop_suffix"], { drop_suffix: MEMBER }),
+    objectSchema({ drop_prefix: MEMBER }, ["drop_prefix"]),
+    objectSchema({ drop_suffix: MEMBER }, ["drop_suffix"]),
   ],
   allowed: "trim, { drop_prefix: text } or { drop_suffix: text }",
 } as const;
 
-/** JSON Schema 2020-12 of a profile's file. */
-export const PROFILE_FILE_SCHEMA = object(["profile", "keys", "lifetime", "request", "claims", "accept"], {
-  profile: NAME,
-  description: { type: "string", default: "" },
-  issuer: { type: "string", minLength: 1, maxBytes: 255, default: "service" },
-  tenant: object([], { claim: CLAIM_NAME }),
-  subject: CLAIM_NAME,
-  header: object(
-    [],
-    { typ: { type: "string", minLength: 1, maxLength: 64 }, kid: { enum: ["required", "absent"] } },
-    { default: {} },
-  ),
-  keys: KEYS,
-  lifetime: LIFETIME,
-  request: { type: "object", required: ["type"], properties: { type: { const: "object" } } },
-  claims: { type: "array", minItems: 1, maxItems: 64, items: CLAIM },
-  accept: { type: "object" },
-  aliases: {
-    type: "object",
-    default: {},
-    propertyNames: CLAIM_NAME,
-    additionalProperties: { type: "array", minItems: 1, items: CLAIM_NAME },
+export type NormaliseStep = Static<typeof NORMALISE_STEP>;
+
+const RULE = objectSchema({ require: EXPRESSION, reason: { enum: RULE_REASONS }, message: SENTENCE }, [
+  "require",
+  "reason",
+  "message",
+]);
+
+const WARNING = objectSchema(
+  {
+    when: EXPRESSION,
+    code: { type: "string", pattern: "^[A-Z][A-Z0-9_]{0,63}$", allowed: "1 to 64 of A-Z 0-9 _" },
+    message: SENTENCE,
   },
-  context: { type: "object" },
-  normalise: {
-    type: "object",
-    default: {},
-    propertyNames: NAME,
-    additionalProperties: { type: "array", minItems: 1, items: NORMALISE_STEP },
-  },
-  rules: {
-    type: "array",
-    default: [],
-    items: object(["require", "reason", "message"], {
-      require: EXPRESSION,
-      reason: { enum: RULE_REASONS },
-      message: SENTENCE,
-    }),
-  },
-  warnings: {
-    type: "array",
-    default: [],
-    items: object(["when", "code", "message"], {
-      when: EXPRESSION,
-      code: { type: "string", pattern: "^[A-Z][A-Z0-9_]{0,63}$", allowed: "1 to 64 of A-Z 0-9 _" },
-      message: SENTENCE,
-    }),
-  },
-  ip: object(["mode", "claim"], {
-    mode: { enum: ["off", "warn", "enforce"] },
-    claim: CLAIM_NAME,
-    prefix: object(
-      [],
-      {
-        v4: { type: "integer", minimum: 1, maximum: 32, default: 32 },
-        v6: { type: "integer", minimum: 1, maximum: 128, default: 128 },
-      },
-      { default: {} },
-    ),
-  }),
-  carriers: { type: "array", default: [], items: CARRIER_SCHEMA },
-  surfaces: SURFACES_SCHEMA,
-  quarantine: object(["deadline", "max_failures"], {
-    deadline: { ...DURATION, durationFrom: ["1s", "10m"] },
-    max_failures: { type: "integer", minimum: 1, maximum: 100 },
-  }),
+  ["when", "code", "message"],
+);
+
+const PREFIX_LENGTHS = objectSchema({
+  v4: { type: "integer", minimum: 1, maximum: 32, default: 32 },
+  v6: { type: "integer", minimum: 1, maximum: 128, default: 128 },
 });
+
+/** JSON Schema 2020-12 of a profile's file. */
+export const PROFILE_FILE_SCHEMA = objectSchema(
+  {
+    profile: NAME,
+    description: { type: "string", default: "" },
+    issuer: { type: "string", minLength: 1, maxBytes: 255, default: "service" },
+    tenant: objectSchema({ claim: CLAIM_NAME }),
+    subject: CLAIM_NAME,
+    header: {
+      ...objectSchema({ typ: { type: "string", minLength: 1, maxLength: 64 }, kid: { enum: ["required", "absent"] } }),
+      default: {},
+    },
+    keys: KEYS,
+    lifetime: LIFETIME,
+    request: { type: "object", required: ["type"], properties: { type: { const: "object" } } },
+    claims: { type: "array", minItems: 1, maxItems: 64, items: CLAIM },
+    accept: { type: "object" },
+    aliases: {
+      type: "object",
+      default: {},
+      propertyNames: CLAIM_NAME,
+      additionalProperties: { type: "array", minItems: 1, items: CLAIM_NAME },
+    },
+    context: { type: "object" },
+    normalise: {
+      type: "object",
+      default: {},
+      propertyNames: NAME,
+      additionalProperties: { type: "array", minItems: 1, items: NORMALISE_STEP },
+    },
+    rules: { type: "array", default: [], items: RULE },
+    warnings: { type: "array", default: [], items: WARNING },
+    ip: objectSchema(
+      { mode: { enum: ["off", "warn", "enforce"] }, claim: CLAIM_NAME, prefix: { ...PREFIX_LENGTHS, default: {} } },
+      ["mode", "claim"],
+    ),
+    carriers: { type: "array", default: [], items: CARRIER_SCHEMA },
+    surfaces: SURFACES_SCHEMA,
+    quarantine: objectSchema(
+      {
+        deadline: { ...DURATION, durationFrom: ["1s", "10m"] },
+        max_failures: { type: "integer", minimum: 1, maximum: 100 },
+      },
+      ["deadline", "max_failures"],
+    ),
+  },
+  ["profile", "keys", "lifetime", "request", "claims", "accept"],
+);
+
+/** A profile's file as written, with defaults filled in: its syntax is checked, its meaning is not. */
+export interface ProfileFile extends Omit<Static<typeof PROFILE_FILE_SCHEMA>, "claims" | "carriers"> {
+  // The inferred type does not say which of their keys go together.
+  claims: ClaimRule[];
+  carriers: CarrierInFile[];
+}
