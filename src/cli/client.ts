@@ -14,7 +14,7 @@ import { EXIT, Failure, type FailureReport } from "./failure.ts";
 import { plaintextAddress } from "./input/arguments.ts";
 import { durationText } from "./output/proto-json.ts";
 
-/** Where the service is, and how many milliseconds it has to answer. */
+/** The address of the service, and the deadline of a call in milliseconds. */
 export interface Target {
   readonly address: string;
   readonly timeout: number;
@@ -24,17 +24,17 @@ type ClientType<C> = new (address: string, security: ChannelCredentials, options
 type Callback<A> = (error: ServiceError | null, answer: A) => void;
 
 const CHANNEL = {
-  // A proxy of the environment or a service config from DNS would carry the call somewhere else than it says.
+  // A proxy from the environment, or a service config from DNS, would send the call elsewhere.
   "grpc.enable_http_proxy": 0,
   "grpc.service_config_disable_resolution": 1,
-  // grpc-js refuses more than 4 MiB, which the keys of many tenants take.
+  // The default limit of 4 MiB is too small for the keys of many tenants.
   "grpc.max_receive_message_length": 256 * 1024 * 1024,
 };
 
 /**
  * Makes one call over a connection of its own.
  *
- * @throws Failure with what the service answered, or that none answers there.
+ * @throws Failure with the error that the service answered, or UNAVAILABLE if no service answers at the address
  */
 export async function call<C extends Client, A>(
   Type: ClientType<C>,
@@ -42,12 +42,12 @@ export async function call<C extends Client, A>(
   invoke: (client: C, metadata: Metadata, options: Partial<CallOptions>, callback: Callback<A>) => unknown,
 ): Promise<A> {
   const client = new Type(plaintextAddress(address), credentials.createInsecure(), CHANNEL);
-  // gRPC compares the deadline with the machine's clock, so it is made from that one.
+  // gRPC compares the deadline with the system clock, not with io.now.
   const deadline = Date.now() + timeout;
   return new Promise<A>((resolve, reject) => {
     invoke(client, new Metadata(), { deadline }, (error, answer) => {
       if (error === null) resolve(answer);
-      else reject(isConnected(client) ? rpcFailure(error) : unreached(error, address));
+      else reject(isConnected(client) ? rpcFailure(error) : unreachable(error, address));
     });
   }).finally(() => client.close());
 }
@@ -56,13 +56,13 @@ function isConnected(client: Client): boolean {
   return client.getChannel().getConnectivityState(false) === connectivityState.READY;
 }
 
-function unreached(error: ServiceError, address: string): Failure {
+function unreachable(error: ServiceError, address: string): Failure {
   if (error.code !== status.UNAVAILABLE && error.code !== status.DEADLINE_EXCEEDED) return rpcFailure(error);
   const message = `no Signet answers at ${address} (start one with: make run)`;
   return new Failure({ code: status[error.code], message }, EXIT.failed, { cause: error });
 }
 
-/** A gRPC error with all that its `grpc-status-details-bin` tells. */
+/** Converts a gRPC error and the details in its `grpc-status-details-bin`. */
 function rpcFailure(error: ServiceError): Failure {
   return new Failure({
     code: status[error.code] ?? String(error.code),
@@ -77,7 +77,7 @@ function richDetails(error: ServiceError): Partial<FailureReport> {
   try {
     return Object.assign({}, ...Status.decode(encoded).details.map(detail));
   } catch {
-    // The code and the message stand without details that some proxy has cut.
+    // The code and the message are still good when a proxy has truncated the details.
     return {};
   }
 }

@@ -1,8 +1,8 @@
 import type { Fault } from "../schema/fault.ts";
 
-/** Why a command did not do what was asked, in a form for people and for programs. It MUST hold no token or claim. */
+/** Why a command failed, for text and JSON output. It MUST NOT contain a token, a secret or a claim. */
 export interface FailureReport {
-  /** The name of the gRPC status code, or of the command line's own: "USAGE", "CONFIG", "KEK", .... */
+  /** The name of a gRPC status code, or a code of the command line itself: "USAGE", "CONFIG", "KEK", …. */
   readonly code: string;
   readonly message: string;
   /** The reason of the google.rpc.ErrorInfo. */
@@ -11,11 +11,11 @@ export interface FailureReport {
   readonly violations?: readonly { readonly field: string; readonly description: string }[];
   /** The delay of the google.rpc.RetryInfo, as a proto-JSON duration: "1.500s". */
   readonly retryDelay?: string;
-  /** The faults of a configuration. */
+  /** The faults of a configuration file or a profile file. */
   readonly faults?: readonly Fault[];
 }
 
-/** Ends a command: the report goes to standard error, the code becomes the process' exit code. */
+/** Ends a command. The report goes to standard error; `exitCode` becomes the exit code of the process. */
 export class Failure extends Error {
   readonly report: FailureReport;
   readonly exitCode: number;
@@ -27,32 +27,34 @@ export class Failure extends Error {
   }
 }
 
-/** The command was called in a wrong way. */
-export function usage(message: string): Failure {
+/** A failure with the code USAGE and exit code 2. */
+export function usageError(message: string): Failure {
   return new Failure({ code: "USAGE", message });
 }
 
-/** The exit codes of `signet`. Those from 65 on are of sysexits.h. */
+/** The exit codes of `signet`. Codes from 65 on are those of sysexits.h. */
 export const EXIT = {
   ok: 0,
-  /** A token that is not valid, a configuration with faults (`config check`), or an unexpected end (`serve`). */
+  /**
+   * The token is not valid, the configuration has faults (`config check`), or the service ended unexpectedly (`serve`).
+   */
   negative: 1,
-  /** Wrong usage, or the service did not do what was asked. */
+  /** Wrong usage, or the service refused the call or did not answer. */
   failed: 2,
-  /** EX_DATAERR: stored keys are damaged, forged or exchanged. Nothing is made over them. */
+  /** EX_DATAERR: stored keys are damaged, forged or swapped. They are never overwritten. */
   keysDamaged: 65,
-  /** EX_NOINPUT: there is no key-encryption key, and none may be made. */
+  /** EX_NOINPUT: the key-encryption key is missing, and the configuration does not allow creating one. */
   kekMissing: 66,
-  /** EX_UNAVAILABLE: an address is taken, or can't be bound. */
+  /** EX_UNAVAILABLE: an address is in use or can't be bound. */
   cantListen: 69,
-  /** EX_OSERR: the Node that runs it has known faults. */
+  /** EX_OSERR: this version of Node has known vulnerabilities. */
   oldNode: 71,
-  /** EX_IOERR: the state or the spool is damaged, readable by others, or can't be used. */
+  /** EX_IOERR: the state or the spool is damaged, open to other users, or unusable. */
   state: 74,
-  /** EX_TEMPFAIL: another process holds the data folder. */
+  /** EX_TEMPFAIL: another process uses the data folder. */
   dataInUse: 75,
-  /** EX_NOPERM: the key-encryption key is malformed, readable by others, or not the one that sealed the keys. */
+  /** EX_NOPERM: the key-encryption key is malformed, open to other users, or not the one that sealed the keys. */
   kek: 77,
-  /** EX_CONFIG: the configuration has faults, or names another store than the one that the data folder took part in. */
+  /** EX_CONFIG: the configuration has faults, or names a store other than the one that the data folder belongs to. */
   config: 78,
 } as const;

@@ -1,13 +1,13 @@
 import type { EventEmitter } from "node:events";
 import type { Readable } from "node:stream";
 
-/** An output stream, whether a person looks at it, and on a terminal how wide that is. */
+/** An output stream. `isTTY` and `columns` (the width) are set for a terminal. */
 export interface Output extends NodeJS.WritableStream {
   readonly isTTY?: boolean;
   readonly columns?: number;
 }
 
-/** All that the command line touches of its process, so that it runs without one. */
+/** Everything that the command line uses of its process, so that tests run it without one. */
 export interface Io {
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: Output;
@@ -19,5 +19,5 @@ export interface Io {
   readonly signals: EventEmitter;
 }
 
-/** Reports how a command ended; a command that says nothing ended with 0. */
+/** Sets the exit code of a command; without a call it is 0. */
 export type Exit = (code: number) => void;

@@ -3,9 +3,13 @@ import { ConfigError } from "../schema/fault.ts";
 import { Failure } from "./failure.ts";
 import type { Io } from "./io.ts";
 
-/** Loads the configuration of `--config`, else of SIGNET_CONFIG; its faults end the command with the exit code. */
+/**
+ * Loads the configuration file of `--config`, else of SIGNET_CONFIG.
+ *
+ * @throws Failure with all faults of the configuration and with `exitCode`
+ */
 export async function loadOrFail(file: string | undefined, env: Io["env"], exitCode: number): Promise<Config> {
-  // Commands that only call the service do not load the checks of the configuration.
+  // Imported late: commands that only call the service start faster without the configuration schema.
   const { loadConfig } = await import("../config/load.ts");
   const path = file ?? env.SIGNET_CONFIG;
   try {

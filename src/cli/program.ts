@@ -20,16 +20,16 @@ import type { Exit, Io } from "./io.ts";
 import { report } from "./output/report.ts";
 
 /**
- * Runs one command line, `argv` as in `process.argv`, and resolves with its exit code. It never rejects and never exits
- * the process; the caller MUST exit with the code though something still goes on: what `serve` was stopping when a second
- * signal came, or a connection that gRPC was making when the time was over.
+ * Runs one command line, with `argv` as in `process.argv`, and resolves with its exit code. It never rejects and never
+ * exits the process. The caller MUST exit with the code even if work is left: a stop of `serve` that a second signal
+ * cut short, or a connection that gRPC was making when the deadline passed.
  */
 export async function run(argv: readonly string[], io: Io, startApp: StartApp, backup: KeyBackup): Promise<number> {
   let code: number = EXIT.ok;
   const program = buildProgram(io, startApp, backup, (ended) => {
     code = ended;
   });
-  // Without a listener a reader that goes away (`signet keys list | head -1`) would end the process with a stack trace.
+  // Without a listener, a reader that closes the pipe (`signet keys list | head -1`) would cause a stack trace.
   const ignore = () => {};
   io.stdout.on("error", ignore);
   try {
@@ -42,27 +42,28 @@ export async function run(argv: readonly string[], io: Io, startApp: StartApp, b
   }
 }
 
-/** The commands, none of them run yet. */
+/** Builds all commands and runs none. */
 export function buildProgram(io: Io, startApp: StartApp, backup: KeyBackup, exit: Exit): Command {
   const program = new Command("signet")
-    .description("mint and check scoped JSON Web Tokens")
+    .description("issue, verify and revoke scoped JSON Web Tokens")
     .version(packageJson.version)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      // Usage errors are written by report(), which takes values out of them.
+      // report() writes usage errors, without the values that they quote.
       outputError: () => {},
     })
-    .addHelpText("after", "\nExit codes: 0 done, 1 not valid, 2 wrong usage or no answer (serve: see serve --help).");
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 success, 1 not valid, 2 wrong usage, refused or no answer (for serve see: signet serve --help).",
+    );
   addServe(program, io, exit, startApp);
   const token = program.command("token").description("issue, verify and revoke tokens");
   addTokenIssue(token, io);
   addTokenVerify(token, io, exit);
   addTokenRevoke(token, io);
-  const keys = program
-    .command("keys")
-    .description("show, rotate, revoke and back up the keys that sign and verify, and import secrets");
+  const keys = program.command("keys").description("list, rotate, revoke and back up keys, and import secrets");
   addKeysList(keys, io);
   addKeysPlan(keys, io);
   addKeysRotate(keys, io);
@@ -70,7 +71,7 @@ export function buildProgram(io: Io, startApp: StartApp, backup: KeyBackup, exit
   addKeysImport(keys, io);
   addKeysExport(keys, io, backup);
   addKeysRestore(keys, io, backup);
-  const profile = program.command("profile").description("show and check profiles, the kinds of token");
+  const profile = program.command("profile").description("show and check profiles, which define kinds of tokens");
   addProfileList(profile, io);
   addProfileShow(profile, io);
   addProfileCheck(profile, io);

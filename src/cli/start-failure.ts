@@ -5,7 +5,7 @@ import { StartError, type StartErrorCode } from "../start-error.ts";
 import { StateError } from "../state/keyvalue.ts";
 import { EXIT, Failure } from "./failure.ts";
 
-/** What is stored there, and can't be trusted or opened with the right KEK. */
+/** The stored keys can't be trusted, or can't be opened even with the right KEK. */
 const DAMAGED: readonly KeyringErrorCode[] = ["BROKEN_RECORD", "DAMAGED_KEY", "SWAPPED_KEY", "KEY_MISMATCH"];
 
 const START_EXIT: Readonly<Record<StartErrorCode, number>> = {
@@ -14,29 +14,29 @@ const START_EXIT: Readonly<Record<StartErrorCode, number>> = {
   OTHER_STORE: EXIT.config,
 };
 
-/** Why the service could not start, or the stored keys not be used, with the exit code of that. */
+/** Converts an error of starting the service, or of opening its stored keys, to a failure with its own exit code. */
 export function startFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
-  // A keyring that can't read its store says so; why, the store says.
+  // A keyring that can't read its store has the store's error, which gives the reason, as its cause.
   const cause = error instanceof KeyringError && error.cause instanceof StateError ? error.cause : error;
-  const [code, exitCode] = kindOf(cause);
+  const [code, exitCode] = codesOf(cause);
   return new Failure({ code, message: cause instanceof Error ? cause.message : String(cause) }, exitCode, {
     cause: error,
   });
 }
 
-function kindOf(error: unknown): [code: string, exitCode: number] {
+function codesOf(error: unknown): [code: string, exitCode: number] {
   if (error instanceof StateError)
     return error.code === "LOCKED" ? ["DATA_IN_USE", EXIT.dataInUse] : ["STATE", EXIT.state];
   if (error instanceof AuditError) return ["STATE", EXIT.state];
   if (error instanceof KekError)
     return error.code === "KEK_MISSING" ? ["KEK_MISSING", EXIT.kekMissing] : ["KEK", EXIT.kek];
-  if (error instanceof KeyringError) return kindOfKeys(error.code);
+  if (error instanceof KeyringError) return keyCodesOf(error.code);
   if (error instanceof StartError) return [error.code, START_EXIT[error.code]];
   return ["UNEXPECTED", EXIT.negative];
 }
 
-function kindOfKeys(code: KeyringErrorCode): [code: string, exitCode: number] {
+function keyCodesOf(code: KeyringErrorCode): [code: string, exitCode: number] {
   if (code === "WRONG_KEK") return ["KEK", EXIT.kek];
   return DAMAGED.includes(code) ? ["KEYS_DAMAGED", EXIT.keysDamaged] : ["UNEXPECTED", EXIT.negative];
 }

@@ -54,7 +54,7 @@ for (const [words, said] of [
   [["token", "issue", "A.B"], /PROFILE must be 1 to 64 characters of a-z, 0-9 and -/],
   [["token", "verify"], /missing required argument 'profile'/],
   [["token", "revoke", "--profile", "x"], /required option '--reason <text>' not specified/],
-  [["token", "revoke", "--profile", "x", "--reason", "r", "--expires-at", "soon"], /Allowed is a time of RFC 3339/],
+  [["token", "revoke", "--profile", "x", "--reason", "r", "--expires-at", "soon"], /Allowed: an RFC 3339 time/],
   [["keys", "list", "x"], /too many arguments for 'list'\. Expected 0 arguments but got 1/],
   [["keys", "plan"], /missing required argument 'keyset'/],
   [["keys", "rotate"], /missing required argument 'keyset'/],
@@ -62,7 +62,7 @@ for (const [words, said] of [
   [["keys", "import", "--profile", "x", "--encoding", "rot13"], /Allowed choices are utf8, base64, base64url, hex/],
   [
     ["keys", "import", "--profile", "x", "--encoding", "hex", "--overlap", "soon"],
-    /Allowed are 5m, 300s, 500ms or 300/,
+    /Allowed: a duration such as 5m, 300s, 500ms or 300/,
   ],
   [["keys", "import", "--profile", "A.B", "--encoding", "hex"], /PROFILE must be 1 to 64 characters/],
   [["keys", "export"], /required option '--out <file>' not specified/],
@@ -71,7 +71,7 @@ for (const [words, said] of [
   [["profile", "show"], /missing required argument 'profile'/],
   [["profile", "show", "A.B"], /PROFILE must be 1 to 64 characters/],
   [["profile", "check"], /missing required argument 'file'/],
-  [["keys", "list", "--timeout", "0"], /'0' is invalid\. Allowed is 1ms to 1h/],
+  [["keys", "list", "--timeout", "0"], /'0' is invalid\. Allowed: 1ms to 1h/],
 ] as const) {
   test(`signet ${words.join(" ")} ends with 2 and says what is allowed`, async (t) => {
     const { code, stdout, stderr } = await signet(words);

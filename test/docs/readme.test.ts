@@ -47,7 +47,7 @@ testWithGrpcurl("a token is taken back as the page says", async (t) => {
   const { output = "", code } = revoking ?? {};
   t.is(code, 0);
   t.regex(output, /"reason": "REJECTION_REASON_REVOKED"/);
-  t.regex(output, /^revoked; kept until /m);
+  t.regex(output, /^revoked; stored until /m);
 });
 
 const replica = (number: number, nats: string): Block => ({

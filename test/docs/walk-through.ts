@@ -46,7 +46,7 @@ export function isShown(output: string, shown: string): boolean {
  */
 export async function walkThrough(t: ExecutionContext, blocks: readonly Block[]): Promise<Outcome[]> {
   const folder = await tempFolder(t);
-  for (const name of ["node_modules", "package.json", "profiles", "src"])
+  for (const name of ["node_modules", "package.json", "profiles", "scripts", "src"])
     await symlink(join(CHECKOUT, name), join(folder, name));
   const addresses = new Map<string, string>();
   for (const shown of SHOWN) addresses.set(shown, `127.0.0.1:${await freePort()}`);

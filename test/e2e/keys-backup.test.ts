@@ -70,7 +70,7 @@ test("what is refused leaves the store and the file as they were", async (t) => 
   const content = await readFile(file);
 
   const twice = await signetProcess(["keys", "export", "--out", file], { data });
-  t.like(twice, { code: 2, stdout: "", stderr: "error: the file of --out exists, and is never overwritten\n" });
+  t.like(twice, { code: 2, stdout: "", stderr: "error: the file of --out exists; it is never overwritten\n" });
   t.deepEqual(await readFile(file), content);
   t.deepEqual((await readdir(join(file, ".."))).length, 1, "no draft is left");
 
@@ -92,7 +92,7 @@ test("what is refused leaves the store and the file as they were", async (t) => 
   const empty = await lost(t, data);
   t.is((await signetProcess(["keys", "restore", damaged], { data: empty })).code, 65);
   const nowhere = await signetProcess(["keys", "restore", join(empty, "no-such-file")], { data: empty });
-  t.deepEqual(nowhere, { code: 2, stdout: "", stderr: "error: the file can't be used: ENOENT\n" });
+  t.deepEqual(nowhere, { code: 2, stdout: "", stderr: "error: the file can't be used (ENOENT)\n" });
   t.deepEqual(await readdir(empty), ["kek"], "no store was made");
 });
 

@@ -1,12 +1,12 @@
 import { PROTOTYPE_NAMES } from "../../profile/model/names.ts";
 import { parseStrictObject } from "../../token/claims/strict-json.ts";
-import { usage } from "../failure.ts";
+import { usageError } from "../failure.ts";
 import type { Io } from "../io.ts";
 import { readValue } from "./read-value.ts";
 
 /**
- * The request object of a profile, from `--claims` (a JSON object) and `--claim key=value` (strings). Undefined when
- * neither is given. No error text repeats a value: claims are personal data.
+ * The `claims` of an issue request, from `--claims` (a JSON object) and `--claim key=value` (strings). Undefined when
+ * neither is given. No error text repeats a value, since claims are personal data.
  */
 export async function requestClaims(
   options: { readonly claims?: string; readonly claim?: readonly string[] },
@@ -18,32 +18,32 @@ export async function requestClaims(
   const entries = (options.claim ?? []).map(parseClaim);
   const names = [...Object.keys(object), ...entries.map(([name]) => name)];
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw usage(`the claim ${JSON.stringify(twice)} is given twice`);
+  if (twice !== undefined) throw usageError(`the claim ${JSON.stringify(twice)} is given twice`);
   return Object.fromEntries([...Object.entries(object), ...entries]);
 }
 
-/** The value of an option that takes a JSON object. */
+/** Parses the value of an option that takes a JSON object. */
 export function jsonObject(text: string, option: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw usage(`${option} is not JSON; allowed is a JSON object, @file or - for standard input`);
+    throw usageError(`${option} is not JSON; allowed: a JSON object, @file, or - for standard input`);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw usage(`${option} must be a JSON object`);
-  // Of two members by one name JSON.parse keeps the last, and the message to the service has no member __proto__.
+    throw usageError(`${option} must be a JSON object`);
+  // JSON.parse keeps the last of two members with one name, and the encoder drops a member named __proto__.
   if (parseStrictObject(Buffer.from(text)) === undefined)
-    throw usage(
-      `${option} must have no name twice in one object, none of ${[...PROTOTYPE_NAMES].join(", ")}, and at most 16 levels`,
+    throw usageError(
+      `${option} must have no duplicate name, none of the names ${[...PROTOTYPE_NAMES].join(", ")}, and at most 16 levels`,
     );
   return value as Record<string, unknown>;
 }
 
 function parseClaim(text: string): [string, string] {
   const at = text.indexOf("=");
-  if (at < 1) throw usage("--claim must be key=value; the value is a string (other types: --claims)");
+  if (at < 1) throw usageError("--claim must be key=value; the value is a string (other types: --claims)");
   const name = text.slice(0, at);
-  if (PROTOTYPE_NAMES.has(name)) throw usage(`--claim must not be named ${name}`);
+  if (PROTOTYPE_NAMES.has(name)) throw usageError(`--claim must not be named ${name}`);
   return [name, text.slice(at + 1)];
 }

@@ -7,7 +7,7 @@ export interface RpcOptions extends Target {
   readonly json?: boolean;
 }
 
-/** The options that every command has that calls the service. */
+/** Adds the options of every command that calls the service. */
 export function rpcOptions(command: Command, { env }: Io): Command {
   return command
     .option(
@@ -21,39 +21,39 @@ export function rpcOptions(command: Command, { env }: Io): Command {
     .option("--json", "print the answer as proto-JSON");
 }
 
-/** Milliseconds of `5m`, `300s`, `500ms`, or of `300`, which is seconds. */
+/** Parses `5m`, `300s`, `500ms`, or `300` (seconds) to milliseconds. */
 export function duration(text: string): number {
   const ms = durationMs(/^\d+$/.test(text) ? `${text}s` : text);
-  if (ms === undefined) throw new InvalidArgumentError("Allowed are 5m, 300s, 500ms or 300 (seconds).");
+  if (ms === undefined) throw new InvalidArgumentError("Allowed: a duration such as 5m, 300s, 500ms or 300 (seconds).");
   return ms;
 }
 
 function timeout(text: string): number {
   const ms = duration(text);
-  if (ms < 1 || ms > 3_600_000) throw new InvalidArgumentError("Allowed is 1ms to 1h.");
+  if (ms < 1 || ms > 3_600_000) throw new InvalidArgumentError("Allowed: 1ms to 1h.");
   return ms;
 }
 
-/** Gathers an option that may be given several times. */
+/** Collects the values of an option that may be repeated. */
 export function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 
-/** A natural number. */
+/** Parses a whole number from 0 to 999999999. */
 export function count(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("Allowed is a whole number from 0 on.");
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("Allowed: a whole number from 0 to 999999999.");
   return Number(text);
 }
 
-/** A time as RFC 3339 writes it. */
+/** Parses a time in RFC 3339 format. */
 export function time(text: string): Date {
   const date = new Date(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text) ? text : Number.NaN);
   if (Number.isNaN(date.getTime()))
-    throw new InvalidArgumentError("Allowed is a time of RFC 3339, such as 2026-11-22T12:00:00Z.");
+    throw new InvalidArgumentError("Allowed: an RFC 3339 time such as 2026-11-22T12:00:00Z.");
   return date;
 }
 
-/** The part of --help that shows how a command is called. */
+/** The section of --help with example command lines. */
 export function examples(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  $ ${line}\n`).join("")}`;
 }

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { usage } from "../failure.ts";
+import { usageError } from "../failure.ts";
 import type { Io } from "../io.ts";
 
-const LIMIT = 1 << 20;
+const MAX_BYTES = 1 << 20;
 
-/** All of standard input as text. On a terminal it says that it waits, and for what. */
+/** Reads all of standard input as text, at most 1 MiB. On a terminal it first prints what it waits for. */
 export async function readStdin({ stdin, stderr }: Io, what: string): Promise<string> {
   if (stdin.isTTY === true) stderr.write(`reading ${what} from standard input\n`);
   const chunks: Buffer[] = [];
@@ -12,17 +12,17 @@ export async function readStdin({ stdin, stderr }: Io, what: string): Promise<st
   for await (const chunk of stdin) {
     chunks.push(Buffer.from(chunk));
     size += chunk.length;
-    if (size > LIMIT) throw usage(`${what} on standard input is larger than 1 MiB`);
+    if (size > MAX_BYTES) throw usageError(`${what} on standard input is larger than 1 MiB`);
   }
   return Buffer.concat(chunks).toString("utf8");
 }
 
-/** The value of an option that takes its text, a file (`@path`) or standard input (`-`). */
+/** Reads the value of an option: the text itself, a file (`@path`) or standard input (`-`). */
 export async function readValue(value: string, io: Io, what: string): Promise<string> {
   if (value === "-") return readStdin(io, what);
   if (!value.startsWith("@")) return value;
   const path = value.slice(1);
   return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw usage(`cannot read ${what} from ${path}: ${error.code ?? "unknown error"}`);
+    throw usageError(`cannot read ${what} from ${path}: ${error.code ?? "unknown error"}`);
   });
 }

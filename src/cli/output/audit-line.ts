@@ -1,15 +1,15 @@
 import { AuditEvent } from "../../gen/signet/v1/audit.ts";
 import { printable } from "./safe-text.ts";
 
-/** A message of the audit stream, as it was read. */
+/** A message as read from the audit stream. */
 export interface AuditMessage {
   readonly subject: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** Proto-JSON of an AuditEvent, if the writer was one of ours. */
+  /** Proto-JSON of an AuditEvent, if Signet wrote the message. */
   readonly body: Uint8Array;
 }
 
-/** One line for people: time, type, profile, id, caller, key, and what else the type has. Absent ones are "-". */
+/** One line of text: time, type, profile, id, caller, key, and fields of the type. Absent values are "-". */
 export function auditLine(message: AuditMessage): string {
   const event = decode(message.body);
   if (event === undefined) return `- ${printable(message.subject)} not an audit event (${message.body.length} bytes)`;
@@ -19,8 +19,8 @@ export function auditLine(message: AuditMessage): string {
 }
 
 /**
- * One line of JSON: the body byte for byte, since the next event's `prevHash` is made of its bytes. What is not JSON
- * on one line is wrapped, in base64.
+ * One line of JSON: the body byte for byte, since the next event's `prevHash` is a hash of its bytes. A body that is
+ * not JSON on one line is wrapped in base64.
  */
 export function auditJson({ subject, body }: AuditMessage): string {
   const text = Buffer.from(body).toString("utf8");
@@ -33,7 +33,7 @@ function decode(body: Uint8Array): AuditEvent | undefined {
   if (object === undefined) return undefined;
   try {
     const event = AuditEvent.fromJSON(object);
-    // A time that is none would throw only when it is shown.
+    // An invalid date would throw later, in toISOString().
     return event.eventId === "" || Number.isNaN(event.time?.getTime()) ? undefined : event;
   } catch {
     return undefined;
@@ -49,7 +49,7 @@ function parse(text: string): object | undefined {
   }
 }
 
-/** Profile, id, caller, key, rest. The id is the token's where there is one, else the event's. */
+/** Profile, id, caller, key, rest. The id is the token's if the event has one, else the event's. */
 function facts({ eventId, event }: AuditEvent): string[] {
   switch (event?.$case) {
     case "tokenIssued":

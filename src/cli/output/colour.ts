@@ -3,8 +3,10 @@ import type { Io, Output } from "../io.ts";
 
 export type Colour = "red" | "green" | "yellow" | "dim";
 
-/** Colours for one output: on a terminal only, and never when NO_COLOR is set (no-color.org). */
-export function painter({ env }: Io, output: Output): (colour: Colour, text: string) => string {
+/**
+ * Creates a function that colours text for one output: only on a terminal, and never if NO_COLOR is set (no-color.org).
+ */
+export function createPainter({ env }: Io, output: Output): (colour: Colour, text: string) => string {
   if (output.isTTY !== true || (env.NO_COLOR ?? "") !== "") return (_colour, text) => text;
   return (colour, text) => styleText(colour, text, { validateStream: false });
 }

@@ -11,7 +11,7 @@ import { formatDuration } from "../../schema/duration.ts";
 import { printable } from "./safe-text.ts";
 import { table } from "./table.ts";
 
-/** A profile as a page for people. */
+/** A profile as a page of text. */
 export function profileSheet(profile: Profile): string {
   const { name, description, claims, aliases, carriers, rules, warnings, surfaces, quarantine } = profile;
   const sections = [
@@ -22,13 +22,13 @@ export function profileSheet(profile: Profile): string {
       rows(claims.map(({ name, source }) => [name === "" ? "(the rest)" : name, source])),
     ),
     section("claims of a request to issue", schema(profile.requestSchema)),
-    section("claims of a token that is shown", schema(profile.acceptSchema)),
+    section("claims of a presented token", schema(profile.acceptSchema)),
     section("other names of claims", rows(aliases.map(({ claim, names }) => [claim, names.join(", ")]))),
     section("context of a request to verify", schema(profile.contextSchema)),
-    section("where a token is looked for", rows(carriers.map(carrier))),
+    section("where the token may be", rows(carriers.map(carrier))),
     section("enforced, in this order", expressions(rules)),
-    section("warned of at issue", expressions(warnings)),
-    section("how a rejection is shown", rows(surfaces.map(surface))),
+    section("warnings when issuing", expressions(warnings)),
+    section("response to a rejection", rows(surfaces.map(surface))),
     section(
       "a connection without a valid token",
       quarantine === undefined
@@ -44,8 +44,8 @@ function facts(profile: Profile): string[][] {
   const tenant = profile.tenantClaim === "" ? "required, in no claim" : `required, in the claim ${profile.tenantClaim}`;
   return [
     ["issuer", profile.issuer === "" ? "none" : profile.issuer],
-    ["tenant", profile.tenantRequired ? tenant : "not taken"],
-    ["audience", profile.audienceRequired ? "required to verify" : "not taken"],
+    ["tenant", profile.tenantRequired ? tenant : "not allowed"],
+    ["audience", profile.audienceRequired ? "required to verify" : "not allowed"],
     ["subject", `the claim ${profile.subjectClaim}`],
     [
       "header",
@@ -67,14 +67,14 @@ function lifetimeFacts(lifetime: ProfileLifetime): string[][] {
   const { defaultTtl, minTtl, maxTtl, extendedMaxTtl, extendedBy, maxAge, ttlFrom } = lifetime;
   const ttl = [
     ...(minTtl === undefined || maxTtl === undefined ? [] : [`${time(minTtl)} to ${time(maxTtl)}`]),
-    ...(defaultTtl === undefined ? [] : [`${time(defaultTtl)} by default`]),
+    ...(defaultTtl === undefined ? [] : [`default ${time(defaultTtl)}`]),
     ...(extendedMaxTtl === undefined ? [] : [`up to ${time(extendedMaxTtl)} where ${extendedBy} is true`]),
-    ...(ttlFrom === "" ? [] : [`seconds from the member ${ttlFrom}`]),
+    ...(ttlFrom === "" ? [] : [`seconds in the request member ${ttlFrom}`]),
   ];
   return [
     ["exp", lifetime.exp],
     ...(ttl.length === 0 ? [] : [["ttl", ttl.join(", ")]]),
-    ...(maxAge === undefined ? [] : [["longest age", `${time(maxAge)} after iat`]]),
+    ...(maxAge === undefined ? [] : [["maximum age", `${time(maxAge)} after iat`]]),
     ["clocks", `leeway ${time(lifetime.leeway)} after exp, skew ${time(lifetime.skew)} before iat and nbf`],
   ];
 }
@@ -84,14 +84,14 @@ function carrier({ in: place, name, scheme, schemeOptional, maxBytes }: ProfileC
   return [place, name, before, `at most ${maxBytes} bytes`];
 }
 
-function surface(shown: ProfileSurface): string[] {
-  const close = shown.websocketCloseReason === "" ? "" : ` ${JSON.stringify(shown.websocketCloseReason)}`;
+function surface(response: ProfileSurface): string[] {
+  const close = response.websocketCloseReason === "" ? "" : ` ${JSON.stringify(response.websocketCloseReason)}`;
   const parts = [
-    shown.httpStatus === 0 ? "" : `HTTP ${shown.httpStatus} ${shown.wwwAuthenticate}`.trim(),
-    shown.websocketCloseCode === 0 ? "" : `close ${shown.websocketCloseCode}${close}`,
-    shown.frame === "" ? "" : `frame ${shown.frame}`,
+    response.httpStatus === 0 ? "" : `HTTP ${response.httpStatus} ${response.wwwAuthenticate}`.trim(),
+    response.websocketCloseCode === 0 ? "" : `close ${response.websocketCloseCode}${close}`,
+    response.frame === "" ? "" : `frame ${response.frame}`,
   ];
-  return [shown.reason === "" ? "(every other)" : shown.reason, parts.filter((part) => part !== "").join(", ")];
+  return [response.reason === "" ? "(every other)" : response.reason, parts.filter((part) => part !== "").join(", ")];
 }
 
 function expressions(rules: readonly ProfileRule[]): string {

@@ -5,16 +5,17 @@ interface Codec<T> {
 }
 
 /**
- * Canonical proto-JSON, as grpcurl prints it. ts-proto's own differs in three places: a Duration is an object there,
- * a Timestamp always has milliseconds, and an enum value of a newer server has no number.
+ * Canonical proto-JSON, as grpcurl prints it: an indented document with a final line break. The JSON of ts-proto
+ * differs in three ways: a Duration is an object, a Timestamp always has milliseconds, and an enum value of a newer
+ * server has no number.
  */
-export function protoJson<T>(codec: Codec<T>, message: T): unknown {
-  return canonical(codec.toJSON(message), message);
+export function protoJsonText<T>(codec: Codec<T>, message: T): string {
+  return `${JSON.stringify(canonical(codec.toJSON(message), message), null, 2)}\n`;
 }
 
 /**
- * Walks the JSON beside the message that it was made from: only the message tells a Timestamp from a claim that looks
- * like one.
+ * Walks the JSON together with the message that it was made from, since only the message distinguishes a Timestamp from
+ * a claim that looks like one.
  */
 function canonical(json: unknown, message: unknown): unknown {
   if (message instanceof Date) return timestampText(message);
@@ -25,12 +26,12 @@ function canonical(json: unknown, message: unknown): unknown {
   return Object.fromEntries(Object.entries(json).map(([name, value]) => [name, canonical(value, message[name])]));
 }
 
-/** RFC 3339 in UTC, with milliseconds only where there are some. */
+/** RFC 3339 in UTC, with milliseconds only if they are not zero. */
 export function timestampText(time: Date): string {
   return time.toISOString().replace(".000Z", "Z");
 }
 
-/** Seconds with 0, 3, 6 or 9 digits after the point, and "s". */
+/** Proto-JSON of a Duration: seconds with 0, 3, 6 or 9 decimals, and "s". */
 export function durationText({ seconds, nanos }: Duration): string {
   const sign = seconds < 0n || nanos < 0 ? "-" : "";
   const fraction = String(Math.abs(nanos))
@@ -47,7 +48,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
 
-/** A google.protobuf.Duration of so many milliseconds. */
+/** Converts milliseconds to a google.protobuf.Duration. */
 export function durationMessage(ms: number): { seconds: bigint; nanos: number } {
   return { seconds: BigInt(Math.floor(ms / 1_000)), nanos: (ms % 1_000) * 1_000_000 };
 }

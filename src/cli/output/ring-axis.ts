@@ -1,13 +1,13 @@
 import type { Colour } from "./colour.ts";
 
-/** A stretch of time on so many columns of a terminal. Times in Unix milliseconds. */
+/** Maps a span of time to columns of a terminal. Times are in Unix milliseconds. */
 export interface Axis {
   readonly columns: number;
-  /** The first moment of a column, which may be left or right of the axis. */
+  /** The first moment of a column. The column may lie beyond either end of the axis. */
   startOf(column: number): number;
-  /** The column that a moment falls into, not below the first and not beyond the last. */
+  /** The column of a moment, clamped to the first and the last column. */
   columnOf(time: number): number;
-  /** One line: how far from now the ticks are. */
+  /** The tick labels in one line: the distance of each tick from now. */
   readonly labels: string;
 }
 
@@ -23,8 +23,8 @@ const STEPS = [
 ];
 const LABEL_COLUMNS = 9;
 
-export function axisOf(from: number, until: number, now: number, columns: number): Axis {
-  // A ring whose times are all one moment still has a width.
+export function createAxis(from: number, until: number, now: number, columns: number): Axis {
+  // At least a millisecond per column, for a ring whose times are all the same.
   const span = Math.max(until - from, columns);
   const startOf = (column: number) => from + (column * span) / columns;
   const columnOf = (time: number) => Math.min(Math.max(Math.floor(((time - from) * columns) / span), 0), columns - 1);
@@ -35,7 +35,7 @@ function labels(from: number, until: number, now: number, columns: number, colum
   const most = Math.max(1, Math.floor(columns / LABEL_COLUMNS));
   const step = STEPS.find((size) => (until - from) / size <= most) ?? 365 * DAY;
   const line = new Array<string>(columns).fill(" ");
-  // Now is always labelled; the others as far as they have room beside it.
+  // From now outwards: "now" is always labelled, and other ticks only where they fit.
   const first = Math.ceil((from - now) / step);
   const last = Math.floor((until - now) / step);
   const ticks = Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
@@ -64,10 +64,10 @@ function tickText(offset: number): string {
   return `${offset < 0 ? "-" : "+"}${size / length}${unit}`;
 }
 
-/** What a key does at a moment, as far as its times say. */
+/** What a key does at a moment, according to its times. */
 export type Stage = "published" | "signing" | "verifying" | "standby" | "revoked";
 
-/** How a timeline is drawn. Every mark is one column wide. */
+/** The characters of a timeline, each one column wide. */
 export interface Marks {
   readonly stages: Readonly<Record<Stage, string>>;
   readonly now: string;
@@ -87,8 +87,8 @@ export const STAGE_COLOUR: Readonly<Record<Stage, Colour>> = {
   revoked: "red",
 };
 
-/** By the locale of the environment (POSIX: the first of the three that is set): without UTF-8 plain ASCII. */
-export function marksFor(env: Readonly<Record<string, string | undefined>>): Marks {
+/** Chooses by the locale, as POSIX says: the first of the three variables that is set. Without UTF-8, plain ASCII. */
+export function chooseMarks(env: Readonly<Record<string, string | undefined>>): Marks {
   const locale = [env.LC_ALL, env.LC_CTYPE, env.LANG].find((value) => value !== undefined && value !== "") ?? "";
   return /utf-?8/i.test(locale) ? UNICODE : ASCII;
 }

@@ -1,12 +1,12 @@
 /**
- * Makes foreign text safe for a terminal: control characters could move the cursor or retitle the window, and
- * bidirectional marks could make one text look like another. They become \u escapes.
+ * Makes foreign text safe for a terminal by escaping control characters, which could move the cursor or retitle the
+ * window, and bidirectional marks, which could make one text look like another.
  */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, escaped);
 }
 
-/** JSON for people, in which nothing but its own line breaks controls the terminal. */
+/** Indented JSON that is safe for a terminal, see {@link printable}. */
 export function printableJson(value: unknown): string {
   return JSON.stringify(value, null, 2).split("\n").map(printable).join("\n");
 }
@@ -16,11 +16,11 @@ function escaped(character: string): string {
 }
 
 /**
- * Takes tokens (JWS and JWE in compact serialisation) and passwords in URLs out of a text that came from elsewhere: a
- * token in the place of an option's name would else stand in the error, and so in the scrollback or the log of a build.
+ * Removes tokens (JWS and JWE in compact serialisation) and passwords in URLs from foreign text. An error that quotes a
+ * token typed by mistake would otherwise put it into the scrollback or a build log.
  */
 export function redact(text: string): string {
-  // The header of a token is a JSON object, which begins with "ey" in base64url.
+  // A token begins with the base64url of a JSON object, which begins with "ey".
   return text
     .replace(/\bey[A-Za-z0-9_-]{6,}(\.[A-Za-z0-9_-]*){2,4}/g, "[token]")
     .replace(/(\w+:\/\/)[^\s/@]*@/g, "$1***@");

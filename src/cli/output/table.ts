@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 
-/** Columns as wide as their widest cell, two spaces apart. Widths count code points, without colours. */
+/** Aligns columns two spaces apart. Widths are in code points, without colour codes. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
   for (const row of rows) {

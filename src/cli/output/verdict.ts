@@ -1,15 +1,15 @@
 import type { Duration } from "../../gen/google/protobuf/duration.ts";
 import { type Rejection, rejectionReasonToJSON, type VerifyTokenResponse } from "../../gen/signet/v1/token.ts";
 import type { Io } from "../io.ts";
-import { painter } from "./colour.ts";
-import { durationText, timestampText } from "./proto-json.ts";
-import { relativeTime } from "./relative-time.ts";
+import { createPainter } from "./colour.ts";
+import { durationText } from "./proto-json.ts";
+import { when } from "./relative-time.ts";
 import { printable, printableJson } from "./safe-text.ts";
 import { table } from "./table.ts";
 
-/** Prints a verdict for people: the decision, what is known of the token, and what its client would be shown. */
+/** Prints a verdict as text: the decision, the facts about the token, and the response that its client would get. */
 export function showVerdict(answer: VerifyTokenResponse, io: Io): void {
-  const paint = painter(io, io.stdout);
+  const paint = createPainter(io, io.stdout);
   const decision = answer.valid ? paint("green", "valid") : `${paint("red", "invalid")}: ${reasonOf(answer)}`;
   const rows = [...facts(answer, io.now()), ...surfaces(answer)].filter(([, value]) => value !== "");
   io.stdout.write(`${decision}\n${table(rows)}`);
@@ -25,7 +25,7 @@ function reasonOf({ rejection }: VerifyTokenResponse): string {
 }
 
 function facts(answer: VerifyTokenResponse, now: number): [string, string][] {
-  const time = (date: Date | undefined) => (date ? `${timestampText(date)} (${relativeTime(date, now)})` : "");
+  const time = (date: Date | undefined) => (date === undefined ? "" : when(date, now));
   return [
     ["diagnosis", printable(answer.diagnosis)],
     ["profile", printable(answer.profile)],
@@ -38,17 +38,16 @@ function facts(answer: VerifyTokenResponse, now: number): [string, string][] {
   ];
 }
 
-/** Empty while the service knows all that was revoked. */
+/** Empty while the service knows all revocations. */
 function viewAge(age: Duration | undefined): string {
   return age === undefined || (age.seconds === 0n && age.nanos === 0) ? "" : `as of ${durationText(age)} ago`;
 }
 
 function surfaces({ frame, rejection }: VerifyTokenResponse): [string, string][] {
-  const shown = rejection ? [...refusals(rejection)] : [];
-  return [...shown, ["frame", printable(rejection?.frame ?? frame)]];
+  return [...(rejection ? responses(rejection) : []), ["frame", printable(rejection?.frame ?? frame)]];
 }
 
-function refusals(rejection: Rejection): [string, string][] {
+function responses(rejection: Rejection): [string, string][] {
   const { httpStatus, wwwAuthenticate, websocketCloseCode, websocketCloseReason } = rejection;
   const challenge = wwwAuthenticate === "" ? "" : `, WWW-Authenticate: ${printable(wwwAuthenticate)}`;
   return [

@@ -52,7 +52,7 @@ test("keys rotate asks for as early as is safe, and the key id stands alone on s
   t.deepEqual(await signet(["keys", "rotate", "service"], { env: service.env }), {
     code: 0,
     stdout: "next-kid\n",
-    stderr: "it signs from 2026-11-22T13:30:00Z (in 90m) on, by epoch 8\n",
+    stderr: "signs from 2026-11-22T13:30:00Z (in 90m), epoch 8\n",
   });
   t.deepEqual(service.requests, [{ keyset: "service", at: undefined }]);
 });
@@ -116,7 +116,7 @@ test("keys revoke names the profile and tenant of an imported secret, and says w
 for (const [words, said] of [
   [["revoke", "kid"], /required option '--reason <text>' not specified/],
   [["revoke", "a.b.c", "--reason", "r"], /KID must be 1 to 64 characters/],
-  [["rotate", "service", "--at", "tomorrow"], /Allowed is a time of RFC 3339/],
+  [["rotate", "service", "--at", "tomorrow"], /Allowed: an RFC 3339 time/],
 ] as const) {
   test(`keys ${words.join(" ")} is wrong usage, and nothing is sent`, async (t) => {
     const service = await fakeService({});

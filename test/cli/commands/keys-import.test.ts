@@ -20,7 +20,7 @@ test("the secret of standard input is imported; the key id stands alone on stand
     code: 0,
     stdout: "k2\n",
     stderr:
-      "it signs from now on: 32 bytes, fingerprint abcdefghijklmnop; 1 before it verify until 2026-11-23T12:00:00Z (in 24h)\n",
+      "signs now: 32 bytes, fingerprint abcdefghijklmnop; earlier secrets that still verify: 1, until 2026-11-23T12:00:00Z (in 24h)\n",
   });
   t.deepEqual(service.requests, [
     {

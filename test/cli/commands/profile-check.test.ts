@@ -72,7 +72,7 @@ test("profiles that take each other's tokens are warned of by their files, and a
   t.deepEqual([code, stdout], [0, `ok  lobby  ${files[0]}\n`]);
   t.is(
     stderr,
-    `warning: ${files.join(" and ")} sign with the keyset service, as one issuer and typ: each takes the others' tokens where its audience, accept and rules do\n`,
+    `warning: ${files.join(" and ")} share the keyset service, issuer and typ: each accepts tokens of the others that satisfy its audience, accept and rules\n`,
   );
   const json = await signet(["profile", "check", "--json", folder]);
   t.deepEqual(JSON.parse(json.stdout).shared, [{ keyset: "service", files }]);

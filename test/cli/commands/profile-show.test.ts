@@ -75,8 +75,8 @@ test("a profile is a page that says what it accepts, demands and enforces", asyn
   header          typ JWT, kid required
   keys            HS256, imported secrets, read as base64
   exp             required
-  ttl             1s to 1h, 15m by default, up to 1d where bot is true
-  longest age     2h after iat
+  ttl             1s to 1h, default 15m, up to 1d where bot is true
+  maximum age     2h after iat
   clocks          leeway 0s after exp, skew 1m before iat and nbf
   client address  warn
   digest          abcdefghijkl
@@ -90,7 +90,7 @@ claims of a request to issue
   required:
     - player
 
-claims of a token that is shown
+claims of a presented token
   type: object
 
 other names of claims
@@ -101,7 +101,7 @@ context of a request to verify
     room:
       type: string
 
-where a token is looked for
+where the token may be
   header  authorization  Bearer TOKEN or TOKEN alone  at most 8192 bytes
   query   t              TOKEN                        at most 2048 bytes
   frame                  Bearer TOKEN                 at most 8192 bytes
@@ -111,11 +111,11 @@ enforced, in this order
     claims.room == context.room &&
       claims.room != ""
 
-warned of at issue
+warnings when issuing
   ADMIN: it may do everything
     request.admin
 
-how a rejection is shown
+response to a rejection
   NOT_PERMITTED  HTTP 403, close 4403 "another room"
   (every other)  HTTP 401 Bearer, close 4401, frame {"error":"$message"}
 
@@ -143,13 +143,13 @@ test("what a profile does not have is not on its page", async (t) => {
     `bare
 
   issuer          none
-  tenant          not taken
-  audience        not taken
+  tenant          not allowed
+  audience        not allowed
   subject         the claim sub
   header          typ absent, kid absent: all keys are tried
   keys            EdDSA, rotating keyset bare
   exp             absent
-  longest age     1m after iat
+  maximum age     1m after iat
   clocks          leeway 0s after exp, skew 0s before iat and nbf
   client address  off
   digest          

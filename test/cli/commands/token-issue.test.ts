@@ -49,7 +49,7 @@ test("--validate-only prints the claims that would be signed, and says that noth
   const { code, stdout, stderr } = await signet([...ISSUE, "--validate-only"], { env: service.env });
   t.is(code, 0);
   t.deepEqual(JSON.parse(stdout), ANSWER.claims);
-  t.is(stderr, "nothing is signed; key kid-1, expires 2026-11-22T12:05:00Z (in 5m)\n");
+  t.is(stderr, "nothing was signed; key kid-1, expires 2026-11-22T12:05:00Z (in 5m)\n");
   t.like(service.requests[0], { validateOnly: true });
 });
 
@@ -154,7 +154,7 @@ test("claims come from standard input and from a file", async (t) => {
 });
 
 for (const [what, words, said] of [
-  ["a bad ttl", ["--ttl", "soon"], /'--ttl <duration>' argument 'soon' is invalid\. Allowed are 5m/],
+  ["a bad ttl", ["--ttl", "soon"], /'--ttl <duration>' argument 'soon' is invalid\. Allowed: a duration such as 5m/],
   ["claims that are no JSON", ["--claims", "{secret"], /--claims is not JSON/],
   ["claims that are no object", ["--claims", '["secret"]'], /--claims must be a JSON object/],
   ["a claim without a value", ["--claim", "secret"], /--claim must be key=value/],

@@ -15,7 +15,7 @@ test("tokens are taken back by their ids, and it is told how long that is kept",
     service,
   );
   t.is(code, 0);
-  t.is(stdout, "revoked; kept until 2026-11-22T13:00:00Z (in 60m), when none of them can be valid any more\n");
+  t.is(stdout, "revoked; stored until 2026-11-22T13:00:00Z (in 60m), when the last of them has expired\n");
   const asked = { tenant: "acme", tokenIds: ["a", "b"], expiresAt: new Date("2026-11-22T13:00:00Z") };
   t.deepEqual(service.requests, [{ ...EMPTY, profile: "hivekit", ...asked, reason: "lost laptop" }]);
 });

@@ -175,7 +175,7 @@ for (const [what, words, message] of [
   [
     "a token beside a header",
     ["--header", "A: b", TOKEN],
-    "a token and parts of what a client sent exclude each other",
+    "a token can't be combined with --header, --query, --cookie, --body or --frame",
   ],
   ["a header without a colon", ["--header", TOKEN], "--header must be 'Name: value'"],
   ["a parameter without a name", ["--query", `=${TOKEN}`], "--query must be name=value"],
@@ -184,7 +184,7 @@ for (const [what, words, message] of [
   [
     "a context that is no JSON",
     ["--context", "{room", TOKEN],
-    "--context is not JSON; allowed is a JSON object, @file or - for standard input",
+    "--context is not JSON; allowed: a JSON object, @file, or - for standard input",
   ],
   ["a context that is a list", ["--context", "[]", TOKEN], "--context must be a JSON object"],
 ] as const) {
@@ -200,7 +200,7 @@ for (const at of ["now", "2026-11-22", "2026-11-22T12:00:00", "2026-13-22T12:00:
   test(`the time ${at} ends with 2`, async (t) => {
     const { code, stderr } = await signet([...VERIFY, "--at", at, TOKEN]);
     t.is(code, 2);
-    t.regex(stderr, /Allowed is a time of RFC 3339, such as 2026-11-22T12:00:00Z\.\n$/);
+    t.regex(stderr, /Allowed: an RFC 3339 time such as 2026-11-22T12:00:00Z\.\n$/);
   });
 }
 
@@ -214,7 +214,7 @@ test("white space of the token itself is sent as it is: whether it matters is th
 test("an empty standard input ends with 2", async (t) => {
   const { code, stderr } = await signet(VERIFY, { stdin: "\n" });
   t.is(code, 2);
-  t.is(stderr, "error: there is no token on standard input\n");
+  t.is(stderr, "error: standard input holds no token\n");
 });
 
 for (const [what, words] of [

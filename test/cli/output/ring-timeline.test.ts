@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from "ava";
-import { axisOf } from "../../../src/cli/output/ring-axis.ts";
+import { createAxis } from "../../../src/cli/output/ring-axis.ts";
 import { Key, KeyState } from "../../../src/gen/signet/v1/keys.ts";
 import { fakeService } from "../fake-service.ts";
 import { NOW, signet } from "../terminal.ts";
@@ -134,7 +134,7 @@ test("labels never touch each other, and now is always among them, for spans of 
   for (let span = 1_000; span < 4e11; span *= 1.7)
     for (const columns of [20, 33, 80, 200])
       for (const share of [0, 0.3, 0.99]) {
-        const { labels } = axisOf(NOW - span * share, NOW + span * (1 - share), NOW, columns);
+        const { labels } = createAxis(NOW - span * share, NOW + span * (1 - share), NOW, columns);
         t.true(labels.length <= columns, `${span} ${columns} ${share}`);
         t.regex(labels, /^ *([-+]\d+[smhd] +)*now( +[-+]\d+[smhd])*$/, `${span} ${columns} ${share}`);
       }

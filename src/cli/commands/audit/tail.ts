@@ -22,14 +22,14 @@ interface TailOptions {
 export function addAuditTail(audit: Command, io: Io): void {
   audit
     .command("tail")
-    .description("show the audit events as they come: time, type, profile, id, caller, key")
+    .description("print audit events as they arrive: time, type, profile, id, caller, key")
     .option("--nats <url>", "the NATS server (SIGNET_NATS_URL)", io.env.SIGNET_NATS_URL ?? "nats://127.0.0.1:4222")
-    .option("--last <count>", "begin with this many stored events", count, 10)
-    .addOption(new Option("--all", "begin with the first stored event").conflicts("last"))
+    .option("--last <count>", "start with this many stored events", count, 10)
+    .addOption(new Option("--all", "start with the first stored event").conflicts("last"))
     .addOption(new Option("--subject <filter>", "a NATS subject under signet.audit").conflicts(["type", "profile"]))
     .option("--type <type>", "only events of this type, such as token.issued")
     .option("--profile <profile>", "only events of this profile")
-    .option("--no-follow", "end after the stored events")
+    .option("--no-follow", "exit after the stored events")
     .option("--json", "print the events as proto-JSON, one a line")
     .addHelpText(
       "after",
@@ -45,13 +45,13 @@ async function tailEvents(options: TailOptions, io: Io): Promise<void> {
   const abort = () => stop.abort();
   io.signals.once("SIGINT", abort);
   io.signals.once("SIGTERM", abort);
-  // `audit tail | head` closes the pipe: there is nobody left to write to.
+  // `audit tail | head` closes the pipe: no reader is left.
   io.stdout.once("error", abort);
   try {
-    // It ends at once when it is told to, also while NATS is sought or does not answer.
+    // A signal ends the command at once, even while it connects to NATS or waits for an answer.
     await Promise.race([print({ ...query, signal: stop.signal }, options.json ? auditJson : auditLine, io), stopped]);
   } catch (error) {
-    throw unreadable(error, options.nats);
+    throw readFailure(error, options.nats);
   } finally {
     io.signals.off("SIGINT", abort);
     io.signals.off("SIGTERM", abort);
@@ -61,7 +61,7 @@ async function tailEvents(options: TailOptions, io: Io): Promise<void> {
 }
 
 async function print(query: Query, show: (message: AuditMessage) => string, io: Io): Promise<void> {
-  // A command that needs no NATS does not load its client.
+  // Imported late: the other commands do not load the NATS client.
   const { tail } = await import("../../../nats/audit/tail.ts");
   for await (const message of tail(query)) io.stdout.write(`${show(message)}\n`);
 }
@@ -71,7 +71,7 @@ function start({ all, last }: TailOptions): Query["from"] {
   return last === 0 ? "new" : { last };
 }
 
-function unreadable(error: unknown, url: string): Failure {
+function readFailure(error: unknown, url: string): Failure {
   const cause = error instanceof Error ? error.message : String(error);
   const message = redact(`cannot read audit events from NATS at ${url}: ${cause}`);
   return new Failure({ code: "UNAVAILABLE", message }, EXIT.failed, { cause: error });

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { BackupError } from "../../../backup/archive.ts";
 import type { Config } from "../../../config/config.ts";
-import { EXIT, Failure, usage } from "../../failure.ts";
+import { EXIT, Failure, usageError } from "../../failure.ts";
 import { examples } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
 import { loadOrFail } from "../../load-config.ts";
@@ -9,16 +9,18 @@ import { printable } from "../../output/safe-text.ts";
 import { table } from "../../output/table.ts";
 import { startFailure } from "../../start-failure.ts";
 
-/** What was copied or put back. */
-interface KeptKeys {
+/** The keys and revocations that were exported or restored. */
+interface CopiedKeys {
   readonly rings: readonly { readonly name: string; readonly epoch: number; readonly keys: number }[];
   readonly revocations: number;
 }
 
-/** Copies keys between the configured store and a file. It is handed in: what opens a store stands above the command line. */
+/**
+ * Copies keys between the configured store and a file. An argument, since opening a store is above the command line.
+ */
 export interface KeyBackup {
-  exportKeys(config: Config, path: string, now: () => number): Promise<KeptKeys>;
-  restoreKeys(config: Config, path: string, now: () => number): Promise<KeptKeys>;
+  exportKeys(config: Config, path: string, now: () => number): Promise<CopiedKeys>;
+  restoreKeys(config: Config, path: string, now: () => number): Promise<CopiedKeys>;
 }
 
 interface StoreOptions {
@@ -28,16 +30,16 @@ interface StoreOptions {
 }
 
 const EXIT_CODES = `
-The service of a file store must not run meanwhile. The file holds the keys sealed, as they are stored: keep it elsewhere
-than the key-encryption key.
-Exit codes: 0 done, 2 refused or wrong usage, and those of serve.\n`;
+Stop a service with a file store first. The file holds the keys sealed, as they are stored: keep it apart from the
+key-encryption key.
+Exit codes: 0 success, 2 refused or wrong usage, and those of serve.\n`;
 
 export function addKeysExport(keys: Command, io: Io, backup: KeyBackup): void {
   storeOptions(
     keys
       .command("export")
-      .description("copy all keys, imported secrets and revocations of the configured store into a new file")
-      .requiredOption("--out <file>", "the file; one that exists is never overwritten"),
+      .description("copy all keys, imported secrets and revocations of the configured store to a new file")
+      .requiredOption("--out <file>", "the new file; an existing file is never overwritten"),
   )
     .addHelpText("after", `${examples("signet keys export --out keys-2026-11-22.signet --data ./data")}${EXIT_CODES}`)
     .action((options: StoreOptions & { readonly out: string }) =>
@@ -49,7 +51,9 @@ export function addKeysRestore(keys: Command, io: Io, backup: KeyBackup): void {
   storeOptions(
     keys
       .command("restore <file>")
-      .description("put exported keys into the configured store; what is there is never overwritten or set back"),
+      .description(
+        "copy exported keys into the configured store; newer state there is never overwritten or rolled back",
+      ),
   )
     .addHelpText("after", `${examples("signet keys restore keys-2026-11-22.signet --data ./data")}${EXIT_CODES}`)
     .action((file: string, options: StoreOptions) =>
@@ -67,29 +71,29 @@ function storeOptions(command: Command): Command {
 async function copy(
   options: StoreOptions,
   io: Io,
-  done: string,
-  work: (config: Config) => Promise<KeptKeys>,
+  verb: string,
+  work: (config: Config) => Promise<CopiedKeys>,
 ): Promise<void> {
   const env = options.data === undefined ? io.env : { ...io.env, SIGNET_DATA: options.data };
   const config = await loadOrFail(options.config, env, EXIT.config);
   const { rings, revocations } = await work(config).catch((error: unknown) => {
     throw copyFailure(error);
   });
-  const kept = { rings: rings.map(({ name, epoch, keys }) => ({ name, epoch, keys })), revocations };
-  if (options.json) io.stdout.write(`${JSON.stringify(kept, null, 2)}\n`);
-  else io.stdout.write(sheet(kept, done));
+  const copied = { rings: rings.map(({ name, epoch, keys }) => ({ name, epoch, keys })), revocations };
+  if (options.json) io.stdout.write(`${JSON.stringify(copied, null, 2)}\n`);
+  else io.stdout.write(sheet(copied, verb));
 }
 
-function sheet({ rings, revocations }: KeptKeys, done: string): string {
+function sheet({ rings, revocations }: CopiedKeys, verb: string): string {
   const rows = rings.map(({ name, epoch, keys }) => [printable(name), `epoch ${epoch}`, `${keys} keys`]);
-  return `${table(rows)}${done}, with ${revocations} revocations\n`;
+  return `${table(rows)}${verb}, with ${revocations} revocations\n`;
 }
 
 function copyFailure(error: unknown): Failure {
   if (error instanceof BackupError)
     return new Failure({ code: error.code, message: error.message }, EXIT.failed, { cause: error });
   const code = error instanceof Error && "syscall" in error && "code" in error ? String(error.code) : undefined;
-  if (code === "EEXIST") return usage("the file of --out exists, and is never overwritten");
-  if (code !== undefined) return usage(`the file can't be used: ${code}`);
+  if (code === "EEXIST") return usageError("the file of --out exists; it is never overwritten");
+  if (code !== undefined) return usageError(`the file can't be used (${code})`);
   return startFailure(error);
 }

@@ -7,13 +7,13 @@ import {
   secretEncodingFromJSON,
 } from "../../../gen/signet/v1/keys.ts";
 import { call } from "../../client.ts";
-import { usage } from "../../failure.ts";
+import { usageError } from "../../failure.ts";
 import { profileName } from "../../input/arguments.ts";
 import { duration, examples, type RpcOptions, rpcOptions } from "../../input/options.ts";
 import { readStdin } from "../../input/read-value.ts";
 import type { Io } from "../../io.ts";
-import { durationMessage, protoJson, timestampText } from "../../output/proto-json.ts";
-import { relativeTime } from "../../output/relative-time.ts";
+import { durationMessage, protoJsonText } from "../../output/proto-json.ts";
+import { when } from "../../output/relative-time.ts";
 import { printable } from "../../output/safe-text.ts";
 
 interface ImportOptions extends RpcOptions {
@@ -31,21 +31,21 @@ const ENCODINGS = ["utf8", "base64", "base64url", "hex"];
 export function addKeysImport(keys: Command, io: Io): void {
   const command = keys
     .command("import")
-    .description("take over a vendor's secret, which is read from a file or standard input; prints its key id")
-    .requiredOption("--profile <profile>", "the profile that signs and verifies with it")
-    .option("--tenant <tenant>", "whose secret it is, where the profile has tenants")
+    .description("import a vendor's secret from a file or standard input; prints its key id")
+    .requiredOption("--profile <profile>", "the profile that signs and verifies with the secret")
+    .option("--tenant <tenant>", "the tenant of the secret, if the profile has tenants")
     .addOption(
-      new Option("--encoding <encoding>", "how the secret's text becomes bytes")
+      new Option("--encoding <encoding>", "how to decode the text of the secret")
         .choices(ENCODINGS)
         .makeOptionMandatory(),
     )
-    .option("--key-id <kid>", "the kid that the vendor gave it (default: a random one)")
+    .option("--key-id <kid>", "the kid that the vendor uses (default: a random one)")
     .option(
       "--overlap <duration>",
-      "how long the secrets before it go on verifying; 0 ends them now (default: as long as their tokens can live)",
+      "how long earlier secrets still verify; 0 for not at all (default: as long as their tokens can be valid)",
       duration,
     )
-    .option("--allow-weak", "take a weak secret all the same; the exception is audited")
+    .option("--allow-weak", "import the secret even if it is weak; the exception is audited")
     .option("--secret-file <file>", "the file with the secret (default: standard input)");
   rpcOptions(command, io)
     .addHelpText(
@@ -71,31 +71,31 @@ async function importKey(options: ImportOptions, io: Io): Promise<void> {
   const answer = await call<KeyServiceClient, ImportKeyResponse>(KeyServiceClient, options, (client, ...rest) =>
     client.importKey(request, ...rest),
   );
-  if (options.json) io.stdout.write(`${JSON.stringify(protoJson(ImportKeyResponse, answer), null, 2)}\n`);
+  if (options.json) io.stdout.write(protoJsonText(ImportKeyResponse, answer));
   else show(answer, io);
 }
 
-/** Never from the command line itself: others can read the arguments of a process, and shells keep them. */
+/** The secret is never an argument: other users can read the arguments of a process, and shells keep a history. */
 async function readSecret({ secretFile }: ImportOptions, io: Io): Promise<string> {
   const text = await (secretFile === undefined ? readStdin(io, "the secret") : readSecretFile(secretFile));
   const secret = text.replace(/\r?\n$/, "");
-  if (secret !== text) io.stderr.write("notice: the line break at the end is taken for no part of the secret\n");
+  if (secret !== text) io.stderr.write("notice: the line break at the end is not part of the secret\n");
   return secret;
 }
 
 async function readSecretFile(path: string): Promise<string> {
   return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    // Without its name: who mistakes the option gives the secret itself.
-    throw usage(`cannot read the file of --secret-file: ${error.code ?? "unknown error"}`);
+    // Without the name: an operator may have passed the secret itself.
+    throw usageError(`cannot read the file of --secret-file: ${error.code ?? "unknown error"}`);
   });
 }
 
 function show({ key, overlapping, overlapUntil, warnings }: ImportKeyResponse, io: Io): void {
   const { keyId = "", byteLength = 0, fingerprint = "" } = key ?? {};
-  const before = overlapUntil
-    ? `${overlapping} before it verify until ${timestampText(overlapUntil)} (${relativeTime(overlapUntil, io.now())})`
-    : "none before it verifies";
-  io.stderr.write(`it signs from now on: ${byteLength} bytes, fingerprint ${printable(fingerprint)}; ${before}\n`);
+  const earlier = overlapUntil
+    ? `earlier secrets that still verify: ${overlapping}, until ${when(overlapUntil, io.now())}`
+    : "no earlier secret verifies";
+  io.stderr.write(`signs now: ${byteLength} bytes, fingerprint ${printable(fingerprint)}; ${earlier}\n`);
   for (const warning of warnings) io.stderr.write(`warning: ${printable(warning)}\n`);
   io.stdout.write(`${printable(keyId)}\n`);
 }

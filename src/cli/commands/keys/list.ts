@@ -3,8 +3,8 @@ import { type Key, KeyServiceClient, KeyState, ListKeysResponse } from "../../..
 import { call } from "../../client.ts";
 import { examples, type RpcOptions, rpcOptions } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
-import { type Colour, painter } from "../../output/colour.ts";
-import { protoJson } from "../../output/proto-json.ts";
+import { type Colour, createPainter } from "../../output/colour.ts";
+import { protoJsonText } from "../../output/proto-json.ts";
 import { relativeTime } from "../../output/relative-time.ts";
 import { ringTimeline, stateName } from "../../output/ring-timeline.ts";
 import { printable } from "../../output/safe-text.ts";
@@ -31,9 +31,9 @@ const SECRET_HEADING = [
 export function addKeysList(keys: Command, io: Io): void {
   const command = keys
     .command("list")
-    .description("draw each keyset's ring over the time, the newest key first (--json has the absolute times)")
+    .description("draw the keys of each keyset on a time axis, the newest first (--json has the absolute times)")
     .option("--keyset <keyset>", "only the keys of this keyset")
-    .option("--table", "a table with the times in the place of the picture");
+    .option("--table", "print a table of the times instead of the time axis");
   rpcOptions(command, io)
     .addHelpText(
       "after",
@@ -47,12 +47,12 @@ async function list(options: ListOptions, io: Io): Promise<void> {
   const answer = await call<KeyServiceClient, ListKeysResponse>(KeyServiceClient, options, (client, ...rest) =>
     client.listKeys(request, ...rest),
   );
-  if (options.json) io.stdout.write(`${JSON.stringify(protoJson(ListKeysResponse, answer), null, 2)}\n`);
-  else io.stdout.write(shown(answer.keys, options.table === true, io));
+  if (options.json) io.stdout.write(protoJsonText(ListKeysResponse, answer));
+  else io.stdout.write(listing(answer.keys, options.table === true, io));
 }
 
-/** The keysets as pictures, or in one table; the imported secrets, which have no schedule, always in a table. */
-function shown(keys: readonly Key[], asTable: boolean, io: Io): string {
+/** The keysets as drawings or in one table. Imported secrets have no schedule and are always in a table. */
+function listing(keys: readonly Key[], asTable: boolean, io: Io): string {
   const keysets = Map.groupBy(
     keys.filter(({ profile }) => profile === ""),
     ({ keyset }) => keyset,
@@ -78,7 +78,7 @@ function secretRow(key: Key, io: Io): string[] {
 }
 
 function nature(key: Key, io: Io): string[] {
-  const state = painter(io, io.stdout)(colourOf(key.state), stateName(key));
+  const state = createPainter(io, io.stdout)(colourOf(key.state), stateName(key));
   return [printable(key.keyId), printable(key.algorithm), state];
 }
 

@@ -3,7 +3,7 @@ import { KeyServiceClient, PlanRotationResponse } from "../../../gen/signet/v1/k
 import { call } from "../../client.ts";
 import { examples, type RpcOptions, rpcOptions } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
-import { durationText, protoJson } from "../../output/proto-json.ts";
+import { durationText, protoJsonText } from "../../output/proto-json.ts";
 import { when } from "../../output/relative-time.ts";
 import { printable } from "../../output/safe-text.ts";
 import { table } from "../../output/table.ts";
@@ -11,7 +11,7 @@ import { table } from "../../output/table.ts";
 export function addKeysPlan(keys: Command, io: Io): void {
   const command = keys
     .command("plan <keyset>")
-    .description("show the next rotation of a keyset, how early it may come, and the rules that its times follow from");
+    .description("show the next rotation of a keyset, the earliest safe time for it, and the rules behind its times");
   rpcOptions(command, io)
     .addHelpText("after", examples("signet keys plan service", "signet keys plan service --json"))
     .action((keyset: string, options: RpcOptions) => plan(keyset, options, io));
@@ -21,7 +21,7 @@ async function plan(keyset: string, options: RpcOptions, io: Io): Promise<void> 
   const answer = await call<KeyServiceClient, PlanRotationResponse>(KeyServiceClient, options, (client, ...rest) =>
     client.planRotation({ keyset }, ...rest),
   );
-  if (options.json) io.stdout.write(`${JSON.stringify(protoJson(PlanRotationResponse, answer), null, 2)}\n`);
+  if (options.json) io.stdout.write(protoJsonText(PlanRotationResponse, answer));
   else io.stdout.write(sheet(answer, io.now()));
 }
 

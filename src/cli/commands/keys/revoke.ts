@@ -4,8 +4,8 @@ import { call } from "../../client.ts";
 import { keyId, profileName } from "../../input/arguments.ts";
 import { examples, type RpcOptions, rpcOptions } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
-import { painter } from "../../output/colour.ts";
-import { protoJson } from "../../output/proto-json.ts";
+import { createPainter } from "../../output/colour.ts";
+import { protoJsonText } from "../../output/proto-json.ts";
 import { when } from "../../output/relative-time.ts";
 import { printable } from "../../output/safe-text.ts";
 import { table } from "../../output/table.ts";
@@ -19,17 +19,21 @@ interface RevokeOptions extends RpcOptions {
 export function addKeysRevoke(keys: Command, io: Io): void {
   const command = keys
     .command("revoke <kid>")
-    .description("take a key back in an emergency: its tokens are refused, and if it signed, the standby signs at once")
-    .requiredOption("--reason <text>", "why, for the audit log; nothing personal")
+    .description(
+      "revoke a key in an emergency: its tokens are rejected, and if it was signing, the standby key signs at once",
+    )
+    .requiredOption("--reason <text>", "the reason, for the audit log; no personal data")
     .option("--profile <profile>", "the profile of an imported secret")
-    .option("--tenant <tenant>", "whose imported secret it is, where the profile has tenants");
+    .option("--tenant <tenant>", "the tenant of an imported secret, if the profile has tenants");
   rpcOptions(command, io)
     .addHelpText(
       "after",
       `${examples(
         "signet keys revoke Q2m1hbaW6h0bUFPy --reason INC-2041",
         "signet keys revoke k2 --profile hivekit --tenant acme --reason INC-2041",
-      )}\nA kid that begins with - goes last, after --.\nIt does not help when the process or the key-encryption key was stolen: see docs/operations.md.\n`,
+      )}
+Put a kid that begins with - last, after --.
+Revoking does not help if the process or the key-encryption key is compromised: see docs/operations.md.\n`,
     )
     .action((kid: string, options: RevokeOptions) => revoke(kid, options, io));
 }
@@ -44,12 +48,12 @@ async function revoke(kid: string, options: RevokeOptions, io: Io): Promise<void
   const answer = await call<KeyServiceClient, RevokeKeyResponse>(KeyServiceClient, options, (client, ...rest) =>
     client.revokeKey(request, ...rest),
   );
-  if (options.json) io.stdout.write(`${JSON.stringify(protoJson(RevokeKeyResponse, answer), null, 2)}\n`);
+  if (options.json) io.stdout.write(protoJsonText(RevokeKeyResponse, answer));
   else show(answer, io);
 }
 
 function show(answer: RevokeKeyResponse, io: Io): void {
-  const warn = (text: string) => painter(io, io.stdout)("yellow", text);
+  const warn = (text: string) => createPainter(io, io.stdout)("yellow", text);
   const names = (replicas: readonly string[]) => replicas.map(printable).join(" ");
   const rows = [
     ["signs now", answer.signingKeyId === "" ? warn("none") : printable(answer.signingKeyId)],

@@ -3,7 +3,7 @@ import { KeyServiceClient, RotateKeysResponse } from "../../../gen/signet/v1/key
 import { call } from "../../client.ts";
 import { examples, type RpcOptions, rpcOptions, time } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
-import { protoJson } from "../../output/proto-json.ts";
+import { protoJsonText } from "../../output/proto-json.ts";
 import { when } from "../../output/relative-time.ts";
 import { printable } from "../../output/safe-text.ts";
 
@@ -14,8 +14,8 @@ interface RotateOptions extends RpcOptions {
 export function addKeysRotate(keys: Command, io: Io): void {
   const command = keys
     .command("rotate <keyset>")
-    .description("let the next key take over before its time, as early as is safe; prints its key id")
-    .option("--at <time>", "when it takes over: a time of RFC 3339 (default: as early as is safe)", time);
+    .description("let the next key sign earlier than scheduled, as soon as is safe; prints its key id")
+    .option("--at <time>", "when it begins to sign: an RFC 3339 time (default: as soon as is safe)", time);
   rpcOptions(command, io)
     .addHelpText(
       "after",
@@ -29,9 +29,9 @@ async function rotate(keyset: string, options: RotateOptions, io: Io): Promise<v
   const answer = await call<KeyServiceClient, RotateKeysResponse>(KeyServiceClient, options, (client, ...rest) =>
     client.rotateKeys(request, ...rest),
   );
-  if (options.json) io.stdout.write(`${JSON.stringify(protoJson(RotateKeysResponse, answer), null, 2)}\n`);
+  if (options.json) io.stdout.write(protoJsonText(RotateKeysResponse, answer));
   else {
-    io.stderr.write(`it signs from ${when(answer.signFrom, io.now())} on, by epoch ${answer.epoch}\n`);
+    io.stderr.write(`signs from ${when(answer.signFrom, io.now())}, epoch ${answer.epoch}\n`);
     io.stdout.write(`${printable(answer.keyId)}\n`);
   }
 }

@@ -7,7 +7,7 @@ import type { Io } from "../../io.ts";
 import { printable } from "../../output/safe-text.ts";
 import { table } from "../../output/table.ts";
 
-/** It stands for the service's own: checking compares issuers only with each other. */
+/** Stands in for the issuer of the service: the checks only compare issuers with each other. */
 const ISSUER = "https://issuer.invalid";
 
 interface CheckOptions {
@@ -17,28 +17,29 @@ interface CheckOptions {
 export function addProfileCheck(profile: Command, io: Io): void {
   profile
     .command("check <file...>")
-    .description("check profile files, or folders of them, by themselves and beside the profiles that ship")
+    .description("check profile files, or folders of them, alone and together with the profiles that ship")
     .option("--json", "print the profiles as JSON")
     .addHelpText(
       "after",
       `${examples("signet profile check my-profiles/lobby.yaml", "signet profile check my-profiles")}
-It needs no running service. Exit codes: 0 no fault, 1 faults, 2 wrong usage.\n`,
+Needs no running service. Exit codes: 0 no faults, 1 faults, 2 wrong usage.\n`,
     )
     .action((paths: string[], options: CheckOptions) => check(paths, options, io));
 }
 
 async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<void> {
-  const { checked, shared } = await loadOrFail(paths);
+  const { checked, shared } = await loadProfiles(paths);
   if (options.json) io.stdout.write(`${JSON.stringify({ profiles: checked, shared }, null, 2)}\n`);
   else io.stdout.write(table(checked.map(({ name, file }) => ["ok", printable(name), printable(file)])));
   for (const { keyset, files } of shared)
     io.stderr.write(
-      `warning: ${files.map(printable).join(" and ")} sign with the keyset ${keyset}, as one issuer and typ: each takes the others' tokens where its audience, accept and rules do\n`,
+      `warning: ${files.map(printable).join(" and ")} share the keyset ${keyset}, issuer and typ: ` +
+        "each accepts tokens of the others that satisfy its audience, accept and rules\n",
     );
 }
 
-async function loadOrFail(paths: readonly string[]) {
-  // Commands that only call the service do not load what profiles are checked with.
+async function loadProfiles(paths: readonly string[]) {
+  // Imported late: commands that only call the service start faster without the profile checks.
   const [{ loadProfileFiles, profileFiles }, { SHIPPED_PROFILES }, { sharedKeysets }] = await Promise.all([
     import("../../../profile/load.ts"),
     import("../../../config/load.ts"),
@@ -68,7 +69,7 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
-/** A file that is given twice, or that ships, is itself and no second one of its name. */
+/** Identifies a file that is given twice, or that ships: it is not a second profile with the same name. */
 function realPath(path: string): string {
   try {
     return realpathSync(path);

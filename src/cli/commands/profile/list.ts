@@ -3,7 +3,7 @@ import { ListProfilesResponse, ProfileServiceClient } from "../../../gen/signet/
 import { call } from "../../client.ts";
 import { examples, type RpcOptions, rpcOptions } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
-import { protoJson } from "../../output/proto-json.ts";
+import { protoJsonText } from "../../output/proto-json.ts";
 import { printable } from "../../output/safe-text.ts";
 import { table } from "../../output/table.ts";
 
@@ -22,7 +22,7 @@ async function list(options: RpcOptions, io: Io): Promise<void> {
     options,
     (client, ...rest) => client.listProfiles({}, ...rest),
   );
-  if (options.json) io.stdout.write(`${JSON.stringify(protoJson(ListProfilesResponse, answer), null, 2)}\n`);
+  if (options.json) io.stdout.write(protoJsonText(ListProfilesResponse, answer));
   else io.stdout.write(table([HEADING, ...answer.profiles.map(row)]));
 }
 

@@ -6,12 +6,12 @@ import { profileName } from "../../input/arguments.ts";
 import { examples, type RpcOptions, rpcOptions } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
 import { profileSheet } from "../../output/profile-sheet.ts";
-import { protoJson } from "../../output/proto-json.ts";
+import { protoJsonText } from "../../output/proto-json.ts";
 
 export function addProfileShow(profile: Command, io: Io): void {
   const command = profile
     .command("show <profile>")
-    .description("show what a profile of the running service accepts, demands and enforces");
+    .description("show what a profile of the running service accepts, requires and enforces");
   rpcOptions(command, io)
     .addHelpText("after", examples("signet profile show service", "signet profile show service --json"))
     .action((name: string, options: RpcOptions) => show(name, options, io));
@@ -24,7 +24,7 @@ async function show(name: string, options: RpcOptions, io: Io): Promise<void> {
     options,
     (client, ...rest) => client.getProfile(request, ...rest),
   );
-  if (options.json) io.stdout.write(`${JSON.stringify(protoJson(GetProfileResponse, answer), null, 2)}\n`);
+  if (options.json) io.stdout.write(protoJsonText(GetProfileResponse, answer));
   else if (answer.profile !== undefined) io.stdout.write(profileSheet(answer.profile));
-  else throw new Failure({ code: "INTERNAL", message: "the answer holds no profile" });
+  else throw new Failure({ code: "INTERNAL", message: "the answer contains no profile" });
 }

@@ -14,19 +14,19 @@ interface CheckOptions {
 export function addConfigCheck(config: Command, io: Io): void {
   config
     .command("check")
-    .description("check the configuration and print what is in effect, or every fault with its file and line")
+    .description("check the configuration and print the effective one, or every fault with its file and line")
     .option("--config <file>", "the configuration file (SIGNET_CONFIG)")
-    .option("--json", "print the configuration in effect as JSON")
+    .option("--json", "print the effective configuration as JSON")
     .addHelpText(
       "after",
-      `${examples("signet config check --config signet.yaml")}\nExit codes: 0 no fault, 1 faults, 2 wrong usage.\n`,
+      `${examples("signet config check --config signet.yaml")}\nExit codes: 0 no faults, 1 faults, 2 wrong usage.\n`,
     )
     .action((options: CheckOptions) => check(options, io));
 }
 
 async function check(options: CheckOptions, io: Io): Promise<void> {
   const { effective } = await loadOrFail(options.config, io.env, EXIT.negative);
-  // The address of a NATS server may hold a password.
+  // The URL of a NATS server may contain a password.
   if (options.json) io.stdout.write(redact(`${JSON.stringify(effective, null, 2)}\n`));
   else io.stdout.write(redact(`ok\n${stringify(effective)}`));
 }

@@ -10,14 +10,14 @@ import { startFailure } from "../../start-failure.ts";
 type Signal = "SIGINT" | "SIGTERM";
 
 interface Running {
-  /** Rejects when it can't come to serve after all, and has stopped. */
+  /** Rejects after the service has stopped because it can never become ready. */
   readonly failed: Promise<never>;
   stop(signal: Signal): Promise<void>;
   /** Reads the profiles again. Never rejects. */
   reload(): Promise<void>;
 }
 
-/** Builds and starts the whole service. It is handed in: the app stands above the command line. */
+/** Builds and starts the service. An argument, since the app is above the command line in the order of folders. */
 export type StartApp = (config: Config) => Promise<Running>;
 
 interface ServeOptions {
@@ -29,7 +29,7 @@ export function addServe(program: Command, io: Io, exit: Exit, startApp: StartAp
   program
     .command("serve")
     .description(
-      "run the service until SIGTERM or SIGINT (a second one does not wait for an orderly stop); SIGHUP reads the profiles again",
+      "run the service until SIGTERM or SIGINT (a second one skips the orderly stop); SIGHUP reloads the profiles",
     )
     .option("--config <file>", "the configuration file (SIGNET_CONFIG)")
     .option("--data <dir>", "the data folder (SIGNET_DATA)")
@@ -37,16 +37,17 @@ export function addServe(program: Command, io: Io, exit: Exit, startApp: StartAp
       "after",
       `${examples("signet serve --config signet.yaml --data ./data")}
 Exit codes: 0 orderly stop, 1 unexpected end, 2 wrong usage, 65 stored keys are damaged,
-66 the key-encryption key is missing, 69 an address is taken, 71 Node is too old, 74 the state is damaged
-or open to others, 75 the data folder is in use, 77 the key-encryption key is wrong, 78 the configuration has faults.\n`,
+66 the key-encryption key is missing, 69 an address is in use, 71 Node is too old,
+74 the state is damaged or open to other users, 75 the data folder is in use,
+77 the key-encryption key is wrong, 78 the configuration has faults.\n`,
     )
     .action(async (options: ServeOptions) => exit(await serve(options, io, startApp)));
 }
 
 async function serve(options: ServeOptions, io: Io, startApp: StartApp): Promise<number> {
   const env = options.data === undefined ? io.env : { ...io.env, SIGNET_DATA: options.data };
-  // Heard from before the start on: a signal that comes while it starts is obeyed as soon as there is what to stop.
-  const signals = hear(io.signals);
+  // From before the start: a signal that arrives during the start takes effect as soon as the app can be stopped.
+  const signals = listenForSignals(io.signals);
   try {
     const config = await loadOrFail(options.config, env, EXIT.config);
     const ended = runUntil(signals, config, startApp);
@@ -68,22 +69,22 @@ async function runUntil(signals: Signals, config: Config, startApp: StartApp): P
 interface Signals {
   readonly first: Promise<Signal>;
   readonly second: Promise<Signal>;
-  /** From now on there is what to reload; a SIGHUP that came before is obeyed now. */
+  /** Names the app to reload on SIGHUP. A SIGHUP that arrived earlier takes effect now. */
   running(app: Running): void;
   close(): void;
 }
 
-function hear(emitter: EventEmitter): Signals {
+function listenForSignals(emitter: EventEmitter): Signals {
   const first = Promise.withResolvers<Signal>();
   const second = Promise.withResolvers<Signal>();
   const running = Promise.withResolvers<Running>();
-  let heard = 0;
-  const listener = (signal: Signal) => {
-    heard += 1;
-    (heard === 1 ? first : second).resolve(signal);
+  let received = 0;
+  const onStop = (signal: Signal) => {
+    received += 1;
+    (received === 1 ? first : second).resolve(signal);
   };
-  const hangUp = () => void running.promise.then((app) => app.reload());
-  emitter.on("SIGINT", listener).on("SIGTERM", listener).on("SIGHUP", hangUp);
-  const close = () => void emitter.off("SIGINT", listener).off("SIGTERM", listener).off("SIGHUP", hangUp);
+  const onHangUp = () => void running.promise.then((app) => app.reload());
+  emitter.on("SIGINT", onStop).on("SIGTERM", onStop).on("SIGHUP", onHangUp);
+  const close = () => void emitter.off("SIGINT", onStop).off("SIGTERM", onStop).off("SIGHUP", onHangUp);
   return { first: first.promise, second: second.promise, running: running.resolve, close };
 }

@@ -5,8 +5,8 @@ import { profileName } from "../../input/arguments.ts";
 import { requestClaims } from "../../input/claims.ts";
 import { collect, duration, examples, type RpcOptions, rpcOptions } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
-import { durationMessage, protoJson, timestampText } from "../../output/proto-json.ts";
-import { relativeTime } from "../../output/relative-time.ts";
+import { durationMessage, protoJsonText } from "../../output/proto-json.ts";
+import { when } from "../../output/relative-time.ts";
 import { printable } from "../../output/safe-text.ts";
 
 interface IssueOptions extends RpcOptions {
@@ -24,16 +24,16 @@ interface IssueOptions extends RpcOptions {
 export function addTokenIssue(token: Command, io: Io): void {
   const command = token
     .command("issue <profile>")
-    .description("issue a token; it stands alone on standard output, all else goes to standard error")
-    .option("--tenant <tenant>", "whose keys sign, where the profile has tenants")
-    .option("--subject <subject>", "the principal that the token speaks for")
-    .option("--audience <audience...>", "who the token is for; several are allowed")
-    .option("--client-ip <address>", "the address of the client that the token is for")
-    .option("--ttl <duration>", "lifetime: 5m, 300s or 300 (default: the profile's)", duration)
-    .option("--claim <key=value>", "a claim of the profile's request, as a string; may be repeated", collect)
-    .option("--claims <json>", "the claims of the profile's request: a JSON object, @file, or - for standard input")
-    .option("--request-id <id>", "makes a retry within 2 minutes safe: the same id gets the same token")
-    .option("--validate-only", "print the claims that would be signed; sign nothing");
+    .description("issue a token and print it alone on standard output; everything else goes to standard error")
+    .option("--tenant <tenant>", "the tenant whose keys sign, if the profile has tenants")
+    .option("--subject <subject>", "the principal that the token identifies")
+    .option("--audience <audience...>", "the intended recipients of the token")
+    .option("--client-ip <address>", "the IP address of the client that the token is bound to")
+    .option("--ttl <duration>", "the lifetime: 5m, 300s or 300 (default: that of the profile)", duration)
+    .option("--claim <key=value>", "a request claim of the profile, as a string; may be repeated", collect)
+    .option("--claims <json>", "the request claims of the profile: a JSON object, @file, or - for standard input")
+    .option("--request-id <id>", "makes a retry within 2 minutes safe: the same id returns the same token")
+    .option("--validate-only", "print the claims that would be signed, without signing");
   rpcOptions(command, io)
     .addHelpText(
       "after",
@@ -60,15 +60,13 @@ async function issue(profile: string, options: IssueOptions, io: Io): Promise<vo
   const answer = await call<TokenServiceClient, IssueTokenResponse>(TokenServiceClient, options, (client, ...rest) =>
     client.issueToken(request, ...rest),
   );
-  if (options.json) io.stdout.write(`${JSON.stringify(protoJson(IssueTokenResponse, answer), null, 2)}\n`);
+  if (options.json) io.stdout.write(protoJsonText(IssueTokenResponse, answer));
   else show(answer, io);
 }
 
 function show({ token, tokenId, keyId, expiresAt, claims, warnings }: IssueTokenResponse, io: Io): void {
-  const end = expiresAt
-    ? `expires ${timestampText(expiresAt)} (${relativeTime(expiresAt, io.now())})`
-    : "never expires";
-  const what = token === "" ? "nothing is signed;" : `id ${printable(tokenId)},`;
+  const end = expiresAt ? `expires ${when(expiresAt, io.now())}` : "never expires";
+  const what = token === "" ? "nothing was signed;" : `id ${printable(tokenId)},`;
   io.stderr.write(`${what} key ${printable(keyId)}, ${end}\n`);
   for (const { code, message } of warnings) io.stderr.write(`warning: ${printable(code)}: ${printable(message)}\n`);
   io.stdout.write(token === "" ? `${JSON.stringify(claims, null, 2)}\n` : `${token}\n`);

@@ -4,8 +4,8 @@ import { call } from "../../client.ts";
 import { profileName } from "../../input/arguments.ts";
 import { examples, type RpcOptions, rpcOptions, time } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
-import { protoJson, timestampText } from "../../output/proto-json.ts";
-import { relativeTime } from "../../output/relative-time.ts";
+import { protoJsonText } from "../../output/proto-json.ts";
+import { when } from "../../output/relative-time.ts";
 
 interface RevokeOptions extends RpcOptions {
   readonly profile: string;
@@ -20,14 +20,18 @@ interface RevokeOptions extends RpcOptions {
 export function addTokenRevoke(token: Command, io: Io): void {
   const command = token
     .command("revoke")
-    .description("take tokens back: by their ids, or all of a subject; it never needs the tokens themselves")
-    .requiredOption("--profile <profile>", "the profile that they were issued under")
-    .option("--tenant <tenant>", "whose keys signed, where the profile has tenants")
-    .option("--token-id <id...>", "the ids that issuing, verifying and the audit log tell; at most 100")
-    .option("--expires-at <time>", "when the last of these tokens expires, if you know: RFC 3339", time)
+    .description("revoke tokens by their ids, or all tokens of a subject; the tokens themselves are not needed")
+    .requiredOption("--profile <profile>", "the profile that the tokens were issued under")
+    .option("--tenant <tenant>", "the tenant whose keys signed, if the profile has tenants")
+    .option("--token-id <id...>", "the ids, from issuing, verifying or the audit log; at most 100")
+    .option("--expires-at <time>", "when the last of these tokens expires, if you know: an RFC 3339 time", time)
     .option("--subject <subject>", "all tokens of this subject")
-    .option("--issued-before <time>", "only those issued in or before this second: RFC 3339 (default: now)", time)
-    .requiredOption("--reason <text>", "why, for the audit log; nothing personal");
+    .option(
+      "--issued-before <time>",
+      "only tokens issued in or before this second: an RFC 3339 time (default: now)",
+      time,
+    )
+    .requiredOption("--reason <text>", "the reason, for the audit log; no personal data");
   rpcOptions(command, io)
     .addHelpText(
       "after",
@@ -46,12 +50,10 @@ async function revoke(options: RevokeOptions, io: Io): Promise<void> {
   const answer = await call<TokenServiceClient, RevokeTokensResponse>(TokenServiceClient, options, (client, ...rest) =>
     client.revokeTokens(request, ...rest),
   );
-  if (options.json) io.stdout.write(`${JSON.stringify(protoJson(RevokeTokensResponse, answer), null, 2)}\n`);
+  if (options.json) io.stdout.write(protoJsonText(RevokeTokensResponse, answer));
   else io.stdout.write(`revoked${untilText(answer, io)}\n`);
 }
 
 function untilText({ until }: RevokeTokensResponse, io: Io): string {
-  return until === undefined
-    ? ""
-    : `; kept until ${timestampText(until)} (${relativeTime(until, io.now())}), when none of them can be valid any more`;
+  return until === undefined ? "" : `; stored until ${when(until, io.now())}, when the last of them has expired`;
 }

@@ -8,7 +8,7 @@ import { type CarrierOptions, carrierOptions, credentialOf } from "../../input/c
 import { examples, type RpcOptions, rpcOptions, time } from "../../input/options.ts";
 import { readValue } from "../../input/read-value.ts";
 import type { Exit, Io } from "../../io.ts";
-import { protoJson } from "../../output/proto-json.ts";
+import { protoJsonText } from "../../output/proto-json.ts";
 import { showVerdict } from "../../output/verdict.ts";
 
 interface VerifyOptions extends RpcOptions, CarrierOptions {
@@ -21,11 +21,13 @@ interface VerifyOptions extends RpcOptions, CarrierOptions {
 export function addTokenVerify(token: Command, io: Io, exit: Exit): void {
   const command = token
     .command("verify <profile> [token]")
-    .description("check a token; without one, or with -, it is read from standard input and stays out of the history")
-    .option("--tenant <tenant>", "the tenant that you serve, where the profile has tenants")
-    .option("--audience <audience>", "the audience that you are known by")
+    .description(
+      "verify a token; without one, or with -, it is read from standard input and stays out of the shell's history",
+    )
+    .option("--tenant <tenant>", "the tenant that you serve, if the profile has tenants")
+    .option("--audience <audience>", "your own audience value")
     .option("--context <json>", "what the client wants to do: a JSON object, @file, or - for standard input")
-    .option("--at <time>", "judge the token as of this time of RFC 3339, with today's keys", time);
+    .option("--at <time>", "verify as of this RFC 3339 time, with the keys of today", time);
   rpcOptions(carrierOptions(command), io)
     .addHelpText(
       "after",
@@ -37,7 +39,7 @@ export function addTokenVerify(token: Command, io: Io, exit: Exit): void {
     )
     .action(async (profile: string, given: string | undefined, options: VerifyOptions) => {
       const answer = await verify(profile, given, options, io);
-      if (options.json) io.stdout.write(`${JSON.stringify(protoJson(VerifyTokenResponse, answer), null, 2)}\n`);
+      if (options.json) io.stdout.write(protoJsonText(VerifyTokenResponse, answer));
       else showVerdict(answer, io);
       exit(answer.valid ? EXIT.ok : EXIT.negative);
     });
