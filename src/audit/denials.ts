@@ -66,6 +66,7 @@ export function createDenialCounter(
 }
 
 function timeout(ms: number, run: () => void): () => void {
+  // Unref'ed: `stop` closes every window that is open, so none needs the process to wait for it.
   const timer = setTimeout(run, ms).unref();
   return () => clearTimeout(timer);
 }

@@ -48,6 +48,7 @@ export function createWatchKeys<Key>(list: (keyset: string) => readonly Key[]): 
     const keys = list(keyset);
     const watched = { keys, text: JSON.stringify(keys), changed: createWakeup(), watchers: 1 };
     all.set(keyset, watched);
+    // Unref'ed: the calls that watch keep the process alive.
     timer ??= setInterval(look, LOOK_MS).unref();
     return watched;
   }

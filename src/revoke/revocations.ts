@@ -101,6 +101,7 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
     stopping.abort();
     throw error;
   });
+  // Unref'ed: it frees the memory of a service that runs, and keeps none running.
   const sweeping = setInterval(() => known.sweep(now()), SWEEP_MS).unref();
 
   return {

@@ -1,4 +1,4 @@
-import { setTimeout as pause } from "node:timers/promises";
+import { pause } from "../../async/timeout.ts";
 import type { AuditEvent, AuditLog } from "../../audit/event.ts";
 import { KeyringError } from "../../keys/error.ts";
 import type { KeyringEvent } from "../../keys/rotating/views.ts";
@@ -29,7 +29,7 @@ export function tellKeyring({ audit, log, isNew, now, stopping }: Listeners): (e
       );
       if (failed === undefined) return;
       log("error", { event: "audit.failed", error: failed.error });
-      await pause(RETRY_MS, undefined, { signal: stopping, ref: false }).catch(() => undefined);
+      await pause(RETRY_MS, stopping);
     }
   }
 

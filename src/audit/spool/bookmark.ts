@@ -53,6 +53,7 @@ export class BookmarkKeeper {
 
   move(bookmark: Bookmark): void {
     this.#current = bookmark;
+    // Unref'ed: `close` writes the bookmark anyway.
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       // The next move tries again.
