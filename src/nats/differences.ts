@@ -1,10 +1,10 @@
 import type { StreamConfig } from "nats";
 
-/** Each setting of a stream that is not as it is wanted, for people to read. */
+/** Describes, for an operator, each setting of a stream that differs from the wanted one. */
 export function differencesOf(wanted: Partial<StreamConfig>, found: StreamConfig): string[] {
   const differences: string[] = [];
   for (const [name, value] of Object.entries(wanted)) {
-    // A server leaves out what is off, and all that it does not know yet.
+    // A server omits settings that are off, and those that its version does not know.
     const actual = JSON.stringify(found[name as keyof StreamConfig] ?? false);
     if (actual !== JSON.stringify(value)) differences.push(`${name} is ${actual}, should be ${JSON.stringify(value)}`);
   }

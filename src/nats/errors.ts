@@ -2,7 +2,7 @@ import { NatsError } from "nats";
 import { SinkError } from "../audit/forward/sink.ts";
 import { StateError } from "../state/keyvalue.ts";
 
-/** JetStream's own numbers: its texts change between versions. */
+/** JetStream's numbers: its texts change between versions. */
 export const STREAM_NOT_FOUND = 10059;
 export const MESSAGE_NOT_FOUND = 10037;
 
@@ -11,11 +11,11 @@ export function apiCode(error: unknown): number | undefined {
   return error instanceof NatsError ? error.api_error?.err_code : undefined;
 }
 
-/** A failed request to JetStream as the port's error. */
+/** Converts a failed request to JetStream into the error of the sink's port. */
 export function toSinkError(error: unknown, what: string): SinkError {
   const api = error instanceof NatsError ? error.api_error : undefined;
   if (api !== undefined) {
-    return new SinkError("REFUSED", `${what}: JetStream says ${api.err_code ?? api.code} ${api.description}`, {
+    return new SinkError("REFUSED", `${what}: JetStream answered ${api.err_code ?? api.code} ${api.description}`, {
       cause: error,
     });
   }
@@ -32,7 +32,7 @@ export function toSinkError(error: unknown, what: string): SinkError {
   }
 }
 
-/** A failed request to the bucket as the port's error; one that is the port's already as it is. */
+/** Converts a failed request to the bucket into a StateError; leaves one that is a StateError already. */
 export function toStateError(error: unknown, what: string): StateError {
   if (error instanceof StateError) return error;
   const { message } = toSinkError(error, what);

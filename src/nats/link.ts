@@ -3,7 +3,7 @@ import { backoff } from "../async/backoff.ts";
 import { endsWithin, pause } from "../async/timeout.ts";
 import { createWakeup } from "../async/wakeup.ts";
 
-/** What the link tells the log. `message` is the library's; it names servers, never credentials. */
+/** What the link reports. `message` is the library's text; it names servers, never credentials. */
 export type LinkReport =
   | { readonly type: "up"; readonly server: string }
   | { readonly type: "down"; readonly message: string };
@@ -12,8 +12,8 @@ const RECONNECT_MS = 250;
 const DIAL_MS = 2000;
 
 /**
- * A connection to NATS that is sought from the start and for ever, in the background: the service starts without it. The
- * first connection is retried here, since the library's own waiting for it can't be ended.
+ * A connection to NATS, dialled in the background until `close`: the service starts without it. The first connection is
+ * retried here, because the library's own wait for it can't be ended. Until it is closed, a link keeps the process alive.
  */
 export class NatsLink {
   readonly #options: ConnectionOptions;
@@ -26,9 +26,9 @@ export class NatsLink {
   #current: NatsConnection | undefined;
   #open: NatsConnection | undefined;
   #generation = 0;
-  #toldDown = false;
+  #reportedDown = false;
 
-  /** An outage is reported once. `wait` stands between two dials; it ends early when the signal is aborted. */
+  /** Reports an outage once. `pauseBetweenDials` MUST end early when its signal aborts. */
   constructor(options: ConnectionOptions, report: (report: LinkReport) => void, pauseBetweenDials = pause) {
     this.#options = {
       ...options,
@@ -37,7 +37,7 @@ export class NatsLink {
       pingInterval: 5000,
       maxPingOut: 2,
       timeout: DIAL_MS,
-      // A server whose accounts are being changed refuses for a while: that must not end the link.
+      // A server whose accounts are being changed refuses for a while, which must not end the link.
       ignoreAuthErrorAbort: true,
     };
     this.#report = report;
@@ -50,12 +50,12 @@ export class NatsLink {
     return this.#current;
   }
 
-  /** How often the link came up: what was learned in another generation may not hold. */
+  /** How often the link came up. What was learned in an earlier generation may no longer hold. */
   get generation(): number {
     return this.#generation;
   }
 
-  /** The connection as soon as it is up, at once if it is; rejects when the signal is aborted or the link closed first. */
+  /** Resolves with the connection once it is up. Rejects when the signal aborts or the link is closed first. */
   async connected(signal: AbortSignal): Promise<NatsConnection> {
     const either = AbortSignal.any([signal, this.#closing.signal]);
     while (this.#current === undefined) {
@@ -65,18 +65,18 @@ export class NatsLink {
     return this.#current;
   }
 
-  /** Calls the listener whenever the connection is lost. Returns how to end that. */
+  /** Calls the listener whenever the connection is lost. Returns the function that removes it. */
   onDown(listener: () => void): () => void {
     this.#downListeners.add(listener);
     return () => this.#downListeners.delete(listener);
   }
 
-  /** Sends what is pending if that takes less than `boundMs`, and closes. */
+  /** Sends what is pending, for at most `boundMs`, and closes. */
   async close(boundMs: number): Promise<void> {
     this.#closing.abort();
     const connection = this.#open;
     if (this.#current !== undefined) await endsWithin(boundMs, this.#current.flush());
-    // Not drain(): with the server gone it leaves timers behind.
+    // Not drain(): when the server is gone, it leaves timers behind.
     await connection?.close();
     await this.#done;
   }
@@ -91,7 +91,7 @@ export class NatsLink {
       failures = 0;
       this.#open = connection;
       this.#up(connection);
-      // Never awaited: the library does not end the statuses when the connection is closed.
+      // Never awaited: the library does not end the statuses when the connection closes.
       void this.#follow(connection);
       if (this.#closing.signal.aborted) await connection.close();
       await connection.closed();
@@ -103,7 +103,7 @@ export class NatsLink {
     try {
       return await connect(this.#options);
     } catch (error) {
-      this.#tellDown(error instanceof Error ? error.message : String(error));
+      this.#reportDown(error instanceof Error ? error.message : String(error));
       return undefined;
     }
   }
@@ -118,7 +118,7 @@ export class NatsLink {
   #up(connection: NatsConnection): void {
     this.#current = connection;
     this.#generation++;
-    this.#toldDown = false;
+    this.#reportedDown = false;
     this.#report({ type: "up", server: connection.getServer() });
     this.#cameUp.wake();
   }
@@ -126,20 +126,20 @@ export class NatsLink {
   #down(message: string): void {
     if (this.#current === undefined) return;
     this.#current = undefined;
-    this.#tellDown(message);
+    this.#reportDown(message);
     for (const listener of [...this.#downListeners]) listener();
   }
 
-  #tellDown(message: string): void {
-    if (this.#toldDown) return;
-    this.#toldDown = true;
+  #reportDown(message: string): void {
+    if (this.#reportedDown) return;
+    this.#reportedDown = true;
     this.#report({ type: "down", message });
   }
 }
 
 /**
- * The pause before a server is dialled again, for the library. It counts from the wall clock: one that was set back by an
- * hour since would let it wait for an hour. When the pause is over by the monotonic clock, none is left.
+ * The delay before the library dials a server again. The library counts it from the wall clock: if that were set back by an
+ * hour, it would wait for an hour. No delay is left once the pause is over by the monotonic clock.
  */
 function steadyPace(pauseMs: number): () => number {
   let last = Number.NEGATIVE_INFINITY;

@@ -2,9 +2,9 @@ import { MsgHdrsImpl } from "nats";
 import type { OutgoingEvent } from "../../audit/forward/sink.ts";
 
 /**
- * The CloudEvents attributes as NATS headers (CloudEvents NATS binding, 3.1: binary mode), as one block of bytes: to
- * build the library's map of headers, and encode it, costs more than all the rest of publishing. The values were checked
- * to be visible ASCII, without which a line break would add headers.
+ * The CloudEvents attributes as NATS headers (CloudEvents NATS binding, 3.1: binary mode), encoded as one block of bytes:
+ * building and encoding the library's map of headers costs more than the rest of publishing. The values were checked to be
+ * visible ASCII; otherwise a line break in one would add headers.
  */
 class EventHeaders extends MsgHdrsImpl {
   readonly #block: Buffer;
@@ -19,7 +19,7 @@ class EventHeaders extends MsgHdrsImpl {
   }
 }
 
-/** The headers of an event; for publishing only. */
+/** The headers of an event, for publishing only. */
 export function eventHeaders({ id, type, time, writer }: OutgoingEvent): MsgHdrsImpl {
   return new EventHeaders(
     Buffer.from(

@@ -14,13 +14,13 @@ import { eventHeaders } from "./event-headers.ts";
 import { AUDIT_STREAM, ensureStream, holdsMark } from "./stream.ts";
 
 export interface PublisherOptions {
-  /** How many servers of a cluster keep the stream. */
+  /** On how many servers of a cluster the stream is stored. */
   readonly replicas: number;
   /** How long a group waits for its acknowledgements: 5 s by default. */
   readonly ackTimeoutMs?: number;
 }
 
-/** The events that were published together. Their reply subjects are numbered on from `from`. */
+/** Events that were published together. Their reply subjects are numbered from `from`. */
 interface Group {
   readonly from: number;
   readonly outcomes: (Outcome | undefined)[];
@@ -29,8 +29,8 @@ interface Group {
 }
 
 /**
- * JetStream as the sink of events. All acknowledgements come through one subscription, and each is awaited: a publish that
- * the library drops while it reconnects is told from one that was stored.
+ * JetStream as the sink of events. All acknowledgements arrive on one subscription, and each is awaited: this distinguishes
+ * an event that was stored from one that the library dropped while it reconnected.
  */
 export class NatsPublisher implements EventSink {
   readonly #link: NatsLink;
@@ -140,19 +140,19 @@ function settle(group: Group, at: number, outcome: Outcome): void {
 
 function readAck(message: Msg): Outcome {
   const text = Buffer.from(message.data.buffer, message.data.byteOffset, message.data.byteLength).toString();
-  if (text === "") return failed("NO_STREAM", "no stream takes audit events");
+  if (text === "") return failed("NO_STREAM", "no stream accepts audit events");
   try {
     const ack: Record<string, unknown> = JSON.parse(text);
     if (ack.error !== undefined) return refusal(ack.error);
     const { stream, seq, duplicate } = ack;
     if (stream === AUDIT_STREAM && typeof seq === "number") return { stored: true, seq, duplicate: duplicate === true };
   } catch {}
-  return failed("REFUSED", `what answered is not the stream ${AUDIT_STREAM}`);
+  return failed("REFUSED", `the answer did not come from the stream ${AUDIT_STREAM}`);
 }
 
 function refusal(error: unknown): Outcome {
   const { err_code, description } = Object(error) as Record<string, unknown>;
-  return failed("REFUSED", `JetStream says ${String(err_code)} ${String(description)}`);
+  return failed("REFUSED", `JetStream answered ${String(err_code)} ${String(description)}`);
 }
 
 function failed(code: SinkErrorCode, message: string): Outcome {

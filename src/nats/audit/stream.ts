@@ -32,8 +32,8 @@ type Wanted = Pick<
   | "no_ack"
 >;
 
-// `discard: new` because the default drops the oldest record silently; no age for the same reason. deny_delete and
-// deny_purge can't be undone, which is what an audit log is for.
+// `discard: new` and no maximum age, because the defaults drop the oldest records silently. deny_delete and deny_purge can't
+// be undone, as an audit log requires.
 function wantedStream(replicas: number): Wanted {
   return {
     name: AUDIT_STREAM,
@@ -51,14 +51,14 @@ function wantedStream(replicas: number): Wanted {
   };
 }
 
-/** The stream, and each of its settings that is not as it should be. */
+/** The stream, and a description of each setting that differs from the wanted one. */
 export interface AuditStream {
   readonly info: StreamInfo;
   readonly differences: readonly string[];
 }
 
 /**
- * Makes the audit stream if there is none. One that exists is never changed: its settings may be somebody's decision.
+ * Creates the audit stream if there is none. An existing one is never changed: an operator may have chosen its settings.
  * Throws a SinkError.
  */
 export async function ensureStream(connection: NatsConnection, replicas: number): Promise<AuditStream> {
@@ -72,13 +72,13 @@ export async function ensureStream(connection: NatsConnection, replicas: number)
   }
 }
 
-/** Whether the stream still has the marked event, or has let it go by its own limits. Throws a SinkError. */
+/** Whether the stream still has the marked event, or dropped it by its own limits. Throws a SinkError. */
 export async function holdsMark(connection: NatsConnection, info: StreamInfo, mark: StreamMark): Promise<boolean> {
   if (info.created !== mark.created || info.state.last_seq < mark.seq) return false;
   if (mark.seq < info.state.first_seq) return true;
   try {
     const manager = await managerOf(connection);
-    // After a roll-back other writers may have filled the place: only the event's id tells.
+    // After a rollback, other writers may have used the sequence number again: only the event's id is proof.
     const message = await manager.streams.getMessage(AUDIT_STREAM, { seq: mark.seq });
     return message.header.get("Nats-Msg-Id") === mark.eventId;
   } catch (error) {

@@ -4,16 +4,16 @@ import { AUDIT_STREAM } from "./stream.ts";
 
 export interface TailOptions {
   readonly url: string;
-  /** A subject under `signet.audit`; each of its tokens was checked. */
+  /** A subject under `signet.audit`. The caller MUST have checked each of its tokens. */
   readonly subject: string;
-  /** Where to begin: with what comes, with the last so many of the subject, or with the oldest that the stream has. */
+  /** Where to begin: with the next event, with the oldest, or with the last so many of the subject. */
   readonly from: "new" | "all" | { readonly last: number };
-  /** Whether to go on when the stored events are through. */
+  /** Whether to wait for new events after the stored ones. */
   readonly follow: boolean;
   readonly signal: AbortSignal;
 }
 
-/** An event as it stands in the stream. */
+/** An event as the stream stores it. */
 export interface TailedEvent {
   readonly seq: number;
   readonly subject: string;
@@ -21,16 +21,17 @@ export interface TailedEvent {
   readonly body: Uint8Array;
 }
 
-/** Stored events to be passed over, and those to be told of after them. */
 interface Start {
   readonly seq: number;
+  /** How many stored events to pass over. */
   readonly skip: number;
+  /** How many stored events to yield after those. */
   readonly stored: number;
 }
 
 /**
- * The stream's events in its order, also over a lost connection; ends when the signal is aborted. Throws a SinkError when
- * there is no stream, and the library's error when the server can't be reached.
+ * Yields the stream's events in order, across lost connections, until the signal aborts. Throws a SinkError when there is no
+ * stream, and the library's error when the server can't be reached.
  */
 export async function* tail({ url, subject, from, follow, signal }: TailOptions): AsyncGenerator<TailedEvent> {
   const connection = await connect({ servers: url, name: "signet-audit-tail", maxReconnectAttempts: -1 });
@@ -51,7 +52,7 @@ async function findStart(connection: NatsConnection, subject: string, from: Tail
   try {
     const manager = await connection.jetstreamManager({ checkAPI: false });
     const { state } = await manager.streams.info(AUDIT_STREAM);
-    // By number even for "new": an event between this question and the subscription must not be missed.
+    // By number even for "new": an event that arrives before the subscription must not be missed.
     if (from === "new") return { seq: state.last_seq + 1, skip: 0, stored: 0 };
     if (from === "all") return { seq: 1, skip: 0, stored: await countFrom(manager, subject, 1) };
     return await findLast(manager, subject, from.last, state.first_seq, state.last_seq);
@@ -60,7 +61,7 @@ async function findStart(connection: NatsConnection, subject: string, from: Tail
   }
 }
 
-// A filter may leave few of the last events: look back twice as far until there are enough.
+// Few of the last events may match the filter: look back twice as far until enough do.
 async function findLast(
   manager: JetStreamManager,
   subject: string,
@@ -111,7 +112,7 @@ async function* consume(
     yield* messages;
   } finally {
     signal.removeEventListener("abort", stop);
-    // Before the connection is closed: else the library goes on asking for a new consumer.
+    // Before the connection is closed: otherwise the library keeps asking for a new consumer.
     await messages.close();
   }
 }

@@ -4,25 +4,25 @@ import { StateError } from "../../state/keyvalue.ts";
 import { differencesOf } from "../differences.ts";
 import { toStateError, unavailable } from "../errors.ts";
 import type { NatsLink } from "../link.ts";
-import { checkServerVersion, findBucket, findOrMakeBucket, wantedBucket } from "./config.ts";
+import { checkServerVersion, findBucket, findOrCreateBucket, wantedBucket } from "./config.ts";
 
 export interface BucketOptions {
-  /** How many servers of a cluster keep the bucket. */
+  /** On how many servers of a cluster the bucket is stored. */
   readonly replicas: number;
-  /** Told at each connection of the settings that are not as they should be, and of each entry that is not. */
+  /** Gets, at each connection, the settings that differ from the wanted ones, and each damaged entry. */
   readonly report: (differences: readonly string[]) => void;
 }
 
-/** A checked connection, for as long as the call may last. */
+/** A checked connection, valid for one call. */
 export interface Access {
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
-  /** Aborted when the call is over. */
+  /** Aborts when the call is over. */
   readonly signal: AbortSignal;
 }
 
 const CALL_MS = 2000;
-/** Half of the call, so that a write whose answer was lost can be asked about. */
+/** Half of the call, so that a write whose answer was lost can still be looked up. */
 const REQUEST_MS = 1000;
 // A leader that was just elected may be behind for a moment: what it lacks is not lost yet.
 const LOOKS = 4;
@@ -30,7 +30,7 @@ const LOOK_MS = 250;
 /** A value of 64 KiB as base64, with its headers. */
 const LEAST_PAYLOAD = 128 * 1024;
 
-/** One bucket from its first use on: it never silently becomes another one. */
+/** One bucket from its first use on: another bucket of the same name never silently takes its place. */
 export class Bucket {
   readonly #link: NatsLink;
   readonly #options: BucketOptions;
@@ -46,8 +46,8 @@ export class Bucket {
   }
 
   /**
-   * Does the work within 2 s. Throws {@link StateError}: UNAVAILABLE at once while there is no connection, when it is lost,
-   * and when the time is over or `signal` aborts; LOST.
+   * Does the work within 2 s. Throws {@link StateError}: LOST; UNAVAILABLE when there is no connection or it is lost, when
+   * the time is over, and when `signal` aborts.
    */
   async call<Result>(what: string, work: (access: Access) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     if (this.#loss !== undefined) throw this.#loss;
@@ -82,7 +82,7 @@ export class Bucket {
       await this.#checkOnce(connection, manager);
       const access = { connection, manager, signal };
       return await work(access).catch(async (error: unknown) => {
-        // A stream that is gone answers a publish like a server without JetStream: by nobody.
+        // A missing stream and a server without JetStream fail alike: the publish gets no responder.
         if (!(error instanceof StateError)) await this.verify(access);
         throw error;
       });
@@ -91,37 +91,37 @@ export class Bucket {
     }
   }
 
-  /** The bucket's state now, after making sure that it is the same one. Throws LOST when it is not. */
+  /** Returns the bucket's current state after checking that it is still the same bucket. Throws LOST when it is not. */
   async verify({ manager }: Pick<Access, "manager">): Promise<StreamInfo> {
     for (let look = 1; ; look++) {
       if (this.#loss !== undefined) throw this.#loss;
       const info = await findBucket(manager);
       const contradiction = this.#contradiction(info);
       if (contradiction === undefined && info !== undefined) return info;
-      if (look === LOOKS) throw this.lose(contradiction ?? "it is gone");
+      if (look === LOOKS) throw this.markLost(contradiction ?? "it is gone");
       await pause(LOOK_MS);
     }
   }
 
-  /** Ends the use of the bucket, for ever. */
-  lose(reason: string): StateError {
+  /** Permanently ends the use of the bucket. Returns the error that every call throws from now on. */
+  markLost(reason: string): StateError {
     this.#loss ??= new StateError("LOST", `the bucket signet is not the one that was opened: ${reason}`);
     return this.#loss;
   }
 
-  tell(difference: string): void {
+  reportDamage(difference: string): void {
     this.#options.report([difference]);
   }
 
-  /** Remembers a revision that was read. */
-  read(revision: number): void {
+  /** Records a revision that was read. */
+  sawRead(revision: number): void {
     this.#highest = Math.max(this.#highest, revision);
   }
 
-  /** Remembers a revision that was written; throws LOST unless it is above `before`, a {@link highest} from before it. */
-  wrote(revision: number, before: number): void {
-    if (revision <= before) throw this.lose(`revision ${revision} was written after revision ${before}`);
-    this.read(revision);
+  /** Records a revision that was written. Throws LOST unless it is above `before`, the {@link highest} before the write. */
+  sawWrite(revision: number, before: number): void {
+    if (revision <= before) throw this.markLost(`revision ${revision} was written after revision ${before}`);
+    this.sawRead(revision);
   }
 
   /** The highest revision that was seen. */
@@ -144,7 +144,7 @@ export class Bucket {
     this.#checkServer(connection);
     const { replicas, report } = this.#options;
     const first = this.#created === undefined;
-    const info = first ? await findOrMakeBucket(manager, replicas) : await this.verify({ manager });
+    const info = first ? await findOrCreateBucket(manager, replicas) : await this.verify({ manager });
     this.#created ??= info.created;
     this.#checkedGeneration = generation;
     const differences = differencesOf(wantedBucket(replicas), info.config);
@@ -152,11 +152,11 @@ export class Bucket {
   }
 
   #checkServer({ info }: NatsConnection): void {
-    if (info === undefined) throw unavailable("the NATS server has not introduced itself");
+    if (info === undefined) throw unavailable("the NATS server sent no INFO");
     checkServerVersion(info.version, this.#options.replicas);
     if (info.max_payload < LEAST_PAYLOAD) {
       throw unavailable(
-        `the NATS server takes messages of ${info.max_payload} bytes: max_payload must be ${LEAST_PAYLOAD}`,
+        `the NATS server takes messages of ${info.max_payload} bytes: max_payload must be at least ${LEAST_PAYLOAD}`,
       );
     }
   }
@@ -165,6 +165,6 @@ export class Bucket {
     if (info === undefined) return "it is gone";
     if (info.created !== this.#created) return `it was created ${info.created}, the opened one ${this.#created}`;
     if (info.state.last_seq >= this.#highest) return undefined;
-    return `it ends with revision ${info.state.last_seq}, and revision ${this.#highest} was seen`;
+    return `it ends with revision ${info.state.last_seq}, but revision ${this.#highest} was seen`;
   }
 }

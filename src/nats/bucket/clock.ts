@@ -9,13 +9,13 @@ export interface ClockOffset {
   readonly boundMs: number;
 }
 
-/** Clocks are read in whole milliseconds, cut off. */
+/** Clocks are read in whole milliseconds, rounded down. */
 const RESOLUTION_MS = 1;
 
 /**
- * Compares this clock with that of the server which leads the bucket (before 2.10: which leads the cluster). The bound is
- * half of the round trip, so under load it grows instead of the error. Other servers of a cluster may have other clocks.
- * Throws a StateError as {@link Bucket.call} does, and UNAVAILABLE when this clock is set back meanwhile.
+ * Compares this clock with that of the server that leads the bucket (before 2.10: the cluster). The bound is half of the
+ * round trip: under load the bound grows, not the error. The clocks of other servers of the cluster may differ. Throws a
+ * StateError as {@link Bucket.call} does, and UNAVAILABLE when this clock is set back meanwhile.
  */
 export function clockOffset(bucket: Bucket, now: () => number): Promise<ClockOffset> {
   return bucket.call("asking NATS for the time", async (access) => {
@@ -29,7 +29,7 @@ export function clockOffset(bucket: Bucket, now: () => number): Promise<ClockOff
   });
 }
 
-/** Servers before 2.10 date no answers, but they date what they make. */
+/** Servers before 2.10 put no time into answers, but into what they create. */
 async function timeOfCreation({ manager }: Access): Promise<number> {
   const { created } = await manager.consumers.add(BUCKET_STREAM, {
     ack_policy: AckPolicy.None,

@@ -9,14 +9,14 @@ import {
 import { StateError } from "../../state/keyvalue.ts";
 import { apiCode, STREAM_NOT_FOUND } from "../errors.ts";
 
-/** The stream under the bucket `signet`, by the convention of NATS' key-value stores: its tools can read it. */
+/** The stream of the bucket `signet`, named as NATS names the streams of key-value stores, so that its tools can read it. */
 export const BUCKET_STREAM = "KV_signet";
 
 const STREAM_EXISTS = 10058;
 
 /**
- * The settings of the bucket. One message a key. `discard: new` and no age, because a key that vanishes by itself can be
- * claimed again. No direct reads: followers answer them too, and may be behind.
+ * The settings of the bucket: one message per key. `discard: new` and no maximum age, because a key that disappears by itself
+ * could be created twice. No direct reads, because followers answer them too, and may be behind.
  */
 export function wantedBucket(replicas: number) {
   return {
@@ -36,7 +36,7 @@ export function wantedBucket(replicas: number) {
   } satisfies Partial<StreamConfig>;
 }
 
-/** The bucket as it stands; undefined where there is none. */
+/** The bucket's current state; undefined when there is none. */
 export async function findBucket(manager: JetStreamManager): Promise<StreamInfo | undefined> {
   try {
     return await manager.streams.info(BUCKET_STREAM);
@@ -46,25 +46,25 @@ export async function findBucket(manager: JetStreamManager): Promise<StreamInfo 
   }
 }
 
-/** Makes the bucket unless there is one, which is never changed: its settings may be somebody's decision. */
-export async function findOrMakeBucket(manager: JetStreamManager, replicas: number): Promise<StreamInfo> {
+/** Creates the bucket if there is none. An existing one is never changed: an operator may have chosen its settings. */
+export async function findOrCreateBucket(manager: JetStreamManager, replicas: number): Promise<StreamInfo> {
   const found = await findBucket(manager);
   if (found !== undefined) return found;
   try {
     return await manager.streams.add(wantedBucket(replicas));
   } catch (error) {
     if (apiCode(error) !== STREAM_EXISTS) throw error;
-    // Made by another replica, with another idea of it, between the two questions.
+    // Another replica, configured differently, created it between the two requests.
     return await manager.streams.info(BUCKET_STREAM);
   }
 }
 
-/** The first version measured to keep every claim and update of a replicated bucket when its leader is killed: 2.9.25 lost some. */
+/** The first version that kept every creation and update of a replicated bucket in tests that killed its leader: 2.9.25 lost some. */
 const FIRST_SOUND = [2, 10, 27] as const;
 
 /**
- * Throws UNAVAILABLE when a server of this version can't be trusted with a bucket of so many replicas. It is told of the
- * server that this client is connected to; the others of its cluster are the operator's to keep as new.
+ * Throws UNAVAILABLE when a server of this version can't be trusted with a bucket of so many replicas. Only the server that
+ * this client is connected to can be checked; the operator must keep the others of its cluster as new.
  */
 export function checkServerVersion(version: string, replicas: number): void {
   if (replicas <= 1 || isSound(version)) return;

@@ -1,26 +1,26 @@
 import { headers, type MsgHdrs } from "nats";
 import { checkKey, checkPrefix, type Entry, StateError, type WriteOptions } from "../../state/keyvalue.ts";
 
-/** What a write was: only creations are claims. */
+/** What a write was. Only one creation of a key can win. */
 export type Operation = "create" | "update" | "delete";
 
 /** The last message of a key. */
 export interface StoredEntry extends Entry {
-  /** By the clock of NATS, in Unix milliseconds. */
+  /** Unix milliseconds by the clock of NATS. */
   readonly writtenAt: number;
   readonly deleted: boolean;
-  /** Which write made it, to know one's own again; undefined when somebody else's tool wrote it. */
+  /** The id of the write, by which its writer recognizes it; undefined when another tool wrote it. */
   readonly write: string | undefined;
   readonly operation: Operation | undefined;
 }
 
-// What the tools of NATS know a deletion by.
+// By this header the tools of NATS recognize a deletion.
 const MARKER = "KV-Operation";
 const WRITE = "Signet-Write";
 const OPERATION = "Signet-Operation";
 const EXPIRES_AT = "Signet-Expires-At";
 
-/** The headers of a write: they carry what the body, which is the value, does not. */
+/** The headers of a write. The body is the value; they carry everything else. */
 export function entryHeaders(write: string, operation: Operation, { expiresAt }: WriteOptions): MsgHdrs {
   const made = headers();
   made.set(WRITE, write);
@@ -30,7 +30,7 @@ export function entryHeaders(write: string, operation: Operation, { expiresAt }:
   return made;
 }
 
-/** A message of the bucket as it came. */
+/** A message of the bucket before its headers are parsed. */
 export interface StoredMessage {
   readonly key: string;
   readonly revision: number;
@@ -40,14 +40,14 @@ export interface StoredMessage {
 }
 
 /**
- * Reads a message of the bucket. An expiry that can't be read is handed to `bad` as CORRUPT: unless that throws, the entry
- * never expires.
+ * Parses a message of the bucket. An expiry that can't be parsed is passed to `onDamage` as CORRUPT; unless that throws, the
+ * entry never expires.
  */
 export function storedEntry(
   { key, revision, writtenAt, value, headers: found }: StoredMessage,
-  bad: (error: StateError) => void,
+  onDamage: (error: StateError) => void,
 ): StoredEntry {
-  const expiresAt = readExpiry(key, found?.get(EXPIRES_AT) ?? "", bad);
+  const expiresAt = readExpiry(key, found?.get(EXPIRES_AT) ?? "", onDamage);
   return {
     key,
     value,
@@ -61,7 +61,7 @@ export function storedEntry(
   };
 }
 
-/** The entry as the port shows it; undefined when it is deleted or, at `now`, expired. */
+/** The entry as the port returns it; undefined when it is deleted or, at `now`, has expired. */
 export function liveEntry(stored: StoredEntry | undefined, now: number): Entry | undefined {
   if (stored === undefined || stored.deleted) return undefined;
   const { key, value, revision, expiresAt } = stored;
@@ -69,11 +69,11 @@ export function liveEntry(stored: StoredEntry | undefined, now: number): Entry |
   return expiresAt <= now ? undefined : { key, value, revision, expiresAt };
 }
 
-function readExpiry(key: string, text: string, bad: (error: StateError) => void): number | undefined {
+function readExpiry(key: string, text: string, onDamage: (error: StateError) => void): number | undefined {
   if (text === "") return undefined;
   const expiresAt = Number(text);
   if (/^-?\d{1,16}(\.\d+)?$/.test(text)) return expiresAt;
-  bad(new StateError("CORRUPT", `entry ${key}: ${EXPIRES_AT} is not a number of milliseconds`));
+  onDamage(new StateError("CORRUPT", `entry ${key}: ${EXPIRES_AT} is not a number of milliseconds`));
   return undefined;
 }
 
@@ -82,11 +82,11 @@ function readOperation(text: string | undefined): Operation | undefined {
 }
 
 const ROOT = "$KV.signet.";
-const written = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
+const WRITTEN = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 
 /** The subject of a key: `keys/service/epoch/3` is `$KV.signet.keys.service.epoch.3`. Throws BAD_KEY. */
 export function subjectOf(key: string): string {
-  // The library sends white space and line ends as they are: they would be commands of their own.
+  // The library does not escape white space and line breaks: they would become protocol commands.
   checkKey(key);
   return ROOT + key.replaceAll("/", ".");
 }
@@ -94,18 +94,21 @@ export function subjectOf(key: string): string {
 /** The key of a subject; undefined for one that {@link subjectOf} never makes. */
 export function keyOf(subject: string): string | undefined {
   const rest = subject.slice(ROOT.length);
-  return subject.startsWith(ROOT) && written.test(rest) ? rest.replaceAll(".", "/") : undefined;
+  return subject.startsWith(ROOT) && WRITTEN.test(rest) ? rest.replaceAll(".", "/") : undefined;
 }
 
-/** A filter for at least all keys with this prefix: subjects are matched by whole segments. Throws BAD_KEY. */
+/** A filter that matches at least every key with this prefix: NATS matches whole segments. Throws BAD_KEY. */
 export function filterOf(prefix: string): string {
   checkPrefix(prefix);
   return `${ROOT}${prefix.slice(0, prefix.lastIndexOf("/") + 1).replaceAll("/", ".")}>`;
 }
 
-/** The key of a subject that was asked for by key. */
+/** The key of a subject that was requested by key. */
 export function requireKey(subject: string): string {
   const key = keyOf(subject);
   if (key !== undefined) return key;
-  throw new StateError("CORRUPT", `the bucket answered with subject ${JSON.stringify(subject)}, which no key has`);
+  throw new StateError(
+    "CORRUPT",
+    `the bucket answered with the subject ${JSON.stringify(subject)}, which belongs to no key`,
+  );
 }

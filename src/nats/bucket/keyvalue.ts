@@ -4,10 +4,10 @@ import { unavailable } from "../errors.ts";
 import type { NatsLink } from "../link.ts";
 import { type Access, Bucket, type BucketOptions } from "./bucket.ts";
 import { type ClockOffset, clockOffset } from "./clock.ts";
-import { liveEntry } from "./entry.ts";
+import { liveEntry, type StoredEntry } from "./entry.ts";
 import { sweep } from "./sweep.ts";
 import { readBucket, watchBucket } from "./watch.ts";
-import { letOthersLand, offer, readLast, type Write } from "./write.ts";
+import { offer, readLast, type Write, waitForInFlightWrites } from "./write.ts";
 
 export interface NatsKeyValueOptions extends BucketOptions {
   /** Unix milliseconds; decides what has expired. */
@@ -17,14 +17,14 @@ export interface NatsKeyValueOptions extends BucketOptions {
 export interface NatsKeyValue extends KeyValue {
   /** Compares the clock of `now` with that of NATS; see {@link clockOffset}. */
   clockOffset(): Promise<ClockOffset>;
-  /** Removes what has long expired or been deleted; see {@link sweep}. To be called now and then, by any replica. */
+  /** Removes what expired or was deleted long ago; see {@link sweep}. Any replica may call it, now and then. */
   sweep(): Promise<number>;
 }
 
 /**
- * The store of several replicas: the JetStream bucket `signet`, made at the first use if there is none, never changed. It
- * serves the bucket that it found first: when that is gone, made anew or rolled back, every call and watch throws LOST, and
- * a new store must be created over the link.
+ * The store that several replicas share: the JetStream bucket `signet`, created at the first use if there is none, and never
+ * changed. It serves only the bucket that it found first. When that one is gone, was created again or rolled back, every
+ * call and watch throws LOST, and a new store must be created over the link.
  */
 export function createNatsKeyValue(link: NatsLink, options: NatsKeyValueOptions): NatsKeyValue {
   const { now } = options;
@@ -35,8 +35,8 @@ export function createNatsKeyValue(link: NatsLink, options: NatsKeyValueOptions)
       checkKey(key);
       return bucket.call(`reading ${key}`, async (access) => {
         const found = await readLast(access, key);
-        if (found !== undefined) bucket.read(found.revision);
-        // Nothing is believed absent on the word of another bucket.
+        if (found !== undefined) bucket.sawRead(found.revision);
+        // A key is absent only if the bucket that says so is the right one.
         else await bucket.verify(access);
         return liveEntry(found, now());
       });
@@ -72,15 +72,24 @@ function writeOf(operation: Write["operation"], key: string, value: Uint8Array, 
   return { key, value: Uint8Array.from(value), options, operation, id: randomUUID() };
 }
 
+/** The next step after a conflict. "lost": another write won. "unknown": this write may have happened, and been replaced. */
+type Decision = { readonly offerAt: number } | "lost" | "unknown";
+
 /**
- * Offers the claim until its outcome is told. A claim whose answer was lost is offered again: it is then refused because of
- * itself, and found by its id, or it wins, and the first offer can't come through any more.
+ * Offers a write until its outcome is known. A write whose answer was lost is offered again: either the conflict is with
+ * itself, and it is found by its id, or it wins now, and the first offer can't be stored any more. At any other conflict
+ * `decide` gets the last entry of the key, and whether an answer was lost.
  */
-async function create(bucket: Bucket, access: Access, write: Write, now: () => number): Promise<number | undefined> {
-  let expected = 0;
+async function offerUntilDecided(
+  bucket: Bucket,
+  access: Access,
+  write: Write,
+  expected: number,
+  decide: (found: StoredEntry | undefined, unsure: boolean) => Decision,
+): Promise<number | undefined> {
   let unsure = false;
-  while (!access.signal.aborted) {
-    const outcome = await offer(bucket, access, write, expected);
+  for (let offered = expected; !access.signal.aborted; ) {
+    const outcome = await offer(bucket, access, write, offered);
     if (typeof outcome === "number") return outcome;
     if (outcome === "unknown") {
       unsure = true;
@@ -88,16 +97,21 @@ async function create(bucket: Bucket, access: Access, write: Write, now: () => n
     }
     const found = await readLast(access, write.key);
     if (found?.write === write.id) return found.revision;
-    if (liveEntry(found, now()) !== undefined) {
-      // What was updated since may have been this claim.
-      if (unsure && found?.operation !== "create") throw outcomeUnknown(write);
-      return undefined;
-    }
-    const revision = found?.revision ?? 0;
-    if (revision === expected) await letOthersLand(access);
-    expected = revision;
+    const decision = decide(found, unsure);
+    if (decision === "lost") return undefined;
+    if (decision === "unknown") break;
+    if (decision.offerAt === offered) await waitForInFlightWrites(access);
+    offered = decision.offerAt;
   }
   throw outcomeUnknown(write);
+}
+
+function create(bucket: Bucket, access: Access, write: Write, now: () => number): Promise<number | undefined> {
+  return offerUntilDecided(bucket, access, write, 0, (found, unsure) => {
+    if (liveEntry(found, now()) === undefined) return { offerAt: found?.revision ?? 0 };
+    // An entry that was updated since may have been created by this write.
+    return unsure && found?.operation !== "create" ? "unknown" : "lost";
+  });
 }
 
 async function update(
@@ -109,32 +123,19 @@ async function update(
 ): Promise<number | undefined> {
   const current = await readLast(access, write.key);
   if (current?.revision === revision && liveEntry(current, now()) === undefined) return undefined;
-  let unsure = false;
-  while (!access.signal.aborted) {
-    const outcome = await offer(bucket, access, write, revision);
-    if (typeof outcome === "number") return outcome;
-    if (outcome === "unknown") {
-      unsure = true;
-      continue;
-    }
-    const found = await readLast(access, write.key);
-    if (found?.write === write.id) return found.revision;
-    if (found?.revision !== revision) {
-      if (unsure) throw outcomeUnknown(write);
-      return undefined;
-    }
-    await letOthersLand(access);
-  }
-  throw outcomeUnknown(write);
+  return offerUntilDecided(bucket, access, write, revision, (found, unsure) => {
+    if (found?.revision === revision) return { offerAt: revision };
+    return unsure ? "unknown" : "lost";
+  });
 }
 
-/** Deletes exactly what was read: a deletion that comes late must not hit what was created since. */
+/** Deletes exactly what was read: a deletion that arrives late must not hit what was created since. */
 async function remove(bucket: Bucket, access: Access, write: Write, now: () => number): Promise<void> {
   for (let last = 0; !access.signal.aborted; ) {
     const found = await readLast(access, write.key);
     if (found === undefined) await bucket.verify(access);
     if (found === undefined || liveEntry(found, now()) === undefined) return;
-    if (found.revision === last) await letOthersLand(access);
+    if (found.revision === last) await waitForInFlightWrites(access);
     last = found.revision;
     const outcome = await offer(bucket, access, write, found.revision);
     if (typeof outcome === "number") return;
@@ -143,5 +144,5 @@ async function remove(bucket: Bucket, access: Access, write: Write, now: () => n
 }
 
 function outcomeUnknown({ operation, key }: Write): Error {
-  return unavailable(`${operation} of ${key}: whether it happened can't be told`);
+  return unavailable(`${operation} of ${key}: its outcome is unknown`);
 }

@@ -5,12 +5,12 @@ import { BUCKET_STREAM } from "./config.ts";
 import { type StoredEntry, subjectOf } from "./entry.ts";
 import { readBucket } from "./watch.ts";
 
-/** So long an expired entry stays, so that no replica whose clock is behind finds its place free. */
+/** How long an expired entry stays, so that no replica whose clock is behind finds its key free. */
 const GRACE_MS = 3_600_000;
 
 /**
- * Removes for good what expired or was deleted more than an hour ago, by the clock of NATS: a replica whose own is wrong
- * must not remove what others need. Resolves with the number of entries. Throws a StateError.
+ * Permanently removes entries that expired or were deleted more than an hour ago by the clock of NATS: a replica whose own
+ * clock is wrong must not remove what others need. Resolves with the number of entries. Throws a StateError.
  */
 export async function sweep(link: NatsLink, bucket: Bucket, now: () => number): Promise<number> {
   const { offsetMs, boundMs } = await clockOffset(bucket, now);
@@ -19,7 +19,7 @@ export async function sweep(link: NatsLink, bucket: Bucket, now: () => number): 
   const stale = entries.filter((entry) => isStale(entry, before));
   for (const { key, revision } of stale) {
     await bucket.call(`sweeping ${key}`, ({ manager }) =>
-      // Up to this revision: what was written to the key since stays.
+      // Up to this revision: later writes of the key stay.
       manager.streams.purge(BUCKET_STREAM, { filter: subjectOf(key), seq: revision + 1 }),
     );
   }

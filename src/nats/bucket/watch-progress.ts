@@ -1,38 +1,39 @@
 import type { Change } from "../../state/keyvalue.ts";
 import { liveEntry, type StoredEntry } from "./entry.ts";
 
-interface Told {
+interface Yielded {
   readonly revision: number;
   readonly write: string | undefined;
   readonly expiresAt: number;
 }
 
-/** What one watch has told, so that after an outage it tells what is new, all of it, and nothing twice. */
-export class ToldEntries {
-  /** Whether all that was there at the beginning has been told. */
+/** What one watch has yielded. After an outage it yields everything that is new, and nothing twice. */
+export class WatchProgress {
+  /** Whether everything that existed at the beginning was yielded. */
   current = false;
-  readonly #live = new Map<string, Told>();
+  readonly #live = new Map<string, Yielded>();
   #last = 0;
   #nextExpiry = Infinity;
 
   /**
-   * What is to be told of the last message of each key, in the order of revisions. Calls `contradicted` with the reason
-   * when a bucket that held what was told can't hold this.
+   * Yields the changes since the last snapshot. `snapshot` has the last message of each key, in the order of revisions.
+   * Throws `contradicted(reason)` when the bucket that was watched before can't have this content.
    */
   *compare(
     snapshot: ReadonlyMap<string, StoredEntry>,
     now: number,
     contradicted: (reason: string) => Error,
   ): Generator<Change> {
-    for (const [key, told] of this.#live) {
+    for (const [key, yielded] of this.#live) {
       const found = snapshot.get(key);
-      const rolledBack = found !== undefined && found.revision < told.revision;
-      const replaced = found?.revision === told.revision && found.write !== told.write;
-      if (rolledBack || replaced) throw contradicted(`${key} had revision ${told.revision}, and now another history`);
+      const rolledBack = found !== undefined && found.revision < yielded.revision;
+      const replaced = found?.revision === yielded.revision && found.write !== yielded.write;
+      if (rolledBack || replaced)
+        throw contradicted(`${key} had revision ${yielded.revision}, and now another history`);
     }
     for (const [key, found] of snapshot) {
       const fits = found.revision > this.#last || this.#live.get(key)?.revision === found.revision;
-      // One that expires may be live again: a clock may have been set back.
+      // An entry with an expiry may be live again: a clock may have been set back.
       const mayReturn = found.deleted || found.expiresAt !== undefined;
       if (!fits && !mayReturn) throw contradicted(`revision ${found.revision} of ${key} came after a later one`);
     }
@@ -40,7 +41,7 @@ export class ToldEntries {
     for (const found of snapshot.values()) yield* this.take(found, now);
   }
 
-  /** What is to be told of a message. */
+  /** Yields the change that a message makes, if any. */
   *take(found: StoredEntry, now: number): Generator<Change> {
     this.#last = Math.max(this.#last, found.revision);
     const entry = liveEntry(found, now);
@@ -52,7 +53,7 @@ export class ToldEntries {
     yield { type: "put", entry };
   }
 
-  /** What is to be told because time went on. */
+  /** Yields a deletion for each entry that has expired. */
   *expire(now: number): Generator<Change> {
     if (now < this.#nextExpiry) return;
     const expired: string[] = [];

@@ -5,24 +5,23 @@ import type { NatsLink } from "../link.ts";
 import type { Access, Bucket } from "./bucket.ts";
 import type { StoredEntry } from "./entry.ts";
 import { type BucketReader, openBucketReader, readSnapshot } from "./reader.ts";
-import { ToldEntries } from "./watch-progress.ts";
+import { WatchProgress } from "./watch-progress.ts";
 
 const REOPEN_MS = 250;
 
-/** Where to read. */
-interface WatchPlace {
+interface Reading {
   readonly link: NatsLink;
   readonly bucket: Bucket;
   readonly prefix: string;
   readonly signal?: AbortSignal;
 }
 
-export interface BucketWatch extends WatchPlace {
+export interface BucketWatch extends Reading {
   readonly signal: AbortSignal;
   readonly now: () => number;
 }
 
-/** A reader that has read all that was there. */
+/** A reader that has read everything that existed when it was opened. */
 interface OpenWatch {
   readonly reader: BucketReader;
   readonly snapshot: ReadonlyMap<string, StoredEntry>;
@@ -30,58 +29,58 @@ interface OpenWatch {
 }
 
 /**
- * The watch of the port. After every interruption all of the prefix is read again and compared with what was told, since a
- * consumer that went on from its place would not see what happened to the bucket itself.
+ * The watch of the port. After every interruption it reads the whole prefix again and compares it with what it yielded: a
+ * consumer that resumed from its position would not notice what happened to the bucket itself.
  */
 export async function* watchBucket(watch: BucketWatch): AsyncGenerator<Change> {
   checkPrefix(watch.prefix);
-  const told = new ToldEntries();
+  const progress = new WatchProgress();
   yield* watchAgain(
-    () => changesUntilInterrupted(watch, told),
+    () => changesUntilInterrupted(watch, progress),
     watch.signal,
     (error) => {
-      if (!told.current || !isUnavailable(error)) throw error;
+      if (!progress.current || !isUnavailable(error)) throw error;
       return REOPEN_MS;
     },
   );
 }
 
-async function* changesUntilInterrupted(watch: BucketWatch, told: ToldEntries): AsyncGenerator<Change> {
+/** Reads the last message of each key with this prefix, by revision; deleted and expired entries are among them. */
+export async function readBucket(reading: Reading): Promise<readonly StoredEntry[]> {
+  const { snapshot, close } = await openWatch(reading);
+  close();
+  return [...snapshot.values()];
+}
+
+async function* changesUntilInterrupted(watch: BucketWatch, progress: WatchProgress): AsyncGenerator<Change> {
   const { link, bucket, signal, now } = watch;
-  if (told.current) await link.connected(signal);
+  if (progress.current) await link.connected(signal);
   const { reader, snapshot, close } = await openWatch(watch);
   try {
-    for (const change of told.compare(snapshot, now(), (reason) => bucket.lose(reason))) {
+    for (const change of progress.compare(snapshot, now(), (reason) => bucket.markLost(reason))) {
       if (signal.aborted) return;
       yield change;
     }
     if (signal.aborted) return;
-    if (!told.current) {
-      told.current = true;
+    if (!progress.current) {
+      progress.current = true;
       yield { type: "current" };
     }
     while (!signal.aborted) {
       const { revision, entry } = await reader.next();
-      bucket.read(revision);
-      yield* told.expire(now());
-      if (entry !== undefined) yield* told.take(entry, now());
+      bucket.sawRead(revision);
+      yield* progress.expire(now());
+      if (entry !== undefined) yield* progress.take(entry, now());
     }
   } finally {
     close();
   }
 }
 
-/** The last message of each key with this prefix, by revision, deleted and expired entries with them. */
-export async function readBucket(place: WatchPlace): Promise<readonly StoredEntry[]> {
-  const { snapshot, close } = await openWatch(place);
-  close();
-  return [...snapshot.values()];
-}
-
-/** What is there may take longer to read than a call may last: the call ends where the reading begins. */
-async function openWatch({ link, bucket, prefix, signal }: WatchPlace): Promise<OpenWatch> {
+/** The call ends where the reading begins: reading everything may take longer than a call may last. */
+async function openWatch({ link, bucket, prefix, signal }: Reading): Promise<OpenWatch> {
   const open = (access: Access) => openBucketReader(bucket, access, prefix);
-  const reader = await bucket.call(`watching ${prefix}`, open, signal);
+  const reader = await bucket.call(`reading ${prefix || "the bucket"}`, open, signal);
   const failOnDown = () => reader.fail(unavailable("the connection to NATS was lost"));
   const failOnEnd = () => reader.fail(unavailable("the watch has ended"));
   const ignoreDown = link.onDown(failOnDown);

@@ -6,25 +6,25 @@ import type { Access, Bucket } from "./bucket.ts";
 import { BUCKET_STREAM } from "./config.ts";
 import { entryHeaders, type Operation, requireKey, type StoredEntry, storedEntry, subjectOf } from "./entry.ts";
 
-// 10071 and, where another write of the key is still on its way through the cluster, 10164.
+// 10071 and, while another write of the key is still on its way through the cluster, 10164.
 const WRONG_REVISION = [10071, 10164];
 const REQUEST_MS = 1000;
 const IN_FLIGHT_MS = 20;
 
-/** One write of one key, which may be offered several times. */
+/** One write of one key. It may be offered several times. */
 export interface Write {
   readonly key: string;
   readonly value: Uint8Array;
   readonly options: WriteOptions;
   readonly operation: Operation;
-  /** Tells this write from every other. */
+  /** Distinguishes this write from every other. */
   readonly id: string;
 }
 
-/** The revision that was written. "conflict": the key has another one. "unknown": it may be written, or be so yet. */
+/** The revision that was written. "conflict": the key has another revision. "unknown": it may be written, now or later. */
 export type WriteOutcome = number | "conflict" | "unknown";
 
-/** Writes if the key's last revision is `expected`; 0: if it has none. Throws LOST when the bucket went back. */
+/** Writes if the key's last revision is `expected`, 0 for none. Throws LOST when the bucket was rolled back. */
 export async function offer(bucket: Bucket, access: Access, write: Write, expected: number): Promise<WriteOutcome> {
   while (!access.signal.aborted) {
     const before = bucket.highest;
@@ -34,7 +34,7 @@ export async function offer(bucket: Bucket, access: Access, write: Write, expect
         expect: { streamName: BUCKET_STREAM, lastSubjectSequence: expected },
         timeout: REQUEST_MS,
       });
-      bucket.wrote(ack.seq, before);
+      bucket.sawWrite(ack.seq, before);
       return ack.seq;
     } catch (error) {
       const code = apiCode(error);
@@ -42,17 +42,17 @@ export async function offer(bucket: Bucket, access: Access, write: Write, expect
       if (!(error instanceof NatsError)) throw error;
       if (error.code === "TIMEOUT") return "unknown";
       if (error.code !== "503") throw error;
-      // Nobody has taken it: the bucket is gone, or a leader is yet to be found.
+      // No server took it: the bucket is gone, or has no leader at the moment.
       await bucket.verify(access);
-      await letOthersLand(access);
+      await waitForInFlightWrites(access);
     }
   }
   return "unknown";
 }
 
 /**
- * The last message of a key, asked of the bucket's leader. A leader that was deposed without knowing it can be behind: what
- * is read decides nothing, but for a write that is found in it.
+ * Reads the last message of a key from the bucket's leader. A leader that was deposed without knowing it can be behind, so
+ * this read decides nothing, except when it finds the caller's own write.
  */
 export async function readLast({ manager }: Access, key: string): Promise<StoredEntry | undefined> {
   try {
@@ -74,7 +74,7 @@ export async function readLast({ manager }: Access, key: string): Promise<Stored
   }
 }
 
-/** Lets a conflicting write that can't be read yet come through, or fail. */
-export async function letOthersLand({ signal }: Access): Promise<void> {
+/** Waits a moment, in which a conflicting write that can't be read yet is stored or fails. */
+export async function waitForInFlightWrites({ signal }: Access): Promise<void> {
   await pause(IN_FLIGHT_MS, signal);
 }

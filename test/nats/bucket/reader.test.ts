@@ -17,7 +17,7 @@ async function readerUnderTest(t: ExecutionContext) {
     publish: (subject: string) => void answered.push(subject),
   };
   const manager = { consumers: { add: async () => ({}) }, streams: { getMessage: async () => ({ seq: 9 }) } };
-  const bucket = { verify: async () => ({}), read: () => undefined } as unknown as Bucket;
+  const bucket = { verify: async () => ({}), sawRead: () => undefined } as unknown as Bucket;
   const access = { connection, manager, signal: new AbortController().signal } as unknown as Access;
   const reader = await openBucketReader(bucket, access, "a/");
   t.teardown(reader.close);
@@ -78,13 +78,13 @@ test("reading what was there ends when nothing comes for three heartbeats", asyn
   idle("0");
   entry(4, 1);
   for (let beat = 0; beat < 3; beat++) idle("1");
-  await ends(t, readSnapshot(bucket, reader), /to no end/);
+  await ends(t, readSnapshot(bucket, reader), /does not end/);
 });
 
 test("reading what was there ends when the server waits for a minute, since it does not hear that it is read on", async (t) => {
   const { bucket, reader, status } = await readerUnderTest(t);
   for (let beat = 0; beat < 60; beat++) status({ "Nats-Consumer-Stalled": "flow.1", "Nats-Last-Consumer": "0" });
-  await ends(t, readSnapshot(bucket, reader), /to no end/);
+  await ends(t, readSnapshot(bucket, reader), /does not end/);
 });
 
 test("a process that was held up reads on: its server waited for it, and was not idle", async (t) => {

@@ -1,6 +1,6 @@
 import test from "ava";
 import type { StoredEntry } from "../../../src/nats/bucket/entry.ts";
-import { ToldEntries } from "../../../src/nats/bucket/watch-progress.ts";
+import { WatchProgress } from "../../../src/nats/bucket/watch-progress.ts";
 import type { Change } from "../../../src/state/keyvalue.ts";
 
 const NOW = 1_700_000_000_000;
@@ -19,7 +19,7 @@ function entry(key: string, revision: number, more: Partial<StoredEntry> = {}): 
   };
 }
 
-function compare(told: ToldEntries, entries: readonly StoredEntry[], now = NOW): string[] {
+function compare(told: WatchProgress, entries: readonly StoredEntry[], now = NOW): string[] {
   const snapshot = new Map(entries.map((found) => [found.key, found]));
   return [...told.compare(snapshot, now, (reason) => new Error(reason))].map(spell);
 }
@@ -30,20 +30,20 @@ function spell(change: Change): string {
 }
 
 test("a second look tells what is new, and nothing twice", (t) => {
-  const told = new ToldEntries();
+  const told = new WatchProgress();
   t.deepEqual(compare(told, [entry("a", 1), entry("b", 2)]), ["put a 1", "put b 2"]);
   t.deepEqual(compare(told, [entry("a", 1), entry("b", 3), entry("c", 4)]), ["put b 3", "put c 4"]);
 });
 
 test("a key that is gone without a trace was deleted, and its trace was purged", (t) => {
-  const told = new ToldEntries();
+  const told = new WatchProgress();
   compare(told, [entry("a", 1), entry("b", 2)]);
   t.deepEqual(compare(told, [entry("b", 2)]), ["delete a"]);
   t.deepEqual(compare(told, [entry("b", 2)]), []);
 });
 
 test("a deletion is told once, and only of what was told", (t) => {
-  const told = new ToldEntries();
+  const told = new WatchProgress();
   compare(told, [entry("a", 1)]);
   const deleted = [entry("a", 3, { deleted: true }), entry("b", 4, { deleted: true })];
   t.deepEqual(compare(told, deleted), ["delete a"]);
@@ -58,14 +58,14 @@ test("a lower revision of a key, the same of another write, and an old one that 
     [entry("a", 6, { write: "x" }), entry("b", 7)],
   ];
   for (const found of contradictions) {
-    const told = new ToldEntries();
+    const told = new WatchProgress();
     compare(told, [entry("a", 5), entry("b", 6)]);
     t.throws(() => compare(told, found), { message: /history|came after/ }, JSON.stringify(found));
   }
 });
 
 test("an entry that expires is told as deleted, and again as put when the clock is set back", (t) => {
-  const told = new ToldEntries();
+  const told = new WatchProgress();
   const fleeting = entry("a", 1, { expiresAt: NOW + 1000 });
   compare(told, [fleeting, entry("b", 2)]);
   t.deepEqual([...told.expire(NOW + 999)], []);
@@ -75,7 +75,7 @@ test("an entry that expires is told as deleted, and again as put when the clock 
 });
 
 test("an entry expires among more than a function takes as arguments", (t) => {
-  const told = new ToldEntries();
+  const told = new WatchProgress();
   const many = Array.from({ length: 200_000 }, (_, at) => entry(`k${at}`, at + 1, { expiresAt: NOW + 1_000 + at }));
   compare(told, many);
   t.deepEqual([...told.expire(NOW + 1_000)].map(spell), ["delete k0"]);
