@@ -49,47 +49,58 @@ function parse(text: string): object | undefined {
   }
 }
 
-/** Profile, id, caller, key, rest. The id is the token's if the event has one, else the event's. */
+type TypedEvent = NonNullable<AuditEvent["event"]>;
+
+/** Profile, id, caller, keys, and details. An event type that is not named below shows what it has of these. */
 function facts({ eventId, event }: AuditEvent): string[] {
-  switch (event?.$case) {
-    case "tokenIssued":
-      return [event.value.profile, event.value.tokenId, event.value.caller, event.value.keyId];
+  if (event === undefined) return ["", eventId, "", ""];
+  const { value } = event;
+  const profile = "profile" in value ? value.profile : "";
+  const caller = "caller" in value ? value.caller : "";
+  return [profile, tokensOf(event) ?? eventId, caller, keysOf(event), ...detailsOf(event)];
+}
+
+function tokensOf({ $case, value }: TypedEvent): string | undefined {
+  if ($case !== "tokenRevoked") return "tokenId" in value ? value.tokenId : undefined;
+  if (value.subjectHash !== "") return value.subjectHash;
+  const [first = "", ...more] = value.tokenIds;
+  return more.length > 0 ? `${first} +${more.length}` : first;
+}
+
+function keysOf({ $case, value }: TypedEvent): string {
+  switch ($case) {
+    case "keyRotated":
+      return [...value.added.map((kid) => `+${kid}`), ...value.removed.map((kid) => `-${kid}`)].join(" ");
+    case "keyRevoked":
+      return `-${value.keyId}${value.signingKeyId === "" ? "" : `, ${value.signingKeyId} signs`}`;
+    default:
+      return "keyId" in value ? value.keyId : "";
+  }
+}
+
+function detailsOf({ $case, value }: TypedEvent): string[] {
+  switch ($case) {
     case "tokenDenied":
-      return [event.value.profile, eventId, event.value.caller, "-", `${event.value.reason} x${event.value.count}`];
-    case "tokenRevoked": {
-      const { profile, tenant, tokenIds, subjectHash, caller, reason } = event.value;
-      const [only, ...more] = tokenIds;
-      const whose = subjectHash === "" ? `${only ?? ""}${more.length > 0 ? ` +${more.length}` : ""}` : subjectHash;
-      return [profile, whose, caller, "-", `${tenant === "" ? "" : `tenant ${tenant}, `}${reason}`];
-    }
-    case "keyRotated": {
-      const { keyset, keysetEpoch, added, removed, reason, caller } = event.value;
-      const change = [...added.map((kid) => `+${kid}`), ...removed.map((kid) => `-${kid}`)].join(" ");
-      return ["-", eventId, caller || "-", change, `${keyset} epoch ${keysetEpoch}: ${reason}`];
-    }
-    case "keyImported": {
-      const { profile, tenant, keyId, caller, byteLength, allowedWeak } = event.value;
-      const rest = [
-        `${byteLength} bytes`,
-        ...(tenant === "" ? [] : [`tenant ${tenant}`]),
-        ...(allowedWeak ? ["weak"] : []),
-      ];
-      return [profile, eventId, caller, keyId, rest.join(", ")];
-    }
+      return [`${value.reason} x${value.count}`];
+    case "tokenRevoked":
+      return [[...tenantOf(value), value.reason].join(", ")];
+    case "keyRotated":
+      return [`${value.keyset} epoch ${value.keysetEpoch}: ${value.reason}`];
+    case "keyImported":
+      return [[`${value.byteLength} bytes`, ...tenantOf(value), ...(value.allowedWeak ? ["weak"] : [])].join(", ")];
     case "keyRevoked": {
-      const { keyset, profile, tenant, keyId, signingKeyId, keysetEpoch, caller, reason } = event.value;
-      const ring = keyset === "" ? `epoch ${keysetEpoch}` : `${keyset} epoch ${keysetEpoch}`;
-      const whose = tenant === "" ? ring : `tenant ${tenant}, ${ring}`;
-      const change = `-${keyId}${signingKeyId === "" ? "" : `, ${signingKeyId} signs`}`;
-      return [profile, eventId, caller, change, `${whose}: ${reason}`];
+      const ring = value.keyset === "" ? `epoch ${value.keysetEpoch}` : `${value.keyset} epoch ${value.keysetEpoch}`;
+      return [`${[...tenantOf(value), ring].join(", ")}: ${value.reason}`];
     }
     case "configurationChanged":
-      return ["-", eventId, "-", "-", `profiles ${event.value.profiles.join(" ")}`];
+      return [`profiles ${value.profiles.join(" ")}`];
     case "serviceStarted":
-      return ["-", eventId, "-", "-", `version ${event.value.version}`];
-    case "serviceStopped":
-      return ["-", eventId, "-", "-", event.value.reason];
+      return [`version ${value.version}`];
     default:
-      return ["-", eventId, "-", "-"];
+      return "reason" in value ? [value.reason] : [];
   }
+}
+
+function tenantOf({ tenant }: { readonly tenant: string }): string[] {
+  return tenant === "" ? [] : [`tenant ${tenant}`];
 }
