@@ -28,6 +28,7 @@ export function buildConfig(raw: RawConfig, { profiles, keysets }: ProfileSet) {
       maxConnectionIdleMs: msOf(grpc.max_connection_idle),
       maxConnectionAgeMs: msOf(grpc.max_connection_age),
       keepaliveMs: msOf(grpc.keepalive),
+      youngCalls: grpc.young_calls,
     },
     http: raw.http,
     /** Undefined: events stay in the spool. */

@@ -36,6 +36,8 @@ export const CONFIG_SCHEMA = objectSchema({
     max_connection_idle: { ...CONNECTION_TIMER, default: "30m" },
     max_connection_age: { ...CONNECTION_TIMER, default: "24h" },
     keepalive: { ...CONNECTION_TIMER, default: "60s" },
+    // Replaces private state of Node's HTTP/2 and sets a V8 flag: an operator whose Node can't bear that turns it off.
+    young_calls: { type: "boolean", allowed: "true or false", default: true },
   }),
   http: section({ address: { ...ADDRESS, default: "127.0.0.1:8081" } }),
   nats: section({

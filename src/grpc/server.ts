@@ -22,26 +22,29 @@ import { type TokenService, tokenHandlers, tokenMethods } from "./services/token
 import { bytesOnly, type CallObserver, type Handler, unary } from "./unary.ts";
 import { removeStaleSocket } from "./unix-socket.ts";
 
-/** Limits of the transport; what grpc-js leaves unlimited by default. */
-export interface GrpcLimits {
+/** Settings of the transport. The limits are those that grpc-js leaves open by default. */
+export interface TransportOptions {
   readonly maxConcurrentStreams: number;
   readonly maxMessageBytes: number;
   readonly maxConnectionIdleMs: number;
   readonly maxConnectionAgeMs: number;
   readonly keepaliveMs: number;
+  /** Whether the process is changed so that the objects of a call die with it. */
+  readonly youngCalls: boolean;
 }
 
-/** How long the calls of a connection that has reached its age may finish, at most. */
+/** How long the calls on a connection that has reached its maximum age may take to finish, at most. */
 const LONGEST_AGE_GRACE_MS = 60_000;
 
-/** How many streams are served at once, over all connections; and how long one may stall. */
+/** Most server streams at once, over all connections. */
 const MAX_STREAMS = 1000;
+/** How long a client may leave a stream unread, in milliseconds. */
 const STALLED_MS = 30_000;
 
-/** The health services of `grpc.health.v1`: "" can verify, the issuing one can issue as well. */
+/** A service name of `grpc.health.v1`, which serves while tokens can be issued. The name "" serves while they can be verified. */
 export const ISSUING = "signet.v1.TokenService/IssueToken";
 
-/** What is served, in the words of the domain. */
+/** The implementation, in terms of the domain. */
 interface Services {
   readonly tokens: TokenService;
   readonly keys: KeyService;
@@ -49,38 +52,38 @@ interface Services {
 }
 
 export interface GrpcServer {
-  /** Where it listens, with the port that was chosen when port 0 was asked for. */
+  /** The address in use. Port 0 is replaced by the port that the system chose. */
   readonly address: string;
   setHealth(service: "" | typeof ISSUING, serving: boolean): void;
-  /** Takes no new calls, lets those under way finish for at most `graceMs`, then cuts them. */
+  /** Ends streams, refuses new calls, and waits at most `graceMs` for the others before it cuts them. */
   stop(graceMs: number): Promise<void>;
 }
 
 /**
- * Serves the contract, health and reflection at `address` (`host:port`, or `unix:/path`). A socket that a killed
- * process left at that path is replaced.
+ * Serves the contract, health and reflection at `address` (`host:port`, or `unix:/path`). A stale socket at that path, left
+ * by a killed process, is replaced. See `process/` for what this changes in the whole process.
  *
  * @throws StartError when the address can't be bound.
  */
 export async function startGrpcServer(
   address: string,
   services: Services,
-  limits: GrpcLimits,
+  options: TransportOptions,
   observe: CallObserver,
 ): Promise<GrpcServer> {
-  // The log is an allow-list: the library's own lines on standard error are not in it. What fails is thrown or observed.
+  // Log lines are an allow-list, and grpc-js writes its own to standard error. Errors are thrown or observed instead.
   setLogVerbosity(logVerbosity.NONE);
   makeProtoPlainName();
   rejectIncompleteMessages();
   const server = new Server({
-    "grpc.max_concurrent_streams": limits.maxConcurrentStreams,
-    "grpc.max_receive_message_length": limits.maxMessageBytes,
-    "grpc.max_connection_idle_ms": limits.maxConnectionIdleMs,
-    "grpc.max_connection_age_ms": limits.maxConnectionAgeMs,
-    // Without it one stream that never ends, e.g. a health watch, keeps its connection for ever.
-    "grpc.max_connection_age_grace_ms": Math.min(limits.maxConnectionAgeMs, LONGEST_AGE_GRACE_MS),
-    "grpc.keepalive_time_ms": limits.keepaliveMs,
-    // Counts every call and message, for a service that is not offered.
+    "grpc.max_concurrent_streams": options.maxConcurrentStreams,
+    "grpc.max_receive_message_length": options.maxMessageBytes,
+    "grpc.max_connection_idle_ms": options.maxConnectionIdleMs,
+    "grpc.max_connection_age_ms": options.maxConnectionAgeMs,
+    // Without it one stream that never ends, e.g. a health watch, keeps its connection open permanently.
+    "grpc.max_connection_age_grace_ms": Math.min(options.maxConnectionAgeMs, LONGEST_AGE_GRACE_MS),
+    "grpc.keepalive_time_ms": options.keepaliveMs,
+    // It counts every call and message, for a service that is not offered.
     "grpc.enable_channelz": 0,
   });
   const streams = openStreams(MAX_STREAMS);
@@ -93,7 +96,7 @@ export async function startGrpcServer(
   addReflection(server);
   await removeStaleSocket(address);
   const bound = await bind(server, address);
-  keepCallsYoung(server);
+  if (options.youngCalls) keepCallsYoung(server);
   return {
     address: bound,
     setHealth: (service, serving) => health.setStatus(service, serving ? "SERVING" : "NOT_SERVING"),
@@ -133,8 +136,8 @@ function bind(server: Server, address: string): Promise<string> {
 }
 
 /**
- * `tryShutdown` alone never ends while a client holds an idle stream open, e.g. a health watch; and after `forceShutdown`
- * it still waits for sockets whose clients read nothing. Those are left to the end of the process.
+ * `tryShutdown` never completes while a client holds an idle stream open, e.g. a health watch. Even after `forceShutdown` it
+ * waits for sockets whose clients read nothing; the end of the process closes those.
  */
 function stop(server: Server, graceMs: number): Promise<void> {
   return new Promise((resolve) => {

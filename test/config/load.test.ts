@@ -88,7 +88,7 @@ colour: blue
 `;
   t.deepEqual((await told(t, text)).toSorted(), [
     "FILE:1 issuer: must be an http or https URL without user, query and fragment",
-    "FILE:3 grpc.adress: is not a known key (known: address, max_concurrent_streams, max_message_bytes, max_connection_idle, max_connection_age, keepalive)",
+    "FILE:3 grpc.adress: is not a known key (known: address, max_concurrent_streams, max_message_bytes, max_connection_idle, max_connection_age, keepalive, young_calls)",
     "FILE:4 grpc.max_message_bytes: must be integer",
     "FILE:6 rotation.period: must be a duration such as 500ms, 90s, 15m, 24h or 30d",
     "FILE:8 nats.replicas: must be one of [1,3,5]",

@@ -20,6 +20,7 @@ async function serverThat(t: ExecutionContext, handler: () => unknown) {
     maxConcurrentStreams: 100,
     maxMessageBytes: 16_384,
     maxConnectionIdleMs: 60_000,
+    youngCalls: true,
     maxConnectionAgeMs: 60_000,
     keepaliveMs: 60_000,
   };
