@@ -5,21 +5,21 @@ export type KeysetAlgorithm = (typeof KEYSET_ALGORITHMS)[number];
 /** JOSE algorithm of any key; imported secrets have HS256. */
 export type Algorithm = KeysetAlgorithm | "HS256";
 
-/** Public half as a JWK (RFC 7517; RFC 7518, 6; RFC 8037), without the members that the key's record tells. */
+/** A public key as a JWK (RFC 7517; RFC 7518, 6; RFC 8037), without `kid`, `alg` and `use`. */
 export type PublicJwk =
   | { readonly kty: "OKP"; readonly crv: "Ed25519"; readonly x: string }
   | { readonly kty: "EC"; readonly crv: "P-256"; readonly x: string; readonly y: string }
   | { readonly kty: "RSA"; readonly n: string; readonly e: string };
 
-/** When and why a key was taken back. It has no private half and verifies nothing any more. */
+/** When and why a key was revoked. A revoked key has no private key and verifies nothing. */
 export interface Revoked {
   /** Unix milliseconds. */
   readonly at: number;
-  /** 1 to 256 bytes, as the operator told. */
+  /** 1 to 256 bytes, as the operator gave it. */
   readonly reason: string;
 }
 
-/** Where a key is in its life: see {@link keyState}. */
+/** The stage of a key's life: see {@link keyState}. */
 export type KeyState = "standby" | "published" | "active" | "retired" | "removed" | "revoked";
 
 /** How the text of a secret becomes bytes (RFC 4648). */

@@ -1,15 +1,15 @@
 import { endsWithin } from "../async/timeout.ts";
 
-/** How long a caller waits for a reload, and how long none is begun after the last. In milliseconds. */
+/** How long a caller waits for a reload, and for how long after its start no other one starts. In milliseconds. */
 export const RELOAD = { wait: 250, coolDown: 5_000 } as const;
 
 /**
- * Looks into the store for those who met an unknown kid. All that come while a reload runs share it, and for some time
- * after its begin no other one is begun: a flood of invented kids must not become a flood of reads.
+ * Reads the store again for callers that met an unknown kid. They share a running reload, and none starts during a cool-down
+ * after the last start: a flood of invented kids must not become a flood of reads.
  *
- * The function answers undefined when nobody need wait, else a promise that resolves to whether the reload was done within
- * the bound, which each caller waits on its own, and rejects with the reload's error: in the cool-down after a failed one
- * too, since nobody knows then that a kid is really unknown.
+ * The function returns undefined when there is nothing to wait for. Otherwise its promise resolves to whether the reload
+ * ended within the bound, which counts for each caller separately, and rejects with the reload's error. It does so in the
+ * cool-down after a failed reload too, since the kid may be known to the store.
  */
 export function createSharedReload(reload: () => Promise<void>, now: () => number): () => Promise<boolean> | undefined {
   let latest: Promise<void> | undefined;
@@ -21,7 +21,7 @@ export function createSharedReload(reload: () => Promise<void>, now: () => numbe
       () => {
         if (latest === work) latest = undefined;
       },
-      // It may fail after all have stopped waiting.
+      // It may fail after every caller has stopped waiting.
       () => undefined,
     );
     return work;
@@ -29,7 +29,7 @@ export function createSharedReload(reload: () => Promise<void>, now: () => numbe
 
   return () => {
     const time = now();
-    // A clock that stepped back must not keep it quiet for longer.
+    // A clock that stepped back must not lengthen the cool-down.
     const quiet = time < quietUntil && time >= quietUntil - RELOAD.coolDown;
     if (!quiet) {
       quietUntil = time + RELOAD.coolDown;

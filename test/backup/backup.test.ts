@@ -88,7 +88,7 @@ test("what was exported from one store serves from another: keys, secrets and re
   t.is(entry?.expiresAt, revoked.until);
 });
 
-test("a backup holds no private half and no secret that is not sealed, and names no tenant to people", async (t) => {
+test("a backup holds no private key and no secret that is not sealed, and names no tenant to people", async (t) => {
   const { store, secret, now } = await filledStore();
   const { file, rings } = await createBackup(store, TOOLS, now);
   const { body } = JSON.parse(file.toString());

@@ -78,7 +78,7 @@ test("another KEK, a damaged, a swapped and a missing half are told apart", asyn
   t.is(await codeOf(vault.open("service", spent)), "DAMAGED_KEY");
 });
 
-test("a sealed half that is sealed again opens with the new KEK alone, and one under it stays as it is", async (t) => {
+test("a sealed private key that is sealed again opens with the new KEK alone, and one under it stays as it is", async (t) => {
   const record = await makeRecord();
   const { sealed = "" } = record;
   t.is(await vault.reseal("service", { ...record, sealed }), sealed);
@@ -88,12 +88,12 @@ test("a sealed half that is sealed again opens with the new KEK alone, and one u
   t.is(await codeOf(createKeyVault([two, one]).reseal("other", { ...record, sealed })), "SWAPPED_KEY");
 });
 
-test("a private half whose public half is not the published one is KEY_MISMATCH", async (t) => {
+test("a private key whose public key is not the published one is KEY_MISMATCH", async (t) => {
   const [record, other] = [await makeRecord(), await makeRecord()];
   t.is(await codeOf(vault.open("service", { ...record, publicJwk: other.publicJwk })), "KEY_MISMATCH");
 });
 
-test("a sealed half that is no PKCS#8 key is DAMAGED_KEY, and a key of another kind is no Ed25519 key", async (t) => {
+test("a sealed private key that is no PKCS#8 key is DAMAGED_KEY, and a key of another kind is no Ed25519 key", async (t) => {
   const record = await makeRecord();
   const sealedAs = async (plaintext: Buffer) =>
     seal(plaintext, { keyset: "service", kid: record.kid, alg: "EdDSA" }, keks);

@@ -142,7 +142,7 @@ for (const [name, jwk] of Object.entries({
     publicJwk: { kty: "EC", crv: "P-256", x: "A".repeat(43), y: "A".repeat(43) },
   },
 })) {
-  test(`a public half that is ${name} is KEY_MISMATCH`, (t) => {
+  test(`a public key that is ${name} is KEY_MISMATCH`, (t) => {
     const key = { kid: "abcdefghijklmnop", ...jwk } as Parameters<typeof vault.verifying>[0];
     t.is(
       codeOf(() => vault.verifying(key)),
@@ -151,7 +151,7 @@ for (const [name, jwk] of Object.entries({
   });
 }
 
-test("a sealed half of another kind of key than its record's is KEY_MISMATCH", async (t) => {
+test("a sealed private key of another kind of key than its record's is KEY_MISMATCH", async (t) => {
   const key = await record("ES256");
   const other = generateKeyPairSync("ec", { namedCurve: "P-384" }).privateKey.export({ format: "der", type: "pkcs8" });
   const sealed = await seal(other, { keyset: "service", kid: key.kid, alg: "ES256" }, [kek]);

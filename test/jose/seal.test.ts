@@ -7,7 +7,7 @@ import { KeyringError } from "../../src/keys/error.ts";
 const one = kekOf(Buffer.alloc(32, 1));
 const two = kekOf(Buffer.alloc(32, 2));
 const binding = { keyset: "service", kid: "abcdefghijklmnop", alg: "EdDSA" };
-const secret = (): Buffer => Buffer.from("a private half");
+const secret = (): Buffer => Buffer.from("a private key");
 
 function codeOf(work: () => unknown): string {
   try {
@@ -55,7 +55,7 @@ test("a secret opens for its own profile and tenant alone, and never as a key of
     );
 });
 
-test("the first KEK seals, and any that is at hand opens", async (t) => {
+test("the first KEK seals, and any given one opens", async (t) => {
   const both: Keks = [two, one];
   const [underOne, underTwo] = [await seal(secret(), binding, [one]), await seal(secret(), binding, both)];
   t.is(opening(underOne, both), "opened");

@@ -51,7 +51,7 @@ test("a text comes back as it was, for its own profile, tenant and kid alone", a
     t.is(codeOf(sealed, { ...id, ...other }), "SWAPPED_KEY", JSON.stringify(other));
 });
 
-test("it is sealed under the first KEK, and any that is at hand opens it", async (t) => {
+test("it is sealed under the first KEK, and any given one opens it", async (t) => {
   const sealed = await createSecretVault([two, one]).seal("text", id);
   t.is(codeOf(sealed, id, [two]), "opened");
   t.is(codeOf(sealed, id, [one, two]), "opened");

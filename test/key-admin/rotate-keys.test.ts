@@ -116,13 +116,13 @@ test("a revoked key is known as such, and the standby signs what verifies", asyn
     keyring.list(clock.now).find(({ kid }) => kid === stolen),
     { state: "revoked", revokedAt: clock.now },
   );
-  const heir = keyring.signer(clock.now);
-  const found = keyring.verifier(heir?.kid ?? "", clock.now);
-  t.true(found.state === "ok" && found.key.verify(message, heir?.sign(message) ?? Buffer.alloc(0)));
+  const successor = keyring.signer(clock.now);
+  const found = keyring.verifier(successor?.kid ?? "", clock.now);
+  t.true(found.state === "ok" && found.key.verify(message, successor?.sign(message) ?? Buffer.alloc(0)));
   t.like(events.at(-1), { type: "epoch.created", reason: "emergency", removed: [] });
 });
 
-test("the private half of a revoked key is gone from the whole store when the call is over", async (t) => {
+test("the private key of a revoked key is gone from the whole store when the call is over", async (t) => {
   const { options } = makeOptions();
   const keyring = await openKeyring(options);
   const stolen = keyring.signer(start)?.kid ?? "";

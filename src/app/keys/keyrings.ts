@@ -30,7 +30,7 @@ export async function openKeyrings(
   };
   const open = keysets.map(({ name, algorithm, policy }) =>
     openKeyring({
-      ...{ ...tools, store, now, report, shown, firstStart, mayPlan, policy },
+      ...{ ...tools, store, now, report, jwksMayBeCached: shown, firstStart, mayPlan, policy },
       keyset: name,
       alg: algorithm,
       snapshot: announced(state.ringSnapshot(name), announce),

@@ -52,7 +52,7 @@ function parseSecret(value: unknown, path: string): SecretRecord {
     ...(fields.revoked === undefined ? {} : { revoked: parseRevoked(fields.revoked, `${path}.revoked`) }),
   };
   if (whole.sealed !== undefined && whole.revoked !== undefined)
-    throw broken(`${path}.sealed`, "must be gone: it is revoked");
+    throw broken(`${path}.sealed`, "must be absent: the secret is revoked");
   return whole;
 }
 

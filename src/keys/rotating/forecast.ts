@@ -5,13 +5,13 @@ import type { EpochRecord, KeyRecord } from "./record.ts";
 import { type Postponed, ringTime, signer, standbyOf } from "./ring.ts";
 import { readyAt } from "./ring-draft.ts";
 
-/** What the next rotation of a keyset is. Times in Unix milliseconds. */
+/** The next rotation of a keyset. Times in Unix milliseconds. */
 export interface RotationPlan {
   /** Undefined: no key signs. */
   readonly activeKid: string | undefined;
-  /** Undefined: no key waits. `earliest`: when it could take over by hand. */
+  /** Undefined: no key waits. `earliest`: the first time at which an operator may let it take over. */
   readonly next: { readonly kid: string; readonly at: number; readonly earliest: number } | undefined;
-  /** `readyAt`: from when on every verifier knows it. */
+  /** `readyAt`: the time from which every verifier knows it. */
   readonly standby: { readonly kid: string; readonly readyAt: number } | undefined;
   readonly bounds: readonly RotationBound[];
 }
@@ -29,8 +29,9 @@ export function rotationPlan(ring: EpochRecord, now: number, policy: KeyPolicy, 
 }
 
 /**
- * Which key takes over by hand, and when: at `at`, or as early as is safe; without `at` the one that just did. Throws the Problem TOO_EARLY with the earliest
- * safe time when some verifier may not know the key at `at`; INVALID_REQUEST when it takes over before that by itself.
+ * The key that an operator's rotation lets take over, and when: at `at`, or as early as is safe. Without `at`, a key that
+ * took over with the ring's own epoch is the answer. Throws the Problem TOO_EARLY with the earliest safe time when some
+ * verifier may not know the key at `at`, and INVALID_REQUEST when the key takes over before `at` anyway.
  */
 export function timeToRotate(
   ring: EpochRecord,
@@ -41,15 +42,15 @@ export function timeToRotate(
   const next = nextKey(ring, now, policy);
   if (next === undefined) throw new Problem("NO_SIGNING_KEY", "no key waits to take over", { retryAfterMs: 1_000 });
   const { key, earliest } = next;
-  if (at === undefined) return takenOver(ring) ?? { key, at: earliest };
+  if (at === undefined) return justTakenOver(ring) ?? { key, at: earliest };
   if (at < earliest) throw tooEarly(earliest);
   if (at <= key.signFrom) return { key, at };
-  const description = `must not be after ${isoTime(key.signFrom)}: the next key takes over then by itself`;
+  const description = `must not be after ${isoTime(key.signFrom)}: the next key takes over then anyway`;
   throw invalidRequest([{ field: "at", description }]);
 }
 
-/** The key that took over with the ring's own epoch: who asks again, since no answer came, must not rotate twice. */
-function takenOver({
+/** The key that took over with the ring's own epoch: a caller that retries after a lost answer must not rotate twice. */
+function justTakenOver({
   reason,
   createdAt,
   keys,

@@ -7,22 +7,25 @@ import { keysetRecords } from "./parse-record.ts";
 import type { EpochRecord, KeyRecord } from "./record.ts";
 import { isVerifiable, nextChange, type Postponed, published, signer, takingOver } from "./ring.ts";
 
-/** An epoch whose keys are open and proven. */
+/** An epoch whose keys are open and have proved themselves. */
 export interface LoadedRing {
   readonly record: EpochRecord;
   signer(now: number): ActiveKey | undefined;
   verifier(kid: string, now: number): FoundKey;
-  /** All that verify now, the newest first. */
+  /** All keys that verify now, the newest first. */
   verifiers(now: number): readonly VerifyingKey[];
 }
 
 export interface LoadTools {
   readonly maker: KeyMaker;
-  /** So many bytes that nobody can foretell. */
+  /** `size` unpredictable bytes. */
   readonly randomBytes: (size: number) => Buffer;
 }
 
-/** Opens every key of an epoch. Throws {@link KeyringError} as {@link KeyMaker.open} does, or when a key can't prove itself. */
+/**
+ * Opens every key of an epoch, and proves that each public key verifies what its private key signs. Throws
+ * {@link KeyringError} as {@link KeyMaker.open} does, and KEY_MISMATCH when the proof fails.
+ */
 export async function loadRing(
   record: EpochRecord,
   { maker, randomBytes: draw }: LoadTools,
@@ -40,8 +43,8 @@ export async function loadRing(
     signing.set(key.kid, { ...opened, verifyUntil: key.verifyUntil });
   }
 
-  // The signer only changes at the ring's own moments: between two of them a call costs two comparisons. But a key that
-  // waits for replicas takes over at any moment.
+  // The signer changes only at times that the ring lists: between two of them a call costs two comparisons. But a key that
+  // waits for replicas may take over at any time.
   let cached: { from: number; until: number; key: ActiveKey | undefined } | undefined;
 
   function signingKey(now: number): ActiveKey | undefined {
@@ -77,24 +80,21 @@ const unknown: FoundKey = { state: "unknown" };
 const retired: FoundKey = { state: "retired" };
 const revoked: FoundKey = { state: "revoked" };
 
-/** Verifiers know the published half alone: a private half that does not fit it would sign tokens that nobody accepts. */
+/** Verifiers know only the published key: a private key that does not match it would sign tokens that none of them accepts. */
 function prove(signing: SigningKey, verifying: VerifyingKey, keyset: string, challenge: Buffer): void {
   if (verifying.verify(challenge, signing.sign(challenge))) return;
   const key = `key ${verifying.kid} of keyset ${keyset}`;
-  throw new KeyringError(
-    "KEY_MISMATCH",
-    `${key}: its published public half does not verify what its private half signs`,
-  );
+  throw new KeyringError("KEY_MISMATCH", `${key}: its published public key does not verify what its private key signs`);
 }
 
-/** A ring in use, and the epoch that it was read from. */
+/** The ring in use, and the stored epoch that it was read from. */
 export interface CurrentRing {
   readonly stored: StoredEpoch;
   readonly ring: LoadedRing;
 }
 
-/** The ring of a snapshot. Throws {@link KeyringError} when it can't be read, or is that of another keyset. */
-export async function recallRing(
+/** The ring of a snapshot. Throws {@link KeyringError} when it can't be read, or belongs to another keyset. */
+export async function loadSnapshot(
   bytes: Uint8Array,
   options: LoadTools & { readonly keyset: string; readonly recordKeys: RecordKeys },
   postponed: Postponed,
@@ -102,6 +102,6 @@ export async function recallRing(
   const kind = keysetRecords(options.keyset);
   const where = `the snapshot of ${kind.name}`;
   const record = kind.parse(unwrapBody(bytes, where, options.recordKeys));
-  if (!kind.owns(record)) throw new KeyringError("BROKEN_RECORD", `${where} holds the record of another ring`);
+  if (!kind.owns(record)) throw new KeyringError("BROKEN_RECORD", `${where} holds the record of another keyset`);
   return { stored: { epoch: record.epoch, bytes }, ring: await loadRing(record, options, postponed) };
 }

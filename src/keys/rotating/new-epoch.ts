@@ -9,8 +9,8 @@ import type { EpochRecord, KeyRecord } from "./record.ts";
 import { epochCreated, type KeyringEvent } from "./views.ts";
 
 /**
- * The record that a plan asks for, with fresh keys, and all private halves under the current KEK: a standby does not rotate
- * away by itself. Nothing is stored yet.
+ * The record that a plan asks for, with fresh keys. All private keys are sealed under the current KEK: a standby, which no
+ * schedule replaces, would otherwise stay under an earlier one. Nothing is stored yet.
  */
 async function makeEpoch(plan: EpochPlan, keyset: string, alg: KeysetAlgorithm, maker: KeyMaker): Promise<EpochRecord> {
   const { epoch, createdAt, reason } = plan;
@@ -27,7 +27,7 @@ async function resealed(key: KeyRecord, keyset: string, maker: KeyMaker): Promis
   return sealed === undefined ? key : { ...key, sealed: await maker.reseal(keyset, { ...key, sealed }) };
 }
 
-/** A kid is 96 bits of a hash: two alike by chance are as good as impossible, so a third is a broken source of keys. */
+/** A kid is 96 bits of a hash and does not repeat by chance. Three repeated kids in a row mean a broken source of keys. */
 async function makeUnlike(
   keys: readonly KeyRecord[],
   keyset: string,
@@ -38,15 +38,15 @@ async function makeUnlike(
     const made = await maker.make(keyset, alg);
     if (keys.every(({ kid }) => kid !== made.kid)) return made;
   }
-  throw new KeyringError("KEY_MISMATCH", `keyset ${keyset}: three new keys in turn had the kid of one in the ring`);
+  throw new KeyringError("KEY_MISMATCH", `keyset ${keyset}: three new keys in a row had the kid of a key in the ring`);
 }
 
-/** The epochs that this process makes. */
+/** Creates the epochs of this process, and reports each of them once. */
 export interface EpochCreator {
-  /** Makes the epoch after `before`. Undefined when another replica was faster. */
+  /** Creates the epoch after `before`, for `caller`. Undefined when another replica was faster. */
   create(plan: EpochPlan, before: EpochRecord | undefined, caller?: string): Promise<CurrentRing | undefined>;
-  /** What is to be told of an epoch that is held from now on. Undefined: it was not made here. */
-  madeHere(stored: StoredEpoch): KeyringEvent | undefined;
+  /** The event to report for an epoch that is now in use; undefined unless this process created it. */
+  takeEvent(stored: StoredEpoch): KeyringEvent | undefined;
 }
 
 export function createEpochCreator(
@@ -54,24 +54,24 @@ export function createEpochCreator(
   epochs: Epochs<EpochRecord>,
   load: (record: EpochRecord) => Promise<LoadedRing>,
 ): EpochCreator {
-  let claiming: { readonly stored: StoredEpoch; readonly event: KeyringEvent } | undefined;
+  let pending: { readonly stored: StoredEpoch; readonly event: KeyringEvent } | undefined;
 
   return {
     async create(plan, before, caller) {
       const record = await makeEpoch(plan, keyset, alg, maker);
-      // Loaded before it is claimed: keys that can't prove themselves must not become an epoch.
+      // Loaded first: keys that can't prove themselves must not become an epoch.
       const ring = await load(record);
       const stored = epochs.wrap(record);
-      claiming = { stored, event: epochCreated(record, before, caller) };
+      pending = { stored, event: epochCreated(record, before, caller) };
       if (await epochs.create(stored)) return { stored, ring };
-      // Without a new key in it, the winner's record may be the same in every byte.
-      claiming = undefined;
+      // A record without new keys may equal the winner's in every byte, and would be reported as created here.
+      pending = undefined;
       return undefined;
     },
-    // Not where it is claimed: of a claim that failed nobody knows at once whether it was heard.
-    madeHere(stored) {
-      const event = claiming !== undefined && sameBytes(claiming.stored, stored) ? claiming.event : undefined;
-      claiming = undefined;
+    // Reported when the epoch is seen in the store: a creation that failed may have taken effect.
+    takeEvent(stored) {
+      const event = pending !== undefined && sameBytes(pending.stored, stored) ? pending.event : undefined;
+      pending = undefined;
       return event;
     },
   };

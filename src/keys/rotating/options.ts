@@ -5,10 +5,10 @@ import type { LoadTools } from "./loaded-ring.ts";
 import type { KeyPolicy } from "./policy.ts";
 import type { KeyringEvent } from "./views.ts";
 
-/** What a replica remembers of a ring's newest epoch, as it was stored. */
+/** A replica's copy of a ring's newest epoch, byte for byte as it was stored. */
 export interface RingSnapshot {
   load(): Promise<Uint8Array | undefined>;
-  /** Never rejects: a ring can be used that can't be remembered. */
+  /** Never rejects: a ring that can't be saved can still be used. */
   save(record: Uint8Array): Promise<void>;
 }
 
@@ -19,17 +19,17 @@ export interface KeyringOptions extends LoadTools {
   readonly policy: KeyPolicy;
   readonly store: KeyValue;
   readonly recordKeys: RecordKeys;
-  /** Unix milliseconds. It may step: nothing breaks. */
+  /** Unix milliseconds. It may step forwards or backwards. */
   readonly now: () => number;
-  /** Whether a verifier may hold a JWKS from before this keyset's first key: that key then waits its lead. */
-  readonly shown: boolean;
-  /** Whether this replica may make the first ring where it finds none. Default: it may. */
+  /** Whether a verifier may have cached a JWKS without this keyset's first key: that key then waits its lead. */
+  readonly jwksMayBeCached: boolean;
+  /** Whether this replica may create the first epoch where it finds none. Default: true. */
   readonly firstStart?: boolean;
-  /** What the ring is served from while the store is out of reach, and given back from when the store has lost it. */
+  /** The ring is served from it while the store is unreachable, and restored from it when the store has lost it. */
   readonly snapshot?: RingSnapshot | undefined;
-  /** The replicas that live and hold no epoch as high as this one. Default: there are no others. */
+  /** Names of the live replicas whose epoch is below this one. Default: there are no other replicas. */
   readonly late?: (epoch: number) => readonly string[];
-  /** False while this clock, or what is known of the store, is not to be trusted: then nothing is planned. */
+  /** False while the clock, or the view of the store, can't be trusted: no epoch is planned then. Default: true. */
   readonly mayPlan?: () => boolean;
   readonly report: (event: KeyringEvent) => void;
 }

@@ -14,8 +14,8 @@ export function keysetRecords(keyset: string): RecordKind<EpochRecord> {
 }
 
 /**
- * Checks every field of a record that storage gave back. Unknown fields are refused: they would be rules of a later
- * version that this one does not keep. Throws BROKEN_RECORD with the path of the first bad field, never with its value.
+ * Checks every field of a stored record. Unknown fields are refused: they may be rules of a later version that this one
+ * would break. Throws BROKEN_RECORD with the path of the first bad field, never with its value.
  */
 export function parseRecord(json: string): EpochRecord {
   const fields = object(parseJson(json), "record", ["version", "keyset", "epoch", "createdAt", "reason", "keys"]);
@@ -48,14 +48,14 @@ function parseKey(value: unknown, epoch: number, path: string): KeyRecord {
     signFrom: integer(fields.signFrom, `${path}.signFrom`, 0),
     signUntil: integer(fields.signUntil, `${path}.signUntil`, 0),
     verifyUntil: integer(fields.verifyUntil, `${path}.verifyUntil`, 0),
-    // Before there were replicas no record said it.
+    // Records from before there were replicas have no such field.
     since: fields.since === undefined ? epoch : integer(fields.since, `${path}.since`, 1),
     ...(fields.sealed === undefined ? {} : { sealed: text(fields.sealed, `${path}.sealed`, /^[A-Za-z0-9_.-]+$/) }),
     ...(fields.revoked === undefined ? {} : { revoked: parseRevoked(fields.revoked, `${path}.revoked`) }),
   };
   if (key.since > epoch) throw broken(`${path}.since`, "must not be after the epoch");
   if (key.sealed !== undefined && key.revoked !== undefined)
-    throw broken(`${path}.sealed`, "must be gone: it is revoked");
+    throw broken(`${path}.sealed`, "must be absent: the key is revoked");
   checkOrder(key, path);
   return key;
 }
@@ -98,6 +98,6 @@ function parsePublicJwk(value: unknown, alg: KeysetAlgorithm, path: string): Pub
   }
 }
 
-/** In base64url. */
+/** base64url text of 32 and 256 bytes. */
 const bytes32 = /^[A-Za-z0-9_-]{43}$/;
 const bytes256 = /^[A-Za-z0-9_-]{342}$/;

@@ -5,7 +5,7 @@ import { type EpochReason, type EpochRecord, type KeyRecord, type KeyTimes, NEVE
 import { freeMoment, nextToSign, ringTime, signer, standbyOf } from "./ring.ts";
 import { type Draft, fillGaps, type LedDraft, readyAt, schedule, withSuccessorAndStandby } from "./ring-draft.ts";
 
-/** The next epoch, but for the keys that are to be made: one for each of `make`. */
+/** The next epoch: the keys that it keeps, and the times of each key to make. */
 export interface EpochPlan {
   readonly epoch: number;
   readonly createdAt: number;
@@ -15,23 +15,23 @@ export interface EpochPlan {
 }
 
 /**
- * What the next epoch is, or undefined while the ring is right as it is. A key that was given its times keeps them.
+ * The next epoch that is due; undefined while there is none. A key that is scheduled keeps its times.
  *
- * `shown` says whether a verifier may hold a JWKS of this service that lacks a key made now: the first key of a ring then
- * waits its lead before it signs.
+ * `jwksMayBeCached` says whether a verifier may have cached a JWKS of this service, without a key that is made now: the
+ * first key of a ring then waits its lead before it signs.
  */
 export function planEpoch(
   ring: EpochRecord | undefined,
   now: number,
   policy: KeyPolicy,
-  shown: boolean,
+  jwksMayBeCached: boolean,
 ): EpochPlan | undefined {
-  if (ring === undefined) return firstEpoch(now, policy, shown);
+  if (ring === undefined) return firstEpoch(now, policy, jwksMayBeCached);
   const time = ringTime(ring, now);
   const keys = prunedKeys(ring, time, policy);
   const { reason, ...draft } = fillGaps({ keys, make: [] }, time, policy);
   if (reason !== undefined) return epochAfter(ring, time, reason, draft);
-  // Keys that are only to be unlisted wait for the next epoch that something else asks for.
+  // Unlisting old keys alone is no reason for an epoch.
   return holdsSpentPrivateKey(ring, time, policy) ? epochAfter(ring, time, "retired", draft) : undefined;
 }
 
@@ -40,19 +40,19 @@ function epochAfter(ring: EpochRecord, time: number, reason: EpochReason, { keys
   return { epoch: ring.epoch + 1, createdAt: time, reason, keep: keys, make };
 }
 
-function firstEpoch(now: number, policy: KeyPolicy, shown: boolean): EpochPlan {
-  const first = schedule({ keys: [], make: [] }, undefined, shown ? now + policy.lead : now, now, policy);
+function firstEpoch(now: number, policy: KeyPolicy, jwksMayBeCached: boolean): EpochPlan {
+  const first = schedule({ keys: [], make: [] }, undefined, jwksMayBeCached ? now + policy.lead : now, now, policy);
   const { keys, make } = withSuccessorAndStandby(first, now, policy);
   return { epoch: 1, createdAt: now, reason: "first", keep: keys, make };
 }
 
 /**
- * How many keys may verify at once before an operator has to wait. With so many of RSA, and all that are past, an epoch
- * still fits an entry of the store.
+ * How many keys may verify at once before an operator has to wait with a rotation. An epoch with this many RSA keys, and all
+ * past keys that it may list, still fits one entry of the store.
  */
 const MAX_VERIFYING_KEYS = 40;
 
-/** The key that takes over next, and the earliest safe time at which it could. Unix milliseconds. */
+/** The key that takes over next, and the earliest time at which that is safe. Unix milliseconds. */
 export interface NextKey {
   readonly key: KeyRecord;
   readonly earliest: number;
@@ -68,8 +68,9 @@ export function nextKey(ring: EpochRecord, now: number, policy: KeyPolicy): Next
 }
 
 /**
- * The epoch in which a waiting key signs from `at` on: not before its earliest time, nor after its own. The key before it
- * keeps its times, and may go on for the delay as it would have later. Undefined when nothing changes.
+ * The epoch in which a waiting key signs from `at` on, which is from its earliest safe time to its scheduled one. The key
+ * before it keeps its times: it may sign for the activation delay after that, as it could after the scheduled take-over.
+ * Undefined when nothing changes.
  */
 export function planManual(
   ring: EpochRecord,
@@ -83,7 +84,7 @@ export function planManual(
   return epochAfter(ring, time, "manual", fillGaps(draft, time, policy));
 }
 
-/** When fewer than the most keys verify. */
+/** The first time, from `time` on, at which one more key may verify. */
 function roomAt({ keys }: EpochRecord, time: number): number {
   const ends = keys
     .filter(({ revoked, verifyUntil }) => revoked === undefined && verifyUntil > time && verifyUntil !== NEVER)
@@ -93,8 +94,8 @@ function roomAt({ keys }: EpochRecord, time: number): number {
 }
 
 /**
- * The epoch in which a key is taken back: if it signs, another one does at once; if it waits, another one waits in its
- * place. Undefined when it was taken back before. Throws the Problem KEY_NOT_FOUND.
+ * The epoch in which a key is revoked. If it signs, its successor signs at once; if it waits, another key waits instead.
+ * Undefined when it is revoked already. Throws the Problem KEY_NOT_FOUND.
  */
 export function planEmergency(
   ring: EpochRecord,
@@ -108,8 +109,8 @@ export function planEmergency(
   const key = kept.find((one) => one.kid === kid);
   if (key === undefined) throw new Problem("KEY_NOT_FOUND", "the keyset has no key of this key_id");
   if (key.revoked !== undefined) return undefined;
-  const taken = { ...withoutPrivateKey(key), revoked: { at: time, reason } };
-  const keys = kept.map((one) => (one === key ? taken : one));
+  const revokedKey = { ...withoutPrivateKey(key), revoked: { at: time, reason } };
+  const keys = kept.map((one) => (one === key ? revokedKey : one));
   const draft = { keys, make: [] };
   const signs = signer(ring, now)?.kid === kid;
   const whole = signs
@@ -119,11 +120,11 @@ export function planEmergency(
 }
 
 /**
- * The standby signs at once, even if some verifier does not know it yet: every token would be refused otherwise. After
- * two emergencies in a row the next key may have been shown for long enough when the standby was not.
+ * The standby signs at once, even if some verifier does not know it yet: otherwise no token could be issued. After two
+ * emergencies in a row the waiting key may have been published for long enough, and the standby not.
  */
 function withImmediateSuccessor(draft: Draft, time: number, policy: KeyPolicy): LedDraft {
-  const heirs = [standbyOf(draft), nextToSign(draft, time)].flatMap((key) => (key === undefined ? [] : [key]));
-  const heir = heirs.find((key) => readyAt(key, time, policy) === time) ?? heirs[0];
-  return schedule(draft, heir, time, time, policy);
+  const candidates = [standbyOf(draft), nextToSign(draft, time)].flatMap((key) => (key === undefined ? [] : [key]));
+  const successor = candidates.find((key) => readyAt(key, time, policy) === time) ?? candidates[0];
+  return schedule(draft, successor, time, time, policy);
 }

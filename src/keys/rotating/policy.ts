@@ -1,56 +1,56 @@
 /** How the keys of a keyset rotate. All in milliseconds. */
 export interface KeyPolicy {
-  /** R: how long a key signs until the next one takes over. */
+  /** R: how long a key signs before the next one takes over. */
   readonly period: number;
   /** How long a key is published before it signs. */
   readonly lead: number;
-  /** C: the longest that a verifier may keep a JWKS. */
+  /** C: how long a verifier may cache a JWKS, at most. */
   readonly verifierCache: number;
-  /** P: until every replica has a new epoch. */
+  /** P: how long until every replica has a new epoch. */
   readonly propagation: number;
-  /** A: until everyone has stopped using the old key. */
+  /** A: how long until every issuer has stopped using the old key. */
   readonly stopUsing: number;
   /** S: how far two clocks may differ. */
   readonly skew: number;
-  /** D: the longest that the take-over may be delayed; the old key may sign for so much longer. */
+  /** D: how long a take-over may be delayed, at most; the old key may sign for that much longer. */
   readonly activationDelay: number;
-  /** T: the longest ttl of all profiles that use the keyset. */
+  /** T: the longest ttl among the profiles that use the keyset. */
   readonly maxTtl: number;
 }
 
-/** How many keys may verify at once by the schedule: an epoch, which lists them all, has to fit an entry of the store. */
+/** How many keys the schedule may let verify at once: an epoch lists them all and has to fit one entry of the store. */
 const MAX_KEYS = 32;
 
-const seconds = 1000;
-const minutes = 60 * seconds;
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
 
-const defaults = {
-  period: 24 * 60 * minutes,
-  verifierCache: 15 * minutes,
-  propagation: 60 * seconds,
-  stopUsing: 60 * seconds,
-  skew: 60 * seconds,
-  activationDelay: 5 * minutes,
+const DEFAULTS = {
+  period: 24 * 60 * MINUTE,
+  verifierCache: 15 * MINUTE,
+  propagation: 60 * SECOND,
+  stopUsing: 60 * SECOND,
+  skew: 60 * SECOND,
+  activationDelay: 5 * MINUTE,
 };
 
-/** The policy with its defaults: the lead is C + P + S, the least that is safe. */
+/** Fills in the defaults. The default lead is C + P + S, the least that is safe. */
 export function keyPolicy(given: Partial<KeyPolicy> & Pick<KeyPolicy, "maxTtl">): KeyPolicy {
-  const policy = { ...defaults, ...given };
+  const policy = { ...DEFAULTS, ...given };
   return { lead: leastLead(policy), ...policy };
 }
 
-/** C + P + S: until a change of the keys is known everywhere. */
+/** C + P + S: how long until every verifier knows of a change of the keys. */
 export function leastLead(policy: Pick<KeyPolicy, "verifierCache" | "propagation" | "skew">): number {
   return policy.verifierCache + policy.propagation + policy.skew;
 }
 
-/** One bound that a policy breaks: the field, and the rule with its numbers. */
+/** A bound that a policy breaks: the field, and the rule with its numbers. */
 export interface BrokenBound {
   readonly path: keyof KeyPolicy;
   readonly message: string;
 }
 
-/** All bounds that the policy breaks; none means that no verifier can meet a key that it does not know. */
+/** All bounds that the policy breaks. If there are none, no verifier can meet a key that it does not know. */
 export function brokenBounds(policy: KeyPolicy): readonly BrokenBound[] {
   return [...badNumbers(policy), ...shortLead(policy), ...shortPeriod(policy), ...crowdedRing(policy)];
 }
@@ -80,26 +80,26 @@ function shortPeriod({ period, lead, activationDelay }: KeyPolicy): BrokenBound[
 function crowdedRing(policy: KeyPolicy): BrokenBound[] {
   const { period, maxTtl } = policy;
   const life = period + policy.activationDelay + maxTtl + policy.skew + policy.stopUsing;
-  // The one that waits and the standby are listed beside those that have signed.
+  // The waiting key and the standby are listed too.
   const keys = Math.ceil(life / period) + 2;
   if (!(keys > MAX_KEYS)) return [];
   const why = `is ${period} ms: with tokens of ${maxTtl} ms ${keys} keys would verify at once, and ${MAX_KEYS} may`;
   return [{ path: "period", message: why }];
 }
 
-/** A rule that no rotation breaks. In milliseconds. */
+/** A bound that every rotation keeps. In milliseconds. */
 export interface RotationBound {
   readonly name: string;
   readonly value: number;
-  /** The least that is safe, or the most. */
+  /** The least or the most that is safe. */
   readonly bound: number;
   readonly rule: string;
 }
 
-/** What the times of keys follow from, with the numbers of this policy. */
+/** The bounds from which the times of keys follow, with the numbers of this policy. */
 export function rotationBounds(policy: KeyPolicy): readonly RotationBound[] {
   const { period, lead, verifierCache, stopUsing, skew, activationDelay, maxTtl } = policy;
-  const cache = jwksMaxAge(policy) * seconds;
+  const cache = jwksMaxAge(policy) * SECOND;
   const after = maxTtl + skew + stopUsing;
   return [
     {
@@ -108,7 +108,12 @@ export function rotationBounds(policy: KeyPolicy): readonly RotationBound[] {
       bound: leastLead(policy),
       rule: "a key is published at least verifier cache + propagation + clock skew before it signs",
     },
-    { name: "jwks_max_age", value: cache, bound: verifierCache, rule: "a JWKS is kept for at most the verifier cache" },
+    {
+      name: "jwks_max_age",
+      value: cache,
+      bound: verifierCache,
+      rule: "a JWKS is cached for at most the verifier cache",
+    },
     {
       name: "overlap",
       value: activationDelay,
@@ -130,7 +135,7 @@ export function rotationBounds(policy: KeyPolicy): readonly RotationBound[] {
   ];
 }
 
-/** How long an HTTP answer may let a verifier keep the JWKS: never longer than rotation allows for. Whole seconds. */
+/** How long an HTTP response may let a verifier cache the JWKS: never longer than rotation allows for. Whole seconds. */
 export function jwksMaxAge({ verifierCache }: KeyPolicy): number {
-  return Math.floor(verifierCache / seconds);
+  return Math.floor(verifierCache / SECOND);
 }

@@ -1,12 +1,12 @@
 import type { KeyPolicy } from "./policy.ts";
 import { type EpochRecord, type KeyRecord, NEVER } from "./record.ts";
 
-/** How long a removed key stays listed, so that its tokens are told from those of a key that never was. */
+/** How long a removed key stays listed: its tokens are then rejected as retired, and not for an unknown kid. */
 const LISTED_AFTER_REMOVAL_MS = 24 * 60 * 60 * 1000;
-/** How many removed and revoked keys are listed: an epoch has to fit an entry of the store. */
+/** How many removed and revoked keys are listed: an epoch has to fit one entry of the store. */
 const MAX_PAST = 16;
 
-/** The ring's keys without the private halves that have signed for the last time; long removed keys go with them. */
+/** The ring's keys without the private keys that have signed for the last time, and without keys that were removed long ago. */
 export function prunedKeys(ring: EpochRecord, time: number, policy: KeyPolicy): readonly KeyRecord[] {
   const listed = ring.keys.filter((key) => time < endOf(key) + LISTED_AFTER_REMOVAL_MS);
   const past = listed.filter((key) => key.revoked !== undefined || time >= key.verifyUntil);
@@ -16,7 +16,7 @@ export function prunedKeys(ring: EpochRecord, time: number, policy: KeyPolicy): 
     .map((key) => (isSpent(key, ring, time, policy) ? withoutPrivateKey(key) : key));
 }
 
-/** Whether the ring holds a private half that has signed for the last time. */
+/** Whether the ring holds a private key that has signed for the last time. */
 export function holdsSpentPrivateKey(ring: EpochRecord, time: number, policy: KeyPolicy): boolean {
   return ring.keys.some((key) => isSpent(key, ring, time, policy));
 }
@@ -26,7 +26,7 @@ export function withoutPrivateKey(key: KeyRecord): KeyRecord {
   return rest;
 }
 
-/** A key that was brought forward ends the one before it as early: nobody signs with that one after the delay. */
+/** A key that was brought forward ends the one before it early too: no replica signs with that one after the delay. */
 function isSpent(key: KeyRecord, { keys }: EpochRecord, time: number, { activationDelay }: KeyPolicy): boolean {
   if (key.sealed === undefined) return false;
   const superseded = keys.some(

@@ -2,18 +2,21 @@ import type { KeyPolicy } from "./policy.ts";
 import { type EpochReason, type KeyRecord, type KeyTimes, NEVER } from "./record.ts";
 import { nextToSign, signerAt, standbyOf } from "./ring.ts";
 
-/** The keys of an epoch that is being planned: those that it keeps, and the times of those that are to be made for it. */
+/** An epoch that is being planned: the keys that it keeps, and the times of the keys to make. */
 export interface Draft {
   readonly keys: readonly KeyRecord[];
   readonly make: readonly KeyTimes[];
 }
 
-/** A draft, and the key that signs in it, or will be the first to. */
+/** A draft, and the key that signs in it or will be the first to sign. */
 export interface LedDraft extends Draft {
   readonly leading: KeyTimes;
 }
 
-/** What the draft lacks to be a whole ring (a key that signs, its successor, a standby), and which of it, if any. */
+/**
+ * The draft with all that a ring needs: a key that signs, its successor and a standby. `reason` names the first of them that
+ * was missing.
+ */
 export function fillGaps(draft: Draft, time: number, policy: KeyPolicy): Draft & { readonly reason?: EpochReason } {
   const led = withLeading(draft, time, policy);
   const followed = withSuccessor(led, time, policy);
@@ -28,7 +31,7 @@ export function withSuccessorAndStandby(draft: LedDraft, time: number, policy: K
   return withStandby(withSuccessor(draft, time, policy), time);
 }
 
-/** The draft in which `key`, or a new one, signs from `signFrom` on. */
+/** The draft in which `key`, or a new key, signs from `signFrom` on. */
 export function schedule(
   { keys, make }: Draft,
   key: KeyRecord | undefined,
@@ -40,7 +43,7 @@ export function schedule(
     const leading = timesOf(time, signFrom, policy);
     return { keys, make: [...make, leading], leading };
   }
-  const leading = { ...key, ...timesOf(shownSince(key, time), signFrom, policy) };
+  const leading = { ...key, ...timesOf(publishedSince(key, time), signFrom, policy) };
   return { keys: keys.map((one) => (one === key ? leading : one)), make, leading };
 }
 
@@ -55,8 +58,8 @@ function withLeading(draft: Draft, time: number, policy: KeyPolicy): LedDraft {
 }
 
 /**
- * A new key, where it is known everywhere by the time that it is due; else the standby, which has been shown for longer:
- * after the service was down, or when the one that waited was revoked.
+ * Schedules a new key if every verifier can know it by the time it is due. Otherwise, as after downtime or when the waiting
+ * key was revoked, it schedules the standby, which has been published for longer.
  */
 function withSuccessor(draft: LedDraft, time: number, policy: KeyPolicy): Draft {
   const { leading } = draft;
@@ -67,11 +70,11 @@ function withSuccessor(draft: LedDraft, time: number, policy: KeyPolicy): Draft 
   const next = nextToSign(draft, leading.signFrom);
   if (next !== undefined && next.signFrom <= Math.max(leading.signUntil, soonest)) return draft;
   const followed = schedule(draft, standby, soonest, time, policy);
-  // So late that it signs at once: then it is the one that needs a successor.
+  // It is so late that it signs at once, and needs a successor itself.
   return soonest <= time ? withSuccessor(followed, time, policy) : followed;
 }
 
-/** A period later, with the overlap that `leading` has room for: it may have been made under another policy. */
+/** A period after the leading key began, with as much overlap as its times allow: another policy may have set them. */
 function dueAfter({ signFrom, signUntil }: KeyTimes, { period, activationDelay }: KeyPolicy): number {
   const overlap = Math.min(activationDelay, Math.floor((signUntil - signFrom) / 2));
   return Math.min(signFrom + period, signUntil - overlap);
@@ -86,23 +89,23 @@ function differ(left: Draft, right: Draft): boolean {
   return left.keys !== right.keys || left.make !== right.make;
 }
 
-/** The times of a key that takes over at `signFrom`. Unix milliseconds, as everything here. */
+/** The times of a key that takes over at `signFrom`. All in Unix milliseconds. */
 function timesOf(publishAt: number, signFrom: number, policy: KeyPolicy): KeyTimes {
   const signUntil = signFrom + policy.period + policy.activationDelay;
   return { publishAt, signFrom, signUntil, verifyUntil: signUntil + policy.maxTtl + policy.skew + policy.stopUsing };
 }
 
-/** The times of a key that is published and waits for an emergency. */
+/** The times of a standby. */
 function standbyTimes(publishAt: number): KeyTimes {
   return { publishAt, signFrom: NEVER, signUntil: NEVER, verifyUntil: NEVER };
 }
 
-/** From when on a key of the ring may sign without meeting a verifier that does not know it: not before `time`. */
+/** The first time, from `time` on, at which every verifier knows a key of the ring. */
 export function readyAt(key: KeyRecord, time: number, policy: KeyPolicy): number {
-  return Math.max(time, shownSince(key, time) + policy.lead);
+  return Math.max(time, publishedSince(key, time) + policy.lead);
 }
 
-/** A key in the ring is shown already: a `publishAt` that lies ahead was written by a clock that was wrong. */
-function shownSince({ publishAt }: KeyTimes, time: number): number {
+/** A key in the ring is published already: a `publishAt` in the future was written by a wrong clock. */
+function publishedSince({ publishAt }: KeyTimes, time: number): number {
   return Math.min(publishAt, time);
 }

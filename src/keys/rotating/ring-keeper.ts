@@ -1,191 +1,247 @@
 import { createQueue } from "../../async/queue.ts";
 import { StateError } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
-import { openEpochs, type StoredEpoch, sameBytes } from "../store/epochs.ts";
-import { type CurrentRing, type LoadedRing, loadRing, recallRing } from "./loaded-ring.ts";
-import { createEpochCreator } from "./new-epoch.ts";
+import { type Epochs, openEpochs, type StoredEpoch } from "../store/epochs.ts";
+import { type CurrentRing, type LoadedRing, loadRing, loadSnapshot } from "./loaded-ring.ts";
+import { createEpochCreator, type EpochCreator } from "./new-epoch.ts";
 import type { KeyringOptions } from "./options.ts";
 import { keysetRecords } from "./parse-record.ts";
 import { type EpochPlan, planEmergency, planEpoch } from "./plan.ts";
-import { droppedKeys, lostRevocation, type TakenBack } from "./reconcile.ts";
+import { type Decision, reconcile } from "./reconcile.ts";
 import type { EpochRecord } from "./record.ts";
 import type { Postponed } from "./ring.ts";
 
-/** The ring in use, kept at the newest epoch. Of its works one runs at a time: two at once would make two rings out of one. */
-export interface KeptRing {
-  readonly ring: LoadedRing;
-  /** Whether the store holds an epoch above the one in use that can't be used: a key of this one may have been revoked in it. */
-  readonly outdated: boolean;
-  /** Brings the ring up to date once. Rejects, and leaves it as it was, when the store or a key fails. */
-  maintain(): Promise<void>;
-  /**
-   * Makes the epoch that `plan` asks for, on whatever epoch is the newest then; when it throws, or asks for nothing, none is
-   * made. `caller` asked for it. Resolves to the ring in use then.
-   */
-  change(plan: (ring: EpochRecord, now: number) => EpochPlan | undefined, caller?: string): Promise<EpochRecord>;
-  /** Each epoch above the one in use, until the signal aborts. */
-  follow(signal: AbortSignal): AsyncIterable<number>;
-  /** Resolves when nothing is under way any more. */
-  idle(): Promise<void>;
-}
+/** The epoch to make after `ring`; undefined for none. What it throws stops the change. */
+export type PlanChange = (ring: EpochRecord, now: number) => EpochPlan | undefined;
 
 /**
- * Loads the newest epoch, and makes what is due; a keyset without one gets its first. Throws {@link KeyringError}, and never
- * makes new keys over an epoch that it can't read.
+ * Keeps the ring of a keyset at the store's newest epoch, and makes the epochs that are due. One operation runs at a time:
+ * two at once could each make a ring of their own from the same epoch.
  */
-export async function keepRing(options: KeyringOptions, postponed: Postponed): Promise<KeptRing> {
-  const { keyset, policy, now, shown, snapshot, report } = options;
-  const { firstStart = true, mayPlan = () => true } = options;
-  const epochs = openEpochs(keysetRecords(keyset), options.store, options.recordKeys);
-  let held: CurrentRing | undefined;
-  let unusable: unknown;
-  let outdated = false;
-  let tidied = 0;
+export class RingKeeper {
+  readonly #options: KeyringOptions;
+  readonly #postponed: Postponed;
+  readonly #epochs: Epochs<EpochRecord>;
+  readonly #creator: EpochCreator;
+  readonly #queue = createQueue();
+  #current: CurrentRing | undefined;
+  #outdated = false;
+  #snapshotError: unknown;
+  /** The epoch below which all are emptied. */
+  #prunedBelow = 0;
 
-  const load = (record: EpochRecord) => loadRing(record, options, postponed);
-  const claims = createEpochCreator(options, epochs, load);
-  const queue = createQueue();
-
-  async function hold(stored: StoredEpoch, ring: LoadedRing): Promise<void> {
-    held = { stored, ring };
-    await snapshot?.save(stored.bytes);
+  private constructor(options: KeyringOptions, postponed: Postponed) {
+    this.#options = options;
+    this.#postponed = postponed;
+    this.#epochs = openEpochs(keysetRecords(options.keyset), options.store, options.recordKeys);
+    this.#creator = createEpochCreator(options, this.#epochs, (record) => this.#load(record));
   }
 
-  function tellMade(stored: StoredEpoch): void {
-    const event = claims.madeHere(stored);
-    if (event !== undefined) report(event);
+  /**
+   * Loads the newest epoch, and makes what is due; a keyset without epochs gets its first. While the store fails, the
+   * snapshot stands in. Throws {@link KeyringError}, and never makes new keys over an epoch that it can't read.
+   */
+  static async open(options: KeyringOptions, postponed: Postponed): Promise<RingKeeper> {
+    const keeper = new RingKeeper(options, postponed);
+    await keeper.#loadSnapshot();
+    await keeper.#update().catch((error) => {
+      if (keeper.#current === undefined || !isStoreFailure(error)) throw error;
+      keeper.#reportProblem(error);
+    });
+    return keeper;
   }
 
-  /** The store's word counts, also where it has another record of the epoch in use: all other replicas have that one. */
-  async function catchUp(): Promise<void> {
-    const highest = await epochs.highest();
-    const known = held?.stored;
-    if (highest !== undefined && highest.epoch >= (known?.epoch ?? 0)) {
-      if (known === undefined || !sameBytes(highest, known)) await takeOver(highest);
-    } else if (known !== undefined) {
-      // Lost or rolled back. Byte for byte at its own epoch: whoever else remembers it may do the same at once.
-      const found = highest?.epoch ?? 0;
-      if (await epochs.create(known)) report({ type: "restored", keyset, epoch: known.epoch, found });
-    }
-    outdated = false;
+  get ring(): LoadedRing {
+    return this.#opened.ring;
   }
 
-  async function takeOver(stored: StoredEpoch): Promise<void> {
+  /** Whether the store's newest epoch can't be used: it may revoke a key of the ring in use, so nothing may sign. */
+  get outdated(): boolean {
+    return this.#outdated;
+  }
+
+  /** Brings the ring up to date once. Rejects, and leaves the ring as it was, when the store or a key fails. */
+  maintain(): Promise<void> {
+    return this.#queue.run(async () => {
+      await this.#update();
+      await this.#prune();
+    });
+  }
+
+  /** Makes the epoch that `plan` asks for after the newest one, for `caller`. Resolves to the record that is then in use. */
+  change(plan: PlanChange, caller?: string): Promise<EpochRecord> {
+    return this.#queue.run(async () => {
+      for (let done = false; !done; ) {
+        await this.#update();
+        const next = plan(this.ring.record, this.#options.now());
+        done = next === undefined || (await this.#create(next, caller));
+      }
+      await this.#makeDueEpochs();
+      // The change is made: private keys that are left in earlier epochs go with the next run if not now.
+      await this.#prune().catch((error) => this.#reportProblem(error));
+      return this.ring.record;
+    });
+  }
+
+  /** Yields each epoch above the one in use, until the signal aborts. */
+  follow(signal: AbortSignal): AsyncIterable<number> {
+    return this.#epochs.follow(() => this.#opened.stored.epoch, signal);
+  }
+
+  /** Resolves when no operation is running. */
+  idle(): Promise<void> {
+    return this.#queue.idle();
+  }
+
+  async #update(): Promise<void> {
+    await this.#catchUp();
+    await this.#makeDueEpochs();
+  }
+
+  async #catchUp(): Promise<void> {
+    await this.#apply(await this.#epochs.highest());
+    this.#outdated = false;
+  }
+
+  async #apply(highest: StoredEpoch | undefined): Promise<void> {
+    let decision: Decision;
     try {
-      const record = epochs.read(stored);
-      // Before it is held: it may never be, since another key is to be revoked again.
-      tellMade(stored);
-      const before = held?.ring.record;
-      const lost = lostRevocation(before, record, now());
-      if (lost !== undefined) return await revokeAgain(lost, record);
-      await hold(stored, await load(record));
-      const kids = droppedKeys(before, record, now());
-      if (kids.length > 0) report({ type: "dropped", keyset, epoch: record.epoch, kids });
+      decision = this.#reconcile(highest);
+      if (highest !== undefined && decision.type === "adopt") await this.#adopt(highest, decision);
+      if (highest !== undefined && decision.type === "revokeAgain") await this.#revokeAgain(highest, decision);
     } catch (error) {
-      outdated = true;
+      this.#outdated = true;
       throw error;
     }
+    // A restore that fails does not make the ring outdated: the store holds nothing newer.
+    if (decision.type === "restore") await this.#restore(decision.found);
   }
 
-  /** In an epoch above the one that forgot it, and before that one is held: here the key shall not sign for a moment. */
-  async function revokeAgain({ kid, reason }: TakenBack, record: EpochRecord): Promise<void> {
-    if (!mayPlan()) throw new KeyringError("WAITING", `keyset ${keyset}: key ${kid} is still to be revoked again`);
+  #reconcile(highest: StoredEpoch | undefined): Decision {
+    const stored = highest && { ...highest, read: () => this.#epochs.read(highest) };
+    return reconcile(this.#current, stored, this.#options.now());
+  }
+
+  async #adopt(stored: StoredEpoch, { record, dropped }: Extract<Decision, { type: "adopt" }>): Promise<void> {
+    const { keyset, report } = this.#options;
+    this.#reportCreated(stored);
+    await this.#use({ stored, ring: await this.#load(record) });
+    if (dropped.length > 0) report({ type: "dropped", keyset, epoch: record.epoch, kids: dropped });
+  }
+
+  /** Writes the ring in use back, byte for byte at its own epoch: other replicas that remember it may do the same at once. */
+  async #restore(found: number): Promise<void> {
+    const { keyset, report } = this.#options;
+    const { stored } = this.#opened;
+    if (await this.#epochs.create(stored)) report({ type: "restored", keyset, epoch: stored.epoch, found });
+  }
+
+  /**
+   * Revokes the key in an epoch after the one that forgot it. That one is never used itself: the key must not sign for a
+   * moment.
+   */
+  async #revokeAgain(
+    stored: StoredEpoch,
+    { record, kid, reason }: Extract<Decision, { type: "revokeAgain" }>,
+  ): Promise<void> {
+    const { keyset, policy, now, report } = this.#options;
+    this.#reportCreated(stored);
+    if (!this.#mayPlan()) throw new KeyringError("WAITING", `keyset ${keyset}: key ${kid} must still be revoked again`);
     report({ type: "unrevoked", keyset, epoch: record.epoch, kid });
     const plan = planEmergency(record, now(), policy, kid, reason);
-    const made = plan && (await claims.create(plan, record));
-    const next = made?.stored ?? (await epochs.highest());
-    if (next === undefined || next.epoch <= record.epoch) throw refused();
-    await takeOver(next);
+    const created = plan && (await this.#creator.create(plan, record));
+    const next = created?.stored ?? (await this.#epochs.highest());
+    if (next === undefined || next.epoch <= record.epoch) throw refusedEpoch();
+    await this.#apply(next);
   }
 
-  /** Resolves to false when another replica was faster: the ring in use is then that one's. */
-  async function carryOut(plan: EpochPlan, caller?: string): Promise<boolean> {
-    const made = await claims.create(plan, held?.ring.record, caller);
-    if (made === undefined) {
-      await catchUp();
-    } else {
-      tellMade(made.stored);
-      await hold(made.stored, made.ring);
-    }
-    if ((held?.stored.epoch ?? 0) < plan.epoch) throw refused();
-    return made !== undefined;
-  }
-
-  async function advance(): Promise<CurrentRing> {
+  async #makeDueEpochs(): Promise<void> {
+    const { now, policy, jwksMayBeCached } = this.#options;
     for (;;) {
-      if (held === undefined) refuseFirst();
-      const plan = mayPlan() ? planEpoch(held?.ring.record, now(), policy, shown) : undefined;
-      if (plan !== undefined) await carryOut(plan);
-      else if (held !== undefined) return held;
+      if (this.#current === undefined) this.#checkFirstEpoch();
+      const record = this.#current?.ring.record;
+      const plan = this.#mayPlan() ? planEpoch(record, now(), policy, jwksMayBeCached) : undefined;
+      if (plan !== undefined) await this.#create(plan);
+      else if (record !== undefined) return;
     }
   }
 
-  function refuseFirst(): void {
-    // What it held must not be replaced by new keys.
-    if (unusable !== undefined) throw unusable;
-    if (firstStart && mayPlan()) return;
-    const how = "they come with another replica or a restored backup, or are made where state.first_start allows it";
-    throw new KeyringError("WAITING", `keyset ${keyset} has no keys yet: ${how}`);
+  #checkFirstEpoch(): void {
+    // The keys of a snapshot that can't be read must not be replaced by new ones.
+    if (this.#snapshotError !== undefined) throw this.#snapshotError;
+    const { keyset, firstStart = true } = this.#options;
+    if (firstStart && this.#mayPlan()) return;
+    const sources =
+      "they come with another replica or a restored backup, or are made where state.first_start allows it";
+    throw new KeyringError("WAITING", `keyset ${keyset} has no keys yet: ${sources}`);
   }
 
-  async function tidy({ stored: { epoch } }: CurrentRing): Promise<void> {
-    if (tidied === epoch) return;
-    await epochs.emptyBelow(epoch);
-    tidied = epoch;
+  #mayPlan(): boolean {
+    return this.#options.mayPlan?.() ?? true;
   }
 
-  async function upToDate(): Promise<CurrentRing> {
-    await catchUp();
-    return advance();
-  }
-
-  async function change(plan: Parameters<KeptRing["change"]>[0], caller?: string): Promise<EpochRecord> {
-    for (let made = false; !made; ) {
-      const next = plan((await upToDate()).ring.record, now());
-      made = next === undefined || (await carryOut(next, caller));
+  /** Resolves to false when another replica was faster; the ring in use is then the one of that replica. */
+  async #create(plan: EpochPlan, caller?: string): Promise<boolean> {
+    const created = await this.#creator.create(plan, this.#current?.ring.record, caller);
+    if (created === undefined) {
+      await this.#catchUp();
+    } else {
+      this.#reportCreated(created.stored);
+      await this.#use(created);
     }
-    const current = await advance();
-    // The change is made: halves that are left in earlier epochs go with the next turn if not now.
-    await tidy(current).catch((error) => report({ type: "problem", keyset, error }));
-    return current.ring.record;
+    if ((this.#current?.stored.epoch ?? 0) < plan.epoch) throw refusedEpoch();
+    return created !== undefined;
   }
 
-  async function recall(): Promise<void> {
-    const bytes = await snapshot?.load();
+  /** Empties the epochs below the one in use. */
+  async #prune(): Promise<void> {
+    const { epoch } = this.#opened.stored;
+    if (this.#prunedBelow === epoch) return;
+    await this.#epochs.emptyBelow(epoch);
+    this.#prunedBelow = epoch;
+  }
+
+  #load(record: EpochRecord): Promise<LoadedRing> {
+    return loadRing(record, this.#options, this.#postponed);
+  }
+
+  async #loadSnapshot(): Promise<void> {
+    const bytes = await this.#options.snapshot?.load();
+    if (bytes === undefined) return;
     try {
-      held = bytes && (await recallRing(bytes, options, postponed));
+      this.#current = await loadSnapshot(bytes, this.#options, this.#postponed);
     } catch (error) {
-      unusable = error;
-      report({ type: "problem", keyset, error });
+      this.#snapshotError = error;
+      this.#reportProblem(error);
     }
   }
 
-  await recall();
-  const opened = await upToDate().catch((error) => {
-    if (held === undefined || !isOutage(error)) throw error;
-    report({ type: "problem", keyset, error });
-    return held;
-  });
+  async #use(current: CurrentRing): Promise<void> {
+    this.#current = current;
+    await this.#options.snapshot?.save(current.stored.bytes);
+  }
 
-  return {
-    get ring() {
-      return (held ?? opened).ring;
-    },
-    get outdated() {
-      return outdated;
-    },
-    maintain: () => queue.run(async () => tidy(await upToDate())),
-    change: (plan, caller) => queue.run(() => change(plan, caller)),
-    follow: (signal) => epochs.follow(() => (held ?? opened).stored.epoch, signal),
-    idle: queue.idle,
-  };
+  /** `open` ends with a ring or throws. */
+  get #opened(): CurrentRing {
+    if (this.#current === undefined) throw new Error("a ring keeper has no ring before it is open");
+    return this.#current;
+  }
+
+  #reportCreated(stored: StoredEpoch): void {
+    const event = this.#creator.takeEvent(stored);
+    if (event !== undefined) this.#options.report(event);
+  }
+
+  #reportProblem(error: unknown): void {
+    this.#options.report({ type: "problem", keyset: this.#options.keyset, error });
+  }
 }
 
-function refused(): KeyringError {
-  const message = "the store refuses an epoch that it does not hold: it may have been rolled back";
+function refusedEpoch(): KeyringError {
+  const message = "the store refuses to create an epoch that it does not hold: it may have been rolled back";
   return new KeyringError("UNREADABLE", message);
 }
 
-function isOutage(error: unknown): boolean {
+function isStoreFailure(error: unknown): boolean {
   return error instanceof KeyringError && error.code === "UNREADABLE" && error.cause instanceof StateError;
 }

@@ -1,31 +1,31 @@
 import type { KeyState } from "../model.ts";
 import { type EpochRecord, type KeyRecord, NEVER } from "./record.ts";
 
-/** Whether a key whose time has come lets the one before it go on: replicas that don't know it could not verify. */
+/** Whether a key that is due waits while the one before it goes on signing: replicas that don't know the key could not verify. */
 export type Postponed = (key: KeyRecord, time: number) => boolean;
 
 type Keys = Pick<EpochRecord, "keys">;
 
-const never: Postponed = () => false;
+const NEVER_POSTPONED: Postponed = () => false;
 
-/** The key that signs now. Undefined when the ring has lapsed, or its first key still waits. */
-export function signer(ring: EpochRecord, now: number, postponed = never): KeyRecord | undefined {
+/** The key that signs now. Undefined when the ring has lapsed, or its first key is not due yet. */
+export function signer(ring: EpochRecord, now: number, postponed = NEVER_POSTPONED): KeyRecord | undefined {
   return signerAt(ring, ringTime(ring, now), postponed);
 }
 
-/** The key that signs at `time`: the newest that may, or the one before it while that is postponed. */
-export function signerAt(ring: Keys, time: number, postponed = never): KeyRecord | undefined {
+/** The key that signs at `time`: the newest that is due, or the one before it while the newest is postponed. */
+export function signerAt(ring: Keys, time: number, postponed = NEVER_POSTPONED): KeyRecord | undefined {
   const able = ableAt(ring, time);
   return able.find((key) => !postponed(key, time)) ?? able[0];
 }
 
-/** The key whose time to sign has come, while another one still signs in its place. */
+/** The key that is due to sign while another one still signs instead. */
 export function takingOver(ring: EpochRecord, now: number, postponed: Postponed): KeyRecord | undefined {
   const [newest] = ableAt(ring, ringTime(ring, now));
   return newest === signer(ring, now, postponed) ? undefined : newest;
 }
 
-/** Whether tokens under the key verify now. */
+/** Whether tokens that the key signed verify now. */
 export function isVerifiable(ring: EpochRecord, key: KeyRecord, now: number): boolean {
   return key.revoked === undefined && key.publishAt <= latest(ring, now) && now < key.verifyUntil;
 }
@@ -36,10 +36,10 @@ export function published(ring: EpochRecord, now: number): readonly KeyRecord[] 
 }
 
 /**
- * revoked: taken back. standby: published for an emergency. published: known but not signing yet. active: signing.
- * retired: only verifying. removed: neither.
+ * standby: published for an emergency. published: known, not signing yet. active: signing. retired: only verifying.
+ * removed: neither signing nor verifying. revoked: removed before its time.
  */
-export function keyState(ring: EpochRecord, key: KeyRecord, now: number, postponed = never): KeyState {
+export function keyState(ring: EpochRecord, key: KeyRecord, now: number, postponed = NEVER_POSTPONED): KeyState {
   if (key.revoked !== undefined) return "revoked";
   if (key.signFrom === NEVER) return "standby";
   if (now >= key.verifyUntil) return "removed";
@@ -49,7 +49,7 @@ export function keyState(ring: EpochRecord, key: KeyRecord, now: number, postpon
   return superseded || ringTime(ring, now) >= key.signUntil ? "retired" : "published";
 }
 
-/** The first moment after `now` at which any answer of this file may differ by itself. Unix milliseconds. */
+/** The first time after `now` at which a function of this file may answer differently for the same ring. Unix milliseconds. */
 export function nextChange(ring: EpochRecord, now: number): number {
   const moments = ring.keys.flatMap((key) => [key.publishAt, key.signFrom, key.signUntil, key.verifyUntil]);
   return Math.min(...moments.filter((moment) => moment > now));
@@ -67,7 +67,7 @@ export function nextToSign(ring: Keys, time: number): KeyRecord | undefined {
   return waiting.toSorted((left, right) => left.signFrom - right.signFrom)[0];
 }
 
-/** The key that is published and has no time to sign. */
+/** The key that is published and not scheduled to sign. */
 export function standbyOf(ring: Keys): KeyRecord | undefined {
   return ring.keys.find((key) => key.sealed !== undefined && key.signFrom === NEVER);
 }
@@ -77,15 +77,15 @@ export function newestFirst(ring: Keys): readonly KeyRecord[] {
 }
 
 /**
- * The time that the ring lives in. A clock that steps back must not ask for a key whose private half is dropped already:
- * the epoch's own time proves that it was later. Unless nothing could sign then: that time was wrong, not this one.
+ * The time that applies to the ring: never before its epoch was created. A clock that stepped back must not ask for a key
+ * whose private key is dropped already. If no key could sign at the epoch's time, that time was wrong, and `now` applies.
  */
 export function ringTime(ring: EpochRecord, now: number): number {
   const time = latest(ring, now);
   return signerAt(ring, time) === undefined ? now : time;
 }
 
-/** The first moment from {@link ringTime} on at which no key begins to sign: of two that begin at once none is the newest. */
+/** The first time from {@link ringTime} on at which no key begins to sign: of two that began together neither would be the newest. */
 export function freeMoment(ring: EpochRecord, now: number): number {
   let time = ringTime(ring, now);
   while (ring.keys.some(({ signFrom }) => signFrom === time)) time += 1;

@@ -2,26 +2,26 @@ import type { KeyState, KeysetAlgorithm, PublicJwk } from "../model.ts";
 import type { EpochReason, EpochRecord, KeyTimes } from "./record.ts";
 import { keyState, newestFirst, type Postponed, published, takingOver } from "./ring.ts";
 
-/** A public key as a JWKS shows it (RFC 7517, 4). */
+/** A public key as a JWKS lists it (RFC 7517, 4). */
 export type JwksKey = PublicJwk & { readonly use: "sig"; readonly alg: KeysetAlgorithm; readonly kid: string };
 
-/** A key as an operator sees it. Times in Unix milliseconds, those of a standby that are not known yet are NEVER. */
+/** A key as an operator sees it. Times in Unix milliseconds; those that a standby does not have yet are NEVER. */
 export interface KeyInfo extends KeyTimes {
   readonly keyset: string;
   readonly epoch: number;
   readonly kid: string;
   readonly alg: KeysetAlgorithm;
   readonly state: KeyState;
-  /** Undefined: it was not. */
+  /** Undefined: not revoked. */
   readonly revokedAt: number | undefined;
-  /** Replicas that its take-over waits for. */
+  /** The replicas that its take-over waits for. */
   readonly waitsFor: readonly string[];
 }
 
 /** How the take-over of a key depends on the replicas. */
 export interface Acknowledgement {
   readonly postponed: Postponed;
-  /** The names of those that are alive and hold no epoch as high as this one. */
+  /** Names of the live replicas whose epoch is below this one. */
   readonly late: (epoch: number) => readonly string[];
 }
 
@@ -43,9 +43,9 @@ export function keyInfos(ring: EpochRecord, now: number, { postponed, late }: Ac
   });
 }
 
-/** What a keyring has to tell, for the log and the audit. */
+/** What a keyring reports, for the log and the audit log. */
 export type KeyringEvent =
-  /** This process made an epoch; whoever lost the race for it tells nothing. */
+  /** This process created an epoch. A replica that lost the race for it reports nothing. */
   | {
       readonly type: "epoch.created";
       readonly keyset: string;
@@ -55,26 +55,26 @@ export type KeyringEvent =
       readonly added: readonly string[];
       /** Kids that the epoch before it listed and this one does not. */
       readonly removed: readonly string[];
-      /** Who asked for it. Absent: it was due. */
+      /** The caller that asked for it. Absent: it was due. */
       readonly caller?: string;
     }
-  /** The store had lost epochs: it holds the newest that this process knew again, byte for byte. */
+  /** The store had lost epochs. The newest one that this process knew is stored again, byte for byte. */
   | {
       readonly type: "restored";
       readonly keyset: string;
       readonly epoch: number;
-      /** The highest that the store held. 0: none. */
+      /** The highest epoch that the store still had. 0: none. */
       readonly found: number;
     }
-  /** The store's epoch took the place of the ring in use, and lacks keys of it that had signed: their tokens are lost. */
+  /** The store's epoch replaced the ring in use and lacks keys of it that had signed: their tokens are lost. */
   | { readonly type: "dropped"; readonly keyset: string; readonly epoch: number; readonly kids: readonly string[] }
-  /** In the store's epoch a key that was revoked is not: it is revoked again in the next one. */
+  /** A revoked key is not revoked in the store's epoch. The next epoch revokes it again. */
   | { readonly type: "unrevoked"; readonly keyset: string; readonly epoch: number; readonly kid: string }
-  /** A key's time to sign has come, and it waits for replicas that don't hold it yet. Told once for a take-over. */
+  /** A key is due to sign and waits for replicas that don't have it yet. Reported once for a take-over. */
   | { readonly type: "late"; readonly keyset: string; readonly kid: string; readonly replicas: readonly string[] }
-  /** A key signed what its own public half rejects: it signs no more. */
+  /** The public key rejected what its private key signed. The key no longer signs. */
   | { readonly type: "distrusted"; readonly keyset: string; readonly kid: string }
-  /** A turn failed. The ring stays as it was and the turn is tried again. */
+  /** An operation failed. The ring stays as it was, and the operation is retried. */
   | { readonly type: "problem"; readonly keyset: string; readonly error: unknown };
 
 export function epochCreated(record: EpochRecord, before: EpochRecord | undefined, caller?: string): KeyringEvent {

@@ -3,16 +3,16 @@ import { KeyringError } from "../error.ts";
 
 /** A key that authenticates records. */
 export interface RecordKey {
-  /** Names the key-encryption key that this one was derived from. */
+  /** The id of the key-encryption key that this one was derived from. */
   readonly kek: string;
   /** HMAC-SHA-256 of the body, base64url. */
   mac(body: string): string;
 }
 
-/** The keys at hand. Records are written under the first and read under any. */
+/** Records are written under the first key and read under any. */
 export type RecordKeys = readonly [RecordKey, ...RecordKey[]];
 
-/** What is stored: the record, and a MAC so that nobody who can write to the store can change a time or a key. */
+/** The record with a MAC: write access to the store alone must not suffice to change a time or a key. */
 export function wrapRecord(record: Epoch, keys: RecordKeys): Buffer {
   return wrapBody(JSON.stringify(record), keys);
 }
@@ -22,14 +22,14 @@ export function wrapBody(body: string, [key]: RecordKeys): Buffer {
   return Buffer.from(JSON.stringify({ kek: key.kek, mac: key.mac(body), body }));
 }
 
-/** Whether it was written under the first of the keys. False for what is no record. */
+/** Whether it was written under the first key. Throws BROKEN_RECORD for bytes that hold no record. */
 export function isUnderCurrent(stored: Uint8Array, [key]: RecordKeys): boolean {
   return parseEnvelope(stored, "the record").kek === key.kek;
 }
 
 /**
  * The record that was stored as this epoch of this ring. Throws {@link KeyringError}: WRONG_KEK when it was written
- * under a key that is not at hand; BROKEN_RECORD when it is damaged, forged, or a record of another place.
+ * under a key that was not given; BROKEN_RECORD when it is damaged, forged, or the record of another place.
  */
 export function unwrapRecord<Record extends Epoch>(
   stored: Uint8Array,
@@ -39,23 +39,26 @@ export function unwrapRecord<Record extends Epoch>(
 ): Record {
   const where = `epoch ${epoch} of ${kind.name}`;
   const record = kind.parse(unwrapBody(stored, where, keys));
-  // Whoever can write to the store could else put the record of one ring, or an old one, in the place of another.
+  // Without this check, write access to the store would suffice to replace a record by an older one, or by another ring's.
   if (!kind.owns(record) || record.epoch !== epoch)
     throw new KeyringError("BROKEN_RECORD", `${where} holds the record of another ring or epoch`);
   return record;
 }
 
-/** The text that was wrapped. Throws WRONG_KEK and BROKEN_RECORD as {@link unwrapRecord} does. */
+/** The text that was wrapped. Throws {@link KeyringError} WRONG_KEK and BROKEN_RECORD. */
 export function unwrapBody(stored: Uint8Array, where: string, keys: RecordKeys): string {
   const { kek, mac, body } = parseEnvelope(stored, where);
   const author = keys.find((key) => sameText(key.mac(body), mac));
   if (author === undefined && keys.every((key) => key.kek !== kek)) {
     const known = keys.map((key) => key.kek).join(", ");
-    throw new KeyringError("WRONG_KEK", `${where} was written under another key-encryption key: at hand is ${known}`);
+    throw new KeyringError(
+      "WRONG_KEK",
+      `${where} was written under another key-encryption key than the given ${known}`,
+    );
   }
-  // With a good MAC the name of its key can only be damaged.
+  // Where the MAC is right and the key's id is not, the id is damaged.
   if (author?.kek !== kek)
-    throw new KeyringError("BROKEN_RECORD", `${where} does not fit its MAC: restore it from a backup`);
+    throw new KeyringError("BROKEN_RECORD", `${where} does not match its MAC: restore it from a backup`);
   return body;
 }
 
@@ -67,22 +70,23 @@ function parseEnvelope(stored: Uint8Array, where: string): { kek: string; mac: s
       if (typeof kek === "string" && typeof mac === "string" && typeof body === "string") return { kek, mac, body };
     }
   } catch {
-    // Told below: the parser's own message would quote the record.
+    // Reported below: the parser's own message would quote the record.
   }
   throw new KeyringError("BROKEN_RECORD", `${where} is not an envelope of kek, mac and body: restore it from a backup`);
 }
 
-function sameText(expected: string, shown: string): boolean {
-  const [left, right] = [Buffer.from(expected), Buffer.from(shown)];
+function sameText(expected: string, given: string): boolean {
+  const [left, right] = [Buffer.from(expected), Buffer.from(given)];
   return left.length === right.length && timingSafeEqual(left, right);
 }
 
-/** What every version of a ring has: 1, 2, 3 ...; the highest wins. */
+/** A version of a ring. */
 export interface Epoch {
+  /** 1, 2, 3 ...: the highest wins. */
   readonly epoch: number;
 }
 
-/** How the records of one ring are named, found and read. */
+/** How the epochs of one ring are named, found and read. */
 export interface RecordKind<Record extends Epoch> {
   /** For messages, e.g. `keyset service`. It MUST hold no secret and no personal claim. */
   readonly name: string;

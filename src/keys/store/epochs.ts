@@ -2,24 +2,24 @@ import type { Entry, KeyValue } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
 import { type Epoch, type RecordKeys, type RecordKind, unwrapRecord, wrapRecord } from "./authenticated-record.ts";
 
-/** An epoch as it is stored: the record with its MAC. */
+/** An epoch as it is stored: the bytes of the record and its MAC. */
 export interface StoredEpoch {
   readonly epoch: number;
   readonly bytes: Uint8Array;
 }
 
-/** The epochs of one ring in the store. All but `wrap` and `read` reject with the {@link KeyringError} UNREADABLE. */
+/** The epochs of one ring in the store. All promises reject with the {@link KeyringError} UNREADABLE when the store fails. */
 export interface Epochs<Record extends Epoch> {
-  /** The highest one. Undefined when there is none. */
+  /** The highest epoch; undefined when there is none. */
   highest(): Promise<StoredEpoch | undefined>;
-  /** Throws {@link KeyringError} when it can't be trusted. */
+  /** Throws {@link KeyringError} when the record can't be trusted. */
   read(stored: StoredEpoch): Record;
   wrap(record: Record): StoredEpoch;
-  /** Claims its epoch: false when it exists already. */
+  /** False when the epoch exists already. */
   create(stored: StoredEpoch): Promise<boolean>;
-  /** Empties every epoch below this one: their private halves are in this one as long as they may sign. */
+  /** Empties every epoch below this one, which holds all private keys that may still sign. */
   emptyBelow(epoch: number): Promise<void>;
-  /** Tells each epoch that exists or is made above the known one, until the signal aborts. */
+  /** Yields every epoch newer than `known()`, until the signal aborts. */
   follow(known: () => number, signal: AbortSignal): AsyncIterable<number>;
 }
 
@@ -33,10 +33,7 @@ export function openEpochs<Record extends Epoch>(
   function numberOf(key: string): number {
     const text = key.slice(prefix.length);
     if (/^[1-9][0-9]{0,14}$/.test(text)) return Number(text);
-    throw new KeyringError(
-      "BROKEN_RECORD",
-      `${key} is not the key of an epoch: allowed are ${prefix}1, ${prefix}2 ...`,
-    );
+    throw new KeyringError("BROKEN_RECORD", `${key} is no epoch: allowed are ${prefix}1, ${prefix}2 ...`);
   }
 
   async function stored(): Promise<Entry[]> {
@@ -46,21 +43,21 @@ export function openEpochs<Record extends Epoch>(
 
   return {
     highest: () =>
-      reached(name, async () => {
+      withStore(name, async () => {
         const highest = (await stored()).at(-1);
         return highest && { epoch: numberOf(highest.key), bytes: highest.value };
       }),
     read: ({ epoch, bytes }) => unwrapRecord(bytes, kind, epoch, keys),
     wrap: (record) => ({ epoch: record.epoch, bytes: wrapRecord(record, keys) }),
     create: ({ epoch, bytes }) =>
-      reached(name, async () => {
+      withStore(name, async () => {
         const revision = await store.create(`${prefix}${epoch}`, bytes);
         return revision !== undefined;
       }),
     emptyBelow: (epoch) =>
-      reached(name, async () => {
+      withStore(name, async () => {
         for (const entry of await stored()) {
-          // Emptied, not deleted: a key that is gone could be claimed again.
+          // Emptied, not deleted: a deleted epoch could be created again.
           const superseded = numberOf(entry.key) < epoch && entry.value.byteLength > 0;
           if (superseded) await store.update(entry.key, new Uint8Array(), entry.revision);
         }
@@ -73,7 +70,7 @@ export function openEpochs<Record extends Epoch>(
   };
 }
 
-async function reached<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
+async function withStore<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (cause) {

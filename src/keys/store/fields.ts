@@ -1,7 +1,7 @@
 import { KeyringError } from "../error.ts";
 import type { Revoked } from "../model.ts";
 
-/** Checks of what storage gave back. Each throws BROKEN_RECORD with the path of the bad field, never with its value. */
+/** The members of an object. Each check of this file throws BROKEN_RECORD with the path of the bad field, never its value. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 export function parseJson(json: string): unknown {
@@ -24,7 +24,7 @@ export function object(
   if (missing !== undefined) throw broken(`${path}.${missing}`, "is missing");
   const known = [...required, ...optional];
   if (!Object.keys(value).every((name) => known.includes(name))) {
-    throw broken(path, `must hold nothing but ${known.join(", ")}`);
+    throw broken(path, `must not have other members than ${known.join(", ")}`);
   }
   return { ...value };
 }
@@ -42,7 +42,7 @@ export function text(value: unknown, path: string, pattern: RegExp): string {
 
 export function integer(value: unknown, path: string, least: number): number {
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= least) return value;
-  throw broken(path, `must be a whole number, at least ${least}`);
+  throw broken(path, `must be a whole number of at least ${least}`);
 }
 
 export function oneOf<Value extends string>(value: unknown, path: string, allowed: readonly Value[]): Value {
@@ -51,7 +51,7 @@ export function oneOf<Value extends string>(value: unknown, path: string, allowe
   return found;
 }
 
-/** Of a key or of a secret. */
+/** The revocation of a key or of a secret. */
 export function parseRevoked(value: unknown, path: string): Revoked {
   const { at, reason } = object(value, path, ["at", "reason"]);
   return { at: integer(at, `${path}.at`, 0), reason: text(reason, `${path}.reason`, /^.{1,256}$/s) };

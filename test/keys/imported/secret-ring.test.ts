@@ -171,16 +171,16 @@ const [one, two] = good.secrets;
 const { sealed: _sealed, ...ended } = { ...one };
 const faults: Record<string, unknown> = {
   "version must be 1": { ...good, version: 2 },
-  "record must hold nothing but": { ...good, keyset: "service" },
+  "record must not have other members than": { ...good, keyset: "service" },
   "profile must be text": { ...good, profile: "A" },
   "tenant must be text": { ...good, tenant: "x".repeat(256) },
-  "epoch must be a whole number, at least 1": { ...good, epoch: 0 },
+  "epoch must be a whole number of at least 1": { ...good, epoch: 0 },
   "secrets must not be empty": { ...good, secrets: [] },
   "secrets must not hold one kid twice": { ...good, secrets: [{ ...one, kid: "two" }, two] },
   "secrets must have one that signs": { ...good, secrets: [two, one] },
   "secrets must have one that signs, the last": { ...good, secrets: [{ ...two, kid: "x" }, two] },
   "secrets must have one that signs, the last that is sealed, unless": { ...good, secrets: [ended] },
-  "secrets\\[1\\].sealed must be gone": {
+  "secrets\\[1\\].sealed must be absent": {
     ...good,
     secrets: [one, { ...two, verifyUntil: two?.signFrom, revoked: { at: start, reason: "stolen" } }],
   },

@@ -24,7 +24,7 @@ export function makeOptions(overrides: Partial<KeyringOptions> = {}) {
     recordKeys: recordKeysOf(keks),
     randomBytes,
     now,
-    shown: false,
+    jwksMayBeCached: false,
     report: (event) => events.push(event),
     ...overrides,
   };

@@ -40,7 +40,7 @@ test("a new keyset signs at once, and shows the key that comes next and the stan
 });
 
 test("a keyset that joins a shown JWKS signs after its lead", async (t) => {
-  const { options } = makeOptions({ shown: true });
+  const { options } = makeOptions({ jwksMayBeCached: true });
   const keyring = await openKeyring(options);
   t.is(keyring.signer(start + policy.lead - 1), undefined);
   t.is(keyring.secondsToNextRotation(start), 17 * 60);
@@ -123,7 +123,7 @@ test("a week of rotation: each key goes through its states, is told once and the
   t.true(created.flatMap((event) => event.removed).includes(first));
 });
 
-test("private halves are gone from the whole store once their key has signed for the last time", async (t) => {
+test("private keys are gone from the whole store once their key has signed for the last time", async (t) => {
   const { options, clock } = makeOptions();
   const keyring = await openKeyring(options);
   const sealedBefore = (await stored(options.store)).join();
@@ -285,7 +285,7 @@ test("another KEK is refused as WRONG_KEK, and the stored epoch stays the only o
   t.deepEqual(await stored(options.store), before);
 });
 
-test("the KEK is exchanged while the previous one is at hand, and then not needed any more", async (t) => {
+test("the KEK is exchanged while the previous one is given, and then not needed any more", async (t) => {
   const { options, clock } = makeOptions();
   const kid = (await openKeyring(options)).signer(start)?.kid;
   const keyring = await openKeyring({ ...options, ...underKeks("two", "one") });
@@ -332,7 +332,7 @@ test("keysets of one store do not see each other, even when one's name begins wi
   t.is(kids(other, start).filter((kid) => kids(one, start).includes(kid)).length, 0);
 });
 
-test("a vault whose private half does not fit the published one is refused before anything is stored", async (t) => {
+test("a vault whose private key does not fit the published one is refused before anything is stored", async (t) => {
   const { options } = makeOptions();
   const impostor = await options.maker.make("service", "EdDSA");
   const maker: KeyMaker = {
@@ -342,7 +342,7 @@ test("a vault whose private half does not fit the published one is refused befor
   };
   const error = await t.throwsAsync(openKeyring({ ...options, maker }), { instanceOf: KeyringError });
   t.is(error?.code, "KEY_MISMATCH");
-  t.regex(error?.message ?? "", /published public half does not verify/);
+  t.regex(error?.message ?? "", /published public key does not verify/);
   t.deepEqual(await stored(options.store), []);
 });
 

@@ -27,7 +27,7 @@ test("the key that waits keeps its schedule after an emergency", (t) => {
   t.is(planEpoch(after, now, policy, true), undefined);
 });
 
-test("a revoked key has no private half, verifies nothing, and is in no JWKS", (t) => {
+test("a revoked key has no private key, verifies nothing, and is in no JWKS", (t) => {
   const after = revoked(firstRing(), now, active.kid);
   const [key] = after.keys as [KeyRecord];
   t.like(key, { kid: active.kid, sealed: undefined, revoked: { at: now, reason: "stolen" } });
@@ -114,7 +114,7 @@ test("a revoked key is listed for a day after its tokens are over, a revoked sta
   t.false(listed(active.verifyUntil + day).includes(active.kid));
 });
 
-test("a clock that stepped back revokes at the ring's time, and the heir signs at once", (t) => {
+test("a clock that stepped back revokes at the ring's time, and the successor signs at once", (t) => {
   const ahead = applyPlan(planEpoch(firstRing(), start + day, policy, true) ?? t.fail(), 4);
   const after = revoked(ahead, start + hour, waiting.kid);
   t.is(signer(after, start + hour)?.kid, standby.kid);

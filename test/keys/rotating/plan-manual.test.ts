@@ -26,7 +26,7 @@ test("by hand the next key signs at once when it was shown for its lead, and the
   t.is(planEpoch(after, now, policy, true), undefined);
 });
 
-test("the key before keeps its times, and its private half goes when the delay is over", (t) => {
+test("the key before keeps its times, and its private key goes when the delay is over", (t) => {
   const ring = firstRing();
   const now = start + hour;
   const after = rotated(ring, now);
@@ -70,7 +70,7 @@ test("the planned time is what is planned, and a later one is refused: the key b
   t.deepEqual(error?.violations, [
     {
       field: "at",
-      description: `must not be after ${new Date(start + day).toISOString()}: the next key takes over then by itself`,
+      description: `must not be after ${new Date(start + day).toISOString()}: the next key takes over then anyway`,
     },
   ]);
 });

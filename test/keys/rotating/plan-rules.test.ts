@@ -140,10 +140,10 @@ const mutants: Record<string, Mutant> = {
     steps: stocked,
     rule: "(verifies long enough|verifies until its last token is over)",
   },
-  "a planner that keeps spent private halves": {
+  "a planner that keeps spent private keys": {
     planners: changed((plan) => (plan.reason === "retired" ? undefined : plan)),
     steps: stocked,
-    rule: "spent private halves are gone",
+    rule: "spent private keys are gone",
   },
   "a planner that makes a key only when none can sign": {
     planners: {
@@ -188,7 +188,7 @@ const mutants: Record<string, Mutant> = {
     steps: stocked,
     rule: "a key that waits is only brought forward",
   },
-  "a revocation that keeps the private half": {
+  "a revocation that keeps the private key": {
     planners: {
       emergency(ring, now, policy, kid, reason) {
         const plan = PLANNERS.emergency(ring, now, policy, kid, reason);
@@ -197,7 +197,7 @@ const mutants: Record<string, Mutant> = {
       },
     },
     steps: busy,
-    rule: "a key that is taken back has no private half",
+    rule: "a revoked key has no private key",
   },
   "a revocation that leaves the signing to the schedule": {
     planners: {
@@ -213,7 +213,7 @@ const mutants: Record<string, Mutant> = {
   "a planner that forgets what was revoked": {
     planners: changed((plan) => withKeys(plan, ({ revoked: _, ...key }) => key)),
     steps: busy,
-    rule: "what is taken back stays so",
+    rule: "a revoked key stays revoked",
   },
 };
 

@@ -40,7 +40,7 @@ test("nothing is due until the second key signs: then the third is published", (
   );
 });
 
-test("a private half is dropped at the moment from which it may not sign, and its key stays", (t) => {
+test("a private key is dropped at the moment from which it may not sign, and its key stays", (t) => {
   const ring = applyPlan(planned(firstRing(), start + day), 4);
   const first = ring.keys[0];
   t.is(planEpoch(ring, (first?.signUntil ?? 0) - 1, policy, true), undefined);

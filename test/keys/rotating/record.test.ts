@@ -18,7 +18,7 @@ const recordKey = (kek: string): RecordKey => ({
 const keys: RecordKeys = [recordKey("current")];
 const ring = makeRing({ keys: [makeKey(1), makeKey(2)] });
 
-test("a record is read back as it was, with and without private halves", (t) => {
+test("a record is read back as it was, with and without private keys", (t) => {
   const { sealed: _, ...spent } = makeKey(1);
   const record = makeRing({ keys: [spent, makeKey(2)], reason: "retired", epoch: 7 });
   t.deepEqual(unwrapRecord(wrapRecord(record, keys), keysetRecords("service"), 7, keys), record);
@@ -44,7 +44,7 @@ test("a record under the previous key is read, and the next is written under the
   t.deepEqual(unwrapRecord(wrapRecord(ring, both), keysetRecords("service"), 1, [recordKey("new")]), ring);
 });
 
-test("a record under a key that is not at hand is told as WRONG_KEK, with the id of the one that is", (t) => {
+test("a record under a key that was not given is WRONG_KEK, with the id of the one that is", (t) => {
   const error = t.throws(
     () => unwrapRecord(wrapRecord(ring, keys), keysetRecords("service"), 1, [recordKey("other")]),
     {
@@ -52,7 +52,7 @@ test("a record under a key that is not at hand is told as WRONG_KEK, with the id
     },
   );
   t.is(error?.code, "WRONG_KEK");
-  t.regex(error?.message ?? "", /at hand is other/);
+  t.regex(error?.message ?? "", /than the given other/);
 });
 
 test("every bit of a stored record that is flipped is found as BROKEN_RECORD", (t) => {
@@ -81,7 +81,7 @@ test("a stored record that is cut off anywhere is found as BROKEN_RECORD", (t) =
   }
 });
 
-test("a good record in the place of another epoch or keyset is found as BROKEN_RECORD", (t) => {
+test("a good record instead of another epoch or keyset is found as BROKEN_RECORD", (t) => {
   const stored = wrapRecord(ring, keys);
   t.is(
     codeOf(() => unwrapRecord(stored, keysetRecords("service"), 2, keys)),
@@ -111,9 +111,9 @@ const faults: Record<string, unknown> = {
   "record must be an object": [],
   "version must be 1": { ...ring, version: 2 },
   "record.epoch is missing": { ...ring, epoch: undefined },
-  "record must hold nothing but version": { ...ring, revoked: [] },
+  "record must not have other members than version": { ...ring, revoked: [] },
   "keyset must be text": { ...ring, keyset: "a/b" },
-  "epoch must be a whole number, at least 1": { ...ring, epoch: 0 },
+  "epoch must be a whole number of at least 1": { ...ring, epoch: 0 },
   "createdAt must be a whole number": { ...ring, createdAt: 1.5 },
   "reason must be one of first, scheduled": { ...ring, reason: "whim" },
   "keys must be an array": { ...ring, keys: {} },
@@ -125,7 +125,7 @@ const faults: Record<string, unknown> = {
     ...ring,
     keys: [{ ...key, publicJwk: { ...key.publicJwk, kty: "oct" } }],
   },
-  "keys\\[0\\].publicJwk must hold nothing but": {
+  "keys\\[0\\].publicJwk must not have other members than": {
     ...ring,
     keys: [{ ...key, publicJwk: { ...key.publicJwk, d: "x" } }],
   },
@@ -134,7 +134,7 @@ const faults: Record<string, unknown> = {
   "keys\\[0\\].signFrom must not be before publishAt": { ...ring, keys: [{ ...key, signFrom: start - 1 }] },
   "keys\\[0\\].verifyUntil must be after signUntil": { ...ring, keys: [{ ...key, verifyUntil: key.signUntil }] },
   "keys\\[0\\].sealed must be text": { ...ring, keys: [{ ...key, sealed: "" }] },
-  "keys\\[0\\].sealed must be gone": { ...ring, keys: [{ ...key, revoked }] },
+  "keys\\[0\\].sealed must be absent": { ...ring, keys: [{ ...key, revoked }] },
   "keys\\[0\\].revoked.at must be a whole number": { ...ring, keys: [{ ...key, revoked: { ...revoked, at: -1 } }] },
   "keys\\[0\\].revoked.reason must be text": { ...ring, keys: [{ ...key, revoked: { ...revoked, reason: "" } }] },
   "keys\\[0\\].since must be a whole number": { ...ring, keys: [{ ...key, since: 0 }] },

@@ -84,7 +84,7 @@ function acting(
   if (key === undefined) return undefined;
   const plan = planners.emergency(ring, now, policy, key.kid, "a test");
   const taken = plan?.keep.find(({ kid }) => kid === key.kid);
-  rule(taken?.revoked !== undefined && taken.sealed === undefined, "a key that is taken back has no private half");
+  rule(taken?.revoked !== undefined && taken.sealed === undefined, "a revoked key has no private key");
   return plan;
 }
 
@@ -100,7 +100,7 @@ function carryOut(plan: EpochPlan | undefined, before: Simulation, policy: KeyPo
       policies.set(key.kid, policy);
       givenWell(key, old, ring, before.ring, policy);
     }
-    if (old?.revoked !== undefined) rule(key.revoked === old.revoked, "what is taken back stays so");
+    if (old?.revoked !== undefined) rule(key.revoked === old.revoked, "a revoked key stays revoked");
   }
   promisesAreKept(before.ring, ring);
   return { ...before, ring, policies, made: before.made + plan.make.length };
@@ -117,13 +117,13 @@ function givenWell(
   rule(key.publishAt <= ring.createdAt, "published with its epoch");
   if (old !== undefined) {
     rule(old.signFrom > ring.createdAt, "a key that may have signed keeps its times for ever");
-    rule(old.revoked === undefined, "what is taken back stays so");
+    rule(old.revoked === undefined, "a revoked key stays revoked");
     rule(key.signFrom < old.signFrom, "a key that waits is only brought forward");
     rule(key.publishAt === Math.min(old.publishAt, ring.createdAt), "a key was published when it was");
   }
   if (key.signFrom === NEVER) return;
-  const heir = ring.reason === "emergency" && key.signFrom === ring.createdAt;
-  rule(heir || key.signFrom - key.publishAt >= leastLead(policy), "lead");
+  const successor = ring.reason === "emergency" && key.signFrom === ring.createdAt;
+  rule(successor || key.signFrom - key.publishAt >= leastLead(policy), "lead");
   rule(key.verifyUntil >= key.signUntil + policy.maxTtl + policy.skew + policy.stopUsing, "verifies long enough");
   if (ring.reason === "manual" && old !== undefined) overlaps(key, old, before, policy);
 }
@@ -152,11 +152,11 @@ function holdsNow({ ring, now, latest, policies }: Simulation, policy: KeyPolicy
   rule(active !== undefined || waiting <= now + policy.lead, "signs, or will after a lead");
   for (const key of ring.keys)
     if (key.revoked !== undefined)
-      rule(!isVerifiable(ring, key, now) && !published(ring, now).includes(key), "what is taken back verifies nothing");
+      rule(!isVerifiable(ring, key, now) && !published(ring, now).includes(key), "a revoked key verifies nothing");
   if (now === latest)
     rule(
       ring.keys.every((key) => key.sealed === undefined || now < key.signUntil),
-      "spent private halves are gone",
+      "spent private keys are gone",
     );
   if (active === undefined) return;
   rule(isVerifiable(ring, active, now), "who signs verifies");

@@ -35,7 +35,7 @@ test("the key that signs is the newest that may, and nothing signs in a lapsed r
   t.is(signer(ring, next.signUntil), undefined);
 });
 
-test("a key without its private half does not sign, and verifies", (t) => {
+test("a key without its private key does not sign, and verifies", (t) => {
   const { sealed: _, ...spent } = old;
   const lone = makeRing({ keys: [spent] });
   t.is(signer(lone, start), undefined);

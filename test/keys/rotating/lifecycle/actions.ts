@@ -93,7 +93,7 @@ async function revoke(
   if (keyring === undefined || kid === undefined || !sound()) return;
   try {
     await keyring.revoke(kid, "a model");
-    world.revoked(kid, heirOf(keyring, clock()));
+    world.revoked(kid, successorOf(keyring, clock()));
   } catch (error) {
     // The newest epoch may have forgotten a key that this replica still lists: an answer, not a fault.
     const gone = error instanceof Problem && error.code === "KEY_NOT_FOUND";
@@ -102,7 +102,7 @@ async function revoke(
 }
 
 /** Who signs from now on, or as soon as no replica is late: the newest whose time has come, or comes within its millisecond. */
-function heirOf(keyring: Keyring, now: number): string | undefined {
+function successorOf(keyring: Keyring, now: number): string | undefined {
   return keyring.list(now).find(({ state, signFrom }) => state !== "revoked" && signFrom <= now + second)?.kid;
 }
 

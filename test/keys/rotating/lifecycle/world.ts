@@ -36,8 +36,8 @@ export interface World {
   readonly time: () => number;
   /** One tick: all that run look after their rings at once, issue, and are looked at. Throws where an invariant is broken. */
   tick(): Promise<void>;
-  /** A key was taken back; `heir` signs from now on. */
-  revoked(kid: string, heir: string | undefined): void;
+  /** A key was revoked; `successor` signs from now on. */
+  revoked(kid: string, successor: string | undefined): void;
 }
 
 const TTL = POLICY.maxTtl;
@@ -56,7 +56,7 @@ export async function createWorld(count: number, breakage: Breakage): Promise<Wo
   let tokens: IssuedToken[] = [];
   /** Since nobody was there to keep the ring, it may have lapsed. */
   let unattended = false;
-  /** Until then the keys that verifiers know may be used up: those that came in the place of revoked ones are new. */
+  /** Until then the keys that verifiers know may be used up: those that came instead of revoked ones are new. */
   let scarceUntil = 0;
 
   const running = () => replicas.filter(({ keyring }) => keyring !== undefined);
@@ -158,10 +158,10 @@ export async function createWorld(count: number, breakage: Breakage): Promise<Wo
       issue();
       requireValidTokens();
     },
-    revoked(kid, heir) {
+    revoked(kid, successor) {
       taken.add(kid);
       scarceUntil = now + POLICY.lead + TICK;
-      if (heir !== undefined) excused.add(heir);
+      if (successor !== undefined) excused.add(successor);
     },
   };
   await Promise.all(replicas.map(({ boot }) => boot()));
