@@ -6,14 +6,14 @@ const DRAIN_SECONDS = 60;
 
 export interface AuditTrail {
   /**
-   * Waits until there is an event for each token that was answered, and gives the milliseconds that it took. Fails after
-   * 60 seconds, and when there are more than `atMost`.
+   * Waits until the stream holds an event for each issued token, and resolves with the milliseconds that it took.
+   * Rejects after 60 seconds, and if there are more than `atMost` events.
    */
   complete(atLeast: number, atMost: number): Promise<number>;
   close(): Promise<void>;
 }
 
-/** The events of issued tokens, as an auditor finds them in the stream. */
+/** Counts the events of issued tokens in the stream, as an auditor would. */
 export async function openAuditTrail(nats: Server): Promise<AuditTrail> {
   const connection = await connect({ servers: nats.address });
   const manager = await connection.jetstreamManager();

@@ -3,21 +3,21 @@ import { credentials } from "@grpc/grpc-js";
 import { ImportKeyRequest, KeyServiceClient, SecretEncoding } from "../src/gen/signet/v1/keys.ts";
 import { IssueTokenRequest, VerifyTokenRequest } from "../src/gen/signet/v1/token.ts";
 
-/** What is asked of a server under one profile. */
+/** The requests that a server gets under one profile. */
 export interface Exchange {
   readonly issue: IssueTokenRequest;
-  /** The question about a token that `issue` gave. */
+  /** The request to verify a token from `issue`. */
   verify(token: string): VerifyTokenRequest;
 }
 
-/** What every server can answer. */
+/** The exchange that every server can answer. */
 export const SERVICE = exchange(
   "service",
   { subject: "user-1234567890", audience: ["https://api.example"] },
   { audience: "https://api.example" },
 );
 
-/** One exchange for each profile that ships, of the size that the vendor's own examples have. */
+/** One exchange for each profile that ships, as large as the vendor's own examples. */
 export const EXCHANGES: Readonly<Record<string, Exchange>> = {
   service: SERVICE,
   "euler-stream": exchange(
@@ -65,7 +65,7 @@ export const EXCHANGES: Readonly<Record<string, Exchange>> = {
   ),
 };
 
-/** Gives the profiles with imported keys a secret each. */
+/** Imports a secret for each profile that uses imported secrets. */
 export async function importSecrets(address: string): Promise<void> {
   const client = new KeyServiceClient(address, credentials.createInsecure());
   try {

@@ -3,8 +3,8 @@ import { service as healthService } from "grpc-health-check";
 
 const START_SECONDS = 30;
 
-/** Resolves when `grpc.health.v1` says that `service` is serving; fails after 30 seconds. */
-export async function healthy(address: string, service: string): Promise<void> {
+/** Resolves when `grpc.health.v1` reports that `service` is serving. Rejects after 30 seconds. */
+export async function waitUntilServing(address: string, service: string): Promise<void> {
   const HealthClient = makeGenericClientConstructor(healthService, "grpc.health.v1.Health");
   const client = new HealthClient(address, credentials.createInsecure());
   const answers = client.watch?.({ service }, { deadline: Date.now() + START_SECONDS * 1000 });

@@ -4,19 +4,19 @@ import type { Job } from "./client/job.ts";
 import type { PoissonJob, PoissonResult } from "./client/poisson.ts";
 import { run } from "./process.ts";
 
-/** Keeps `streams` calls in flight on each connection. Fails unless every answer is right. */
+/** Keeps `streams` calls in flight on each connection. Rejects unless every answer is correct. */
 export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResult> {
   return await runClient("closed-loop.ts", job);
 }
 
-/** Calls at a fixed mean rate, whatever the answers do. Fails unless every answer is right. */
+/** Calls at a fixed mean rate, however slow the answers are. Rejects unless every answer is correct. */
 export async function runPoisson(job: PoissonJob): Promise<PoissonResult> {
   return await runClient("poisson.ts", job);
 }
 
 /**
- * The closed loop by h2load, which can send one message only. It does not know gRPC: an error has HTTP status 200 too,
- * but no message, so that the bytes received must be `answerBytes` for every call. What was in flight at the end is cut.
+ * The closed loop by h2load, which can send only one message. It does not know gRPC: an error also has HTTP status 200,
+ * but no message, so every call must have received `answerBytes`. Calls in flight at the end are dropped.
  */
 export async function runH2load(program: string, job: ClosedLoopJob, answerBytes: number): Promise<ClosedLoopResult> {
   const output = await run([
@@ -32,7 +32,7 @@ export async function runH2load(program: string, job: ClosedLoopJob, answerBytes
   );
   const [dataBytes = 0] = numbersIn(/\((\d+)\) data/, output);
   if (calls === 0 || failed + errored + timedOut > 0 || dataBytes < calls * answerBytes) {
-    throw new Error(`h2load on ${job.path}: not every answer holds a message of ${answerBytes} bytes\n${output}`);
+    throw new Error(`h2load on ${job.path}: not every answer has a message of ${answerBytes} bytes\n${output}`);
   }
   return { calls, seconds: job.seconds, answerBytes };
 }

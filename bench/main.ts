@@ -17,7 +17,7 @@ const options = readOptions(process.argv.slice(2));
 const folder = mkdtempSync(join(tmpdir(), "signet-bench-"));
 const plan: Plan = { ...options, h2load: findTool("h2load"), folder };
 try {
-  if (options.profile) process.stdout.write(`${await profileOf(options.profile)}\n`);
+  if (options.profile) process.stdout.write(`${await profileMethod(options.profile)}\n`);
   else process.exitCode = await benchmark(options);
 } finally {
   rmSync(folder, { recursive: true });
@@ -27,13 +27,13 @@ async function benchmark({ only, json }: Options): Promise<number> {
   const results: Partial<Record<MethodName, Row[]>> = {};
   if (!json) process.stdout.write(`${header()}\n`);
   for (const method of only ? [only] : (["issue", "verify"] as const)) {
-    const rows = await rowsOf(method);
+    const rows = await measureServers(method);
     results[method] = rows;
     if (!json) process.stdout.write(`\n${title(method)}\n${formatTable(rows)}\n`);
   }
   const byProfile: Partial<Record<MethodName, Row[]>> = {};
   for (const method of only ? [only] : (["issue", "verify"] as const)) {
-    const rows = await rowsByProfile(method);
+    const rows = await measureProfiles(method);
     byProfile[method] = rows;
     if (!json) process.stdout.write(`\nsignet by profile: ${title(method)}\n${formatTable(rows, "of service")}\n`);
   }
@@ -43,8 +43,8 @@ async function benchmark({ only, json }: Options): Promise<number> {
   return verdict?.passed === false ? 1 : 0;
 }
 
-/** Fresh processes for each method, so that none has been shaped by the other. */
-async function rowsOf(method: MethodName): Promise<Row[]> {
+/** Starts new processes for each method, so that none was optimised for the other method. */
+async function measureServers(method: MethodName): Promise<Row[]> {
   const nats = await startNats(join(folder, `nats-${method}`));
   const servers: Server[] = [nats];
   const peers: Contestant[] = [];
@@ -57,7 +57,7 @@ async function rowsOf(method: MethodName): Promise<Row[]> {
   servers.unshift(signet);
   const contestants = [...peers];
   if (method === "verify") {
-    // Every token is shown again and again: all but the first time its signature is known to be good.
+    // Each token is presented many times: after the first time, its signature is known to be good.
     const server = await startSignet(nats, join(folder, "signet-cached"), { cacheEntries: 10_000 });
     servers.unshift(server);
     contestants.push({ name: "cached", server, settle: async () => 0 });
@@ -72,8 +72,8 @@ async function rowsOf(method: MethodName): Promise<Row[]> {
   }
 }
 
-/** One service, asked under each profile in turn. */
-async function rowsByProfile(method: MethodName): Promise<Row[]> {
+/** Measures one service under each profile in turn. */
+async function measureProfiles(method: MethodName): Promise<Row[]> {
   const nats = await startNats(join(folder, `nats-profiles-${method}`));
   const servers: Server[] = [nats];
   try {
@@ -92,7 +92,7 @@ async function rowsByProfile(method: MethodName): Promise<Row[]> {
   }
 }
 
-async function profileOf(method: MethodName): Promise<string> {
+async function profileMethod(method: MethodName): Promise<string> {
   const nats = await startNats(join(folder, "nats"));
   try {
     return await profile(method, nats, plan);

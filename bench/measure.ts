@@ -8,26 +8,26 @@ import { cpuMicroseconds, residentMebibytes, type Server } from "./process.ts";
 
 export interface Plan {
   readonly rounds: number;
-  /** Of each throughput run and of each latency run. */
+  /** The length of each throughput run and of each latency run. */
   readonly seconds: number;
   /** Calls per second of the latency runs. */
   readonly rate: number;
   readonly seed: number;
-  /** Where h2load is; without it the own client makes all the load. */
+  /** The path of h2load. Without it, the own client makes all the load. */
   readonly h2load: string | undefined;
-  /** For the messages that the clients send. */
+  /** The folder for the messages that the clients send. */
   readonly folder: string;
 }
 
 export interface Contestant {
-  /** The server's, unless told. */
+  /** Default: the name of the server. */
   readonly name?: string;
   readonly server: Server;
-  /** Under the profile `service`, unless told. */
+  /** Default: the profile `service`. */
   readonly exchange?: Exchange;
   /**
-   * Waits until what the answers so far left to be done behind them is done, and gives the milliseconds that it took.
-   * The calls were at least and at most so many.
+   * Waits for the work that the server does after its answers, and resolves with the milliseconds that it took. There
+   * were at least `atLeast` and at most `atMost` calls so far.
    */
   settle(atLeast: number, atMost: number): Promise<number>;
 }
@@ -40,15 +40,15 @@ export interface Sample {
   /** Milliseconds at the plan's rate. */
   readonly p50: number;
   readonly p99: number;
-  /** The client's own part of p99. */
+  /** The part of p99 that the client caused. */
   readonly lateness: number;
-  /** Milliseconds from the last answer until its work was done. */
+  /** Milliseconds from the last answer until the server's remaining work was done. */
   readonly settling: number;
 }
 
 export interface Row {
   readonly name: string;
-  /** One for each round. */
+  /** One sample for each round. */
   readonly samples: readonly Sample[];
 }
 
@@ -56,38 +56,38 @@ export const CONNECTIONS = 4;
 export const STREAMS = 16;
 const WARM_UP_SECONDS = 2;
 
-/** Loads the servers in turn, so that what disturbs the machine for a while disturbs neighbours alike. */
+/** Loads the servers in turn, so that a temporary disturbance of the machine affects neighbouring runs alike. */
 export async function measure(method: MethodName, contestants: readonly Contestant[], plan: Plan): Promise<Row[]> {
   const ready = [];
-  for (const contestant of contestants) ready.push(await prepare(method, contestant, plan));
+  for (const contestant of contestants) ready.push(await createContestantRun(method, contestant, plan));
   for (let round = 0; round < plan.rounds; round++) {
     for (let turn = 0; turn < ready.length; turn++) await ready[(turn + round) % ready.length]?.run(round);
   }
   return ready.map(({ row }) => row);
 }
 
-async function prepare(method: MethodName, contestant: Contestant, plan: Plan) {
+async function createContestantRun(method: MethodName, contestant: Contestant, plan: Plan) {
   const { server, settle, exchange = SERVICE, name = server.name } = contestant;
   const { messages } = METHODS[method];
   const job = jobFor(method, server, plan, name);
   const h2load = method === "issue" ? plan.h2load : undefined;
   const samples: Sample[] = [];
 
-  // Fresh tokens for each round: those of the first come to the end of their life.
+  // New tokens for each round, since those of the first round expire.
   const writeMessages = async () =>
     writeFileSync(job.messages, Buffer.concat(await messages(server.address, exchange)));
   await writeMessages();
   const warmUp = await runClosedLoop({ ...job, seconds: WARM_UP_SECONDS });
   let answered = warmUp.calls;
-  let cut = 0;
+  let dropped = 0;
   await settle(answered, answered);
 
   async function loaded(): Promise<Pick<Sample, "callsPerSecond" | "cpuMicrosecondsPerCall" | "settling">> {
     const before = cpuMicroseconds(server.pid);
     const { calls, seconds } = h2load ? await runH2load(h2load, job, warmUp.answerBytes) : await runClosedLoop(job);
     answered += calls;
-    if (h2load) cut += job.connections * job.streams;
-    const settling = await settle(answered, answered + cut);
+    if (h2load) dropped += job.connections * job.streams;
+    const settling = await settle(answered, answered + dropped);
     const cpu = cpuMicroseconds(server.pid) - before;
     return { callsPerSecond: calls / seconds, cpuMicrosecondsPerCall: cpu / calls, settling };
   }
@@ -98,7 +98,7 @@ async function prepare(method: MethodName, contestant: Contestant, plan: Plan) {
     const resident = residentMebibytes(server.pid);
     const { calls, p50, p99, lateness } = await runPoisson({ ...job, rate: plan.rate, seed: plan.seed + round });
     answered += calls;
-    await settle(answered, answered + cut);
+    await settle(answered, answered + dropped);
     samples.push({ ...load, residentMebibytes: resident, p50, p99, lateness });
   }
 

@@ -6,13 +6,13 @@ export type MethodName = "issue" | "verify";
 
 export interface Method {
   readonly path: string;
-  /** The first bytes of every right answer: the field `token`, or `valid: true`. */
+  /** The first bytes of every correct answer: the field `token`, or `valid: true`. */
   readonly expected: Buffer;
-  /** gRPC messages to send in rotation to this server. */
+  /** The gRPC messages to send to this server in rotation. */
   messages(address: string, exchange: Exchange): Promise<Buffer[]>;
 }
 
-/** So many that no server wins by remembering one token. */
+/** Enough tokens that a server gains nothing by caching one. */
 export const DISTINCT_TOKENS = 512;
 
 export const METHODS: Record<MethodName, Method> = {
@@ -31,7 +31,7 @@ export const METHODS: Record<MethodName, Method> = {
   },
 };
 
-/** Tokens of the server itself. Also the proof, by an ordinary client, that it answers with status 0. */
+/** Issues tokens with an ordinary client, which also proves that the server answers with status 0. */
 async function issueTokens(address: string, request: IssueTokenRequest, count: number): Promise<string[]> {
   const client = new TokenServiceClient(address, credentials.createInsecure());
   const issue = () =>
@@ -45,7 +45,7 @@ async function issueTokens(address: string, request: IssueTokenRequest, count: n
   }
 }
 
-/** A message with the prefix of gRPC: not compressed, 4 bytes of length. */
+/** Adds the gRPC prefix to a message: a zero byte (not compressed) and 4 bytes of length. */
 function framed(message: Uint8Array): Buffer {
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(message.length, 1);

@@ -3,7 +3,7 @@ import { findTool, type Server, startServer } from "./process.ts";
 /** A nats-server with JetStream in `folder`, on a random loopback port. */
 export async function startNats(folder: string): Promise<Server> {
   const program = findTool("nats-server");
-  if (!program) throw new Error("nats-server was found neither on PATH nor in .tools/bin");
+  if (!program) throw new Error("nats-server is neither on PATH nor in .tools/bin");
   const command = [program, "--jetstream", "--store_dir", folder, "--addr", "127.0.0.1", "--port", "-1"];
   let address: string | undefined;
   return await startServer("nats-server", command, (line) => {

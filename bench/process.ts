@@ -9,7 +9,7 @@ export interface Server {
   readonly pid: number;
   /** host:port */
   readonly address: string;
-  /** Ends it with SIGTERM and waits for it. */
+  /** Sends SIGTERM and waits for the process to end. */
   stop(): Promise<void>;
 }
 
@@ -19,13 +19,15 @@ process.on("exit", () => {
 });
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 
-/** Starts a program; ready when `addressIn` finds the address in one of its lines. Fails when it ends before that. */
+/**
+ * Starts a program and resolves when `addressIn` finds the address in a line of its output. Rejects if it ends first.
+ */
 export function startServer(
   name: string,
   command: readonly string[],
   addressIn: (line: string) => string | undefined,
 ): Promise<Server> {
-  const child = launch(command);
+  const child = spawnChild(command);
   return new Promise((resolve, reject) => {
     const lines: string[] = [];
     for (const input of [child.stdout, child.stderr]) {
@@ -43,9 +45,9 @@ export function startServer(
   });
 }
 
-/** Runs a program to its end and gives its standard output; fails with its standard error on any other exit than 0. */
+/** Runs a program and resolves with its standard output. Rejects with its standard error if the exit code is not 0. */
 export async function run(command: readonly string[]): Promise<string> {
-  const child = launch(command);
+  const child = spawnChild(command);
   let output = "";
   let errors = "";
   child.stdout?.setEncoding("utf8").on("data", (text: string) => {
@@ -59,7 +61,7 @@ export async function run(command: readonly string[]): Promise<string> {
   return output;
 }
 
-/** A program on PATH, else in the checkout's .tools/bin. */
+/** The path of a program on PATH, else in .tools/bin of this checkout. */
 export function findTool(name: string): string | undefined {
   const folders = [...(process.env.PATH ?? "").split(delimiter), join(import.meta.dirname, "../.tools/bin")];
   return folders.map((folder) => join(folder, name)).find(isExecutable);
@@ -67,20 +69,20 @@ export function findTool(name: string): string | undefined {
 
 const MICROSECONDS_PER_TICK = 10_000;
 
-/** User and system time that a process has used, in microseconds (Linux; steps of 10 ms). */
+/** The user and system time of a process, in microseconds (Linux; in steps of 10 ms). */
 export function cpuMicroseconds(pid: number): number {
   const afterName = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1] ?? "";
   const fields = afterName.split(" ");
   return (Number(fields[11]) + Number(fields[12])) * MICROSECONDS_PER_TICK;
 }
 
-/** Resident memory in mebibytes. */
+/** The resident memory of a process, in mebibytes (Linux). */
 export function residentMebibytes(pid: number): number {
   const kibibytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
   return Number(kibibytes) / 1024;
 }
 
-function launch([program = "", ...args]: readonly string[]): ChildProcess {
+function spawnChild([program = "", ...args]: readonly string[]): ChildProcess {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
   children.add(child);
   child.once("exit", () => children.delete(child));

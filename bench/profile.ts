@@ -20,7 +20,7 @@ interface CpuProfile {
   readonly timeDeltas: readonly number[];
 }
 
-/** Loads the service under V8's sampling profiler; says where its time goes, by function and by file or package. */
+/** Loads the service under V8's sampling profiler and lists where its time goes, by function and by file or package. */
 export async function profile(name: MethodName, nats: Server, plan: Plan): Promise<string> {
   const flags = ["--cpu-prof", `--cpu-prof-dir=${plan.folder}`];
   const signet = await startSignet(nats, join(plan.folder, "signet"), { flags });
@@ -30,12 +30,12 @@ export async function profile(name: MethodName, nats: Server, plan: Plan): Promi
   await signet.stop();
 
   const file = readdirSync(plan.folder).find((entry) => entry.endsWith(".cpuprofile"));
-  if (!file) throw new Error("the service left no profile: it did not end in order");
+  if (!file) throw new Error("the service wrote no profile, since it did not stop in an orderly way");
   const frames = selfTimes(JSON.parse(readFileSync(join(plan.folder, file), "utf8")));
   const busy = frames.reduce((sum, { microseconds }) => sum + microseconds, 0) / calls;
   return [
-    `${name}: self time of the main thread, microseconds per call over ${calls} calls, the start of the process included`,
-    `${busy.toFixed(2).padStart(8)}  in all`,
+    `${name}: self time of the main thread, microseconds per call over ${calls} calls, including the start of the process`,
+    `${busy.toFixed(2).padStart(8)}  in total`,
     ranking(
       frames,
       ({ functionName, url, lineNumber }) => `${functionName || "(anonymous)"} ${place(url)}:${lineNumber + 1}`,
@@ -70,7 +70,7 @@ function ranking(
   return top.map(([name, microseconds]) => `${(microseconds / calls).toFixed(2).padStart(8)}  ${name}`).join("\n");
 }
 
-/** The package, or the file within this checkout. */
+/** The name of the package, or the path of the file in this checkout. */
 function place(url: string): string {
   const name = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1];
   if (name) return name;

@@ -1,20 +1,20 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { healthy } from "./health.ts";
+import { waitUntilServing } from "./health.ts";
 import { type Server, startServer } from "./process.ts";
 
 export const PEERS = ["echo", "limit", "obvious"] as const;
 
-/** Starts a peer, with the flags of Node that the service runs with. */
+/** Starts a peer with the same Node flags as the service. */
 export async function startPeer(name: (typeof PEERS)[number], nats: Server): Promise<Server> {
   const program = join(import.meta.dirname, "peers", `${name}.ts`);
   return await startServer(name, [process.execPath, ...startFlags(), program, nats.address], readyAt);
 }
 
 /**
- * Starts the service as `npm start` would, on an empty data folder, and waits until it may issue. Unless it may remember
- * verified tokens it checks each signature, as the peers do.
+ * Starts the service as `npm start` does, on an empty data folder, and waits until it can issue. Without `cacheEntries`
+ * it checks every signature, as the peers do.
  */
 export async function startSignet(
   nats: Server,
@@ -37,18 +37,18 @@ export async function startSignet(
   const program = join(import.meta.dirname, "../src/main.ts");
   const command = [process.execPath, ...startFlags(), ...flags, program, "serve", "--config", config];
   const server = await startServer("signet", command, readyAt);
-  await healthy(server.address, "signet.v1.TokenService/IssueToken");
+  await waitUntilServing(server.address, "signet.v1.TokenService/IssueToken");
   return server;
 }
 
-/** The flags of Node in the start script of package.json. */
+/** The Node flags of the start script in package.json. */
 function startFlags(): string[] {
   const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, "../package.json"), "utf8"));
   const words: string[] = scripts.start.split(" ");
   return words.slice(0, words.indexOf("src/main.ts")).filter((word) => word.startsWith("-"));
 }
 
-/** The gRPC address in the log line that says that a server is ready. */
+/** The gRPC address, if this is the log line of a server that is ready. */
 function readyAt(line: string): string | undefined {
   if (!line.startsWith("{")) return undefined;
   const { event, grpc } = JSON.parse(line);

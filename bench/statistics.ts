@@ -1,4 +1,4 @@
-/** The nearest-rank quantile; NaN of nothing. */
+/** The nearest-rank quantile, or NaN for no values. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN;

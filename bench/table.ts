@@ -14,7 +14,7 @@ const headings = (ratio: string) => [
   "RSS MiB",
 ];
 
-/** Medians over the rounds as aligned text; ratios are those to the first row in the same round. */
+/** A table of the medians over all rounds. The ratios are to the first row in the same round. */
 export function formatTable(rows: readonly Row[], ratio = "of echo"): string {
   const [first] = rows;
   const heading = headings(ratio);
@@ -27,7 +27,7 @@ export function formatTable(rows: readonly Row[], ratio = "of echo"): string {
     .join("\n");
 }
 
-/** The throughput of `row` by that of `other`, round by round. */
+/** The throughput of `row` divided by that of `other`, for each round. */
 export function ratios(row: Row, other: Row): number[] {
   return row.samples.map((sample, i) => sample.callsPerSecond / (other.samples[i]?.callsPerSecond ?? Number.NaN));
 }

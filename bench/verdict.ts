@@ -2,9 +2,9 @@ import type { Row } from "./measure.ts";
 import { median } from "./statistics.ts";
 import { ratios } from "./table.ts";
 
-/** The service must be so much faster than the obvious version. */
+/** The service must be this many times as fast as the obvious version. */
 const BAR = 1.5;
-/** And should come so near to one raw signature per call. */
+/** The service should reach this share of the throughput of one raw signature per call. */
 const GOAL = 0.85;
 
 export interface Verdict {
@@ -13,7 +13,7 @@ export interface Verdict {
   readonly passed: boolean;
 }
 
-/** Judges the throughput of IssueToken, by the medians of the ratios within each round. */
+/** Judges the throughput of IssueToken by the medians of the ratios within each round. */
 export function judge(rows: readonly Row[]): Verdict {
   const toObvious = ratioTo("obvious", rows);
   return { toObvious, toLimit: ratioTo("limit", rows), passed: toObvious >= BAR };

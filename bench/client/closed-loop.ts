@@ -9,7 +9,7 @@ export interface ClosedLoopJob extends Job {
 export interface ClosedLoopResult {
   readonly calls: number;
   readonly seconds: number;
-  /** Of the smallest answer, with its prefix of 5 bytes. */
+  /** The size of the smallest answer, with its prefix of 5 bytes. */
   readonly answerBytes: number;
 }
 

@@ -18,11 +18,11 @@ import {
   WINDOW_UPDATE,
 } from "./http2-frames.ts";
 
-/** Called once for each call: the time of its answer by `performance.now()`, its size. A failed call throws instead. */
+/** Called once for each call, with the time of its answer by `performance.now()` and its size. A failed call throws. */
 export type OnAnswer = (call: number, at: number, bytes: number) => void;
 
 export interface Http2Connection {
-  /** Sends one unary call; `frame` is the gRPC message with its prefix of 5 bytes. `call` comes back in the answer. */
+  /** Sends one unary call. `frame` is the gRPC message with its prefix of 5 bytes; `call` is passed to the callback. */
   send(call: number, frame: Buffer): void;
   close(): void;
 }
@@ -35,9 +35,10 @@ interface Open {
 const PREFIX_BYTES = 5;
 
 /**
- * An HTTP/2 connection (RFC 9113) that can do one thing, unary gRPC calls of one method, for a few microseconds each:
- * Node's own client costs as much as the server under test. It never decodes headers. A gRPC error has no message, so
- * that a message whose first bytes are `expected` and which is followed by trailers is an answer with status 0.
+ * Opens an HTTP/2 connection (RFC 9113) that only makes unary gRPC calls of one method. A call costs a few
+ * microseconds; with Node's own client it would cost as much as on the server under test. Headers are never decoded: a
+ * gRPC error has no message, so a message that begins with `expected` and is followed by trailers is an answer with
+ * status 0.
  */
 export async function openHttp2Connection(
   address: string,

@@ -1,4 +1,4 @@
-// The frames of HTTP/2 (RFC 9113, 6) that a gRPC call needs.
+// The HTTP/2 frames (RFC 9113, 6) that a gRPC call needs.
 export const DATA = 0;
 export const HEADERS = 1;
 export const RST_STREAM = 3;
@@ -21,7 +21,7 @@ export function frame(type: number, flags: number, stream: number, payload: Buff
   return Buffer.concat([head, payload]);
 }
 
-/** What a client sends first: the preface, and windows so wide that the server never waits for this client. */
+/** The first bytes of a client: the preface, and windows so large that the server never waits for this client. */
 export function greeting(): Buffer {
   const settings = Buffer.from("000400ffffff", "hex");
   const update = Buffer.from("40000000", "hex");
@@ -32,7 +32,7 @@ export function greeting(): Buffer {
   ]);
 }
 
-/** One header block (RFC 7541) without the dynamic table, hence the same bytes for each call. */
+/** A header block (RFC 7541) that does not use the dynamic table, so that its bytes are the same for each call. */
 export function requestHeaders(authority: string, path: string): Buffer {
   const text = (value: string) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
   const POST_HTTP = [0x83, 0x86];

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 
-/** What a client process is told, as JSON in its only argument. */
+/** The task of a client process, passed as JSON in its only argument. */
 export interface Job {
   readonly address: string;
   readonly path: string;
-  /** The first bytes of every right answer, in hex. */
+  /** The first bytes of every correct answer, in hex. */
   readonly expected: string;
-  /** A file of gRPC messages, each with its prefix of 5 bytes; they are sent in rotation. */
+  /** A file of gRPC messages, each with its prefix of 5 bytes, to send in rotation. */
   readonly messages: string;
   readonly connections: number;
   readonly seconds: number;

@@ -12,17 +12,19 @@ export interface PoissonJob extends Job {
 
 /** All times in milliseconds. */
 export interface PoissonResult {
-  /** With those of the warm-up. */
+  /** Includes the calls of the warm-up. */
   readonly calls: number;
   readonly p50: number;
   readonly p99: number;
-  /** The 99th percentile of how late this client sent: a part of every latency that is not the server's. */
+  /**
+   * The 99th percentile of how late this client sent its calls, which is part of the latencies but not the server's.
+   */
   readonly lateness: number;
 }
 
-/** In this time the timekeeper starts. */
+/** The time that the timekeeper has to start. */
 const LEAD_MS = 200;
-/** The client's own code is compiled in this time; its calls are sent and checked but not measured. */
+/** Calls in this time are sent and checked but not measured, since the client's own code is still being compiled. */
 const WARM_UP_MS = 500;
 
 const job = readJob<PoissonJob>();
@@ -46,7 +48,7 @@ timekeeper.on("message", (call: number) => {
   if (message) connections[call % connections.length]?.send(call, message);
 });
 
-/** From the planned time of the call, not from its sending: a stall counts for every call that it delays. */
+/** Measures from the planned time of a call, not from its sending, so that a stall counts for every call it delays. */
 function onAnswer(call: number, at: number): void {
   const planned = arrivals[call] ?? 0;
   if (planned >= WARM_UP_MS) latencies.push(at - begin - planned);
@@ -62,7 +64,7 @@ function onAnswer(call: number, at: number): void {
   process.stdout.write(JSON.stringify(result));
 }
 
-/** Milliseconds, ascending. */
+/** Arrival times in milliseconds, ascending. */
 function poissonArrivals({ rate, seconds, seed }: PoissonJob): Float64Array {
   const random = mulberry32(seed);
   const times = new Float64Array(Math.ceil(rate * (seconds + WARM_UP_MS / 1000)));
@@ -70,7 +72,7 @@ function poissonArrivals({ rate, seconds, seed }: PoissonJob): Float64Array {
   return times;
 }
 
-/** Uniform in [0, 1), the same for the same seed. */
+/** A generator of uniform numbers in [0, 1), the same for the same seed. */
 function mulberry32(seed: number): () => number {
   let state = seed;
   return () => {

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 
 export interface Timetable {
-  /** By `process.hrtime.bigint()`, in nanoseconds: a worker's `performance.now()` counts from another origin. */
+  /** Nanoseconds by `process.hrtime.bigint()`, since `performance.now()` has another origin in a worker. */
   readonly begin: bigint;
   /** Milliseconds after `begin`, ascending. */
   readonly arrivals: Float64Array;

@@ -1,14 +1,14 @@
 import { claimsFor, issuedAnswer, tokenOf, validAnswer } from "./messages.ts";
-import { rawJwt } from "./raw-jwt.ts";
-import { answering, serve } from "./serve.ts";
+import { createRawJwt } from "./raw-jwt.ts";
+import { serve, syncHandler } from "./serve.ts";
 
 const KEY_ID = "benchmark-key-01";
-const jwt = rawJwt(KEY_ID);
+const jwt = createRawJwt(KEY_ID);
 
 serve({
-  issueToken: answering((request) => {
+  issueToken: syncHandler((request) => {
     const claims = claimsFor(request);
     return issuedAnswer(jwt.mint(claims), KEY_ID, claims);
   }),
-  verifyToken: answering((request) => validAnswer(KEY_ID, jwt.check(tokenOf(request)))),
+  verifyToken: syncHandler((request) => validAnswer(KEY_ID, jwt.check(tokenOf(request)))),
 });

@@ -6,7 +6,7 @@ import type {
   VerifyTokenResponse,
 } from "../../src/gen/signet/v1/token.ts";
 
-/** The claims of the `service` profile (RFC 9068), so that every peer signs as many bytes as the service does. */
+/** The claims of the `service` profile (RFC 9068), so that every peer signs as many bytes as the service. */
 export interface Claims {
   readonly iss: string;
   readonly sub: string;
@@ -32,7 +32,7 @@ export function claimsFor(request: Pick<IssueTokenRequest, "subject" | "audience
   };
 }
 
-/** The token of a request; the peers know no carriers. */
+/** The token of a request. The peers do not support carriers. */
 export function tokenOf({ credential }: VerifyTokenRequest): string {
   return credential?.$case === "token" ? credential.value : "";
 }

@@ -1,7 +1,7 @@
 import { generateKeyPair, jwtVerify, SignJWT } from "jose";
 import { connect, StringCodec } from "nats";
 import { type Claims, claimsFor, issuedAnswer, tokenOf, validAnswer } from "./messages.ts";
-import { awaiting, serve } from "./serve.ts";
+import { asyncHandler, serve } from "./serve.ts";
 
 const KEY_ID = "benchmark-key-01";
 const SUBJECT = "obvious.token.issued";
@@ -14,7 +14,7 @@ const text = StringCodec();
 const { privateKey, publicKey } = await generateKeyPair("EdDSA", { crv: "Ed25519" });
 
 serve({
-  issueToken: awaiting(async (request) => {
+  issueToken: asyncHandler(async (request) => {
     const claims = claimsFor(request);
     const token = await new SignJWT({ ...claims })
       .setProtectedHeader({ alg: "EdDSA", typ: "at+jwt", kid: KEY_ID })
@@ -23,7 +23,7 @@ serve({
     await stream.publish(SUBJECT, text.encode(JSON.stringify(event)));
     return issuedAnswer(token, KEY_ID, claims);
   }),
-  verifyToken: awaiting(async (request) => {
+  verifyToken: asyncHandler(async (request) => {
     const { payload } = await jwtVerify<Claims>(tokenOf(request), publicKey, {
       algorithms: ["EdDSA"],
       typ: "at+jwt",

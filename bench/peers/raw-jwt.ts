@@ -1,8 +1,8 @@
 import { generateKeyPairSync, sign, verify } from "node:crypto";
 import type { Claims } from "./messages.ts";
 
-/** Signs and verifies with one synchronous call of Ed25519 each: the least work that a token takes. */
-export function rawJwt(keyId: string) {
+/** Signs and verifies with one synchronous Ed25519 call each, the least work that a token can take. */
+export function createRawJwt(keyId: string) {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
   const header = Buffer.from(JSON.stringify({ alg: "EdDSA", typ: "at+jwt", kid: keyId })).toString("base64url");
   return {

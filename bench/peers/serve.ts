@@ -4,7 +4,7 @@ import { type TokenServiceServer, TokenServiceService } from "../../src/gen/sign
 /** The methods that are measured. */
 type Handlers = Pick<TokenServiceServer, "issueToken" | "verifyToken">;
 
-/** Serves on a random loopback port, tells it as the service's log does, and ends with SIGTERM. */
+/** Serves on a random loopback port, prints the address in the format of the service's log, and ends on SIGTERM. */
 export function serve(handlers: Handlers): void {
   const server = new Server();
   server.addService(TokenServiceService, handlers);
@@ -18,13 +18,13 @@ export function serve(handlers: Handlers): void {
   });
 }
 
-/** A handler for a function that answers at once. */
-export function answering<Q, A>(answer: (request: Q) => A): handleUnaryCall<Q, A> {
+/** A handler for a function that answers synchronously. */
+export function syncHandler<Q, A>(answer: (request: Q) => A): handleUnaryCall<Q, A> {
   return (call, callback) => callback(null, answer(call.request));
 }
 
-/** A handler for a function that awaits something before it answers. */
-export function awaiting<Q, A>(answer: (request: Q) => Promise<A>): handleUnaryCall<Q, A> {
+/** A handler for a function that answers with a promise. */
+export function asyncHandler<Q, A>(answer: (request: Q) => Promise<A>): handleUnaryCall<Q, A> {
   return (call, callback) => {
     answer(call.request).then(
       (response) => callback(null, response),

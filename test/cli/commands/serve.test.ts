@@ -12,13 +12,21 @@ import { StateError } from "../../../src/state/keyvalue.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import { signet, terminal } from "../terminal.ts";
 
-/** An app that tells when it was started and with which signal it was stopped. */
-function fakeApp(stopping: Promise<void> = Promise.resolve(), failed: Promise<never> = new Promise(() => {})) {
+interface FakeAppOptions {
+  /** Resolves when the app has started; it begins to start at once. */
+  readonly starting?: Promise<void>;
+  readonly stopping?: Promise<void>;
+  readonly failed?: Promise<never>;
+}
+
+/** An app that records when it began to start, its reloads, and the signals that stopped it. */
+function fakeApp({ starting, stopping = Promise.resolve(), failed = new Promise(() => {}) }: FakeAppOptions = {}) {
   const started = Promise.withResolvers<Config>();
   const stopped: string[] = [];
   const reloads = { count: 0 };
   const startApp = async (config: Config) => {
     started.resolve(config);
+    await starting;
     return {
       failed,
       async reload() {
@@ -33,87 +41,76 @@ function fakeApp(stopping: Promise<void> = Promise.resolve(), failed: Promise<ne
   return { startApp, started: started.promise, stopped, reloads };
 }
 
+/** Runs `signet serve` with this app, and resolves when the app begins to start. `ended` is the outcome. */
+async function serve(
+  app: ReturnType<typeof fakeApp>,
+  { env = {}, options = [] }: { readonly env?: Record<string, string>; readonly options?: readonly string[] } = {},
+) {
+  const { signet: run, signals } = terminal({ startApp: app.startApp, env });
+  const ended = run("serve", ...options);
+  await Promise.race([app.started, ended]);
+  return { ended, signals };
+}
+
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   test(`${signal} stops the service in an orderly way and ends with 0`, async (t) => {
     const app = fakeApp();
-    const line = terminal({ startApp: app.startApp });
-    const ended = line.signet("serve");
-    await Promise.race([app.started, ended]);
-    line.signals.emit(signal, signal);
+    const { ended, signals } = await serve(app);
+    signals.emit(signal, signal);
     t.is((await ended).code, 0);
     t.deepEqual(app.stopped, [signal]);
-    t.is(line.signals.listenerCount(signal), 0);
+    t.is(signals.listenerCount(signal), 0);
   });
 }
 
 test("a second signal does not wait for the orderly stop and ends with 1", async (t) => {
-  const app = fakeApp(new Promise(() => {}));
-  const line = terminal({ startApp: app.startApp });
-  const ended = line.signet("serve");
-  await Promise.race([app.started, ended]);
-  line.signals.emit("SIGTERM", "SIGTERM");
-  line.signals.emit("SIGINT", "SIGINT");
+  const app = fakeApp({ stopping: new Promise(() => {}) });
+  const { ended, signals } = await serve(app);
+  signals.emit("SIGTERM", "SIGTERM");
+  signals.emit("SIGINT", "SIGINT");
   t.is((await ended).code, 1);
   t.deepEqual(app.stopped, ["SIGTERM"]);
 });
 
 test("a signal that comes while the service starts stops it when it has started", async (t) => {
   const release = Promise.withResolvers<void>();
-  const app = fakeApp();
-  const startApp = async (config: Config) => {
-    const started = await app.startApp(config);
-    await release.promise;
-    return started;
-  };
-  const line = terminal({ startApp });
-  const ended = line.signet("serve");
-  await Promise.race([app.started, ended]);
-  line.signals.emit("SIGTERM", "SIGTERM");
+  const app = fakeApp({ starting: release.promise });
+  const { ended, signals } = await serve(app);
+  signals.emit("SIGTERM", "SIGTERM");
   release.resolve();
   t.is((await ended).code, 0);
   t.deepEqual(app.stopped, ["SIGTERM"]);
 });
 
-test("SIGHUP reads the profiles again, and the service goes on", async (t) => {
+test("SIGHUP reloads the profiles, and the service goes on", async (t) => {
   const app = fakeApp();
-  const line = terminal({ startApp: app.startApp });
-  const ended = line.signet("serve");
-  await Promise.race([app.started, ended]);
+  const { ended, signals } = await serve(app);
   for (const count of [1, 2]) {
-    line.signals.emit("SIGHUP", "SIGHUP");
-    await waitUntil("it was read again", () => app.reloads.count === count);
+    signals.emit("SIGHUP", "SIGHUP");
+    await waitUntil("the profiles were reloaded", () => app.reloads.count === count);
   }
   t.deepEqual(app.stopped, []);
-  line.signals.emit("SIGTERM", "SIGTERM");
+  signals.emit("SIGTERM", "SIGTERM");
   t.is((await ended).code, 0);
-  t.is(line.signals.listenerCount("SIGHUP"), 0);
+  t.is(signals.listenerCount("SIGHUP"), 0);
 });
 
 test("a SIGHUP that comes while the service starts is obeyed when it has started", async (t) => {
   const release = Promise.withResolvers<void>();
-  const app = fakeApp();
-  const startApp = async (config: Config) => {
-    const started = await app.startApp(config);
-    await release.promise;
-    return started;
-  };
-  const line = terminal({ startApp });
-  const ended = line.signet("serve");
-  await Promise.race([app.started, ended]);
-  line.signals.emit("SIGHUP", "SIGHUP");
+  const app = fakeApp({ starting: release.promise });
+  const { ended, signals } = await serve(app);
+  signals.emit("SIGHUP", "SIGHUP");
   t.is(app.reloads.count, 0);
   release.resolve();
-  await waitUntil("it was read again", () => app.reloads.count === 1);
-  line.signals.emit("SIGTERM", "SIGTERM");
+  await waitUntil("the profiles were reloaded", () => app.reloads.count === 1);
+  signals.emit("SIGTERM", "SIGTERM");
   t.is((await ended).code, 0);
 });
 
 test("a service that finds out while it waits that it can't serve ends with the exit code of its reason", async (t) => {
   const failed = Promise.withResolvers<never>();
-  const app = fakeApp(Promise.resolve(), failed.promise);
-  const line = terminal({ startApp: app.startApp });
-  const ended = line.signet("serve");
-  await Promise.race([app.started, ended]);
+  const app = fakeApp({ failed: failed.promise });
+  const { ended } = await serve(app);
   failed.reject(new KeyringError("BROKEN_RECORD", "epoch 1 is broken"));
   t.is((await ended).code, 65);
   t.deepEqual(app.stopped, []);
@@ -121,10 +118,9 @@ test("a service that finds out while it waits that it can't serve ends with the 
 
 test("--data goes before SIGNET_DATA", async (t) => {
   const app = fakeApp();
-  const line = terminal({ startApp: app.startApp, env: { SIGNET_DATA: "/from/env" } });
-  const ended = line.signet("serve", "--data", "/from/option");
-  await Promise.race([app.started, ended]);
-  line.signals.emit("SIGTERM", "SIGTERM");
+  const options = ["--data", "/from/option"];
+  const { ended, signals } = await serve(app, { env: { SIGNET_DATA: "/from/env" }, options });
+  signals.emit("SIGTERM", "SIGTERM");
   t.is((await ended).code, 0);
   t.is((await app.started).data, "/from/option");
 });
@@ -138,7 +134,12 @@ for (const [what, error, code, name] of [
   ["a ring that does not fit its MAC", new KeyringError("BROKEN_RECORD", "epoch 1 is broken"), 65, "KEYS_DAMAGED"],
   ["a sealed key that is damaged", new KeyringError("DAMAGED_KEY", "it does not open"), 65, "KEYS_DAMAGED"],
   ["a sealed key of another", new KeyringError("SWAPPED_KEY", "it belongs to another"), 65, "KEYS_DAMAGED"],
-  ["a private half of another", new KeyringError("KEY_MISMATCH", "it has another half"), 65, "KEYS_DAMAGED"],
+  [
+    "a private key that does not match",
+    new KeyringError("KEY_MISMATCH", "it has another public key"),
+    65,
+    "KEYS_DAMAGED",
+  ],
   ["an address that is taken", new StartError("CANT_LISTEN", "HTTP can't listen"), 69, "CANT_LISTEN"],
   ["a Node that is too old", new StartError("OLD_NODE", "Signet needs another Node"), 71, "OLD_NODE"],
   ["a key-encryption key that others may read", new KekError("KEK_EXPOSED", "group may read it"), 77, "KEK"],
@@ -154,9 +155,9 @@ for (const [what, error, code, name] of [
 test("faults of the configuration end serve with 78 and config check with 1, each with its place", async (t) => {
   const file = await configFile(t, "grpc:\n  adress: x\nhttp:\n  address: 7\n");
   const stderr = new RegExp(`faults\n${file}:2 grpc\\.adress: .*\n${file}:4 http\\.address: .*\n$`);
-  const serve = await signet(["serve", "--config", file]);
-  t.is(serve.code, 78);
-  t.regex(serve.stderr, stderr);
+  const refused = await signet(["serve", "--config", file]);
+  t.is(refused.code, 78);
+  t.regex(refused.stderr, stderr);
   const check = await signet(["config", "check"], { env: { SIGNET_CONFIG: file } });
   t.is(check.code, 1);
   t.is(check.stdout, "");
@@ -195,10 +196,10 @@ test("a keyring that can't read its store ends as the store's own failure does",
 
 test("every exit code is in the help of serve", async (t) => {
   const { stdout } = await signet(["serve", "--help"]);
-  const told = [...stdout.slice(stdout.indexOf("Exit codes:")).matchAll(/(?<=: |, |,\n)(\d+) /g)].map(([, code]) =>
+  const listed = [...stdout.slice(stdout.indexOf("Exit codes:")).matchAll(/(?<=: |, |,\n)(\d+) /g)].map(([, code]) =>
     Number(code),
   );
-  t.deepEqual(told, Object.values(EXIT));
+  t.deepEqual(listed, Object.values(EXIT));
 });
 
 async function configFile(t: ExecutionContext, text: string): Promise<string> {
