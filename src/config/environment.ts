@@ -1,20 +1,20 @@
 import type { Fault } from "../schema/fault.ts";
 
-/** Variables of the same prefix that belong to the command line. */
-const NOT_OURS = new Set(["SIGNET_CONFIG", "SIGNET_ADDRESS"]);
+/** Variables with the same prefix that only the command line reads. */
+const COMMAND_LINE = new Set(["SIGNET_CONFIG", "SIGNET_ADDRESS"]);
 
-/** What Kubernetes sets in every pod beside a Service that is named `signet`. */
+/** Variables that Kubernetes sets in every pod when a Service is named `signet`. */
 const SERVICE_LINK = /^SIGNET_(SERVICE_(HOST|PORT)|PORT)(_|$)/;
 
-/** The part of a JSON Schema that overriding needs. */
+/** The part of a JSON Schema that overrides need. */
 interface Schema {
   readonly type?: string;
   readonly properties?: Readonly<Record<string, Schema>>;
 }
 
 /**
- * Puts `SIGNET_GRPC_ADDRESS` in the place of `grpc.address`, and so on for every key of the schema. Returns the faults:
- * an unknown name is one, because a misspelt override that is ignored is found out too late.
+ * Overrides `grpc.address` by `SIGNET_GRPC_ADDRESS`, and likewise every key of the schema, in place. An unknown name is a
+ * fault: a misspelt override that is ignored would be noticed too late.
  */
 export function overrideFromEnvironment(
   data: Record<string, unknown>,
@@ -24,7 +24,8 @@ export function overrideFromEnvironment(
   const targets = new Map(leaves(schema as Schema, []).map((leaf) => [variableName(leaf.path), leaf]));
   const faults: Fault[] = [];
   for (const [name, text] of Object.entries(env)) {
-    if (!name.startsWith("SIGNET_") || NOT_OURS.has(name) || SERVICE_LINK.test(name) || text === undefined) continue;
+    if (!name.startsWith("SIGNET_") || COMMAND_LINE.has(name) || SERVICE_LINK.test(name) || text === undefined)
+      continue;
     const target = targets.get(name);
     if (target === undefined) faults.push({ file: name, path: "", message: "is not the name of a configuration key" });
     else set(data, target.path, parse(text, target.type));
@@ -54,14 +55,14 @@ function set(data: Record<string, unknown>, path: readonly string[], value: unkn
   else {
     data[key] ??= {};
     const inner = data[key];
-    // What else stands in the place of a section is left there: the schema finds it.
+    // A section that is not an object is left to the schema, which reports it.
     if (typeof inner === "object") set(inner as Record<string, unknown>, rest, value);
   }
 }
 
 /**
- * Removes, in place, the sections that have no value: `grpc:` is what remains when all its keys are comments. A key without
- * a value is left to the schema, which refuses it.
+ * Removes, in place, sections without a value: `grpc:` alone remains when all its keys are commented out. A key without a
+ * value is left to the schema, which rejects it.
  */
 export function dropEmptySections(data: Record<string, unknown>, schema: { readonly properties?: object }): void {
   for (const [key, inner] of Object.entries(schema.properties ?? {}))

@@ -10,7 +10,7 @@ const ADDRESS = { type: "string", allowed: "host:port", pattern: "^.+:\\d{1,5}$"
 const KEK_PLACE = {
   type: "string",
   anyOf: [{ not: { pattern: "^fd:" } }, { pattern: "^fd:(0|[3-9]|[1-9]\\d{1,5})$" }],
-  allowed: "a file, or fd:N for descriptor 0 or one from 3 on",
+  allowed: "a file, or fd:N where N is 0 or at least 3",
 } as const;
 
 /** A group of keys that may be left out. */

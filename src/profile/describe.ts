@@ -1,28 +1,28 @@
 import type { ClaimRule } from "./model/claims.ts";
 import type { CarrierRule, Surface, Surfaces } from "./model/delivery.ts";
 
-/** A claim as it is shown: `source` is "issued_at", "request.a.b", `= ` and a fixed value, or `cel: ` and an expression. */
+/** A claim for display: `source` is "issued_at", "request.a.b", `= ` with a fixed value, or `cel: ` with an expression. */
 export interface ClaimView {
-  /** Empty for the rest of the request object. */
+  /** Empty for `rest`. */
   readonly name: string;
   readonly source: string;
 }
 
-/** A carrier as it is shown. Empty texts: there is none. */
+/** A carrier for display. A text is empty when the carrier has no such value. */
 export interface CarrierView {
   readonly in: CarrierRule["in"];
   readonly name: string;
   /** The scheme of a header, or the prefix of a frame. */
   readonly scheme: string;
   readonly schemeOptional: boolean;
-  /** In characters of the token alone. */
+  /** Characters of the token alone. */
   readonly maxLength: number;
 }
 
-/** How the rejections of one reason are shown; the empty reason stands for every other. */
+/** How the rejections of one reason are presented, for display. The empty reason stands for all others. */
 export interface SurfaceView extends Omit<Surface, "frame"> {
   readonly reason: string;
-  /** With `$message` where the rejection's message stands. */
+  /** With `$message` instead of the rejection's message. */
   readonly frame: string | undefined;
 }
 
@@ -45,7 +45,7 @@ export function describeCarrier(rule: CarrierRule): CarrierView {
   }
 }
 
-/** The reasons with a surface of their own, then all others; nothing where the profile shows rejections nowhere. */
+/** The reasons with a surface of their own, then one view for all others unless the profile has no surfaces. */
 export function describeSurfaces({ other, byReason }: Surfaces): SurfaceView[] {
   const views = [...byReason].map(([reason, shown]) => view(reason, shown));
   const rest = view("", other);

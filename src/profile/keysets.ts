@@ -1,13 +1,39 @@
 import type { KeysetAlgorithm } from "../keys/model.ts";
 import type { KeyPolicy } from "../keys/rotating/policy.ts";
 import { formatDuration } from "../schema/duration.ts";
-import type { Fault } from "../schema/fault.ts";
+import type { Fault, Path } from "../schema/fault.ts";
 import { parseYaml } from "../schema/yaml.ts";
 import type { Profile } from "./model/profile.ts";
 
+/** A rotating keyset that profiles name. */
+export interface Keyset {
+  readonly name: string;
+  readonly algorithm: KeysetAlgorithm;
+  readonly policy: KeyPolicy;
+}
+
+/** Profiles that were checked together, by name, and their rotating keysets. */
+export interface ProfileSet {
+  readonly profiles: ReadonlyMap<string, Profile>;
+  readonly keysets: readonly Keyset[];
+}
+
+/** A profile with its file. */
+export interface LoadedProfile {
+  readonly file: string;
+  readonly text: string;
+  readonly profile: Profile;
+}
+
+/** A fault that appears only in comparison with other files, at its line. */
+export function faultIn({ file, text }: LoadedProfile, path: Path, message: string): readonly Fault[] {
+  const document = parseYaml(text, file);
+  return Array.isArray(document) ? document : [document.faultAt(path, message)];
+}
+
 /**
- * One keyset serves one (issuer, typ) and one algorithm: with two, a token of one profile could be shown as a token of the
- * other (RFC 8725, 3.11 and 3.12).
+ * One keyset serves one (issuer, typ) and one algorithm: with two, a token of one profile could be presented as a token of
+ * the other (RFC 8725, 3.11 and 3.12).
  */
 export function keysetFaults(loaded: readonly LoadedProfile[]): Fault[] {
   const first = new Map<string, LoadedProfile>();
@@ -20,7 +46,21 @@ export function keysetFaults(loaded: readonly LoadedProfile[]): Fault[] {
   });
 }
 
-/** Profiles whose tokens carry the same keys, issuer and typ. */
+function differences(one: LoadedProfile, other: LoadedProfile): readonly Fault[] {
+  const [mine, theirs] = [identity(one), identity(other)];
+  const differing = Object.keys(mine).filter((what) => mine[what] !== theirs[what]);
+  if (differing.length === 0) return [];
+  const message = `${other.file} uses this keyset with a different ${differing.join(" and ")}: one keyset serves one (issuer, typ) and one algorithm`;
+  return faultIn(one, ["keys", "keyset"], message);
+}
+
+/** What distinguishes the tokens of a keyset from others. `typ` is compared without case, as in verifying. */
+function identity({ profile }: LoadedProfile): Readonly<Record<string, string | undefined>> {
+  const { issuer, header, keys } = profile;
+  return { issuer, typ: header.typ?.toLowerCase(), algorithm: keys.algorithm };
+}
+
+/** Profiles whose tokens have the same keys, issuer and typ. */
 export interface SharedKeyset {
   readonly keyset: string;
   /** Their names, sorted; at least two. */
@@ -28,8 +68,8 @@ export interface SharedKeyset {
 }
 
 /**
- * The keysets that several profiles sign with. That is allowed, and worth a warning: a token of one is a token of the others
- * but for what `accept`, the audience and the rules tell apart.
+ * The keysets with which several profiles sign. This is allowed but deserves a warning: a token of one profile is a token of
+ * the others, unless `accept`, the audience or the rules distinguish them.
  */
 export function sharedKeysets(profiles: Iterable<Profile>): SharedKeyset[] {
   const byKeyset = Map.groupBy(profiles, ({ keys }) => (keys.kind === "keyset" ? keys.keyset : undefined));
@@ -38,62 +78,24 @@ export function sharedKeysets(profiles: Iterable<Profile>): SharedKeyset[] {
   );
 }
 
-function differences(one: LoadedProfile, other: LoadedProfile): readonly Fault[] {
-  const [mine, theirs] = [meaning(one), meaning(other)];
-  const differing = Object.keys(mine).filter((what) => mine[what] !== theirs[what]);
-  if (differing.length === 0) return [];
-  const message = `${other.file} uses this keyset with another ${differing.join(" and ")}: one keyset serves one (issuer, typ) and one algorithm`;
-  return faultIn(one, ["keys", "keyset"], message);
-}
-
-/** What tells the tokens of a keyset apart from others. `typ` is compared without case, as verifying does. */
-function meaning({ profile }: LoadedProfile): Readonly<Record<string, string | undefined>> {
-  const { issuer, header, keys } = profile;
-  return { issuer, typ: header.typ?.toLowerCase(), algorithm: keys.algorithm };
-}
-
-/** A profile with the file that it came from. */
-export interface LoadedProfile {
-  readonly file: string;
-  readonly text: string;
-  readonly profile: Profile;
-}
-
-/** A fault that shows only beside other files, at its line. */
-export function faultIn({ file, text }: LoadedProfile, path: readonly string[], message: string): readonly Fault[] {
-  const document = parseYaml(text, file);
-  return Array.isArray(document) ? document : [document.faultAt(path, message)];
-}
-
-/** A rotating keyset that profiles name. */
-export interface Keyset {
-  readonly name: string;
-  readonly algorithm: KeysetAlgorithm;
-  readonly policy: KeyPolicy;
-}
-
-/** Profiles that were checked together, by name, and the rotating keysets that they name. */
-export interface ProfileSet {
-  readonly profiles: ReadonlyMap<string, Profile>;
-  readonly keysets: readonly Keyset[];
-}
-
 /**
- * What of the wanted keysets a running service can't take over: its rings are opened at the start, with the times that the
- * longest ttl of then asks for. A keyset that no profile names any more does no harm, and goes with the next start.
+ * The wanted keysets that a running service can't adopt. Its rings are opened at the start, with times for the longest ttl of
+ * that moment. A keyset that no profile names any more is harmless and disappears with the next start.
  */
 export function restartFaults(running: readonly Keyset[], wanted: readonly Keyset[]): Fault[] {
-  return wanted.flatMap(({ name, algorithm, policy }) => {
-    const held = running.find((keyset) => keyset.name === name);
-    const message = held === undefined ? "is not held by the running service" : difference(held, { algorithm, policy });
-    return message === undefined
-      ? []
-      : [{ file: `keyset ${name}`, path: "", message: `${message}: restart the service` }];
+  return wanted.flatMap((keyset) => {
+    const message = restartReason(
+      running.find(({ name }) => name === keyset.name),
+      keyset,
+    );
+    if (message === undefined) return [];
+    return [{ file: `keyset ${keyset.name}`, path: "", message: `${message}: restart the service` }];
   });
 }
 
-function difference(held: Keyset, wanted: Omit<Keyset, "name">): string | undefined {
-  if (held.algorithm !== wanted.algorithm) return `signs with ${held.algorithm} in the running service`;
-  if (wanted.policy.maxTtl <= held.policy.maxTtl) return undefined;
-  return `rotates in the running service for tokens of at most ${formatDuration(held.policy.maxTtl)}`;
+function restartReason(open: Keyset | undefined, { algorithm, policy }: Keyset): string | undefined {
+  if (open === undefined) return "is not open in the running service";
+  if (open.algorithm !== algorithm) return `signs with ${open.algorithm} in the running service`;
+  if (policy.maxTtl <= open.policy.maxTtl) return undefined;
+  return `rotates in the running service for tokens of at most ${formatDuration(open.policy.maxTtl)}`;
 }

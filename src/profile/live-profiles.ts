@@ -6,28 +6,28 @@ import type { Profile } from "./model/profile.ts";
 
 /** The profiles of a running service. */
 export interface LiveProfiles {
-  /** Those that serve now. A call asks once and keeps the answer to its end. */
+  /** The profiles in use. A call asks once and works with the result until it ends. */
   current(): ReadonlyMap<string, Profile>;
-  /** Reads the files again and takes all of them over, or nothing. One at a time; never rejects. */
+  /** Reads the files again and adopts all of them or none. Reloads run one at a time and never reject. */
   reload(): Promise<void>;
 }
 
 export interface LiveProfilesParts {
-  /** Those of the start. Their keysets stay for as long as the process runs. */
+  /** The profiles of the start. Their keysets stay open for the life of the process. */
   readonly initial: ProfileSet;
-  /** Reads and checks the files; `known` serve now. Throws a {@link ConfigError}. */
+  /** Reads and checks the files; `known` are the profiles in use. Throws a {@link ConfigError}. */
   readonly load: (known: ReadonlyMap<string, Profile>) => ProfileSet;
-  /** SHA-256 of all that the service does by with these profiles. */
+  /** SHA-256 of the effective configuration with these profiles. */
   readonly hashOf: (profiles: ReadonlyMap<string, Profile>) => string;
   readonly audit: AuditLog;
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly observer: {
-    /** These are new, changed or gone; the gone ones once more. */
+    /** Called after a reload. `changed` are the profiles that are new, changed or gone; `gone` are some of them. */
     onReloaded(changed: readonly string[], gone: readonly string[]): void;
-    /** The files have faults: those before go on serving. */
+    /** Called when the files have faults: the profiles before stay in use. */
     onRefused(faults: readonly Fault[]): void;
-    /** Something else did not work: those before go on serving. */
+    /** Called after any other failure: the profiles before stay in use. */
     onError(error: unknown): void;
   };
 }
@@ -38,17 +38,17 @@ export function createLiveProfiles({ initial, load, hashOf, audit, now, observer
 
   return {
     current: () => profiles,
-    reload: () => queue.run(reloadOnce).catch(tell),
+    reload: () => queue.run(reloadOnce).catch(report),
   };
 
   async function reloadOnce(): Promise<void> {
     const wanted = load(profiles);
     const faults = restartFaults(initial.keysets, wanted.keysets);
     if (faults.length > 0) throw new ConfigError(faults);
-    const changed = differences(profiles, wanted.profiles);
+    const changed = changedNames(profiles, wanted.profiles);
     const gone = changed.filter((name) => !wanted.profiles.has(name));
     if (changed.length > 0) {
-      // No token shall leave by rules that no event tells of.
+      // Every token must be covered by an event with the rules that it was issued by: the event comes first.
       const configHash = hashOf(wanted.profiles);
       await audit.append({ type: "configuration.changed", configHash, profiles: changed }, now());
       profiles = wanted.profiles;
@@ -56,13 +56,13 @@ export function createLiveProfiles({ initial, load, hashOf, audit, now, observer
     observer.onReloaded(changed, gone);
   }
 
-  function tell(error: unknown): void {
+  function report(error: unknown): void {
     if (error instanceof ConfigError) observer.onRefused(error.faults);
     else observer.onError(error);
   }
 }
 
-function differences(before: ReadonlyMap<string, Profile>, after: ReadonlyMap<string, Profile>): string[] {
+function changedNames(before: ReadonlyMap<string, Profile>, after: ReadonlyMap<string, Profile>): string[] {
   const names = new Set([...before.keys(), ...after.keys()]);
   return [...names].filter((name) => before.get(name)?.digest !== after.get(name)?.digest).sort();
 }

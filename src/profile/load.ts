@@ -5,14 +5,14 @@ import { compileProfile, profileDigest } from "./compile/compile.ts";
 import { faultIn, keysetFaults, type LoadedProfile } from "./keysets.ts";
 import type { Profile } from "./model/profile.ts";
 
-/** Whoever calls a file so means a profile. */
+/** Extensions of files that are probably meant as profiles. */
 const MISNAMED = /\.(?:yml|YML|YAML)$/;
 
 /**
- * Reads every `*.yaml` of the folders as a profile, by name. A name has one file: none replaces another.
+ * Reads every `*.yaml` of the folders as a profile, by name. Two files with one name are a fault: none replaces the other.
  *
- * @param issuer `iss` of the profiles that take the service's own.
- * @param known What was loaded before with this issuer: a file that has not changed is not compiled again.
+ * @param issuer `iss` of the profiles that use the service's issuer.
+ * @param known What was loaded before with this issuer: an unchanged file is not compiled again.
  * @throws ConfigError with the faults of all files, each with its file, line and path.
  */
 export function loadProfiles(
@@ -25,7 +25,7 @@ export function loadProfiles(
   return new Map(loadProfileFiles(files, issuer, faults, known).map(({ profile }) => [profile.name, profile]));
 }
 
-/** The same for files, in their order; `faults` were found before. */
+/** Reads files in their order, like {@link loadProfiles}; `faults` were found before. */
 export function loadProfileFiles(
   files: readonly string[],
   issuer: string,
@@ -35,7 +35,7 @@ export function loadProfileFiles(
   const byDigest = new Map([...known.values()].map((profile) => [profile.digest, profile]));
   const loaded: LoadedProfile[] = [];
   for (const file of files) {
-    const one = readProfile(file, issuer, byDigest);
+    const one = loadProfile(file, issuer, byDigest);
     if (Array.isArray(one)) faults.push(...one);
     else loaded.push(one);
   }
@@ -44,7 +44,7 @@ export function loadProfileFiles(
   return loaded;
 }
 
-/** The profile files of a folder, by name. One without any is a mistake, and would take away all that it held. */
+/** The profile files of a folder, sorted by name. A folder without any is a fault: a reload would drop all its profiles. */
 export function profileFiles(folder: string, faults: Fault[]): string[] {
   const names = namesIn(folder, faults).sort();
   for (const name of names.filter((name) => MISNAMED.test(name)))
@@ -56,7 +56,7 @@ function namesIn(folder: string, faults: Fault[]): string[] {
   try {
     const names = readdirSync(folder);
     if (!names.some((name) => name.endsWith(".yaml")))
-      faults.push({ file: folder, path: "", message: "holds no *.yaml file" });
+      faults.push({ file: folder, path: "", message: "contains no *.yaml file" });
     return names;
   } catch {
     faults.push({ file: folder, path: "", message: "can't be read as a folder" });
@@ -64,7 +64,7 @@ function namesIn(folder: string, faults: Fault[]): string[] {
   }
 }
 
-function readProfile(file: string, issuer: string, known: ReadonlyMap<string, Profile>): LoadedProfile | Fault[] {
+function loadProfile(file: string, issuer: string, known: ReadonlyMap<string, Profile>): LoadedProfile | Fault[] {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
@@ -81,6 +81,6 @@ function nameFaults(loaded: readonly LoadedProfile[]): Fault[] {
     const { name } = one.profile;
     const other = first.get(name);
     if (other === undefined) first.set(name, one.file);
-    return other === undefined ? [] : faultIn(one, ["profile"], `is the name of another file's: ${other}`);
+    return other === undefined ? [] : faultIn(one, ["profile"], `is already the name of the profile in ${other}`);
   });
 }

@@ -1,25 +1,25 @@
 import type { ErrorObject } from "ajv/dist/2020.js";
 
 /**
- * Puts one error in the place of all that a failed `anyOf` or `oneOf` brings. Where the value clearly tries to be one of
- * the alternatives, that one's errors are told; otherwise the alternatives in words.
+ * Reduces the errors of each failed `anyOf` or `oneOf`. When the value clearly tries to be one of the alternatives, that
+ * alternative's errors remain; otherwise one error lists all alternatives.
  */
 export function resolveAlternatives(
   errors: readonly ErrorObject[],
   wording: (error: ErrorObject) => string,
 ): ErrorObject[] {
-  let told: ErrorObject[] = [];
-  // The errors of the alternatives come before the error of the whole.
+  let reduced: ErrorObject[] = [];
+  // ajv reports the errors of the alternatives before the error of the keyword.
   for (const error of errors) {
     if (error.keyword !== "anyOf" && error.keyword !== "oneOf") {
-      told.push(error);
+      reduced.push(error);
       continue;
     }
-    const inside = told.filter((other) => isInside(other, error));
-    told = told.filter((other) => !isInside(other, error));
-    told.push(...resolve(error, inside, wording));
+    const inside = reduced.filter((other) => isInside(other, error));
+    reduced = reduced.filter((other) => !isInside(other, error));
+    reduced.push(...resolve(error, inside, wording));
   }
-  return told;
+  return reduced;
 }
 
 function isInside(inner: ErrorObject, outer: ErrorObject): boolean {
@@ -33,7 +33,8 @@ function resolve(
   wording: (error: ErrorObject) => string,
 ): readonly ErrorObject[] {
   if (typeof whole.parentSchema?.allowed === "string") return [whole];
-  if (inside.length === 0) return [{ ...whole, message: "must fit exactly one of the alternatives, and fits more" }];
+  if (inside.length === 0)
+    return [{ ...whole, message: "must match exactly one of the alternatives and matches more" }];
   const branches = Map.groupBy(inside, ({ schemaPath }) => schemaPath.slice(whole.schemaPath.length + 1).split("/")[0]);
   const meant = [...branches.values()].filter((branch) => branch.every((error) => isDeeper(error, whole)));
   if (meant.length === 1) return meant[0] ?? [];
@@ -47,7 +48,7 @@ function resolve(
   }
 }
 
-/** What is wrong lies within the value: the value itself is of the alternative's kind. */
+/** Whether the error is inside the value, so that the value itself is of the alternative's kind. */
 function isDeeper({ instancePath }: ErrorObject, whole: ErrorObject): boolean {
   return instancePath.length > whole.instancePath.length;
 }

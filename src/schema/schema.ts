@@ -3,24 +3,24 @@ import { durationMs } from "./duration.ts";
 import { compileLinearPattern } from "./linear-pattern.ts";
 import { type Violation, violationsOf } from "./violations.ts";
 
-/** Checks a value and fills in the defaults of its schema, in place. Returns every violation, at most 100. */
+/** Checks a value, after filling in the defaults of its schema where those are on. Returns at most 100 violations. */
 export type Check = (value: unknown) => Violation[];
 
-// It holds the schema of schemas, whose compilation takes longer than that of most schemas.
+// Shared: it compiles the meta-schema, which takes longer than most schemas.
 const metaSchema = new Ajv2020();
 
 const ENGINE = Object.assign((pattern: string) => compileLinearPattern(pattern), { code: "linearPattern" });
 
 /**
- * Compiles a JSON Schema 2020-12, once: compiling takes milliseconds, checking microseconds. Patterns are
- * those of RE2, in linear time. Five keywords are added: `maxBytes` limits a string by its UTF-8 bytes, an object or array by
- * those of its compact JSON; `distinctLetters: CRUD` takes some of these letters, each once; `duration: true` takes
- * texts like `90s`, `durationFrom: [min, max]` those within the bounds; `allowed` says in words what a value must be.
+ * Compiles a JSON Schema 2020-12. Compiling takes milliseconds and checking microseconds. Patterns are RE2 and run in linear
+ * time. Added keywords: `maxBytes` limits a string by its UTF-8 bytes, an object or array by the bytes of its compact JSON;
+ * `distinctLetters: CRUD` accepts a selection of these letters, each at most once; `duration: true` accepts texts such as
+ * `90s`, and `durationFrom: [min, max]` limits them; `allowed` is the human-readable rule that a fault repeats.
  *
  * @throws Error when the schema itself is wrong; the message names the place.
  */
 export function compileSchema(schema: object, options: { readonly defaults: boolean }): Check {
-  // Such a check answers with a promise, which passes for true.
+  // An asynchronous check returns a promise, which would count as true.
   if ("$async" in schema) throw new Error("$async is not allowed");
   void metaSchema.validateSchema(schema, true);
   const ajv = new Ajv2020({
@@ -32,7 +32,7 @@ export function compileSchema(schema: object, options: { readonly defaults: bool
     useDefaults: options.defaults,
     ownProperties: true,
     verbose: true,
-    // For patternProperties.
+    // Used by patternProperties.
     code: { regExp: ENGINE },
   });
   ajv.removeKeyword("pattern");
@@ -62,7 +62,7 @@ interface StringLimits {
   readonly maxBytes?: number;
 }
 
-/** `maxBytes`, `distinctLetters`, and a `pattern` that looks at no text which the size limits beside it refuse. */
+/** `maxBytes`, `distinctLetters`, and a `pattern` that skips texts which the size limits beside it reject anyway. */
 const TEXT_KEYWORDS: readonly FuncKeywordDefinition[] = [
   {
     keyword: "maxBytes",
@@ -77,7 +77,7 @@ const TEXT_KEYWORDS: readonly FuncKeywordDefinition[] = [
     compile(pattern: string, schema) {
       const { maxLength = Infinity, maxBytes = Infinity } = schema as StringLimits;
       const expression = compileLinearPattern(pattern);
-      // A code point has at most two units, and a unit at least one byte.
+      // A code point has at most two UTF-16 units, and each unit takes at least one byte.
       const longest = Math.min(maxLength * 2, maxBytes);
       return (text: string) => text.length > longest || expression.test(text);
     },

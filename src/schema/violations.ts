@@ -1,29 +1,29 @@
 import type { ErrorObject } from "ajv/dist/2020.js";
 import { resolveAlternatives } from "./alternatives.ts";
 
-/** More names help nobody, and a fault shall stay one line. */
+/** Keeps a fault on one line. */
 const MAX_KNOWN = 32;
 
-/** A value that does not fit its schema. The message names the rule and never repeats the value. */
+/** One way in which a value does not match its schema. The message states the rule and never repeats the value. */
 export interface Violation {
-  /** The keyword of the schema that the value breaks, e.g. `required`. */
+  /** The keyword that rejects the value, e.g. `required`. */
   readonly keyword: string;
   readonly path: readonly (string | number)[];
   readonly message: string;
 }
 
-/** What a person can act on: one violation for each thing to change. */
+/** Condenses the errors of ajv to one violation for each thing that has to change. */
 export function violationsOf(errors: readonly ErrorObject[]): Violation[] {
-  const told = new Map<string, Violation>();
-  for (const error of resolveAlternatives(errors.filter(saysSomething), wording)) {
+  const violations = new Map<string, Violation>();
+  for (const error of resolveAlternatives(errors.filter(isInformative), wording)) {
     const one = violation(error);
-    told.set(JSON.stringify([one.path, one.message]), one);
+    violations.set(JSON.stringify([one.path, one.message]), one);
   }
-  return [...told.values()];
+  return [...violations.values()];
 }
 
-/** `propertyNames` tells a bad name twice, by the rule inside it and by itself; `if` only that its branch failed. */
-function saysSomething({ propertyName, keyword }: ErrorObject): boolean {
+/** `propertyNames` reports a bad name twice: by the rule inside and by itself. `if` only repeats that its branch failed. */
+function isInformative({ propertyName, keyword }: ErrorObject): boolean {
   return propertyName === undefined && keyword !== "if";
 }
 
@@ -38,7 +38,7 @@ function violation(error: ErrorObject): Violation {
   return { keyword, path: name === undefined ? path : [...path, String(name)], message: wording(error) };
 }
 
-/** What a slip of the pen may have meant. Names that a pattern allows can't be listed. */
+/** The names that a typing error may have meant; none when a pattern allows names that can't be listed. */
 function knownKeys(schema: ErrorObject["parentSchema"]): string {
   if (schema?.patternProperties !== undefined) return "";
   const names = Object.keys(Object(schema?.properties));
@@ -46,7 +46,7 @@ function knownKeys(schema: ErrorObject["parentSchema"]): string {
   return ` (known: ${names.slice(0, MAX_KNOWN).join(", ") || "none"}${more})`;
 }
 
-/** One rule in words. */
+/** The human-readable rule. */
 function wording({ keyword, params, message, schema, parentSchema, data }: ErrorObject): string {
   switch (keyword) {
     case "additionalProperties":
@@ -56,7 +56,7 @@ function wording({ keyword, params, message, schema, parentSchema, data }: Error
     case "required":
       return "is required";
     case "dependentRequired":
-      return `is required beside ${String(params.property)}`;
+      return `is required together with ${String(params.property)}`;
     case "propertyNames":
       return "is not an allowed name";
   }
@@ -74,7 +74,7 @@ function wording({ keyword, params, message, schema, parentSchema, data }: Error
     case "pattern":
       return `must match pattern "${String(schema)}"`;
     case "not":
-      return "is among what the schema excludes";
+      return "is excluded by the schema";
     case "false schema":
       return "is not allowed here";
     default:

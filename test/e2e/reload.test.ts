@@ -105,7 +105,7 @@ test("what needs a restart is refused with that reason", async (t) => {
     guest("default: 5m, max: 10m").replace("keyset: service", "keyset: guests"),
     "profiles.refused",
   );
-  const unknown = "is not held by the running service: restart the service";
+  const unknown = "is not open in the running service: restart the service";
   t.deepEqual(keyset?.faults, [{ file: "keyset guests", path: "", message: unknown }]);
   t.is(await issueToGuest(service), 300);
 });
@@ -123,7 +123,7 @@ test("a file that is gone takes its profile away, with a warning that names it",
 });
 
 for (const [what, lose, message] of [
-  ["emptied", (file: string) => rm(file), "holds no *.yaml file"],
+  ["emptied", (file: string) => rm(file), "contains no *.yaml file"],
   ["moved away", (file: string) => rm(dirname(file), { recursive: true }), "can't be read as a folder"],
 ] as const)
   test(`a folder that was ${what} takes no profile away`, async (t) => {

@@ -104,7 +104,7 @@ test("reloads happen one after the other, so that the last files win", async (t)
 });
 
 for (const [what, keysets, message] of [
-  ["a keyset that is not open", [...KEYSETS, keyset("new", HOUR)], "is not held by the running service"],
+  ["a keyset that is not open", [...KEYSETS, keyset("new", HOUR)], "is not open in the running service"],
   ["another algorithm", [keyset("service", HOUR, "ES256")], "signs with EdDSA in the running service"],
   ["a longer life", [keyset("service", 2 * HOUR)], "rotates in the running service for tokens of at most 1h"],
 ] as const) {

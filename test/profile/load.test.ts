@@ -25,7 +25,7 @@ test("two files of one name are a fault of the second, also in another folder", 
   const first = await filesIn(t, { "a.yaml": tinyProfile() });
   const second = await filesIn(t, { "b.yaml": `# a comment\n${tinyProfile()}` });
   t.deepEqual(faultsOf(() => loadProfiles([first, second], ISSUER)).map(formatFault), [
-    `${join(second, "b.yaml")}:2 profile: is the name of another file's: ${join(first, "a.yaml")}`,
+    `${join(second, "b.yaml")}:2 profile: is already the name of the profile in ${join(first, "a.yaml")}`,
   ]);
 });
 
@@ -42,7 +42,7 @@ test("only *.yaml files are profiles", async (t) => {
 
 test("a folder without any *.yaml is a fault: it was emptied, or is the wrong one", async (t) => {
   const folder = await filesIn(t, { "README.md": "# Profiles\n" });
-  t.deepEqual(faultsOf(() => loadProfiles([folder], ISSUER)).map(formatFault), [`${folder}: holds no *.yaml file`]);
+  t.deepEqual(faultsOf(() => loadProfiles([folder], ISSUER)).map(formatFault), [`${folder}: contains no *.yaml file`]);
 });
 
 test("a profile under another ending is a fault, not left out in silence", async (t) => {
@@ -63,7 +63,7 @@ for (const [what, change] of [
       "b.yaml": tinyProfile({ 1: "profile: other", ...change }),
     });
     t.deepEqual(faultsOf(() => loadProfiles([folder], ISSUER)).map(formatFault), [
-      `${join(folder, "b.yaml")}:2 keys.keyset: ${join(folder, "a.yaml")} uses this keyset with another ${what}: one keyset serves one (issuer, typ) and one algorithm`,
+      `${join(folder, "b.yaml")}:2 keys.keyset: ${join(folder, "a.yaml")} uses this keyset with a different ${what}: one keyset serves one (issuer, typ) and one algorithm`,
     ]);
   });
 }

@@ -3,29 +3,29 @@ import type { NormaliseStep } from "../file/schema.ts";
 import { unknownNames } from "./names.ts";
 import { celInput } from "./values.ts";
 
-/** The parser goes down several calls for each. */
+/** The parser recurses several times for each. */
 const MAX_BRACKETS = 64;
 
-/** Evaluates one expression over its variables. What fails is an Error in the place of a value; it never throws. */
+/** Evaluates one expression. Returns an Error when the evaluation fails; never throws. */
 export type Program = (variables: Readonly<Record<string, unknown>>) => CelValue | Error;
 
-/** Compiles an expression over these variables, each with a JSON Schema of it, or answers what is wrong with it. */
+/** Compiles an expression over variables, each with its JSON Schema. Returns the faults of a wrong expression. */
 export type CompileCel = (
   expression: string,
   variables: Readonly<Record<string, object>>,
 ) => Program | readonly string[];
 
 /**
- * The Common Expression Language with the functions of a profile: `normalised(name, text)` brings a text to the form that
- * the profile's `normalise` describes, `segments_match(pattern, id)` compares segments split at `/`. Numbers of JSON are
- * doubles: they compare with any number, but an operator needs `1.0` and not `1`.
+ * Creates a compiler for CEL with two more functions: `normalised(name, text)` applies an entry of the profile's `normalise`,
+ * `segments_match(pattern, id)` compares segments split at `/`. JSON numbers are doubles: they compare with any number, but
+ * arithmetic needs `1.0` instead of `1`.
  */
 export function createCelCompiler(normalisers: ReadonlyMap<string, Normaliser>): CompileCel {
   const { STRING, BOOL } = CelScalar;
   const env = celEnv({
     funcs: [
       celFunc("segments_match", [STRING, STRING], BOOL, segmentsMatch),
-      // That the name is known was checked when the expression was compiled.
+      // Compiling the expression has checked the name.
       celFunc("normalised", [STRING, STRING], STRING, (name, text) => normalisers.get(name)?.(text) ?? text),
     ],
   });
@@ -38,14 +38,14 @@ export function createCelCompiler(normalisers: ReadonlyMap<string, Normaliser>):
       const faults = unknownNames(parsed.expr, { ...known, variables });
       if (faults.length > 0) return faults;
       const evaluate = plan(env, parsed);
-      return (values) => evaluated(evaluate, values);
+      return (values) => run(evaluate, values);
     } catch (error) {
       return [`is not a CEL expression: ${messageOf(error)}`];
     }
   };
 }
 
-function evaluated(evaluate: ReturnType<typeof plan>, values: Readonly<Record<string, unknown>>): CelValue | Error {
+function run(evaluate: ReturnType<typeof plan>, values: Readonly<Record<string, unknown>>): CelValue | Error {
   try {
     const bindings = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, celInput(value)]));
     const result = evaluate(bindings);
@@ -55,7 +55,7 @@ function evaluated(evaluate: ReturnType<typeof plan>, values: Readonly<Record<st
   }
 }
 
-/** Those within a text count as well: nobody writes so many. */
+/** Brackets in string literals count as well: no legitimate expression has that many. */
 function bracketDepth(expression: string): number {
   let [depth, deepest] = [0, 0];
   for (const character of expression) {
@@ -67,13 +67,13 @@ function bracketDepth(expression: string): number {
 }
 
 function messageOf(error: unknown): string {
-  // The parser calls its input so, with line and column.
+  // The parser puts `<input>:` before line and column.
   return error instanceof Error ? error.message.replace(/^<input>:/, "at ") : "unreadable";
 }
 
 /**
- * Whether an id fits a pattern, both split at `/`: a segment stands for itself, `*` for any one segment, and a `*` at the
- * end for one or more. No `*` takes an empty segment: `a//b` names something else in every other parser.
+ * Whether an id matches a pattern, both split at `/`: `*` matches any one segment, `*` at the end one or more, and any other
+ * segment itself. `*` never matches an empty segment, because other parsers read `a//b` differently.
  */
 export function segmentsMatch(pattern: string, id: string): boolean {
   const wanted = pattern.split("/");
@@ -86,10 +86,10 @@ export function segmentsMatch(pattern: string, id: string): boolean {
   });
 }
 
-/** Brings the spellings of one name to one form. */
+/** Maps the spellings of one name to one form. */
 export type Normaliser = (text: string) => string;
 
-/** The steps of a profile's file as one function: each step works once, on what the step before left. */
+/** Composes the steps of a `normalise` entry: each is applied once, to the result of the step before. */
 export function createNormaliser(steps: readonly NormaliseStep[]): Normaliser {
   const functions = steps.map(stepFunction);
   return (text) => functions.reduce((left, step) => step(left), text);

@@ -4,27 +4,27 @@ import { onlyMembers } from "../compile/schema-members.ts";
 type Expression = ReturnType<typeof parse>["expr"];
 type Comprehension = Extract<Expression["exprKind"], { case: "comprehensionExpr" }>["value"];
 
-/** The names of types are values in CEL. */
+/** In CEL the names of types are values. */
 const TYPES = ["int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type", "type"];
 
-/** Operators that take a member by its name. */
+/** Operators that access a member by its name. */
 const INDEX = new Set(["_[_]", "@in"]);
 
-/** The names that may stand at a place; undefined where its value has no schema. */
+/** The variables in scope, each with its schema if it has one. */
 type Scope = ReadonlyMap<string, object | undefined>;
 
-/** What an expression may name. */
+/** The names that an expression may use. */
 export interface KnownNames {
-  /** By name, each with a JSON Schema of what it holds. */
+  /** By name, each with its JSON Schema. */
   readonly variables: Readonly<Record<string, object>>;
   readonly functions: CelEnv["funcs"];
-  /** The first argument of `normalised`. */
+  /** Values for the first argument of `normalised`. */
   readonly normalisers: ReadonlySet<string>;
 }
 
 /**
- * The names in an expression that nothing has, each with what is allowed. Evaluated they would be errors, and a rule that
- * always denies is found too late; with `!has(…)` it would never deny, and be found by an attacker.
+ * Returns a fault for each unknown name in an expression, with the names that are allowed. At run time an unknown name is an
+ * error: the rule would always deny, which is noticed too late. In `!has(…)` it would never deny, which attackers would find.
  */
 export function unknownNames(expression: Expression, known: KnownNames): string[] {
   const found: string[] = [];
@@ -88,19 +88,19 @@ export function unknownNames(expression: Expression, known: KnownNames): string[
   }
 
   function checkCall(name: string, args: readonly Expression[]): void {
-    // The names of operators, such as _&&_, can't be written by hand.
+    // Operators have names such as _&&_, which an expression can't contain.
     if (/^[A-Za-z]\w*$/.test(name) && known.functions.find(name) === undefined)
       found.push(`calls the unknown function ${name}`);
     if (name !== "normalised") return;
     const first = textOf(args[0]);
     if (first === undefined || !known.normalisers.has(first))
       found.push(
-        `calls normalised with a first argument that is no name of \`normalise\` (known: ${[...known.normalisers].join(", ") || "none"})`,
+        `calls normalised with a first argument that is not a key of \`normalise\` (known: ${[...known.normalisers].join(", ") || "none"})`,
       );
   }
 }
 
-/** The variable and the members that lead to a value; undefined when it is computed in another way. */
+/** The variable and the member names that lead to a value; undefined for any other expression. */
 function placeOf(node: Expression | undefined): string[] | undefined {
   const kind = node?.exprKind;
   if (kind?.case === "identExpr") return [kind.value.name];
@@ -114,7 +114,7 @@ function placeOf(node: Expression | undefined): string[] | undefined {
   return place && name !== undefined ? [...place, name] : undefined;
 }
 
-/** The text that a node is, where it is one. */
+/** The value of a string literal; undefined for any other expression. */
 function textOf(node: Expression | undefined): string | undefined {
   const kind = node?.exprKind;
   const constant = kind?.case === "constExpr" ? kind.value.constantKind : undefined;

@@ -1,12 +1,12 @@
 import { type CelInput, type CelValue, isCelList, isCelMap, isCelUint } from "@bufbuild/cel";
 import { PROTOTYPE_NAMES } from "../model/names.ts";
 
-/** Of a claim. With the token's own object around it, no verifier's limit of 16 levels is met. */
+/** Levels within a claim: well below the limit of 16 that verifiers have for a token. */
 const MAX_DEPTH = 8;
 
 /**
- * A JSON value as CEL sees it. Objects become maps: the library takes a plain object with a member `$typeName` for a
- * protobuf message, and looks at its `constructor`, which a client may choose.
+ * Converts a JSON value for CEL. Objects become maps: the library would treat a plain object with a member `$typeName` as a
+ * protobuf message, and read its `constructor`, both of which a client can choose.
  */
 export function celInput(value: unknown): CelInput {
   if (Array.isArray(value)) return value.map(celInput);
@@ -15,10 +15,10 @@ export function celInput(value: unknown): CelInput {
 }
 
 /**
- * What CEL computed as a JSON value that a token may carry.
+ * Converts a result of CEL to a JSON value that a token may contain.
  *
- * @throws RangeError when there is no such value: bytes, a time, a type, a number that is not finite or beyond ±2^53, a
- * name that is none of a text or that no verifier takes, more than 8 levels.
+ * @throws RangeError for bytes, times and types, numbers that are not finite or beyond ±2^53, member names that are not
+ * strings or that verifiers reject, and more than 8 levels.
  */
 export function jsonOf(value: CelValue, depth = 0): unknown {
   if (depth > MAX_DEPTH) throw new RangeError(`the value nests deeper than ${MAX_DEPTH} levels`);
@@ -38,7 +38,7 @@ function jsonNumber(value: number): number {
 }
 
 function memberName(name: unknown): string {
-  if (typeof name !== "string") throw new RangeError("the members of an object are named by texts");
-  if (PROTOTYPE_NAMES.has(name)) throw new RangeError("the name of a member is one of a prototype");
+  if (typeof name !== "string") throw new RangeError("the name of a member is not a string");
+  if (PROTOTYPE_NAMES.has(name)) throw new RangeError("the name of a member could reach a prototype");
   return name;
 }

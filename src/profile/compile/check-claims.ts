@@ -1,9 +1,9 @@
-import type { Faults } from "../../schema/fault.ts";
+import type { Faults, Path } from "../../schema/fault.ts";
 import type { ProfileFile } from "../file/schema.ts";
 import type { ClaimRule } from "../model/claims.ts";
 import { maySign, memberOfSchema } from "./schema-members.ts";
 
-/** Registered claims (RFC 7519, 4.1) that mean the same in every token. What they hold is what verifying relies on. */
+/** Registered claims (RFC 7519, 4.1) that verifying relies on: each has only this source. */
 const ONLY_FROM: Readonly<Record<string, string>> = {
   iss: "issuer",
   iat: "issued_at",
@@ -12,18 +12,17 @@ const ONLY_FROM: Readonly<Record<string, string>> = {
   jti: "token_id",
 };
 
-/** Checks that the claims fit each other and the rest of the file. */
+/** Checks that the claims are consistent with each other and with the rest of the file. */
 export function checkClaims(file: ProfileFile, faults: Faults): void {
   checkNames(file.claims, faults);
-  file.claims.forEach((claim, index) => {
-    checkSource(claim, index, file, faults);
-  });
+  for (const [index, claim] of file.claims.entries()) checkSource(claim, index, file, faults);
   checkRegistered(file, faults);
-  checkNamed(file, faults);
-  checkDemanded(file, faults);
+  checkReferences(file, faults);
+  checkAliases(file, faults);
+  checkRequired(file, faults);
 }
 
-/** Whether a claim is signed from this source. */
+/** Whether any claim has this source. */
 export function signsFrom(claims: readonly ClaimRule[], source: string): boolean {
   return claims.some((claim) => "from" in claim && claim.from === source);
 }
@@ -50,25 +49,25 @@ function checkSource(claim: ClaimRule, index: number, file: ProfileFile, faults:
   const path = ["claims", index, "from"];
   if (from.startsWith("request.") && memberOfSchema(file.request, from.split(".").slice(1)) === "unknown")
     faults.add(path, `${from} is not a member of the request schema`);
-  if (from === "tenant" && file.tenant === undefined) faults.add(path, "needs a profile with `tenant`");
+  if (from === "tenant" && file.tenant === undefined) faults.add(path, "needs `tenant` in the profile");
   if (from === "issuer" && file.issuer === "none")
-    faults.add(path, "needs a profile with an issuer, not `issuer: none`");
+    faults.add(path, "needs an issuer in the profile, not `issuer: none`");
   if (from === "expires_at" && file.lifetime.exp === "absent")
     faults.add(path, "has no value where lifetime.exp is absent");
 }
 
-/** The claims that verifying demands must be signed. */
+/** The claims that verifying requires must be signed. */
 function checkRegistered({ claims, issuer, lifetime }: ProfileFile, faults: Faults): void {
   if (issuer !== "none" && !signsClaim(claims, "iss"))
-    faults.add(["claims"], "must hold iss, or the profile say `issuer: none`");
+    faults.add(["claims"], "must include iss, unless the profile says `issuer: none`");
   if (lifetime.exp !== "absent" && !signsClaim(claims, "exp"))
-    faults.add(["claims"], `must hold exp, because lifetime.exp is ${lifetime.exp}`);
+    faults.add(["claims"], `must include exp, because lifetime.exp is ${lifetime.exp}`);
   if (lifetime.max_age !== undefined && !signsClaim(claims, "iat"))
-    faults.add(["claims"], "must hold iat, because lifetime.max_age counts from it");
+    faults.add(["claims"], "must include iat, because lifetime.max_age counts from it");
 }
 
-/** What is accepted must not demand what no token of the profile holds: each would be refused from its birth. */
-function checkDemanded(file: ProfileFile, faults: Faults): void {
+/** `accept` must not require a claim that no token of the profile has: verifying would reject all of them. */
+function checkRequired(file: ProfileFile, faults: Faults): void {
   const { required } = file.accept as { readonly required?: unknown };
   if (!Array.isArray(required)) return;
   required.forEach((name: unknown, index) => {
@@ -80,26 +79,28 @@ function checkDemanded(file: ProfileFile, faults: Faults): void {
   });
 }
 
-/** What other keys name must be among the claims. */
-function checkNamed({ claims, subject, tenant, ip, aliases }: ProfileFile, faults: Faults): void {
-  const demand = (name: string | undefined, path: readonly (string | number)[]): void => {
+/** Claims that other keys name must be signed. */
+function checkReferences({ claims, subject, tenant, ip, aliases }: ProfileFile, faults: Faults): void {
+  const mustBeSigned = (name: string | undefined, path: Path): void => {
     if (name !== undefined && !signsClaim(claims, name)) faults.add(path, `${name} is not among the claims`);
   };
-  demand(subject, ["subject"]);
-  demand(ip?.claim, ["ip", "claim"]);
+  mustBeSigned(subject, ["subject"]);
+  mustBeSigned(ip?.claim, ["ip", "claim"]);
+  for (const claim of Object.keys(aliases)) mustBeSigned(claim, ["aliases", claim]);
   if (tenant?.claim !== undefined && !claims.some((c) => "from" in c && c.from === "tenant" && c.name === tenant.claim))
-    faults.add(["tenant", "claim"], `the claims must hold { name: ${tenant.claim}, from: tenant }`);
-  const taken = new Set<string>();
-  for (const [claim, names] of Object.entries(aliases)) {
-    demand(claim, ["aliases", claim]);
-    names.forEach((name, index) => {
+    faults.add(["tenant", "claim"], `the claims must include { name: ${tenant.claim}, from: tenant }`);
+}
+
+/** An alias must not be a claim itself, nor the alias of two claims. */
+function checkAliases({ claims, aliases }: ProfileFile, faults: Faults): void {
+  const seen = new Set<string>();
+  for (const [claim, names] of Object.entries(aliases))
+    for (const [index, name] of names.entries()) {
       const path = ["aliases", claim, index];
-      if (signsClaim(claims, name)) faults.add(path, `${name} is a claim of its own`);
-      // Under another name no check of times, issuer or audience would see it.
-      else if (name === "aud" || Object.hasOwn(ONLY_FROM, name))
-        faults.add(path, `${name} is a registered claim of its own`);
-      if (taken.has(name)) faults.add(path, `${name} is an alias already`);
-      taken.add(name);
-    });
-  }
+      if (signsClaim(claims, name)) faults.add(path, `${name} is itself a claim`);
+      // The checks of times, issuer and audience would not see it under another name.
+      else if (name === "aud" || Object.hasOwn(ONLY_FROM, name)) faults.add(path, `${name} is a registered claim`);
+      if (seen.has(name)) faults.add(path, `${name} is already an alias`);
+      seen.add(name);
+    }
 }

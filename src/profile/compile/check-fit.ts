@@ -2,7 +2,7 @@ import type { Faults } from "../../schema/fault.ts";
 import type { ProfileFile } from "../file/schema.ts";
 import { memberOfSchema } from "./schema-members.ts";
 
-/** What a context is allowed to hold where the file asks for none. */
+/** The context schema of a file that has none. */
 export const NO_CONTEXT = { additionalProperties: false };
 
 /** Checks that the file's sections fit each other. */

@@ -10,25 +10,25 @@ import {
 } from "../model/claims.ts";
 
 type Request = Readonly<Record<string, unknown>>;
-/** The value of one claim; undefined or null: the claim is not signed. */
+/** Returns the value of one claim; undefined or null: the claim is not signed. */
 type ValueOf = (values: ClaimValues, request: Request) => unknown;
-/** Adds members to the object and answers their text, each with a comma in front. */
+/** Adds members to the object and returns their JSON text, each after a comma. */
 type Step = (values: ClaimValues, request: Request, object: Record<string, unknown>) => string;
 
 /**
- * Compiles the claims of a profile, once: what is the same for every token is computed here.
+ * Compiles the claims of a profile. Everything that is the same for every token is computed here.
  *
  * @param compile compiles the expression over `request` of the claim at an index.
- * @param taken the members of the request object that `rest` leaves out.
+ * @param used the members of the request object that `rest` leaves out.
  */
 export function compileClaims(
   claims: readonly ClaimRule[],
   compile: (expression: string, index: number) => Program,
-  taken: ReadonlySet<string>,
+  used: ReadonlySet<string>,
 ): MapClaims {
   const steps = claims.map((claim, index) =>
     "rest" in claim
-      ? restStep(taken)
+      ? restStep(used)
       : memberStep(
           claim.name,
           claimValue(claim, (expression) => compile(expression, index)),
@@ -52,12 +52,12 @@ function memberStep(name: string, value: ValueOf): Step {
   };
 }
 
-function restStep(taken: ReadonlySet<string>): Step {
+function restStep(used: ReadonlySet<string>): Step {
   return (_values, request, object) => {
     let members = "";
     for (const name of Object.keys(request).sort()) {
       const claim = request[name];
-      if (claim === undefined || claim === null || taken.has(name)) continue;
+      if (claim === undefined || claim === null || used.has(name)) continue;
       object[name] = claim;
       members += `,${JSON.stringify(name)}:${sortedJson(claim)}`;
     }
@@ -76,7 +76,7 @@ function isMember(source: ClaimSource): source is `request.${string}` {
   return source.startsWith("request.");
 }
 
-/** A member of the request object, as deep as the path goes. Inherited names are not members. */
+/** Reads the member of the request object at a path. Inherited names are not members. */
 function member(path: readonly string[]): ValueOf {
   return (_values, request) => {
     let value: unknown = request;

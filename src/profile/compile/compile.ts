@@ -15,23 +15,27 @@ import { compileRules, compileWarnings } from "./rules.ts";
 import { compileFileSchema } from "./schemas.ts";
 
 /** In UTF-16 units. A profile has a few thousand; more is a mistake, or an attack on the parser. */
-const LONGEST_FILE = 262_144;
+const MAX_FILE_LENGTH = 262_144;
 
-const checkForm = compileSchema(PROFILE_FILE_SCHEMA, { defaults: true });
+const checkSyntax = compileSchema(PROFILE_FILE_SCHEMA, { defaults: true });
 
 /**
- * The profile that the text of a file describes, or everything that is wrong with it.
+ * Compiles the text of a profile's file. Returns all syntax faults or, when there are none, all semantic faults.
  *
- * @param issuer `iss` of the profiles that take the service's own.
+ * @param issuer `iss` of the profiles that use the service's issuer.
  */
 export function compileProfile(text: string, file: string, issuer: string): Profile | Fault[] {
-  if (text.length > LONGEST_FILE) return [{ file, path: "", message: `must have at most ${LONGEST_FILE} characters` }];
+  if (text.length > MAX_FILE_LENGTH)
+    return [{ file, path: "", message: `must have at most ${MAX_FILE_LENGTH} characters` }];
   const document = parseYaml(text, file);
   if (Array.isArray(document)) return document;
   const faults = createFaults(document.faultAt);
-  for (const { path, message } of checkForm(document.data)) faults.add(path, message);
+  for (const { path, message } of checkSyntax(document.data)) faults.add(path, message);
   if (faults.found.length > 0) return faults.found;
-  const profile = assembleProfile(document.data as ProfileFile, issuer, profileDigest(text), faults);
+  const raw = document.data as ProfileFile;
+  checkClaims(raw, faults);
+  checkFit(raw, faults);
+  const profile = { ...compileFile(raw, issuer, faults), digest: profileDigest(text) };
   return faults.found.length > 0 ? faults.found : profile;
 }
 
@@ -40,24 +44,20 @@ export function profileDigest(text: string): string {
   return createHash("sha256").update(text).digest("base64url");
 }
 
-function assembleProfile(raw: ProfileFile, issuer: string, digest: string, faults: Faults): Profile {
-  checkClaims(raw, faults);
-  checkFit(raw, faults);
-  const compile = createCelCompiler(
-    new Map(Object.entries(raw.normalise).map(([name, steps]) => [name, createNormaliser(steps)])),
-  );
+function compileFile(raw: ProfileFile, issuer: string, faults: Faults): Omit<Profile, "digest"> {
+  const normalisers = Object.entries(raw.normalise).map(([name, steps]) => [name, createNormaliser(steps)] as const);
+  const compileCel = createCelCompiler(new Map(normalisers));
   const carriers = compileCarriers(raw.carriers, faults);
   return {
     name: raw.profile,
     description: raw.description,
-    digest,
     issuer: issuerOf(raw.issuer, issuer),
     tenant: raw.tenant && { claim: raw.tenant.claim },
     header: { typ: raw.header.typ, kid: raw.header.kid ?? ("keyset" in raw.keys ? "required" : "absent") },
     keys: keysOf(raw.keys),
     lifetime: compileLifetime(raw, faults),
     claims: raw.claims,
-    mapClaims: compileMapping(raw, compile, faults),
+    mapClaims: compileMapping(raw, compileCel, faults),
     reservedNames: reservedNames(raw),
     subjectClaim: raw.subject ?? "sub",
     takes: {
@@ -70,32 +70,33 @@ function assembleProfile(raw: ProfileFile, issuer: string, digest: string, fault
     accept: compileFileSchema("accept", raw.accept, faults),
     context: raw.context && compileFileSchema("context", raw.context, faults),
     aliases: Object.entries(raw.aliases).map(([claim, names]) => ({ claim, names })),
-    rules: compileRules(raw, compile, faults),
-    warnings: compileWarnings(raw, compile, faults),
-    ip:
-      raw.ip === undefined || raw.ip.mode === "off"
-        ? undefined
-        : { mode: raw.ip.mode, claim: raw.ip.claim, prefix: raw.ip.prefix },
+    rules: compileRules(raw, compileCel, faults),
+    warnings: compileWarnings(raw, compileCel, faults),
+    ip: raw.ip && ipOf(raw.ip),
     carriers,
     maxTokenLength: longestTokenFor(carriers),
     surfaces: compileSurfaces(raw.surfaces, faults),
-    quarantine: raw.quarantine && {
-      deadlineSeconds: wholeSeconds(raw.quarantine.deadline, (reason) =>
-        faults.add(["quarantine", "deadline"], reason),
-      ),
-      maxFailures: raw.quarantine.max_failures,
-    },
+    quarantine: raw.quarantine && quarantineOf(raw.quarantine, faults),
     schemas: { request: raw.request, accept: raw.accept, context: raw.context },
   };
 }
 
-function issuerOf(said: string, service: string): string | undefined {
-  if (said === "none") return undefined;
-  return said === "service" ? service : said;
+function issuerOf(written: string, service: string): string | undefined {
+  if (written === "none") return undefined;
+  return written === "service" ? service : written;
 }
 
 function keysOf(keys: ProfileFile["keys"]): ProfileKeys {
   return "imported" in keys
     ? { kind: "imported", algorithm: keys.imported, encoding: keys.encoding }
     : { kind: "keyset", keyset: keys.keyset, algorithm: keys.algorithm };
+}
+
+function ipOf({ mode, claim, prefix }: NonNullable<ProfileFile["ip"]>): Profile["ip"] {
+  return mode === "off" ? undefined : { mode, claim, prefix };
+}
+
+function quarantineOf(raw: NonNullable<ProfileFile["quarantine"]>, faults: Faults): Profile["quarantine"] {
+  const onFraction = (message: string): void => faults.add(["quarantine", "deadline"], message);
+  return { deadlineSeconds: wholeSeconds(raw.deadline, onFraction), maxFailures: raw.max_failures };
 }

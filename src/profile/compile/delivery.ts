@@ -2,13 +2,13 @@ import type { Faults } from "../../schema/fault.ts";
 import { type CarrierInFile, LONGEST_TOKEN, type SurfacesInFile } from "../file/delivery-schema.ts";
 import type { CarrierRule, Surface, Surfaces } from "../model/delivery.ts";
 
-/** Where a token is looked for. A place that is named twice would always be a conflict. */
+/** Compiles the places that may carry a token. A place that is listed twice would always conflict with itself. */
 export function compileCarriers(carriers: readonly CarrierInFile[], faults: Faults): CarrierRule[] {
   const seen = new Set<string>();
   return carriers.map((raw, index) => {
     const rule = carrierRule(raw);
     const place = rule.in === "frame" ? "frame" : `${rule.in} ${rule.name}`;
-    if (seen.has(place)) faults.add(["carriers", index], `${place} is a carrier already`);
+    if (seen.has(place)) faults.add(["carriers", index], `${place} is already a carrier`);
     seen.add(place);
     if (raw.in === "header" && raw.scheme_optional !== undefined && raw.scheme === undefined)
       faults.add(["carriers", index, "scheme_optional"], "needs a scheme");
@@ -16,7 +16,7 @@ export function compileCarriers(carriers: readonly CarrierInFile[], faults: Faul
   });
 }
 
-/** The longest token that every carrier can hold, in characters. */
+/** The longest token that every one of the carriers can transport, in characters. */
 export function longestTokenFor(carriers: readonly CarrierRule[]): number {
   return Math.min(LONGEST_TOKEN, ...carriers.map(({ maxLength }) => maxLength));
 }
@@ -39,7 +39,7 @@ function carrierRule(raw: CarrierInFile): CarrierRule {
   }
 }
 
-/** How the profile's answers are shown. What a reason does not say, it takes from the surface. */
+/** Compiles how verdicts are presented to clients. A reason without a value of its own has that of the surface. */
 export function compileSurfaces(raw: SurfacesInFile, faults: Faults): Surfaces {
   for (const key of ["accepted", "rejected"] as const) {
     const fault = raw.frame?.[key] === undefined ? undefined : templateFault(raw.frame[key]);
@@ -52,13 +52,13 @@ export function compileSurfaces(raw: SurfacesInFile, faults: Faults): Surfaces {
   ]);
   const rejected = raw.frame?.rejected === undefined ? undefined : frameTemplate(raw.frame.rejected);
   return {
-    other: shown(raw, undefined, rejected),
-    byReason: new Map([...reasons].map((reason) => [reason, shown(raw, reason, rejected)])),
+    other: surfaceOf(raw, undefined, rejected),
+    byReason: new Map([...reasons].map((reason) => [reason, surfaceOf(raw, reason, rejected)])),
     acceptedFrame: raw.frame?.accepted === undefined ? undefined : frameTemplate(raw.frame.accepted)(""),
   };
 }
 
-function shown(
+function surfaceOf(
   { http, websocket, frame }: SurfacesInFile,
   reason: string | undefined,
   rejected: ((message: string) => string) | undefined,
@@ -76,14 +76,14 @@ function shown(
   };
 }
 
-/** What stands in a template for the rejection's message. */
+/** The member value that a template replaces by the rejection's message. */
 const PLACEHOLDER = "$message";
 const MAX_DEPTH = 8;
 const MAX_BYTES = 1024;
 
 /**
- * A frame as compact JSON in the file's member order. The message is put in before the text is made, so that no message
- * can break out of its place.
+ * Compiles a template to compact JSON in the file's member order. The message is inserted before serialization, so that no
+ * message can break out of its string.
  */
 function frameTemplate(template: unknown): (message: string) => string {
   const constant = JSON.stringify(template);
@@ -91,11 +91,13 @@ function frameTemplate(template: unknown): (message: string) => string {
   return (message) => JSON.stringify(template, (_name, value) => (value === PLACEHOLDER ? message : value));
 }
 
-/** What is wrong with a template, or undefined. */
+/** What is wrong with a template; undefined for a good one. */
 function templateFault(template: unknown): string | undefined {
   if (depthOf(template) > MAX_DEPTH) return `must not nest deeper than ${MAX_DEPTH} levels`;
   if (Buffer.byteLength(JSON.stringify(template)) > MAX_BYTES) return `must have at most ${MAX_BYTES} bytes as JSON`;
-  return hasNumberName(template) ? "must not name a member by a number: it would lose its place" : undefined;
+  return hasNumberName(template)
+    ? "must not have a number as the name of a member: it would change its position"
+    : undefined;
 }
 
 function depthOf(value: unknown): number {

@@ -7,7 +7,7 @@ import { memberOfSchema } from "./schema-members.ts";
 type LifetimeInFile = ProfileFile["lifetime"];
 type DurationKey = "default" | "min" | "max" | "max_age" | "leeway" | "skew";
 
-/** The times of a profile, with what contradicts itself or would let a token live for ever as faults. */
+/** Compiles the times of a profile. Contradictions, and tokens that would never expire, are faults. */
 export function compileLifetime({ lifetime: raw, request }: ProfileFile, faults: Faults): ProfileLifetime {
   const seconds = (key: DurationKey): number | undefined =>
     raw[key] === undefined ? undefined : wholeSeconds(raw[key], (reason) => faults.add(["lifetime", key], reason));
@@ -16,7 +16,7 @@ export function compileLifetime({ lifetime: raw, request }: ProfileFile, faults:
     exp: raw.exp,
     default: seconds("default"),
     min: seconds("min") ?? 1,
-    // Without a ttl of its own a token lives as long as it is accepted.
+    // A token without a ttl lives as long as it is accepted.
     max: seconds("max") ?? maxAge ?? 0,
     extended: raw.extended && {
       by: raw.extended.by,
@@ -33,23 +33,23 @@ export function compileLifetime({ lifetime: raw, request }: ProfileFile, faults:
   return lifetime;
 }
 
-/** Which keys `exp` demands and forbids. */
+/** Checks the keys that each mode of `exp` requires or forbids. */
 function checkPresence(raw: LifetimeInFile, faults: Faults): void {
-  const demand = (key: keyof LifetimeInFile, why: string): void => {
+  const mustHave = (key: keyof LifetimeInFile, why: string): void => {
     if (raw[key] === undefined) faults.add(["lifetime", key], `is required ${why}`);
   };
-  const forbid = (key: keyof LifetimeInFile, why: string): void => {
-    if (raw[key] !== undefined) faults.add(["lifetime", key], `is not taken ${why}`);
+  const mustNotHave = (key: keyof LifetimeInFile, why: string): void => {
+    if (raw[key] !== undefined) faults.add(["lifetime", key], `is not allowed ${why}`);
   };
   if (raw.exp === "required" && raw.from === undefined)
-    demand("default", "where exp is required and no `from` is given");
-  if (raw.exp === "required" && raw.from !== undefined) forbid("default", "beside `from`");
+    mustHave("default", "where exp is required and no `from` is given");
+  if (raw.exp === "required" && raw.from !== undefined) mustNotHave("default", "beside `from`");
   if (raw.exp !== "required") {
-    forbid("default", "where exp is not required: without a ttl there is none");
-    demand("max_age", "where exp is not required: such a token would live for ever");
+    mustNotHave("default", "where exp is not required: without a ttl there is no exp");
+    mustHave("max_age", "where exp is not required: such a token would never expire");
   }
-  if (raw.exp !== "absent") demand("max", "where tokens have an exp");
-  else for (const key of ["max", "extended", "from"] as const) forbid(key, "where exp is absent");
+  if (raw.exp !== "absent") mustHave("max", "where tokens have an exp");
+  else for (const key of ["max", "extended", "from"] as const) mustNotHave(key, "where exp is absent");
 }
 
 function checkBounds(lifetime: ProfileLifetime, raw: LifetimeInFile, faults: Faults): void {
@@ -65,21 +65,24 @@ function checkBounds(lifetime: ProfileLifetime, raw: LifetimeInFile, faults: Fau
     faults.add(["lifetime", "max_age"], `must be at least the longest ttl (${formatDuration(longest * 1000)})`);
 }
 
-/** The members of the request object that decide the ttl must be there for a request to set them. */
+/** A request must be able to set the members that decide its ttl. */
 function checkMembers(raw: LifetimeInFile, request: object, faults: Faults): void {
   if (raw.extended && memberOfSchema(request, [raw.extended.by]) === "unknown")
     faults.add(["lifetime", "extended", "by"], `request.${raw.extended.by} is not a member of the request schema`);
   else if (raw.extended && !mayBe("boolean", raw.extended.by, request))
-    faults.add(["lifetime", "extended", "by"], `request.${raw.extended.by} must be a boolean by the request schema`);
+    faults.add(["lifetime", "extended", "by"], `request.${raw.extended.by} must be a boolean in the request schema`);
   if (raw.from === undefined) return;
   const member = memberOfSchema(request, [raw.from]);
   if (member === "unknown")
     faults.add(["lifetime", "from"], `request.${raw.from} is not a member of the request schema`);
   else if (raw.exp === "required" && member !== "required")
-    faults.add(["lifetime", "from"], `request.${raw.from} must be required by the request schema, because exp is`);
+    faults.add(
+      ["lifetime", "from"],
+      `request.${raw.from} must be required in the request schema, because exp is required`,
+    );
 }
 
-/** Whether a schema lets a member be of a type, as far as its `type` says. */
+/** Whether the `type` of a member, if it has one, allows this type. */
 function mayBe(type: string, name: string, schema: object): boolean {
   const { properties } = schema as { readonly properties?: Readonly<Record<string, unknown>> };
   const types = (Object(properties?.[name]) as { readonly type?: unknown }).type;

@@ -5,7 +5,7 @@ import type { Rule, WarningRule } from "../model/rules.ts";
 import { NO_CONTEXT } from "./check-fit.ts";
 import { claimsShape } from "./schema-members.ts";
 
-/** The rules that a token and its context must satisfy. */
+/** Compiles the rules that a token and its context must satisfy. */
 export function compileRules(raw: ProfileFile, compile: CompileCel, faults: Faults): Rule[] {
   const variables = { claims: claimsShape(raw), context: raw.context ?? NO_CONTEXT };
   return raw.rules.map(({ require, reason, message }, index) => {
@@ -15,7 +15,7 @@ export function compileRules(raw: ProfileFile, compile: CompileCel, faults: Faul
   });
 }
 
-/** What is worth a warning at issue. */
+/** Compiles the conditions for warnings at issue. */
 export function compileWarnings(
   { warnings, request: schema }: ProfileFile,
   compile: CompileCel,
@@ -32,7 +32,7 @@ function truth(result: ReturnType<Program>): boolean | undefined {
   return typeof result === "boolean" ? result : undefined;
 }
 
-/** Compiles an expression of the file. What is wrong with it becomes a fault, and the program one that always fails. */
+/** Compiles an expression of the file. Its errors become faults, and the program then always fails. */
 export function compileExpression(
   compile: CompileCel,
   expression: string,

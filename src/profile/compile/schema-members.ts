@@ -1,13 +1,13 @@
 import type { ProfileFile } from "../file/schema.ts";
 import { REGISTERED_NAMES } from "../model/names.ts";
 
-/** What a JSON Schema says about a member of the objects that it describes. */
+/** What a JSON Schema says about a member of its objects. */
 export type MemberOfSchema = "required" | "optional" | "unknown";
 
 /**
- * Whether a schema knows the member at a path. `unknown` only where it forbids it: `additionalProperties: false` and no
- * such property. `required` only where every part of the path is. What is no JSON Schema at all, which compiling it tells,
- * knows nothing and demands nothing.
+ * Looks up the member at a path. `unknown`: the schema forbids it, by `additionalProperties: false` without such a property.
+ * `required`: every part of the path is required. A value that is not a JSON Schema, which compiling it reports, neither
+ * forbids nor requires anything.
  */
 export function memberOfSchema(schema: object, path: readonly string[]): MemberOfSchema {
   let at: unknown = schema;
@@ -22,7 +22,7 @@ export function memberOfSchema(schema: object, path: readonly string[]): MemberO
   return found;
 }
 
-/** The only members that the objects at a path may have, by name; undefined where others are allowed. */
+/** The names of all members that an object at the path may have; undefined when other names are allowed. */
 export function onlyMembers(schema: object, path: readonly string[]): readonly string[] | undefined {
   let at: unknown = schema;
   for (const name of path) {
@@ -44,8 +44,8 @@ const IN_PLACE = ["allOf", "anyOf", "oneOf", "if", "then", "else", "not", "depen
 const ELSEWHERE = ["$ref", "$dynamicRef", "patternProperties"];
 
 /**
- * A JSON Schema of the claims that an expression may name: what the profile signs or accepts. Of other names the service
- * says nothing, so that an expression with one is a slip of the pen, and `!has(…)` with it holds for every token.
+ * A JSON Schema of the claims that an expression may name: those that the profile signs or accepts. Any other name is a typing
+ * error, and `!has(…)` with it would be true for every token.
  */
 export function claimsShape({ claims, accept, request }: Pick<ProfileFile, "claims" | "accept" | "request">): object {
   const accepted = "properties" in accept ? (accept.properties as object) : {};
@@ -57,17 +57,17 @@ export function claimsShape({ claims, accept, request }: Pick<ProfileFile, "clai
   return { properties: { ...Object.fromEntries(known), ...accepted }, additionalProperties: false };
 }
 
-/** Whether a token that the profile signs may hold the claim. */
+/** Whether the profile may sign the claim. */
 export function maySign({ claims, request }: Pick<ProfileFile, "claims" | "request">, name: string): boolean {
   return claims.some((claim) => ("name" in claim ? claim.name === name : namesOfRest(request)?.has(name) !== false));
 }
 
-/** The names under which `rest` may sign; undefined: any. */
+/** The names of the claims that `rest` may sign; undefined: any name. */
 function namesOfRest(request: object): Set<string> | undefined {
   return "additionalProperties" in request && request.additionalProperties === false ? namesIn(request) : undefined;
 }
 
-/** The members that a schema speaks of; undefined where that can't be told. */
+/** The names of the members that a schema mentions; undefined when they can't be determined. */
 function namesIn(schema: unknown): Set<string> | undefined {
   if (typeof schema !== "object" || schema === null) return new Set();
   if (ELSEWHERE.some((keyword) => keyword in schema)) return undefined;

@@ -2,7 +2,7 @@ import type { Faults } from "../../schema/fault.ts";
 import { type Check, compileSchema } from "../../schema/schema.ts";
 import { memberOfSchema } from "./schema-members.ts";
 
-/** Compiles one of the file's JSON Schemas. */
+/** Compiles one of the JSON Schemas in the file. */
 export function compileFileSchema(key: "request" | "accept" | "context", schema: object, faults: Faults): Check {
   checkRequired(key, schema, faults);
   try {
@@ -13,7 +13,7 @@ export function compileFileSchema(key: "request" | "accept" | "context", schema:
   }
 }
 
-/** A member that is demanded and forbidden: no value fits such a schema. */
+/** A member must not be both required and forbidden: no value would match. */
 function checkRequired(key: string, schema: object, faults: Faults): void {
   const { required } = schema as { readonly required?: unknown };
   if (!Array.isArray(required)) return;

@@ -11,14 +11,17 @@ export type ClaimSource =
   | "token_id"
   | `request.${string}`;
 
-/** One entry of a profile's `claims`, in signing order. `rest` stands for what of the request object nothing else takes, by sorted name. */
+/**
+ * One entry of a profile's `claims`, in signing order. `rest` stands for the members of the request object that nothing else
+ * uses, sorted by name.
+ */
 export type ClaimRule =
   | { readonly name: string; readonly from: ClaimSource }
   | { readonly name: string; readonly value: string | number | boolean }
   | { readonly name: string; readonly cel: string }
   | { readonly rest: "request" };
 
-/** The values of one token. What is undefined is not signed. Times in Unix seconds. */
+/** The values of one token; undefined values are not signed. Times in Unix seconds. */
 export interface ClaimValues {
   readonly issuer: string | undefined;
   readonly subject: string | undefined;
@@ -31,20 +34,20 @@ export interface ClaimValues {
   readonly token_id: string;
 }
 
-/** The claims of one token: as the JSON text that is signed, and as an object for the answer. */
+/** The claims of one token: the JSON text to sign, and an object for the response. */
 export interface SignedClaims {
   readonly text: string;
   readonly object: Record<string, unknown>;
 }
 
 /**
- * Maps a request to the claims that are signed. The top level keeps the profile's order; what a caller brought is sorted
- * by name on every level, because the order of a protobuf map's entries means nothing and must not show in the signature.
- * A claim whose source is absent, or null at its top, is not signed.
+ * Maps a request to the claims that are signed. The top level keeps the profile's order. The caller's values are sorted by
+ * name on every level: the order of a protobuf map is arbitrary and must not affect the signed bytes. A claim whose source is
+ * absent or null is not signed.
  */
 export type MapClaims = (values: ClaimValues, request: Readonly<Record<string, unknown>>) => SignedClaims;
 
-/** A claim that can't be computed from this request: its expression failed. The cause may hold values; the message does not. */
+/** The expression of a claim failed for this request. The cause may contain claim values; the message does not. */
 export class ClaimExpressionError extends Error {
   /** The name of the claim. */
   readonly claim: string;

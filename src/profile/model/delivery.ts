@@ -1,29 +1,29 @@
-/** How one rejection is shown. Undefined: the profile has no such surface. */
+/** How one rejection is presented to the client. Undefined: the profile has no such surface. */
 export interface Surface {
   readonly httpStatus: number | undefined;
   readonly wwwAuthenticate: string | undefined;
   readonly closeCode: number | undefined;
   readonly closeReason: string | undefined;
-  /** The frame that answers, with the rejection's message in it; undefined: none, the client's frame is dropped. */
+  /** The frame to answer with, which contains the rejection's message; undefined: the client's frame is dropped unanswered. */
   frame(message: string): string | undefined;
 }
 
-/** How the profile's answers are shown to clients. */
+/** How verdicts are presented to clients. */
 export interface Surfaces {
-  /** For every rejection whose reason has no entry of its own. */
+  /** For every rejection whose reason has no entry in `byReason`. */
   readonly other: Surface;
   readonly byReason: ReadonlyMap<string, Surface>;
-  /** What answers a frame with a valid token; undefined: nothing. */
+  /** The frame that answers a valid token; undefined: no answer. */
   readonly acceptedFrame: string | undefined;
 }
 
-/** A place where a token is looked for. `maxLength` in characters of the token alone. */
+/** A place that may carry a token. `maxLength` counts the characters of the token alone. */
 export type CarrierRule =
   | {
       readonly in: "header";
       /** Lower case. */
       readonly name: string;
-      /** What stands in front of the token, compared without case (RFC 9110, 11.1). */
+      /** The word before the token, compared without case (RFC 9110, 11.1). */
       readonly scheme: string | undefined;
       readonly schemeOptional: boolean;
       readonly maxLength: number;

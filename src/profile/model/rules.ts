@@ -33,38 +33,38 @@ export const REJECTION_REASONS = [
 
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
 
-/** The reasons that a profile's own rules may reject with. */
+/** The reasons with which the rules of a profile may reject. */
 export const RULE_REASONS = ["NOT_PERMITTED", "CONTEXT_INVALID"] as const satisfies readonly RejectionReason[];
 
 type RuleReason = (typeof RULE_REASONS)[number];
 
-/** What the expressions of a profile see: members of JSON objects. */
+/** The variables of a rule's expression. */
 interface RuleInput {
-  /** The claims of the token, aliases resolved. */
+  /** The claims of the token, with aliases resolved. */
   readonly claims: Readonly<Record<string, unknown>>;
   readonly context: Readonly<Record<string, unknown>>;
 }
 
 /** A rule that a token and its context must satisfy. */
 export interface Rule {
-  /** In the Common Expression Language. */
+  /** In CEL, the Common Expression Language. */
   readonly expression: string;
   readonly reason: RuleReason;
   readonly message: string;
   /**
-   * Undefined when the expression fails (a missing key, a type error) or is neither true nor false. Whatever is not exactly
-   * true MUST deny. Never throws.
+   * Undefined when the expression fails (a missing key, a type error) or yields no boolean. Anything but true MUST deny.
+   * Never throws.
    */
   holds(input: RuleInput): boolean | undefined;
 }
 
-/** What of a request is worth a warning at issue. */
+/** A condition on the request that causes a warning at issue. */
 export interface WarningRule {
   readonly expression: string;
   /** Upper case, e.g. `ALLOW_ALL`. */
   readonly code: string;
   readonly message: string;
-  /** Undefined when the expression fails for this request or is neither true nor false. Never throws. */
+  /** Undefined when the expression fails for this request or yields no boolean. Never throws. */
   applies(request: Readonly<Record<string, unknown>>): boolean | undefined;
 }
 

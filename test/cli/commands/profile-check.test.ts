@@ -90,7 +90,7 @@ test("a copy of a profile that ships is a second one of its name", async (t) => 
   const folder = await filesIn(t, { "copy.yaml": readFileSync(join(SHIPPED, "service.yaml"), "utf8") });
   const { code, stderr } = await signet(["profile", "check", folder]);
   t.is(code, 1);
-  t.regex(stderr, /copy\.yaml:2 profile: is the name of another file's/);
+  t.regex(stderr, /copy\.yaml:2 profile: is already the name of the profile in/);
 });
 
 test("a missing file and an empty folder are faults; no file at all is wrong usage", async (t) => {
@@ -98,6 +98,6 @@ test("a missing file and an empty folder are faults; no file at all is wrong usa
   const missing = await signet(["profile", "check", join(folder, "no.yaml"), folder]);
   t.is(missing.code, 1);
   t.true(missing.stderr.includes(`${join(folder, "no.yaml")}: can't be read\n`));
-  t.true(missing.stderr.includes(`${folder}: holds no *.yaml file\n`));
+  t.true(missing.stderr.includes(`${folder}: contains no *.yaml file\n`));
   t.is((await signet(["profile", "check"])).code, 2);
 });

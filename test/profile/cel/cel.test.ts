@@ -67,7 +67,7 @@ for (const [expression, fault] of [
   ["[bar]", /unknown variable bar/],
   ["claims.a.baz()", /unknown function baz/],
   ["claims.a ? b : 1", /unknown variable b/],
-  ["normalised('other', 'x')", /no name of `normalise` \(known: name\)/],
+  ["normalised('other', 'x')", /not a key of `normalise` \(known: name\)/],
 ] as const) {
   test(`an expression that can't work is refused when it is compiled: ${expression.slice(0, 30)}`, (t) => {
     const faults = compile(expression, { claims: {}, context: {} });

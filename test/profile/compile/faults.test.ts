@@ -88,12 +88,12 @@ for (const [what, changes, ...expected] of [
   [
     "a default beside a ttl from the request",
     { 3: `${LIFETIME}, from: a }`, 4: "request: { type: object, required: [a], properties: { a: {} } }" },
-    "3 lifetime.default: is not taken beside `from`",
+    "3 lifetime.default: is not allowed beside `from`",
   ],
   [
     "a ttl from a member that a request may leave out",
     { 3: "lifetime: { exp: required, max: 1h, from: a }" },
-    "3 lifetime.from: request.a must be required by the request schema, because exp is",
+    "3 lifetime.from: request.a must be required in the request schema, because exp is required",
   ],
   [
     "a ttl from an unknown member",
@@ -111,9 +111,9 @@ for (const [what, changes, ...expected] of [
     "3 lifetime.extended.max: must be more than max (1h)",
   ],
   [
-    "tokens that live for ever",
+    "tokens that never expire",
     { 3: "lifetime: { exp: optional, max: 1h }" },
-    "3 lifetime.max_age: is required where exp is not required: such a token would live for ever",
+    "3 lifetime.max_age: is required where exp is not required: such a token would never expire",
   ],
   [
     "a default where exp is optional",
@@ -121,7 +121,7 @@ for (const [what, changes, ...expected] of [
       3: "lifetime: { exp: optional, default: 5m, max: 1h, max_age: 1h }",
       6: "  - { name: iss, from: issuer }\n  - { name: iat, from: issued_at }",
     },
-    "3 lifetime.default: is not taken where exp is not required: without a ttl there is none",
+    "3 lifetime.default: is not allowed where exp is not required: without a ttl there is no exp",
   ],
   [
     "a max age below the max",
@@ -134,16 +134,16 @@ for (const [what, changes, ...expected] of [
   [
     "a max age and no iat",
     { 3: `${LIFETIME}, max_age: 1h }` },
-    "6 claims: must hold iat, because lifetime.max_age counts from it",
+    "6 claims: must include iat, because lifetime.max_age counts from it",
   ],
   [
     "a max where exp is absent",
     { 3: "lifetime: { exp: absent, max: 1h, max_age: 1h }", 7: "  - { name: iat, from: issued_at }" },
-    "3 lifetime.max: is not taken where exp is absent",
+    "3 lifetime.max: is not allowed where exp is absent",
   ],
   // claims
-  ["no iss", { 6: "  - { name: a, value: b }" }, "6 claims: must hold iss, or the profile say `issuer: none`"],
-  ["no exp", { 7: "  - { name: a, value: b }" }, "6 claims: must hold exp, because lifetime.exp is required"],
+  ["no iss", { 6: "  - { name: a, value: b }" }, "6 claims: must include iss, unless the profile says `issuer: none`"],
+  ["no exp", { 7: "  - { name: a, value: b }" }, "6 claims: must include exp, because lifetime.exp is required"],
   [
     "an exp where it is absent",
     {
@@ -155,7 +155,7 @@ for (const [what, changes, ...expected] of [
   [
     "an issuer that is not signed",
     { 9: "issuer: none" },
-    "6 claims.0.from: needs a profile with an issuer, not `issuer: none`",
+    "6 claims.0.from: needs an issuer in the profile, not `issuer: none`",
   ],
   ["an exp of its own", { 7: "  - { name: exp, value: 1 }" }, "7 claims.1: exp must be taken from expires_at"],
   [
@@ -182,17 +182,17 @@ for (const [what, changes, ...expected] of [
   [
     "a claim from the tenant where there is none",
     { 8: "  - { name: b, from: tenant }\naccept: { type: object }" },
-    "8 claims.2.from: needs a profile with `tenant`",
+    "8 claims.2.from: needs `tenant` in the profile",
   ],
   [
     "a tenant claim that is not signed",
     { 9: "tenant: { claim: t }" },
-    "9 tenant.claim: the claims must hold { name: t, from: tenant }",
+    "9 tenant.claim: the claims must include { name: t, from: tenant }",
   ],
   ["a subject that is not signed", { 9: "subject: userId" }, "9 subject: userId is not among the claims"],
   ["an alias of no claim", { 9: "aliases: { b: [c] }" }, "9 aliases.b: b is not among the claims"],
-  ["an alias that is a claim", { 9: "aliases: { iss: [exp] }" }, "9 aliases.iss.0: exp is a claim of its own"],
-  ["an alias of two claims", { 9: "aliases: { iss: [c], exp: [c] }" }, "9 aliases.exp.0: c is an alias already"],
+  ["an alias that is a claim", { 9: "aliases: { iss: [exp] }" }, "9 aliases.iss.0: exp is itself a claim"],
+  ["an alias of two claims", { 9: "aliases: { iss: [c], exp: [c] }" }, "9 aliases.exp.0: c is already an alias"],
   // schemas
   ["a request that is no object", { 4: "request: { type: array }" }, '4 request.type: must be "object"'],
   [
@@ -208,7 +208,7 @@ for (const [what, changes, ...expected] of [
   [
     "a context with a pattern that is none",
     { 9: "context: { type: object, properties: { a: { type: string, pattern: '(' } } }" },
-    '9 context: is not a JSON Schema 2020-12: the pattern "(" is no regular expression of RE2: missing closing ) (a character is written \\x{41}, a repetition ends at 1000)',
+    '9 context: is not a JSON Schema 2020-12: the pattern "(" is not a valid RE2 expression: missing closing ) (a character is written \\x{41}, a repetition counts to at most 1000)',
   ],
   [
     "a schema that answers later, and so accepts all",
@@ -231,7 +231,7 @@ for (const [what, changes, ...expected] of [
       3: `${LIFETIME}, extended: { by: a, max: 2h } }`,
       4: "request: { type: object, properties: { a: { type: string } } }",
     },
-    "3 lifetime.extended.by: request.a must be a boolean by the request schema",
+    "3 lifetime.extended.by: request.a must be a boolean in the request schema",
   ],
   [
     "an accept that demands what no token holds",
@@ -299,12 +299,12 @@ for (const [what, changes, ...expected] of [
       9: "normalise: { x: [trim] }",
       10: `rules: [{ require: 'normalised("y", "") == ""', reason: NOT_PERMITTED, message: m }]`,
     },
-    "10 rules.0.require: calls normalised with a first argument that is no name of `normalise` (known: x)",
+    "10 rules.0.require: calls normalised with a first argument that is not a key of `normalise` (known: x)",
   ],
   [
     "a normalisation whose name is computed",
     { 9: 'rules: [{ require: \'normalised(context.ip, "") == ""\', reason: NOT_PERMITTED, message: m }]', 10: CONTEXT },
-    "9 rules.0.require: calls normalised with a first argument that is no name of `normalise` (known: none)",
+    "9 rules.0.require: calls normalised with a first argument that is not a key of `normalise` (known: none)",
   ],
   [
     "an unknown step of a normalisation",
@@ -341,12 +341,12 @@ for (const [what, changes, ...expected] of [
   [
     "a carrier twice",
     { 9: "carriers: [{ in: header, name: X-A }, { in: header, name: x-a }]" },
-    "9 carriers.1: header x-a is a carrier already",
+    "9 carriers.1: header x-a is already a carrier",
   ],
   [
     "two frames",
     { 9: "carriers: [{ in: frame, prefix: a }, { in: frame, prefix: b }]" },
-    "9 carriers.1: frame is a carrier already",
+    "9 carriers.1: frame is already a carrier",
   ],
   ["a carrier without a name", { 9: "carriers: [{ in: query }]" }, "9 carriers.0.name: is required"],
   [
@@ -404,7 +404,7 @@ for (const [what, changes, ...expected] of [
   [
     "a frame whose members would change places",
     { 9: "carriers: [{ in: frame, prefix: '' }]", 10: "surfaces: { frame: { accepted: { b: 1, 7: 2 } } }" },
-    "10 surfaces.frame.accepted: must not name a member by a number: it would lose its place",
+    "10 surfaces.frame.accepted: must not have a number as the name of a member: it would change its position",
   ],
   [
     "a frame without a carrier",
@@ -430,8 +430,8 @@ for (const [what, changes, ...expected] of [
   [
     "an alias that hides what every token is judged by",
     { 7: "  - { name: exp, from: expires_at }\n  - { name: a, from: request.a }", 9: "aliases: { a: [nbf, aud] }" },
-    "10 aliases.a.0: nbf is a registered claim of its own",
-    "10 aliases.a.1: aud is a registered claim of its own",
+    "10 aliases.a.0: nbf is a registered claim",
+    "10 aliases.a.1: aud is a registered claim",
   ],
   [
     "a number that would lose its last digits",
