@@ -15,7 +15,7 @@ export interface StepBack {
  * already, what had expired stays expired, and no rotation is planned twice. It stands still while the clock below is
  * behind by at most a minute; beyond that it follows. Steps of a second and more are told, once each.
  */
-export function steadyClock(now: () => number, steppedBack: (step: StepBack) => void): () => number {
+export function createSteadyClock(now: () => number, steppedBack: (step: StepBack) => void): () => number {
   let last = Number.NEGATIVE_INFINITY;
   let told = false;
 

@@ -7,7 +7,7 @@ import { StartError } from "./start-error.ts";
 const OLDEST: readonly [major: number, minor: number, patch: number] = [24, 14, 1];
 
 /** @throws StartError `OLD_NODE` for a version older than 24.14.1 */
-export function refuseOldNode(version: string): void {
+export function requireSupportedNode(version: string): void {
   const found = version.split(".").map(Number);
   const differing = OLDEST.findIndex((part, at) => part !== found[at]);
   const isOld = differing >= 0 && (found[differing] ?? 0) < (OLDEST[differing] ?? 0);

@@ -1,11 +1,11 @@
 import test from "ava";
-import { type StepBack, steadyClock } from "../src/clock.ts";
+import { createSteadyClock, type StepBack } from "../src/clock.ts";
 
 /** What a clock that shows `times` one after the other is made to show, and the steps that were told. */
 function shown(...times: number[]) {
   const steps: StepBack[] = [];
   const left = [...times];
-  const clock = steadyClock(
+  const clock = createSteadyClock(
     () => left.shift() ?? 0,
     (step) => steps.push(step),
   );

@@ -6,22 +6,22 @@ import { createShutdown } from "../async/shutdown.ts";
 import { createDenialCounter } from "../audit/denials.ts";
 import type { AuditLog } from "../audit/event.ts";
 import { AUDIT_THREAD } from "../audit-thread/start.ts";
-import { steadyClock } from "../clock.ts";
+import { createSteadyClock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
 import { startGrpcServer } from "../grpc/server.ts";
 import { createMetrics } from "../http/metrics.ts";
 import { startHttpServer } from "../http/server.ts";
 import { loadKeks } from "../jose/kek-source.ts";
-import { refuseOldNode } from "../node-version.ts";
+import { requireSupportedNode } from "../node-version.ts";
 import { Problem } from "../problem/problem.ts";
 import { openFileKeyValue } from "../state/file.ts";
 import { createVerifiedCache } from "../token/verify/cache.ts";
 import { startAudit } from "./audit.ts";
 import { configHash } from "./digests.ts";
-import { readiness, showHealth } from "./health.ts";
-import { newFailures } from "./keys/keyring-events.ts";
+import { createReadiness, startHealth } from "./health.ts";
+import { createFailureFilter } from "./keys/keyring-events.ts";
 import { createLog, type Log } from "./log.ts";
-import { metricSources } from "./metric-sources.ts";
+import { createMetricSources } from "./metric-sources.ts";
 import { lateService, startOpening } from "./opening.ts";
 import { openProfiles } from "./profiles.ts";
 import { openState } from "./state/open-state.ts";
@@ -66,12 +66,12 @@ const AFTER_GRACE_MS = 1_000;
  * @throws StateError, KekError, KeyringError or AuditError when what is stored can't be used; StartError when a port is taken.
  */
 export async function startApp(config: Config, surroundings: Partial<Surroundings> = {}): Promise<App> {
-  refuseOldNode(process.versions.node);
+  requireSupportedNode(process.versions.node);
   const machine = { ...MACHINE, ...surroundings };
   const log = machine.log ?? createLog(config.logLevel, process.stdout);
   // The one clock of the service: keys, tokens, audit and state never disagree on what time it is.
-  const now = steadyClock(machine.now, (step) => log("warn", { event: "clock.stepped_back", ...step }));
-  const endings = createShutdown((error) => log("error", { event: "stop.failed", error }));
+  const now = createSteadyClock(machine.now, (step) => log("warn", { type: "clock.stepped_back", ...step }));
+  const endings = createShutdown((error) => log("error", { type: "stop.failed", error }));
   const stopping = new AbortController();
   let stopReason = "START_FAILED";
   const end = async (): Promise<void> => {
@@ -88,29 +88,29 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
     const state = await openState(config, own, now, log);
     endings.add((leftMs) => state.stop(leftMs));
     const keks = await loadKeks(config.kek, await state.sealedBefore(), (file) =>
-      log("warn", { event: "kek.created", file }),
+      log("warn", { type: "kek.created", file }),
     );
 
     const started = { version: packageJson.version, configHash: configHash(config, config.profiles) };
     await audit.append({ type: "service.started", ...started }, now());
     endings.add(() => audit.append({ type: "service.stopped", reason: stopReason }, now()).catch(() => {}));
-    const denials = createDenialCounter(audit, now, (error) => log("warn", { event: "audit.failed", error }));
+    const denials = createDenialCounter(audit, now, (error) => log("warn", { type: "audit.failed", error }));
     endings.add(() => denials.stop());
     const live = openProfiles(config, audit, log, now);
     const cache = createVerifiedCache(config.verifyCacheEntries);
     const rings = () => [...(opening.services?.keyrings.values() ?? [])];
-    const metrics = createMetrics(metricSources({ config, audit: side, state, cache, rings, now }));
+    const metrics = createMetrics(createMetricSources({ config, audit: side, state, cache, rings, now }));
 
     state.start();
     const { newTokenId } = machine;
-    const isNew = newFailures(now);
+    const isNew = createFailureFilter(now);
     const parts = { config, state, keks, audit, denials, live, metrics, cache, newTokenId, now, log, isNew };
     const opening = startOpening({ ...parts, stopping: stopping.signal });
     endings.add((leftMs) => opening.stop(leftMs));
     const services = () => opening.services ?? refuseUnopened();
     const tokens = lateService(() => services().tokens);
     const keys = lateService(() => services().keys);
-    const ready = readiness({
+    const ready = createReadiness({
       audit: side,
       rings,
       spoolMaxBytes: config.spoolMaxBytes,
@@ -133,20 +133,20 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
       config.grpc,
       (call) => {
         metrics.call(call.method, call.code, call.seconds);
-        if ("cause" in call) log("error", { event: "call.failed", method: call.method, error: call.cause });
+        if ("cause" in call) log("error", { type: "call.failed", method: call.method, error: call.cause });
       },
     );
     endings.add((leftMs) => grpc.stop(leftMs));
     const addresses = { grpc: grpc.address, http: http.address };
-    log("info", { event: "listening", ...addresses });
-    const health = showHealth(grpc, ready, () => opening.services !== undefined, log);
+    log("info", { type: "listening", ...addresses });
+    const health = startHealth(grpc, ready, () => opening.services !== undefined, log);
     endings.add(() => health.stop());
     ready.start();
 
     const serving = opening.done.then(async () => {
       if (stopping.signal.aborted) return;
       await health.look();
-      log("info", { event: "ready", version: packageJson.version, ...addresses, nats: config.nats?.url ?? "none" });
+      log("info", { type: "ready", version: packageJson.version, ...addresses, nats: config.nats?.url ?? "none" });
     });
     if (config.state.store === "file") await serving;
     const failed = failureOf(serving, end);
@@ -158,9 +158,9 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
       reload: live.reload,
       async stop(reason) {
         stopReason = reason;
-        log("info", { event: "stopping", reason });
+        log("info", { type: "stopping", reason });
         await end();
-        log("info", { event: "stopped" });
+        log("info", { type: "stopped" });
       },
     };
   } catch (error) {

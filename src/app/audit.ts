@@ -13,13 +13,11 @@ export function startAudit(config: Config, program: URL, log: Log): Promise<Audi
     maxBytes: config.spoolMaxBytes,
     nats: nats && { url: nats.url, replicas: nats.replicas, horizonMs: durabilityHorizon(nats.syncInterval) },
   };
-  const died = (error: unknown) => log("error", { event: "audit.failed", error });
-  return startAuditThread(settings, (report) => tellAudit(report, log), died, program);
+  const onFailure = (error: unknown) => log("error", { type: "audit.failed", error });
+  return startAuditThread(settings, (report) => reportAudit(report, log), onFailure, program);
 }
 
-function tellAudit({ type, ...fields }: AuditReport, log: Log): void {
-  const asItShould =
-    type === "up" || (type === "forwarding" && "differences" in fields && fields.differences.length === 0);
-  const event = type === "up" || type === "down" ? `nats.${type}` : `audit.${type}`;
-  log(asItShould ? "info" : "warn", { event, ...fields } as Parameters<Log>[1]);
+function reportAudit(report: AuditReport, log: Log): void {
+  const expected = report.type === "nats.up" || (report.type === "audit.forwarding" && report.differences.length === 0);
+  log(expected ? "info" : "warn", report);
 }

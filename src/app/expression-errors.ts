@@ -9,7 +9,7 @@ const SILENCE_MS = 10_000;
  * cause it as often as it likes. A rule that fails denies, which is no news where it names what a client may leave out.
  * `now` in Unix milliseconds.
  */
-export function tellFailed(
+export function createExpressionErrorReporter(
   { expressionFailed }: Pick<Metrics, "expressionFailed">,
   log: Log,
   now: () => number,
@@ -22,7 +22,7 @@ export function tellFailed(
     const key = JSON.stringify([profile, kind, name]);
     if (now() - (last.get(key) ?? Number.NEGATIVE_INFINITY) < SILENCE_MS) return;
     last.set(key, now());
-    if (kind === "claim") log("warn", { event: "claim.failed", profile, claim: name });
-    else log("warn", { event: "warning.failed", profile, code: name });
+    if (kind === "claim") log("warn", { type: "claim.failed", profile, claim: name });
+    else log("warn", { type: "warning.failed", profile, code: name });
   };
 }

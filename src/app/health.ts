@@ -25,7 +25,7 @@ export interface ReadinessParts {
   readonly others: () => readonly string[];
 }
 
-export function readiness({ audit, rings, spoolMaxBytes, now, others }: ReadinessParts): Readiness {
+export function createReadiness({ audit, rings, spoolMaxBytes, now, others }: ReadinessParts): Readiness {
   let phase: "starting" | "serving" | "stopping" = "starting";
   let room = true;
 
@@ -55,7 +55,7 @@ export function readiness({ audit, rings, spoolMaxBytes, now, others }: Readines
 }
 
 /** Keeps the health services up to date. */
-export interface ShownHealth {
+export interface Health {
   /** Looks now, as it does every second. Never rejects. */
   look(): Promise<void>;
   /** Shows that it goes down. */
@@ -65,7 +65,7 @@ export interface ShownHealth {
 const LOOK_MS = 1_000;
 
 /** "" is served as soon as tokens can be verified, the issuing service while they can be issued as well. */
-export function showHealth(grpc: GrpcServer, ready: Readiness, canVerify: () => boolean, log: Log): ShownHealth {
+export function startHealth(grpc: GrpcServer, ready: Readiness, canVerify: () => boolean, log: Log): Health {
   let told = "";
 
   async function look(): Promise<void> {
@@ -75,7 +75,7 @@ export function showHealth(grpc: GrpcServer, ready: Readiness, canVerify: () => 
     grpc.setHealth(ISSUING, reasons.length === 0);
     // Reasons that differ in their figures alone are the same ones.
     const what = reasons.join("\n").replace(/\d+/g, "");
-    if (what !== told && reasons.length > 0) log("warn", { event: "waiting", for: reasons });
+    if (what !== told && reasons.length > 0) log("warn", { type: "waiting", for: reasons });
     told = what;
   }
 

@@ -16,7 +16,7 @@ interface Measured {
 }
 
 /** What is measured when somebody asks. */
-export function metricSources({ config, audit, state, cache, rings, now }: Measured): MetricSources {
+export function createMetricSources({ config, audit, state, cache, rings, now }: Measured): MetricSources {
   return {
     spoolLimitBytes: config.spoolMaxBytes,
     verifyCache: cache,

@@ -22,7 +22,7 @@ const GIVE_UP_MS = 10_000;
 /** Opens the services, again and again as long as the shared state is out of reach. */
 export function startOpening(parts: ServiceParts): Opening {
   const { state, log, stopping } = parts;
-  const failed = (error: unknown) => log("error", { event: "stop.failed", error });
+  const failed = (error: unknown) => log("error", { type: "stop.failed", error });
   let services: Services | undefined;
   let opened: Shutdown | undefined;
   let obstacle: string | undefined = NOT_REACHED;

@@ -12,7 +12,7 @@ const LOGGED_FAULTS = 20;
 /** The profiles of the configuration, as they are until they are read again. */
 export function openProfiles(config: Config, audit: AuditLog, log: Log, now: () => number): LiveProfiles {
   const tellShared = (): void => {
-    for (const shared of sharedKeysets(live.current().values())) log("warn", { event: "profiles.shared", ...shared });
+    for (const shared of sharedKeysets(live.current().values())) log("warn", { type: "profiles.shared", ...shared });
   };
   const live = createLiveProfiles({
     initial: config,
@@ -23,12 +23,12 @@ export function openProfiles(config: Config, audit: AuditLog, log: Log, now: () 
     observer: {
       // Whoever uses a profile that is gone is refused from now on.
       onReloaded(changed, gone) {
-        log(gone.length > 0 ? "warn" : "info", { event: "profiles.reloaded", changed, gone });
+        log(gone.length > 0 ? "warn" : "info", { type: "profiles.reloaded", changed, gone });
         if (changed.length > 0) tellShared();
       },
       onRefused: (faults) =>
-        log("error", { event: "profiles.refused", faults: faults.slice(0, LOGGED_FAULTS), count: faults.length }),
-      onError: (error) => log("error", { event: "profiles.failed", error }),
+        log("error", { type: "profiles.refused", faults: faults.slice(0, LOGGED_FAULTS), count: faults.length }),
+      onError: (error) => log("error", { type: "profiles.failed", error }),
     },
   });
   tellShared();

@@ -24,9 +24,9 @@ import { createIssueToken } from "../token/issue/issue-token.ts";
 import { createIssuer } from "../token/issue/issuer.ts";
 import type { VerifiedCache } from "../token/verify/cache.ts";
 import { createVerifyToken } from "../token/verify/verify-token.ts";
-import { tellFailed } from "./expression-errors.ts";
-import { type IsNewFailure, tellKeyring } from "./keys/keyring-events.ts";
-import { heldKeys, openKeyrings } from "./keys/keyrings.ts";
+import { createExpressionErrorReporter } from "./expression-errors.ts";
+import { createKeyringReporter, type IsNewFailure } from "./keys/keyring-events.ts";
+import { currentKeys, openKeyrings } from "./keys/keyrings.ts";
 import type { Log } from "./log.ts";
 import type { SharedState } from "./state/shared-state.ts";
 
@@ -58,7 +58,7 @@ export type Services = Awaited<ReturnType<typeof openServices>>;
 export async function openServices(parts: ServiceParts, endings: Shutdown) {
   const { config, state, keks, audit, live, metrics, now, log, isNew } = parts;
   const keyrings = new Map<string, Keyring>();
-  for (const keyring of await openKeyrings(config, state, keks, now, tellKeyring(parts))) {
+  for (const keyring of await openKeyrings(config, state, keks, now, createKeyringReporter(parts))) {
     keyrings.set(keyring.keyset, keyring);
     endings.add(() => keyring.stop());
     keyring.start();
@@ -71,7 +71,7 @@ export async function openServices(parts: ServiceParts, endings: Shutdown) {
     recordKeys: recordKeysOf(keks),
     report({ type, ...fields }) {
       if ("error" in fields && type === "secrets.failed" && !isNew(type, fields.error)) return;
-      log("error", { event: type, ...fields } as Parameters<Log>[1]);
+      log("error", { type: type, ...fields } as Parameters<Log>[1]);
     },
   });
   endings.add(() => secrets.stop());
@@ -87,7 +87,7 @@ export async function openServices(parts: ServiceParts, endings: Shutdown) {
     return kept;
   });
   // When all is open: an opening that is tried again tells nothing twice, and none of these keys has signed yet.
-  for (const keyring of keyrings.values()) await audit.append(heldKeys(keyring, now()), now());
+  for (const keyring of keyrings.values()) await audit.append(currentKeys(keyring, now()), now());
 
   const { requireRightClock } = state;
   const common = {
@@ -95,7 +95,7 @@ export async function openServices(parts: ServiceParts, endings: Shutdown) {
     keysOf: ({ name, keys: source }: Profile, tenant: string) =>
       source.kind === "keyset" ? ringOf(keyrings, source.keyset) : secrets.keysOf({ profile: name, tenant }),
     now,
-    onExpressionError: tellFailed(metrics, log, now),
+    onExpressionError: createExpressionErrorReporter(metrics, log, now),
   };
   const tokens = {
     issue: createIssueToken({
@@ -152,7 +152,7 @@ async function openRevocationView(
   now: () => number,
   log: Log,
 ): Promise<Revocations> {
-  const problem = (error: unknown) => log("error", { event: "revocations.failed", error });
+  const problem = (error: unknown) => log("error", { type: "revocations.failed", error });
   const kept = await state.revocations?.load();
   // A death may come before it was noted when the store was heard of: then the view is as old as can be, and still counts.
   const snapshot = kept === undefined ? {} : { snapshot: { asOf: state.lastHeard ?? 0, revocations: kept } };

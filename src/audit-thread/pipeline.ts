@@ -37,7 +37,7 @@ export async function openAuditPipeline(
     monotonic,
     ...(openSpoolFile === undefined ? {} : { openFile: openSpoolFile }),
   });
-  if (spool.cut !== undefined) report({ type: "cut", ...spool.cut });
+  if (spool.cut !== undefined) report({ type: "audit.cut", ...spool.cut });
   const forwarding = nats && startForwarding(nats, spool, report, wrapSink);
   return {
     append: (event, time) => spool.append(event, time),
@@ -57,7 +57,9 @@ function startForwarding(
   report: (report: AuditReport) => void,
   wrapSink: (sink: EventSink) => EventSink = (sink) => sink,
 ) {
-  const link = new NatsLink({ servers: url, name: "signet" }, report);
+  const link = new NatsLink({ servers: url, name: "signet" }, (state) =>
+    report(state.type === "up" ? { ...state, type: "nats.up" } : { ...state, type: "nats.down" }),
+  );
   const sink = wrapSink(new NatsPublisher(link, { replicas }));
   const forwarder = new Forwarder({ spool, sink, horizonMs, monotonic, random: Math.random, report });
   return {

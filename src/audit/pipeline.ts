@@ -26,6 +26,6 @@ export interface AuditSettings {
 /** What the audit tells the log. */
 export type AuditReport =
   | ForwarderReport
-  | ({ readonly type: "cut" } & Cut)
-  | { readonly type: "up"; readonly server: string }
-  | { readonly type: "down"; readonly message: string };
+  | ({ readonly type: "audit.cut" } & Cut)
+  | { readonly type: "nats.up"; readonly server: string }
+  | { readonly type: "nats.down"; readonly message: string };

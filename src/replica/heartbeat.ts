@@ -20,7 +20,7 @@ export interface Heartbeat {
   stop(): Promise<void>;
 }
 
-export function heartbeat({ store, key, record, everyMs, expiresAt, failed }: HeartbeatOptions): Heartbeat {
+export function startHeartbeat({ store, key, record, everyMs, expiresAt, failed }: HeartbeatOptions): Heartbeat {
   const stopping = new AbortController();
   let revision: number | undefined;
   const again = createWakeup();

@@ -52,10 +52,10 @@ function isText(value: unknown): value is string {
 export type Digests = Readonly<Record<string, string>>;
 
 /** Told the parts in which a replica differs: once, and again only when they are others. */
-export type TellDifferences = (replica: string, parts: readonly string[]) => void;
+export type OnDifferences = (replica: string, parts: readonly string[]) => void;
 
 /** To be given what each replica says, whenever it does. */
-export function differencesFrom(own: Digests, tell: TellDifferences): (replica: string, digests: Digests) => void {
+export function createDifferenceFilter(own: Digests, tell: OnDifferences): (replica: string, digests: Digests) => void {
   const told = new Map<string, string>();
   return (replica, digests) => {
     const parts = differingParts(own, digests);

@@ -1,6 +1,6 @@
 import { type Following, follow } from "../async/follow.ts";
 import { type Change, type Entry, isUnavailable, type KeyValue } from "../state/keyvalue.ts";
-import { type Heartbeat, heartbeat } from "./heartbeat.ts";
+import { type Heartbeat, startHeartbeat } from "./heartbeat.ts";
 import { type Digests, parsePresence, REPLICAS } from "./presence-record.ts";
 import { createSightings, type Replica } from "./sightings.ts";
 
@@ -137,7 +137,7 @@ export function createPresence(options: PresenceOptions): Presence {
         .filter((replica) => (replica.epochs[keyset] ?? 0) < epoch)
         .map((replica) => replica.id),
     start() {
-      beat = heartbeat({
+      beat = startHeartbeat({
         store,
         key: `${REPLICAS}${id}`,
         record: () => ({ version, startedAt, epochs, at: now(), digests: options.digests }),

@@ -4,7 +4,7 @@ import { type KeyValue, StateError } from "../state/keyvalue.ts";
  * A store that outlives its bucket: when the one below is LOST, for ever, it is opened anew for the calls that follow. What
  * was under way fails, watches too: who holds a part of the state puts it back when it watches again.
  */
-export function renewableStore<Store extends KeyValue>(
+export function createReopeningStore<Store extends KeyValue>(
   open: () => Store,
   lost: (error: StateError) => void,
 ): { readonly current: Store; readonly store: KeyValue } {

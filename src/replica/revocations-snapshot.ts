@@ -23,7 +23,7 @@ const NAME = "revocations";
 const IN_ONE_TURN = 1_000;
 const LINE_BREAK = Buffer.from("\n");
 
-export function revocationFile(files: SnapshotFiles, problem: (error: unknown) => void): RevocationFile {
+export function createRevocationFile(files: SnapshotFiles, problem: (error: unknown) => void): RevocationFile {
   return {
     async load() {
       const content = await files.load(NAME);

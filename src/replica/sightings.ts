@@ -1,4 +1,4 @@
-import { type Digests, differencesFrom, type PresenceRecord, type TellDifferences } from "./presence-record.ts";
+import { createDifferenceFilter, type Digests, type OnDifferences, type PresenceRecord } from "./presence-record.ts";
 
 /** A replica, as it last told. */
 export interface Replica {
@@ -16,7 +16,7 @@ export interface SightingsOptions {
   readonly freshMs: number;
   readonly digests: Digests;
   /** Of those that are heard of now. */
-  readonly differs: TellDifferences;
+  readonly differs: OnDifferences;
 }
 
 /** The other replicas, and when each of them was last heard of by the monotonic clock. */
@@ -40,7 +40,7 @@ interface Seen {
 
 export function createSightings({ now, monotonic, freshMs, digests, differs }: SightingsOptions): Sightings {
   const others = new Map<string, Seen>();
-  const compare = differencesFrom(digests, differs);
+  const compare = createDifferenceFilter(digests, differs);
   const replicasOf = (which: (seen: Seen) => boolean) =>
     [...others.values()].filter(which).map(({ replica }) => replica);
 

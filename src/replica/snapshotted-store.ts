@@ -15,7 +15,7 @@ export interface SnapshottedOptions {
  * A store whose epochs this replica remembers: they can be read before the store is in reach, and a store that was lost or
  * rolled back gets them back before a reader is told that it has read all.
  */
-export function snapshottedStore({ store, snapshot, mayStandIn, restored }: SnapshottedOptions): KeyValue {
+export function createSnapshottedStore({ store, snapshot, mayStandIn, restored }: SnapshottedOptions): KeyValue {
   return {
     get: (key) => store.get(key),
     delete: (key) => store.delete(key),

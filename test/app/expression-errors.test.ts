@@ -1,11 +1,11 @@
 import test from "ava";
-import { tellFailed } from "../../src/app/expression-errors.ts";
+import { createExpressionErrorReporter } from "../../src/app/expression-errors.ts";
 
 test("every failure of an expression is counted, and logged once in 10 seconds, but for those of rules", (t) => {
   const lines: unknown[] = [];
   const counted: string[] = [];
   let now = 0;
-  const tell = tellFailed(
+  const tell = createExpressionErrorReporter(
     { expressionFailed: (...what) => counted.push(what.join(" ")) },
     (level, line) => lines.push([level, line]),
     () => now,

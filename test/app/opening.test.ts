@@ -17,7 +17,7 @@ testWithNats(
     const data = await tempFolder(t);
     const env = { SIGNET_STATE_STORE: "nats", SIGNET_STATE_FIRST_START: "true", SIGNET_NATS_URL: nats.url };
     const logged: string[] = [];
-    const log: Log = (_, line) => void logged.push(line.event);
+    const log: Log = (_, event) => void logged.push(event.type);
     const first = await startService(t, { data, env, surroundings: { log } });
     await waitUntil("it is ready", () => logged.includes("ready"));
     await first.app.stop("TEST");

@@ -113,7 +113,7 @@ test("what was found torn is reported from the thread", async (t) => {
   const file = join(folder, "0000000000000001.segment");
   await writeFile(file, Buffer.alloc(100, 1), { flag: "a" });
   const { reports } = await startThread(t, { folder });
-  t.like(reports, { 0: { type: "cut", file, bytes: 100 }, length: 1 });
+  t.like(reports, { 0: { type: "audit.cut", file, bytes: 100 }, length: 1 });
 });
 
 testWithNats("a stop makes durable and forwards what was appended, and ends the thread", async (t) => {

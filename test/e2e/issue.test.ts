@@ -1,5 +1,5 @@
 import test from "ava";
-import type { Log } from "../../src/app/log.ts";
+import type { Log, LogEvent } from "../../src/app/log.ts";
 import type { AuditEvent, AuditLog } from "../../src/audit/event.ts";
 import {
   BatchIssueTokensRequest,
@@ -28,7 +28,7 @@ function issueBatch({ tokens }: Service, items: Partial<IssueTokenRequest>[]): P
 
 test("X14: when the clock steps back 2 s, iat does not, what had expired stays so, and no epoch is made again", async (t) => {
   const clock = { now: Date.now() };
-  const logged: unknown[] = [];
+  const logged: LogEvent[] = [];
   const log: Log = (_, event) => logged.push(event);
   const service = await startService(t, { surroundings: { now: () => clock.now, log } });
   const short = await issue(service, { ttl: { seconds: 1n, nanos: 0 } });
@@ -43,8 +43,8 @@ test("X14: when the clock steps back 2 s, iat does not, what had expired stays s
   t.is(after.issuedAt?.getTime(), before.issuedAt?.getTime());
   t.is((await verify(service, short.token)).rejection?.reason, 18);
   t.like(await verify(service, after.token), { valid: true, keyringGeneration });
-  const steps = logged.filter((event) => (event as { event: string }).event === "clock.stepped_back");
-  t.deepEqual(steps, [{ event: "clock.stepped_back", behind: 2_000, held: true }]);
+  const steps = logged.filter((event) => event.type === "clock.stepped_back");
+  t.deepEqual(steps, [{ type: "clock.stepped_back", behind: 2_000, held: true }]);
 });
 
 test("a batch answers each item as a call of its own would have been, in order, and every token verifies", async (t) => {

@@ -1,5 +1,5 @@
 import test from "ava";
-import { renewableStore } from "../../src/replica/reopening-store.ts";
+import { createReopeningStore } from "../../src/replica/reopening-store.ts";
 import { type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
 import { guardedStore } from "../support/replicas/guarded-store.ts";
@@ -18,7 +18,7 @@ function renewableUnderTest() {
       if (state.lost) throw new StateError("LOST", "made anew");
     });
   };
-  return { ...renewableStore(open, (error) => void told.push(error)), stores, told };
+  return { ...createReopeningStore(open, (error) => void told.push(error)), stores, told };
 }
 
 test("a store that is lost is told once, what was under way fails, and what follows goes to a new one", async (t) => {
@@ -60,7 +60,7 @@ test("a watch of a lost store ends with LOST, and the next one is of the new sto
 
 test("any other failure leaves the store as it is", async (t) => {
   let opened = 0;
-  const { store } = renewableStore(
+  const { store } = createReopeningStore(
     () => {
       opened += 1;
       return createMemoryKeyValue(() => 0);

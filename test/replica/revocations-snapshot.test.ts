@@ -1,6 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import test from "ava";
-import { revocationFile } from "../../src/replica/revocations-snapshot.ts";
+import { createRevocationFile } from "../../src/replica/revocations-snapshot.ts";
 import type { Revocation } from "../../src/revoke/revocation.ts";
 
 const MANY = 5_000;
@@ -24,7 +24,7 @@ function filesWith(saved: (content: Uint8Array) => void) {
 test("all revocations are there again, and other work had its turn while they were written down", async (t) => {
   const stopping = new AbortController();
   const first = Promise.withResolvers<void>();
-  const file = revocationFile(
+  const file = createRevocationFile(
     filesWith(() => first.resolve()),
     (error) => t.fail(String(error)),
   );

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { openEntriesSnapshot } from "../../src/replica/entries-snapshot.ts";
 import { openSnapshotFiles } from "../../src/replica/snapshot-files.ts";
-import { snapshottedStore } from "../../src/replica/snapshotted-store.ts";
+import { createSnapshottedStore } from "../../src/replica/snapshotted-store.ts";
 import { type Change, type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
 import { tempFolder } from "../support/files/temp.ts";
@@ -33,7 +33,7 @@ async function opened(t: ExecutionContext, folder: string, store: KeyValue, mayS
   // What is still being written would keep the folder from being removed.
   t.teardown(snapshot.saved);
   const restored: string[] = [];
-  const kept = snapshottedStore({
+  const kept = createSnapshottedStore({
     store,
     snapshot,
     mayStandIn: () => mayStandIn,

@@ -18,7 +18,7 @@ interface Listeners {
 }
 
 /** Tells the log and the audit what keyrings have to tell, until `stopping` aborts. */
-export function tellKeyring({ audit, log, isNew, now, stopping }: Listeners): (event: KeyringEvent) => void {
+export function createKeyringReporter({ audit, log, isNew, now, stopping }: Listeners): (event: KeyringEvent) => void {
   // No key shall sign that no event names; what is still untold when the process ends, the next start tells.
   async function tellUntilStored(event: AuditEvent): Promise<void> {
     const time = now();
@@ -28,7 +28,7 @@ export function tellKeyring({ audit, log, isNew, now, stopping }: Listeners): (e
         (error: unknown) => ({ error }),
       );
       if (failed === undefined) return;
-      log("error", { event: "audit.failed", error: failed.error });
+      log("error", { type: "audit.failed", error: failed.error });
       await pause(RETRY_MS, stopping);
     }
   }
@@ -37,28 +37,28 @@ export function tellKeyring({ audit, log, isNew, now, stopping }: Listeners): (e
     const { keyset } = event;
     switch (event.type) {
       case "problem":
-        if (isNew(keyset, event.error)) log("error", { event: "keys.failed", keyset, error: event.error });
+        if (isNew(keyset, event.error)) log("error", { type: "keys.failed", keyset, error: event.error });
         return;
       case "distrusted":
-        log("error", { event: "keys.distrusted", keyset, kid: event.kid });
+        log("error", { type: "keys.distrusted", keyset, kid: event.kid });
         return;
       case "late":
-        log("warn", { event: "keys.late", keyset, kid: event.kid, replicas: event.replicas });
+        log("warn", { type: "keys.late", keyset, kid: event.kid, replicas: event.replicas });
         return;
       case "unrevoked":
-        log("error", { event: "keys.unrevoked", keyset, epoch: event.epoch, kid: event.kid });
+        log("error", { type: "keys.unrevoked", keyset, epoch: event.epoch, kid: event.kid });
         return;
       case "dropped":
-        log("error", { event: "keys.dropped", keyset, epoch: event.epoch, kids: event.kids });
+        log("error", { type: "keys.dropped", keyset, epoch: event.epoch, kids: event.kids });
         void tellUntilStored(rotated({ ...event, added: [], removed: event.kids, reason: "dropped" }));
         return;
       case "restored":
-        log("error", { event: "keys.restored", keyset, epoch: event.epoch, found: event.found });
+        log("error", { type: "keys.restored", keyset, epoch: event.epoch, found: event.found });
         void tellUntilStored(rotated({ ...event, added: [], removed: [], reason: "restored" }));
         return;
       case "epoch.created": {
         const { epoch, added, removed, reason } = event;
-        log("info", { event: "keys.rotated", keyset, epoch, added, removed, reason });
+        log("info", { type: "keys.rotated", keyset, epoch, added, removed, reason });
         void tellUntilStored(rotated(event));
       }
     }
@@ -88,7 +88,7 @@ const QUIET_MS = 15_000;
  * One that goes on is told once, however many meet it and as long as it is met again within 15 s.
  * `now` in Unix milliseconds.
  */
-export function newFailures(now: () => number): IsNewFailure {
+export function createFailureFilter(now: () => number): IsNewFailure {
   const seen = new Map<string, number>();
   return (where, error) => {
     const name = JSON.stringify([where, ...codesOf(error)]);

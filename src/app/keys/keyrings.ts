@@ -63,7 +63,7 @@ async function hasRings({ store, mayRetry }: SharedState): Promise<boolean | und
 }
 
 /** Names every key again: who made an epoch may have died before it could tell. */
-export function heldKeys({ keyset, epoch, list }: Keyring, now: number): AuditEvent {
+export function currentKeys({ keyset, epoch, list }: Keyring, now: number): AuditEvent {
   const added = list(now).map(({ kid }) => kid);
   return { type: "key.rotated", keyset, keysetEpoch: epoch, added, removed: [], reason: "held", caller: "" };
 }

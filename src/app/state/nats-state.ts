@@ -8,10 +8,10 @@ import { createContact, loadContact, saveContact } from "../../replica/contact.t
 import { openEntriesSnapshot } from "../../replica/entries-snapshot.ts";
 import { createFitness } from "../../replica/fitness.ts";
 import { createPresence } from "../../replica/presence.ts";
-import { renewableStore } from "../../replica/reopening-store.ts";
-import { revocationFile } from "../../replica/revocations-snapshot.ts";
+import { createReopeningStore } from "../../replica/reopening-store.ts";
+import { createRevocationFile } from "../../replica/revocations-snapshot.ts";
 import type { SnapshotFiles } from "../../replica/snapshot-files.ts";
-import { snapshottedStore } from "../../replica/snapshotted-store.ts";
+import { createSnapshottedStore } from "../../replica/snapshotted-store.ts";
 import { StateError } from "../../state/keyvalue.ts";
 import { configDigests } from "../digests.ts";
 import type { Log } from "../log.ts";
@@ -44,9 +44,9 @@ const CLOSE_MS = 100;
 const monotonic = () => performance.now();
 
 /** State that replicas share through a bucket of NATS. Rejects with a StateError when a snapshot can't be used. */
-export async function natsState(parts: NatsStateParts): Promise<SharedState> {
+export async function openNatsState(parts: NatsStateParts): Promise<SharedState> {
   const { config, mayBegin, url, replicas, id, version, files, now, log } = parts;
-  const snapshotFailed = (error: unknown) => log("error", { event: "snapshot.failed", error });
+  const snapshotFailed = (error: unknown) => log("error", { type: "snapshot.failed", error });
   const secretsSnapshot = await openEntriesSnapshot(files, "secrets", snapshotFailed);
   const lastHeard = await loadContact(files);
   /** Undefined until all was opened. */
@@ -54,14 +54,14 @@ export async function natsState(parts: NatsStateParts): Promise<SharedState> {
 
   const link = new NatsLink({ servers: url, name: `signet ${id}` }, (report) =>
     report.type === "up"
-      ? log("info", { event: "store.up", server: report.server })
-      : log("warn", { event: "store.down", message: report.message }),
+      ? log("info", { type: "store.up", server: report.server })
+      : log("warn", { type: "store.down", message: report.message }),
   );
-  const differs = (differences: readonly string[]) => log("warn", { event: "store.differs", differences });
-  const renewable = renewableStore(
+  const differs = (differences: readonly string[]) => log("warn", { type: "store.differs", differences });
+  const renewable = createReopeningStore(
     () => createNatsKeyValue(link, { replicas, now, report: differs }),
     (error) => {
-      log("error", { event: "store.lost", error });
+      log("error", { type: "store.lost", error });
       giveBack?.();
     },
   );
@@ -74,7 +74,7 @@ export async function natsState(parts: NatsStateParts): Promise<SharedState> {
     monotonic,
     allowedMs: config.clockSkewMs,
     report: ({ agrees, offsetMs }) =>
-      log(agrees ? "info" : "error", { event: agrees ? "clock.agrees" : "clock.differs", offsetMs }),
+      log(agrees ? "info" : "error", { type: agrees ? "clock.agrees" : "clock.differs", offsetMs }),
   });
   const firstHeard = Promise.withResolvers<void>();
   const presence = createPresence({
@@ -91,7 +91,7 @@ export async function natsState(parts: NatsStateParts): Promise<SharedState> {
       contact.heard();
       firstHeard.resolve();
     },
-    report: ({ type, ...fields }) => log("error", { event: type, ...fields } as Parameters<Log>[1]),
+    report: ({ type, ...fields }) => log("error", { type: type, ...fields } as Parameters<Log>[1]),
   });
   const timers: NodeJS.Timeout[] = [];
   let savable = lastHeard;
@@ -104,11 +104,11 @@ export async function natsState(parts: NatsStateParts): Promise<SharedState> {
 
   return {
     store,
-    secrets: snapshottedStore({
+    secrets: createSnapshottedStore({
       store,
       snapshot: secretsSnapshot,
       mayStandIn: () => giveBack === undefined,
-      restored: (keys) => log("error", { event: "store.restored", keys }),
+      restored: (keys) => log("error", { type: "store.restored", keys }),
     }),
     sealedBefore: async () => !mayBegin || secretsSnapshot.complete || lastHeard !== undefined,
     firstStart: mayBegin,
@@ -116,7 +116,7 @@ export async function natsState(parts: NatsStateParts): Promise<SharedState> {
       load: () => files.load(`keyset.${keyset}`),
       save: (record) => files.save(`keyset.${keyset}`, record).catch(snapshotFailed),
     }),
-    revocations: revocationFile(files, snapshotFailed),
+    revocations: createRevocationFile(files, snapshotFailed),
     mayRetry: isOutage,
     async reached(signal) {
       const ms = lastHeard === undefined ? undefined : PATIENCE_MS;
@@ -138,8 +138,7 @@ export async function natsState(parts: NatsStateParts): Promise<SharedState> {
     start() {
       presence.start();
       clock.start();
-      const sweep = () =>
-        void renewable.current.sweep().catch((error) => log("warn", { event: "store.failed", error }));
+      const sweep = () => void renewable.current.sweep().catch((error) => log("warn", { type: "store.failed", error }));
       timers.push(setInterval(sweep, SWEEP_MS));
       timers.push(setInterval(() => void save(), SAVE_CONTACT_MS));
     },

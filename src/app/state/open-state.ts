@@ -8,7 +8,7 @@ import { openSnapshotFiles } from "../../replica/snapshot-files.ts";
 import { StartError } from "../../start-error.ts";
 import type { KeyValue } from "../../state/keyvalue.ts";
 import type { Log } from "../log.ts";
-import { natsState } from "./nats-state.ts";
+import { openNatsState } from "./nats-state.ts";
 import type { SharedState } from "./shared-state.ts";
 
 /**
@@ -26,15 +26,15 @@ export async function openState(config: Config, own: KeyValue, now: () => number
     );
   }
   const mayBegin = state.firstStart && (await own.list("keys/")).length === 0;
-  if (state.firstStart && !mayBegin) log("error", { event: "store.own_keys", folder: join(data, "state") });
-  const damaged = (file: string) => log("error", { event: "snapshot.damaged", file });
+  if (state.firstStart && !mayBegin) log("error", { type: "store.own_keys", folder: join(data, "state") });
+  const damaged = (file: string) => log("error", { type: "snapshot.damaged", file });
   // Who writes the audit log is who takes part: one name for one replica, as long as its data folder lives.
   const identity = await readIdentity(join(data, "spool"));
   if (identity === undefined) throw new Error("the audit log has no writer");
   const files = await openSnapshotFiles(snapshots, damaged);
   const { url, replicas } = nats;
   const id = identity.writer;
-  return natsState({ config, mayBegin, url, replicas, id, version: packageJson.version, files, now, log });
+  return openNatsState({ config, mayBegin, url, replicas, id, version: packageJson.version, files, now, log });
 }
 
 /** What was revoked or rotated in the shared state is not in this folder's own: an old key would sign again. */

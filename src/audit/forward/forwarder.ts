@@ -15,15 +15,15 @@ import {
 
 /** What the forwarder tells the log. */
 export type ForwarderReport =
-  | { readonly type: "forwarding"; readonly created: string; readonly differences: readonly string[] }
-  | { readonly type: "replaying"; readonly events: number }
+  | { readonly type: "audit.forwarding"; readonly created: string; readonly differences: readonly string[] }
+  | { readonly type: "audit.replaying"; readonly events: number }
   | {
-      readonly type: "retrying";
+      readonly type: "audit.retrying";
       readonly code: SinkErrorCode | AuditErrorCode | "INTERNAL";
       readonly message: string;
       readonly retryInMs: number;
     }
-  | { readonly type: "not-trimmed"; readonly message: string };
+  | { readonly type: "audit.not-trimmed"; readonly message: string };
 
 export interface ForwarderOptions {
   readonly spool: Pick<Spool, "read" | "changed" | "acknowledged" | "acknowledge" | "rewind" | "trim">;
@@ -97,9 +97,9 @@ export class Forwarder {
     const { created, holds, differences } = await sink.inspect(spool.acknowledged.stream, this.#aborted.signal);
     if (!holds) {
       this.#ahead.clear();
-      report({ type: "replaying", events: spool.rewind() });
+      report({ type: "audit.replaying", events: spool.rewind() });
     }
-    if (created !== this.#created) report({ type: "forwarding", created, differences });
+    if (created !== this.#created) report({ type: "audit.forwarding", created, differences });
     this.#created = created;
   }
 
@@ -143,7 +143,7 @@ export class Forwarder {
     const { spool, monotonic, horizonMs, report } = this.#options;
     if (monotonic() - this.#trimmedAt < IDLE_MS) return;
     this.#trimmedAt = monotonic();
-    await spool.trim(horizonMs).catch((error: Error) => report({ type: "not-trimmed", message: error.message }));
+    await spool.trim(horizonMs).catch((error: Error) => report({ type: "audit.not-trimmed", message: error.message }));
   }
 
   async #awaitMore(): Promise<boolean> {
@@ -157,7 +157,7 @@ export class Forwarder {
     if (this.#stopping.signal.aborted) return;
     const { random, report } = this.#options;
     const retryInMs = backoff(++this.#failures, random());
-    report({ type: "retrying", code: codeOf(error), message: messageOf(error), retryInMs });
+    report({ type: "audit.retrying", code: codeOf(error), message: messageOf(error), retryInMs });
     await pause(retryInMs, this.#stopping.signal);
   }
 }

@@ -32,9 +32,9 @@ test("an event that is refused holds the place, and those after it are not sent 
     },
   };
   const { reports } = startForwarder(t, { spool, sink: counting });
-  await waitUntil("the refusal is reported", () => reports.some((report) => report.type === "retrying"));
+  await waitUntil("the refusal is reported", () => reports.some((report) => report.type === "audit.retrying"));
   t.is(spool.acknowledged.position, 1);
-  t.like(reports.at(-1), { type: "retrying", code: "REFUSED", message: "refused by the test", retryInMs: 250 });
+  t.like(reports.at(-1), { type: "audit.retrying", code: "REFUSED", message: "refused by the test", retryInMs: 250 });
   sink.refused.clear();
   await waitUntil("all are acknowledged", () => spool.acknowledged.position === 3);
   t.deepEqual(numbersIn(sink), [1, 3, 2]);
@@ -51,7 +51,7 @@ test("a stream that was lost is noticed by its first acknowledgement, and everyt
   await spool.append(issued(4), TIME);
   await waitUntil("all are in the new stream", () => spool.acknowledged.position === 4 && sink.stored.length === 4);
   t.deepEqual(numbersIn(sink).toSorted(), [1, 2, 3, 4]);
-  t.true(reports.some((report) => report.type === "replaying" && report.events === 4));
+  t.true(reports.some((report) => report.type === "audit.replaying" && report.events === 4));
 });
 
 test("stopping forwards what is there", async (t) => {

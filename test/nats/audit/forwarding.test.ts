@@ -57,7 +57,7 @@ testWithNats("every event arrives with its body byte for byte and its CloudEvent
     "ce-time": new Date(TIME).toISOString(),
     "content-type": "application/json",
   });
-  t.like(reports, { 0: { type: "forwarding", differences: [] }, length: 1 });
+  t.like(reports, { 0: { type: "audit.forwarding", differences: [] }, length: 1 });
 });
 
 testWithNats("no profile can publish outside its place, whatever it is called", async (t) => {
@@ -108,7 +108,7 @@ testWithNats("a server that is paused while events are published has each exactl
   server.pause();
   await appendAll(spool, 11, 400);
   await waitUntil("a time-out is reported", () =>
-    reports.some((report) => report.type === "retrying" && report.code === "TIMEOUT"),
+    reports.some((report) => report.type === "audit.retrying" && report.code === "TIMEOUT"),
   );
   server.resume();
   await acknowledged(spool, 400);
@@ -149,7 +149,7 @@ testWithNats(
     await connection.close();
     await appendAll(spool, 301, 400);
     await acknowledged(spool, 400);
-    await waitUntil("the replay is reported", () => reports.some((report) => report.type === "replaying"));
+    await waitUntil("the replay is reported", () => reports.some((report) => report.type === "audit.replaying"));
     await acknowledged(spool, 400);
     await requireEachOnce(t, spool, server);
   },
@@ -177,7 +177,7 @@ testWithNats("a server that comes back with an empty store gets all that is reta
   await appendAll(spool, 1, 300);
   await acknowledged(spool, 300);
   await server.restart({ loseStore: true });
-  await waitUntil("the replay is reported", () => reports.some((report) => report.type === "replaying"));
+  await waitUntil("the replay is reported", () => reports.some((report) => report.type === "audit.replaying"));
   await acknowledged(spool, 300);
   await requireEachOnce(t, spool, server);
 });
@@ -191,7 +191,7 @@ testWithNats("a stream that was lost while the service was down is noticed at it
   await forwarder.stop(1000);
   await server.restart({ loseStore: true });
   const { reports } = startForwarder(t, { spool: first, sink: makePublisher(t, server) });
-  await waitUntil("the replay is reported", () => reports.some((report) => report.type === "replaying"));
+  await waitUntil("the replay is reported", () => reports.some((report) => report.type === "audit.replaying"));
   await acknowledged(first, 20);
   await requireEachOnce(t, first, server);
 });
@@ -202,7 +202,7 @@ testWithNats("a server without JetStream is reported and tried again", async (t)
   const { reports } = startForwarder(t, { spool, sink: makePublisher(t, server) });
   await waitUntil("two attempts are reported", () => reports.length >= 2);
   t.deepEqual(
-    reports.map((report) => report.type === "retrying" && report.code),
+    reports.map((report) => report.type === "audit.retrying" && report.code),
     ["NO_STREAM", "NO_STREAM"],
   );
 });
@@ -217,7 +217,7 @@ testWithNats("a stream with other settings is used as it is, and each difference
   await appendAll(spool, 1, 1);
   await acknowledged(spool, 1);
   t.like(reports[0], {
-    type: "forwarding",
+    type: "audit.forwarding",
     differences: [
       'discard is "old", should be "new"',
       "max_age is 3600000000000, should be 0",
