@@ -6,30 +6,30 @@ interface Batch {
   readonly waiters: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[];
 }
 
-/** A turn that signs many tokens hands over the first of them meanwhile: else the two threads wait for each other in turn. */
+/** A turn that signs many tokens sends the first events early: otherwise the two threads would wait for each other in turn. */
 const FULL = 32;
 
 /**
- * The appends that wait for the thread's answer. What comes in one turn of the event loop crosses in one message, or one
- * for each {@link FULL}, and is answered by one.
+ * Appends that wait for the thread's answer. Those of one turn of the event loop are sent in one message, or in one for each
+ * {@link FULL}; one message answers each.
  */
 export class AppendBatches {
   readonly #send: (message: ToAudit) => void;
   readonly #answerMs: number;
-  /** Few at once: a Map that entries come to and go from leaves much behind for the collector of garbage. */
+  /** An array, since it has few elements: a Map whose entries come and go leaves much garbage to collect. */
   readonly #sent: (Batch & { readonly number: number; readonly timer: NodeJS.Timeout })[] = [];
   readonly #overdue = new Set<number>();
   #gathered: Batch | undefined;
   #next = 0;
 
-  /** An append that is not answered within `answerMs` is UNAVAILABLE: whether its event is durable is unknown then. */
+  /** An append that is not answered within `answerMs` is UNAVAILABLE: whether its event is durable is then unknown. */
   constructor(send: (message: ToAudit) => void, answerMs: number) {
     this.#send = send;
     this.#answerMs = answerMs;
   }
 
   add(event: AuditEvent, time: number): Promise<void> {
-    // Storage that hangs would gather all that is tried meanwhile, in memory, and write it once it goes on.
+    // Otherwise events would pile up in memory while the storage hangs, and all be written when it recovers.
     if (this.#overdue.size > 0) return Promise.reject(overdue());
     if (this.#gathered === undefined) setImmediate(() => this.flush());
     this.#gathered ??= { items: [], waiters: [] };
@@ -40,7 +40,7 @@ export class AppendBatches {
     return durable;
   }
 
-  /** Sends what was gathered, without waiting for the turn's end. */
+  /** Sends the events gathered so far, without waiting for the end of the turn. */
   flush(): void {
     const gathered = this.#gathered;
     if (gathered === undefined) return;
@@ -59,7 +59,7 @@ export class AppendBatches {
     }
   }
 
-  /** Rejects whatever waits: there will be no answers. */
+  /** Rejects every append that waits: no answer will come. */
   end(error: AuditError): void {
     for (const { reject } of this.#gathered?.waiters ?? []) reject(error);
     this.#gathered = undefined;
@@ -80,12 +80,12 @@ export class AppendBatches {
   }
 }
 
-/** An error as it was in the other thread. */
+/** Rebuilds an error of the other thread. */
 export function received({ code, message }: SentError): Error {
   return code === undefined ? new Error(message) : new AuditError(code, message);
 }
 
-/** The thread lives, but does not answer. */
+/** The error when the thread runs but does not answer. */
 export function overdue(): AuditError {
-  return new AuditError("UNAVAILABLE", "the audit's storage does not answer");
+  return new AuditError("UNAVAILABLE", "the audit storage does not answer");
 }

@@ -2,19 +2,19 @@ import type { AuditErrorCode, TimedEvent } from "../audit/event.ts";
 import type { AuditReport } from "../audit/pipeline.ts";
 import type { Depth } from "../audit/spool/spool.ts";
 
-/** An error on its way from one thread to the other. Without a code it is none of the audit's own. */
+/** An error as it is sent to the other thread. Only an AuditError has a code. */
 export interface SentError {
   readonly code?: AuditErrorCode;
   readonly message: string;
 }
 
-/** To the audit's thread. `append` holds what was appended in one turn of the event loop. */
+/** To the audit thread. `append` has events of one turn of the event loop. */
 export type ToAudit =
   | { readonly type: "append"; readonly batch: number; readonly items: readonly TimedEvent[] }
   | { readonly type: "depth" }
   | { readonly type: "stop"; readonly deadlineMs: number };
 
-/** From the audit's thread. `appended` names the items of the batch that are not durable, by their index. */
+/** From the audit thread. `appended` has the errors of the items that are not durable, by their index in the batch. */
 export type FromAudit =
   | { readonly type: "opened" }
   | { readonly type: "failed"; readonly error: SentError }

@@ -9,26 +9,26 @@ import type { Spool } from "../audit/spool/spool.ts";
 import { NatsPublisher } from "../nats/audit/publisher.ts";
 import { NatsLink } from "../nats/link.ts";
 
-/** What stands between the audit and the world. A test hands in others. */
-export interface AuditMachine {
+/** The pipeline's access to disk and network, which tests replace. */
+export interface AuditAdapters {
   readonly openSpoolFile?: OpenSpoolFile;
   readonly wrapSink?: (sink: EventSink) => EventSink;
 }
 
-/** The audit as the thread that runs it sees it. */
-export type OpenAudit = Omit<AuditPipeline, "running"> & Pick<Spool, "appendAll">;
+/** The pipeline as its own thread sees it. */
+export type OpenPipeline = Omit<AuditPipeline, "running"> & Pick<Spool, "appendAll">;
 
-/** How long the connection may take to close: what is on its way then is in the spool as well. */
+/** How long the connection may take to close: what is still being sent is in the spool as well. */
 const CLOSE_MS = 100;
 
 const monotonic = () => performance.now();
 
-/** Opens the spool and carries its events to NATS from now on, whether NATS is there or not. Throws an AuditError. */
+/** Opens the spool and starts to forward its events to NATS, whether NATS is reachable or not. Throws an AuditError. */
 export async function openAuditPipeline(
   { folder, maxBytes, nats }: AuditSettings,
   report: (report: AuditReport) => void,
-  { openSpoolFile, wrapSink }: AuditMachine = {},
-): Promise<OpenAudit> {
+  { openSpoolFile, wrapSink }: AuditAdapters = {},
+): Promise<OpenPipeline> {
   const spool = await openSpool({
     folder,
     maxBytes,

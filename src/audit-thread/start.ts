@@ -6,27 +6,27 @@ import type { Depth } from "../audit/spool/spool.ts";
 import { AppendBatches, overdue, received } from "./append-batches.ts";
 import type { FromAudit, ToAudit } from "./messages.ts";
 
-/** The program of the thread. */
+/** The entry point of the thread. */
 export const AUDIT_THREAD = new URL("./entry.ts", import.meta.url);
 
-/** How long the thread may take to answer: callers must not wait for ever for storage that hangs. */
+/** How long the thread may take to answer: callers must not wait indefinitely for storage that hangs. */
 const ANSWER_MS = 10_000;
 
 /** How long a stop may take beyond its deadline for forwarding. */
 const CLOSE_MS = 2_000;
 
 /**
- * Runs the audit in a thread of its own: encoding, hashing, syncing and publishing events then take nothing of the time
- * of the thread that answers calls.
+ * Runs the audit in its own thread, so that encoding, hashing, syncing and publishing events take no time from the thread
+ * that answers calls.
  *
- * Rejects with an AuditError when the spool can't be opened. When the thread dies later, `died` is called, once, and
- * whatever waits or comes later is UNAVAILABLE. What is not answered within `answerMs` is UNAVAILABLE too, and so is all
- * that comes until it is.
+ * Rejects with an AuditError when the spool can't be opened. When the thread dies later, `onDeath` is called once, and every
+ * pending and later call is UNAVAILABLE. A call that is not answered within `answerMs` is UNAVAILABLE too, and so is every
+ * append until the answer comes.
  */
 export async function startAuditThread(
   settings: AuditSettings,
   report: (report: AuditReport) => void,
-  died: (error: unknown) => void,
+  onDeath: (error: unknown) => void,
   program: URL = AUDIT_THREAD,
   answerMs = ANSWER_MS,
 ): Promise<AuditPipeline> {
@@ -60,7 +60,7 @@ export async function startAuditThread(
   });
   worker.once("error", fail);
   worker.once("exit", () => {
-    fail(new Error("the audit's thread has ended"));
+    fail(new Error("the audit thread has ended"));
     exited.resolve();
   });
   await opened.promise;
@@ -84,8 +84,8 @@ export async function startAuditThread(
       appends.flush();
       send({ type: "stop", deadlineMs });
       if (await endsWithin(deadlineMs + CLOSE_MS, exited.promise)) return;
-      end("had to be ended");
-      // Not awaited: the thread's end waits for what it began on the storage.
+      end("was terminated");
+      // Not awaited: a thread ends only after what it began on the storage.
       void worker.terminate();
       throw overdue();
     },
@@ -95,11 +95,11 @@ export async function startAuditThread(
     opened.reject(cause);
     if (!running || ended !== undefined) return;
     end("has died", cause);
-    died(cause);
+    onDeath(cause);
   }
 
   function end(how: string, cause?: unknown): void {
-    ended = new AuditError("UNAVAILABLE", `the audit's thread ${how}`, { cause });
+    ended = new AuditError("UNAVAILABLE", `the audit thread ${how}`, { cause });
     running = false;
     appends.end(ended);
     for (const { reject } of depths) reject(ended);

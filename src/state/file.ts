@@ -5,14 +5,14 @@ import { createFileWith } from "../files/durable.ts";
 import { exposedText, isExposed } from "../files/private-file.ts";
 import { StateError } from "./keyvalue.ts";
 import { createLocalKeyValue, type LocalKeyValue, type Table } from "./local.ts";
-import { createSchema, createSqliteTable, schemaVersion } from "./sqlite-table.ts";
+import { createSchema, createSqliteTable, SCHEMA_VERSION } from "./sqlite-table.ts";
 
 /**
- * The store in one file, for one process: locked from here to `close`, and by the kernel released when the process dies.
- * Makes the folder (0700) and the file (0600) where they are missing.
+ * Opens the store of one process in one file, and locks it until `close`; the kernel releases the lock when the process
+ * dies. Creates the folder (0700) and the file (0600) if they are missing.
  *
- * Throws {@link StateError}: LOCKED when anyone else has it open, this process included; CORRUPT when any of it is
- * damaged; EXPOSED when group or others have any right to the file or its folder; UNAVAILABLE when the disk fails.
+ * Throws {@link StateError}: LOCKED when it is open already, in this process or another; CORRUPT when any of it is damaged;
+ * EXPOSED when group or others have any access to the file or its folder; UNAVAILABLE when the disk fails.
  */
 export async function openFileKeyValue(path: string, now: () => number): Promise<LocalKeyValue> {
   try {
@@ -26,16 +26,16 @@ export async function openFileKeyValue(path: string, now: () => number): Promise
   }
 }
 
-/** Only stat: to open and close the file would drop the locks that this process holds on it (POSIX fcntl). */
+/** Only a stat: opening and closing the file would drop the locks that this process has on it (POSIX fcntl). */
 async function refuseExposed(path: string, mode: "600" | "700"): Promise<void> {
   if (isExposed(await stat(path))) throw new StateError("EXPOSED", exposedText(path, mode));
 }
 
-/** Whole or not at all, so that an empty file at `path` can only mean damage and never "nothing was stored yet". */
+/** Created whole or not at all, so that an empty file at `path` always means damage and never "nothing was stored yet". */
 async function createIfMissing(path: string, reason: NodeJS.ErrnoException): Promise<void> {
   if (reason.code !== "ENOENT") throw reason;
   await createFileWith(path, fillDatabase).catch((error: NodeJS.ErrnoException) => {
-    // Another opener was faster: its database is as good.
+    // Another opener created it first.
     if (error.code !== "EEXIST") throw error;
   });
 }
@@ -52,8 +52,8 @@ function openDatabase(path: string, now: () => number): LocalKeyValue {
   try {
     checkDatabase(path, database);
     const table = createSqliteTable(database);
-    table.under(""); // reads, and so checks, every row
-    return createLocalKeyValue(explainedTable(path, table), now, () => database.close());
+    table.list(""); // Reads, and so checks, every row.
+    return createLocalKeyValue(withStateErrors(path, table), now, () => database.close());
   } catch (error) {
     database.close();
     throw error;
@@ -61,9 +61,9 @@ function openDatabase(path: string, now: () => number): LocalKeyValue {
 }
 
 /**
- * A rollback journal, not a write-ahead log: every commit is in the one file that is backed up, and damage is found,
- * where a damaged frame of a log silently takes the commits behind it. EXTRA: with FULL alone a power failure may
- * bring back the journal of a transaction that was committed.
+ * Uses a rollback journal, not a write-ahead log: every commit is in the one file that is backed up, and damage is detected,
+ * while a damaged frame of a log silently drops the commits behind it. EXTRA, because with FULL a power failure may bring
+ * back the journal of a committed transaction.
  */
 function openLocked(path: string): DatabaseSync {
   const database = new DatabaseSync(path);
@@ -81,10 +81,10 @@ function openLocked(path: string): DatabaseSync {
 
 function checkDatabase(path: string, database: DatabaseSync): void {
   const version = database.prepare("PRAGMA user_version").get()?.user_version;
-  if (version !== schemaVersion) {
+  if (version !== SCHEMA_VERSION) {
     throw new StateError(
       "CORRUPT",
-      `${path} is not a store of this version: schema ${version}, allowed is ${schemaVersion}`,
+      `${path} is not a store of this version: it has schema ${version}, this version reads ${SCHEMA_VERSION}`,
     );
   }
   const verdict = database.prepare("PRAGMA integrity_check(1)").get()?.integrity_check;
@@ -92,20 +92,20 @@ function checkDatabase(path: string, database: DatabaseSync): void {
   const behind = database.prepare("SELECT 1 FROM entries WHERE revision > (SELECT max(revision) FROM counter)").get();
   const counters = database.prepare("SELECT count(*) AS count FROM counter").get()?.count;
   if (behind !== undefined || counters !== 1)
-    throw new StateError("CORRUPT", `${path} is damaged: its revision counter is behind`);
+    throw new StateError("CORRUPT", `${path} is damaged: its revision counter is behind its entries`);
 }
 
-function explainedTable(path: string, table: Table): Table {
+function withStateErrors(path: string, table: Table): Table {
   return {
-    get: (key) => explained(path, () => table.get(key)),
-    put: (key, value, options) => explained(path, () => table.put(key, value, options)),
-    remove: (keys) => explained(path, () => table.remove(keys)),
-    expired: (now) => explained(path, () => table.expired(now)),
-    under: (prefix) => explained(path, () => table.under(prefix)),
+    get: (key) => asStateError(path, () => table.get(key)),
+    put: (key, value, options) => asStateError(path, () => table.put(key, value, options)),
+    remove: (keys) => asStateError(path, () => table.remove(keys)),
+    expired: (now) => asStateError(path, () => table.expired(now)),
+    list: (prefix) => asStateError(path, () => table.list(prefix)),
   };
 }
 
-function explained<Result>(path: string, work: () => Result): Result {
+function asStateError<Result>(path: string, work: () => Result): Result {
   try {
     return work();
   } catch (error) {
@@ -115,10 +115,10 @@ function explained<Result>(path: string, work: () => Result): Result {
 
 // Primary result codes of SQLite (https://sqlite.org/rescode.html).
 const BUSY = [5, 6];
-// 1: "no such table" and the like, since our statements are constants.
+// 1 is "no such table" and the like, since the statements are constants.
 const DAMAGED = [1, 11, 26];
 
-/** What SQLite or the file system threw, as a {@link StateError} that an operator can act on. */
+/** Converts what SQLite or the file system threw into a {@link StateError} that an operator can act on. */
 function stateErrorOf(path: string, cause: unknown): StateError {
   if (cause instanceof StateError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
@@ -126,7 +126,7 @@ function stateErrorOf(path: string, cause: unknown): StateError {
   if (code !== undefined && BUSY.includes(code)) {
     return new StateError("LOCKED", `${path} is in use: only one process may have it open at a time`, { cause });
   }
-  // A number too large for JavaScript can only be a damaged one.
+  // Only a damaged number is too large for JavaScript.
   const outOfRange = cause instanceof Error && "code" in cause && cause.code === "ERR_OUT_OF_RANGE";
   if (outOfRange || (code !== undefined && DAMAGED.includes(code))) {
     return new StateError("CORRUPT", `${path} is damaged: ${reason}; restore it from a backup`, { cause });

@@ -1,16 +1,16 @@
 import { CodedError } from "../coded-error.ts";
 
-/** A stored value and the version of it that {@link KeyValue.update} may replace. */
+/** A stored value, with the revision that {@link KeyValue.update} takes to replace it. */
 export interface Entry {
   readonly key: string;
   readonly value: Uint8Array;
-  /** Grows with every write of the store; never reused. */
+  /** Grows with every write to the store, and is never reused. */
   readonly revision: number;
-  /** Unix milliseconds from which on the entry is absent. It is kept in the entry: stores forget it silently. */
+  /** Unix milliseconds from which on the entry is absent. Stored in the entry, since it disappears without a trace. */
   readonly expiresAt?: number;
 }
 
-/** What a watch tells. `current` comes once, after every entry that existed when the watch began. */
+/** What a watch yields. `current` comes once, after every entry that existed when the watch began. */
 export type Change =
   | { readonly type: "put"; readonly entry: Entry }
   | { readonly type: "delete"; readonly key: string }
@@ -22,34 +22,35 @@ export interface WriteOptions {
 }
 
 /**
- * The shared state: small, and the same for every replica. Keys are segments of `[A-Za-z0-9_-]+` joined by `/`, values at
- * most 64 KiB. An implementation MUST be durable when a write resolves (memory excepted), and MUST throw a
- * {@link StateError} when it cannot tell whether a write happened.
+ * The shared state: small, and the same for every replica. Keys are segments of `[A-Za-z0-9_-]+` joined by `/`; values have
+ * at most 64 KiB. In every implementation but memory, a write MUST be durable when it resolves. An implementation MUST throw
+ * a {@link StateError} when it does not know whether a write happened.
  */
 export interface KeyValue {
   /** The entry, or undefined when there is none or it has expired. */
   get(key: string): Promise<Entry | undefined>;
-  /** Claims a key. Of any number of concurrent calls exactly one gets the revision; all others get undefined. */
+  /** Creates a key. Of any number of concurrent calls exactly one gets the revision; all others get undefined. */
   create(key: string, value: Uint8Array, options?: WriteOptions): Promise<number | undefined>;
-  /** Replaces exactly this revision; undefined when the entry has another one, expired or is gone. */
+  /** Replaces exactly this revision; undefined when the entry has another one, has expired or is gone. */
   update(key: string, value: Uint8Array, revision: number, options?: WriteOptions): Promise<number | undefined>;
-  /** Removes the entry if there is one. A key whose creation is a claim MUST NOT be deleted. */
+  /** Removes the entry if there is one. A key that MUST be created only once MUST NOT be deleted. */
   delete(key: string): Promise<void>;
-  /** Every entry whose key begins with `prefix`, as it is now, by revision. Throws {@link StateError} as `get` does. */
+  /** Every entry whose key begins with `prefix`, by revision. */
   list(prefix: string): Promise<readonly Entry[]>;
   /**
-   * Every entry whose key begins with `prefix`, then `current`, then each change in the order of its revision. Changes
-   * of one key may be merged into the last. Ends when `signal` aborts. Throws {@link StateError}: LOST when the store is,
-   * UNAVAILABLE before `current` when it can't be reached; after `current` an outage delays the changes and loses none.
+   * Yields every entry whose key begins with `prefix`, then `current`, then each change in the order of its revision. The
+   * changes of one key may be merged into the last. Ends when `signal` aborts. Throws {@link StateError}: LOST when the
+   * store is lost; UNAVAILABLE before `current` when it is unreachable. After `current` an outage delays changes and loses
+   * none.
    */
   watch(prefix: string, signal: AbortSignal): AsyncIterable<Change>;
 }
 
 /**
- * Why the store could not serve. LOCKED: in use by another opener. CORRUPT: what it holds is damaged. EXPOSED: group or
- * others may read it. LOST: gone, made anew or rolled back since it was opened, for ever; what was read may not be in it
- * any more, and only a store that is opened anew can be used. UNAVAILABLE: closed, out of reach or failing; a write may
- * have happened or may yet. BAD_KEY, TOO_LARGE: the caller's fault.
+ * Why the store could not serve. LOCKED: another opener uses it. CORRUPT: its content is damaged. EXPOSED: group or others
+ * may access it. LOST: since it was opened it was removed, created again or rolled back; what was read may no longer be in
+ * it, and the store must be opened again. UNAVAILABLE: closed, unreachable or failing; a write may have happened, or may
+ * happen later. BAD_KEY, TOO_LARGE: the caller's error.
  */
 export type StateErrorCode = "LOCKED" | "CORRUPT" | "EXPOSED" | "LOST" | "UNAVAILABLE" | "BAD_KEY" | "TOO_LARGE";
 
@@ -60,33 +61,33 @@ export function isUnavailable(error: unknown): boolean {
   return error instanceof StateError && error.code === "UNAVAILABLE";
 }
 
-/** Milliseconds until a watch that ended with `error` is opened again: a lost store has a successor that others already use. */
+/** Milliseconds until a watch that ended with `error` is opened again: short if LOST, as other replicas use the new store already. */
 export function pauseAfterWatch(error: unknown): number {
   return error instanceof StateError && error.code === "LOST" ? 250 : 5_000;
 }
 
-const keyPattern = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
-const prefixPattern = /^([A-Za-z0-9_-]+\/)*[A-Za-z0-9_-]*$/;
-const largestValue = 64 * 1024;
+const KEY = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
+const PREFIX = /^([A-Za-z0-9_-]+\/)*[A-Za-z0-9_-]*$/;
+const MAX_VALUE_BYTES = 64 * 1024;
 
-/** Throws BAD_KEY unless `key` is segments of `[A-Za-z0-9_-]+` joined by `/`: every adapter can spell those. */
+/** Throws BAD_KEY unless `key` is segments of `[A-Za-z0-9_-]+` joined by `/`, which every adapter can encode. */
 export function checkKey(key: string): void {
-  if (!keyPattern.test(key))
+  if (!KEY.test(key))
     throw new StateError("BAD_KEY", `key ${JSON.stringify(key)}: allowed are segments of [A-Za-z0-9_-]+ joined by "/"`);
 }
 
 /** Throws BAD_KEY unless some key can begin with `prefix`. */
 export function checkPrefix(prefix: string): void {
-  if (!prefixPattern.test(prefix))
+  if (!PREFIX.test(prefix))
     throw new StateError("BAD_KEY", `prefix ${JSON.stringify(prefix)}: no key can begin with it`);
 }
 
 /** Throws TOO_LARGE for a value of more than 64 KiB. */
 export function checkValue(key: string, value: Uint8Array): void {
-  if (value.byteLength > largestValue) {
+  if (value.byteLength > MAX_VALUE_BYTES) {
     throw new StateError(
       "TOO_LARGE",
-      `value of ${key} has ${value.byteLength} bytes: at most ${largestValue} are allowed`,
+      `value of ${key} has ${value.byteLength} bytes: at most ${MAX_VALUE_BYTES} are allowed`,
     );
   }
 }

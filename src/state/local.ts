@@ -9,25 +9,25 @@ import {
 } from "./keyvalue.ts";
 import { createWatchers } from "./watchers.ts";
 
-/** Rows of one process. It knows nothing of expiry, watches or races: {@link createLocalKeyValue} does. */
+/** Rows of one process. {@link createLocalKeyValue} adds expiry, watches and races. */
 export interface Table {
   get(key: string): Entry | undefined;
-  /** Writes the row under a revision that was never used before, and returns it when it is as durable as it gets. */
+  /** Writes the row under a revision that was never used before. Durable on return, if the table is. */
   put(key: string, value: Uint8Array, options: WriteOptions): Entry;
   remove(keys: readonly string[]): void;
   /** The keys of all rows whose expiry is at or before `now`. */
   expired(now: number): readonly string[];
   /** All rows whose key begins with `prefix`, by revision. */
-  under(prefix: string): readonly Entry[];
+  list(prefix: string): readonly Entry[];
 }
 
-/** A store of this process alone, which can be closed. Its calls are synchronous inside: none can interleave. */
+/** A store of this process alone. Its calls are synchronous inside, so that none interleave. */
 export interface LocalKeyValue extends KeyValue {
-  /** Ends every watch with UNAVAILABLE; every later call is refused with it. */
+  /** Ends every watch with UNAVAILABLE, which every later call throws too. */
   close(): void;
 }
 
-/** The semantics of {@link KeyValue} over a table. `now` in Unix milliseconds decides what has expired. */
+/** Implements {@link KeyValue} over a table. `now` (Unix milliseconds) decides what has expired. */
 export function createLocalKeyValue(table: Table, now: () => number, onClose: () => void): LocalKeyValue {
   const watchers = createWatchers();
   let closed = false;
@@ -36,7 +36,7 @@ export function createLocalKeyValue(table: Table, now: () => number, onClose: ()
 
   function liveEntries(prefix: string): Entry[] {
     checkPrefix(prefix);
-    return table.under(prefix).filter((entry) => !hasExpired(entry));
+    return table.list(prefix).filter((entry) => !hasExpired(entry));
   }
 
   function refuseClosed(): void {
@@ -46,10 +46,10 @@ export function createLocalKeyValue(table: Table, now: () => number, onClose: ()
   function remove(keys: readonly string[]): void {
     if (keys.length === 0) return;
     table.remove(keys);
-    for (const key of keys) watchers.tell({ type: "delete", key });
+    for (const key of keys) watchers.publish({ type: "delete", key });
   }
 
-  /** The live entry of a key that is about to be written. */
+  /** Purges what has expired, and returns the live entry of a key that is about to be written. */
   function beforeWrite(key: string): Entry | undefined {
     refuseClosed();
     checkKey(key);
@@ -60,7 +60,7 @@ export function createLocalKeyValue(table: Table, now: () => number, onClose: ()
   function put(key: string, value: Uint8Array, options: WriteOptions): number {
     checkValue(key, value);
     const entry = table.put(key, value, options);
-    watchers.tell({ type: "put", entry });
+    watchers.publish({ type: "put", entry });
     return entry.revision;
   }
 

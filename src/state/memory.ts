@@ -1,7 +1,7 @@
 import type { Entry } from "./keyvalue.ts";
 import { createLocalKeyValue, type LocalKeyValue, type Table } from "./local.ts";
 
-/** A store that forgets everything with its process: for tests and for trying things. */
+/** A store that lasts as long as its process: for tests and experiments. */
 export function createMemoryKeyValue(now: () => number): LocalKeyValue {
   return createLocalKeyValue(createMemoryTable(), now, () => {});
 }
@@ -13,7 +13,7 @@ function createMemoryTable(): Table {
     get: (key) => rows.get(key),
     put(key, value, { expiresAt }) {
       lastRevision += 1;
-      // Copied, so that a caller who reuses its buffer does not change what is stored.
+      // Copied, so that a caller that reuses its buffer does not change what is stored.
       const row = { key, value: Uint8Array.from(value), revision: lastRevision };
       const entry = expiresAt === undefined ? row : { ...row, expiresAt };
       rows.delete(key);
@@ -24,7 +24,7 @@ function createMemoryTable(): Table {
       for (const key of keys) rows.delete(key);
     },
     expired: (now) => [...rows.values()].filter((entry) => (entry.expiresAt ?? Infinity) <= now).map(({ key }) => key),
-    // A Map keeps the order of writing, which is that of the revisions.
-    under: (prefix) => [...rows.values()].filter((entry) => entry.key.startsWith(prefix)),
+    // A Map keeps the order of writes, which is the order of revisions.
+    list: (prefix) => [...rows.values()].filter((entry) => entry.key.startsWith(prefix)),
   };
 }

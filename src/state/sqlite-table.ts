@@ -3,8 +3,8 @@ import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { type Entry, StateError } from "./keyvalue.ts";
 import type { Table } from "./local.ts";
 
-/** Version of the schema, kept in `user_version`: a file without it was not made by {@link createSchema}. */
-export const schemaVersion = 1;
+/** The version of the schema, stored in `user_version`: {@link createSchema} made no file without it. */
+export const SCHEMA_VERSION = 1;
 
 export function createSchema(database: DatabaseSync): void {
   database.exec(`
@@ -15,18 +15,18 @@ export function createSchema(database: DatabaseSync): void {
     CREATE INDEX entries_by_expiry ON entries (expires_at) WHERE expires_at IS NOT NULL;
     CREATE TABLE counter (revision INTEGER NOT NULL) STRICT;
     INSERT INTO counter VALUES (0);
-    PRAGMA user_version = ${schemaVersion};
+    PRAGMA user_version = ${SCHEMA_VERSION};
     COMMIT;
   `);
 }
 
 type Row = Record<string, SQLOutputValue>;
 
-/** Rows in a database that {@link createSchema} made. Every row that is read is checked against its checksum. */
+/** The table of a database that {@link createSchema} made. Checks every row that it reads against its checksum. */
 export function createSqliteTable(database: DatabaseSync): Table {
   const select = database.prepare("SELECT * FROM entries WHERE key = ?");
   // Every character of a key sorts before "~".
-  const selectUnder = database.prepare("SELECT * FROM entries WHERE key >= ? AND key < ? ORDER BY revision");
+  const selectByPrefix = database.prepare("SELECT * FROM entries WHERE key >= ? AND key < ? ORDER BY revision");
   const selectExpired = database.prepare("SELECT key FROM entries WHERE expires_at <= ?");
   const count = database.prepare("UPDATE counter SET revision = revision + 1 RETURNING revision");
   const replace = database.prepare("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)");
@@ -63,7 +63,7 @@ export function createSqliteTable(database: DatabaseSync): Table {
       });
     },
     expired: (now) => selectExpired.all(now).map((row) => String(row.key)),
-    under: (prefix) => selectUnder.all(prefix, `${prefix}~`).map(entryOf),
+    list: (prefix) => selectByPrefix.all(prefix, `${prefix}~`).map(entryOf),
   };
 }
 
@@ -74,11 +74,11 @@ function entryOf({ key, value, revision, expires_at: expiresAt, checksum: stored
   }
   throw new StateError(
     "CORRUPT",
-    `entry ${JSON.stringify(key)} does not fit its checksum: restore the file from a backup`,
+    `entry ${JSON.stringify(key)} does not match its checksum: restore the file from a backup`,
   );
 }
 
-/** Against damage by the disk, which SQLite's own check of structure does not see; not against an attacker. */
+/** Detects damage by the disk, which SQLite's check of its structure misses. No protection against an attacker. */
 function checksum({ key, value, revision, expiresAt }: Entry): Buffer {
   return createHash("sha256")
     .update(JSON.stringify([key, revision, expiresAt ?? null]))

@@ -1,13 +1,13 @@
-import { createWakeup, type Wakeup } from "../async/wakeup.ts";
+import { createWakeup } from "../async/wakeup.ts";
 import type { Change, Entry, StateError } from "./keyvalue.ts";
 
 /** The open watches of a store that lives in this process. */
 export interface Watchers {
-  /** Hands a change to every watch that it concerns. */
-  tell(change: Exclude<Change, { type: "current" }>): void;
-  /** Ends every watch with the error, now and for ever. */
+  /** Passes a change to every watch whose prefix its key has. */
+  publish(change: Exclude<Change, { type: "current" }>): void;
+  /** Ends every watch with the error, open ones and later ones. */
   fail(error: StateError): void;
-  /** A watch that begins, when it is first read, with what `existing` answers. */
+  /** Opens a watch that begins with the entries that `existing` returns when it is first read. */
   open(prefix: string, signal: AbortSignal, existing: () => readonly Entry[]): AsyncIterable<Change>;
 }
 
@@ -17,7 +17,7 @@ export function createWatchers(): Watchers {
 
   async function* open(prefix: string, signal: AbortSignal, existing: () => readonly Entry[]): AsyncIterable<Change> {
     const mailbox = new Mailbox(prefix);
-    // Between the snapshot and the mailbox no write may slip through: no await stands between these two lines.
+    // No await between these two lines: otherwise a write between mailbox and snapshot could be missed.
     mailboxes.add(mailbox);
     const snapshot = failure === undefined ? existing() : [];
     try {
@@ -39,7 +39,7 @@ export function createWatchers(): Watchers {
 
   return {
     open,
-    tell(change) {
+    publish(change) {
       for (const mailbox of mailboxes) mailbox.put(change);
     },
     fail(error) {
@@ -49,28 +49,28 @@ export function createWatchers(): Watchers {
   };
 }
 
-/** What a watch has not read yet: at most one change for a key, so that a slow reader costs bounded memory. */
+/** The changes that a watch has not read yet: at most one per key, so that a slow reader takes bounded memory. */
 class Mailbox {
-  private readonly prefix: string;
-  private readonly pending = new Map<string, Change>();
-  readonly arrived: Wakeup = createWakeup();
+  readonly arrived = createWakeup();
+  readonly #prefix: string;
+  readonly #pending = new Map<string, Change>();
 
   constructor(prefix: string) {
-    this.prefix = prefix;
+    this.#prefix = prefix;
   }
 
   put(change: Exclude<Change, { type: "current" }>): void {
     const key = change.type === "put" ? change.entry.key : change.key;
-    if (!key.startsWith(this.prefix)) return;
-    // Delete first: a Map keeps the place of a key that is set again, and the order must be that of the revisions.
-    this.pending.delete(key);
-    this.pending.set(key, change);
+    if (!key.startsWith(this.#prefix)) return;
+    // Deleted first: a Map keeps the position of a key that is set again, and the order must be that of the revisions.
+    this.#pending.delete(key);
+    this.#pending.set(key, change);
     this.arrived.wake();
   }
 
   take(): Change | undefined {
-    for (const [key, change] of this.pending) {
-      this.pending.delete(key);
+    for (const [key, change] of this.#pending) {
+      this.#pending.delete(key);
       return change;
     }
     return undefined;

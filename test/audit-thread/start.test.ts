@@ -140,7 +140,7 @@ test("a thread that dies rejects what waits and what comes, and says so once", a
   await side.append(issued(1), TIME);
   await writeFile(trouble("die"), "");
   const waiting = side.append(issued(2), TIME);
-  await t.throwsAsync(waiting, { ...unavailable, message: "the audit's thread has died" });
+  await t.throwsAsync(waiting, { ...unavailable, message: "the audit thread has died" });
   t.false(side.running);
   await t.throwsAsync(side.append(issued(3), TIME), unavailable);
   await t.throwsAsync(side.depth(), unavailable);
@@ -168,7 +168,7 @@ test("what was appended in the turn in which the thread dies is rejected too", a
 test("storage that hangs is UNAVAILABLE after the bound, at once until it answers, and then taken again", async (t) => {
   const { side, folder, trouble } = await startThread(t, { program: TROUBLED, answerMs: 100 });
   await writeFile(trouble("hang"), "");
-  const hanging = { ...unavailable, message: "the audit's storage does not answer" };
+  const hanging = { ...unavailable, message: "the audit storage does not answer" };
   await t.throwsAsync(side.append(issued(1), TIME), hanging);
   await t.throwsAsync(side.append(issued(2), TIME), hanging);
   await t.throwsAsync(side.depth(), hanging);
@@ -188,7 +188,7 @@ test("storage that hangs is UNAVAILABLE after the bound, at once until it answer
 test("a stop while the storage hangs is bounded, and says that the end is not known to be durable", async (t) => {
   const { side, folder, deaths, trouble } = await startThread(t, { program: TROUBLED });
   await writeFile(trouble("hang"), "");
-  const ended = { ...unavailable, message: "the audit's thread had to be ended" };
+  const ended = { ...unavailable, message: "the audit thread was terminated" };
   const waiting = t.throwsAsync(side.append(issued(1), TIME), ended);
   await waitUntil("the thread hangs", () => existsSync(join(folder, "hanging")));
   const depth = t.throwsAsync(side.depth(), ended);

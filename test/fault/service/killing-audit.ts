@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { EventSink } from "../../../src/audit/forward/sink.ts";
 import { type OpenSpoolFile, openDiskFile } from "../../../src/audit/spool/segment-file.ts";
-import type { AuditMachine } from "../../../src/audit-thread/pipeline.ts";
+import type { AuditAdapters } from "../../../src/audit-thread/pipeline.ts";
 import { serveAudit } from "../../../src/audit-thread/serve.ts";
 import { cachedFiles } from "../../support/files/spool-files.ts";
 import { die } from "./die.ts";
@@ -9,7 +9,7 @@ import { die } from "./die.ts";
 const { KILL_STEP, KILL_NUMBER } = process.env;
 await serveAudit(machineFor(KILL_STEP, Number(KILL_NUMBER)));
 
-function machineFor(step: string | undefined, number: number): AuditMachine {
+function machineFor(step: string | undefined, number: number): AuditAdapters {
   const tokens = countTokens();
   switch (step) {
     case "in the middle of a slow sync":
