@@ -24,7 +24,7 @@ function checkAddresses({ grpc, http }: RawConfig, faults: Faults): void {
       faults.add([section, "address"], "must have a port of at most 65535");
 }
 
-/** Replicas meet only in NATS. A replica that was offline for a whole period could sign with a key that the others dropped. */
+/** Replicas meet only in NATS. One that is offline for a whole period could sign with a key that others dropped. */
 function checkState({ state, nats, rotation }: RawConfig, faults: Faults): void {
   if (state.store === "file") return;
   if (nats.url === "")

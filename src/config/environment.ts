@@ -13,8 +13,8 @@ interface Schema {
 }
 
 /**
- * Overrides `grpc.address` by `SIGNET_GRPC_ADDRESS`, and likewise every key of the schema, in place. An unknown name is a
- * fault: a misspelt override that is ignored would be noticed too late.
+ * Overrides `grpc.address` by `SIGNET_GRPC_ADDRESS`, and likewise every key of the schema, in place. An unknown name is
+ * a fault: a misspelt override that is ignored would be noticed too late.
  */
 export function overrideFromEnvironment(
   data: Record<string, unknown>,
@@ -61,8 +61,8 @@ function set(data: Record<string, unknown>, path: readonly string[], value: unkn
 }
 
 /**
- * Removes, in place, sections without a value: `grpc:` alone remains when all its keys are commented out. A key without a
- * value is left to the schema, which rejects it.
+ * Removes, in place, sections without a value: `grpc:` alone remains when all its keys are commented out. A key without
+ * a value is left to the schema, which rejects it.
  */
 export function dropEmptySections(data: Record<string, unknown>, schema: { readonly properties?: object }): void {
   for (const [key, inner] of Object.entries(schema.properties ?? {}))

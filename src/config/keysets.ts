@@ -6,7 +6,7 @@ import type { RawConfig } from "./schema.ts";
 
 type Rotation = RawConfig["rotation"];
 
-/** The rotating keysets of the profiles. A keyset's `maxTtl` is the longest time for which one of its tokens may be accepted. */
+/** The rotating keysets of the profiles. `maxTtl` is the longest time for which a token of a keyset is accepted. */
 export function buildKeysets(profiles: Iterable<Profile>, rotation: Rotation): Keyset[] {
   const keysets = new Map<string, Keyset>();
   for (const { keys, lifetime } of profiles) {

@@ -1,4 +1,4 @@
-/** Compact JSON with the members of every object sorted by name. `value` must be a JSON value: the caller has checked it. */
+/** Compact JSON with the members of every object sorted by name. The caller has checked that it is a JSON value. */
 export function sortedJson(value: unknown): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(sortedJson).join(",")}]`;

@@ -1,7 +1,9 @@
 import type { ClaimRule } from "./model/claims.ts";
 import type { CarrierRule, Surface, Surfaces } from "./model/delivery.ts";
 
-/** A claim for display: `source` is "issued_at", "request.a.b", `= ` with a fixed value, or `cel: ` with an expression. */
+/**
+ * A claim for display: `source` is "issued_at", "request.a.b", `= ` with a fixed value, or `cel: ` with an expression.
+ */
 export interface ClaimView {
   /** Empty for `rest`. */
   readonly name: string;
@@ -47,12 +49,12 @@ export function describeCarrier(rule: CarrierRule): CarrierView {
 
 /** The reasons with a surface of their own, then one view for all others unless the profile has no surfaces. */
 export function describeSurfaces({ other, byReason }: Surfaces): SurfaceView[] {
-  const views = [...byReason].map(([reason, shown]) => view(reason, shown));
-  const rest = view("", other);
-  const isShown = [rest.httpStatus, rest.closeCode, rest.frame].some((part) => part !== undefined);
-  return isShown ? [...views, rest] : views;
+  const views = [...byReason].map(([reason, surface]) => surfaceView(reason, surface));
+  const rest = surfaceView("", other);
+  const hasAny = [rest.httpStatus, rest.closeCode, rest.frame].some((part) => part !== undefined);
+  return hasAny ? [...views, rest] : views;
 }
 
-function view(reason: string, shown: Surface): SurfaceView {
-  return { ...shown, reason, frame: shown.frame("$message") };
+function surfaceView(reason: string, surface: Surface): SurfaceView {
+  return { ...surface, reason, frame: surface.frame("$message") };
 }

@@ -32,8 +32,8 @@ export function faultIn({ file, text }: LoadedProfile, path: Path, message: stri
 }
 
 /**
- * One keyset serves one (issuer, typ) and one algorithm: with two, a token of one profile could be presented as a token of
- * the other (RFC 8725, 3.11 and 3.12).
+ * One keyset serves one (issuer, typ) and one algorithm: with two, a token of one profile could be presented as a token
+ * of the other (RFC 8725, 3.11 and 3.12).
  */
 export function keysetFaults(loaded: readonly LoadedProfile[]): Fault[] {
   const first = new Map<string, LoadedProfile>();
@@ -50,8 +50,8 @@ function differences(one: LoadedProfile, other: LoadedProfile): readonly Fault[]
   const [mine, theirs] = [identity(one), identity(other)];
   const differing = Object.keys(mine).filter((what) => mine[what] !== theirs[what]);
   if (differing.length === 0) return [];
-  const message = `${other.file} uses this keyset with a different ${differing.join(" and ")}: one keyset serves one (issuer, typ) and one algorithm`;
-  return faultIn(one, ["keys", "keyset"], message);
+  const difference = `${other.file} uses this keyset with a different ${differing.join(" and ")}`;
+  return faultIn(one, ["keys", "keyset"], `${difference}: one keyset serves one (issuer, typ) and one algorithm`);
 }
 
 /** What distinguishes the tokens of a keyset from others. `typ` is compared without case, as in verifying. */
@@ -68,8 +68,8 @@ export interface SharedKeyset {
 }
 
 /**
- * The keysets with which several profiles sign. This is allowed but deserves a warning: a token of one profile is a token of
- * the others, unless `accept`, the audience or the rules distinguish them.
+ * The keysets with which several profiles sign. This is allowed but deserves a warning: a token of one profile is a
+ * token of the others, unless `accept`, the audience or the rules distinguish them.
  */
 export function sharedKeysets(profiles: Iterable<Profile>): SharedKeyset[] {
   const byKeyset = Map.groupBy(profiles, ({ keys }) => (keys.kind === "keyset" ? keys.keyset : undefined));
@@ -79,8 +79,8 @@ export function sharedKeysets(profiles: Iterable<Profile>): SharedKeyset[] {
 }
 
 /**
- * The wanted keysets that a running service can't adopt. Its rings are opened at the start, with times for the longest ttl of
- * that moment. A keyset that no profile names any more is harmless and disappears with the next start.
+ * The wanted keysets that a running service can't adopt. Its rings are opened at the start, with times for the longest
+ * ttl of that moment. A keyset that no profile names any more is harmless and disappears with the next start.
  */
 export function restartFaults(running: readonly Keyset[], wanted: readonly Keyset[]): Fault[] {
   return wanted.flatMap((keyset) => {

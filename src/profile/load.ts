@@ -9,7 +9,8 @@ import type { Profile } from "./model/profile.ts";
 const MISNAMED = /\.(?:yml|YML|YAML)$/;
 
 /**
- * Reads every `*.yaml` of the folders as a profile, by name. Two files with one name are a fault: none replaces the other.
+ * Reads every `*.yaml` of the folders as a profile, by name. Two files with one name are a fault: none replaces the
+ * other.
  *
  * @param issuer `iss` of the profiles that use the service's issuer.
  * @param known What was loaded before with this issuer: an unchanged file is not compiled again.
@@ -44,7 +45,9 @@ export function loadProfileFiles(
   return loaded;
 }
 
-/** The profile files of a folder, sorted by name. A folder without any is a fault: a reload would drop all its profiles. */
+/**
+ * The profile files of a folder, sorted by name. A folder without any is a fault: a reload would drop all its profiles.
+ */
 export function profileFiles(folder: string, faults: Fault[]): string[] {
   const names = namesIn(folder, faults).sort();
   for (const name of names.filter((name) => MISNAMED.test(name)))

@@ -1,8 +1,8 @@
 import type { ErrorObject } from "ajv/dist/2020.js";
 
 /**
- * Reduces the errors of each failed `anyOf` or `oneOf`. When the value clearly tries to be one of the alternatives, that
- * alternative's errors remain; otherwise one error lists all alternatives.
+ * Reduces the errors of each failed `anyOf` or `oneOf`. When the value clearly tries to be one of the alternatives,
+ * that alternative's errors remain; otherwise one error lists all alternatives.
  */
 export function resolveAlternatives(
   errors: readonly ErrorObject[],

@@ -16,8 +16,9 @@ export interface LinearPattern {
 }
 
 /**
- * Compiles a regular expression in RE2 syntax. Matching takes time linear in the length of the text, where `RegExp` may take
- * exponential time: the pattern comes from an operator, the text from a caller, and the match blocks the event loop.
+ * Compiles a regular expression in RE2 syntax. Matching takes time linear in the length of the text, where `RegExp` may
+ * take exponential time: the pattern comes from an operator, the text from a caller, and the match blocks the event
+ * loop.
  *
  * @throws Error when the pattern is not valid RE2, or too large.
  */
@@ -67,5 +68,6 @@ function objectionTo(pattern: string, error: unknown): string {
   if (/\(\?<?[=!]/.test(pattern)) return "has a look-around, which can't be matched in linear time";
   if (/\\[1-9k]/.test(pattern)) return "has a back-reference, which can't be matched in linear time";
   const reason = error instanceof RE2JSSyntaxException ? error.error : "unreadable";
-  return `is not a valid RE2 expression: ${reason} (a character is written \\x{41}, a repetition counts to at most 1000)`;
+  const hint = "a character is written \\x{41}, a repetition counts to at most 1000";
+  return `is not a valid RE2 expression: ${reason} (${hint})`;
 }

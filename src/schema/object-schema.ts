@@ -4,8 +4,9 @@ import type { TRequiredArray } from "typebox";
 type Defaulted<P> = { [Name in keyof P]: P[Name] extends { readonly default: unknown } ? Name : never }[keyof P];
 
 /**
- * The JSON Schema of an object with these properties and no others. A property with a default counts as required: defaults
- * are filled in first, so the type that `Static` of TypeBox infers from the schema has the property without `?`.
+ * The JSON Schema of an object with these properties and no others. A property with a default counts as required:
+ * defaults are filled in first, so the type that `Static` of TypeBox infers from the schema has the property without
+ * `?`.
  */
 export function objectSchema<
   const P extends Readonly<Record<string, object>>,

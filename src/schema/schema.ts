@@ -12,10 +12,11 @@ const metaSchema = new Ajv2020();
 const ENGINE = Object.assign((pattern: string) => compileLinearPattern(pattern), { code: "linearPattern" });
 
 /**
- * Compiles a JSON Schema 2020-12. Compiling takes milliseconds and checking microseconds. Patterns are RE2 and run in linear
- * time. Added keywords: `maxBytes` limits a string by its UTF-8 bytes, an object or array by the bytes of its compact JSON;
- * `distinctLetters: CRUD` accepts a selection of these letters, each at most once; `duration: true` accepts texts such as
- * `90s`, and `durationFrom: [min, max]` limits them; `allowed` is the human-readable rule that a fault repeats.
+ * Compiles a JSON Schema 2020-12. Compiling takes milliseconds and checking microseconds. Patterns are RE2 and run in
+ * linear time. Added keywords: `maxBytes` limits a string by its UTF-8 bytes, an object or array by the bytes of its
+ * compact JSON; `distinctLetters: CRUD` accepts a selection of these letters, each at most once; `duration: true`
+ * accepts texts such as `90s`, and `durationFrom: [min, max]` limits them; `allowed` is the human-readable rule that a
+ * fault repeats.
  *
  * @throws Error when the schema itself is wrong; the message names the place.
  */

@@ -22,7 +22,9 @@ export function violationsOf(errors: readonly ErrorObject[]): Violation[] {
   return [...violations.values()];
 }
 
-/** `propertyNames` reports a bad name twice: by the rule inside and by itself. `if` only repeats that its branch failed. */
+/**
+ * `propertyNames` reports a bad name twice: by the rule inside and by itself. `if` only repeats that its branch failed.
+ */
 function isInformative({ propertyName, keyword }: ErrorObject): boolean {
   return propertyName === undefined && keyword !== "if";
 }
@@ -36,6 +38,11 @@ function violation(error: ErrorObject): Violation {
   const name: unknown =
     params.additionalProperty ?? params.unevaluatedProperty ?? params.missingProperty ?? params.propertyName;
   return { keyword, path: name === undefined ? path : [...path, String(name)], message: wording(error) };
+}
+
+/** How `maxBytes` counts. */
+function measure(data: unknown): string {
+  return typeof data === "string" ? "of UTF-8" : "as compact JSON";
 }
 
 /** The names that a typing error may have meant; none when a pattern allows names that can't be listed. */
@@ -70,7 +77,7 @@ function wording({ keyword, params, message, schema, parentSchema, data }: Error
     case "type":
       return `must be ${[params.type].flat().join(" or ")}`;
     case "maxBytes":
-      return `must NOT have more than ${String(schema)} bytes ${typeof data === "string" ? "of UTF-8" : "as compact JSON"}`;
+      return `must NOT have more than ${String(schema)} bytes ${measure(data)}`;
     case "pattern":
       return `must match pattern "${String(schema)}"`;
     case "not":

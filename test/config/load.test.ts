@@ -86,7 +86,7 @@ nats:
   replicas: 2
 colour: blue
 `;
-  t.deepEqual((await told(t, text)).toSorted(), [
+  t.deepEqual((await faultTexts(t, text)).toSorted(), [
     "FILE:1 issuer: must be an http or https URL without user, query and fragment",
     "FILE:3 grpc.adress: is not a known key (known: address, max_concurrent_streams, max_message_bytes, max_connection_idle, max_connection_age, keepalive, young_calls)",
     "FILE:4 grpc.max_message_bytes: must be integer",
@@ -122,7 +122,7 @@ for (const [what, text, fault] of [
   ["a prototype as a key", "__proto__: { a: 1 }\n", `FILE:1 __proto__: is not a known key (known: ${SECTIONS})`],
 ] as const) {
   test(`${what} is refused with its line`, async (t) => {
-    const faults = await told(t, text);
+    const faults = await faultTexts(t, text);
     t.true(faults.includes(fault), faults.join("\n"));
   });
 }
@@ -134,7 +134,7 @@ for (const [section, address] of [
   ["http", "signet.example:8081"],
 ] as const) {
   test(`${section} at ${address}, which others can reach, is refused`, async (t) => {
-    const [fault] = await told(t, `${section}:\n  address: "${address}"\n`);
+    const [fault] = await faultTexts(t, `${section}:\n  address: "${address}"\n`);
     t.regex(fault ?? "", new RegExp(`^FILE:2 ${section}\\.address: must be a loopback address`));
   });
 }
@@ -142,16 +142,18 @@ for (const [section, address] of [
 for (const issuer of ["https://user:secret@h", "https://h/#x", "https://h/?x", "ftp://h", "https://h h"])
   test(`the issuer ${issuer} is refused`, async (t) => {
     const message = "must be an http or https URL without user, query and fragment";
-    t.deepEqual(await told(t, `issuer: "${issuer}"\n`), [`FILE:1 issuer: ${message}`]);
+    t.deepEqual(await faultTexts(t, `issuer: "${issuer}"\n`), [`FILE:1 issuer: ${message}`]);
   });
 
-test("a NATS URL with a password is refused, and the fault tells what is allowed and not the password", async (t) => {
+test("a NATS URL with a password is refused, and the fault says what is allowed without the password", async (t) => {
   const message = "must be nats://host:port without user and password, or empty";
-  t.deepEqual(await told(t, 'nats: { url: "nats://user:secret@127.0.0.1:4222" }\n'), [`FILE:1 nats.url: ${message}`]);
+  t.deepEqual(await faultTexts(t, 'nats: { url: "nats://user:secret@127.0.0.1:4222" }\n'), [
+    `FILE:1 nats.url: ${message}`,
+  ]);
 });
 
 test("a Unix socket is for gRPC alone", async (t) => {
-  t.regex((await told(t, "http: { address: unix:/x }\n")).join(), /^FILE:1 http\.address: must be host:port/);
+  t.regex((await faultTexts(t, "http: { address: unix:/x }\n")).join(), /^FILE:1 http\.address: must be host:port/);
 });
 
 for (const [what, rotation, path, rule] of [
@@ -165,7 +167,7 @@ for (const [what, rotation, path, rule] of [
   ["no time at all", "clock_skew: 0s", "rotation.clock_skew", /0 ms: it must be a whole number above 0/],
 ] as const) {
   test(`a rotation with ${what} is refused, with the bound`, async (t) => {
-    const faults = await told(t, `rotation:\n  ${rotation}\n`);
+    const faults = await faultTexts(t, `rotation:\n  ${rotation}\n`);
     t.is(faults.length, 1, faults.join("\n"));
     t.true(faults[0]?.startsWith(`FILE:2 ${path}: `), faults[0]);
     t.regex(faults[0] ?? "", rule);
@@ -184,7 +186,7 @@ test("a file that is not there is a fault that names it", (t) => {
 });
 
 /** The faults of a file as they are printed, FILE for its name. */
-async function told(t: ExecutionContext, text: string): Promise<string[]> {
+async function faultTexts(t: ExecutionContext, text: string): Promise<string[]> {
   const file = join(await filesIn(t, { "signet.yaml": text }), "signet.yaml");
   return faultsOf(() => loadConfig({ file, env: {} })).map((fault) => formatFault(fault).replace(file, "FILE"));
 }
@@ -241,7 +243,7 @@ test("a replica that shares its state may not issue cut off for longer than a ke
   t.notThrows(() => loadConfig({ env: { ...env, SIGNET_STATE_STORE: "file" } }), "it has no others");
 });
 
-test("replicas share their state through NATS: without it their store is a fault, told where it was chosen", async (t) => {
+test("replicas share their state through NATS: without it their store is a fault, reported where it was chosen", async (t) => {
   const file = join(await filesIn(t, { "signet.yaml": 'nats: { url: "" }\nstate: { store: nats }\n' }), "signet.yaml");
   const message = "must be file while nats.url is empty: replicas share their state through NATS";
   t.deepEqual(

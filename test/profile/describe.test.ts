@@ -10,7 +10,7 @@ const NOTHING: Surface = {
   frame: () => undefined,
 };
 
-test("a claim tells its source: a value as JSON, an expression as it was written", (t) => {
+test("a claim is described by its source: a value as JSON, an expression as written", (t) => {
   t.deepEqual(
     [
       describeClaim({ name: "iat", from: "issued_at" }),
@@ -24,7 +24,7 @@ test("a claim tells its source: a value as JSON, an expression as it was written
   );
 });
 
-test("a carrier tells its name and what stands before the token", (t) => {
+test("a carrier is described by its name and by what precedes the token", (t) => {
   t.deepEqual(
     describeCarrier({ in: "header", name: "authorization", scheme: "Bearer", schemeOptional: true, maxLength: 100 }),
     { in: "header", name: "authorization", scheme: "Bearer", schemeOptional: true, maxLength: 100 },

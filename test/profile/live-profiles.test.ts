@@ -19,9 +19,9 @@ function setOf(digests: Record<string, string>, keysets: ProfileSet["keysets"] =
   return { profiles: new Map(profiles), keysets };
 }
 
-/** Profiles that load what the test hands out, one after the other, and what was told of them in its order. */
+/** Profiles that load one of `loads` at each reload, and what was reported of them, in order. */
 function reloading(loads: (ProfileSet | Error)[], append: (event: AuditEvent) => Promise<void> = async () => {}) {
-  const told: [string, unknown][] = [];
+  const reports: [string, unknown][] = [];
   const live = createLiveProfiles({
     initial: BEFORE,
     load: () => {
@@ -32,29 +32,29 @@ function reloading(loads: (ProfileSet | Error)[], append: (event: AuditEvent) =>
     hashOf: (profiles) => [...profiles.values()].map(({ digest }) => digest).join("+"),
     audit: {
       append(event, time) {
-        told.push([event.type, { ...event, time }]);
+        reports.push([event.type, { ...event, time }]);
         return append(event);
       },
     },
     now: () => 7,
     observer: {
-      onReloaded: (changed, gone) => told.push(["reloaded", { changed, gone }]),
-      onRefused: (faults) => told.push(["refused", faults]),
-      onError: (error) => told.push(["failed", error]),
+      onReloaded: (changed, gone) => reports.push(["reloaded", { changed, gone }]),
+      onRefused: (faults) => reports.push(["refused", faults]),
+      onError: (error) => reports.push(["failed", error]),
     },
   });
-  return { live, told };
+  return { live, reports };
 }
 
-test("what is new, changed and gone is told to the audit log, then serves, then is reported", async (t) => {
+test("new, changed and gone profiles are recorded in the audit log, then adopted, then reported", async (t) => {
   const after = setOf({ service: "s1", lobby: "l2", arena: "a1" });
-  const { live, told } = reloading([after, setOf({ service: "s1" })]);
+  const { live, reports } = reloading([after, setOf({ service: "s1" })]);
   await live.reload();
   t.is(live.current(), after.profiles);
   await live.reload();
   t.deepEqual([...live.current().keys()], ["service"]);
   const event = { type: "configuration.changed", time: 7 };
-  t.deepEqual(told, [
+  t.deepEqual(reports, [
     ["configuration.changed", { ...event, configHash: "s1+l2+a1", profiles: ["arena", "lobby"] }],
     ["reloaded", { changed: ["arena", "lobby"], gone: [] }],
     ["configuration.changed", { ...event, configHash: "s1", profiles: ["arena", "lobby"] }],
@@ -64,32 +64,32 @@ test("what is new, changed and gone is told to the audit log, then serves, then 
 
 test("until the event is stored the old ones serve; an event that can't be stored leaves them", async (t) => {
   const stored = Promise.withResolvers<void>();
-  const { live, told } = reloading([setOf({ service: "s2" })], () => stored.promise);
+  const { live, reports } = reloading([setOf({ service: "s2" })], () => stored.promise);
   const reloaded = live.reload();
   await new Promise(setImmediate);
-  t.is(told[0]?.[0], "configuration.changed");
+  t.is(reports[0]?.[0], "configuration.changed");
   t.is(live.current(), BEFORE.profiles);
   const error = new Error("full");
   stored.reject(error);
   await reloaded;
   t.is(live.current(), BEFORE.profiles);
-  t.deepEqual(told.slice(1), [["failed", error]]);
+  t.deepEqual(reports.slice(1), [["failed", error]]);
 });
 
-test("files with faults leave the old ones, and every fault is told", async (t) => {
+test("files with faults leave the old ones, and every fault is reported", async (t) => {
   const faults: Fault[] = [{ file: "a.yaml", line: 3, path: "keys", message: "is required" }];
-  const { live, told } = reloading([new ConfigError(faults), setOf({ lobby: "l9" })]);
+  const { live, reports } = reloading([new ConfigError(faults), setOf({ lobby: "l9" })]);
   await live.reload();
   t.is(live.current(), BEFORE.profiles);
-  t.deepEqual(told, [["refused", faults]]);
+  t.deepEqual(reports, [["refused", faults]]);
   await live.reload();
   t.deepEqual([...live.current().keys()], ["lobby"], "the next good files are taken over");
 });
 
 test("what has not changed is no event", async (t) => {
-  const { live, told } = reloading([setOf({ service: "s1", lobby: "l1" })]);
+  const { live, reports } = reloading([setOf({ service: "s1", lobby: "l1" })]);
   await live.reload();
-  t.deepEqual(told, [["reloaded", { changed: [], gone: [] }]]);
+  t.deepEqual(reports, [["reloaded", { changed: [], gone: [] }]]);
 });
 
 test("reloads happen one after the other, so that the last files win", async (t) => {
@@ -109,16 +109,16 @@ for (const [what, keysets, message] of [
   ["a longer life", [keyset("service", 2 * HOUR)], "rotates in the running service for tokens of at most 1h"],
 ] as const) {
   test(`${what} needs a restart, and is refused with that reason`, async (t) => {
-    const { live, told } = reloading([setOf({ service: "s2" }, keysets)]);
+    const { live, reports } = reloading([setOf({ service: "s2" }, keysets)]);
     await live.reload();
     t.is(live.current(), BEFORE.profiles);
     const file = `keyset ${keysets.at(-1)?.name}`;
-    t.deepEqual(told, [["refused", [{ file, path: "", message: `${message}: restart the service` }]]]);
+    t.deepEqual(reports, [["refused", [{ file, path: "", message: `${message}: restart the service` }]]]);
   });
 }
 
-test("a shorter life and a keyset that nobody names any more need no restart", async (t) => {
-  const { live, told } = reloading([
+test("a shorter life and a keyset that no profile names any more need no restart", async (t) => {
+  const { live, reports } = reloading([
     setOf({ service: "s2" }, [keyset("service", HOUR / 2)]),
     setOf({ lobby: "l1" }, []),
   ]);
@@ -126,7 +126,7 @@ test("a shorter life and a keyset that nobody names any more need no restart", a
   await live.reload();
   t.deepEqual([...live.current().keys()], ["lobby"]);
   t.deepEqual(
-    told.filter(([type]) => type === "refused" || type === "failed"),
+    reports.filter(([type]) => type === "refused" || type === "failed"),
     [],
   );
 });

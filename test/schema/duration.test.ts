@@ -37,18 +37,18 @@ for (const text of [
   });
 }
 
-test("a duration that no integer can tell exactly is none", (t) => {
+test("a duration beyond the safe integers is none", (t) => {
   t.is(durationMs("104249991d"), 104_249_991 * 86_400_000);
   t.is(durationMs("104249992d"), undefined);
   t.is(durationMs("1000000000000ms"), undefined, "more than twelve digits");
 });
 
 for (const text of ["1ms", "1500ms", "90s", "17m", "25h", "3d"])
-  test(`${text} is shown as it is written`, (t) => {
+  test(`${text} is formatted as it was written`, (t) => {
     t.is(formatDuration(durationMs(text) ?? 0), text);
   });
 
-test("a duration is shown in its largest unit", (t) => {
+test("a duration is formatted in its largest unit", (t) => {
   t.is(formatDuration(86_400_000), "1d");
   t.is(formatDuration(1_020_000), "17m");
 });

@@ -41,7 +41,7 @@ for (const [what, schema, value, ...expected] of [
   ],
   ["words instead of a pattern", { type: "string", pattern: "^a$", allowed: "an a" }, "b", ": must be an a"],
   [
-    "words instead of a rule, told once",
+    "words instead of a rule, reported once",
     { type: "string", minLength: 2, pattern: "^a*$", allowed: "many a" },
     "b",
     ": must be many a",
@@ -125,7 +125,7 @@ test("a text at its size limit is matched, also in characters of two units", (t)
   ]);
 });
 
-test("at most 100 violations are told", (t) => {
+test("at most 100 violations are reported", (t) => {
   const many = Object.fromEntries(Array.from({ length: 150 }, (_, index) => [`k${index}`, 1]));
   t.is(faults({ type: "object", additionalProperties: false }, many).length, 100);
 });

@@ -67,10 +67,10 @@ for (const [what, text] of [
   ["more than plain data can be made of", `a: ${"[".repeat(3_000)}${"]".repeat(3_000)}`],
   ["more than can be parsed", "[".repeat(20_000)],
 ] as const)
-  test(`what nests too deep by ${what} is told so`, (t) => {
+  test(`what nests too deep by ${what} is a fault`, (t) => {
     t.deepEqual(faults(text), [{ file: "f.yaml", path: "", message: "must not nest deeper than 64 levels" }]);
   });
 
-test("at most 100 faults of one file are told", (t) => {
+test("at most 100 faults of one file are reported", (t) => {
   t.is(faults(Array.from({ length: 150 }, () => "a: 1").join("\n")).length, 100);
 });

@@ -16,9 +16,9 @@ export type CompileCel = (
 ) => Program | readonly string[];
 
 /**
- * Creates a compiler for CEL with two more functions: `normalised(name, text)` applies an entry of the profile's `normalise`,
- * `segments_match(pattern, id)` compares segments split at `/`. JSON numbers are doubles: they compare with any number, but
- * arithmetic needs `1.0` instead of `1`.
+ * Creates a compiler for CEL with two more functions: `normalised(name, text)` applies an entry of the profile's
+ * `normalise`, `segments_match(pattern, id)` compares segments split at `/`. JSON numbers are doubles: they compare
+ * with any number, but arithmetic needs `1.0` instead of `1`.
  */
 export function createCelCompiler(normalisers: ReadonlyMap<string, Normaliser>): CompileCel {
   const { STRING, BOOL } = CelScalar;
@@ -72,8 +72,8 @@ function messageOf(error: unknown): string {
 }
 
 /**
- * Whether an id matches a pattern, both split at `/`: `*` matches any one segment, `*` at the end one or more, and any other
- * segment itself. `*` never matches an empty segment, because other parsers read `a//b` differently.
+ * Whether an id matches a pattern, both split at `/`: `*` matches any one segment, `*` at the end one or more, and any
+ * other segment itself. `*` never matches an empty segment, because other parsers read `a//b` differently.
  */
 export function segmentsMatch(pattern: string, id: string): boolean {
   const wanted = pattern.split("/");

@@ -23,8 +23,9 @@ export interface KnownNames {
 }
 
 /**
- * Returns a fault for each unknown name in an expression, with the names that are allowed. At run time an unknown name is an
- * error: the rule would always deny, which is noticed too late. In `!has(…)` it would never deny, which attackers would find.
+ * Returns a fault for each unknown name in an expression, with the names that are allowed. At run time an unknown name
+ * is an error: the rule would always deny, which is noticed too late. In `!has(…)` it would never deny, which attackers
+ * would find.
  */
 export function unknownNames(expression: Expression, known: KnownNames): string[] {
   const found: string[] = [];
@@ -93,10 +94,9 @@ export function unknownNames(expression: Expression, known: KnownNames): string[
       found.push(`calls the unknown function ${name}`);
     if (name !== "normalised") return;
     const first = textOf(args[0]);
-    if (first === undefined || !known.normalisers.has(first))
-      found.push(
-        `calls normalised with a first argument that is not a key of \`normalise\` (known: ${[...known.normalisers].join(", ") || "none"})`,
-      );
+    if (first !== undefined && known.normalisers.has(first)) return;
+    const names = [...known.normalisers].join(", ") || "none";
+    found.push(`calls normalised with a first argument that is not a key of \`normalise\` (known: ${names})`);
   }
 }
 

@@ -5,8 +5,8 @@ import { PROTOTYPE_NAMES } from "../model/names.ts";
 const MAX_DEPTH = 8;
 
 /**
- * Converts a JSON value for CEL. Objects become maps: the library would treat a plain object with a member `$typeName` as a
- * protobuf message, and read its `constructor`, both of which a client can choose.
+ * Converts a JSON value for CEL. Objects become maps: the library would treat a plain object with a member `$typeName`
+ * as a protobuf message, and read its `constructor`, both of which a client can choose.
  */
 export function celInput(value: unknown): CelInput {
   if (Array.isArray(value)) return value.map(celInput);

@@ -82,8 +82,8 @@ const MAX_DEPTH = 8;
 const MAX_BYTES = 1024;
 
 /**
- * Compiles a template to compact JSON in the file's member order. The message is inserted before serialization, so that no
- * message can break out of its string.
+ * Compiles a template to compact JSON in the file's member order. The message is inserted before serialization, so that
+ * no message can break out of its string.
  */
 function frameTemplate(template: unknown): (message: string) => string {
   const constant = JSON.stringify(template);

@@ -24,8 +24,8 @@ function memberOf(source: string): string[] {
 }
 
 /**
- * The names that a caller may not use in the request object. With `rest`, names become claims: those that the service itself
- * signs or interprets are reserved.
+ * The names that a caller may not use in the request object. With `rest`, names become claims: those that the service
+ * itself signs or interprets are reserved.
  */
 export function reservedNames({ claims, aliases }: Pick<ProfileFile, "claims" | "aliases">): ReadonlySet<string> {
   const reserved = new Set<string>();

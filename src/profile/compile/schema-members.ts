@@ -5,9 +5,9 @@ import { REGISTERED_NAMES } from "../model/names.ts";
 export type MemberOfSchema = "required" | "optional" | "unknown";
 
 /**
- * Looks up the member at a path. `unknown`: the schema forbids it, by `additionalProperties: false` without such a property.
- * `required`: every part of the path is required. A value that is not a JSON Schema, which compiling it reports, neither
- * forbids nor requires anything.
+ * Looks up the member at a path. `unknown`: the schema forbids it, by `additionalProperties: false` without such a
+ * property. `required`: every part of the path is required. A value that is not a JSON Schema, which compiling it
+ * reports, neither forbids nor requires anything.
  */
 export function memberOfSchema(schema: object, path: readonly string[]): MemberOfSchema {
   let at: unknown = schema;
@@ -44,8 +44,8 @@ const IN_PLACE = ["allOf", "anyOf", "oneOf", "if", "then", "else", "not", "depen
 const ELSEWHERE = ["$ref", "$dynamicRef", "patternProperties"];
 
 /**
- * A JSON Schema of the claims that an expression may name: those that the profile signs or accepts. Any other name is a typing
- * error, and `!has(…)` with it would be true for every token.
+ * A JSON Schema of the claims that an expression may name: those that the profile signs or accepts. Any other name is a
+ * typing error, and `!has(…)` with it would be true for every token.
  */
 export function claimsShape({ claims, accept, request }: Pick<ProfileFile, "claims" | "accept" | "request">): object {
   const accepted = "properties" in accept ? (accept.properties as object) : {};

@@ -12,8 +12,8 @@ export type ClaimSource =
   | `request.${string}`;
 
 /**
- * One entry of a profile's `claims`, in signing order. `rest` stands for the members of the request object that nothing else
- * uses, sorted by name.
+ * One entry of a profile's `claims`, in signing order. `rest` stands for the members of the request object that nothing
+ * else uses, sorted by name.
  */
 export type ClaimRule =
   | { readonly name: string; readonly from: ClaimSource }
@@ -41,9 +41,9 @@ export interface SignedClaims {
 }
 
 /**
- * Maps a request to the claims that are signed. The top level keeps the profile's order. The caller's values are sorted by
- * name on every level: the order of a protobuf map is arbitrary and must not affect the signed bytes. A claim whose source is
- * absent or null is not signed.
+ * Maps a request to the claims that are signed. The top level keeps the profile's order. The caller's values are sorted
+ * by name on every level: the order of a protobuf map is arbitrary and must not affect the signed bytes. A claim whose
+ * source is absent or null is not signed.
  */
 export type MapClaims = (values: ClaimValues, request: Readonly<Record<string, unknown>>) => SignedClaims;
 

@@ -52,8 +52,8 @@ export interface Rule {
   readonly reason: RuleReason;
   readonly message: string;
   /**
-   * Undefined when the expression fails (a missing key, a type error) or yields no boolean. Anything but true MUST deny.
-   * Never throws.
+   * Undefined when the expression fails (a missing key, a type error) or yields no boolean. Anything but true MUST
+   * deny. Never throws.
    */
   holds(input: RuleInput): boolean | undefined;
 }
@@ -69,8 +69,8 @@ export interface WarningRule {
 }
 
 /**
- * Called when an expression of a profile fails or yields a value of the wrong type, which is usually the operator's mistake.
- * `name` is the name of the claim, the code of the warning, or the index of the rule in the file.
+ * Called when an expression of a profile fails or yields a value of the wrong type, which is usually the operator's
+ * mistake. `name` is the name of the claim, the code of the warning, or the index of the rule in the file.
  */
 export type OnExpressionError = (kind: "claim" | "warning" | "rule", name: string) => void;
 

@@ -45,12 +45,12 @@ for (const [what, expression, claims] of [
   ["a value that JSON does not have", "claims.a == 1", { a: undefined }],
   ["an index beyond the list", "claims.a[3] == 1", { a: [] }],
 ] as const) {
-  test(`${what} is an error in the place of a value`, (t) => {
+  test(`${what} is an error instead of a value`, (t) => {
     t.true(evaluate(expression, claims) instanceof Error);
   });
 }
 
-test("a pattern that takes others for ever takes time in proportion to its text", (t) => {
+test("a pattern that takes other engines exponential time takes linear time", (t) => {
   // The engine of JavaScript needs 2^40 steps for it.
   t.is(evaluate("claims.a.matches('^(a+)+$')", { a: `${"a".repeat(40)}!` }), false);
 });

@@ -15,7 +15,7 @@ test("a surface can name every reason of the contract and no other", (t) => {
   );
 });
 
-test("a reason that says nothing of its own is shown as the surface has it", (t) => {
+test("a reason without values of its own is presented as the surface says", (t) => {
   const { other, byReason } = surfaces(
     "{ http: { status: 401, www_authenticate: Bearer, reasons: { EXPIRED: { status: 403 }, TOO_OLD: { www_authenticate: Basic } } } }",
   );

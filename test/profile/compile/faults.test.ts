@@ -423,7 +423,7 @@ for (const [what, changes, ...expected] of [
   ],
   // what would let a token past a check
   [
-    "tenants that share a keyset and no claim tells apart",
+    "tenants that share a keyset and that no claim distinguishes",
     { 9: "tenant: {}" },
     "9 tenant: must have a claim for a keyset: every tenant's tokens are signed with the same keys",
   ],
@@ -465,7 +465,7 @@ for (const [what, claim, fault] of [
   });
 }
 
-test("at most 100 faults of one file are told", (t) => {
+test("at most 100 faults of one file are reported", (t) => {
   const rules = Array.from({ length: 101 }, () => "{ require: x, reason: NOT_PERMITTED, message: m }");
   t.is(faults(tinyProfile({ 9: `rules: [${rules}]` })).length, 100);
 });

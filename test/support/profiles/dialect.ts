@@ -53,7 +53,7 @@ export function dialect(service: Service, profile: string, defaults: DialectDefa
   };
 }
 
-/** "valid", or the short form of the reason. An answer that tells of a token that is not valid what it must not, throws. */
+/** "valid", or the short form of the reason. Throws when the answer for an invalid token says more than it may. */
 export function verdictOf({ valid, rejection, claims, subject, issuedAt }: VerifyTokenResponse): string {
   if (valid !== (rejection === undefined)) throw new Error("`valid` and `rejection` contradict each other");
   if (rejection === undefined) return "valid";
