@@ -12,7 +12,7 @@ export interface Following<Item> {
   readonly pauseAfter?: (error: unknown) => number;
 }
 
-/** Reads a source until the signal aborts; opens it again after it ended or threw. Rejects only with what `onError` throws. */
+/** Reads a source until the signal aborts, and opens it again after it ended or threw. Rejects if `onError` throws. */
 export async function follow<Item>(
   { source, onItem, onError, pauseAfter = () => RETRY_MS }: Following<Item>,
   signal: AbortSignal,
@@ -28,8 +28,8 @@ export async function follow<Item>(
 }
 
 /**
- * Yields what a source yields until the signal aborts, and opens it again after it ended or threw, `pauseAfter` milliseconds
- * later. Rejects with what `pauseAfter` throws.
+ * Yields what a source yields until the signal aborts. Opens the source again after it ended or threw, when the
+ * milliseconds that `pauseAfter` returns are over. An error that `pauseAfter` throws ends it.
  */
 export async function* watchAgain<Item>(
   source: () => AsyncIterable<Item>,

@@ -3,7 +3,7 @@ import { createWakeup } from "./wakeup.ts";
 /** Items that were put in and not read yet. */
 export interface Inbox<Item> {
   put(item: Item): void;
-  /** Yields every item, in order, until the signal aborts. Throws `overflow()` once more items waited than the limit. */
+  /** Yields every item, in order, until the signal aborts. Throws `overflow()` once more items than the limit wait. */
   items(signal: AbortSignal): AsyncGenerator<Item>;
 }
 

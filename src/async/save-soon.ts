@@ -1,6 +1,6 @@
 import { pause } from "./timeout.ts";
 
-/** Saves something a moment after it changed: the changes of a burst are written together, and one write runs at a time. */
+/** Saves something a moment after it changed: one save covers a burst of changes, and one runs at a time. */
 export interface Saver {
   changed(): void;
   /** Resolves when every change so far is saved or has failed to be. */

@@ -8,9 +8,9 @@ export interface Bounds {
 }
 
 /**
- * Settles as `work` does. When the time is over or the signal aborts first, settles as `otherwise` does, which may throw;
- * the work goes on, and how it ends is ignored. Keeps the process alive until the time is over, as `AbortSignal.timeout`
- * does not: a caller that waits for nothing else would never be answered.
+ * Settles as `work` does. When the time is over or the signal aborts first, settles as `otherwise` does, which may
+ * throw; the work goes on, and how it ends is ignored. Keeps the process alive until the time is over, as
+ * `AbortSignal.timeout` does not: a caller that waits for nothing else would never be answered.
  */
 export async function within<Result>(
   { ms, signal }: Bounds,
@@ -30,7 +30,7 @@ export async function within<Result>(
   }
 }
 
-/** Whether the work settled within `ms`, well or not. Never rejects. */
+/** Whether the work settles within `ms`, also if it rejects. Never rejects. */
 export function endsWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
   const settled = work.then(
     () => true,

@@ -1,10 +1,10 @@
-/** Wakes those that wait for something to happen. A waiter MUST look again at what it waits for: it may be woken for nothing. */
+/** Lets callers wait for a change. A caller that is woken MUST check for the change: it may be woken for nothing. */
 export interface Wakeup {
-  /** Wakes all that wait now, and otherwise the next wait: nothing that happens between two waits is missed. */
+  /** Ends every wait that has begun. If there is none, ends the next one: a change between two waits is not missed. */
   wake(): void;
   /**
-   * Resolves when woken, when the signal aborts, or after `ms`: to whether it was woken. The time alone does not keep the
-   * process alive: background loops wait here, and one that was never stopped must not keep a process from ending.
+   * Resolves with whether it was woken: true after a `wake`, false when the signal aborts or `ms` pass first. The timer
+   * is unref'ed: background loops wait here, and one that was never stopped must not keep the process alive.
    */
   wait(signal?: AbortSignal, ms?: number): Promise<boolean>;
 }

@@ -6,12 +6,12 @@ interface Batch {
   readonly waiters: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[];
 }
 
-/** A turn that signs many tokens sends the first events early: otherwise the two threads would wait for each other in turn. */
+/** The events of a turn that signs many tokens are sent early: otherwise each thread would idle in turn. */
 const FULL = 32;
 
 /**
- * Appends that wait for the thread's answer. Those of one turn of the event loop are sent in one message, or in one for each
- * {@link FULL}; one message answers each.
+ * Appends that wait for the thread's answer. Those of one turn of the event loop are sent in one message, or in one for
+ * each {@link FULL}; one message answers each.
  */
 export class AppendBatches {
   readonly #send: (message: ToAudit) => void;

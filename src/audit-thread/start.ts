@@ -16,12 +16,12 @@ const ANSWER_MS = 10_000;
 const CLOSE_MS = 2_000;
 
 /**
- * Runs the audit in its own thread, so that encoding, hashing, syncing and publishing events take no time from the thread
- * that answers calls.
+ * Runs the audit in its own thread, so that encoding, hashing, syncing and publishing events take no time from the
+ * thread that answers calls.
  *
- * Rejects with an AuditError when the spool can't be opened. When the thread dies later, `onDeath` is called once, and every
- * pending and later call is UNAVAILABLE. A call that is not answered within `answerMs` is UNAVAILABLE too, and so is every
- * append until the answer comes.
+ * Rejects with an AuditError when the spool can't be opened. When the thread dies later, `onDeath` is called once, and
+ * every pending and later call is UNAVAILABLE. A call that is not answered within `answerMs` is UNAVAILABLE too, and so
+ * is every append until the answer comes.
  */
 export async function startAuditThread(
   settings: AuditSettings,

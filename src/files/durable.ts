@@ -10,7 +10,7 @@ export async function replaceFile(folder: string, name: string, content: string 
   await syncFolder(folder);
 }
 
-/** Creates a file of mode 0600, whole or not at all; durable when this resolves. Throws EEXIST rather than replace one. */
+/** Creates a file of mode 0600, whole or not at all, and durably. Throws EEXIST rather than replace an existing one. */
 export async function createFile(path: string, content: string | Uint8Array): Promise<void> {
   await createFileWith(path, (draft) => writeSynced(draft, content));
 }

@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 
 const GROUP_AND_OTHERS = 0o077;
 
-/** Whether group or others have any access. Stat the OPEN file: the file at a path can be exchanged before it is read. */
+/** Whether group or others have any access. Stat the OPEN file: the one at the path may be replaced before the read. */
 export function isExposed({ mode }: { readonly mode: number }): boolean {
   return (mode & GROUP_AND_OTHERS) !== 0;
 }
@@ -12,7 +12,7 @@ export function exposedText(path: string, mode: "600" | "700"): string {
   return `${path} is open to group or others: only its owner may have access (chmod ${mode} ${path})`;
 }
 
-/** Reads a file that only its owner may access. Throws what `refuse` makes of {@link exposedText} when others may too. */
+/** Reads a file that only its owner may access. Throws `refuse` of {@link exposedText} if others may access it too. */
 export async function readPrivateFile(path: string, refuse: (text: string) => Error): Promise<Buffer> {
   const file = await open(path, "r");
   try {

@@ -13,7 +13,8 @@ const DIAL_MS = 2000;
 
 /**
  * A connection to NATS, dialled in the background until `close`: the service starts without it. The first connection is
- * retried here, because the library's own wait for it can't be ended. Until it is closed, a link keeps the process alive.
+ * retried here, because the library's own wait for it can't be ended. Until it is closed, a link keeps the process
+ * alive.
  */
 export class NatsLink {
   readonly #options: ConnectionOptions;
@@ -138,8 +139,8 @@ export class NatsLink {
 }
 
 /**
- * The delay before the library dials a server again. The library counts it from the wall clock: if that were set back by an
- * hour, it would wait for an hour. No delay is left once the pause is over by the monotonic clock.
+ * The delay before the library dials a server again. The library counts it from the wall clock: if that were set back
+ * by an hour, it would wait for an hour. No delay is left once the pause is over by the monotonic clock.
  */
 function steadyPace(pauseMs: number): () => number {
   let last = Number.NEGATIVE_INFINITY;

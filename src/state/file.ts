@@ -11,8 +11,8 @@ import { createSchema, createSqliteTable, SCHEMA_VERSION } from "./sqlite-table.
  * Opens the store of one process in one file, and locks it until `close`; the kernel releases the lock when the process
  * dies. Creates the folder (0700) and the file (0600) if they are missing.
  *
- * Throws {@link StateError}: LOCKED when it is open already, in this process or another; CORRUPT when any of it is damaged;
- * EXPOSED when group or others have any access to the file or its folder; UNAVAILABLE when the disk fails.
+ * Throws {@link StateError}: LOCKED when it is open already, in this process or another; CORRUPT when any of it is
+ * damaged; EXPOSED when group or others have any access to the file or its folder; UNAVAILABLE when the disk fails.
  */
 export async function openFileKeyValue(path: string, now: () => number): Promise<LocalKeyValue> {
   try {
@@ -31,7 +31,9 @@ async function refuseExposed(path: string, mode: "600" | "700"): Promise<void> {
   if (isExposed(await stat(path))) throw new StateError("EXPOSED", exposedText(path, mode));
 }
 
-/** Created whole or not at all, so that an empty file at `path` always means damage and never "nothing was stored yet". */
+/**
+ * Created whole or not at all, so that an empty file at `path` always means damage and never "nothing was stored yet".
+ */
 async function createIfMissing(path: string, reason: NodeJS.ErrnoException): Promise<void> {
   if (reason.code !== "ENOENT") throw reason;
   await createFileWith(path, fillDatabase).catch((error: NodeJS.ErrnoException) => {
@@ -61,9 +63,9 @@ function openDatabase(path: string, now: () => number): LocalKeyValue {
 }
 
 /**
- * Uses a rollback journal, not a write-ahead log: every commit is in the one file that is backed up, and damage is detected,
- * while a damaged frame of a log silently drops the commits behind it. EXTRA, because with FULL a power failure may bring
- * back the journal of a committed transaction.
+ * Uses a rollback journal, not a write-ahead log: every commit is in the one file that is backed up, and damage is
+ * detected, while a damaged frame of a log silently drops the commits behind it. EXTRA, because with FULL a power
+ * failure may bring back the journal of a committed transaction.
  */
 function openLocked(path: string): DatabaseSync {
   const database = new DatabaseSync(path);

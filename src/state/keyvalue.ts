@@ -22,9 +22,9 @@ export interface WriteOptions {
 }
 
 /**
- * The shared state: small, and the same for every replica. Keys are segments of `[A-Za-z0-9_-]+` joined by `/`; values have
- * at most 64 KiB. In every implementation but memory, a write MUST be durable when it resolves. An implementation MUST throw
- * a {@link StateError} when it does not know whether a write happened.
+ * The shared state: small, and the same for every replica. Keys are segments of `[A-Za-z0-9_-]+` joined by `/`; values
+ * have at most 64 KiB. In every implementation but memory, a write MUST be durable when it resolves. An implementation
+ * MUST throw a {@link StateError} when it does not know whether a write happened.
  */
 export interface KeyValue {
   /** The entry, or undefined when there is none or it has expired. */
@@ -38,19 +38,19 @@ export interface KeyValue {
   /** Every entry whose key begins with `prefix`, by revision. */
   list(prefix: string): Promise<readonly Entry[]>;
   /**
-   * Yields every entry whose key begins with `prefix`, then `current`, then each change in the order of its revision. The
-   * changes of one key may be merged into the last. Ends when `signal` aborts. Throws {@link StateError}: LOST when the
-   * store is lost; UNAVAILABLE before `current` when it is unreachable. After `current` an outage delays changes and loses
-   * none.
+   * Yields every entry whose key begins with `prefix`, then `current`, then each change in the order of its revision.
+   * The changes of one key may be merged into the last. Ends when `signal` aborts. Throws {@link StateError}: LOST when
+   * the store is lost; UNAVAILABLE before `current` when it is unreachable. After `current` an outage delays changes
+   * and loses none.
    */
   watch(prefix: string, signal: AbortSignal): AsyncIterable<Change>;
 }
 
 /**
- * Why the store could not serve. LOCKED: another opener uses it. CORRUPT: its content is damaged. EXPOSED: group or others
- * may access it. LOST: since it was opened it was removed, created again or rolled back; what was read may no longer be in
- * it, and the store must be opened again. UNAVAILABLE: closed, unreachable or failing; a write may have happened, or may
- * happen later. BAD_KEY, TOO_LARGE: the caller's error.
+ * Why the store could not serve. LOCKED: another opener uses it. CORRUPT: its content is damaged. EXPOSED: group or
+ * others may access it. LOST: since it was opened it was removed, created again or rolled back; what was read may no
+ * longer be in it, and the store must be opened again. UNAVAILABLE: closed, unreachable or failing; a write may have
+ * happened, or may happen later. BAD_KEY, TOO_LARGE: the caller's error.
  */
 export type StateErrorCode = "LOCKED" | "CORRUPT" | "EXPOSED" | "LOST" | "UNAVAILABLE" | "BAD_KEY" | "TOO_LARGE";
 
@@ -61,7 +61,10 @@ export function isUnavailable(error: unknown): boolean {
   return error instanceof StateError && error.code === "UNAVAILABLE";
 }
 
-/** Milliseconds until a watch that ended with `error` is opened again: short if LOST, as other replicas use the new store already. */
+/**
+ * Milliseconds until a watch that ended with `error` is opened again: short if LOST, as other replicas use the new
+ * store already.
+ */
 export function pauseAfterWatch(error: unknown): number {
   return error instanceof StateError && error.code === "LOST" ? 250 : 5_000;
 }

@@ -1,21 +1,21 @@
 import test from "ava";
 import { createShutdown } from "../../src/async/shutdown.ts";
 
-/** What was ended, in its order, and what was told of failures. */
+/** Records what was ended, in its order, and the errors that were reported. */
 function endingsUnderTest() {
-  const told: string[] = [];
+  const reported: string[] = [];
   const ended: string[] = [];
-  const endings = createShutdown((error) => told.push(error instanceof Error ? error.message : String(error)));
+  const endings = createShutdown((error) => reported.push(error instanceof Error ? error.message : String(error)));
   const add = (name: string, work: (leftMs: number) => unknown = () => undefined) =>
     endings.add((leftMs) => {
       ended.push(name);
       return work(leftMs);
     });
-  return { told, ended, add, end: endings.end };
+  return { reported, ended, add, end: endings.end };
 }
 
 test("what was begun last is ended first, and one that fails keeps no other from ending", async (t) => {
-  const { told, ended, add, end } = endingsUnderTest();
+  const { reported, ended, add, end } = endingsUnderTest();
   add("first");
   add("throws", () => {
     throw new Error("at once");
@@ -23,21 +23,21 @@ test("what was begun last is ended first, and one that fails keeps no other from
   add("rejects", () => Promise.reject(new Error("later")));
   await end(60_000);
   t.deepEqual(ended, ["rejects", "throws", "first"]);
-  t.deepEqual(told, ["later", "at once"]);
+  t.deepEqual(reported, ["later", "at once"]);
 });
 
-test("one that hangs is told and left, and the others are ended", async (t) => {
-  const { told, ended, add, end } = endingsUnderTest();
+test("one that hangs is reported and left, and the others are ended", async (t) => {
+  const { reported, ended, add, end } = endingsUnderTest();
   add("store");
   add("hangs", () => new Promise(() => {}));
   add("calls");
   await end(100);
   t.deepEqual(ended, ["calls", "hangs", "store"]);
-  t.deepEqual(told, ["a part of the service did not stop in time: it was not waited for"]);
+  t.deepEqual(reported, ["a part of the service did not stop in time: it was not waited for"]);
 });
 
-test("however many hang, all are begun, and the last ones are told that little is left", async (t) => {
-  const { told, ended, add, end } = endingsUnderTest();
+test("however many hang, all are begun, and the last ones get the least time", async (t) => {
+  const { reported, ended, add, end } = endingsUnderTest();
   const left: number[] = [];
   const names = Array.from({ length: 20 }, (_, at) => `${at}`);
   for (const name of names)
@@ -47,7 +47,7 @@ test("however many hang, all are begun, and the last ones are told that little i
     });
   await end(1_500);
   t.deepEqual(ended, names.toReversed());
-  t.is(told.length, 20);
+  t.is(reported.length, 20);
   t.true((left[0] ?? 0) > (left.at(-1) ?? 0), left.join(" "));
 });
 
@@ -61,5 +61,5 @@ test("endings within an ending are all begun before what was begun earlier is en
   inner.add("hangs", () => new Promise(() => {}));
   await outer.end(1_500);
   t.deepEqual(order, ["ring", "store"]);
-  t.deepEqual(outer.told, []);
+  t.deepEqual(outer.reported, []);
 });

@@ -198,7 +198,7 @@ test("a stop while the storage hangs is bounded, and says that the end is not kn
   t.deepEqual(deaths, [], "an end that was asked for is no death");
 });
 
-test("a depth that can't be told is an error for who asked, and the next asker gets the next depth", async (t) => {
+test("a depth that can't be read is an error for that caller, and the next caller gets the next depth", async (t) => {
   const { side } = await startThread(t, { program: new URL("./failing-depth.ts", import.meta.url) });
   const first = t.throwsAsync(side.depth(), { name: "AuditError", code: "CORRUPT" });
   const [second] = await Promise.all([side.depth(), first]);

@@ -134,7 +134,7 @@ function expiry(test: Register, open: Open): void {
     t.is(await store.get("a"), undefined);
   });
 
-  test("the place of an expired entry can be claimed, once", async (t) => {
+  test("the key of an expired entry can be created again, once", async (t) => {
     const { store, clock } = await open(t);
     await store.create("a", bytes("one"), { expiresAt: clock.now + 1000 });
     clock.now += 1000;
@@ -151,7 +151,7 @@ function expiry(test: Register, open: Open): void {
     t.is(await store.update("a", bytes("two"), revision), undefined);
   });
 
-  test("an update sets the expiry anew: without one the entry stays", async (t) => {
+  test("an update replaces the expiry: without one the entry stays", async (t) => {
     const { store, clock } = await open(t);
     const revision = (await store.create("a", bytes("one"), { expiresAt: clock.now + 1000 })) ?? 0;
     await store.update("a", bytes("two"), revision);
@@ -222,7 +222,7 @@ function listing(test: Register, open: Open): void {
 }
 
 function watching(test: Register, open: Open): void {
-  test("a watch tells what exists under its prefix in the order of revisions, then that it is current", async (t) => {
+  test("a watch yields what exists under its prefix in the order of revisions, then that it is current", async (t) => {
     const { store } = await open(t);
     await store.create("keys/b", bytes("1"));
     await store.create("keys/a", bytes("2"));
@@ -255,7 +255,7 @@ function watching(test: Register, open: Open): void {
     t.deepEqual(await take(store, "a", 2), ["put a/b 2", "current"]);
   });
 
-  test("a thousand keys are told by a watch that begins while they are written: each once, by revision", async (t) => {
+  test("a thousand keys are yielded by a watch that begins while they are written: each once, by revision", async (t) => {
     const { store } = await open(t);
     const names = Array.from({ length: 1000 }, (_, index) => `many/${index}`);
     const controller = new AbortController();
@@ -275,7 +275,7 @@ function watching(test: Register, open: Open): void {
     );
   });
 
-  test("a watch tells values of 64 KiB, of those that exist and of those that come", async (t) => {
+  test("a watch yields values of 64 KiB, of those that exist and of those that come", async (t) => {
     const { store } = await open(t);
     const large = new Uint8Array(64 * 1024).fill(0xff);
     await store.create("a", large);
@@ -289,7 +289,7 @@ function watching(test: Register, open: Open): void {
     t.deepEqual(sizes, [large.byteLength, large.byteLength]);
   });
 
-  test("a key that was deleted and created again is told as put, with its new value", async (t) => {
+  test("a key that was deleted and created again is yielded as put, with its new value", async (t) => {
     const { store } = await open(t);
     await store.create("a", bytes("1"));
     await store.delete("a");
@@ -307,7 +307,7 @@ function watching(test: Register, open: Open): void {
     await watch.end();
   });
 
-  test("a watch tells creations, updates and deletions as they come, and nothing of other prefixes", async (t) => {
+  test("a watch yields creations, updates and deletions as they come, and nothing of other prefixes", async (t) => {
     const { store } = await open(t);
     const watch = follow(store, "keys/");
     t.is(await watch.next(), "current");
@@ -336,7 +336,7 @@ function watching(test: Register, open: Open): void {
     await watch.end();
   });
 
-  test("an expired entry is not told by a new watch, and is told as deleted by an old one once it is purged", async (t) => {
+  test("a new watch does not yield an expired entry, and an old one yields it as deleted once it is purged", async (t) => {
     const { store, clock } = await open(t);
     await store.create("keys/a", bytes("1"), { expiresAt: clock.now + 1000 });
     const watch = follow(store, "keys/");
@@ -368,7 +368,7 @@ function watching(test: Register, open: Open): void {
     t.is(await waiting, undefined);
   });
 
-  test("a watch whose signal is aborted already tells nothing", async (t) => {
+  test("a watch whose signal is aborted already yields nothing", async (t) => {
     const { store } = await open(t);
     await store.create("a", bytes("1"));
     const changes: Change[] = [];
@@ -435,10 +435,10 @@ function follow(store: KeyValue, prefix: string): Following {
 
 async function take(store: KeyValue, prefix: string, count: number): Promise<(string | undefined)[]> {
   const watch = follow(store, prefix);
-  const told: (string | undefined)[] = [];
-  while (told.length < count) told.push(await watch.next());
+  const changes: (string | undefined)[] = [];
+  while (changes.length < count) changes.push(await watch.next());
   await watch.end();
-  return told;
+  return changes;
 }
 
 function spell(change: Change): string {

@@ -2,9 +2,9 @@ import { MsgHdrsImpl } from "nats";
 import type { OutgoingEvent } from "../../audit/forward/sink.ts";
 
 /**
- * The CloudEvents attributes as NATS headers (CloudEvents NATS binding, 3.1: binary mode), encoded as one block of bytes:
- * building and encoding the library's map of headers costs more than the rest of publishing. The values were checked to be
- * visible ASCII; otherwise a line break in one would add headers.
+ * The CloudEvents attributes as NATS headers (CloudEvents NATS binding, 3.1: binary mode), encoded as one block of
+ * bytes: building and encoding the library's map of headers costs more than the rest of publishing. The values were
+ * checked to be visible ASCII; otherwise a line break in one would add headers.
  */
 class EventHeaders extends MsgHdrsImpl {
   readonly #block: Buffer;

@@ -29,8 +29,8 @@ interface Group {
 }
 
 /**
- * JetStream as the sink of events. All acknowledgements arrive on one subscription, and each is awaited: this distinguishes
- * an event that was stored from one that the library dropped while it reconnected.
+ * JetStream as the sink of events. All acknowledgements arrive on one subscription, and each is awaited: this
+ * distinguishes an event that was stored from one that the library dropped while it reconnected.
  */
 export class NatsPublisher implements EventSink {
   readonly #link: NatsLink;

@@ -32,8 +32,8 @@ type Wanted = Pick<
   | "no_ack"
 >;
 
-// `discard: new` and no maximum age, because the defaults drop the oldest records silently. deny_delete and deny_purge can't
-// be undone, as an audit log requires.
+// `discard: new` and no maximum age, because the defaults drop the oldest records silently. deny_delete and deny_purge
+// can't be undone, as an audit log requires.
 function wantedStream(replicas: number): Wanted {
   return {
     name: AUDIT_STREAM,
@@ -58,8 +58,8 @@ export interface AuditStream {
 }
 
 /**
- * Creates the audit stream if there is none. An existing one is never changed: an operator may have chosen its settings.
- * Throws a SinkError.
+ * Creates the audit stream if there is none. An existing one is never changed: an operator may have chosen its
+ * settings. Throws a SinkError.
  */
 export async function ensureStream(connection: NatsConnection, replicas: number): Promise<AuditStream> {
   const wanted = wantedStream(replicas);

@@ -30,8 +30,8 @@ interface Start {
 }
 
 /**
- * Yields the stream's events in order, across lost connections, until the signal aborts. Throws a SinkError when there is no
- * stream, and the library's error when the server can't be reached.
+ * Yields the stream's events in order, across lost connections, until the signal aborts. Throws a SinkError when there
+ * is no stream, and the library's error when the server can't be reached.
  */
 export async function* tail({ url, subject, from, follow, signal }: TailOptions): AsyncGenerator<TailedEvent> {
   const connection = await connect({ servers: url, name: "signet-audit-tail", maxReconnectAttempts: -1 });

@@ -46,8 +46,8 @@ export class Bucket {
   }
 
   /**
-   * Does the work within 2 s. Throws {@link StateError}: LOST; UNAVAILABLE when there is no connection or it is lost, when
-   * the time is over, and when `signal` aborts.
+   * Does the work within 2 s. Throws {@link StateError}: LOST; UNAVAILABLE when there is no connection or it is lost,
+   * when the time is over, and when `signal` aborts.
    */
   async call<Result>(what: string, work: (access: Access) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     if (this.#loss !== undefined) throw this.#loss;
@@ -118,7 +118,9 @@ export class Bucket {
     this.#highest = Math.max(this.#highest, revision);
   }
 
-  /** Records a revision that was written. Throws LOST unless it is above `before`, the {@link highest} before the write. */
+  /**
+   * Records a revision that was written. Throws LOST unless it is above `before`, the {@link highest} before the write.
+   */
   sawWrite(revision: number, before: number): void {
     if (revision <= before) throw this.markLost(`revision ${revision} was written after revision ${before}`);
     this.sawRead(revision);

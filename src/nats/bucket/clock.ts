@@ -13,9 +13,9 @@ export interface ClockOffset {
 const RESOLUTION_MS = 1;
 
 /**
- * Compares this clock with that of the server that leads the bucket (before 2.10: the cluster). The bound is half of the
- * round trip: under load the bound grows, not the error. The clocks of other servers of the cluster may differ. Throws a
- * StateError as {@link Bucket.call} does, and UNAVAILABLE when this clock is set back meanwhile.
+ * Compares this clock with that of the server that leads the bucket (before 2.10: the cluster). The bound is half of
+ * the round trip: under load the bound grows, not the error. The clocks of other servers of the cluster may differ.
+ * Throws a StateError as {@link Bucket.call} does, and UNAVAILABLE when this clock is set back meanwhile.
  */
 export function clockOffset(bucket: Bucket, now: () => number): Promise<ClockOffset> {
   return bucket.call("asking NATS for the time", async (access) => {

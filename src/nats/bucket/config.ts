@@ -9,14 +9,17 @@ import {
 import { StateError } from "../../state/keyvalue.ts";
 import { apiCode, STREAM_NOT_FOUND } from "../errors.ts";
 
-/** The stream of the bucket `signet`, named as NATS names the streams of key-value stores, so that its tools can read it. */
+/**
+ * The stream of the bucket `signet`, named as NATS names the streams of key-value stores, so that its tools can read
+ * it.
+ */
 export const BUCKET_STREAM = "KV_signet";
 
 const STREAM_EXISTS = 10058;
 
 /**
- * The settings of the bucket: one message per key. `discard: new` and no maximum age, because a key that disappears by itself
- * could be created twice. No direct reads, because followers answer them too, and may be behind.
+ * The settings of the bucket: one message per key. `discard: new` and no maximum age, because a key that disappears by
+ * itself could be created twice. No direct reads, because followers answer them too, and may be behind.
  */
 export function wantedBucket(replicas: number) {
   return {
@@ -59,12 +62,15 @@ export async function findOrCreateBucket(manager: JetStreamManager, replicas: nu
   }
 }
 
-/** The first version that kept every creation and update of a replicated bucket in tests that killed its leader: 2.9.25 lost some. */
+/**
+ * The first version that kept every creation and update of a replicated bucket in tests that killed its leader: 2.9.25
+ * lost some.
+ */
 const FIRST_SOUND = [2, 10, 27] as const;
 
 /**
- * Throws UNAVAILABLE when a server of this version can't be trusted with a bucket of so many replicas. Only the server that
- * this client is connected to can be checked; the operator must keep the others of its cluster as new.
+ * Throws UNAVAILABLE when a server of this version can't be trusted with a bucket of so many replicas. Only the server
+ * that this client is connected to can be checked; the operator must keep the others of its cluster as new.
  */
 export function checkServerVersion(version: string, replicas: number): void {
   if (replicas <= 1 || isSound(version)) return;

@@ -22,9 +22,9 @@ export interface NatsKeyValue extends KeyValue {
 }
 
 /**
- * The store that several replicas share: the JetStream bucket `signet`, created at the first use if there is none, and never
- * changed. It serves only the bucket that it found first. When that one is gone, was created again or rolled back, every
- * call and watch throws LOST, and a new store must be created over the link.
+ * The store that several replicas share: the JetStream bucket `signet`, created at the first use if there is none, and
+ * never changed. It serves only the bucket that it found first. When that one is gone, was created again or rolled
+ * back, every call and watch throws LOST, and a new store must be created over the link.
  */
 export function createNatsKeyValue(link: NatsLink, options: NatsKeyValueOptions): NatsKeyValue {
   const { now } = options;
@@ -72,13 +72,16 @@ function writeOf(operation: Write["operation"], key: string, value: Uint8Array, 
   return { key, value: Uint8Array.from(value), options, operation, id: randomUUID() };
 }
 
-/** The next step after a conflict. "lost": another write won. "unknown": this write may have happened, and been replaced. */
+/**
+ * The next step after a conflict. "lost": another write won. "unknown": this write may have happened, and been
+ * replaced.
+ */
 type Decision = { readonly offerAt: number } | "lost" | "unknown";
 
 /**
- * Offers a write until its outcome is known. A write whose answer was lost is offered again: either the conflict is with
- * itself, and it is found by its id, or it wins now, and the first offer can't be stored any more. At any other conflict
- * `decide` gets the last entry of the key, and whether an answer was lost.
+ * Offers a write until its outcome is known. A write whose answer was lost is offered again: either the conflict is
+ * with itself, and it is found by its id, or it wins now, and the first offer can't be stored any more. At any other
+ * conflict `decide` gets the last entry of the key, and whether an answer was lost.
  */
 async function offerUntilDecided(
   bucket: Bucket,

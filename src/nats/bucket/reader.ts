@@ -32,7 +32,9 @@ interface Arrival {
 
 /** Reads one prefix of the bucket: the last message of each subject, then each new one, by revision. */
 export interface BucketReader {
-  /** A reader that has reached this revision has read everything that existed when it was opened; 0: nothing existed. */
+  /**
+   * A reader that has reached this revision has read everything that existed when it was opened; 0: nothing existed.
+   */
   readonly target: number;
   /** Rejects with UNAVAILABLE when a message may have been missed, and with the error that {@link fail} got. */
   next(): Promise<Arrival>;
@@ -87,9 +89,9 @@ export async function openBucketReader(bucket: Bucket, access: Access, prefix: s
 }
 
 /**
- * Reads everything that existed when the reader was opened: the last message of each key, in the order of revisions. Takes as
- * long as messages arrive. Rejects with UNAVAILABLE when none came for three heartbeats, or for a minute while the server
- * waits for this reader.
+ * Reads everything that existed when the reader was opened: the last message of each key, in the order of revisions.
+ * Takes as long as messages arrive. Rejects with UNAVAILABLE when none came for three heartbeats, or for a minute while
+ * the server waits for this reader.
  */
 export async function readSnapshot(bucket: Bucket, reader: BucketReader): Promise<ReadonlyMap<string, StoredEntry>> {
   const snapshot = new Map<string, StoredEntry>();
@@ -173,7 +175,8 @@ class Arrivals {
   }
 
   #signOfLife({ headers, reply }: Msg): Arrival {
-    // Answered only when its turn has come: the answer says that everything before it was read, and the server sends more.
+    // Answered only when its turn has come: the answer says that everything before it was read, and the server sends
+    // more.
     const flowControl = reply || headers?.get(JsHeaders.ConsumerStalledHdr);
     if (flowControl && !this.#connection.isClosed()) this.#connection.publish(flowControl);
     if (Number(headers?.get(JsHeaders.LastConsumerSeqHdr)) > this.#delivered) throw unavailable("a message was missed");

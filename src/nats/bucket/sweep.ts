@@ -9,8 +9,8 @@ import { readBucket } from "./watch.ts";
 const GRACE_MS = 3_600_000;
 
 /**
- * Permanently removes entries that expired or were deleted more than an hour ago by the clock of NATS: a replica whose own
- * clock is wrong must not remove what others need. Resolves with the number of entries. Throws a StateError.
+ * Permanently removes entries that expired or were deleted more than an hour ago by the clock of NATS: a replica whose
+ * own clock is wrong must not remove what others need. Resolves with the number of entries. Throws a StateError.
  */
 export async function sweep(link: NatsLink, bucket: Bucket, now: () => number): Promise<number> {
   const { offsetMs, boundMs } = await clockOffset(bucket, now);

@@ -29,8 +29,8 @@ interface OpenWatch {
 }
 
 /**
- * The watch of the port. After every interruption it reads the whole prefix again and compares it with what it yielded: a
- * consumer that resumed from its position would not notice what happened to the bucket itself.
+ * The watch of the port. After every interruption it reads the whole prefix again and compares it with what it yielded:
+ * a consumer that resumed from its position would not notice what happened to the bucket itself.
  */
 export async function* watchBucket(watch: BucketWatch): AsyncGenerator<Change> {
   checkPrefix(watch.prefix);

@@ -21,7 +21,9 @@ export interface Write {
   readonly id: string;
 }
 
-/** The revision that was written. "conflict": the key has another revision. "unknown": it may be written, now or later. */
+/**
+ * The revision that was written. "conflict": the key has another revision. "unknown": it may be written, now or later.
+ */
 export type WriteOutcome = number | "conflict" | "unknown";
 
 /** Writes if the key's last revision is `expected`, 0 for none. Throws LOST when the bucket was rolled back. */
@@ -51,8 +53,8 @@ export async function offer(bucket: Bucket, access: Access, write: Write, expect
 }
 
 /**
- * Reads the last message of a key from the bucket's leader. A leader that was deposed without knowing it can be behind, so
- * this read decides nothing, except when it finds the caller's own write.
+ * Reads the last message of a key from the bucket's leader. A leader that was deposed without knowing it can be behind,
+ * so this read decides nothing, except when it finds the caller's own write.
  */
 export async function readLast({ manager }: Access, key: string): Promise<StoredEntry | undefined> {
   try {

@@ -137,7 +137,7 @@ testWithNats("stopping while NATS is away ends at once and loses nothing", async
 });
 
 testWithNats(
-  "a stream that is deleted while events are published is made anew and gets all that is retained",
+  "a stream that is deleted while events are published is created again and gets all that is retained",
   async (t) => {
     const server = await startNats(t);
     const spool = await makeSpool(t);

@@ -37,7 +37,7 @@ async function stream(t: ExecutionContext, count: number) {
 
 const number = ({ body }: TailedEvent) => Number(Buffer.from(body).toString());
 
-testWithNats("the last events of a subject are told in order, however many others lie between", async (t) => {
+testWithNats("the last events of a subject are yielded in order, however many others lie between", async (t) => {
   const { read } = await stream(t, 50);
   const last = (await collect(read({ from: { last: 3 } }))).map(number);
   t.deepEqual(last, [48, 49, 50]);

@@ -4,8 +4,8 @@ import { bytes, type StoreUnderTest } from "./store-under-test.ts";
 const CREATORS = 50;
 
 /**
- * Lets fifty creators race for one key, again and again: each round has one winner, whose value stays. The control, which
- * reads and then writes, must have several, or the round was no race.
+ * Lets fifty creators race for one key, again and again: each round has one winner, whose value stays. The control,
+ * which reads and then writes, must have several, or the round was no race.
  */
 export async function raceForClaims(
   t: ExecutionContext<unknown>,

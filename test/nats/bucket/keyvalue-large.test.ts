@@ -18,8 +18,8 @@ testWithNats(
     }
     await store.create("small/2", new Uint8Array(1));
     const { generation } = link;
-    const told = await watching(t, store, "large/");
-    t.is(told.keys().length, ENTRIES);
+    const seen = await watching(t, store, "large/");
+    t.is(seen.keys().length, ENTRIES);
     t.is(await store.sweep(), 0);
     t.is(link.generation, generation);
   },

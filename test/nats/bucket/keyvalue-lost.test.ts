@@ -20,23 +20,23 @@ testWithNats("a bucket that was deleted is LOST to watches and calls, and a new 
   const server = await startNats(t);
   const used = await connectStore(t, server.url);
   await used.store.create("a", bytes("1"));
-  const told = await watching(t, used.store, "");
+  const seen = await watching(t, used.store, "");
   await deleteBucket(used.link);
-  t.is((await told.ended)?.code, "LOST");
+  t.is((await seen.ended)?.code, "LOST");
   await allIsLost(t, used);
   const { store } = await connectStore(t, server.url);
   t.is(await store.get("a"), undefined);
   t.is(await store.create("a", bytes("2")), 1);
 });
 
-testWithNats("a bucket that was made anew is LOST, although it has more in it than before", async (t) => {
+testWithNats("a bucket that was created again is LOST, although it has more in it than before", async (t) => {
   const server = await startNats(t);
   const [used, other] = [await connectStore(t, server.url), await connectStore(t, server.url)];
   await used.store.create("a", bytes("1"));
-  const told = await watching(t, used.store, "");
+  const seen = await watching(t, used.store, "");
   await deleteBucket(other.link);
   for (const key of ["a", "b", "c"]) await createSurely(other.store, key);
-  t.is((await told.ended)?.code, "LOST");
+  t.is((await seen.ended)?.code, "LOST");
   await allIsLost(t, used);
 });
 
@@ -63,9 +63,9 @@ testWithNats("a server that comes back without its store is LOST", async (t) => 
   const server = await startNats(t);
   const used = await connectStore(t, server.url);
   await used.store.create("a", bytes("1"));
-  const told = await watching(t, used.store, "");
+  const seen = await watching(t, used.store, "");
   await server.restart({ loseStore: true });
-  t.is((await told.ended)?.code, "LOST");
+  t.is((await seen.ended)?.code, "LOST");
   await used.link.connected(AbortSignal.timeout(20_000));
   await allIsLost(t, used);
 });
@@ -81,7 +81,7 @@ for (const more of [0, 5]) {
     await server.restart();
     await used.link.connected(AbortSignal.timeout(20_000));
     await createSurely(used.store, "b");
-    const told = await watching(t, used.store, "");
+    const seen = await watching(t, used.store, "");
     // Others come first: the watch is kept away while they write.
     await server.kill9();
     await waitUntil("the outage is known", () => used.link.connection === undefined);
@@ -90,7 +90,7 @@ for (const more of [0, 5]) {
     for (let index = 0; index < more; index++) await createSurely(other.store, `other/${index}`);
     await elsewhere.kill9();
     await server.restart({ from: backup });
-    t.is((await told.ended)?.code, "LOST");
+    t.is((await seen.ended)?.code, "LOST");
   });
 }
 
@@ -98,10 +98,10 @@ testWithNats("a restart with the same store is not LOST", async (t) => {
   const server = await startNats(t);
   const used = await connectStore(t, server.url);
   await used.store.create("a", bytes("1"));
-  const told = await watching(t, used.store, "");
+  const seen = await watching(t, used.store, "");
   await server.restart();
   await used.link.connected(AbortSignal.timeout(20_000));
   await createSurely(used.store, "b");
-  await waitUntil("the watch goes on", () => told.keys().includes("b"));
-  t.deepEqual(told.keys(), ["a", "b"]);
+  await waitUntil("the watch goes on", () => seen.keys().includes("b"));
+  t.deepEqual(seen.keys(), ["a", "b"]);
 });

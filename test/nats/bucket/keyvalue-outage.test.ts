@@ -9,7 +9,7 @@ testWithNats("a watch tells what was written while it was cut off, where a plain
   const [near, far] = [await connectStore(t, server.url), await connectStore(t, proxy.url)];
   await near.store.create("keys/a", bytes("1"));
   await near.store.create("keys/doomed", bytes("1"));
-  const told = await watching(t, far.store, "keys/");
+  const seen = await watching(t, far.store, "keys/");
   const plain: string[] = [];
   far.link.connection?.subscribe("$KV.signet.keys.>", { callback: (_, { subject }) => void plain.push(subject) });
   await far.link.connection?.flush();
@@ -18,19 +18,19 @@ testWithNats("a watch tells what was written while it was cut off, where a plain
   await near.store.create("keys/b", bytes("2"));
   await near.store.delete("keys/doomed");
   proxy.heal();
-  await waitUntil("the deletion is told", () => told.changes.some(({ type }) => type === "delete"));
+  await waitUntil("the deletion is seen", () => seen.changes.some(({ type }) => type === "delete"));
   await near.store.create("keys/c", bytes("3"));
-  await waitUntil("all is told", () => told.keys().includes("keys/c"));
+  await waitUntil("all is seen", () => seen.keys().includes("keys/c"));
   await waitUntil("the plain subscription works again", () => plain.length > 0);
-  t.deepEqual(told.keys(), ["keys/a", "keys/doomed", "keys/b", "keys/c"]);
-  t.deepEqual(told.changes.filter(({ type }) => type === "current").length, 1);
+  t.deepEqual(seen.keys(), ["keys/a", "keys/doomed", "keys/b", "keys/c"]);
+  t.deepEqual(seen.changes.filter(({ type }) => type === "current").length, 1);
   t.deepEqual(plain, ["$KV.signet.keys.c"]);
 });
 
 testWithNats("kill -9 and a restart lose nothing: calls are refused at once, watches go on", async (t) => {
   const server = await startNats(t);
   const { link, store } = await connectStore(t, server.url);
-  const told = await watching(t, store, "");
+  const seen = await watching(t, store, "");
   const written: string[] = [];
   for (let round = 0; round < 3; round++) {
     for (const key of [`${round}/a`, `${round}/b`]) {
@@ -44,8 +44,8 @@ testWithNats("kill -9 and a restart lose nothing: calls are refused at once, wat
     await link.connected(AbortSignal.timeout(20_000));
   }
   await createSurely(store, "end");
-  await waitUntil("all is told", () => told.keys().includes("end"));
-  t.deepEqual(told.keys(), [...written, "end"]);
+  await waitUntil("all is seen", () => seen.keys().includes("end"));
+  t.deepEqual(seen.keys(), [...written, "end"]);
   for (const key of written) t.is((await store.get(key))?.key, key);
 });
 
@@ -62,7 +62,7 @@ testWithNats("a server that stands still for six seconds loses no claim and lets
   const server = await startNats(t);
   const [one, other] = [await connectStore(t, server.url), await connectStore(t, server.url)];
   await one.store.create("before", bytes("1"));
-  const told = await watching(t, other.store, "");
+  const seen = await watching(t, other.store, "");
   server.pause();
   // The signal takes a moment to stop all threads.
   await waitUntil("it stands still", () =>
@@ -79,12 +79,12 @@ testWithNats("a server that stands still for six seconds loses no claim and lets
   server.resume();
   t.deepEqual(new Set(claims), new Set(["UNAVAILABLE"]));
   await createSurely(one.store, "end");
-  await waitUntil("the end is told", () => told.keys().includes("end"));
-  const keys = told.keys();
-  t.is(new Set(keys).size, keys.length, "each key is told once");
+  await waitUntil("the end is seen", () => seen.keys().includes("end"));
+  const keys = seen.keys();
+  t.is(new Set(keys).size, keys.length, "each key is seen once");
   t.deepEqual(
-    told.revisions(),
-    told.revisions().toSorted((left, right) => left - right),
+    seen.revisions(),
+    seen.revisions().toSorted((left, right) => left - right),
   );
   for (const key of ["a", "b"]) t.is((await one.store.get(key)) !== undefined, keys.includes(key));
 });
@@ -103,7 +103,7 @@ testWithNats("a claim whose answer was lost is found to have won", async (t) => 
   t.is(await near.store.create("claim", bytes("near")), undefined);
 });
 
-testWithNats("a claim that lost, and whose answer was lost as well, is told as lost", async (t) => {
+testWithNats("a creation that lost, and whose answer was lost too, is reported as lost", async (t) => {
   const server = await startNats(t);
   const proxy = await startTcpProxy(t, server.url);
   const [near, far] = [await connectStore(t, server.url), await connectStore(t, proxy.url)];
@@ -117,7 +117,7 @@ testWithNats("a claim that lost, and whose answer was lost as well, is told as l
   t.is((await near.store.get("claim"))?.revision, revision);
 });
 
-testWithNats("a claim that was updated since, and whose answer was lost, can't be told", async (t) => {
+testWithNats("a creation whose answer was lost, of a key that was updated since, has an unknown outcome", async (t) => {
   const server = await startNats(t);
   const proxy = await startTcpProxy(t, server.url);
   const [near, far] = [await connectStore(t, server.url), await connectStore(t, proxy.url)];

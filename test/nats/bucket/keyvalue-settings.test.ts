@@ -11,7 +11,7 @@ const asNewServer = (t: ExecutionContext<unknown>, url: string) =>
   startTcpProxy(t, url, (said) => said.replace(/"version":"[^"]*"/, '"version":"2.10.27"'));
 
 testWithNats(
-  "a bucket that exists is used as it is, and each setting that differs is told, at each connection",
+  "a bucket that exists is used as it is, and each setting that differs is reported, at each connection",
   async (t) => {
     const server = await startNats(t);
     const { link, store, reports } = await connectStore(t, server.url);
@@ -47,7 +47,7 @@ testWithNats(
   },
 );
 
-testWithNats("three replicas on one server can't be had, and JetStream's reason is told", async (t) => {
+testWithNats("three replicas on one server can't be had, and JetStream's reason is reported", async (t) => {
   const server = await startNats(t);
   const { store } = await connectStore(t, (await asNewServer(t, server.url)).url, 3);
   const error = await t.throwsAsync(store.get("a"), { instanceOf: StateError });
@@ -55,7 +55,7 @@ testWithNats("three replicas on one server can't be had, and JetStream's reason 
   t.regex(error?.message ?? "", /10074 replicas > 1 not supported in non-clustered mode/);
 });
 
-testWithNats("a server without JetStream is told as such", async (t) => {
+testWithNats("a server without JetStream is reported as such", async (t) => {
   const server = await startNats(t, { jetstream: false });
   const { store } = await connectStore(t, server.url);
   const error = await t.throwsAsync(store.get("a"), { instanceOf: StateError });
@@ -77,12 +77,12 @@ testWithNats(
     await jetstream?.publish("$KV.signet.no=key", bytes("1"));
     t.like(await t.throwsAsync(store.get("broken"), { instanceOf: StateError }), { code: "CORRUPT" });
     t.is((await store.get("foreign"))?.revision, 3);
-    const told: string[] = [];
+    const seen: string[] = [];
     for await (const change of store.watch("foreign", new AbortController().signal)) {
-      told.push(change.type === "put" ? change.entry.key : change.type);
+      seen.push(change.type === "put" ? change.entry.key : change.type);
       if (change.type === "current") break;
     }
-    t.deepEqual(told, ["foreign", "current"]);
+    t.deepEqual(seen, ["foreign", "current"]);
     const all = await watching(t, store, "");
     await store.create("later", bytes("1"));
     await waitUntil("the watch goes on", () => all.keys().includes("later"));

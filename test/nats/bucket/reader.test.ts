@@ -58,7 +58,7 @@ test("the last message that did not come is missed at the next heartbeat", async
   await ends(t, reader.next(), /missed/);
 });
 
-test("the server is told to send on when all before was read, and not earlier", async (t) => {
+test("flow control is answered when everything before it was read, and not earlier", async (t) => {
   const { reader, answered, entry, status } = await readerUnderTest(t);
   entry(4, 1);
   status({}, "flow.1");

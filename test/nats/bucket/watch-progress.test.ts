@@ -19,9 +19,9 @@ function entry(key: string, revision: number, more: Partial<StoredEntry> = {}): 
   };
 }
 
-function compare(told: WatchProgress, entries: readonly StoredEntry[], now = NOW): string[] {
+function compare(progress: WatchProgress, entries: readonly StoredEntry[], now = NOW): string[] {
   const snapshot = new Map(entries.map((found) => [found.key, found]));
-  return [...told.compare(snapshot, now, (reason) => new Error(reason))].map(spell);
+  return [...progress.compare(snapshot, now, (reason) => new Error(reason))].map(spell);
 }
 
 function spell(change: Change): string {
@@ -30,27 +30,27 @@ function spell(change: Change): string {
 }
 
 test("a second look tells what is new, and nothing twice", (t) => {
-  const told = new WatchProgress();
-  t.deepEqual(compare(told, [entry("a", 1), entry("b", 2)]), ["put a 1", "put b 2"]);
-  t.deepEqual(compare(told, [entry("a", 1), entry("b", 3), entry("c", 4)]), ["put b 3", "put c 4"]);
+  const progress = new WatchProgress();
+  t.deepEqual(compare(progress, [entry("a", 1), entry("b", 2)]), ["put a 1", "put b 2"]);
+  t.deepEqual(compare(progress, [entry("a", 1), entry("b", 3), entry("c", 4)]), ["put b 3", "put c 4"]);
 });
 
 test("a key that is gone without a trace was deleted, and its trace was purged", (t) => {
-  const told = new WatchProgress();
-  compare(told, [entry("a", 1), entry("b", 2)]);
-  t.deepEqual(compare(told, [entry("b", 2)]), ["delete a"]);
-  t.deepEqual(compare(told, [entry("b", 2)]), []);
+  const progress = new WatchProgress();
+  compare(progress, [entry("a", 1), entry("b", 2)]);
+  t.deepEqual(compare(progress, [entry("b", 2)]), ["delete a"]);
+  t.deepEqual(compare(progress, [entry("b", 2)]), []);
 });
 
-test("a deletion is told once, and only of what was told", (t) => {
-  const told = new WatchProgress();
-  compare(told, [entry("a", 1)]);
+test("a deletion is yielded once, and only for a key that was yielded", (t) => {
+  const progress = new WatchProgress();
+  compare(progress, [entry("a", 1)]);
   const deleted = [entry("a", 3, { deleted: true }), entry("b", 4, { deleted: true })];
-  t.deepEqual(compare(told, deleted), ["delete a"]);
-  t.deepEqual(compare(told, deleted), []);
+  t.deepEqual(compare(progress, deleted), ["delete a"]);
+  t.deepEqual(compare(progress, deleted), []);
 });
 
-test("a lower revision of a key, the same of another write, and an old one that is new contradict what was told", (t) => {
+test("a lower revision of a key, the same one of another write, and an old one of a new key are contradictions", (t) => {
   const contradictions = [
     [entry("a", 4), entry("b", 6)],
     [entry("a", 5, { write: "another" }), entry("b", 6)],
@@ -58,26 +58,26 @@ test("a lower revision of a key, the same of another write, and an old one that 
     [entry("a", 6, { write: "x" }), entry("b", 7)],
   ];
   for (const found of contradictions) {
-    const told = new WatchProgress();
-    compare(told, [entry("a", 5), entry("b", 6)]);
-    t.throws(() => compare(told, found), { message: /history|came after/ }, JSON.stringify(found));
+    const progress = new WatchProgress();
+    compare(progress, [entry("a", 5), entry("b", 6)]);
+    t.throws(() => compare(progress, found), { message: /history|came after/ }, JSON.stringify(found));
   }
 });
 
-test("an entry that expires is told as deleted, and again as put when the clock is set back", (t) => {
-  const told = new WatchProgress();
+test("an entry that expires is yielded as deleted, and again as put when the clock is set back", (t) => {
+  const progress = new WatchProgress();
   const fleeting = entry("a", 1, { expiresAt: NOW + 1000 });
-  compare(told, [fleeting, entry("b", 2)]);
-  t.deepEqual([...told.expire(NOW + 999)], []);
-  t.deepEqual([...told.expire(NOW + 1000)].map(spell), ["delete a"]);
-  t.deepEqual(compare(told, [fleeting, entry("b", 2)], NOW + 1000), []);
-  t.deepEqual(compare(told, [fleeting, entry("b", 2)], NOW), ["put a 1"]);
+  compare(progress, [fleeting, entry("b", 2)]);
+  t.deepEqual([...progress.expire(NOW + 999)], []);
+  t.deepEqual([...progress.expire(NOW + 1000)].map(spell), ["delete a"]);
+  t.deepEqual(compare(progress, [fleeting, entry("b", 2)], NOW + 1000), []);
+  t.deepEqual(compare(progress, [fleeting, entry("b", 2)], NOW), ["put a 1"]);
 });
 
 test("an entry expires among more than a function takes as arguments", (t) => {
-  const told = new WatchProgress();
+  const progress = new WatchProgress();
   const many = Array.from({ length: 200_000 }, (_, at) => entry(`k${at}`, at + 1, { expiresAt: NOW + 1_000 + at }));
-  compare(told, many);
-  t.deepEqual([...told.expire(NOW + 1_000)].map(spell), ["delete k0"]);
-  t.deepEqual([...told.expire(NOW + 1_001)].map(spell), ["delete k1"]);
+  compare(progress, many);
+  t.deepEqual([...progress.expire(NOW + 1_000)].map(spell), ["delete k0"]);
+  t.deepEqual([...progress.expire(NOW + 1_001)].map(spell), ["delete k1"]);
 });
