@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import { loadConfig } from "../../src/config/load.ts";
 import { formatFault } from "../../src/schema/fault.ts";
-import { faultsOf, filesIn } from "../support/files/config-files.ts";
+import { faultsOf, faultTexts, filesIn } from "../support/files/config-files.ts";
 import { shippedText } from "../support/profiles/profiles.ts";
 
 const SECTIONS =
@@ -25,19 +25,6 @@ test("without a file every key has its default", (t) => {
   });
   t.is(config.grpc.maxConnectionIdleMs, 1_800_000);
   t.is(config.grpc.maxConnectionAgeMs, 86_400_000);
-});
-
-test("the profiles that ship bring their keysets, whose keys outlive their longest tokens", (t) => {
-  const { profiles, keysets } = loadConfig({ env: {} });
-  t.is(profiles.get("service")?.issuer, "http://127.0.0.1:8081");
-  t.deepEqual(
-    keysets.map(({ name, algorithm, policy }) => [name, algorithm, policy.maxTtl]),
-    [
-      ["euler-stream", "EdDSA", 7_200_000],
-      ["service", "EdDSA", 3_600_000],
-    ],
-  );
-  t.like(keysets[1]?.policy, { maxTtl: 3_600_000, period: 86_400_000, lead: (15 + 1 + 1) * 60_000 });
 });
 
 for (const [what, text] of [
@@ -127,18 +114,6 @@ for (const [what, text, fault] of [
   });
 }
 
-for (const [section, address] of [
-  ["grpc", "0.0.0.0:50051"],
-  ["grpc", "10.1.2.3:50051"],
-  ["http", "[::]:8081"],
-  ["http", "signet.example:8081"],
-] as const) {
-  test(`${section} at ${address}, which others can reach, is refused`, async (t) => {
-    const [fault] = await faultTexts(t, `${section}:\n  address: "${address}"\n`);
-    t.regex(fault ?? "", new RegExp(`^FILE:2 ${section}\\.address: must be a loopback address`));
-  });
-}
-
 for (const issuer of ["https://user:secret@h", "https://h/#x", "https://h/?x", "ftp://h", "https://h h"])
   test(`the issuer ${issuer} is refused`, async (t) => {
     const message = "must be an http or https URL without user, query and fragment";
@@ -156,40 +131,12 @@ test("a Unix socket is for gRPC alone", async (t) => {
   t.regex((await faultTexts(t, "http: { address: unix:/x }\n")).join(), /^FILE:1 http\.address: must be host:port/);
 });
 
-for (const [what, rotation, path, rule] of [
-  ["a lead below what verifiers need", "lead: 16m", "rotation.lead", /960000 ms: it must be at least .* = 1020000 ms/],
-  [
-    "a period that its lead fills",
-    "period: 22m",
-    "rotation.period",
-    /1320000 ms: it must be more than .* = 1320000 ms/,
-  ],
-  ["no time at all", "clock_skew: 0s", "rotation.clock_skew", /0 ms: it must be a whole number above 0/],
-] as const) {
-  test(`a rotation with ${what} is refused, with the bound`, async (t) => {
-    const faults = await faultTexts(t, `rotation:\n  ${rotation}\n`);
-    t.is(faults.length, 1, faults.join("\n"));
-    t.true(faults[0]?.startsWith(`FILE:2 ${path}: `), faults[0]);
-    t.regex(faults[0] ?? "", rule);
-  });
-}
-
-test("a rotation that just keeps its bounds is taken", (t) => {
-  t.notThrows(() => loadConfig({ env: { SIGNET_ROTATION_LEAD: "17m", SIGNET_ROTATION_PERIOD: "1320001ms" } }));
-});
-
 test("a file that is not there is a fault that names it", (t) => {
   t.deepEqual(
     faultsOf(() => loadConfig({ file: "/no/such/signet.yaml", env: {} })),
     [{ file: "/no/such/signet.yaml", path: "", message: "can't be read" }],
   );
 });
-
-/** The faults of a file as they are printed, FILE for its name. */
-async function faultTexts(t: ExecutionContext, text: string): Promise<string[]> {
-  const file = join(await filesIn(t, { "signet.yaml": text }), "signet.yaml");
-  return faultsOf(() => loadConfig({ file, env: {} })).map((fault) => formatFault(fault).replace(file, "FILE"));
-}
 
 test("the folder of further profiles is read beside those that ship", async (t) => {
   const text = shippedText("service")
@@ -200,17 +147,6 @@ test("the folder of further profiles is read beside those that ship", async (t) 
   t.true(profiles.has("service"));
   t.is(profiles.get("sixth")?.keys.kind, "keyset");
   t.true(keysets.some(({ name }) => name === "sixth"));
-});
-
-test("a leeway beyond the skew and the time to stop using makes the life of a keyset's tokens longer", async (t) => {
-  const text = shippedText("service")
-    .replace("profile: service", "profile: sixth")
-    .replace("keyset: service", "keyset: sixth")
-    .replace("leeway: 60s", "leeway: 5m");
-  const { keysets } = loadConfig({ env: { SIGNET_PROFILES_FOLDER: await filesIn(t, { "sixth.yaml": text }) } });
-  const maxTtl = (name: string) => keysets.find((keyset) => keyset.name === name)?.policy.maxTtl;
-  t.is(maxTtl("service"), 3_600_000);
-  t.is(maxTtl("sixth"), 3_600_000 + (5 - 1 - 1) * 60_000);
 });
 
 test("a folder of further profiles that is not there is a fault", (t) => {
@@ -230,31 +166,6 @@ test("the KEK comes from a file or from a descriptor, and a misspelt descriptor 
     );
     for (const { message } of faults) t.regex(message, /fd:N where N is 0 or at least 3/);
   }
-});
-
-test("a replica that shares its state may not issue cut off for longer than a key signs", (t) => {
-  const env = { SIGNET_STATE_STORE: "nats", SIGNET_ROTATION_PERIOD: "30m", SIGNET_STATE_MAX_OFFLINE: "31m" };
-  const message = "must not be longer than rotation.period (30m): other replicas may have dropped the key by then";
-  t.like(
-    faultsOf(() => loadConfig({ env })),
-    [{ path: "state.max_offline", message }],
-  );
-  t.notThrows(() => loadConfig({ env: { ...env, SIGNET_STATE_MAX_OFFLINE: "30m" } }));
-  t.notThrows(() => loadConfig({ env: { ...env, SIGNET_STATE_STORE: "file" } }), "it has no others");
-});
-
-test("replicas share their state through NATS: without it their store is a fault, reported where it was chosen", async (t) => {
-  const file = join(await filesIn(t, { "signet.yaml": 'nats: { url: "" }\nstate: { store: nats }\n' }), "signet.yaml");
-  const message = "must be file while nats.url is empty: replicas share their state through NATS";
-  t.deepEqual(
-    faultsOf(() => loadConfig({ file, env: {} })),
-    [{ file, line: 2, path: "state.store", message }],
-  );
-  const env = { SIGNET_NATS_URL: "", SIGNET_STATE_STORE: "nats" };
-  t.deepEqual(
-    faultsOf(() => loadConfig({ env })),
-    [{ file: "SIGNET_STATE_STORE", path: "state.store", message }],
-  );
 });
 
 test("the shared state is configured by the file or the environment", (t) => {

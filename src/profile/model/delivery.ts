@@ -4,10 +4,7 @@ export interface Surface {
   readonly wwwAuthenticate: string | undefined;
   readonly closeCode: number | undefined;
   readonly closeReason: string | undefined;
-  /**
-   * The frame to answer with, which contains the rejection's message; undefined: the client's frame is dropped
-   * unanswered.
-   */
+  /** The frame to answer with, including the rejection's message; undefined: the client's frame is dropped. */
   frame(message: string): string | undefined;
 }
 

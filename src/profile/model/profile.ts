@@ -11,10 +11,7 @@ export type ProfileKeys =
 
 /** The lifetime of a profile's tokens, in whole seconds. */
 export interface ProfileLifetime {
-  /**
-   * required: always signed and required when verifying. optional: signed if the request has a ttl. absent: never
-   * signed.
-   */
+  /** required: signed, and required in verifying. optional: signed if the request has a ttl. absent: never signed. */
   readonly exp: "required" | "optional" | "absent";
   /** Undefined when `exp` is not required: without a ttl there is no exp. */
   readonly default: number | undefined;
@@ -49,10 +46,7 @@ export interface Profile {
   /** In signing order. */
   readonly claims: readonly ClaimRule[];
   readonly mapClaims: MapClaims;
-  /**
-   * The names that a caller may not use in the request object. Empty unless its members become claims under their
-   * names.
-   */
+  /** Names that a caller may not use in the request object; empty unless `rest` makes its members claims. */
   readonly reservedNames: ReadonlySet<string>;
   /** The claim that identifies the token's subject. */
   readonly subjectClaim: string;

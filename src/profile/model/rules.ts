@@ -1,7 +1,4 @@
-/**
- * Why a token is not valid, in the order of the checks. The names are those of `signet.v1.RejectionReason` without its
- * prefix.
- */
+/** Why a token is not valid, in the order of the checks: `signet.v1.RejectionReason` without its prefix. */
 export const REJECTION_REASONS = [
   "CARRIER_MISSING",
   "CARRIER_CONFLICT",

@@ -1,7 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ExecutionContext } from "ava";
-import { ConfigError, type Fault } from "../../../src/schema/fault.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import { ConfigError, type Fault, formatFault } from "../../../src/schema/fault.ts";
 import { tempFolder } from "./temp.ts";
 
 /** Writes files into a new folder that is removed when the test is over; answers the folder. */
@@ -20,4 +21,10 @@ export function faultsOf(load: () => unknown): readonly Fault[] {
     throw error;
   }
   throw new Error("it was loaded without a fault");
+}
+
+/** The faults of a configuration file as they are printed, with FILE for its name. */
+export async function faultTexts(t: ExecutionContext, text: string): Promise<string[]> {
+  const file = join(await filesIn(t, { "signet.yaml": text }), "signet.yaml");
+  return faultsOf(() => loadConfig({ file, env: {} })).map((fault) => formatFault(fault).replace(file, "FILE"));
 }
