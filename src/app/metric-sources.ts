@@ -5,7 +5,7 @@ import type { Keyring } from "../keys/rotating/keyring.ts";
 import type { VerifiedCache } from "../token/verify/cache.ts";
 import type { SharedState } from "./state/shared-state.ts";
 
-interface Measured {
+interface MetricParts {
   readonly config: Config;
   readonly audit: AuditPipeline;
   readonly state: SharedState;
@@ -15,8 +15,8 @@ interface Measured {
   readonly now: () => number;
 }
 
-/** What is measured when somebody asks. */
-export function createMetricSources({ config, audit, state, cache, rings, now }: Measured): MetricSources {
+/** The values that a scrape reads. */
+export function createMetricSources({ config, audit, state, cache, rings, now }: MetricParts): MetricSources {
   return {
     spoolLimitBytes: config.spoolMaxBytes,
     verifyCache: cache,
@@ -31,12 +31,12 @@ export function createMetricSources({ config, audit, state, cache, rings, now }:
       }),
     replicas() {
       if (config.state.store === "file") return undefined;
-      const late = new Set(rings().flatMap(({ keyset, epoch }) => state.late(keyset, epoch)));
+      const late = new Set(rings().flatMap(({ keyset, epoch }) => state.peers.late(keyset, epoch)));
       return {
-        live: state.replicas.live().length,
+        live: state.peers.live().length,
         late: late.size,
-        storeAgeSeconds: state.ageMs() / 1000,
-        clockOffsetSeconds: (state.clockOffsetMs() ?? 0) / 1000,
+        storeAgeSeconds: state.fitness.ageMs() / 1000,
+        clockOffsetSeconds: (state.fitness.clockOffsetMs() ?? 0) / 1000,
       };
     },
   };

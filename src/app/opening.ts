@@ -1,64 +1,78 @@
 import { createShutdown, type Shutdown } from "../async/shutdown.ts";
 import { pause } from "../async/timeout.ts";
+import type { KeyService } from "../grpc/services/keys.ts";
+import type { TokenService } from "../grpc/services/tokens.ts";
+import type { Keyring } from "../keys/rotating/keyring.ts";
+import { Problem } from "../problem/problem.ts";
 import { openServices, type ServiceParts, type Services } from "./services.ts";
 
-/** The services on their way: there at once, or when the shared state can be read. */
+/** The services that need the state: open at once, or as soon as the shared state can be read. */
 export interface Opening {
-  /** Undefined until they are there. */
+  /** Undefined until they are open. */
   readonly services: Services | undefined;
-  /** Why they are not there yet, in the words of people; empty when they are. */
+  /** Every method throws the Problem KEYS_UNAVAILABLE until the services are open. */
+  readonly tokens: TokenService;
+  /** Every method throws the Problem KEYS_UNAVAILABLE until the services are open. */
+  readonly keys: KeyService;
+  /** Empty until the services are open. */
+  rings(): readonly Keyring[];
+  /** Why they are not open yet, human-readable; empty when they are. */
   waitsFor(): readonly string[];
-  /** Resolves when they are there, or the start was given up; rejects with what waiting does not mend. */
+  /** Resolves when they are open or the service stops. Rejects with errors that a retry cannot fix. */
   readonly done: Promise<void>;
-  /** Gives up what was not opened yet and ends the rest, within about `leftMs`. Never rejects. */
+  /** Gives up what is not open yet and ends the rest, within about `leftMs`. Never rejects. */
   stop(leftMs: number): Promise<void>;
 }
 
 const NOT_REACHED = "the shared state (NATS), which is not reached yet";
 const RETRY_MS = 500;
-/** What was opened before something failed is ended before it is opened again. */
+/** How long an attempt that failed may take to end what it opened, before the next attempt. */
 const GIVE_UP_MS = 10_000;
 
-/** Opens the services, again and again as long as the shared state is out of reach. */
+/** Opens the services, and tries again for as long as the shared state is unreachable. */
 export function startOpening(parts: ServiceParts): Opening {
   const { state, log, stopping } = parts;
-  const failed = (error: unknown) => log("error", { type: "stop.failed", error });
+  const onStopError = (error: unknown) => log("error", { type: "stop.failed", error });
   let services: Services | undefined;
   let opened: Shutdown | undefined;
   let obstacle: string | undefined = NOT_REACHED;
 
   async function open(): Promise<void> {
-    await state.reached(stopping);
+    await state.store.reached(stopping);
     obstacle = "the keys";
     while (!stopping.aborted && services === undefined) {
-      const endings = createShutdown(failed);
+      const endings = createShutdown(onStopError);
       try {
         const open = await openServices(parts, endings);
         services = open;
         opened = endings;
         obstacle = undefined;
-        // What fails is told by the ring, and tried again.
-        state.opened(() => open.keyrings.forEach((ring) => void ring.maintain().catch(() => undefined)));
+        // The ring reports a failure itself, and tries again.
+        state.store.opened(() => open.keyrings.forEach((ring) => void ring.maintain().catch(() => undefined)));
       } catch (error) {
         await endings.end(GIVE_UP_MS);
-        if (!state.mayRetry(error)) throw error;
-        obstacle = messageOf(error);
+        if (!state.store.isRetryable(error)) throw error;
+        obstacle = obstacleOf(error);
         await pause(RETRY_MS, stopping);
       }
     }
   }
 
   const done = open();
-  // It may fail before anybody looks.
+  // The caller may begin to wait for it after it has rejected.
   done.catch(() => undefined);
+  const current = (): Services => services ?? refuseCall();
   return {
     get services() {
       return services;
     },
+    tokens: tokensOf(current),
+    keys: keysOf(current),
+    rings: () => [...(services?.keyrings.values() ?? [])],
     waitsFor() {
-      // The state says itself for how long it is out of reach, when that is too long.
-      const told = obstacle === NOT_REACHED && state.waitsFor().length > 0;
-      return obstacle === undefined || told ? [] : [obstacle];
+      // Once the state was unreachable for too long, its own reason says so.
+      const hasOtherReason = obstacle === NOT_REACHED && state.fitness.waitsFor().length > 0;
+      return obstacle === undefined || hasOtherReason ? [] : [obstacle];
     },
     done,
     async stop(leftMs) {
@@ -69,19 +83,34 @@ export function startOpening(parts: ServiceParts): Opening {
   };
 }
 
-/** Of the error and of what caused it: the first alone says only what could not be read. */
-function messageOf(error: unknown): string {
+/** Names the error and its cause: the error alone says only what could not be read. */
+function obstacleOf(error: unknown): string {
   if (!(error instanceof Error)) return "the keys";
   return `the keys: ${error.message}${error.cause instanceof Error ? ` (${error.cause.message})` : ""}`;
 }
 
-type Method = (...args: readonly unknown[]) => unknown;
+function refuseCall(): never {
+  const message = "the keys are not read yet: the service waits for the state that replicas share";
+  throw new Problem("KEYS_UNAVAILABLE", message, { retryAfterMs: 1_000 });
+}
 
-/** A service whose methods are those of the real one; `current` throws the Problem of a call that comes before it is there. */
-export function lateService<Service extends object>(current: () => Service): Service {
-  const call =
-    (name: string | symbol): Method =>
-    (...args) =>
-      (Reflect.get(current(), name) as Method)(...args);
-  return new Proxy({} as Service, { get: (_, name) => call(name) });
+function tokensOf(current: () => Services): TokenService {
+  return {
+    issue: (profile, request, caller) => current().tokens.issue(profile, request, caller),
+    verify: (question) => current().tokens.verify(question),
+    revoke: (request, caller) => current().tokens.revoke(request, caller),
+    watchRevocations: (profile, signal) => current().tokens.watchRevocations(profile, signal),
+  };
+}
+
+function keysOf(current: () => Services): KeyService {
+  return {
+    jwks: () => current().keys.jwks(),
+    listKeys: (keyset) => current().keys.listKeys(keyset),
+    importKey: (request, caller) => current().keys.importKey(request, caller),
+    planRotation: (keyset) => current().keys.planRotation(keyset),
+    rotateKeys: (request, caller) => current().keys.rotateKeys(request, caller),
+    revokeKey: (request, caller) => current().keys.revokeKey(request, caller),
+    watchKeys: (keyset, signal) => current().keys.watchKeys(keyset, signal),
+  };
 }

@@ -4,6 +4,8 @@ import type { DenialCounter } from "../audit/denials.ts";
 import type { AuditLog } from "../audit/event.ts";
 import { createSubjectHasher } from "../audit/subject-hash.ts";
 import type { Config } from "../config/config.ts";
+import type { KeyService } from "../grpc/services/keys.ts";
+import type { TokenService } from "../grpc/services/tokens.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { deriveKey, type Kek, type Keks } from "../jose/kek.ts";
 import { recordKeysOf } from "../jose/key-vault.ts";
@@ -12,7 +14,7 @@ import { createImportSecret } from "../key-admin/import-secret.ts";
 import { createKeyViews, ringOf } from "../key-admin/list-keys.ts";
 import { createRevokeKey } from "../key-admin/revoke-key.ts";
 import { createRotateKeys } from "../key-admin/rotate-keys.ts";
-import { openSecrets } from "../keys/imported/secrets.ts";
+import { openSecrets, type Secrets } from "../keys/imported/secrets.ts";
 import type { Keyring } from "../keys/rotating/keyring.ts";
 import { Problem } from "../problem/problem.ts";
 import type { LiveProfiles } from "../profile/live-profiles.ts";
@@ -30,7 +32,7 @@ import { currentKeys, openKeyrings } from "./keys/keyrings.ts";
 import type { Log } from "./log.ts";
 import type { SharedState } from "./state/shared-state.ts";
 
-/** What the services are built of. */
+/** What the services are built from. */
 export interface ServiceParts {
   readonly config: Config;
   readonly state: SharedState;
@@ -44,52 +46,100 @@ export interface ServiceParts {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly log: Log;
-  /** Of all openings: one that fails again and again is told once. */
+  /** Shared by all attempts to open: a failure that goes on is logged once. */
   readonly isNew: IsNewFailure;
   readonly stopping: AbortSignal;
 }
 
-export type Services = Awaited<ReturnType<typeof openServices>>;
+/** The services, open. */
+export interface Services {
+  readonly tokens: TokenService;
+  readonly keys: KeyService;
+  readonly keyrings: ReadonlyMap<string, Keyring>;
+}
+
+/** What the services read, and the hasher of their events. */
+interface Opened {
+  readonly keyrings: ReadonlyMap<string, Keyring>;
+  readonly secrets: Secrets;
+  readonly revocations: Revocations;
+  readonly hasher: SubjectHasher;
+}
 
 /**
- * Opens the rings, the secrets and the revocations, and what is served by them. Rejects with a StateError or a KeyringError;
- * what was begun is in `endings` in either case.
+ * Opens the rings, the secrets and the revocations, then builds the services on them. Rejects with a StateError or a
+ * KeyringError. In either case `endings` undoes what was begun.
  */
-export async function openServices(parts: ServiceParts, endings: Shutdown) {
-  const { config, state, keks, audit, live, metrics, now, log, isNew } = parts;
+export async function openServices(parts: ServiceParts, endings: Shutdown): Promise<Services> {
+  const { audit, keks, now } = parts;
+  const hashers = subjectHashersOf(keks);
+  const [hasher] = hashers;
+  const keyrings = await startKeyrings(parts, endings);
+  const secrets = await startSecrets(parts, endings);
+  const revocations = await startRevocations(parts, hashers, endings);
+  // Only now: an attempt that failed has written no event, and none of these keys has signed yet.
+  for (const keyring of keyrings.values()) await audit.append(currentKeys(keyring, now()), now());
+  const opened = { keyrings, secrets, revocations, hasher };
+  return { tokens: createTokenService(parts, opened), keys: createKeyService(parts, opened), keyrings };
+}
+
+async function startKeyrings(parts: ServiceParts, endings: Shutdown): Promise<ReadonlyMap<string, Keyring>> {
+  const { config, state, keks, now } = parts;
   const keyrings = new Map<string, Keyring>();
   for (const keyring of await openKeyrings(config, state, keks, now, createKeyringReporter(parts))) {
     keyrings.set(keyring.keyset, keyring);
     endings.add(() => keyring.stop());
     keyring.start();
   }
-  const vault = createSecretVault(keks);
+  return keyrings;
+}
+
+async function startSecrets({ state, keks, now, log, isNew }: ServiceParts, endings: Shutdown): Promise<Secrets> {
   const secrets = await openSecrets({
-    store: state.secrets,
-    vault,
+    store: state.store.secrets,
+    vault: createSecretVault(keks),
     now,
     recordKeys: recordKeysOf(keks),
-    report({ type, ...fields }) {
-      if ("error" in fields && type === "secrets.failed" && !isNew(type, fields.error)) return;
-      log("error", { type: type, ...fields } as Parameters<Log>[1]);
+    report(event) {
+      if (event.type === "secrets.failed" && !isNew(event.type, event.error)) return;
+      log("error", event);
     },
   });
   endings.add(() => secrets.stop());
   secrets.start();
-  const hashers = subjectHashersOf(keks);
-  const [hasher] = hashers;
-  const revocations = await openRevocationView(state, hashers, now, log);
-  endings.add(() => revocations.stop());
-  const keeping = new AbortController();
-  const kept = state.revocations?.keep(revocations, keeping.signal);
-  endings.add(() => {
-    keeping.abort();
-    return kept;
-  });
-  // When all is open: an opening that is tried again tells nothing twice, and none of these keys has signed yet.
-  for (const keyring of keyrings.values()) await audit.append(currentKeys(keyring, now()), now());
+  return secrets;
+}
 
-  const { requireRightClock } = state;
+/** The revocations that this replica knows, from its snapshot while the store is unreachable. */
+async function startRevocations(
+  { state: { store, fitness, snapshots }, now, log }: ServiceParts,
+  hashers: SubjectHashers,
+  endings: Shutdown,
+): Promise<Revocations> {
+  const saved = await snapshots.revocations?.load();
+  // A crash may come before the last contact was saved: then the snapshot counts, but as old as can be.
+  const snapshot = saved === undefined ? {} : { snapshot: { asOf: snapshots.lastHeard ?? 0, revocations: saved } };
+  const revocations = await openRevocations({
+    store: store.rings,
+    hashers,
+    now,
+    contactAgeMs: fitness.ageMs,
+    onProblem: (error) => log("error", { type: "revocations.failed", error }),
+    ...snapshot,
+  });
+  endings.add(() => revocations.stop());
+  const saving = new AbortController();
+  const saves = snapshots.revocations?.keep(revocations, saving.signal);
+  endings.add(() => {
+    saving.abort();
+    return saves;
+  });
+  return revocations;
+}
+
+function createTokenService(parts: ServiceParts, { keyrings, secrets, revocations, hasher }: Opened): TokenService {
+  const { config, state, audit, denials, live, metrics, cache, newTokenId, now, log } = parts;
+  const { requireFit, requireRightClock } = state.fitness;
   const common = {
     profiles: live.current,
     keysOf: ({ name, keys: source }: Profile, tenant: string) =>
@@ -97,71 +147,39 @@ export async function openServices(parts: ServiceParts, endings: Shutdown) {
     now,
     onExpressionError: createExpressionErrorReporter(metrics, log, now),
   };
-  const tokens = {
+  return {
     issue: createIssueToken({
       ...common,
       issuer: createIssuer({ audit, hashSubject: hasher.hash, verifyEvery: config.verifyEvery }),
-      requireFit: state.requireFit,
-      newTokenId: parts.newTokenId,
+      requireFit,
+      newTokenId,
       onIssued: metrics.issued,
       onDenied: (profile, caller, error) =>
-        parts.denials.count(profile, caller, error instanceof Problem ? error.code : "INTERNAL"),
+        denials.count(profile, caller, error instanceof Problem ? error.code : "INTERNAL"),
     }),
-    verify: createVerifyToken({ ...common, revocations, cache: parts.cache, onRejected: metrics.rejected }),
+    verify: createVerifyToken({ ...common, revocations, cache, onRejected: metrics.rejected }),
     revoke: createRevokeTokens({ profiles: live.current, revocations, hasher, requireRightClock, audit, now }),
     watchRevocations: createWatchRevocations(live.current, revocations),
   };
-  const keys = {
-    ...createKeyViews(config, keyrings, secrets, now),
-    importKey: createImportSecret({
-      profiles: live.current,
-      secrets,
-      vault,
-      requireRightClock,
-      audit,
-      now,
-      randomBytes,
-    }),
-    rotateKeys: createRotateKeys((keyset) => ringOf(keyrings, keyset), state.requireFit),
-    revokeKey: createRevokeKey({
-      profiles: live.current,
-      keyrings: () => [...keyrings.values()],
-      secrets,
-      replicas: state.replicas,
-      requireRightClock,
-      audit,
-      now,
-    }),
-  };
-  return { tokens, keys, keyrings, revocations };
 }
 
-/** The keyed hashes of subjects, for events and revocations alike: under the KEK, and under the one before it. */
+function createKeyService(parts: ServiceParts, { keyrings, secrets }: Opened): KeyService {
+  const { config, state, keks, audit, live, now } = parts;
+  const { requireFit, requireRightClock } = state.fitness;
+  const common = { profiles: live.current, secrets, requireRightClock, audit, now };
+  return {
+    ...createKeyViews(config, keyrings, secrets, now),
+    importKey: createImportSecret({ ...common, vault: createSecretVault(keks), randomBytes }),
+    rotateKeys: createRotateKeys((keyset) => ringOf(keyrings, keyset), requireFit),
+    revokeKey: createRevokeKey({ ...common, keyrings: () => [...keyrings.values()], replicas: state.peers }),
+  };
+}
+
+/** Keyed hashes of subjects, for events and revocations alike: under the current KEK first, then under earlier ones. */
 function subjectHashersOf([current, ...previous]: Keks): SubjectHashers {
   return [hasherOf(current), ...previous.map(hasherOf)];
 }
 
 function hasherOf(kek: Kek): SubjectHasher {
   return { keyId: kek.id, hash: createSubjectHasher(deriveKey(kek, "audit subject").export()) };
-}
-
-/** What was taken back, as this replica knows it, also before the store is in reach. */
-async function openRevocationView(
-  state: Pick<SharedState, "store" | "ageMs" | "revocations" | "lastHeard">,
-  hashers: SubjectHashers,
-  now: () => number,
-  log: Log,
-): Promise<Revocations> {
-  const problem = (error: unknown) => log("error", { type: "revocations.failed", error });
-  const kept = await state.revocations?.load();
-  // A death may come before it was noted when the store was heard of: then the view is as old as can be, and still counts.
-  const snapshot = kept === undefined ? {} : { snapshot: { asOf: state.lastHeard ?? 0, revocations: kept } };
-  return openRevocations({
-    store: state.store,
-    hashers,
-    now,
-    contactAgeMs: state.ageMs,
-    onProblem: problem,
-    ...snapshot,
-  });
 }

@@ -1,37 +1,39 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
-/** Values that are read when somebody asks, not kept. */
+/** Values that are read at each scrape. */
 export interface MetricSources {
   /** The size at which the spool refuses events of tokens, in bytes. */
   readonly spoolLimitBytes: number;
-  /** Asked once for each scrape. Where it fails, its values are left out of the answer. */
+  /** Called once for each scrape. When it rejects, its values are left out of the answer. */
   spool(): Promise<{ readonly events: number; readonly bytes: number; readonly oldestAgeSeconds: number }>;
-  /** How often the signature of a token need not be verified again, and how often it must. */
+  /** How many signatures were found in the cache (hits), and how many had to be verified (misses). */
   readonly verifyCache: { readonly hits: number; readonly misses: number };
-  /** How this replica stands with the others; undefined for one alone. */
+  /** Undefined for a single process, which has no replicas. */
   replicas(): ReplicaFigures | undefined;
   rotation(): readonly { readonly keyset: string; readonly seconds: number }[];
 }
 
 interface ReplicaFigures {
   readonly live: number;
-  /** Of the live ones, those that do not hold the newest epoch of every keyset. */
+  /** Live replicas that do not hold the newest epoch of every keyset. */
   readonly late: number;
   readonly storeAgeSeconds: number;
   readonly clockOffsetSeconds: number;
 }
 
-/** What the service counts. The names are API: dashboards and alarms use them. */
+/** What the service counts. The names of metrics are API: dashboards and alarms use them. */
 export interface Metrics {
   call(method: string, code: string, seconds: number): void;
   issued(profile: string): void;
   rejected(profile: string, reason: string): void;
   expressionFailed(profile: string, kind: string, name: string): void;
+  /** Adds the metrics that are read at each scrape. Called once. */
+  addSources(sources: MetricSources): void;
   /** The text that Prometheus scrapes. */
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
-export function createMetrics(sources: MetricSources): Metrics {
+export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -50,7 +52,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   });
   const rejected = new Counter({
     name: "signet_tokens_rejected_total",
-    help: "Tokens that were shown and are not valid, by profile and reason.",
+    help: "Tokens that were presented and are not valid, by profile and reason.",
     labelNames: ["profile", "reason"] as const,
     registers,
   });
@@ -60,35 +62,11 @@ export function createMetrics(sources: MetricSources): Metrics {
     labelNames: ["profile", "kind", "name"] as const,
     registers,
   });
-  const lookAtSpool = spoolGauges(registry, sources);
-  new Gauge({
-    name: "signet_next_rotation_seconds",
-    help: "Seconds until the next key of the keyset signs.",
-    labelNames: ["keyset"] as const,
-    registers,
-    collect() {
-      for (const { keyset, seconds } of sources.rotation()) this.set({ keyset }, seconds);
-    },
-  });
-
-  new Counter({
-    name: "signet_verify_cache_total",
-    help: "Tokens that were shown, by whether their signature was known to be good (hit) or not (miss).",
-    labelNames: ["result"] as const,
-    registers,
-    collect() {
-      this.reset();
-      this.inc({ result: "hit" }, sources.verifyCache.hits);
-      this.inc({ result: "miss" }, sources.verifyCache.misses);
-    },
-  });
-
-  replicaGauges(registry, sources);
-
+  let readSpool = async (): Promise<void> => {};
   const observers = new Map<string, ReturnType<typeof calls.labels>>();
   return {
     call(method, code, seconds) {
-      // A child is looked up once: finding it by its labels costs more than observing.
+      // Looking up a child by its labels costs more than observing a value, so each is looked up once.
       const key = `${method} ${code}`;
       const observer = observers.get(key) ?? calls.labels(method, code);
       observers.set(key, observer);
@@ -97,20 +75,52 @@ export function createMetrics(sources: MetricSources): Metrics {
     issued: (profile) => issued.inc({ profile }),
     rejected: (profile, reason) => rejected.inc({ profile, reason }),
     expressionFailed: (profile, kind, name) => failed.inc({ profile, kind, name }),
+    addSources(sources) {
+      readSpool = addSpoolGauges(registry, sources);
+      addRotationGauge(registry, sources);
+      addCacheCounter(registry, sources);
+      addReplicaGauges(registry, sources);
+    },
     async render() {
-      await lookAtSpool();
+      await readSpool();
       return { contentType: registry.contentType, body: await registry.metrics() };
     },
   };
 }
 
-/** Returns what brings the gauges up to date: together, so that they tell of one moment. Never rejects. */
-function spoolGauges(registry: Registry, sources: MetricSources): () => Promise<void> {
+function addRotationGauge(registry: Registry, sources: MetricSources): void {
+  new Gauge({
+    name: "signet_next_rotation_seconds",
+    help: "Seconds until the next key of the keyset signs.",
+    labelNames: ["keyset"] as const,
+    registers: [registry],
+    collect() {
+      for (const { keyset, seconds } of sources.rotation()) this.set({ keyset }, seconds);
+    },
+  });
+}
+
+function addCacheCounter(registry: Registry, { verifyCache }: MetricSources): void {
+  new Counter({
+    name: "signet_verify_cache_total",
+    help: "Tokens that were presented, by whether their signature was known to be good (hit) or not (miss).",
+    labelNames: ["result"] as const,
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc({ result: "hit" }, verifyCache.hits);
+      this.inc({ result: "miss" }, verifyCache.misses);
+    },
+  });
+}
+
+/** Returns a function that updates the gauges together, so that they show one moment. It never rejects. */
+function addSpoolGauges(registry: Registry, sources: MetricSources): () => Promise<void> {
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
-  const events = gauge("signet_audit_spool_events", "Audit events that wait to be acknowledged by NATS.");
+  const events = gauge("signet_audit_spool_events", "Audit events that NATS has not acknowledged yet.");
   const bytes = gauge(
     "signet_audit_spool_bytes",
-    "Size of the audit spool on disk, acknowledged events that are still retained included.",
+    "Size of the audit spool on disk, including acknowledged events that are still retained.",
   );
   const oldest = gauge(
     "signet_audit_spool_oldest_seconds",
@@ -131,7 +141,7 @@ function spoolGauges(registry: Registry, sources: MetricSources): () => Promise<
   };
 }
 
-function replicaGauges(registry: Registry, sources: MetricSources): void {
+function addReplicaGauges(registry: Registry, sources: MetricSources): void {
   const gauge = (name: string, help: string, read: (figures: ReplicaFigures) => number) =>
     new Gauge({
       name,
@@ -143,15 +153,11 @@ function replicaGauges(registry: Registry, sources: MetricSources): void {
         else this.set(read(figures));
       },
     });
-  gauge(
-    "signet_replicas_live",
-    "Replicas that share this one's state and live, this one included.",
-    ({ live }) => live,
-  );
+  gauge("signet_replicas_live", "Live replicas that share this one's state, including this one.", ({ live }) => live);
   gauge("signet_replicas_late", "Live replicas that do not hold the newest epoch of every keyset.", ({ late }) => late);
   gauge(
     "signet_state_age_seconds",
-    "Seconds since the shared state was last heard of: how old this replica's view may be.",
+    "Seconds since the last contact with the shared state: how old this replica's view may be.",
     ({ storeAgeSeconds }) => storeAgeSeconds,
   );
   gauge(

@@ -3,32 +3,35 @@ import type { SnapshotFiles } from "./snapshot-files.ts";
 export interface ContactOptions {
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** Milliseconds of a clock that nobody sets. */
+  /** Milliseconds of a clock that is never set. */
   readonly monotonic: () => number;
-  /** When this replica last heard of the store before it started, in Unix milliseconds. Undefined: never. */
+  /** The last contact before this start, in Unix milliseconds. Undefined: never. */
   readonly lastHeard: number | undefined;
   readonly maxOfflineMs: number;
 }
 
-/** When the shared state was last heard of. */
+/** When this replica last had contact with the shared state. */
 export interface Contact {
-  /** It was heard of just now. */
-  heard(): void;
-  /** Milliseconds since then: how old all that is known of it may be. Infinity: it never was. */
+  /** There is contact now. */
+  renew(): void;
+  /** Milliseconds since the last contact: how old all that this replica knows of the state may be. Infinity: never. */
   ageMs(): number;
-  /** Unix milliseconds of then. Undefined: it never was. */
+  /** When the last contact was, in Unix milliseconds. Undefined: never. */
   readonly lastHeard: number | undefined;
-  /** Whether it is so long ago that nothing may be issued. */
+  /** Whether the last contact is so long ago that nothing may be issued. */
   readonly tooLongAgo: boolean;
 }
 
-/** Goes by the clock that tells the longer time: the monotonic one stands still in sleep, the other one can be set back. */
+/**
+ * Measures with two clocks and believes the longer time: the monotonic clock stands still while the machine sleeps, and
+ * the wall clock can be set back.
+ */
 export function createContact({ now, monotonic, lastHeard, maxOfflineMs }: ContactOptions): Contact {
   let wall = lastHeard;
   let steady = monotonic() - ageAtStart(now(), lastHeard);
   const ageMs = () => Math.max(monotonic() - steady, now() - (wall ?? -Infinity));
   return {
-    heard() {
+    renew() {
       wall = now();
       steady = monotonic();
     },
@@ -42,14 +45,14 @@ export function createContact({ now, monotonic, lastHeard, maxOfflineMs }: Conta
   };
 }
 
-/** A clock that lies before what it showed then says nothing about how long ago it is. */
+/** If the clock now is before the last contact, it was set back and the age is unknown. */
 function ageAtStart(now: number, lastHeard: number | undefined): number {
   return lastHeard === undefined || lastHeard > now ? Infinity : now - lastHeard;
 }
 
 const NAME = "contact";
 
-/** When the store was last heard of, in Unix milliseconds, for the next start. Undefined: never, as far as is known. */
+/** The last contact before this start, in Unix milliseconds. Undefined: none is known. */
 export async function loadContact(files: SnapshotFiles): Promise<number | undefined> {
   const content = await files.load(NAME);
   const time = Number(content && Buffer.from(content).toString());

@@ -4,15 +4,28 @@ import { formatDuration } from "../schema/duration.ts";
 import type { ClockCheck } from "./clock-check.ts";
 import type { Contact } from "./contact.ts";
 
-/** What keeps a replica from issuing, whatever the profile. */
+/** Whether this replica may issue and rotate, whatever the profile. */
 export interface Fitness {
-  /** In the words of people; empty when nothing does. */
+  /** What must happen before tokens may be issued, human-readable. Empty: nothing. */
   waitsFor(): readonly string[];
-  /** Throws the Problem CLOCK_DIFFERS: no time that this replica writes down would be right. */
+  /** Throws the Problem CLOCK_DIFFERS: every time that this replica writes down would be wrong. */
   requireRightClock(): void;
   /** Throws the Problem CLOCK_DIFFERS or OFFLINE_TOO_LONG. */
   requireFit(): void;
+  /** Milliseconds since the last contact with the store. */
+  ageMs(): number;
+  /** How far the clock of the store is ahead, in milliseconds. Undefined: it was never measured. */
+  clockOffsetMs(): number | undefined;
 }
+
+/** The fitness of a single process, which depends on no other. */
+export const ALWAYS_FIT: Fitness = {
+  waitsFor: () => [],
+  requireRightClock: () => {},
+  requireFit: () => {},
+  ageMs: () => 0,
+  clockOffsetMs: () => undefined,
+};
 
 const RETRY_AFTER_MS = 5_000;
 
@@ -30,6 +43,8 @@ export function createFitness(contact: Contact, clock: ClockCheck, { state, cloc
   }
 
   return {
+    ageMs: contact.ageMs,
+    clockOffsetMs: clock.offsetMs,
     requireRightClock,
     waitsFor() {
       const reasons: string[] = [];

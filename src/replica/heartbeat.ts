@@ -9,18 +9,18 @@ export interface HeartbeatOptions {
   readonly everyMs: number;
   /** Unix milliseconds. */
   readonly expiresAt: () => number;
-  readonly failed: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
-/** Writes one entry again and again. */
+/** Writes one entry at intervals. */
 export interface Heartbeat {
-  /** One more at once. */
+  /** Writes it at once. */
   now(): void;
-  /** No more, and the entry is removed if the store can be reached. Never rejects. */
+  /** Ends the writing, and removes the entry if the store is reachable. Never rejects. */
   stop(): Promise<void>;
 }
 
-export function startHeartbeat({ store, key, record, everyMs, expiresAt, failed }: HeartbeatOptions): Heartbeat {
+export function startHeartbeat({ store, key, record, everyMs, expiresAt, onError }: HeartbeatOptions): Heartbeat {
   const stopping = new AbortController();
   let revision: number | undefined;
   const again = createWakeup();
@@ -28,7 +28,7 @@ export function startHeartbeat({ store, key, record, everyMs, expiresAt, failed 
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      await write().catch(failed);
+      await write().catch(onError);
       await again.wait(stopping.signal, everyMs);
     }
   }
@@ -37,7 +37,7 @@ export function startHeartbeat({ store, key, record, everyMs, expiresAt, failed 
     const known = revision;
     const value = encodePresence(record());
     const options = { expiresAt: expiresAt() };
-    // What fails leaves it open which revision the entry has.
+    // After a failure the revision of the entry is unknown.
     revision = undefined;
     if (known !== undefined) revision = await store.update(key, value, known, options);
     revision ??= await store.create(key, value, options);
@@ -51,7 +51,7 @@ export function startHeartbeat({ store, key, record, everyMs, expiresAt, failed 
     async stop() {
       stopping.abort();
       await running;
-      await store.delete(key).catch(failed);
+      await store.delete(key).catch(onError);
     },
   };
 }

@@ -6,70 +6,83 @@ import { createSightings, type Replica } from "./sightings.ts";
 
 export interface PresenceOptions {
   readonly store: KeyValue;
-  /** Of this replica, for ever: `[A-Za-z0-9_-]+`. */
+  /** The name of this replica, which never changes: `[A-Za-z0-9_-]+`. */
   readonly id: string;
   readonly version: string;
-  /** Of what this replica must have as all others have it. */
+  /** Digests of the settings that all replicas must share. */
   readonly digests: Digests;
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** Milliseconds of a clock that nobody sets. */
+  /** Milliseconds of a clock that is never set. */
   readonly monotonic: () => number;
   readonly heartbeatMs: number;
-  /** How much the clocks of replicas may differ, in milliseconds. */
+  /** The most by which the clocks of replicas may differ, in milliseconds. */
   readonly skewMs: number;
-  /** How long this replica may issue without the store. */
+  /** How long this replica may issue without the store, in milliseconds. */
   readonly maxOfflineMs: number;
-  /** The store took a heartbeat of this replica and told of it. */
-  readonly heard: () => void;
+  /** The store has accepted a heartbeat of this replica and returned it. */
+  readonly onContact: () => void;
   readonly report: (event: PresenceEvent) => void;
 }
 
 export type PresenceEvent =
-  /** Another process writes under the id of this one: its data folder was copied. */
+  /** Another process uses this replica's id, because the data folder was copied. */
   | { readonly type: "replica.twin"; readonly replica: string }
-  /** A replica that lives runs with another configuration, in these parts. */
+  /** These parts of a live replica's configuration differ from this one's. */
   | { readonly type: "replica.differs"; readonly replica: string; readonly parts: readonly string[] }
   | { readonly type: "replica.failed"; readonly error: unknown };
 
-/** Which replicas there are, and which epochs they hold. */
-export interface Presence {
-  readonly id: string;
-  /** Tells all that this replica holds the epoch now, at once. */
+/** The other replicas, and which epochs they hold. */
+export interface Peers {
+  /** Announces at once that this replica now holds the epoch. */
   announce(keyset: string, epoch: number): void;
-  /** All that live, by id, this one with them. */
+  /** All live replicas, by id, including this one. */
   live(): readonly Replica[];
-  /** Those that fell silent without leaving: cut off from the store, they may issue for as long as they are told here. */
+  /** Replicas that fell silent without leaving: disconnected from the store, they may still issue while listed here. */
   silent(): readonly Replica[];
-  /** Looks at once for replicas that were not heard of since this one started. Never rejects. */
+  /** Looks at once for replicas that were not seen since this one started. Never rejects. */
   seek(): Promise<void>;
-  /** The ids of those that live and do not hold this epoch, or a later one, of the keyset. */
+  /** The ids of live replicas that do not hold this epoch of the keyset, or a later one. */
   late(keyset: string, epoch: number): readonly string[];
+}
+
+/** The peers of a single process. */
+export const NO_PEERS: Peers = {
+  announce: () => {},
+  live: () => [],
+  silent: () => [],
+  seek: async () => {},
+  late: () => [],
+};
+
+/** This replica among its peers. */
+export interface Presence extends Peers {
+  readonly id: string;
   start(): void;
-  /** Leaves: the others wait for this replica no longer. Never rejects. */
+  /** Leaves: the other replicas no longer wait for this one. Never rejects. */
   stop(): Promise<void>;
 }
 
-/** A replica that has been silent for so many heartbeats is taken for dead. */
+/** A replica counts as dead after this many missed heartbeats. */
 const MISSED = 5;
 const REOPEN_MS = 1_000;
 
 export function createPresence(options: PresenceOptions): Presence {
-  const { store, id, version, now, monotonic, heartbeatMs, heard, report } = options;
+  const { store, id, version, now, monotonic, heartbeatMs, onContact, report } = options;
   const startedAt = now();
-  // A reader whose clock is ahead must not take it for dead while it beats.
+  // A reader whose clock is ahead must not count this replica as dead while it beats.
   const aliveMs = MISSED * heartbeatMs + options.skewMs;
   const stopping = new AbortController();
   const others = createSightings({
     ...{ now, monotonic, freshMs: aliveMs, digests: options.digests },
-    differs: (replica, parts) => report({ type: "replica.differs", replica, parts }),
+    onDifferences: (replica, parts) => report({ type: "replica.differs", replica, parts }),
   });
   let epochs: Readonly<Record<string, number>> = {};
   let running: Promise<unknown> = Promise.resolve();
   let beat: Heartbeat | undefined;
-  let lastHeard = monotonic();
-  let heardOwn = false;
-  let twinTold = false;
+  let lastContact = monotonic();
+  let seenOwn = false;
+  let twinReported = false;
 
   function take({ key, value, expiresAt = 0 }: Entry): void {
     const record = parsePresence(value);
@@ -78,18 +91,18 @@ export function createPresence(options: PresenceOptions): Presence {
     if (replica !== id) {
       others.take(replica, record, expiresAt);
     } else if (record.startedAt === startedAt) {
-      lastHeard = monotonic();
-      heardOwn = true;
-      heard();
-    } else if (heardOwn && record.startedAt > startedAt && !twinTold) {
-      // What lay there before was left by this replica's last run, whose clock may have been ahead.
-      twinTold = true;
+      lastContact = monotonic();
+      seenOwn = true;
+      onContact();
+    } else if (seenOwn && record.startedAt > startedAt && !twinReported) {
+      // An entry from before the first heartbeat is from the last run, whose clock may have been ahead.
+      twinReported = true;
       report({ type: "replica.twin", replica });
     }
   }
 
-  function failed(error: unknown): void {
-    // The link reports an outage, once.
+  function onError(error: unknown): void {
+    // The NATS link reports an outage itself, once.
     if (!isUnavailable(error)) report({ type: "replica.failed", error });
   }
 
@@ -99,13 +112,13 @@ export function createPresence(options: PresenceOptions): Presence {
       if (change.type === "put") take(change.entry);
       if (change.type === "delete") others.forget(change.key.slice(REPLICAS.length));
     },
-    onError: failed,
+    onError,
     pauseAfter: () => REOPEN_MS,
   };
 
-  /** Who is cut off hears nobody: then the others are as they were when the store was last heard of. */
+  /** A disconnected replica receives no heartbeats: it judges its peers as of its last contact with the store. */
   function aliveSince(): number {
-    return lastHeard - MISSED * heartbeatMs;
+    return lastContact - MISSED * heartbeatMs;
   }
 
   function live(): Replica[] {
@@ -129,7 +142,7 @@ export function createPresence(options: PresenceOptions): Presence {
           if (other !== id && !others.has(other)) take(entry);
         }
       } catch (error) {
-        failed(error);
+        onError(error);
       }
     },
     late: (keyset, epoch) =>
@@ -142,9 +155,9 @@ export function createPresence(options: PresenceOptions): Presence {
         key: `${REPLICAS}${id}`,
         record: () => ({ version, startedAt, epochs, at: now(), digests: options.digests }),
         everyMs: heartbeatMs,
-        // For as long as it may go on issuing unheard.
+        // As long as this replica may issue while it is disconnected.
         expiresAt: () => now() + options.maxOfflineMs + aliveMs,
-        failed,
+        onError,
       });
       running = follow(watch, stopping.signal);
     },

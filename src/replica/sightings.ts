@@ -1,6 +1,6 @@
 import { createDifferenceFilter, type Digests, type OnDifferences, type PresenceRecord } from "./presence-record.ts";
 
-/** A replica, as it last told. */
+/** A replica, as of its last heartbeat. */
 export interface Replica {
   readonly id: string;
   readonly version: string;
@@ -10,25 +10,25 @@ export interface Replica {
 export interface SightingsOptions {
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** Milliseconds of a clock that nobody sets. */
+  /** Milliseconds of a clock that is never set. */
   readonly monotonic: () => number;
-  /** What is older than this when it is first read, in milliseconds, is no sign of life. */
+  /** A heartbeat older than this when it is first read, in milliseconds, is no sign of life. */
   readonly freshMs: number;
   readonly digests: Digests;
-  /** Of those that are heard of now. */
-  readonly differs: OnDifferences;
+  /** Called for replicas that are alive. */
+  readonly onDifferences: OnDifferences;
 }
 
-/** The other replicas, and when each of them was last heard of by the monotonic clock. */
+/** The other replicas, and when this one last received a heartbeat of each, by the monotonic clock. */
 export interface Sightings {
   has(id: string): boolean;
-  /** `expiresAt`: until when it may issue, in Unix milliseconds. */
+  /** `expiresAt`: how long the replica may issue, in Unix milliseconds. */
   take(id: string, record: PresenceRecord, expiresAt: number): void;
-  /** It left, or may not issue any more. */
+  /** The replica left, or may no longer issue. */
   forget(id: string): void;
-  /** Those that were heard of since this moment of the monotonic clock. */
+  /** Replicas with a heartbeat at or after this moment of the monotonic clock. */
   since(moment: number): readonly Replica[];
-  /** Those that were heard of before it, and may issue still. */
+  /** Replicas whose last heartbeat was before it, and that may still issue. */
   before(moment: number): readonly Replica[];
 }
 
@@ -38,13 +38,13 @@ interface Seen {
   readonly expiresAt: number;
 }
 
-export function createSightings({ now, monotonic, freshMs, digests, differs }: SightingsOptions): Sightings {
+export function createSightings({ now, monotonic, freshMs, digests, onDifferences }: SightingsOptions): Sightings {
   const others = new Map<string, Seen>();
-  const compare = createDifferenceFilter(digests, differs);
+  const compare = createDifferenceFilter(digests, onDifferences);
   const replicasOf = (which: (seen: Seen) => boolean) =>
     [...others.values()].filter(which).map(({ replica }) => replica);
 
-  /** What is read for the first time may have been written long ago. */
+  /** How long the replica has been silent: a heartbeat may have been written long before it is first read. */
   function silenceOf({ at = now() }: PresenceRecord): number {
     const age = now() - at;
     return age > freshMs ? age : 0;

@@ -2,20 +2,20 @@ import { type Change, type Entry, isUnavailable, type KeyValue } from "../state/
 import type { EntriesSnapshot } from "./entries-snapshot.ts";
 
 export interface SnapshottedOptions {
-  /** All that is read of it MUST be epochs: `<ring>/<number>`, made once, the highest wins, emptied when superseded. */
+  /** Every entry that is read MUST be an epoch: `<ring>/<number>`, created once, the highest wins, emptied when superseded. */
   readonly store: KeyValue;
   readonly snapshot: EntriesSnapshot;
-  /** Whether the snapshot may stand in for a store that is out of reach. */
+  /** Whether the snapshot may stand in for an unreachable store. */
   readonly mayStandIn: () => boolean;
-  /** Told what the store had forgotten, once it is back in it. */
-  readonly restored: (keys: readonly string[]) => void;
+  /** Called with the keys of the entries that the store had lost, after they were written back. */
+  readonly onRestored: (keys: readonly string[]) => void;
 }
 
 /**
- * A store whose epochs this replica remembers: they can be read before the store is in reach, and a store that was lost or
- * rolled back gets them back before a reader is told that it has read all.
+ * A store whose epochs this replica remembers. They can be read while the store is unreachable. A store that was lost or
+ * rolled back gets them back before a reader receives "current".
  */
-export function createSnapshottedStore({ store, snapshot, mayStandIn, restored }: SnapshottedOptions): KeyValue {
+export function createSnapshottedStore({ store, snapshot, mayStandIn, onRestored }: SnapshottedOptions): KeyValue {
   return {
     get: (key) => store.get(key),
     delete: (key) => store.delete(key),
@@ -87,7 +87,7 @@ export function createSnapshottedStore({ store, snapshot, mayStandIn, restored }
   /** Gives back what is missing among the entries that the store has, and returns it. */
   async function complete(remembered: readonly Entry[], found: readonly Entry[]): Promise<Entry[]> {
     const back = await giveBack(store, forgotten(remembered, found));
-    if (back.length > 0) restored(back.map(({ key }) => key));
+    if (back.length > 0) onRestored(back.map(({ key }) => key));
     snapshot.completed();
     return back;
   }
@@ -108,7 +108,7 @@ function forgotten(remembered: readonly Entry[], found: readonly Entry[]): Entry
   });
 }
 
-/** Exactly the bytes, at the same place: all who remember it may do so at once. */
+/** Writes the same bytes under the same keys, so every replica that remembers them may do so at the same time. */
 async function giveBack(store: KeyValue, entries: readonly Entry[]): Promise<Entry[]> {
   const back: Entry[] = [];
   for (const entry of entries) {

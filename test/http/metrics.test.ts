@@ -103,7 +103,8 @@ test("the spool is asked once for each scrape, and its values are left out where
   let asked = 0;
   let depth = (): Promise<{ events: number; bytes: number; oldestAgeSeconds: number }> =>
     Promise.resolve({ events: 2, bytes: 300, oldestAgeSeconds: 4 });
-  const { render } = createMetrics({
+  const { render, addSources } = createMetrics();
+  addSources({
     spoolLimitBytes: 1_000,
     spool: () => {
       asked += 1;

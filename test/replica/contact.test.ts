@@ -22,20 +22,20 @@ test("a store that was never heard of is too long ago, until it is heard of", (t
   const { contact } = contactAt(undefined);
   t.is(contact.ageMs(), Infinity);
   t.true(contact.tooLongAgo);
-  contact.heard();
+  contact.renew();
   t.is(contact.ageMs(), 0);
   t.false(contact.tooLongAgo);
 });
 
 test("the age grows until the store is heard of again, and beyond max_offline it is too long ago", (t) => {
   const { contact, pass } = contactAt(undefined);
-  contact.heard();
+  contact.renew();
   pass(HOUR);
   t.is(contact.ageMs(), HOUR);
   t.false(contact.tooLongAgo);
   pass(1);
   t.true(contact.tooLongAgo);
-  contact.heard();
+  contact.renew();
   t.false(contact.tooLongAgo);
 });
 
@@ -55,7 +55,7 @@ test("a clock that shows less than it did then says nothing about how long ago i
 
 test("setting the clock back gives no more time", (t) => {
   const { contact, time, pass } = contactAt(undefined);
-  contact.heard();
+  contact.renew();
   pass(HOUR + 1);
   time.wall -= 2 * HOUR;
   t.is(contact.ageMs(), HOUR + 1);
@@ -64,10 +64,10 @@ test("setting the clock back gives no more time", (t) => {
 
 test("a machine that slept, whose monotonic clock stood still, is told by the clock how old its view is", (t) => {
   const { contact, time } = contactAt(undefined);
-  contact.heard();
+  contact.renew();
   time.wall += 2 * HOUR;
   t.is(contact.ageMs(), 2 * HOUR);
   t.true(contact.tooLongAgo);
-  contact.heard();
+  contact.renew();
   t.is(contact.ageMs(), 0, "whatever the clock says");
 });

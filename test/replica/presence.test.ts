@@ -36,7 +36,7 @@ function replica(t: ExecutionContext, time: Time, store: KeyValue, id: string, d
     heartbeatMs: HEARTBEAT,
     skewMs: SKEW,
     maxOfflineMs: MAX_OFFLINE,
-    heard: () => {
+    onContact: () => {
       beats.heard += 1;
     },
     report: (event) => void events.push(event),

@@ -37,7 +37,7 @@ async function opened(t: ExecutionContext, folder: string, store: KeyValue, mayS
     store,
     snapshot,
     mayStandIn: () => mayStandIn,
-    restored: (keys) => void restored.push(...keys),
+    onRestored: (keys) => void restored.push(...keys),
   });
   return { kept, snapshot, restored, problems };
 }

@@ -6,35 +6,34 @@ import { createKeyVault, recordKeysOf } from "../../jose/key-vault.ts";
 import { type Keyring, openKeyring } from "../../keys/rotating/keyring.ts";
 import type { RingSnapshot } from "../../keys/rotating/options.ts";
 import type { KeyringEvent } from "../../keys/rotating/views.ts";
-import type { SharedState } from "../state/shared-state.ts";
+import type { SharedState, StateStore } from "../state/shared-state.ts";
 
-/** The ring of every keyset, loaded or made. Rejects with a KeyringError. */
+/** Opens the ring of every keyset, or creates it. Rejects with a KeyringError. */
 export async function openKeyrings(
   { keysets }: Config,
-  state: SharedState,
+  { store, peers, fitness, snapshots }: SharedState,
   keks: Keks,
   now: () => number,
   report: (event: KeyringEvent) => void,
 ): Promise<Keyring[]> {
-  const { store } = state;
-  const others = await hasRings(state);
-  // A verifier can hold a JWKS without a new keyset's keys only if one was ever served: then they wait their lead.
-  const shown = others ?? true;
-  // Where there are rings, nothing was lost that a keyset without one may have had.
-  const firstStart = state.firstStart || others === true;
-  const mayPlan = () => state.waitsFor().length === 0;
+  const others = await hasRings(store);
+  // A verifier can hold a JWKS without the keys of a new keyset only if a JWKS was ever served: such keys wait.
+  const jwksMayBeCached = others ?? true;
+  // Where rings exist, the store is not new, so a keyset without a ring has lost nothing.
+  const firstStart = store.firstStart || others === true;
+  const mayPlan = () => fitness.waitsFor().length === 0;
   const tools = { maker: createKeyVault(keks), recordKeys: recordKeysOf(keks), randomBytes };
   const rings: Keyring[] = [];
   const announce = () => {
-    for (const { keyset, epoch } of rings) state.announce(keyset, epoch);
+    for (const { keyset, epoch } of rings) peers.announce(keyset, epoch);
   };
   const open = keysets.map(({ name, algorithm, policy }) =>
     openKeyring({
-      ...{ ...tools, store, now, report, jwksMayBeCached: shown, firstStart, mayPlan, policy },
+      ...{ ...tools, store: store.rings, now, report, jwksMayBeCached, firstStart, mayPlan, policy },
       keyset: name,
       alg: algorithm,
-      snapshot: announced(state.ringSnapshot(name), announce),
-      late: (epoch) => state.late(name, epoch),
+      snapshot: withAnnouncement(snapshots.ring(name), announce),
+      late: (epoch) => peers.late(name, epoch),
     }),
   );
   rings.push(...(await Promise.all(open)));
@@ -42,8 +41,8 @@ export async function openKeyrings(
   return rings;
 }
 
-/** The others are told of an epoch when it is held and will not be forgotten. */
-function announced(snapshot: RingSnapshot | undefined, announce: () => void): RingSnapshot | undefined {
+/** Announces an epoch to the other replicas once this one has saved it, so that a restart cannot forget it. */
+function withAnnouncement(snapshot: RingSnapshot | undefined, announce: () => void): RingSnapshot | undefined {
   if (snapshot === undefined) return undefined;
   const save = async (record: Uint8Array): Promise<void> => {
     await snapshot.save(record);
@@ -52,17 +51,17 @@ function announced(snapshot: RingSnapshot | undefined, announce: () => void): Ri
   return { load: snapshot.load, save };
 }
 
-/** Whether any keyset has a ring; undefined when the store is out of reach. */
-async function hasRings({ store, mayRetry }: SharedState): Promise<boolean | undefined> {
+/** Whether any keyset has a ring. Undefined: the store is unreachable. */
+async function hasRings({ rings, isRetryable }: StateStore): Promise<boolean | undefined> {
   try {
-    return (await store.list("keys/")).length > 0;
+    return (await rings.list("keys/")).length > 0;
   } catch (error) {
-    if (!mayRetry(error)) throw error;
+    if (!isRetryable(error)) throw error;
     return undefined;
   }
 }
 
-/** Names every key again: who made an epoch may have died before it could tell. */
+/** The event that names every key of a ring: the process that created the epoch may have died before its own event. */
 export function currentKeys({ keyset, epoch, list }: Keyring, now: number): AuditEvent {
   const added = list(now).map(({ kid }) => kid);
   return { type: "key.rotated", keyset, keysetEpoch: epoch, added, removed: [], reason: "held", caller: "" };

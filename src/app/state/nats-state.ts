@@ -19,11 +19,11 @@ import type { SharedState } from "./shared-state.ts";
 
 export interface NatsStateParts {
   readonly config: Config;
-  /** Whether the very first keys may be made here. */
-  readonly mayBegin: boolean;
+  /** Whether this replica may create the first ring of an empty store. */
+  readonly firstStart: boolean;
   readonly url: string;
   readonly replicas: number;
-  /** Of this replica, for ever. */
+  /** The name of this replica. It never changes. */
   readonly id: string;
   readonly version: string;
   readonly files: SnapshotFiles;
@@ -34,42 +34,28 @@ export interface NatsStateParts {
 
 const HEARTBEAT_MS = 2_000;
 const SWEEP_MS = 3_600_000;
-/** A death must not make the state look older than it is by more than this. */
+/** After a crash the state looks older than it is by at most this. */
 const SAVE_CONTACT_MS = 10_000;
-/** How long a start waits for the store before it goes by what it remembers. */
+/** How long a start waits for the store before it uses its snapshots. */
 const PATIENCE_MS = 3_000;
-/** Nothing that matters is on its way then: it was answered, or given up. */
+/** Every call was answered or given up by then. */
 const CLOSE_MS = 100;
 
 const monotonic = () => performance.now();
 
-/** State that replicas share through a bucket of NATS. Rejects with a StateError when a snapshot can't be used. */
+/** State that replicas share through a NATS bucket. Rejects with a StateError when a snapshot can't be used. */
 export async function openNatsState(parts: NatsStateParts): Promise<SharedState> {
-  const { config, mayBegin, url, replicas, id, version, files, now, log } = parts;
-  const snapshotFailed = (error: unknown) => log("error", { type: "snapshot.failed", error });
-  const secretsSnapshot = await openEntriesSnapshot(files, "secrets", snapshotFailed);
+  const { config, firstStart, id, version, files, now, log } = parts;
+  const onSnapshotError = (error: unknown) => log("error", { type: "snapshot.failed", error });
+  const secretsSnapshot = await openEntriesSnapshot(files, "secrets", onSnapshotError);
   const lastHeard = await loadContact(files);
-  /** Undefined until all was opened. */
-  let giveBack: (() => void) | undefined;
-
-  const link = new NatsLink({ servers: url, name: `signet ${id}` }, (report) =>
-    report.type === "up"
-      ? log("info", { type: "store.up", server: report.server })
-      : log("warn", { type: "store.down", message: report.message }),
-  );
-  const differs = (differences: readonly string[]) => log("warn", { type: "store.differs", differences });
-  const renewable = createReopeningStore(
-    () => createNatsKeyValue(link, { replicas, now, report: differs }),
-    (error) => {
-      log("error", { type: "store.lost", error });
-      giveBack?.();
-    },
-  );
-  const { store } = renewable;
+  /** Undefined until everything was opened. */
+  let onStoreLost: (() => void) | undefined;
+  const bucket = openBucket(parts, () => onStoreLost?.());
 
   const contact = createContact({ now, monotonic, lastHeard, maxOfflineMs: config.state.maxOfflineMs });
   const clock = createClockCheck({
-    measure: () => renewable.current.clockOffset(),
+    measure: () => bucket.current.clockOffset(),
     now,
     monotonic,
     allowedMs: config.clockSkewMs,
@@ -78,7 +64,7 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
   });
   const firstHeard = Promise.withResolvers<void>();
   const presence = createPresence({
-    store,
+    store: bucket.store,
     id,
     version,
     digests: configDigests(config),
@@ -87,58 +73,58 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
     heartbeatMs: HEARTBEAT_MS,
     skewMs: config.clockSkewMs,
     maxOfflineMs: config.state.maxOfflineMs,
-    heard() {
-      contact.heard();
+    onContact() {
+      contact.renew();
       firstHeard.resolve();
     },
-    report: ({ type, ...fields }) => log("error", { type: type, ...fields } as Parameters<Log>[1]),
+    report: (event) => log("error", event),
   });
   const timers: NodeJS.Timeout[] = [];
-  let savable = lastHeard;
+  let contactToSave = lastHeard;
 
-  /** What was known at the last time: by now all of it is on disk. */
+  /** Saves the contact of the previous call: what was read by then is on disk now. */
   async function save(): Promise<void> {
-    await saveContact(files, savable).catch(snapshotFailed);
-    savable = contact.lastHeard;
+    await saveContact(files, contactToSave).catch(onSnapshotError);
+    contactToSave = contact.lastHeard;
   }
 
   return {
-    store,
-    secrets: createSnapshottedStore({
-      store,
-      snapshot: secretsSnapshot,
-      mayStandIn: () => giveBack === undefined,
-      restored: (keys) => log("error", { type: "store.restored", keys }),
-    }),
-    sealedBefore: async () => !mayBegin || secretsSnapshot.complete || lastHeard !== undefined,
-    firstStart: mayBegin,
-    ringSnapshot: (keyset) => ({
-      load: () => files.load(`keyset.${keyset}`),
-      save: (record) => files.save(`keyset.${keyset}`, record).catch(snapshotFailed),
-    }),
-    revocations: createRevocationFile(files, snapshotFailed),
-    mayRetry: isOutage,
-    async reached(signal) {
-      const ms = lastHeard === undefined ? undefined : PATIENCE_MS;
-      await within({ ms, signal }, firstHeard.promise, () => undefined);
-      await clock.look();
+    store: {
+      rings: bucket.store,
+      secrets: createSnapshottedStore({
+        store: bucket.store,
+        snapshot: secretsSnapshot,
+        mayStandIn: () => onStoreLost === undefined,
+        onRestored: (keys) => log("error", { type: "store.restored", keys }),
+      }),
+      firstStart,
+      sealedBefore: async () => !firstStart || secretsSnapshot.complete || lastHeard !== undefined,
+      isRetryable,
+      async reached(signal) {
+        const ms = lastHeard === undefined ? undefined : PATIENCE_MS;
+        await within({ ms, signal }, firstHeard.promise, () => undefined);
+        await clock.look();
+      },
+      opened(onLost) {
+        onStoreLost = onLost;
+        contactToSave = contact.lastHeard;
+        void save();
+      },
     },
-    opened(lost) {
-      giveBack = lost;
-      savable = contact.lastHeard;
-      void save();
+    peers: presence,
+    fitness: createFitness(contact, clock, config),
+    snapshots: {
+      ring: (keyset) => ({
+        load: () => files.load(`keyset.${keyset}`),
+        save: (record) => files.save(`keyset.${keyset}`, record).catch(onSnapshotError),
+      }),
+      revocations: createRevocationFile(files, onSnapshotError),
+      lastHeard,
     },
-    announce: presence.announce,
-    late: presence.late,
-    replicas: presence,
-    lastHeard,
-    ageMs: contact.ageMs,
-    clockOffsetMs: clock.offsetMs,
-    ...createFitness(contact, clock, config),
     start() {
       presence.start();
       clock.start();
-      const sweep = () => void renewable.current.sweep().catch((error) => log("warn", { type: "store.failed", error }));
+      const sweep = () => void bucket.current.sweep().catch((error) => log("warn", { type: "store.failed", error }));
       timers.push(setInterval(sweep, SWEEP_MS));
       timers.push(setInterval(() => void save(), SAVE_CONTACT_MS));
     },
@@ -147,15 +133,38 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
       clock.stop();
       await endsWithin(leftMs, presence.stop());
       await secretsSnapshot.saved();
-      savable = contact.lastHeard;
+      contactToSave = contact.lastHeard;
       await save();
-      await link.close(CLOSE_MS);
+      await bucket.close();
     },
   };
 }
 
-/** The store is out of reach, or was lost and is another one now. */
-function isOutage(error: unknown): boolean {
+function openBucket({ url, replicas, id, now, log }: NatsStateParts, onLost: () => void) {
+  const link = new NatsLink({ servers: url, name: `signet ${id}` }, (report) =>
+    report.type === "up"
+      ? log("info", { type: "store.up", server: report.server })
+      : log("warn", { type: "store.down", message: report.message }),
+  );
+  const report = (differences: readonly string[]) => log("warn", { type: "store.differs", differences });
+  const reopening = createReopeningStore(
+    () => createNatsKeyValue(link, { replicas, now, report }),
+    (error) => {
+      log("error", { type: "store.lost", error });
+      onLost();
+    },
+  );
+  return {
+    store: reopening.store,
+    get current() {
+      return reopening.current;
+    },
+    close: () => link.close(CLOSE_MS),
+  };
+}
+
+/** The store is unreachable, or was lost and recreated. */
+function isRetryable(error: unknown): boolean {
   if (error instanceof KeyringError) return error.code === "UNREADABLE" || error.code === "WAITING";
   return error instanceof StateError && (error.code === "UNAVAILABLE" || error.code === "LOST");
 }

@@ -4,72 +4,64 @@ import packageJson from "../../../package.json" with { type: "json" };
 import { readIdentity } from "../../audit/spool/identity.ts";
 import type { Config } from "../../config/config.ts";
 import { holdsSecrets } from "../../keys/imported/secrets.ts";
+import { ALWAYS_FIT } from "../../replica/fitness.ts";
+import { NO_PEERS } from "../../replica/presence.ts";
 import { openSnapshotFiles } from "../../replica/snapshot-files.ts";
 import { StartError } from "../../start-error.ts";
 import type { KeyValue } from "../../state/keyvalue.ts";
 import type { Log } from "../log.ts";
 import { openNatsState } from "./nats-state.ts";
-import type { SharedState } from "./shared-state.ts";
+import { NO_SNAPSHOTS, type SharedState } from "./shared-state.ts";
 
 /**
- * The state that the configuration names. `own` is the store of this data folder. Rejects with a StateError, or with the
- * StartError OTHER_STORE.
+ * Opens the state that the configuration names. `own` is the store of this data folder. Rejects with a StateError, or
+ * with the StartError OTHER_STORE.
  */
 export async function openState(config: Config, own: KeyValue, now: () => number, log: Log): Promise<SharedState> {
-  const { nats, state, data, keysets } = config;
+  const { nats, state, data } = config;
   const snapshots = join(data, "snapshots");
   if (state.store === "file" || nats === undefined) {
     refuseOlderKeys(snapshots);
-    return fileState(
-      own,
-      keysets.map(({ name }) => name),
-    );
+    return createFileState(own, config);
   }
-  const mayBegin = state.firstStart && (await own.list("keys/")).length === 0;
-  if (state.firstStart && !mayBegin) log("error", { type: "store.own_keys", folder: join(data, "state") });
-  const damaged = (file: string) => log("error", { type: "snapshot.damaged", file });
-  // Who writes the audit log is who takes part: one name for one replica, as long as its data folder lives.
+  const firstStart = state.firstStart && (await own.list("keys/")).length === 0;
+  if (state.firstStart && !firstStart) log("error", { type: "store.own_keys", folder: join(data, "state") });
+  // The writer of the audit log names the replica: the name lasts as long as the data folder.
   const identity = await readIdentity(join(data, "spool"));
   if (identity === undefined) throw new Error("the audit log has no writer");
-  const files = await openSnapshotFiles(snapshots, damaged);
+  const files = await openSnapshotFiles(snapshots, (file) => log("error", { type: "snapshot.damaged", file }));
   const { url, replicas } = nats;
   const id = identity.writer;
-  return openNatsState({ config, mayBegin, url, replicas, id, version: packageJson.version, files, now, log });
+  return openNatsState({ config, firstStart, url, replicas, id, version: packageJson.version, files, now, log });
 }
 
-/** What was revoked or rotated in the shared state is not in this folder's own: an old key would sign again. */
+/** A revocation or a rotation in the shared state is not in this folder's own store: an old key would sign again. */
 function refuseOlderKeys(snapshots: string): void {
-  // The folder alone is made by every start, also by one that never reached NATS.
+  // An empty folder says nothing: every start creates it, also one that never reached NATS.
   if (!existsSync(snapshots) || !readdirSync(snapshots).some((file) => file.startsWith("keyset."))) return;
-  const message = `state.store is "file", but this data folder took part in the shared state of NATS, whose keys are newer than its own: export that (signet keys export), and restore it into a new data folder; or move ${snapshots} away`;
+  const message = `state.store is "file", but this data folder belongs to a replica whose keys in NATS are newer than its own: export those (signet keys export) and restore them into a new data folder, or move ${snapshots} away`;
   throw new StartError("OTHER_STORE", message);
 }
 
-/** A replica alone: its state is its own, always in reach, and in agreement with its clock. */
-function fileState(store: KeyValue, keysets: readonly string[]): SharedState {
+/** The state of a single process: always reachable, and by definition on the same clock. */
+function createFileState(store: KeyValue, { keysets }: Config): SharedState {
   return {
-    store,
-    secrets: store,
-    async sealedBefore() {
-      // Epochs are never deleted: where there was a first one, keys are sealed.
-      const firsts = await Promise.all(keysets.map((name) => store.get(`keys/${name}/epoch/1`)));
-      return firsts.some((entry) => entry !== undefined) || (await holdsSecrets(store));
+    store: {
+      rings: store,
+      secrets: store,
+      firstStart: true,
+      async sealedBefore() {
+        // Epochs are never deleted: if a first epoch exists, keys were sealed.
+        const firsts = await Promise.all(keysets.map(({ name }) => store.get(`keys/${name}/epoch/1`)));
+        return firsts.some((entry) => entry !== undefined) || (await holdsSecrets(store));
+      },
+      isRetryable: () => false,
+      reached: async () => {},
+      opened: () => {},
     },
-    firstStart: true,
-    ringSnapshot: () => undefined,
-    revocations: undefined,
-    mayRetry: () => false,
-    reached: async () => {},
-    opened: () => {},
-    announce: () => {},
-    late: () => [],
-    replicas: { live: () => [], silent: () => [], seek: async () => {} },
-    lastHeard: undefined,
-    ageMs: () => 0,
-    clockOffsetMs: () => undefined,
-    waitsFor: () => [],
-    requireRightClock: () => {},
-    requireFit: () => {},
+    peers: NO_PEERS,
+    fitness: ALWAYS_FIT,
+    snapshots: NO_SNAPSHOTS,
     start: () => {},
     stop: async () => {},
   };

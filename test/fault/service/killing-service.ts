@@ -1,4 +1,5 @@
-import { type Surroundings, startApp } from "../../../src/app/app.ts";
+import { startApp } from "../../../src/app/app.ts";
+import type { Surroundings } from "../../../src/app/run.ts";
 import type { AuditEvent, AuditLog } from "../../../src/audit/event.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { die } from "./die.ts";

@@ -1,6 +1,7 @@
 import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import type { ExecutionContext } from "ava";
-import { type App, type Surroundings, startApp } from "../../../src/app/app.ts";
+import { type App, startApp } from "../../../src/app/app.ts";
+import type { Surroundings } from "../../../src/app/run.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { KeyServiceClient, type ListKeysResponse } from "../../../src/gen/signet/v1/keys.ts";
 import {

@@ -1,0 +1,72 @@
+import { type GrpcServer, startGrpcServer } from "../grpc/server.ts";
+import type { Metrics } from "../http/metrics.ts";
+import { type HttpServer, startHttpServer } from "../http/server.ts";
+import type { LiveProfiles } from "../profile/live-profiles.ts";
+import { createReadiness, type Health, startHealth } from "./health.ts";
+import type { Opening } from "./opening.ts";
+import type { Run } from "./run.ts";
+import type { Storage } from "./storage.ts";
+
+/** What the listeners serve. */
+export interface Running {
+  readonly live: LiveProfiles;
+  readonly metrics: Metrics;
+  readonly opening: Opening;
+}
+
+/** Both listeners are up, whether the services are open or not. */
+export interface Listening {
+  readonly addresses: { readonly grpc: string; readonly http: string };
+  readonly health: Health;
+}
+
+/**
+ * Listens for HTTP, then for gRPC, and begins to report the health of both.
+ *
+ * @throws StartError when an address can't be bound.
+ */
+export async function listen(run: Run, storage: Storage, running: Running): Promise<Listening> {
+  const { config, now, log, endings } = run;
+  const { opening } = running;
+  const ready = createReadiness({
+    audit: storage.pipeline,
+    rings: opening.rings,
+    spoolMaxBytes: config.spoolMaxBytes,
+    now,
+    others: () => [...opening.waitsFor(), ...storage.state.fitness.waitsFor()],
+  });
+  const http = await listenForHttp(run, running, ready.waitsFor);
+  endings.add(() => http.stop());
+  const grpc = await listenForGrpc(run, running);
+  endings.add((leftMs) => grpc.stop(leftMs));
+  const addresses = { grpc: grpc.address, http: http.address };
+  log("info", { type: "listening", ...addresses });
+  const health = startHealth(grpc, ready, () => opening.services !== undefined, log);
+  endings.add(() => health.stop());
+  ready.start();
+  return { addresses, health };
+}
+
+function listenForHttp(
+  { config }: Run,
+  { opening, metrics }: Running,
+  waitsFor: () => readonly string[],
+): Promise<HttpServer> {
+  return startHttpServer(config.http.address, {
+    jwks() {
+      const { keys, maxAgeSeconds } = opening.keys.jwks();
+      return { json: JSON.stringify({ keys }), maxAgeSeconds };
+    },
+    metrics: metrics.render,
+    waitsFor,
+  });
+}
+
+function listenForGrpc({ config, log }: Run, { opening, live, metrics }: Running): Promise<GrpcServer> {
+  const { tokens, keys } = opening;
+  const services = { tokens, keys, profiles: live.current };
+  return startGrpcServer(config.grpc.address, services, config.grpc, (call) => {
+    metrics.call(call.method, call.code, call.seconds);
+    if ("cause" in call) log("error", { type: "call.failed", method: call.method, error: call.cause });
+  });
+}

@@ -1,0 +1,63 @@
+import { randomUUID } from "node:crypto";
+import { createShutdown, type Shutdown } from "../async/shutdown.ts";
+import type { AuditLog } from "../audit/event.ts";
+import { AUDIT_THREAD } from "../audit-thread/start.ts";
+import { createSteadyClock } from "../clock.ts";
+import type { Config } from "../config/config.ts";
+import { createLog, type Log } from "./log.ts";
+
+/** What the service takes from the machine. Tests replace parts of it. */
+export interface Surroundings {
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly newTokenId: () => string;
+  /** The program of the audit thread. */
+  readonly auditThread: URL;
+  readonly log?: Log;
+  readonly wrapAudit: (audit: AuditLog) => AuditLog;
+}
+
+const MACHINE: Surroundings = {
+  now: Date.now,
+  newTokenId: randomUUID,
+  wrapAudit: (audit) => audit,
+  auditThread: AUDIT_THREAD,
+};
+
+/** Time for the endings that follow the calls, after the grace for calls is over. */
+const AFTER_GRACE_MS = 1_000;
+
+/** One run of the service, from its start to its stop. */
+export interface Run {
+  readonly config: Config;
+  readonly machine: Surroundings;
+  readonly log: Log;
+  /** Unix milliseconds. The only clock of the service: keys, tokens, audit and state agree on the time. */
+  readonly now: () => number;
+  /** Every step of the start adds here what a stop must undo. */
+  readonly endings: Shutdown;
+  /** Aborts when the stop begins. */
+  readonly stopping: AbortSignal;
+  /** Why the service stops, for the audit log. */
+  readonly stopReason: () => string;
+  /** Undoes every step that was taken, within the grace and a second. The first reason counts. Never rejects. */
+  stop(reason: string): Promise<void>;
+}
+
+export function createRun(config: Config, surroundings: Partial<Surroundings>): Run {
+  const machine = { ...MACHINE, ...surroundings };
+  const log = machine.log ?? createLog(config.logLevel, process.stdout);
+  const now = createSteadyClock(machine.now, (step) => log("warn", { type: "clock.stepped_back", ...step }));
+  const endings = createShutdown((error) => log("error", { type: "stop.failed", error }));
+  const stopping = new AbortController();
+  let stopReason = "";
+  return {
+    ...{ config, machine, log, now, endings, stopping: stopping.signal },
+    stopReason: () => stopReason,
+    async stop(reason) {
+      stopReason ||= reason;
+      stopping.abort();
+      await endings.end(config.graceMs + AFTER_GRACE_MS);
+    },
+  };
+}

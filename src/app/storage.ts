@@ -1,0 +1,61 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { AuditLog } from "../audit/event.ts";
+import { durabilityHorizon } from "../audit/forward/forwarder.ts";
+import type { AuditPipeline, AuditReport } from "../audit/pipeline.ts";
+import { startAuditThread } from "../audit-thread/start.ts";
+import type { Config } from "../config/config.ts";
+import type { Keks } from "../jose/kek.ts";
+import { loadKeks } from "../jose/kek-source.ts";
+import { openFileKeyValue } from "../state/file.ts";
+import type { Log } from "./log.ts";
+import type { Run } from "./run.ts";
+import { openState } from "./state/open-state.ts";
+import type { SharedState } from "./state/shared-state.ts";
+
+/** What the service reads and writes. */
+export interface Storage {
+  /** Where the service appends its events. */
+  readonly audit: AuditLog;
+  /** The same log with its depth and its health. */
+  readonly pipeline: AuditPipeline;
+  readonly state: SharedState;
+  readonly keks: Keks;
+}
+
+/**
+ * Opens the data folder, the audit log, the state and the KEK, in this order: the audit log is open before any key is
+ * created.
+ *
+ * @throws StateError, KekError or AuditError when what is stored can't be used.
+ */
+export async function openStorage({ config, machine, log, now, endings }: Run): Promise<Storage> {
+  await mkdir(config.data, { recursive: true, mode: 0o700 });
+  const own = await openFileKeyValue(join(config.data, "state", "state.db"), now);
+  endings.add(() => own.close());
+  const pipeline = await startAudit(config, machine.auditThread, log);
+  endings.add((leftMs) => pipeline.stop(leftMs));
+  const state = await openState(config, own, now, log);
+  endings.add((leftMs) => state.stop(leftMs));
+  const keks = await loadKeks(config.kek, await state.store.sealedBefore(), (file) =>
+    log("warn", { type: "kek.created", file }),
+  );
+  return { audit: machine.wrapAudit(pipeline), pipeline, state, keks };
+}
+
+/** Opens the spool of the data folder in a thread that runs `program`. Rejects with an AuditError. */
+function startAudit(config: Config, program: URL, log: Log): Promise<AuditPipeline> {
+  const { nats } = config;
+  const settings = {
+    folder: join(config.data, "spool"),
+    maxBytes: config.spoolMaxBytes,
+    nats: nats && { url: nats.url, replicas: nats.replicas, horizonMs: durabilityHorizon(nats.syncInterval) },
+  };
+  const onFailure = (error: unknown) => log("error", { type: "audit.failed", error });
+  return startAuditThread(settings, (report) => reportAudit(report, log), onFailure, program);
+}
+
+function reportAudit(report: AuditReport, log: Log): void {
+  const expected = report.type === "nats.up" || (report.type === "audit.forwarding" && report.differences.length === 0);
+  log(expected ? "info" : "warn", report);
+}
