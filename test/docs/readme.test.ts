@@ -4,9 +4,10 @@ import { startNats } from "../support/nats/nats-server.ts";
 import { testWithGrpcurl } from "../support/service/grpcurl.ts";
 import { type Block, blocksOf, walkThrough } from "./walk-through.ts";
 
-const BLOCKS = blocksOf(readFileSync(new URL("../../README.md", import.meta.url), "utf8"));
+const readBlocks = (page: string) => blocksOf(readFileSync(new URL(`../../${page}`, import.meta.url), "utf8"));
+const BLOCKS = readBlocks("README.md");
 
-/** What `make run` does for who follows the page, without a NATS server. */
+/** What `make run` does for a reader of the page, without a NATS server. */
 const SERVE: Block = {
   lines: `SIGNET_NATS_URL= node src/main.ts serve > signet.log &
 SIGNET=$!
@@ -41,7 +42,7 @@ testWithGrpcurl("a vendor's secret is imported, its token issued and verified as
   t.regex(vendor?.output ?? "", /"valid": true/);
 });
 
-testWithGrpcurl("a token is taken back as the page says", async (t) => {
+testWithGrpcurl("a token is revoked as the page says", async (t) => {
   t.timeout(240_000, "it starts a service and makes four calls");
   const [, revoking] = await walkThrough(t, [SERVE, ...withLines("TokenService/RevokeTokens").slice(0, 1), STOP]);
   const { output = "", code } = revoking ?? {};
@@ -65,13 +66,13 @@ const MAKE_KEK: Block = {
 };
 
 testWithGrpcurl(
-  "three replicas share keys, a rotation, a revoked token and an emergency as the page says",
+  "three replicas share keys, a rotation, a revoked token and an emergency as docs/replicas.md says",
   async (t) => {
     t.timeout(240_000, "it starts three services and makes a dozen calls");
     const nats = await startNats(t);
     const replicas = [1, 2, 3].map((number) => replica(number, nats.url));
-    const first = BLOCKS.findIndex(({ lines }) => lines.includes("the first replica is good at the third"));
-    const shown = BLOCKS.slice(first, first + 4);
+    const shown = readBlocks("docs/replicas.md");
+    t.is(shown.length, 4);
     const outcomes = await walkThrough(t, [
       MAKE_KEK,
       ...replicas,
@@ -93,7 +94,7 @@ testWithGrpcurl(
   },
 );
 
-test("the command lines of the page end well", async (t) => {
+test("the command lines of the page succeed", async (t) => {
   t.timeout(240_000, "it starts some eight processes, one after the other");
   const lines = withLines("npx signet token issue").flatMap((block) => block.lines.trim().split("\n"));
   // Without a NATS server there is no stream to read.
