@@ -20,11 +20,11 @@ test("every failure of an expression is counted, and logged once in 10 seconds, 
     "arena claim seat",
     "arena rule 0",
   ]);
-  const failed = ["warn", { event: "claim.failed", profile: "lobby", claim: "seat" }];
+  const failed = ["warn", { type: "claim.failed", profile: "lobby", claim: "seat" }];
   t.deepEqual(lines, [
     failed,
     failed,
-    ["warn", { event: "warning.failed", profile: "lobby", code: "seat" }],
-    ["warn", { event: "claim.failed", profile: "arena", claim: "seat" }],
+    ["warn", { type: "warning.failed", profile: "lobby", code: "seat" }],
+    ["warn", { type: "claim.failed", profile: "arena", claim: "seat" }],
   ]);
 });
