@@ -5,7 +5,7 @@ import { type AuditMessage, readAuditStream } from "../support/nats/audit-stream
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { badFields, dialect, verdictOf } from "../support/profiles/dialect.ts";
 import { importEverywhere, type Known } from "../support/profiles/every-profile.ts";
-import { getProfile } from "../support/profiles/get-profile.ts";
+import { getProfile } from "../support/profiles/profile-client.ts";
 import { allForwarded } from "../support/service/remote-service.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { FAST_ROTATION, listKeys, promised, type Service, startService } from "../support/service/service.ts";

@@ -2,7 +2,7 @@ import test, { type ExecutionContext } from "ava";
 import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
 import type { Carrier, VerifyTokenResponse } from "../../src/gen/signet/v1/token.ts";
 import { badFields, type Dialect, dialect, verdictOf, warningsOf } from "../support/profiles/dialect.ts";
-import { getProfile } from "../support/profiles/get-profile.ts";
+import { getProfile } from "../support/profiles/profile-client.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { type Service, startService } from "../support/service/service.ts";
 import { claimsOf, foreignToken, testKey, textsOf } from "../support/tokens/foreign-token.ts";

@@ -4,7 +4,7 @@ import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
 import { BatchVerifyTokensRequest, type Carrier, type VerifyTokenResponse } from "../../src/gen/signet/v1/token.ts";
 import { serialTestWithNats, startNats } from "../support/nats/nats-server.ts";
 import { badFields, type Dialect, dialect, verdictOf, warningsOf } from "../support/profiles/dialect.ts";
-import { getProfile } from "../support/profiles/get-profile.ts";
+import { getProfile } from "../support/profiles/profile-client.ts";
 import { folderWithVariant } from "../support/profiles/profiles-folder.ts";
 import { revokeTokens } from "../support/service/revoke-tokens.ts";
 import { promised, type Service, startService } from "../support/service/service.ts";

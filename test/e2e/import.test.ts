@@ -7,7 +7,7 @@ import { createKekFile } from "../../src/jose/kek-source.ts";
 import { openFileKeyValue } from "../../src/state/file.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { dialect, verdictOf } from "../support/profiles/dialect.ts";
-import { importKey } from "../support/service/import-key.ts";
+import { importKey } from "../support/service/key-calls.ts";
 import { startRemote } from "../support/service/remote-service.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { listKeys, type Service, startService } from "../support/service/service.ts";

@@ -6,7 +6,7 @@ import { tempFolder } from "../support/files/temp.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { dialect, verdictOf } from "../support/profiles/dialect.ts";
 import { signetProcess } from "../support/service/command-line.ts";
-import { importKey } from "../support/service/import-key.ts";
+import { importKey } from "../support/service/key-calls.ts";
 import { startRemote } from "../support/service/remote-service.ts";
 import { issue, listKeys, type Service, verify } from "../support/service/service.ts";
 

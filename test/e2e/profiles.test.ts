@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import test from "ava";
 import { parse } from "yaml";
-import { profileClient } from "../support/profiles/profile-client.ts";
+import { createProfileClient } from "../support/profiles/profile-client.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { startService } from "../support/service/service.ts";
 
@@ -18,7 +18,7 @@ const FILES = new Map(
 );
 
 test("every profile that ships is listed, by name, with the digest of its file", async (t) => {
-  const listed = await profileClient(t, await startService(t)).list();
+  const listed = await createProfileClient(t, await startService(t)).list();
   t.deepEqual(
     listed.map(({ name, digest }) => [name, digest]),
     [...FILES].map(([name, { digest }]) => [name, digest]).sort(),
@@ -30,7 +30,7 @@ test("every profile that ships is listed, by name, with the digest of its file",
 });
 
 test("a profile shows what its file says: schemas, claims in their order, rules, carriers", async (t) => {
-  const profiles = profileClient(t, await startService(t));
+  const profiles = createProfileClient(t, await startService(t));
   for (const [name, { raw, digest }] of FILES) {
     const shown = await profiles.get(name);
     t.like(shown, { name, digest, requestSchema: raw.request, acceptSchema: raw.accept, contextSchema: raw.context });
@@ -50,7 +50,7 @@ test("a profile shows what its file says: schemas, claims in their order, rules,
 });
 
 test("a profile with a quarantine, tenants and a frame tells them", async (t) => {
-  const shown = await profileClient(t, await startService(t)).get("hivekit");
+  const shown = await createProfileClient(t, await startService(t)).get("hivekit");
   t.like(shown, {
     tenantRequired: true,
     tenantClaim: "tnd",
@@ -70,7 +70,7 @@ test("a profile with a quarantine, tenants and a frame tells them", async (t) =>
 });
 
 test("an unknown profile is NOT_FOUND; no name is INVALID_ARGUMENT", async (t) => {
-  const profiles = profileClient(t, await startService(t));
+  const profiles = createProfileClient(t, await startService(t));
   t.like(await failureOf(profiles.get("nobody")), { code: "NOT_FOUND", reason: "PROFILE_NOT_FOUND" });
   t.like(await failureOf(profiles.get("")), {
     code: "INVALID_ARGUMENT",

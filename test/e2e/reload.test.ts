@@ -6,7 +6,7 @@ import { filesIn } from "../support/files/config-files.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { readAuditStream } from "../support/nats/audit-stream.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
-import { profileClient } from "../support/profiles/profile-client.ts";
+import { createProfileClient } from "../support/profiles/profile-client.ts";
 import { startLoad } from "../support/service/load.ts";
 import { allForwarded, type RemoteService, startRemote, untilLogged } from "../support/service/remote-service.ts";
 import { issue, verify } from "../support/service/service.ts";
@@ -44,7 +44,7 @@ async function startWith(t: ExecutionContext, text: string, env: Record<string, 
     await untilLogged(service, () => count(service, event) > before);
     return service.process.log.findLast((line) => line.event === event);
   };
-  return { service, file, change, profiles: profileClient(t, service) };
+  return { service, file, change, profiles: createProfileClient(t, service) };
 }
 
 function count({ process: { log } }: RemoteService, event: string): number {

@@ -5,7 +5,7 @@ import { issueEverywhere } from "../support/replicas/replica-tokens.ts";
 import { type Replica, replicaSet, untilReady } from "../support/replicas/replicas.ts";
 import { badVerdicts } from "../support/replicas/verify-everywhere.ts";
 import { healthClient } from "../support/service/health.ts";
-import { importKey } from "../support/service/import-key.ts";
+import { importKey } from "../support/service/key-calls.ts";
 import { startLoad } from "../support/service/load.ts";
 import { untilLogged } from "../support/service/remote-service.ts";
 import { revokeTokens } from "../support/service/revoke-tokens.ts";

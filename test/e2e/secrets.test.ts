@@ -4,7 +4,7 @@ import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { readAuditStream } from "../support/nats/audit-stream.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
-import { importKey } from "../support/service/import-key.ts";
+import { importKey } from "../support/service/key-calls.ts";
 import { startRemote } from "../support/service/remote-service.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { issue, listKeys, verify } from "../support/service/service.ts";

@@ -10,7 +10,7 @@ import { createMemoryKeyValue } from "../../src/state/memory.ts";
 import { acme, input, lookUp, mac, newSecret, openReplica } from "../keys/imported/secrets-under-test.ts";
 import { makeOptions } from "../keys/rotating/keyring-under-test.ts";
 import { hour, leadTime, start } from "../keys/rotating/ring-under-test.ts";
-import { rejectedProblem } from "../support/tokens/rejected-problem.ts";
+import { rejectedProblem } from "../support/problems.ts";
 
 const zero = { seconds: 0n, nanos: 0 };
 

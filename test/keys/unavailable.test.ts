@@ -5,7 +5,7 @@ import { RELOAD } from "../../src/keys/reload.ts";
 import { openKeyring } from "../../src/keys/rotating/keyring.ts";
 import { type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
-import { rejectedProblem } from "../support/tokens/rejected-problem.ts";
+import { rejectedProblem } from "../support/problems.ts";
 import { acme, newSecret, openReplica } from "./imported/secrets-under-test.ts";
 import { makeOptions } from "./rotating/keyring-under-test.ts";
 import { start } from "./rotating/ring-under-test.ts";

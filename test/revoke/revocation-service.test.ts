@@ -6,8 +6,9 @@ import type { RevokeRequest } from "../../src/revoke/request.ts";
 import type { Revocation } from "../../src/revoke/revocation.ts";
 import { createRevokeTokens } from "../../src/revoke/revocation-service.ts";
 import { StateError } from "../../src/state/keyvalue.ts";
+import { rejectedViolations } from "../support/problems.ts";
 import { profileOf, serviceProfile, shippedProfile } from "../support/profiles/profiles.ts";
-import { forge } from "../support/tokens/forge.ts";
+import { forge } from "../support/tokens/foreign-token.ts";
 
 const NOW = 1_800_000_000_500;
 const SECOND = 1_800_000_000;
@@ -52,15 +53,6 @@ function fixture(profile = serviceProfile()) {
   });
   const ask = (request: Partial<RevokeRequest>) => revoke({ ...EMPTY, profile: profile.name, ...request }, "caller-1");
   return { order, stored, events, failing, ask };
-}
-
-async function faultsOf(call: Promise<unknown>): Promise<Record<string, string>> {
-  const error = await call.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (!(error instanceof Problem) || error.code !== "INVALID_REQUEST") throw new Error(`not refused: ${error}`);
-  return Object.fromEntries(error.violations.map(({ field, description }) => [field, description]));
 }
 
 test("tokens are revoked by id until the longest-lived of now has ended, with the event after the store", async (t) => {
@@ -135,7 +127,7 @@ test("a subject is revoked by its keyed hash up to the second of the moment, by 
 test("every bad field is named at once", async (t) => {
   const { stored, ask } = fixture();
   const all = { tenant: "t", tokenIds: ["", "x".repeat(256), "a\nb", "ok"], subject: "alice", reason: "" };
-  t.deepEqual(await faultsOf(ask({ ...all, expiresAt: new Date(0), issuedBefore: new Date(NOW + 1) })), {
+  t.deepEqual(await rejectedViolations(ask({ ...all, expiresAt: new Date(0), issuedBefore: new Date(NOW + 1) })), {
     tenant: "is not taken by this profile",
     "token_ids[0]": "must not be empty",
     "token_ids[1]": "must have at most 255 bytes of UTF-8",
@@ -185,7 +177,7 @@ for (const [what, request, expected] of [
 ] as const) {
   test(`${what} is refused`, async (t) => {
     const { stored, events, ask } = fixture();
-    t.deepEqual(await faultsOf(ask(request)), expected);
+    t.deepEqual(await rejectedViolations(ask(request)), expected);
     t.deepEqual([stored, events], [[], []]);
   });
 }
@@ -195,8 +187,8 @@ test("a token in the place of its id, or in the reason, reaches neither the stor
   const token = forge({ alg: "EdDSA" }, { sub: "alice" }, generateKeyPairSync("ed25519").privateKey);
   t.true(token.length < 255);
   const fault = "must not contain a token";
-  t.deepEqual(await faultsOf(ask({ tokenIds: ["a.b.c", token] })), { "token_ids[1]": fault });
-  t.deepEqual(await faultsOf(ask({ tokenIds: ["a"], reason: `theft of ${token}` })), { reason: fault });
+  t.deepEqual(await rejectedViolations(ask({ tokenIds: ["a.b.c", token] })), { "token_ids[1]": fault });
+  t.deepEqual(await rejectedViolations(ask({ tokenIds: ["a"], reason: `theft of ${token}` })), { reason: fault });
   t.deepEqual([stored, events], [[], []]);
   await ask({ tokenIds: [`h.${"x".repeat(43)}`, "eyes.of.a-cat"], reason: "key.id.of eyebeam.example.org" });
   t.is(stored.length, 2);
@@ -220,7 +212,7 @@ claims: [{ name: org, from: tenant }, { name: exp, from: expires_at }]
 accept: { type: object }
 `);
   const { stored, ask } = fixture(tenants);
-  t.deepEqual(await faultsOf(ask({ tokenIds: ["a"] })), { tenant: "is required" });
+  t.deepEqual(await rejectedViolations(ask({ tokenIds: ["a"] })), { tenant: "is required" });
   await ask({ tokenIds: ["a"], tenant: "acme" });
   t.is(stored[0]?.tenant, "acme");
 });

@@ -3,11 +3,12 @@ import { Problem } from "../../src/problem/problem.ts";
 import type { Profile } from "../../src/profile/model/profile.ts";
 import type { IssueRequest } from "../../src/token/issue/request.ts";
 import { verifyToken } from "../../src/token/verify/verify.ts";
+import { rejectedViolations } from "../support/problems.ts";
 import { profileOf, shippedProfile } from "../support/profiles/profiles.ts";
 import { tinyProfile } from "../support/profiles/tiny-profile.ts";
 import { seededRandom } from "../support/seeded-random.ts";
 import { testKey } from "../support/tokens/foreign-token.ts";
-import { EMPTY, issuingUnderTest, NOW, seconds, violationsOf } from "../support/tokens/issuing-under-test.ts";
+import { EMPTY, issuingUnderTest, NOW, seconds } from "../support/tokens/issuing-under-test.ts";
 import { UNREVOKED } from "../support/tokens/no-revocations.ts";
 import { oneKey, oneSecret } from "../support/tokens/token-keys.ts";
 
@@ -158,7 +159,7 @@ for (const [name, whole, profile] of [
 
 test("what the service reads as another claim is not set by a caller", async (t) => {
   const { issue } = issuingUnderTest(OPEN, () => oneKey().keys);
-  t.deepEqual(await violationsOf(issue({ claims: { kind: "k", proprietor: "p" } })), {
+  t.deepEqual(await rejectedViolations(issue({ claims: { kind: "k", proprietor: "p" } })), {
     "claims.proprietor": "is set by the service alone",
   });
 });

@@ -45,7 +45,7 @@ async function readAll(connection: NatsConnection): Promise<AuditMessage[]> {
   return messages;
 }
 
-/** The ids of the tokens that the events tell of. */
-export function tokenIdsOf(messages: readonly AuditMessage[]): string[] {
+/** The ids of the tokens whose issuance the events record. */
+export function tokenIdsOf(messages: readonly Pick<AuditMessage, "event">[]): string[] {
   return messages.flatMap(({ event: { event } }) => (event?.$case === "tokenIssued" ? [event.value.tokenId] : []));
 }

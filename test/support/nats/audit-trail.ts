@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { AuditEvent } from "../../../src/gen/signet/v1/audit.ts";
 import { type TailedEvent, tail } from "../../../src/nats/audit/tail.ts";
-import { collect } from "../collect.ts";
+import { collect, tally } from "../collect.ts";
+import { tokenIdsOf } from "./audit-stream.ts";
 import type { NatsServer } from "./nats-server.ts";
 
 /** What can be wrong with an audit trail. */
@@ -37,9 +38,7 @@ export function trailFaults(
     event: AuditEvent.fromJSON(JSON.parse(Buffer.from(body).toString())),
     body,
   }));
-  const faults = [...idFaults(trail, entries), ...tokenFaults(entries, answered), ...chainFaults(entries)];
-  const counted = Map.groupBy(faults, (fault) => fault);
-  return Object.fromEntries([...counted].map(([fault, occurrences]) => [fault, occurrences.length]));
+  return tally([...idFaults(trail, entries), ...tokenFaults(entries, answered), ...chainFaults(entries)]);
 }
 
 function idFaults(trail: readonly TailedEvent[], entries: readonly Entry[]): TrailFault[] {
@@ -52,9 +51,7 @@ function idFaults(trail: readonly TailedEvent[], entries: readonly Entry[]): Tra
 }
 
 function tokenFaults(entries: readonly Entry[], answered: readonly string[]): TrailFault[] {
-  const recorded = entries.flatMap(({ event: { event } }) =>
-    event?.$case === "tokenIssued" ? [event.value.tokenId] : [],
-  );
+  const recorded = tokenIdsOf(entries);
   const known = new Set(recorded);
   return [
     ...answered.filter((id) => !known.has(id)).map((): TrailFault => "TOKEN_WITHOUT_EVENT"),

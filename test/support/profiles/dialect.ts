@@ -1,4 +1,4 @@
-import { ImportKeyRequest, type ImportKeyResponse, type SecretEncoding } from "../../../src/gen/signet/v1/keys.ts";
+import { type ImportKeyRequest, type ImportKeyResponse, SecretEncoding } from "../../../src/gen/signet/v1/keys.ts";
 import {
   Carrier,
   type IssueTokenRequest,
@@ -7,8 +7,9 @@ import {
   type VerifyTokenRequest,
   type VerifyTokenResponse,
 } from "../../../src/gen/signet/v1/token.ts";
+import { importKey } from "../service/key-calls.ts";
 import { failureOf } from "../service/rich-error.ts";
-import { issue, promised, type Service, verify } from "../service/service.ts";
+import { issue, type Service, verify } from "../service/service.ts";
 
 /** The calls of one profile, with what most of a test's calls have in common. */
 export interface Dialect {
@@ -29,8 +30,7 @@ export interface DialectDefaults {
 }
 
 export function dialect(service: Service, profile: string, defaults: DialectDefaults = {}): Dialect {
-  const { tenant = "", encoding } = defaults;
-  const common = encoding === undefined ? {} : { encoding };
+  const { tenant = "", encoding = SecretEncoding.SECRET_ENCODING_UNSPECIFIED } = defaults;
   const asked = (request: Partial<VerifyTokenRequest>) => ({
     profile,
     tenant,
@@ -46,10 +46,7 @@ export function dialect(service: Service, profile: string, defaults: DialectDefa
       const credential = { $case: "carrier", value: Carrier.fromPartial(carrier) } as const;
       return verify(service, "", { ...asked(request), credential });
     },
-    importSecret: (secret, request = {}) => {
-      const whole = { ...ImportKeyRequest.fromPartial({ profile, tenant, secret }), ...common, ...request };
-      return promised(service.keys.importKey.bind(service.keys), whole);
-    },
+    importSecret: (secret, request = {}) => importKey(service, { profile, tenant, secret, encoding, ...request }),
   };
 }
 

@@ -1,22 +1,27 @@
-import { credentials, type ServiceError } from "@grpc/grpc-js";
+import { credentials } from "@grpc/grpc-js";
 import type { ExecutionContext } from "ava";
 import { type Profile, ProfileServiceClient, type ProfileSummary } from "../../../src/gen/signet/v1/profiles.ts";
-import type { Service } from "../service/service.ts";
+import { promised, type Service } from "../service/service.ts";
 
 /** A client of the ProfileService, closed when the test is over. Its calls reject with the ServiceError. */
-export function profileClient(t: ExecutionContext<unknown>, { app }: Pick<Service, "app">) {
+export function createProfileClient(t: Pick<ExecutionContext<unknown>, "teardown">, { app }: Pick<Service, "app">) {
   const client = new ProfileServiceClient(app.addresses.grpc, credentials.createInsecure());
   t.teardown(() => client.close());
   return {
-    list: async (): Promise<ProfileSummary[]> =>
-      (await answered<{ profiles: ProfileSummary[] }>((done) => client.listProfiles({}, done))).profiles,
+    list: async (): Promise<ProfileSummary[]> => (await promised(client.listProfiles.bind(client), {})).profiles,
     get: async (profile: string): Promise<Profile | undefined> =>
-      (await answered<{ profile: Profile | undefined }>((done) => client.getProfile({ profile }, done))).profile,
+      (await promised(client.getProfile.bind(client), { profile })).profile,
   };
 }
 
-function answered<Answer>(call: (done: (error: ServiceError | null, answer: Answer) => void) => unknown) {
-  return new Promise<Answer>((resolve, reject) => {
-    call((error, answer) => (error === null ? resolve(answer) : reject(error)));
-  });
+/** One profile of the service, by a client of its own. */
+export async function getProfile({ app }: Pick<Service, "app">, name: string): Promise<Profile> {
+  const client = new ProfileServiceClient(app.addresses.grpc, credentials.createInsecure());
+  try {
+    const { profile } = await promised(client.getProfile.bind(client), { profile: name });
+    if (profile === undefined) throw new Error(`the answer for ${name} holds no profile`);
+    return profile;
+  } finally {
+    client.close();
+  }
 }

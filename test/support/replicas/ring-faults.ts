@@ -1,4 +1,5 @@
 import type { JSONWebKeySet } from "jose";
+import { tally } from "../collect.ts";
 
 /** What one replica showed of a keyset at one moment. */
 export interface RingSight {
@@ -22,7 +23,7 @@ export function ringFaults(
   sights: readonly RingSight[],
   made: readonly MadeEpoch[],
 ): Partial<Record<RingFault, number>> {
-  const faults = [
+  return tally([
     ...sights.filter(({ jwks }) => jwks.keys.length === 0).map((): RingFault => "EMPTY_RING"),
     ...fallen(sights),
     ...differing(
@@ -40,9 +41,7 @@ export function ringFaults(
       ({ kid }) => kid,
       ({ x, n }) => x ?? n,
     ).map((): RingFault => "KID_WITH_TWO_KEYS"),
-  ];
-  const counted = Map.groupBy(faults, (fault) => fault);
-  return Object.fromEntries([...counted].map(([fault, found]) => [fault, found.length]));
+  ]);
 }
 
 function fallen(sights: readonly RingSight[]): RingFault[] {

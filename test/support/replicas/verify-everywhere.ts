@@ -1,3 +1,4 @@
+import { tally } from "../collect.ts";
 import { verdictOf } from "../profiles/dialect.ts";
 import { verify } from "../service/service.ts";
 import type { Replica } from "./replicas.ts";
@@ -8,17 +9,14 @@ const AT_ONCE = 32;
 export async function badVerdicts(
   replicas: readonly Replica[],
   tokens: readonly string[],
-): Promise<Record<string, number>> {
-  const counts: Record<string, number> = {};
+): Promise<Partial<Record<string, number>>> {
+  const bad: string[] = [];
   for (const replica of replicas) {
     for (let at = 0; at < tokens.length; at += AT_ONCE) {
       const some = tokens.slice(at, at + AT_ONCE);
       const verdicts = await Promise.all(some.map(async (token) => verdictOf(await verify(replica, token))));
-      for (const verdict of verdicts.filter((verdict) => verdict !== "valid")) {
-        const name = `${verdict} on ${replica.name}`;
-        counts[name] = (counts[name] ?? 0) + 1;
-      }
+      bad.push(...verdicts.filter((verdict) => verdict !== "valid").map((verdict) => `${verdict} on ${replica.name}`));
     }
   }
-  return counts;
+  return tally(bad);
 }

@@ -1,9 +1,13 @@
+import { randomBytes } from "node:crypto";
 import {
+  ImportKeyRequest,
+  type ImportKeyResponse,
   type PlanRotationResponse,
   RevokeKeyRequest,
   type RevokeKeyResponse,
   RotateKeysRequest,
   type RotateKeysResponse,
+  SecretEncoding,
 } from "../../../src/gen/signet/v1/keys.ts";
 import { waitUntil } from "../wait-until.ts";
 import { promised, type Service } from "./service.ts";
@@ -44,4 +48,11 @@ export function rotateKeys(
 
 export function revokeKey({ keys }: Pick<Service, "keys">, keyId: string): Promise<RevokeKeyResponse> {
   return promised(keys.revokeKey.bind(keys), RevokeKeyRequest.fromPartial({ keyId, reason: "a test of emergencies" }));
+}
+
+/** Imports a secret, 32 random bytes in base64 unless told otherwise. Rejects with the ServiceError. */
+export function importKey({ keys }: Service, request: Partial<ImportKeyRequest>): Promise<ImportKeyResponse> {
+  const secret = randomBytes(32).toString("base64");
+  const encoding = SecretEncoding.SECRET_ENCODING_BASE64;
+  return promised(keys.importKey.bind(keys), ImportKeyRequest.fromPartial({ secret, encoding, ...request }));
 }

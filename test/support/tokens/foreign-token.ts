@@ -1,13 +1,20 @@
-import { createHash, createHmac } from "node:crypto";
+import { createHash, createHmac, type KeyObject, sign } from "node:crypto";
 
-/** A token as a vendor's own library signs it with HS256; `key` as bytes. Text stands for JSON that no library writes. */
+/** A token as a vendor's own library signs it with HS256. A string stands for JSON that no library writes. */
 export function foreignToken(header: object | string, claims: object | string, key: Buffer): string {
-  const input = `${encoded(header)}.${encoded(claims)}`;
+  const input = signingInput(header, claims);
   return `${input}.${createHmac("sha256", key).update(input).digest("base64url")}`;
 }
 
-function encoded(part: object | string): string {
-  return Buffer.from(typeof part === "string" ? part : JSON.stringify(part)).toString("base64url");
+/** A token of any header and payload, signed with Ed25519, as an attacker with a key could make it. */
+export function forge(header: unknown, payload: unknown, key: KeyObject): string {
+  const input = signingInput(header, payload);
+  return `${input}.${sign(null, Buffer.from(input), key).toString("base64url")}`;
+}
+
+function signingInput(...parts: readonly [header: unknown, payload: unknown]): string {
+  const texts = parts.map((part) => (typeof part === "string" ? part : JSON.stringify(part)));
+  return texts.map((text) => Buffer.from(text).toString("base64url")).join(".");
 }
 
 /** The bytes of a test's key, the same in every run. */

@@ -56,14 +56,3 @@ export const EMPTY: IssueRequest = {
 export function seconds(count: number): NonNullable<IssueRequest["ttl"]> {
   return { seconds: BigInt(count), nanos: 0 };
 }
-
-/** The violations of a refused request, by field. Anything but an INVALID_REQUEST is thrown. */
-export async function violationsOf(issuing: Promise<unknown>): Promise<Record<string, string>> {
-  try {
-    await issuing;
-    return {};
-  } catch (error) {
-    if (!(error instanceof Problem) || error.code !== "INVALID_REQUEST") throw error;
-    return Object.fromEntries(error.violations.map(({ field, description }) => [field, description]));
-  }
-}

@@ -1,5 +1,4 @@
 import type { TokenKeys } from "../../../src/keys/token-keys.ts";
-import { Problem } from "../../../src/problem/problem.ts";
 import type { Profile } from "../../../src/profile/model/profile.ts";
 import type { Carrier } from "../../../src/token/verify/carriers.ts";
 import type { VerifyRequest } from "../../../src/token/verify/request.ts";
@@ -49,22 +48,4 @@ export function carried(parts: Partial<Carrier>): Carrier {
 /** "valid", or why not. */
 export function reasonOf({ verdict }: VerifyAnswer): string {
   return verdict.valid ? "valid" : verdict.rejection.reason;
-}
-
-/** The problem that a call throws. */
-export function problemOf(call: () => unknown): Problem {
-  try {
-    call();
-  } catch (error) {
-    if (error instanceof Problem) return error;
-    throw error;
-  }
-  throw new Error("the call was answered");
-}
-
-/** The descriptions of a bad call's fields. */
-export function faultsOf(call: () => unknown): Record<string, string> {
-  const { code, violations } = problemOf(call);
-  if (code !== "INVALID_REQUEST") throw new Error(`the problem is ${code}`);
-  return Object.fromEntries(violations.map(({ field, description }) => [field, description]));
 }

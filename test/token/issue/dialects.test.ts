@@ -4,9 +4,10 @@ import { jwtVerify } from "jose";
 import jsonwebtoken from "jsonwebtoken";
 import { Problem } from "../../../src/problem/problem.ts";
 import type { IssueRequest } from "../../../src/token/issue/request.ts";
+import { rejectedViolations } from "../../support/problems.ts";
 import { profileOf, shippedProfile } from "../../support/profiles/profiles.ts";
 import { claimsOf, testKey, textsOf } from "../../support/tokens/foreign-token.ts";
-import { issuingUnderTest, NOW, seconds, violationsOf } from "../../support/tokens/issuing-under-test.ts";
+import { issuingUnderTest, NOW, seconds } from "../../support/tokens/issuing-under-test.ts";
 import { secretKeys } from "../../support/tokens/secret-keys.ts";
 import { oneKey, oneSecret } from "../../support/tokens/token-keys.ts";
 import { SAMPLES, SHOPLIVE_SECRET } from "../../support/tokens/vendor-samples.ts";
@@ -20,7 +21,7 @@ function makeIssuing(name: string, overrides: Parameters<typeof issuingUnderTest
 
 async function refused(name: string, request: Partial<IssueRequest>): Promise<Record<string, string>> {
   const { issue, events } = makeIssuing(name);
-  const violations = await violationsOf(issue(request));
+  const violations = await rejectedViolations(issue(request));
   if (events.length > 0) throw new Error("it was issued");
   return violations;
 }
@@ -92,7 +93,7 @@ test("where the profile has no exp, a ttl is refused", async (t) => {
     text.replace(/exp: optional.*\n\s+max: 30d/, "exp: absent").replace("  - { name: exp, from: expires_at }\n", ""),
   );
   const { issue } = issuingUnderTest(profile, () => oneSecret(KEY));
-  t.deepEqual(await violationsOf(issue({ claims: VIASOCKET, ttl: seconds(60) })), {
+  t.deepEqual(await rejectedViolations(issue({ claims: VIASOCKET, ttl: seconds(60) })), {
     ttl: "is not taken by this profile",
   });
   t.is((await issue({ claims: VIASOCKET })).draft.expiresAt, undefined);
@@ -304,7 +305,9 @@ accept: { type: object }
 
 test("a claim that can't be computed from the request is a violation, and null is not signed", async (t) => {
   const { issue, events } = issuingUnderTest(profileOf(COMPUTED), () => oneSecret(KEY));
-  t.deepEqual(await violationsOf(issue({ claims: { a: "x" } })), { claims: "must let the claim sum be computed" });
+  t.deepEqual(await rejectedViolations(issue({ claims: { a: "x" } })), {
+    claims: "must let the claim sum be computed",
+  });
   t.is(events.length, 0);
   t.is(textsOf((await issue({ claims: { a: "x", b: "y" } })).token).claims, '{"exp":1800000300,"sum":"xy"}');
 });
@@ -322,10 +325,16 @@ accept: { type: object }
   const { issue, events } = issuingUnderTest(profile, () => oneSecret(KEY));
   const born = (rule: string) => ({ claims: `must not make a token that is never valid: ${rule}` });
   const audience = "aud must be a non-empty string or a non-empty array of them";
-  t.deepEqual(await violationsOf(issue({ claims: { user: "", rooms: "a" } })), born("sub must be a non-empty string"));
-  t.deepEqual(await violationsOf(issue({ claims: { user: 7, rooms: "a" } })), born("sub must be a non-empty string"));
+  t.deepEqual(
+    await rejectedViolations(issue({ claims: { user: "", rooms: "a" } })),
+    born("sub must be a non-empty string"),
+  );
+  t.deepEqual(
+    await rejectedViolations(issue({ claims: { user: 7, rooms: "a" } })),
+    born("sub must be a non-empty string"),
+  );
   for (const rooms of [[], ["a", 1], {}])
-    t.deepEqual(await violationsOf(issue({ claims: { user: "u", rooms } })), born(audience));
+    t.deepEqual(await rejectedViolations(issue({ claims: { user: "u", rooms } })), born(audience));
   t.deepEqual(events, []);
   t.deepEqual(claimsOf((await issue({ claims: { user: "u", rooms: ["a", "b"] } })).token).aud, ["a", "b"]);
 });

@@ -3,15 +3,10 @@ import { jwtVerify } from "jose";
 import { AuditError, type AuditEvent, type AuditLog } from "../../../src/audit/event.ts";
 import { Problem } from "../../../src/problem/problem.ts";
 import type { IssueRequest } from "../../../src/token/issue/request.ts";
+import { rejectedViolations } from "../../support/problems.ts";
 import { ISSUER, serviceProfile } from "../../support/profiles/profiles.ts";
 import { claimsOf, textsOf } from "../../support/tokens/foreign-token.ts";
-import {
-  EMPTY,
-  issuingUnderTest,
-  NOW,
-  seconds,
-  violationsOf as violationsIn,
-} from "../../support/tokens/issuing-under-test.ts";
+import { EMPTY, issuingUnderTest, NOW, seconds } from "../../support/tokens/issuing-under-test.ts";
 import { oneKey } from "../../support/tokens/token-keys.ts";
 
 const profile = serviceProfile();
@@ -24,7 +19,7 @@ function makeIssuer(overrides: Parameters<typeof issuingUnderTest>[2] = {}, keys
 
 async function violationsOf(request: Partial<IssueRequest>): Promise<Record<string, string>> {
   const { issue, events } = makeIssuer();
-  const violations = await violationsIn(issue(request));
+  const violations = await rejectedViolations(issue(request));
   if (Object.keys(violations).length > 0 && events.length > 0) throw new Error("an event of what was not issued");
   return violations;
 }

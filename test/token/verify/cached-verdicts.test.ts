@@ -9,7 +9,7 @@ import type { VerifyRequest } from "../../../src/token/verify/request.ts";
 import { createVerifyToken, type VerifyAnswer } from "../../../src/token/verify/verify-token.ts";
 import { ISSUER, profileOf, shippedText } from "../../support/profiles/profiles.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
-import { forge } from "../../support/tokens/forge.ts";
+import { forge } from "../../support/tokens/foreign-token.ts";
 import { reasonOf } from "../../support/tokens/verifying-under-test.ts";
 
 const START = 1_800_000_000;

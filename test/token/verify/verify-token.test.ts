@@ -1,17 +1,11 @@
 import test from "ava";
 import type { TokenKeys } from "../../../src/keys/token-keys.ts";
 import { Problem } from "../../../src/problem/problem.ts";
+import { thrownProblem, thrownViolations } from "../../support/problems.ts";
 import { ISSUER, profileOf, serviceProfile } from "../../support/profiles/profiles.ts";
-import { forge } from "../../support/tokens/forge.ts";
+import { forge } from "../../support/tokens/foreign-token.ts";
 import { oneKey } from "../../support/tokens/token-keys.ts";
-import {
-  carried,
-  faultsOf,
-  NOW,
-  problemOf,
-  reasonOf,
-  verifyingUnderTest,
-} from "../../support/tokens/verifying-under-test.ts";
+import { carried, NOW, reasonOf, verifyingUnderTest } from "../../support/tokens/verifying-under-test.ts";
 
 const known = oneKey();
 const claims = { iss: ISSUER, sub: "a", aud: "api", client_id: "c", iat: NOW, exp: NOW + 9, jti: "i" };
@@ -37,16 +31,16 @@ const demanding = verifyingUnderTest(profileOf(DEMANDING), () => known.keys);
 
 test("a profile that does not exist is not found, and an absent one is a bad field", (t) => {
   const { ask } = service();
-  t.is(problemOf(() => ask(token, { profile: "other" })).code, "PROFILE_NOT_FOUND");
+  t.is(thrownProblem(() => ask(token, { profile: "other" })).code, "PROFILE_NOT_FOUND");
   t.deepEqual(
-    faultsOf(() => ask(token, { profile: "" })),
+    thrownViolations(() => ask(token, { profile: "" })),
     { profile: "is required" },
   );
 });
 
 test("all that is absent is told together, never skipped", (t) => {
   t.deepEqual(
-    faultsOf(() => demanding.ask("", { credential: undefined })),
+    thrownViolations(() => demanding.ask("", { credential: undefined })),
     {
       token: "is required, or a carrier",
       tenant: "is required",
@@ -61,7 +55,7 @@ test("all that a profile does not take is told together, never ignored", (t) => 
   const { ask } = verifyingUnderTest(profile, () => known.keys);
   const credential = { $case: "carrier", value: carried({ query: [{ name: "token", value: token }] }) } as const;
   t.deepEqual(
-    faultsOf(() => ask("", { credential, tenant: "t", audience, context: {} })),
+    thrownViolations(() => ask("", { credential, tenant: "t", audience, context: {} })),
     {
       carrier: "is not taken by this profile",
       tenant: "is not taken by this profile",
@@ -81,7 +75,7 @@ test("what a question says is bounded, field by field", (t) => {
     at: new Date(NOW * 1000 + 1),
   } as const;
   t.deepEqual(
-    faultsOf(() => demanding.ask("", question)),
+    thrownViolations(() => demanding.ask("", question)),
     {
       carrier: "must have at most 64 pairs",
       tenant: "must not contain control characters",
@@ -93,7 +87,7 @@ test("what a question says is bounded, field by field", (t) => {
 
 test("a time beyond what a date can hold is a bad field", (t) => {
   t.deepEqual(
-    faultsOf(() => service().ask(token, { audience, at: new Date(Number.NaN) })),
+    thrownViolations(() => service().ask(token, { audience, at: new Date(Number.NaN) })),
     { at: "must be a time that is not in the future" },
   );
 });

@@ -3,7 +3,7 @@ import test from "ava";
 import { MAX_TOKEN_LENGTH } from "../../../src/token/verify/compact.ts";
 import { type Expectation, type Verdict, verifyToken } from "../../../src/token/verify/verify.ts";
 import { ISSUER, serviceProfile } from "../../support/profiles/profiles.ts";
-import { forge } from "../../support/tokens/forge.ts";
+import { forge } from "../../support/tokens/foreign-token.ts";
 import { UNREVOKED } from "../../support/tokens/no-revocations.ts";
 import { oneKey } from "../../support/tokens/token-keys.ts";
 

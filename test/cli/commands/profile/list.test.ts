@@ -1,7 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import test from "ava";
-import { fakeService, Refusal } from "../fake-service.ts";
-import { signet } from "../terminal.ts";
+import { fakeService, Refusal } from "../../fake-service.ts";
+import { signet } from "../../terminal.ts";
 
 const PROFILES = [
   { name: "lobby", description: "Players of a game", algorithm: "HS256", digest: "abcdefghijkl" },

@@ -2,15 +2,15 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { AuditError } from "../../../src/audit/event.ts";
-import { EXIT } from "../../../src/cli/failure.ts";
-import type { Config } from "../../../src/config/config.ts";
-import { KekError } from "../../../src/jose/kek.ts";
-import { KeyringError } from "../../../src/keys/error.ts";
-import { StartError } from "../../../src/start-error.ts";
-import { StateError } from "../../../src/state/keyvalue.ts";
-import { waitUntil } from "../../support/wait-until.ts";
-import { signet, terminal } from "../terminal.ts";
+import { AuditError } from "../../../../src/audit/event.ts";
+import { EXIT } from "../../../../src/cli/failure.ts";
+import type { Config } from "../../../../src/config/config.ts";
+import { KekError } from "../../../../src/jose/kek.ts";
+import { KeyringError } from "../../../../src/keys/error.ts";
+import { StartError } from "../../../../src/start-error.ts";
+import { StateError } from "../../../../src/state/keyvalue.ts";
+import { waitUntil } from "../../../support/wait-until.ts";
+import { signet, terminal } from "../../terminal.ts";
 
 interface FakeAppOptions {
   /** Resolves when the app has started; it begins to start at once. */

@@ -1,7 +1,7 @@
 import test from "ava";
-import { Carrier, Rejection, RejectionReason, VerifyTokenRequest } from "../../../src/gen/signet/v1/token.ts";
-import { fakeService } from "../fake-service.ts";
-import { NOW, signet } from "../terminal.ts";
+import { Carrier, Rejection, RejectionReason, VerifyTokenRequest } from "../../../../src/gen/signet/v1/token.ts";
+import { fakeService } from "../../fake-service.ts";
+import { NOW, signet } from "../../terminal.ts";
 
 const TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl";
 const VALID = {

@@ -1,7 +1,7 @@
 import test from "ava";
-import { KeyState } from "../../../src/gen/signet/v1/keys.ts";
-import { fakeService } from "../fake-service.ts";
-import { NOW, signet } from "../terminal.ts";
+import { KeyState } from "../../../../src/gen/signet/v1/keys.ts";
+import { fakeService } from "../../fake-service.ts";
+import { NOW, signet } from "../../terminal.ts";
 
 const HOUR = 3_600_000;
 const KEYS = [

@@ -1,7 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import test from "ava";
-import { badRequest, errorInfo, fakeService, Refusal } from "../fake-service.ts";
-import { NOW, signet, terminal } from "../terminal.ts";
+import { badRequest, errorInfo, fakeService, Refusal } from "../../fake-service.ts";
+import { NOW, signet, terminal } from "../../terminal.ts";
 
 const TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl";
 const ANSWER = {

@@ -2,10 +2,10 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import test from "ava";
-import { Key, SecretEncoding } from "../../../src/gen/signet/v1/keys.ts";
-import { tempFolder } from "../../support/files/temp.ts";
-import { badRequest, errorInfo, fakeService, Refusal } from "../fake-service.ts";
-import { NOW, signet } from "../terminal.ts";
+import { Key, SecretEncoding } from "../../../../src/gen/signet/v1/keys.ts";
+import { tempFolder } from "../../../support/files/temp.ts";
+import { badRequest, errorInfo, fakeService, Refusal } from "../../fake-service.ts";
+import { NOW, signet } from "../../terminal.ts";
 
 const SECRET = "c2VjcmV0LW9mLXRoZS1jb21tYW5kLWxpbmUtdGVzdA==";
 const KEY = Key.fromPartial({ keyId: "k2", profile: "hivekit", byteLength: 32, fingerprint: "abcdefghijklmnop" });

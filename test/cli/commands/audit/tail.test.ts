@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import test, { type ExecutionContext } from "ava";
 import { connect } from "nats";
-import { ensureStream } from "../../../src/nats/audit/stream.ts";
-import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
-import { signet, terminal } from "../terminal.ts";
+import { ensureStream } from "../../../../src/nats/audit/stream.ts";
+import { startNats, testWithNats } from "../../../support/nats/nats-server.ts";
+import { signet, terminal } from "../../terminal.ts";
 
 const body = (id: string) => JSON.stringify({ eventId: id, time: "2026-11-22T12:00:00Z" });
 const ids = (lines: string) => [...lines.matchAll(/"eventId":"(.*?)"/g)].map(([, id]) => id);

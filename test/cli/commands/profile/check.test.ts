@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import test from "ava";
-import { filesIn } from "../../support/files/config-files.ts";
-import { signet } from "../terminal.ts";
+import { filesIn } from "../../../support/files/config-files.ts";
+import { signet } from "../../terminal.ts";
 
-const SHIPPED = fileURLToPath(new URL("../../../profiles", import.meta.url));
+const SHIPPED = fileURLToPath(new URL("../../../../profiles", import.meta.url));
 
 const LOBBY = `profile: lobby
 issuer: lobby.example

@@ -1,8 +1,8 @@
 import { status } from "@grpc/grpc-js";
 import test from "ava";
-import { durationMessage } from "../../../src/cli/output/proto-json.ts";
-import { errorInfo, fakeService, Refusal } from "../fake-service.ts";
-import { NOW, signet } from "../terminal.ts";
+import { durationMessage } from "../../../../src/cli/output/proto-json.ts";
+import { errorInfo, fakeService, Refusal } from "../../fake-service.ts";
+import { NOW, signet } from "../../terminal.ts";
 
 const HOUR = 3_600_000;
 const hours = (count: number) => new Date(NOW + count * HOUR);

@@ -1,8 +1,8 @@
 import { status } from "@grpc/grpc-js";
 import test from "ava";
-import { type Profile, Profile as ProfileMessage } from "../../../src/gen/signet/v1/profiles.ts";
-import { errorInfo, fakeService, Refusal } from "../fake-service.ts";
-import { signet } from "../terminal.ts";
+import { type Profile, Profile as ProfileMessage } from "../../../../src/gen/signet/v1/profiles.ts";
+import { errorInfo, fakeService, Refusal } from "../../fake-service.ts";
+import { signet } from "../../terminal.ts";
 
 const seconds = (count: number) => ({ seconds: BigInt(count), nanos: 0 });
 

@@ -2,9 +2,9 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import test from "ava";
-import { freePort } from "./service/free-port.ts";
+import { freePort } from "./free-port.ts";
 
-const FREE_PORT = new URL("./service/free-port.ts", import.meta.url).href;
+const FREE_PORT = new URL("./free-port.ts", import.meta.url).href;
 
 test("a free port is nobody else's until its test file ends", async (t) => {
   const program = `

@@ -1,7 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import test from "ava";
-import { badRequest, errorInfo, fakeService, Refusal } from "../fake-service.ts";
-import { NOW, signet } from "../terminal.ts";
+import { badRequest, errorInfo, fakeService, Refusal } from "../../fake-service.ts";
+import { NOW, signet } from "../../terminal.ts";
 
 const ANSWER = { revokedAt: new Date(NOW), until: new Date(NOW + 3_600_000) };
 const EMPTY = { tenant: "", tokenIds: [], expiresAt: undefined, subject: "", issuedBefore: undefined };
