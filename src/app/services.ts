@@ -181,5 +181,5 @@ function subjectHashersOf([current, ...previous]: Keks): SubjectHashers {
 }
 
 function hasherOf(kek: Kek): SubjectHasher {
-  return { keyId: kek.id, hash: createSubjectHasher(deriveKey(kek, "audit subject").export()) };
+  return { keyId: kek.id, hash: createSubjectHasher(deriveKey(kek, "audit subject")) };
 }
