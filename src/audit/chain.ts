@@ -1,10 +1,10 @@
 import { hash } from "node:crypto";
 import type { Place } from "./event.ts";
 
-/** The end of a writer's chain: `seq` and `prevHash` are of the last event that is linked (0 before an epoch's first). */
+/** The end of a writer's chain: the `seq` of the last linked event (0 before an epoch's first) and the hash of its body. */
 export type Head = Place;
 
-/** The head from which a writer's new epoch goes on: it links to the last body of the epoch before. */
+/** The head of a writer's new epoch. Its first event links to the last body of the previous epoch. */
 export function startEpoch(writer: string, epoch: number, prevHash: Uint8Array): Head {
   return { writer, epoch, seq: 0, prevHash };
 }
@@ -14,12 +14,12 @@ export function nextPlace(head: Head): Place {
   return { writer: head.writer, epoch: head.epoch, seq: head.seq + 1, prevHash: head.prevHash };
 }
 
-/** The head once an event with this place and this body is linked. */
-export function linked(place: Place, body: Uint8Array): Head {
+/** The head after an event with this place and this body. */
+export function headAfter(place: Place, body: Uint8Array): Head {
   return { writer: place.writer, epoch: place.epoch, seq: place.seq, prevHash: bodyHash(body) };
 }
 
-/** SHA-256 of the bytes as they are stored and published: readers need no canonical form to check a link. */
+/** SHA-256 of the bytes as stored and published, so that readers can check a link without a canonical form. */
 export function bodyHash(body: Uint8Array): Uint8Array {
   return hash("sha256", body, "buffer");
 }

@@ -1,32 +1,32 @@
 import type { AuditLog } from "./event.ts";
 
-/** The first of a kind is an event at once; those that follow within this time are counted in one more. */
+/** The first denial of a kind is an event at once; further ones in this window are counted in a single event. */
 const WINDOW_MS = 10_000;
 
-/** Runs something once, after so many milliseconds, unless what it returns is called before. */
+/** Runs `run` once, after `ms` milliseconds, unless the returned function is called first. */
 export type After = (ms: number, run: () => void) => () => void;
 
-/** Writes `token.denied` events: a flood of bad requests must not become a flood of events. */
+/** Writes `token.denied` events so that a flood of bad requests does not become a flood of events. */
 export interface DenialCounter {
   count(profile: string, caller: string, reason: string): void;
-  /** Writes what was counted so far, and counts no more. */
+  /** Writes the open counts and stops counting. */
   stop(): Promise<void>;
 }
 
 /**
- * `audit` failures are told to `problem` alone: a denial leaves nothing behind that the log must hold. The kinds are few:
- * known profiles, known callers, the reasons of the contract.
+ * A failing `audit` is only reported to `onProblem`: a denied call had no effect that an event must record. Memory is bounded,
+ * because a kind is a known profile, a known caller and a reason of the contract.
  */
 export function createDenialCounter(
   audit: AuditLog,
   now: () => number,
-  problem: (error: unknown) => void,
+  onProblem: (error: unknown) => void,
   after: After = timeout,
 ): DenialCounter {
   const windows = new Map<string, { count: number; readonly close: () => Promise<void>; cancel: () => void }>();
 
   function write(profile: string, caller: string, reason: string, count: number): Promise<void> {
-    return audit.append({ type: "token.denied", profile, caller, reason, count }, now()).catch(problem);
+    return audit.append({ type: "token.denied", profile, caller, reason, count }, now()).catch(onProblem);
   }
 
   return {
@@ -41,7 +41,7 @@ export function createDenialCounter(
       const window = { count: 0, close, cancel: after(WINDOW_MS, turn) };
       windows.set(kind, window);
 
-      // A window that counted something is followed by the next at once, so that no 10 s ever hold more than one event.
+      // The next window follows a non-empty one at once, so that no 10 s hold more than one event.
       function turn(): void {
         if (window.count === 0) windows.delete(kind);
         else {

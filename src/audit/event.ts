@@ -1,6 +1,6 @@
 import { CodedError } from "../coded-error.ts";
 
-/** What happened, before the log gives it its place in the chain. Times are Unix milliseconds. */
+/** An event as callers append it, before the log gives it an id and its place in the chain. Times are Unix milliseconds. */
 export type AuditEvent =
   | {
       readonly type: "token.issued";
@@ -13,11 +13,11 @@ export type AuditEvent =
       readonly audience: readonly string[];
       readonly issuedAt: number;
       readonly expiresAt: number | undefined;
-      /** Empty: the call had none. */
+      /** Empty when the call had none. */
       readonly requestId: string;
       /** Empty where the profile has none. */
       readonly tenant: string;
-      /** Whether the token lives longer than the profile's tokens do without an explicit wish. */
+      /** Whether the token has the profile's extended lifetime, because the request asked for it. */
       readonly extended: boolean;
     }
   | {
@@ -32,7 +32,7 @@ export type AuditEvent =
       readonly profile: string;
       /** Empty where the profile has none. */
       readonly tenant: string;
-      /** Empty: those of a subject. */
+      /** Empty when the tokens of a subject are revoked. */
       readonly tokenIds: readonly string[];
       readonly subjectHash: string;
       readonly issuedBefore: number | undefined;
@@ -47,7 +47,7 @@ export type AuditEvent =
       readonly added: readonly string[];
       readonly removed: readonly string[];
       readonly reason: string;
-      /** Empty: nobody asked for it. */
+      /** Empty when no caller asked for it. */
       readonly caller: string;
     }
   | {
@@ -60,18 +60,18 @@ export type AuditEvent =
       readonly byteLength: number;
       readonly fingerprint: string;
       readonly allowedWeak: boolean;
-      /** Undefined: there was no secret before it. */
+      /** Undefined when there was no earlier secret. */
       readonly overlapUntil: number | undefined;
     }
   | {
       readonly type: "key.revoked";
       /** Empty for an imported secret. */
       readonly keyset: string;
-      /** Empty for a key of a keyset, as the tenant is. */
+      /** Empty for a key of a keyset, as is the tenant. */
       readonly profile: string;
       readonly tenant: string;
       readonly keyId: string;
-      /** Empty: no key signs any more. */
+      /** Empty when no key is left to sign. */
       readonly signingKeyId: string;
       readonly keysetEpoch: number;
       readonly caller: string;
@@ -81,30 +81,29 @@ export type AuditEvent =
   | { readonly type: "service.started"; readonly version: string; readonly configHash: string }
   | { readonly type: "service.stopped"; readonly reason: string };
 
-/** Where an event stands: (writer, epoch, seq) orders a writer's events, `prevHash` links their bodies. */
+/** An event's place in its writer's chain: (writer, epoch, seq) orders the events, `prevHash` links their bodies. */
 export interface Place {
   readonly writer: string;
   readonly epoch: number;
   readonly seq: number;
-  /** SHA-256 of the body before this one; empty for the first that the writer ever wrote. */
+  /** SHA-256 of the previous body; empty for the first event that the writer ever wrote. */
   readonly prevHash: Uint8Array;
 }
 
-/** What happened, and when. */
+/** An event and its time in Unix milliseconds. */
 export type TimedEvent = readonly [AuditEvent, number];
 
-/** The log of what happened. */
 export interface AuditLog {
   /**
-   * Resolves when the event is on stable storage, in one group commit with what else is waiting. Rejects with an
-   * {@link AuditError} when it is not there: what the event tells of must then not become visible.
+   * Resolves when the event is on stable storage, in one group commit with other waiting events. Rejects with an
+   * {@link AuditError} when it is not: the action that the event records must then not become visible.
    */
   append(event: AuditEvent, time: number): Promise<void>;
 }
 
 /**
- * FULL: the spool's limit for such events is reached. UNAVAILABLE: the storage failed, or the log is closed. CORRUPT: what is stored is
- * damaged elsewhere than at its torn end; the message names the file and the offset.
+ * FULL: the spool has reached its limit for events of this type. UNAVAILABLE: the storage failed, or the log is closed.
+ * CORRUPT: stored events are damaged elsewhere than at a torn end; the message names the file and the offset.
  */
 export type AuditErrorCode = "FULL" | "UNAVAILABLE" | "CORRUPT";
 

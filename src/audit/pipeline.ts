@@ -3,27 +3,27 @@ import type { ForwarderReport } from "./forward/forwarder.ts";
 import type { Cut } from "./spool/recovery.ts";
 import type { Depth } from "./spool/spool.ts";
 
-/** All of the audit behind one door: the chain, the spool and the way to NATS. */
+/** The audit log as the service sees it: events are chained, stored in the spool and forwarded to NATS. */
 export interface AuditPipeline extends AuditLog {
-  /** False when it has ended of itself: then nothing is appended any more. */
+  /** False after the pipeline ended by itself: every append is then rejected. */
   readonly running: boolean;
   depth(): Promise<Depth>;
   /**
-   * Makes everything durable that was appended, forwards it as long as that works, at most for `deadlineMs`, and ends.
-   * Rejects with UNAVAILABLE when the storage hangs: then what was appended last may not be durable.
+   * Makes all appended events durable, forwards them for at most `deadlineMs`, and ends. Rejects with UNAVAILABLE when the
+   * storage hangs: the latest events may then not be durable.
    */
   stop(deadlineMs: number): Promise<void>;
 }
 
-/** Where the audit keeps its events and where it sends them. Plain data: it crosses to another thread. */
+/** Where events are stored and where they are sent. Plain data, because it is passed to another thread. */
 export interface AuditSettings {
   readonly folder: string;
   readonly maxBytes: number;
-  /** Undefined: events stay in the spool. */
+  /** When undefined, events stay in the spool. */
   readonly nats: { readonly url: string; readonly replicas: number; readonly horizonMs: number } | undefined;
 }
 
-/** What the audit tells the log. */
+/** What the pipeline reports to the service's log. */
 export type AuditReport =
   | ForwarderReport
   | ({ readonly type: "audit.cut" } & Cut)

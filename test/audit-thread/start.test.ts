@@ -96,7 +96,7 @@ test("a spool that can't be opened rejects the start with its code, and nobody i
   await t.throwsAsync(start, {
     name: "AuditError",
     code: "CORRUPT",
-    message: /identity\.json: not a spool's identity$/,
+    message: /identity\.json: is not a spool's identity$/,
   });
   t.deepEqual(deaths, []);
 });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import test from "ava";
-import { linked, nextPlace, startEpoch } from "../../src/audit/chain.ts";
+import { headAfter, nextPlace, startEpoch } from "../../src/audit/chain.ts";
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest();
 
@@ -15,6 +15,6 @@ test("the first place that a writer ever has links to nothing", (t) => {
 
 test("each place counts one more and links to the SHA-256 of the body before", (t) => {
   const first = nextPlace(startEpoch("writer-1", 1, new Uint8Array()));
-  const second = nextPlace(linked(first, Buffer.from("first")));
+  const second = nextPlace(headAfter(first, Buffer.from("first")));
   t.deepEqual(second, { writer: "writer-1", epoch: 1, seq: 2, prevHash: sha256("first") });
 });

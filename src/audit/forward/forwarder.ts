@@ -13,7 +13,7 @@ import {
   type StreamMark,
 } from "./sink.ts";
 
-/** What the forwarder tells the log. */
+/** What the forwarder reports to the service's log. */
 export type ForwarderReport =
   | { readonly type: "audit.forwarding"; readonly created: string; readonly differences: readonly string[] }
   | { readonly type: "audit.replaying"; readonly events: number }
@@ -30,7 +30,7 @@ export interface ForwarderOptions {
   readonly sink: EventSink;
   /** From {@link durabilityHorizon}. */
   readonly horizonMs: number;
-  /** Milliseconds of a clock that nobody sets. */
+  /** Milliseconds of a monotonic clock. */
   readonly monotonic: () => number;
   /** Jitter in [0, 1). */
   readonly random: () => number;
@@ -40,19 +40,19 @@ export interface ForwarderOptions {
 
 const GROUP_LIMIT = 256;
 const INSPECT_MS = 30_000;
-/** How often an idle forwarder looks about: for a new connection, and for what may be trimmed. */
+/** How often an idle forwarder checks for a new connection and for segments to trim. */
 const IDLE_MS = 1000;
 
 /**
- * Carries the spool's events to the sink, in order, until stopped: a group at a time, each event until it is stored. The
- * place moves only over events that are known to be stored, so nothing is skipped; a failure costs a repetition.
+ * Sends the spool's events to the sink, in order, a group at a time, until stopped. An event is retried until it is stored.
+ * The acknowledged position moves only past events that are known to be stored: a failure costs duplicates, never a loss.
  */
 export class Forwarder {
   readonly #options: ForwarderOptions;
   readonly #stopping = new AbortController();
   readonly #aborted = new AbortController();
   readonly #done: Promise<void>;
-  /** Stored events that wait for one before them. */
+  /** Events that are stored while an earlier one is not yet. */
   readonly #ahead = new Map<number, StreamMark>();
   #created = "";
   #failures = 0;
@@ -63,7 +63,7 @@ export class Forwarder {
     this.#done = this.#run();
   }
 
-  /** Forwards what is there as long as that works, at most for `deadlineMs`, and ends. */
+  /** Forwards the events that are in the spool, for at most `deadlineMs` and until the first failure, and ends. */
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping.abort();
     const deadline = setTimeout(() => this.#aborted.abort(), deadlineMs);
@@ -77,7 +77,7 @@ export class Forwarder {
     } while (!this.#stopping.signal.aborted);
   }
 
-  // One connection and one sight of the stream: whatever casts doubt on either ends it.
+  // A session is one connection and one inspected stream. It ends as soon as either is in doubt.
   async #session(): Promise<void> {
     const { sink, spool, monotonic } = this.#options;
     const connection = await sink.connected(this.#stopping.signal);
@@ -118,13 +118,16 @@ export class Forwarder {
     if (failed) throw new SinkError(failed.code, failed.message);
   }
 
-  // A new message can only come after the marked one: if not, the stream is another, and these acknowledgements prove
-  // nothing about the events before.
+  // A new message's sequence must be above the mark's. If not, the stream was replaced or rolled back, and these
+  // acknowledgements prove nothing about earlier events.
   #requireAdvance(outcomes: readonly Outcome[]): void {
     const marked = this.#options.spool.acknowledged.stream?.seq ?? 0;
     const back = outcomes.find((outcome) => outcome.stored && !outcome.duplicate && outcome.seq <= marked);
     if (back?.stored)
-      throw new SinkError("NO_STREAM", `the stream stored ${back.seq} after ${marked}: it was rolled back`);
+      throw new SinkError(
+        "NO_STREAM",
+        `the stream stored message ${back.seq} after message ${marked}: it was rolled back`,
+      );
   }
 
   #acknowledge(): void {
@@ -175,13 +178,13 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-const LEAST_MS = 60_000;
+const MIN_HORIZON_MS = 60_000;
 
 /**
- * How long an acknowledged event stays in the spool, in milliseconds. A server that syncs every so often forgets what
- * it acknowledged since when it loses power; twice its interval and at least a minute covers that. Only a server that
- * syncs before each acknowledgement (`always`) needs none.
+ * How long an acknowledged event stays in the spool, in milliseconds. A server that syncs at intervals (`syncInterval`, in
+ * milliseconds) loses the events acknowledged since its last sync when the power fails; twice the interval, and at least a
+ * minute, covers that. Only a server that syncs before each acknowledgement (`always`) needs no such time.
  */
 export function durabilityHorizon(syncInterval: number | "always"): number {
-  return syncInterval === "always" ? 0 : Math.max(2 * syncInterval, LEAST_MS);
+  return syncInterval === "always" ? 0 : Math.max(2 * syncInterval, MIN_HORIZON_MS);
 }

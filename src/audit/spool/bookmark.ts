@@ -3,28 +3,28 @@ import { join } from "node:path";
 import { createQueue } from "../../async/queue.ts";
 import type { StreamMark } from "../forward/sink.ts";
 
-/** How far a spool has been acknowledged, and where the last of that stands in the stream. */
+/** The last acknowledged position of a spool, and that event's place in the stream. */
 export interface Bookmark {
   readonly position: number;
   readonly stream: StreamMark | undefined;
 }
 
-const NAME = "acknowledged.json";
+const FILE_NAME = "acknowledged.json";
 
-/** The bookmark, or the very beginning where there is none that can be read: that costs duplicates and loses nothing. */
+/** The stored bookmark, or position 0 when none can be read, which costs duplicates and loses nothing. */
 export async function readBookmark(folder: string): Promise<Bookmark> {
   try {
-    const { position, stream }: Record<string, unknown> = JSON.parse(await readFile(join(folder, NAME), "utf8"));
+    const { position, stream }: Record<string, unknown> = JSON.parse(await readFile(join(folder, FILE_NAME), "utf8"));
     if (Number.isSafeInteger(position) && isMark(stream)) return { position: Number(position), stream };
   } catch {}
   return { position: 0, stream: undefined };
 }
 
-/** Not synced, for the same reason. */
+/** Not synced: an old bookmark costs only duplicates. */
 async function writeBookmark(folder: string, bookmark: Bookmark): Promise<void> {
-  const temporary = join(folder, `${NAME}.new`);
+  const temporary = join(folder, `${FILE_NAME}.new`);
   await writeFile(temporary, `${JSON.stringify(bookmark)}\n`, { mode: 0o600 });
-  await rename(temporary, join(folder, NAME));
+  await rename(temporary, join(folder, FILE_NAME));
 }
 
 function isMark(value: unknown): value is StreamMark {
@@ -35,7 +35,7 @@ function isMark(value: unknown): value is StreamMark {
 
 const SAVE_MS = 1000;
 
-/** The bookmark, kept on disk about a second late: what is lost of it costs duplicates only. */
+/** The bookmark in memory, written to disk about once a second. */
 export class BookmarkKeeper {
   readonly #folder: string;
   readonly #writes = createQueue();
@@ -56,7 +56,7 @@ export class BookmarkKeeper {
     // Unref'ed: `close` writes the bookmark anyway.
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      // The next move tries again.
+      // The next move retries.
       this.#save().catch(() => undefined);
     }, SAVE_MS).unref();
   }

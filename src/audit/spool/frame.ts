@@ -1,18 +1,17 @@
 import { crc32 } from "node:zlib";
 
-/** Bytes before each body: its length with the group mark, and its CRC-32, both big-endian. */
+/** Bytes before each body: its length with the group mark, then its CRC-32, both 32 bits and big-endian. */
 export const FRAME_HEADER_BYTES = 8;
 
-/** The most bytes of one body; what claims more is damaged. */
+/** The most bytes of a body. A frame with a greater length is damaged. */
 export const MAX_BODY_BYTES = 128 * 1024;
 
 /**
- * Marks the first frame of a group, in the length's top bit. A group is written only after the one before it is synced:
- * so damage that is followed by a marked frame is not a torn end but the loss of what had been acknowledged.
+ * The top bit of the length, set in the first frame of a group. A group is written only after the previous one was synced,
+ * so damage followed by a marked frame is not a torn end but the loss of acknowledged events.
  */
 const GROUP_MARK = 0x8000_0000;
 
-/** A frame's header. */
 export function frameHeader(body: Uint8Array, startsGroup: boolean): Buffer {
   const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
   header.writeUInt32BE((startsGroup ? GROUP_MARK : 0) + body.length, 0);
@@ -20,14 +19,14 @@ export function frameHeader(body: Uint8Array, startsGroup: boolean): Buffer {
   return header;
 }
 
-/** A frame found in bytes: its body is bytes[start, end), and end is where the next frame begins. */
+/** A frame in a buffer: its body is bytes[start, end), and the next frame begins at `end`. */
 export interface Frame {
   readonly start: number;
   readonly end: number;
   readonly startsGroup: boolean;
 }
 
-/** The whole, undamaged frame at `offset`; undefined when there is none. */
+/** The complete, undamaged frame at `offset`; undefined when there is none. */
 export function frameAt(bytes: Buffer, offset: number): Frame | undefined {
   const start = offset + FRAME_HEADER_BYTES;
   if (start > bytes.length) return undefined;
@@ -39,7 +38,7 @@ export function frameAt(bytes: Buffer, offset: number): Frame | undefined {
   return { start, end, startsGroup: word >>> 31 === 1 };
 }
 
-/** Whether a group begins anywhere after `offset`, however little of what lies between can be read. */
+/** Whether a group begins anywhere after `offset`, even if the bytes before it can't be read as frames. */
 export function groupBeginsAfter(bytes: Buffer, offset: number): boolean {
   for (let at = offset + 1; at + FRAME_HEADER_BYTES < bytes.length; at++) {
     if (bytes[at] === 0x80 && frameAt(bytes, at)) return true;

@@ -1,16 +1,17 @@
-/** The most items of one group: encoding more would hold up the event loop for milliseconds. */
+/** The most items of one group: encoding more would block the event loop for milliseconds. */
 const GROUP_LIMIT = 256;
 
 /**
- * Gathers items while a group is being committed; then they are the next group, with what else arrives in that turn of
- * the event loop: the callers that were just answered often come back in it, and one sync serves them all.
+ * Commits items in groups, one group at a time. Items that arrive during a commit form the next group, together with the
+ * items of the following turn of the event loop: callers that were just answered often append again in that turn, and one
+ * sync then serves them all.
  */
 export class GroupCommit<Item> {
   readonly #commit: (group: readonly Item[]) => Promise<void>;
   #waiting: Item[] = [];
   #running: Promise<void> | undefined;
 
-  /** `commit` MUST NOT reject: it tells each item's owner how the item fared. */
+  /** `commit` MUST NOT reject: it reports the result to each item's owner. */
   constructor(commit: (group: readonly Item[]) => Promise<void>) {
     this.#commit = commit;
   }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { replaceFile } from "../../files/durable.ts";
 import { AuditError } from "../event.ts";
 
-/** Who writes a spool, and where its current epoch began. It outlives the records that have been trimmed. */
+/** A spool's writer and the start of its current epoch. It outlives the trimmed records. */
 export interface Identity {
   readonly writer: string;
   readonly epoch: number;
@@ -13,22 +13,22 @@ export interface Identity {
   readonly prevHash: Uint8Array;
 }
 
-const NAME = "identity.json";
+const FILE_NAME = "identity.json";
 
-/** The identity in a spool's folder; undefined in a new folder. Throws CORRUPT when it can't be read. */
+/** The identity in a spool's folder; undefined in a new folder. Rejects with CORRUPT or UNAVAILABLE when it can't be read. */
 export async function readIdentity(folder: string): Promise<Identity | undefined> {
-  const text = await readFile(join(folder, NAME), "utf8").catch(absent);
+  const text = await readFile(join(folder, FILE_NAME), "utf8").catch(absent);
   if (text === undefined) return undefined;
   const identity = parse(text);
-  if (identity === undefined) throw new AuditError("CORRUPT", `${join(folder, NAME)}: not a spool's identity`);
+  if (identity === undefined) throw new AuditError("CORRUPT", `${join(folder, FILE_NAME)}: is not a spool's identity`);
   return identity;
 }
 
-/** Durable when it resolves: an epoch that was used must never come again. */
+/** Durable when it resolves: an epoch must never be used twice. */
 export async function writeIdentity(folder: string, identity: Identity): Promise<void> {
   const { writer, epoch, next, prevHash } = identity;
   const content = { writer, epoch, next, prevHash: Buffer.from(prevHash).toString("base64") };
-  await replaceFile(folder, NAME, `${JSON.stringify(content)}\n`);
+  await replaceFile(folder, FILE_NAME, `${JSON.stringify(content)}\n`);
 }
 
 function parse(text: string): Identity | undefined {
@@ -41,7 +41,7 @@ function parse(text: string): Identity | undefined {
   }
 }
 
-/** Whether this can be a writer's id: it becomes a header line of each event, where a line break would add others. */
+/** Whether this is a valid writer id. It becomes a header line of each event, to which a line break would add others. */
 export function isWriter(value: unknown): value is string {
   return typeof value === "string" && /^[A-Za-z0-9_-]{1,64}$/.test(value);
 }

@@ -10,7 +10,7 @@ interface Active {
   readonly segment: Segment;
 }
 
-/** The writing end of the segments. One call at a time; `segments` is shared with readers and holds durable data only. */
+/** Writes the segments. One call at a time. `segments` is shared with the reader and describes durable records only. */
 export class Journal {
   readonly #folder: string;
   readonly #segments: Segment[];
@@ -28,7 +28,7 @@ export class Journal {
     this.#open = open;
   }
 
-  /** The number that the next record gets. */
+  /** The number of the next record. */
   get next(): number {
     return this.#next;
   }
@@ -38,12 +38,12 @@ export class Journal {
     return this.#active?.segment;
   }
 
-  /** Whether it is unknown what the end of the storage holds: then {@link settle} must come before {@link append}. */
+  /** Whether the content of the last segment's end is unknown: {@link settle} must then come before {@link append}. */
   get unsettled(): boolean {
     return this.#unsettled !== undefined;
   }
 
-  /** Makes the bodies durable as one group, or rejects with UNAVAILABLE and leaves the records as they were. */
+  /** Makes the bodies durable as one group. Otherwise rejects with UNAVAILABLE and leaves the records unchanged. */
   async append(bodies: readonly Buffer[]): Promise<void> {
     const group = Buffer.concat(bodies.flatMap((body, at) => [frameHeader(body, at === 0), body]));
     const active = await this.#activeFor(group.length);
@@ -52,11 +52,13 @@ export class Journal {
     this.#count(active.segment, bodies);
   }
 
-  /** Cuts the unknown end off and leaves that segment for good. */
+  /** Cuts off the unknown end. That segment is never written again. */
   async settle(): Promise<void> {
     const segment = this.#unsettled;
     if (segment === undefined) return;
-    await cutOff(segment, this.#open).catch(fail(`${segment.path}: can't be cut off where it was last synced`));
+    await cutOff(segment, this.#open).catch(
+      unavailable(`${segment.path}: can't be truncated to its last synced record`),
+    );
     if (segment.bytes === 0) this.#segments.splice(this.#segments.indexOf(segment), 1);
     this.#unsettled = undefined;
   }
@@ -72,13 +74,13 @@ export class Journal {
     if (active !== undefined && (active.segment.bytes === 0 || active.segment.bytes + bytes <= this.#segmentBytes)) {
       return active;
     }
-    await this.close().catch(fail(`${active?.segment.path}: can't be closed`));
+    await this.close().catch(unavailable(`${active?.segment.path}: can't be closed`));
     return await this.#create();
   }
 
   async #create(): Promise<Active> {
     const segment = emptySegment(this.#folder, this.#next);
-    const file = await this.#open(segment.path, "create").catch(fail(`${segment.path}: can't be created`));
+    const file = await this.#open(segment.path, "create").catch(unavailable(`${segment.path}: can't be created`));
     const active = { file, segment };
     this.#segments.push(segment);
     this.#active = active;
@@ -95,7 +97,7 @@ export class Journal {
     }
   }
 
-  // After a failed sync the kernel may drop the pages and report the next sync as good: the file can't be trusted again.
+  // After a failed sync the kernel may drop the dirty pages and report the next sync as successful: never retry it.
   async #sync(active: Active): Promise<void> {
     await active.file.sync().catch((cause) => this.#abandon(active, cause));
   }
@@ -116,7 +118,7 @@ export class Journal {
   }
 }
 
-function fail(message: string): (cause: unknown) => never {
+function unavailable(message: string): (cause: unknown) => never {
   return (cause) => {
     throw new AuditError("UNAVAILABLE", message, { cause });
   };

@@ -1,35 +1,35 @@
-import { type Head, linked, nextPlace } from "../chain.ts";
+import { type Head, headAfter, nextPlace } from "../chain.ts";
 import { encodeEvent } from "../encode.ts";
 import { AuditError, type AuditEvent } from "../event.ts";
 import { headerOf } from "../event-header.ts";
 import { FRAME_HEADER_BYTES, MAX_BODY_BYTES } from "./frame.ts";
 import type { StoredEvent } from "./reader.ts";
 
-/** An event that waits to be written, and its owner. */
+/** An event that waits to be written. */
 export interface Waiter {
   readonly event: AuditEvent;
   readonly time: number;
-  /** Called once: without an error when the event is durable. */
+  /** Called once, without an error when the event is durable. */
   readonly settle: (error?: unknown) => void;
 }
 
-/** A group's events in their order, their owners, who was refused, and the chain's end once the events are durable. */
+/** A group's events in order, their waiters, the refused waiters, and the chain's head once the events are durable. */
 export interface LinkedGroup {
   readonly events: readonly StoredEvent[];
-  readonly linked: readonly Waiter[];
+  readonly accepted: readonly Waiter[];
   readonly refused: readonly { readonly waiter: Waiter; readonly error: AuditError }[];
   readonly head: Head;
 }
 
-/** The bytes that are left for events of tokens, and for all others. */
+/** The bytes left for token events, and for all others. */
 export interface Room {
   readonly token: number;
   readonly other: number;
 }
 
 /**
- * Gives each event its place after `head`, and its number in the spool from `next` on. What does not fit into its `room` is
- * refused and takes no place.
+ * Gives each event its place after `head`, and its number in the spool from `next` on. An event that does not fit into its
+ * `room` is refused and gets no place.
  */
 export function linkGroup(
   group: readonly Waiter[],
@@ -54,11 +54,11 @@ export function linkGroup(
       continue;
     }
     taken += FRAME_HEADER_BYTES + body.length;
-    end = linked(place, body);
+    end = headAfter(place, body);
     events.push({ position: next + events.length, body, header: headerOf(id, time, place.writer, event) });
     accepted.push(waiter);
   }
-  return { events, linked: accepted, refused, head: end };
+  return { events, accepted, refused, head: end };
 }
 
 function roomFor({ type }: AuditEvent, room: Room): number {
@@ -70,6 +70,6 @@ function refuse(body: Buffer, room: number): AuditError | undefined {
   if (length > MAX_BODY_BYTES) {
     return new AuditError("UNAVAILABLE", `an audit event has ${length} bytes; at most ${MAX_BODY_BYTES} are allowed`);
   }
-  if (FRAME_HEADER_BYTES + length > room) return new AuditError("FULL", "the audit spool has reached its limit");
+  if (FRAME_HEADER_BYTES + length > room) return new AuditError("FULL", "the audit spool has reached its size limit");
   return undefined;
 }

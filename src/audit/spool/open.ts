@@ -6,7 +6,7 @@ import { recoverSegments } from "./recovery.ts";
 import { openDiskFile } from "./segment-file.ts";
 import { Spool, type SpoolOptions } from "./spool.ts";
 
-/** Opens the spool in a folder: recovers what is there and begins a new epoch. Throws an {@link AuditError}. */
+/** Opens the spool in a folder: recovers its segments and begins a new epoch. Rejects with an {@link AuditError}. */
 export async function openSpool(options: SpoolOptions): Promise<Spool> {
   const { folder, openFile = openDiskFile, maxBytes = 1024 ** 3, segmentBytes = 8 * 1024 ** 2 } = options;
   if (maxBytes < 2 * segmentBytes) throw new RangeError("maxBytes must be at least twice segmentBytes");

@@ -5,14 +5,14 @@ import { type EventHeader, readHeader } from "../event-header.ts";
 import { frameAt } from "./frame.ts";
 import { markBefore, type Segment } from "./segment.ts";
 
-/** A durable event: its number in the spool, its body byte for byte, and what publishing needs of that. */
+/** A durable event: its number in the spool, its body byte for byte, and the header that publishing needs. */
 export interface StoredEvent {
   readonly position: number;
   readonly body: Buffer;
   readonly header: EventHeader;
 }
 
-/** Must hold the largest frame whole. */
+/** MUST be at least the size of the largest frame. */
 const CHUNK_BYTES = 256 * 1024;
 
 interface Cursor {
@@ -20,7 +20,7 @@ interface Cursor {
   readonly offset: number;
 }
 
-/** The reading end of the segments. Calls take turns; reading on from where the last call ended costs no search. */
+/** Reads the segments, one call at a time. Continuing where the last call ended needs no search. */
 export class SegmentReader {
   readonly #segments: readonly Segment[];
   #open: { readonly segment: Segment; readonly handle: FileHandle } | undefined;
@@ -31,13 +31,13 @@ export class SegmentReader {
     this.#segments = segments;
   }
 
-  /** Up to `limit` events after `position`, from one segment; none when there is none. Throws CORRUPT for damage. */
+  /** Up to `limit` events after `position`, from one segment; empty when there is none. Rejects with CORRUPT for damage. */
   read(position: number, limit: number): Promise<StoredEvent[]> {
     return this.#queue.run(() => this.#read(position, limit));
   }
 
   close(): Promise<void> {
-    return this.#queue.run(() => this.#leave());
+    return this.#queue.run(() => this.#closeFile());
   }
 
   /** Runs a task while nothing is being read: reads share one file handle and one cursor, and files must not vanish. */
@@ -49,27 +49,27 @@ export class SegmentReader {
     const segment = this.#segments.find((candidate) => candidate.last > position);
     if (segment === undefined) return [];
     const wanted = Math.max(position + 1, segment.first);
-    const handle = await this.#handleOf(segment);
+    const handle = await this.#openFile(segment);
     let cursor: Cursor = this.#cursor.index === wanted ? this.#cursor : markBefore(segment, wanted);
     const events: StoredEvent[] = [];
     while (events.length === 0) {
       const before = cursor.offset;
-      cursor = take(await readChunk(handle, segment, before), cursor, wanted, limit, events);
+      cursor = readFrames(await readChunk(handle, segment, before), cursor, wanted, limit, events);
       if (cursor.offset === before) throw damaged(segment, before);
     }
     this.#cursor = cursor;
     return events;
   }
 
-  async #leave(): Promise<void> {
+  async #closeFile(): Promise<void> {
     const open = this.#open;
     this.#open = undefined;
     await open?.handle.close();
   }
 
-  async #handleOf(segment: Segment): Promise<FileHandle> {
+  async #openFile(segment: Segment): Promise<FileHandle> {
     if (this.#open?.segment === segment) return this.#open.handle;
-    await this.#leave();
+    await this.#closeFile();
     this.#cursor = { index: 0, offset: 0 };
     const handle = await open(segment.path, "r");
     this.#open = { segment, handle };
@@ -77,14 +77,14 @@ export class SegmentReader {
   }
 }
 
-// Never beyond what is durable: a group that is being written may yet be taken back.
+// Reads durable bytes only: a group that is being written may still be truncated.
 async function readChunk(handle: FileHandle, segment: Segment, offset: number): Promise<Buffer> {
   const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, segment.bytes - offset));
   const { bytesRead } = await handle.read(chunk, 0, chunk.length, offset);
   return chunk.subarray(0, bytesRead);
 }
 
-function take(chunk: Buffer, from: Cursor, wanted: number, limit: number, events: StoredEvent[]): Cursor {
+function readFrames(chunk: Buffer, from: Cursor, wanted: number, limit: number, events: StoredEvent[]): Cursor {
   let index = from.index;
   let at = 0;
   while (events.length < limit) {

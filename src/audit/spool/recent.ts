@@ -1,20 +1,20 @@
 import type { StoredEvent } from "./reader.ts";
 
 /**
- * The durable events that were appended last: while the sink keeps up, they go out without being read back from disk,
- * checked and parsed. The files have all of them too, and alone what no longer fits here.
+ * The latest durable events, in memory: while the sink keeps up, they are forwarded without being read back from disk, checked
+ * and parsed. The files hold them as well, and older events that no longer fit here.
  */
 export class RecentEvents {
   readonly #maxBytes: number;
   readonly #events: StoredEvent[] = [];
   #bytes = 0;
 
-  /** Holds at most `maxBytes` of bodies. */
+  /** `maxBytes` limits the bodies. */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  /** Takes the events that follow those of the last call. */
+  /** Adds the events that follow those of the last call. */
   add(events: readonly StoredEvent[]): void {
     this.#events.push(...events);
     for (const { body } of events) this.#bytes += body.length;
@@ -25,13 +25,13 @@ export class RecentEvents {
     this.#drop(surplus);
   }
 
-  /** Up to `limit` events after `position`; none when the first of them is not held. */
+  /** Up to `limit` events after `position`; empty when the first of them is not in memory. */
   read(position: number, limit: number): StoredEvent[] {
     const from = this.#indexAfter(position);
     return from < 0 ? [] : this.#events.slice(from, from + limit);
   }
 
-  /** Lets go of the events up to `position`. */
+  /** Drops the events up to `position`. */
   forget(position: number): void {
     this.#drop(Math.max(0, this.#indexAfter(position)));
   }

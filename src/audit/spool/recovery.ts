@@ -8,14 +8,14 @@ import type { Identity } from "./identity.ts";
 import { emptySegment, firstOf, mark, type Segment } from "./segment.ts";
 import type { OpenSpoolFile } from "./segment-file.ts";
 
-/** The torn end of a spool that was cut off when it was opened: what was being written when the power failed. */
+/** The torn end that was cut off when the spool was opened: a write that a power failure interrupted. */
 export interface Cut {
   readonly file: string;
   readonly offset: number;
   readonly bytes: number;
 }
 
-/** What a spool's folder holds: whole segments without a gap, the last body's hash, and what had to be cut off. */
+/** The state of a spool's folder: complete segments without a gap, the last body's hash, and the end that was cut off. */
 export interface Recovered {
   readonly segments: Segment[];
   readonly prevHash: Uint8Array;
@@ -23,8 +23,8 @@ export interface Recovered {
 }
 
 /**
- * Reads all segments. Only the last may end in a torn frame, which is cut off; damage anywhere else, or a missing file,
- * is the loss of acknowledged events and throws CORRUPT with the file and the offset.
+ * Reads all segments. The last may end in a torn frame, which is cut off. Damage anywhere else, or a missing file, is the
+ * loss of acknowledged events and throws CORRUPT with the file and the offset.
  */
 export async function recoverSegments(
   folder: string,
@@ -37,14 +37,14 @@ export async function recoverSegments(
   const firsts = await listFirsts(folder);
   for (const first of firsts) {
     const segment = emptySegment(folder, first);
-    requireFollows(segments.at(-1), segment);
+    requireContiguous(segments.at(-1), segment);
     const bytes = await readFile(segment.path);
     const lastBody = scan(segment, bytes);
     if (first === firsts.at(-1)) {
-      // Before anything is cut off: what was acknowledged and is damaged now must stay as it is found.
-      requireReaches(segment, identity, folder);
-      cut = await settleEnd(segment, bytes, open);
-    } else if (segment.bytes === 0 || written(segment, bytes) > 0) throw damaged(segment);
+      // Check before anything is cut off: damaged but acknowledged events must stay as evidence.
+      requireAcknowledged(segment, identity, folder);
+      cut = await cutTornEnd(segment, bytes, open);
+    } else if (segment.bytes === 0 || bytesWrittenAfter(segment, bytes) > 0) throw damaged(segment);
     if (lastBody !== undefined && segment.last >= (identity?.next ?? 1)) prevHash = bodyHash(lastBody);
     if (segment.bytes > 0) segments.push(segment);
   }
@@ -67,23 +67,23 @@ function scan(segment: Segment, bytes: Buffer): Buffer | undefined {
   return lastBody;
 }
 
-/** How many bytes were written behind the last whole record: the zeros at the end were written ahead. */
-function written(segment: Segment, bytes: Buffer): number {
+/** The bytes after the last complete record, without the zeros at the end, which were written ahead. */
+function bytesWrittenAfter(segment: Segment, bytes: Buffer): number {
   return bytes.subarray(segment.bytes).findLastIndex((byte) => byte !== 0) + 1;
 }
 
-// Also where nothing is torn: a process that was killed before its sync leaves whole frames that no disk has yet.
-async function settleEnd(segment: Segment, bytes: Buffer, open: OpenSpoolFile): Promise<Cut | undefined> {
+// Syncs even without a torn end: a process that was killed before its sync leaves complete frames that may not be on disk.
+async function cutTornEnd(segment: Segment, bytes: Buffer, open: OpenSpoolFile): Promise<Cut | undefined> {
   if (groupBeginsAfter(bytes, segment.bytes)) throw damaged(segment);
   await cutOff(segment, open);
-  const torn = written(segment, bytes);
+  const torn = bytesWrittenAfter(segment, bytes);
   return torn === 0 ? undefined : { file: segment.path, offset: segment.bytes, bytes: torn };
 }
 
-/** Makes a segment's file end, durably, where its last durable record ends; without a record it is removed. */
+/** Durably truncates a segment's file to its last durable record, or removes it when it has no record. */
 export async function cutOff(segment: Segment, open: OpenSpoolFile): Promise<void> {
   if (segment.bytes === 0) {
-    // Forced: where the removal went well and the folder's sync failed, this comes again.
+    // `force`, because this runs again when the file was removed but syncing the folder failed.
     await rm(segment.path, { force: true });
     return await syncFolder(join(segment.path, ".."));
   }
@@ -96,21 +96,21 @@ export async function cutOff(segment: Segment, open: OpenSpoolFile): Promise<voi
   }
 }
 
-function requireFollows(before: Segment | undefined, segment: Segment): void {
+function requireContiguous(before: Segment | undefined, segment: Segment): void {
   if (before === undefined || before.last + 1 === segment.first) return;
   throw new AuditError(
     "CORRUPT",
-    `${segment.path}: begins with record ${segment.first}, but ${basename(before.path)} ends with ${before.last}`,
+    `${segment.path}: begins with record ${segment.first}, but ${basename(before.path)} ends with record ${before.last}`,
   );
 }
 
-function requireReaches(last: Segment, identity: Identity | undefined, folder: string): void {
+function requireAcknowledged(last: Segment, identity: Identity | undefined, folder: string): void {
   if (identity === undefined) throw new AuditError("CORRUPT", `${folder}: has segments, but no identity.json`);
   if (last.last + 1 < identity.next) {
     throw new AuditError(
       "CORRUPT",
       `${last.path}: ends at offset ${last.bytes} with record ${last.last}, \
-but the spool had ${identity.next - 1} when it was opened before`,
+but the spool ended with record ${identity.next - 1} when it was last opened`,
     );
   }
 }

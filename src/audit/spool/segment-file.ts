@@ -1,21 +1,18 @@
 import { close, fdatasyncSync, fstatSync, ftruncate, ftruncateSync, open, writeSync } from "node:fs";
 import { promisify } from "node:util";
 
-/**
- * A segment's file, opened for appending by the one process that writes it. Each method rejects with the cause when the storage
- * failed.
- */
+/** A segment's file, opened for appending by its only writer. Each method rejects with the storage's error. */
 export interface SpoolFile {
-  /** Appends all the bytes. When it rejects, any part of them may be in the file. */
+  /** Appends the bytes. When it rejects, any part of them may be in the file. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Resolves when all that was written and truncated is on stable storage. */
+  /** Resolves when all writes and truncations are on stable storage. */
   sync(): Promise<void>;
-  /** Cuts the file off at `size` bytes. */
+  /** Truncates the file to `size` bytes. */
   truncate(size: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** How the spool opens its segments: `create` MUST refuse a file that exists. New files have the mode 0600. */
+/** Opens a segment's file. `create` MUST reject when the file exists; a new file has mode 0600. */
 export type OpenSpoolFile = (path: string, mode: "create" | "existing") => Promise<SpoolFile>;
 
 const openAsync = promisify(open);
@@ -23,14 +20,14 @@ const truncateAsync = promisify(ftruncate);
 const closeAsync = promisify(close);
 
 /**
- * Written before the bytes that take its place: a sync of a file that grows stores its new length as well, and takes twice as
- * long. Whoever reads a segment takes zeros for its end, and a file that is closed ends where its bytes end.
+ * Written ahead of the records, which then overwrite it: syncing a file that grows also stores its new length, which takes
+ * twice as long. Readers treat zeros as the end of a segment, and `close` truncates the file to its records.
  */
-const AHEAD = new Uint8Array(256 * 1024);
+const ZEROS = new Uint8Array(256 * 1024);
 
 /**
- * Segments as plain files. Writing and syncing block: the audit has a thread of its own, and two trips to the thread pool
- * for each group cost more than they give.
+ * Opens segments as plain files. Writes and syncs block: the audit log runs in its own thread, where two round trips to the
+ * thread pool for each group would cost more than they gain.
  */
 export const openDiskFile: OpenSpoolFile = async (path, mode) => {
   const fd = await openAsync(path, mode === "create" ? "wx" : "r+", 0o600);
@@ -39,8 +36,8 @@ export const openDiskFile: OpenSpoolFile = async (path, mode) => {
   return {
     async write(bytes) {
       while (end < size + bytes.length) {
-        writeAll(fd, AHEAD, end);
-        end += AHEAD.length;
+        writeAll(fd, ZEROS, end);
+        end += ZEROS.length;
       }
       writeAll(fd, bytes, size);
       size += bytes.length;
@@ -61,7 +58,7 @@ export const openDiskFile: OpenSpoolFile = async (path, mode) => {
   };
 };
 
-// A full disk shows first as a short write: only the write after it says ENOSPC.
+// A full disk first causes a short write; only the next write fails with ENOSPC.
 function writeAll(fd: number, bytes: Uint8Array, position: number): void {
   for (let offset = 0; offset < bytes.length; ) {
     offset += writeSync(fd, bytes, offset, bytes.length - offset, position + offset);

@@ -10,52 +10,52 @@ import { linkGroup, type Waiter } from "./link-group.ts";
 import { SegmentReader, type StoredEvent } from "./reader.ts";
 import { RecentEvents } from "./recent.ts";
 import type { Cut } from "./recovery.ts";
-import { coverSegments, type Segment, trimSegments } from "./segment.ts";
+import { markAcknowledged, type Segment, trimSegments } from "./segment.ts";
 import type { OpenSpoolFile } from "./segment-file.ts";
 
 export interface SpoolOptions {
-  /** Owned by one process at a time; made with the mode 0700. */
+  /** Owned by one process at a time; created with mode 0700. */
   readonly folder: string;
-  /** The writer's id, `[A-Za-z0-9_-]{1,64}`: asked for once, when the folder is new. */
+  /** The writer's id, `[A-Za-z0-9_-]{1,64}`; called once, when the folder is new. */
   readonly writer: () => string;
-  /** A unique id for an event of this time. */
+  /** A unique id for an event of this time in Unix milliseconds. */
   readonly newId: (time: number) => string;
   /**
-   * Milliseconds of a clock that nobody sets: a wall clock that is put forward would make what was just acknowledged old
+   * Milliseconds of a monotonic clock: a wall clock that is set forward would make a segment that was just acknowledged old
    * enough to be trimmed. The values never leave the process.
    */
   readonly monotonic: () => number;
   /**
-   * The bytes of all segments at which events of tokens are refused: 1 GiB by default, at least two segments. Other events
-   * may go {@link RESERVE_BYTES} beyond it.
+   * The total size of the segments, in bytes, at which token events are refused: 1 GiB by default, at least two segments.
+   * Other events may exceed it by {@link RESERVE_BYTES}.
    */
   readonly maxBytes?: number;
-  /** The size at which a segment is followed by the next: 8 MiB by default. */
+  /** The size of a segment, in bytes, at which the next one begins: 8 MiB by default. */
   readonly segmentBytes?: number;
-  /** The bytes of the latest bodies that are held in memory for who forwards them: 4 MiB by default. */
+  /** The bytes of the latest bodies that stay in memory for the forwarder: 4 MiB by default. */
   readonly recentBytes?: number;
   readonly openFile?: OpenSpoolFile;
 }
 
 /**
- * What a process may write, beyond the limit or beyond what it found, of events that are not of tokens: a service that
- * could not tell of its start would never forward, and so never trim, what fills the spool.
+ * The bytes that events other than token events may add to a full spool. Without this reserve a service could not record
+ * its start; it would then never forward, and so never trim, the events that fill the spool.
  */
 export const RESERVE_BYTES = 1024 ** 2;
 
-/** How much the spool holds. */
+/** The fill level of the spool. */
 export interface Depth {
-  /** Events that no sink has acknowledged. */
+  /** Events that are not acknowledged. */
   readonly events: number;
   /** Bytes of all segments, acknowledged or not. */
   readonly bytes: number;
-  /** Unix milliseconds of the oldest event that is not acknowledged; undefined also when that can't be read. */
+  /** Unix milliseconds of the oldest unacknowledged event; undefined when there is none or it can't be read. */
   readonly oldestTime: number | undefined;
 }
 
-/** The durable local log of audit events, in order, until a sink has acknowledged them for long enough. */
+/** The durable local log of audit events, in order. It retains an event until the sink has had it for long enough. */
 export class Spool implements AuditLog {
-  /** What had to be cut off when the folder was opened. */
+  /** The torn end that was cut off when the folder was opened. */
   readonly cut: Cut | undefined;
   readonly #options: SpoolOptions & { readonly maxBytes: number };
   readonly #journal: Journal;
@@ -64,7 +64,7 @@ export class Spool implements AuditLog {
   readonly #recent: RecentEvents;
   readonly #commits = new GroupCommit<Waiter>((group) => this.#commit(group));
   readonly #durable = createWakeup();
-  readonly #mostBytes: number;
+  readonly #hardLimit: number;
   readonly #bookmark: BookmarkKeeper;
   #identity: Identity;
   #head: Head;
@@ -84,9 +84,9 @@ export class Spool implements AuditLog {
     this.#segments = segments;
     this.#reader = new SegmentReader(segments);
     this.#recent = new RecentEvents(options.recentBytes ?? 4 * 1024 ** 2);
-    this.#bookmark = new BookmarkKeeper(options.folder, this.#within(bookmark));
+    this.#bookmark = new BookmarkKeeper(options.folder, this.#plausible(bookmark));
     this.#head = startEpoch(identity.writer, identity.epoch, identity.prevHash);
-    this.#mostBytes = Math.max(options.maxBytes, this.#bytes()) + RESERVE_BYTES;
+    this.#hardLimit = Math.max(options.maxBytes, this.#bytes()) + RESERVE_BYTES;
     this.cut = cut;
   }
 
@@ -99,8 +99,8 @@ export class Spool implements AuditLog {
   }
 
   /**
-   * Appends several, with one promise for all: resolves when each is durable or refused, with the errors of those that are
-   * not durable, by their index.
+   * Appends several events. Resolves when each is durable or refused, with the errors of the refused ones by their index
+   * in `items`.
    */
   appendAll(items: readonly TimedEvent[]): Promise<ReadonlyMap<number, unknown>> {
     const errors = new Map<number, unknown>();
@@ -118,7 +118,7 @@ export class Spool implements AuditLog {
     });
   }
 
-  /** Up to `limit` durable events after `position`; none when there is none yet. */
+  /** Up to `limit` durable events after `position`; empty when there is none yet. */
   async read(position: number, limit: number): Promise<StoredEvent[]> {
     const recent = this.#recent.read(position, limit);
     return recent.length > 0 ? recent : await this.#reader.read(position, limit);
@@ -129,31 +129,31 @@ export class Spool implements AuditLog {
     for (let more = true; more && position >= this.#journal.next - 1; ) more = await this.#durable.wait(signal, ms);
   }
 
-  /** How far the sink has everything. */
+  /** The position up to which the sink has every event. */
   get acknowledged(): Bookmark {
     return this.#bookmark.current;
   }
 
-  /** Every event up to `position` is in the sink; the last of them stands in its stream at the mark. */
+  /** Records that every event up to `position` is in the sink, the last of them at `stream`. */
   acknowledge(position: number, stream: StreamMark): void {
     this.#bookmark.move({ position, stream });
     this.#recent.forget(position);
-    coverSegments(this.#segments, this.#journal.active, position, this.#options.monotonic());
+    markAcknowledged(this.#segments, this.#journal.active, position, this.#options.monotonic());
   }
 
-  /** Nothing that is retained is in the sink any more. Returns how many events are to be sent again. */
+  /** Records that the sink has lost the retained events. Returns the number of events to send again. */
   rewind(): number {
     for (const segment of this.#segments) segment.acknowledgedAt = undefined;
-    const position = this.#trimmed();
+    const position = this.#lastTrimmed();
     this.#bookmark.move({ position, stream: undefined });
     return this.#journal.next - 1 - position;
   }
 
-  /** Deletes the segments of which every event was acknowledged at least `horizonMs` ago. */
+  /** Deletes the segments whose events were all acknowledged at least `horizonMs` ago. */
   async trim(horizonMs: number): Promise<void> {
     const now = this.#options.monotonic();
-    coverSegments(this.#segments, this.#journal.active, this.#bookmark.current.position, now);
-    // The last record stays until the identity holds its hash: the next epoch links to it.
+    markAcknowledged(this.#segments, this.#journal.active, this.#bookmark.current.position, now);
+    // The next epoch links to the last record, so it stays until the identity holds its hash.
     const keepFrom = Math.max(this.#identity.next, this.#journal.next - 1);
     await this.#reader.exclusively(() => trimSegments(this.#segments, now - horizonMs, keepFrom));
   }
@@ -164,17 +164,17 @@ export class Spool implements AuditLog {
     return { events: this.#journal.next - 1 - position, bytes: this.#bytes(), oldestTime };
   }
 
-  /** Resolves when every event that was appended before is durable or rejected. */
+  /** Resolves when every event appended so far is durable or rejected. */
   flush(): Promise<void> {
     return this.#commits.idle();
   }
 
-  /** Flushes, keeps the bookmark and closes the files. Later appends are UNAVAILABLE. */
+  /** Flushes, saves the bookmark and closes the files. Later appends are rejected with UNAVAILABLE. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     await this.#commits.idle();
-    // A bookmark that can't be kept costs duplicates only.
+    // A lost bookmark costs only duplicates.
     await this.#bookmark.close().catch(() => undefined);
     try {
       await this.#reader.close();
@@ -183,13 +183,13 @@ export class Spool implements AuditLog {
     }
   }
 
-  // Linked and encoded only now: when the group fails, the chain is where it was and nothing refers to a lost event.
+  // Events are linked only now: when the group fails, the chain has not moved and no event links to a lost one.
   async #commit(group: readonly Waiter[]): Promise<void> {
     try {
       if (this.#journal.unsettled) await this.#reopen();
       const bytes = this.#bytes();
-      const room = { token: this.#options.maxBytes - bytes, other: this.#mostBytes - bytes };
-      const { events, linked, refused, head } = linkGroup(
+      const room = { token: this.#options.maxBytes - bytes, other: this.#hardLimit - bytes };
+      const { events, accepted, refused, head } = linkGroup(
         group,
         this.#head,
         this.#journal.next,
@@ -199,7 +199,7 @@ export class Spool implements AuditLog {
       if (events.length > 0) await this.#journal.append(events.map(({ body }) => body));
       this.#head = head;
       this.#recent.add(events);
-      for (const { settle } of linked) settle();
+      for (const { settle } of accepted) settle();
       for (const { waiter, error } of refused) waiter.settle(error);
       this.#durable.wake();
     } catch (error) {
@@ -207,8 +207,8 @@ export class Spool implements AuditLog {
     }
   }
 
-  // A new epoch, as after a crash: what the abandoned end held may have reached the disk after all. The epoch first: once
-  // the end is settled, events could go on in the old one.
+  // Begins a new epoch, as after a crash: the abandoned events may have reached the disk after all, and their numbers must
+  // not be used again. The epoch is stored first: once the end is settled, events could continue the old one.
   async #reopen(): Promise<void> {
     const { writer, epoch } = this.#identity;
     const identity = { writer, epoch: epoch + 1, next: this.#journal.next, prevHash: this.#head.prevHash };
@@ -220,10 +220,10 @@ export class Spool implements AuditLog {
     this.#head = startEpoch(writer, identity.epoch, identity.prevHash);
   }
 
-  // What can't be true, after the folder was tampered with or a bookmark was lost, costs duplicates only.
-  #within(bookmark: Bookmark): Bookmark {
-    if (bookmark.position >= this.#journal.next) return { position: this.#trimmed(), stream: undefined };
-    return { ...bookmark, position: Math.max(bookmark.position, this.#trimmed()) };
+  // A bookmark that contradicts the segments (it was lost, or the folder was tampered with) costs only duplicates.
+  #plausible(bookmark: Bookmark): Bookmark {
+    if (bookmark.position >= this.#journal.next) return { position: this.#lastTrimmed(), stream: undefined };
+    return { ...bookmark, position: Math.max(bookmark.position, this.#lastTrimmed()) };
   }
 
   async #timeAfter(position: number): Promise<number | undefined> {
@@ -231,8 +231,8 @@ export class Spool implements AuditLog {
     return oldest && Date.parse(oldest.header.time);
   }
 
-  /** The last record that is not retained. */
-  #trimmed(): number {
+  /** The number of the last record that was trimmed. */
+  #lastTrimmed(): number {
     return (this.#segments[0]?.first ?? this.#journal.next) - 1;
   }
 

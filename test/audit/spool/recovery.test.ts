@@ -156,7 +156,7 @@ test("a segment that is missing between others is CORRUPT", async (t) => {
   const folder = await spoolWith(t, [[1], [2], [3]], 1);
   await rm((await segmentsOf(folder))[1] ?? "");
   const error = await t.throwsAsync(makeSpool(t, { folder }), corrupt);
-  t.regex(error?.message ?? "", /begins with record 3, but 0000000000000001\.segment ends with 1$/);
+  t.regex(error?.message ?? "", /begins with record 3, but 0000000000000001\.segment ends with record 1$/);
 });
 
 test("a last segment that has lost what an earlier opening found is CORRUPT", async (t) => {
@@ -165,7 +165,10 @@ test("a last segment that has lost what an earlier opening found is CORRUPT", as
   const [file = ""] = await segmentsOf(folder);
   await truncate(file, offsetOf(await readFile(file), 1));
   const error = await t.throwsAsync(makeSpool(t, { folder }), corrupt);
-  t.regex(error?.message ?? "", /ends at offset \d+ with record 1, but the spool had 2 when it was opened before$/);
+  t.regex(
+    error?.message ?? "",
+    /ends at offset \d+ with record 1, but the spool ended with record 2 when it was last opened$/,
+  );
 });
 
 test("an identity that can't be read, or is gone from under its segments, is CORRUPT", async (t) => {
