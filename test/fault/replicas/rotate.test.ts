@@ -59,16 +59,21 @@ async function rotateManyTimes(t: ExecutionContext, replicas: readonly Replica[]
   t.deepEqual(await badVerdicts(replicas, tokens.slice(-500)), {});
 }
 
-/** All replicas are asked at once for the same. Who comes too late for it is refused. */
+/**
+ * All replicas are asked at once for the same. One that is asked too late refuses. On a busy machine that may be all of
+ * them, unless the key takes over by itself first: then this round has its rotation, too.
+ */
 async function rotateEverywhere(t: ExecutionContext, replicas: readonly Replica[]): Promise<void> {
   const [first] = replicas;
   if (first === undefined) return;
-  const { nextKeyId, earliestAt } = await nextRotation(first);
-  const at = new Date(Math.max(earliestAt, Date.now() + SOON_MS));
-  const answers = await Promise.all(replicas.map((replica) => keyOrRefusal(rotateKeys(replica, { at }))));
-  t.true(answers.includes(nextKeyId), answers.join());
+  const { nextKeyId, nextAt, earliestAt } = await nextRotation(first);
+  const at = Math.max(earliestAt, Date.now() + SOON_MS);
+  const answers = await Promise.all(replicas.map((replica) => keyOrRefusal(rotateKeys(replica, { at: new Date(at) }))));
+  const isByItself = at > nextAt;
+  t.true(isByItself || answers.includes(nextKeyId), answers.join());
+  const allowed = [nextKeyId, isByItself ? "INVALID_REQUEST" : "TOO_EARLY", "TOO_EARLY"];
   t.deepEqual(
-    answers.filter((answer) => answer !== nextKeyId && answer !== "TOO_EARLY"),
+    answers.filter((answer) => !allowed.includes(answer)),
     [],
   );
 }
