@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { identityFault, tokenFault } from "../problem/field-rules.ts";
 
 /**
- * The name under which the audit log knows a token and a revocation names it: its `jti`, or where it has none that a
- * revocation may name a hash of what was signed (RFC 7515, 5.1). Not of the signature: one signed text may have many.
+ * The id of a token in the audit log and in revocations: its `jti`, or a hash of its signing input (RFC 7515, 5.1) where it has
+ * no `jti` that a revocation can name. Not a hash of the signature: one signing input may have many valid signatures.
  */
 export function tokenIdOf(jti: unknown, signingInput: Buffer): string {
   if (typeof jti === "string" && (identityFault(jti) ?? tokenFault(jti)) === undefined) return jti;

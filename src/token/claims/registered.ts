@@ -1,7 +1,7 @@
 import { reject, type Step } from "../rejection.ts";
 import type { Json, JsonObject } from "./strict-json.ts";
 
-/** The registered claims (RFC 7519, 4.1) of a token, each of the right type where it is there. Times in Unix seconds. */
+/** The registered claims (RFC 7519, 4.1) of a token, types checked. Times in Unix seconds. */
 export interface RegisteredClaims {
   readonly iss: string | undefined;
   readonly sub: string | undefined;
@@ -13,8 +13,8 @@ export interface RegisteredClaims {
 }
 
 /**
- * Checks types and ranges alone: texts are non-empty strings, `aud` a string or a non-empty array of strings, times
- * positive whole seconds. 1e400 parses to Infinity, which would never expire.
+ * Checks only types and ranges: `iss`, `sub` and `jti` are non-empty strings, `aud` is one or a non-empty array of them, times
+ * are positive whole seconds. JSON.parse reads 1e400 as Infinity, which would never expire.
  */
 export function checkRegistered(claims: JsonObject): Step<RegisteredClaims> {
   const { iss, sub, aud, exp, nbf, iat, jti } = claims;

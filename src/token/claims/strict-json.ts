@@ -9,9 +9,9 @@ export interface JsonObject {
 const MAX_DEPTH = 16;
 
 /**
- * Parses a JSON object as RFC 8259 with the rules that security needs: well-formed UTF-8 without a byte order mark, no
- * name twice in one object (RFC 7515, 4: parsers differ on which one counts), no lone surrogate, no unsafe name, at most
- * 16 levels. Anything else is undefined; it never throws.
+ * Parses a JSON object (RFC 8259) with the rules that security needs: well-formed UTF-8 without a byte order mark, no name
+ * twice in one object (RFC 7515, 4: parsers differ on which one counts), no lone surrogate, no name of the prototype chain, at most 16 levels.
+ * Undefined for anything else. Never throws.
  */
 export function parseStrictObject(bytes: Buffer): JsonObject | undefined {
   if (!isUtf8(bytes)) return undefined;
@@ -24,11 +24,20 @@ export function parseStrictObject(bytes: Buffer): JsonObject | undefined {
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const members = countMembers(value, 1);
-  // JSON.parse keeps the last of two equal names, so a duplicate shows as a member of the text that the value lacks.
+  // JSON.parse keeps the last of two equal names, so the text then has more members than the value.
   return members !== undefined && members === countColons(text) ? (value as JsonObject) : undefined;
 }
 
-/** How many members the value holds on all levels, or undefined when something in it breaks a rule. */
+/**
+ * Whether every number in the value is finite: JSON.parse reads 1e400 as Infinity. Recursion is bounded by the depth of strict
+ * JSON.
+ */
+export function hasFiniteNumbers(value: Json): boolean {
+  if (typeof value === "number") return Number.isFinite(value);
+  return typeof value !== "object" || value === null || Object.values(value).every(hasFiniteNumbers);
+}
+
+/** Number of members on all levels. Undefined when the value breaks a rule. */
 function countMembers(value: unknown, depth: number): number | undefined {
   if (typeof value === "string") return value.isWellFormed() ? 0 : undefined;
   if (typeof value !== "object" || value === null) return 0;
@@ -55,7 +64,7 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
 
-/** Colons outside strings: in valid JSON each member has exactly one. */
+/** Number of colons outside strings. In valid JSON each member has exactly one. */
 function countColons(text: string): number {
   let colons = 0;
   let inString = false;
@@ -66,10 +75,4 @@ function countColons(text: string): number {
     else if (!inString && code === COLON) colons += 1;
   }
   return colons;
-}
-
-/** Whether every number in the value is one that JSON can hold: 1e400 is read as Infinity. The value nests as deep as strict JSON. */
-export function hasFiniteNumbers(value: Json): boolean {
-  if (typeof value === "number") return Number.isFinite(value);
-  return typeof value !== "object" || value === null || Object.values(value).every(hasFiniteNumbers);
 }

@@ -3,24 +3,33 @@ import type { VerifyingKey } from "../../keys/vault.ts";
 import type { JsonObject } from "../claims/strict-json.ts";
 import type { Header } from "./header.ts";
 
+/** The content of a token whose signature is good. Its header and claims are not checked yet. */
+export interface Signed {
+  readonly header: Header;
+  /** Undefined when it is not a strict JSON object. */
+  readonly payload: JsonObject | undefined;
+  readonly tokenId: string;
+  readonly key: VerifyingKey;
+}
+
 /**
- * What was read from tokens whose signature is good, so that it need not be verified again. It holds no verdict: every
- * other check is made each time, and the key must still be the very same.
+ * Remembers tokens whose signature is good, so that it need not be verified again. It holds no verdict: every other check is
+ * made each time, and the key must still be the very same.
  */
 export interface VerifiedCache {
-  /** Counts as a hit or as a miss. */
+  /** Counts a hit or a miss. */
   get(token: string): Signed | undefined;
   put(token: string, signed: Signed): void;
   readonly hits: number;
   readonly misses: number;
 }
 
-/** Room for each token, on average, in characters: fewer are kept when they are longer. */
+/** Average room for one token, in characters. Longer tokens leave room for fewer. */
 const AVERAGE_LENGTH = 1024;
 
 /**
- * Keeps about so many tokens, those that were asked for most recently: when half of them are new, the other half is
- * forgotten. 0: none. Known by a hash of the exact text: it can't be used as a token, and two texts are never taken for one.
+ * Remembers about `entries` tokens, the most recently used: once half of them are new, it forgets the other half. 0: none.
+ * A token is known by a hash of its exact text. The hash is useless as a token, and no two texts share one.
  */
 export function createVerifiedCache(entries: number): VerifiedCache {
   const half = Math.ceil(entries / 2);
@@ -30,7 +39,7 @@ export function createVerifiedCache(entries: number): VerifiedCache {
   let hits = 0;
   let misses = 0;
 
-  function keep(digest: string, length: number, signed: Signed): void {
+  function remember(digest: string, length: number, signed: Signed): void {
     if (recent.size === half || length > room) {
       older = recent;
       recent = new Map();
@@ -47,14 +56,14 @@ export function createVerifiedCache(entries: number): VerifiedCache {
       let signed = recent.get(digest);
       if (signed === undefined) {
         signed = older.get(digest);
-        if (signed !== undefined) keep(digest, token.length, signed);
+        if (signed !== undefined) remember(digest, token.length, signed);
       }
       if (signed === undefined) misses += 1;
       else hits += 1;
       return signed;
     },
     put(token, signed) {
-      if (entries > 0) keep(hash("sha256", token, "base64url"), token.length, signed);
+      if (entries > 0) remember(hash("sha256", token, "base64url"), token.length, signed);
     },
     get hits() {
       return hits;
@@ -63,13 +72,4 @@ export function createVerifiedCache(entries: number): VerifiedCache {
       return misses;
     },
   };
-}
-
-/** A token whose signature is good, as it was read. Whether any of it is what it must be is another matter. */
-export interface Signed {
-  readonly header: Header;
-  /** Undefined when it is not a strict JSON object. */
-  readonly payload: JsonObject | undefined;
-  readonly tokenId: string;
-  readonly key: VerifyingKey;
 }

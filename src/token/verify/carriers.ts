@@ -1,26 +1,26 @@
 import type { CarrierRule } from "../../profile/model/delivery.ts";
 import { reject, type Step } from "../rejection.ts";
 
-/** A name with its value, as a client sent them. */
+/** A name and its value, as a client sent them. */
 interface Pair {
   readonly name: string;
   readonly value: string;
 }
 
-/** What a client sent, decoded. Shaped as the contract's `Carrier`. */
+/** The parts of a client's request that may hold a token, decoded. Shaped as the contract's `Carrier`. */
 export interface Carrier {
   readonly headers: readonly Pair[];
   readonly query: readonly Pair[];
   readonly cookies: readonly Pair[];
   readonly body: readonly Pair[];
-  /** Empty: there was no frame. */
+  /** Empty: no frame was sent. */
   readonly frame: Buffer;
 }
 
-/** Number of pairs that a carrier may have in all. */
+/** Most pairs that a carrier may have in all. */
 export const MAX_PAIRS = 64;
 
-/** A token that a client presented, and how long it may be where it was. */
+/** A token that a client presented, and the maximum length where it was found. */
 export interface Presented {
   readonly token: string;
   /** In characters. */
@@ -28,21 +28,21 @@ export interface Presented {
 }
 
 /**
- * Finds the token where the profile looks for one. The first of two values must not win: a proxy in front may have checked
- * the other. So a place that is named twice is a conflict even when both say the same, and several places must agree.
+ * Finds the token in the places where the profile allows one. Of two values neither may win, since a proxy in front may have
+ * checked the other one: a place that occurs twice is a conflict even if both values are equal, and all places must agree.
  */
 export function findToken(carrier: Carrier, rules: readonly CarrierRule[]): Step<Presented> {
   let found: Presented | undefined;
   for (const rule of rules) {
     const values = valuesAt(rule, carrier);
-    if (values.length > 1) return reject("CARRIER_CONFLICT", `${placeOf(rule)} is there more than once`);
+    if (values.length > 1) return reject("CARRIER_CONFLICT", `${placeOf(rule)} occurs more than once`);
     const token = tokenIn(rule, values[0] ?? "");
     if (token === "") continue;
     if (found !== undefined && found.token !== token)
-      return reject("CARRIER_CONFLICT", "two places hold different tokens");
+      return reject("CARRIER_CONFLICT", "the request holds different tokens");
     found = { token, maxLength: Math.min(rule.maxLength, found?.maxLength ?? rule.maxLength) };
   }
-  if (found === undefined) return reject("CARRIER_MISSING", `there is no token in ${rules.map(placeOf).join(", ")}`);
+  if (found === undefined) return reject("CARRIER_MISSING", `no token in ${rules.map(placeOf).join(", ")}`);
   return { ok: found };
 }
 
@@ -57,7 +57,7 @@ function valuesAt(rule: CarrierRule, carrier: Carrier): readonly string[] {
     case "body":
       return named(carrier.body, (name) => name === rule.name);
     case "frame":
-      // Bytes that are no UTF-8 become U+FFFD, which no token holds.
+      // Invalid UTF-8 becomes U+FFFD, which no token contains.
       return [carrier.frame.toString("utf8")];
   }
 }
@@ -66,7 +66,7 @@ function named(pairs: readonly Pair[], matches: (name: string) => boolean): stri
   return pairs.filter(({ name }) => matches(name)).map(({ value }) => value);
 }
 
-/** The token alone; empty when there is none. */
+/** The bare token, or "" when the value has none. */
 function tokenIn(rule: CarrierRule, value: string): string {
   if (rule.in === "frame") return value.startsWith(rule.prefix) ? value.slice(rule.prefix.length) : "";
   return rule.in === "header" && rule.scheme !== undefined
@@ -74,7 +74,7 @@ function tokenIn(rule: CarrierRule, value: string): string {
     : value;
 }
 
-/** RFC 9110, 11.4: a scheme in any case, one or more spaces, the token. */
+/** RFC 9110, 11.4: the scheme in any case, one or more spaces, the token. */
 function withoutScheme(value: string, scheme: string, optional: boolean): string {
   const rest = value.slice(scheme.length);
   if (value.slice(0, scheme.length).toLowerCase() === scheme.toLowerCase() && rest.startsWith(" "))

@@ -3,7 +3,7 @@ import type { Profile } from "../../profile/model/profile.ts";
 import { type Json, parseStrictObject } from "../claims/strict-json.ts";
 import { reject, type Step } from "../rejection.ts";
 
-/** The protected header of a token. */
+/** The protected header of a token, types checked. */
 export interface Header {
   readonly alg: string;
   readonly kid: Json | undefined;
@@ -13,8 +13,8 @@ export interface Header {
 const KNOWN = new Set(["alg", "kid", "typ"]);
 
 /**
- * Reads the header strictly. `jwk`, `jku`, `x5u`, `x5c`, `crit`, `b64` and `zip` are how a token tries to bring its own
- * key or its own rules (RFC 8725, 3.10): whatever is not `alg`, `kid` or `typ` rejects it, and nothing is ever fetched.
+ * Reads the header strictly. `jwk`, `jku`, `x5u`, `x5c`, `crit`, `b64` and `zip` are ways for a token to bring its own key or
+ * its own rules (RFC 8725, 3.10): any name but `alg`, `kid` and `typ` rejects the token, and nothing is ever fetched.
  */
 export function readHeader(bytes: Buffer): Step<Header> {
   const header = parseStrictObject(bytes);
@@ -27,7 +27,7 @@ export function readHeader(bytes: Buffer): Step<Header> {
   return { ok: { alg, kid, typ } };
 }
 
-/** The kid of a header, which is undefined exactly where the profile's tokens have none. */
+/** Returns the kid of a header: undefined exactly where the profile's tokens have none. */
 export function readKid({ kid }: Header, expected: Profile["header"]): Step<string | undefined> {
   if (expected.kid === "absent")
     return kid === undefined ? { ok: undefined } : reject("HEADER_INVALID", "kid must be absent");
@@ -37,8 +37,8 @@ export function readKid({ kid }: Header, expected: Profile["header"]): Step<stri
 }
 
 /**
- * Whether `typ` is the one of the profile, without case. The prefix `application/` may be left out where no other slash is
- * in it (RFC 7515, 4.1.9). A profile without `typ` takes none.
+ * Whether `typ` is the profile's, ignoring case. A value without a slash stands for itself with the prefix `application/`
+ * (RFC 7515, 4.1.9). A profile without `typ` accepts none.
  */
 export function isType(typ: string | undefined, expected: string | undefined): boolean {
   return typ === expected || (typ !== undefined && expected !== undefined && mediaType(typ) === mediaType(expected));

@@ -5,53 +5,49 @@ import { parseStrictObject } from "../claims/strict-json.ts";
 import { type Rejection, reject, type Step } from "../rejection.ts";
 import { tokenIdOf } from "../token-id.ts";
 import type { Signed, VerifiedCache } from "./cache.ts";
+import type { Presented } from "./carriers.ts";
 import { type Compact, splitCompact } from "./compact.ts";
 import { type Header, isType, readHeader, readKid } from "./header.ts";
 
-/** A token as it was shown. `maxLength` in characters. */
-interface Shown {
-  readonly token: string;
-  readonly maxLength: number;
-}
-
 /**
- * Checks what a token looks like, which keys may have signed it, and the signature. `now` in Unix milliseconds. A token of
- * the cache is spared the reading and the signature alone, and the latter only while its key is the very one that verified it.
+ * Checks the form of a token, which keys may have signed it, and the signature. `now` in Unix milliseconds. A token in the
+ * cache skips parsing and the signature, and it skips the signature only if the very key that verified it is still allowed.
  */
 export function checkSignature(
-  { token, maxLength }: Shown,
+  presented: Presented,
   profile: Profile,
   keys: TokenKeys,
   now: number,
   cache: VerifiedCache,
 ): Step<Signed> {
+  const { token, maxLength } = presented;
   const known = token.length <= maxLength ? cache.get(token) : undefined;
   if (known !== undefined) {
-    const fitting = fittingKeys(known.header, profile, keys, now);
-    if (fitting.rejection) return fitting;
-    if (fitting.ok.includes(known.key)) return { ok: known };
+    const allowed = allowedKeys(known.header, profile, keys, now);
+    if (allowed.rejection) return allowed;
+    if (allowed.ok.includes(known.key)) return { ok: known };
   }
-  const signed = readSigned({ token, maxLength }, profile, keys, now);
+  const signed = readSigned(presented, profile, keys, now);
   if (signed.rejection === undefined && signed.ok.payload !== undefined) cache.put(token, signed.ok);
   return signed;
 }
 
-function readSigned({ token, maxLength }: Shown, profile: Profile, keys: TokenKeys, now: number): Step<Signed> {
+function readSigned({ token, maxLength }: Presented, profile: Profile, keys: TokenKeys, now: number): Step<Signed> {
   const split = splitCompact(token, maxLength);
   if (split.rejection) return split;
   const compact = split.ok;
   const header = readHeader(compact.header);
   if (header.rejection) return header;
-  const fitting = fittingKeys(header.ok, profile, keys, now);
-  if (fitting.rejection) return fitting;
-  const key = fitting.ok.find((key) => key.verify(compact.signingInput, compact.signature));
+  const allowed = allowedKeys(header.ok, profile, keys, now);
+  if (allowed.rejection) return allowed;
+  const key = allowed.ok.find((key) => key.verify(compact.signingInput, compact.signature));
   if (key === undefined) return badSignature(compact, keys, now);
   const payload = parseStrictObject(compact.payload);
   return { ok: { header: header.ok, payload, tokenId: tokenIdOf(payload?.jti, compact.signingInput), key } };
 }
 
 /** The keys that may have signed a token with this header. */
-function fittingKeys(
+function allowedKeys(
   header: Header,
   { header: expected }: Profile,
   keys: TokenKeys,
@@ -59,30 +55,30 @@ function fittingKeys(
 ): Step<readonly VerifyingKey[]> {
   const kid = readKid(header, expected);
   if (kid.rejection) return kid;
-  const found = candidates(kid.ok, keys, now);
+  const found = keysNamed(kid.ok, keys, now);
   if (found.rejection) return found;
-  // RFC 8725, 3.1: the algorithm is the key's. A token that names another tries to have a public key used as a secret.
-  const fitting = found.ok.filter((key) => key.alg === header.alg);
-  if (fitting.length === 0) return reject("ALGORITHM_NOT_ALLOWED", `only ${algorithmsOf(found.ok)} is allowed here`);
+  // RFC 8725, 3.1: the key decides the algorithm. A token that names another one tries to pass a public key off as a secret.
+  const allowed = found.ok.filter((key) => key.alg === header.alg);
+  if (allowed.length === 0) return reject("ALGORITHM_NOT_ALLOWED", `only ${algorithmsOf(found.ok)} is allowed here`);
   if (!isType(header.typ, expected.typ))
     return reject("TYPE_MISMATCH", expected.typ ? `typ must be ${expected.typ}` : "typ must be absent");
-  return { ok: fitting };
+  return { ok: allowed };
 }
 
-/** The one key that the token names, or where the profile's tokens name none, all that verify now. */
-function candidates(kid: string | undefined, keys: TokenKeys, now: number): Step<readonly VerifyingKey[]> {
+/** The one key that the token names. Where the profile's tokens name none: every key that verifies now. */
+function keysNamed(kid: string | undefined, keys: TokenKeys, now: number): Step<readonly VerifyingKey[]> {
   if (kid === undefined) {
     const all = keys.verifiers(now);
-    return all.length > 0 ? { ok: all } : reject("UNKNOWN_KEY", "no key is known for the profile");
+    return all.length > 0 ? { ok: all } : reject("UNKNOWN_KEY", "the profile has no known key");
   }
   const found = keys.verifier(kid, now);
   if (found.state === "unknown") return reject("UNKNOWN_KEY", "no key of the profile has this kid");
-  if (found.state === "retired") return reject("KEY_RETIRED", "the key's time to verify is over");
+  if (found.state === "retired") return reject("KEY_RETIRED", "the key no longer verifies");
   if (found.state === "revoked") return reject("KEY_REVOKED", "the key was revoked");
   return { ok: [found.key] };
 }
 
-/** Each once: how many secrets overlap is nobody's business. */
+/** Names each algorithm once, so that a client can't count the secrets that overlap. */
 function algorithmsOf(keys: readonly VerifyingKey[]): string {
   return [...new Set(keys.map(({ alg }) => alg))].join(" or ");
 }
@@ -94,5 +90,5 @@ function badSignature(
 ): { readonly rejection: Rejection } {
   const reading = keys.otherReading(signingInput, signature, now);
   const diagnosis = reading && `verifies if the secret is read as ${reading}`;
-  return reject("BAD_SIGNATURE", "the signature does not fit the token", diagnosis);
+  return reject("BAD_SIGNATURE", "the signature does not match the token", diagnosis);
 }

@@ -5,7 +5,7 @@ import { type Rejection, reject } from "../rejection.ts";
 
 type Times = Pick<RegisteredClaims, "iat" | "nbf" | "exp">;
 
-/** Checks the times of a token against its profile's. `seconds` is the token's clock, in Unix seconds. */
+/** Checks the times of a token against the lifetime of its profile. `seconds`: the time to compare with, in Unix seconds. */
 export function checkTimes(times: Times, lifetime: ProfileLifetime, seconds: number): Rejection | undefined {
   return (
     checkLifetime(times, lifetime, seconds) ??
@@ -18,9 +18,9 @@ function checkLifetime({ iat, exp }: Times, lifetime: ProfileLifetime, seconds: 
   if (exp === undefined)
     return lifetime.exp === "required" ? reject("EXP_MISSING", "the profile requires exp").rejection : undefined;
   const longest = lifetime.extended?.max ?? lifetime.max;
-  // Without iat the lifetime can't be known, but what remains of it can't be more than the whole.
+  // Without iat the lifetime is unknown, but the rest of it can't be longer than the whole.
   if (exp - (iat ?? seconds) <= longest) return undefined;
-  const message = `the profile's tokens live at most ${longest} seconds`;
+  const message = `a token of this profile must live at most ${longest} seconds`;
   return reject("LIFETIME_EXCEEDED", message, millisecondsHint({ exp, iat }) ?? lifetimeHint(exp - (iat ?? seconds)))
     .rejection;
 }
@@ -35,13 +35,13 @@ function checkBegin({ iat, nbf }: Times, { skew }: ProfileLifetime, seconds: num
 
 function checkEnd({ iat, exp }: Times, { leeway, maxAge }: ProfileLifetime, seconds: number): Rejection | undefined {
   if (exp !== undefined && seconds >= exp + leeway) return reject("EXPIRED", "exp is in the past").rejection;
-  // That iat is there where its age counts is checked with the other claims.
+  // A missing iat is found with the other missing claims, where maxAge requires one.
   if (maxAge !== undefined && iat !== undefined && seconds > iat + maxAge)
     return reject("TOO_OLD", `iat is more than ${maxAge} seconds ago`).rejection;
   return undefined;
 }
 
-/** Says which of the times, if any, was counted in milliseconds: in seconds, 10^11 is the year 5138; in milliseconds it was 1973. */
+/** Names the times that look like milliseconds, if any: 10^11 seconds is the year 5138, 10^11 milliseconds the year 1973. */
 function millisecondsHint(times: Readonly<Record<string, number | undefined>>): string | undefined {
   const names = Object.keys(times).filter((name) => looksLikeMilliseconds(times[name]));
   if (names.length === 0) return undefined;
@@ -52,7 +52,9 @@ function looksLikeMilliseconds(time: number | undefined): boolean {
   return time !== undefined && time > 1e11 && time < 1e14;
 }
 
-/** Says when a lifetime in seconds is as large as a point in time. */
+/** Hints at a lifetime that is as large as a point in time. */
 function lifetimeHint(lifetime: number): string | undefined {
-  return lifetime >= LOOKS_ABSOLUTE ? "the lifetime looks like an absolute time; it was meant in seconds" : undefined;
+  return lifetime >= LOOKS_ABSOLUTE
+    ? "the lifetime looks like an absolute time; it must be a number of seconds"
+    : undefined;
 }

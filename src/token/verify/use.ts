@@ -1,25 +1,24 @@
 import type { FieldViolation } from "../../problem/problem.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import type { OnExpressionError } from "../../profile/model/rules.ts";
-import { shownPath } from "../claims/accepted.ts";
+import { pathText } from "../claims/accepted.ts";
 import type { JsonObject } from "../claims/strict-json.ts";
 import { isSameNetwork } from "../ip-address.ts";
 import { checkLimits } from "../issue/request-object.ts";
 import { type Rejection, reject } from "../rejection.ts";
 import { IP_MISMATCH } from "../warnings.ts";
 
-/** Under which rules a client wants to use its token, and for what. */
+/** How a client uses its token, and the profile that decides whether it may. */
 interface Use {
   readonly profile: Pick<Profile, "ip" | "context" | "rules">;
   readonly context: Readonly<Record<string, unknown>>;
 }
 
-/** A {@link Use} that is judged by rules. */
 interface JudgedUse extends Use {
   readonly onExpressionError: OnExpressionError;
 }
 
-/** Checks what a token lets its client do: from its address, by the profile's rules. `claims` with aliases resolved. */
+/** Checks whether the client may use the token: its address, the context, the profile's rules. `claims`: aliases resolved. */
 export function checkUse(
   claims: JsonObject,
   { profile, context, onExpressionError }: JudgedUse,
@@ -36,7 +35,7 @@ export function checkUse(
   return undefined;
 }
 
-/** What is wrong with the context by the limits of every profile, then by the schema of this one. */
+/** What is wrong with the context, by the limits of every profile, then by the schema of this one. */
 function contextFault(context: Use["context"], { context: check }: Use["profile"]): string | undefined {
   if (check === undefined) return undefined;
   const beyond: FieldViolation[] = [];
@@ -44,10 +43,10 @@ function contextFault(context: Use["context"], { context: check }: Use["profile"
   const [limit] = beyond;
   if (limit !== undefined) return `${limit.field} ${limit.description}`;
   const [fault] = check(context);
-  return fault && `${shownPath(["context", ...fault.path])} ${fault.message}`;
+  return fault && `${pathText(["context", ...fault.path])} ${fault.message}`;
 }
 
-/** Whether the client is known to be at another address than its token. */
+/** Whether the client's address is known, and outside the network of the token's address. */
 export function isElsewhere(claims: JsonObject, { profile: { ip }, context }: Use): boolean {
   if (ip === undefined || context.ip === undefined) return false;
   return typeof context.ip !== "string" || !isSameNetwork(claims[ip.claim], context.ip, ip.prefix);

@@ -14,7 +14,7 @@ import { checkSignature } from "./signature.ts";
 import { checkTimes } from "./times.ts";
 import { checkUse, isElsewhere } from "./use.ts";
 
-/** What a token must be, beside what its profile says. Times in Unix milliseconds. */
+/** What a token is checked against. Times in Unix milliseconds. */
 export interface Expectation {
   readonly profile: Profile;
   readonly keys: TokenKeys;
@@ -23,16 +23,16 @@ export interface Expectation {
   /** One of the token's audiences MUST equal it; empty where the profile has none. */
   readonly audience: string;
   readonly context: Readonly<Record<string, unknown>>;
-  /** Decides which keys verify. */
+  /** The real time: decides which keys verify. */
   readonly now: number;
-  /** The token's clock. */
+  /** The time that the claims `exp`, `nbf` and `iat` are compared with. */
   readonly at: number;
   readonly isRevoked: (token: RevocableToken) => boolean;
   readonly cache: VerifiedCache;
   readonly onExpressionError: OnExpressionError;
 }
 
-/** What is known of a token whose signature is good, even when a later check rejects it. */
+/** What a good signature proves about a token, even when a later check rejects it. */
 interface Identified {
   readonly keyId: string;
   readonly tokenId: string;
@@ -40,10 +40,11 @@ interface Identified {
   readonly expiresAt: number | undefined;
 }
 
-/** The answer to "is this token valid?". Only a valid one holds claims. */
+/** Whether a token is valid. Only a valid one has claims. */
 export type Verdict =
   | (Identified & {
       readonly valid: true;
+      /** As the token has them, under its own names. */
       readonly claims: JsonObject;
       readonly subject: string | undefined;
       /** Unix seconds. */
@@ -52,62 +53,65 @@ export type Verdict =
     })
   | { readonly valid: false; readonly rejection: Rejection; readonly identified?: Identified };
 
-/** The claims of a token: as it shows them, and by the profile's own names with what the registered ones say. */
-interface ReadClaims {
-  readonly shown: JsonObject;
-  readonly claims: JsonObject;
-  readonly conflict: Rejection | undefined;
-  readonly registered: RegisteredClaims;
-}
-
 /**
- * Checks a token: what it looks like, which key signed it, the signature, then the claims, then what the client wants to
- * do. The first check that fails is the reason. Nothing that the token says chooses the key's algorithm, the profile or the
- * rules.
+ * Checks a token. The order of the checks is part of the contract: the first one that fails is the reason. No claim or
+ * header of the token chooses the algorithm of the key, the profile or the rules.
  */
 export function verifyToken(presented: Presented, expected: Expectation): Verdict {
-  const { profile, keys, tenant, now, cache } = expected;
+  const { profile, keys, tenant, audience, now, at, cache } = expected;
+
+  // 1. TOO_LARGE to BAD_SIGNATURE: the form, the header, the key, the signature.
   const signed = checkSignature(presented, profile, keys, now, cache);
   if (signed.rejection) return { valid: false, rejection: signed.rejection };
   const { payload, tokenId, key } = signed.ok;
+
+  // 2. MALFORMED, CLAIM_INVALID: the payload and its registered claims can be read.
   const read = readClaims(payload, profile);
   if (read.rejection) {
     const identified = { keyId: key.kid, tokenId, expiresAt: undefined };
     return { valid: false, rejection: read.rejection, identified };
   }
-  const { shown, claims, registered } = read.ok;
+  const { own, claims, conflict, registered } = read.ok;
   const identified = { keyId: key.kid, tokenId, expiresAt: registered.exp };
   const subject = subjectOf(claims, profile);
   const issuedAt = registered.iat;
-  const rejected =
-    checkClaims(read.ok, expected) ??
-    checkUse(claims, expected) ??
-    checkRevoked({ profile: profile.name, tenant, tokenId, subject, issuedAt }, expected);
-  if (rejected) return { valid: false, rejection: rejected, identified };
-  return { valid: true, ...identified, claims: shown, subject, issuedAt, warnings: warningsOf(claims, expected) };
-}
 
-function readClaims(shown: JsonObject | undefined, { aliases }: Profile): Step<ReadClaims> {
-  if (shown === undefined) return reject("MALFORMED", "the payload is not a strict JSON object");
-  const { claims, conflict } = resolveAliases(shown, aliases);
-  const registered = checkRegistered(claims);
-  if (registered.rejection) return registered;
-  // Behind the registered claims, of which a time that is not finite is told as that claim's fault.
-  if (!hasFiniteNumbers(shown)) return reject("MALFORMED", "the payload holds a number beyond ±1.8e308");
-  return { ok: { shown, claims, conflict, registered: registered.ok } };
-}
-
-/** What the token itself must say. */
-function checkClaims({ claims, conflict, registered }: ReadClaims, expected: Expectation): Rejection | undefined {
-  const { profile, tenant, audience, at } = expected;
-  return (
+  const rejection =
+    // 3. ISSUER_MISMATCH, TENANT_MISMATCH.
     checkIssuer(registered, profile) ??
     checkTenant(claims, profile, tenant) ??
+    // 4. EXP_MISSING to TOO_OLD.
     checkTimes(registered, profile.lifetime, at / 1000) ??
+    // 5. AUDIENCE_MISMATCH.
     checkAudience(registered, audience) ??
+    // 6. CLAIM_MISSING, CLAIM_INVALID, CLAIM_CONFLICT: what the profile accepts.
     checkAccepted(claims, profile) ??
-    conflict
-  );
+    conflict ??
+    // 7. IP_MISMATCH, CONTEXT_INVALID, NOT_PERMITTED: what the client may do with the token.
+    checkUse(claims, expected) ??
+    // 8. REVOKED.
+    checkRevoked({ profile: profile.name, tenant, tokenId, subject, issuedAt }, expected);
+  if (rejection) return { valid: false, rejection, identified };
+  return { valid: true, ...identified, claims: own, subject, issuedAt, warnings: warningsOf(claims, expected) };
+}
+
+interface ReadClaims {
+  /** Under the names that the token uses. */
+  readonly own: JsonObject;
+  /** Under the names of the profile. */
+  readonly claims: JsonObject;
+  readonly conflict: Rejection | undefined;
+  readonly registered: RegisteredClaims;
+}
+
+function readClaims(own: JsonObject | undefined, { aliases }: Profile): Step<ReadClaims> {
+  if (own === undefined) return reject("MALFORMED", "the payload is not a strict JSON object");
+  const { claims, conflict } = resolveAliases(own, aliases);
+  const registered = checkRegistered(claims);
+  if (registered.rejection) return registered;
+  // After the registered claims: for an infinite `exp` CLAIM_INVALID says more.
+  if (!hasFiniteNumbers(own)) return reject("MALFORMED", "the payload holds a number beyond ±1.8e308");
+  return { ok: { own, claims, conflict, registered: registered.ok } };
 }
 
 function checkIssuer({ iss }: RegisteredClaims, { issuer }: Profile): Rejection | undefined {
@@ -126,7 +130,7 @@ function checkAudience({ aud }: RegisteredClaims, audience: string): Rejection |
 }
 
 function checkRevoked(token: RevocableToken, { isRevoked }: Expectation): Rejection | undefined {
-  return isRevoked(token) ? reject("REVOKED", "the token was taken back").rejection : undefined;
+  return isRevoked(token) ? reject("REVOKED", "the token was revoked").rejection : undefined;
 }
 
 function subjectOf(claims: JsonObject, { subjectClaim }: Profile): string | undefined {

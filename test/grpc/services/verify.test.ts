@@ -117,7 +117,7 @@ test("a client that sent a frame is answered with one, unless it sent no token a
   t.is((await verifyToken(frame(`Bearer ${signed({})}`))).frame, '{"ok":true}');
   t.is(
     (await verifyToken(frame("Bearer bad"))).rejection?.frame,
-    '{"ok":false,"why":"a token has exactly three parts, separated by dots"}',
+    '{"ok":false,"why":"a token must have exactly three parts, separated by dots"}',
   );
   const silent = await verifyToken(frame('{"typ":"sys"}'));
   t.like(silent.rejection, { reason: 1, frame: "", httpStatus: 401 });
@@ -125,7 +125,7 @@ test("a client that sent a frame is answered with one, unless it sent no token a
 
 test("milliseconds are for the operator: the client's message has nothing of the diagnosis", async (t) => {
   const { rejection, diagnosis } = await handlers().verifyToken(token(signed({ exp: NOW * 1000 })));
-  t.is(rejection?.message, "the profile's tokens live at most 3600 seconds");
+  t.is(rejection?.message, "a token of this profile must live at most 3600 seconds");
   t.is(diagnosis, "exp looks like milliseconds; RFC 7519 counts seconds");
 });
 

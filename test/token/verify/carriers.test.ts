@@ -88,11 +88,11 @@ test("a message names the places and nothing of what was there", (t) => {
   const missing = findToken(carried(header("Token secret-value")), RULES).rejection;
   t.is(
     missing?.message,
-    "there is no token in the header authorization, the header x-key, the query parameter token, the cookie session, " +
+    "no token in the header authorization, the header x-key, the query parameter token, the cookie session, " +
       "the body property token, the first frame",
   );
   const conflict = findToken(carried(query("secret-value", "secret-value")), RULES).rejection;
-  t.is(conflict?.message, "the query parameter token is there more than once");
+  t.is(conflict?.message, "the query parameter token occurs more than once");
 });
 
 const PROFILE = `

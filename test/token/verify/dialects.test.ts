@@ -159,7 +159,7 @@ test("a claim is accepted under any of its names, and tells the subject and the 
 test("the names of one claim with different values are CLAIM_CONFLICT", (t) => {
   t.is(
     told(signed({ unique_identifier: "u-2" })),
-    "CLAIM_CONFLICT: user_id and unique_identifier are names of one claim and differ",
+    "CLAIM_CONFLICT: user_id and unique_identifier name one claim and have different values",
   );
   t.is(reason(signed({ user_id: undefined, uid: "a", unique_identifier: "b" })), "CLAIM_CONFLICT");
 });
@@ -202,7 +202,7 @@ test("the diagnosis of a bad signature says which other reading of the secret fi
   const { verdict } = answerTo(signed({}, foreign), QUESTION);
   t.deepEqual(verdict.valid || verdict.rejection, {
     reason: "BAD_SIGNATURE",
-    message: "the signature does not fit the token",
+    message: "the signature does not match the token",
     diagnosis: "verifies if the secret is read as base64",
   });
 });
@@ -217,7 +217,7 @@ for (const [title, times, expected] of [
   [
     "an absolute time as the lifetime",
     { exp: NOW + NOW },
-    "the lifetime looks like an absolute time; it was meant in seconds",
+    "the lifetime looks like an absolute time; it must be a number of seconds",
   ],
   ["a life that is only too long", { exp: NOW + 31 * 86_400 }, undefined],
 ] as const) {
@@ -225,7 +225,7 @@ for (const [title, times, expected] of [
     const verdict = verdictOn(signed(times));
     t.deepEqual(verdict.valid || verdict.rejection, {
       reason: "LIFETIME_EXCEEDED",
-      message: "the profile's tokens live at most 2592000 seconds",
+      message: "a token of this profile must live at most 2592000 seconds",
       ...(expected === undefined ? {} : { diagnosis: expected }),
     });
   });

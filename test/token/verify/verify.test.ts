@@ -232,7 +232,7 @@ test("a revoked token is REVOKED after all other checks, and is asked about as w
   const verdict = verifyAt(good, NOW, { isRevoked });
   t.deepEqual(verdict, {
     valid: false,
-    rejection: { reason: "REVOKED", message: "the token was taken back" },
+    rejection: { reason: "REVOKED", message: "the token was revoked" },
     identified: { keyId: kid, tokenId: "id-1", expiresAt: NOW + 300 },
   });
   t.deepEqual(asked, [{ profile: "service", tenant: "", tokenId: "id-1", subject: "alice", issuedAt: NOW }]);
