@@ -13,20 +13,20 @@ import { checkFields, type IssueRequest } from "./request.ts";
 import { checkRequestObject } from "./request-object.ts";
 import { chooseTtl } from "./ttl.ts";
 
-/** What the service adds to a request. */
+/** What the service knows beside a request. */
 export interface IssueContext {
   readonly profile: Profile;
   readonly caller: string;
   /** Unix milliseconds. */
   readonly now: number;
-  /** For the `jti` of dialects that have one. */
+  /** For the `jti`, where the profile has one. */
   readonly tokenId: string;
   readonly onExpressionError: OnExpressionError;
 }
 
 declare const checked: unique symbol;
 
-/** A token that was checked and may be signed. Only {@link draftToken} makes one, so nothing unchecked can be signed. */
+/** A checked token that may be signed. Only {@link draftToken} makes one, so nothing unchecked can be signed. */
 export interface Draft {
   readonly [checked]: true;
   readonly profile: Profile;
@@ -38,7 +38,7 @@ export interface Draft {
   readonly issuedAt: number;
   /** Unix seconds; undefined: the token has no `exp`. */
   readonly expiresAt: number | undefined;
-  /** Whether it lives longer than the profile's tokens do without an explicit wish. */
+  /** Whether its lifetime exceeds the profile's maximum, which a caller must ask for explicitly. */
   readonly extended: boolean;
   readonly claims: SignedClaims;
   readonly warnings: readonly Warning[];
@@ -77,7 +77,7 @@ export function draftToken(
   return draft as Draft;
 }
 
-/** What is taken from the fields of a request that are the same for every profile. */
+/** The values of the fields that are the same for every profile. */
 function fieldValues({ tenant, subject, audience, clientIp }: IssueRequest) {
   return {
     tenant: tenant === "" ? undefined : tenant,
@@ -93,28 +93,28 @@ function signedClaims(
   request: Readonly<Record<string, unknown>>,
   onExpressionError: OnExpressionError,
 ): SignedClaims {
-  const claims = mapped(profile, values, request, onExpressionError);
-  const rejection = rejectionOf(claims.object as JsonObject, profile);
+  const claims = mapClaims(profile, values, request, onExpressionError);
+  const rejection = checkSigned(claims.object as JsonObject, profile);
   if (rejection === undefined) return claims;
   throw invalidRequest([
     { field: "claims", description: `must not make a token that is never valid: ${rejection.message}` },
   ]);
 }
 
-/** Why a token with these claims would never be valid: what a request may hold and what is accepted are two schemas. */
-function rejectionOf(signed: JsonObject, profile: Profile): Rejection | undefined {
+/** Why a token with these claims could never be valid. A profile has one schema for requests and another for tokens. */
+function checkSigned(signed: JsonObject, profile: Profile): Rejection | undefined {
   const { claims, conflict } = resolveAliases(signed, profile.aliases);
   return checkRegistered(claims).rejection ?? checkAccepted(claims, profile) ?? conflict;
 }
 
-function mapped(
-  { mapClaims }: Profile,
+function mapClaims(
+  profile: Profile,
   values: ClaimValues,
   request: Readonly<Record<string, unknown>>,
   onExpressionError: OnExpressionError,
 ): SignedClaims {
   try {
-    return mapClaims(values, request);
+    return profile.mapClaims(values, request);
   } catch (error) {
     if (!(error instanceof ClaimExpressionError)) throw error;
     onExpressionError("claim", error.claim);

@@ -11,36 +11,27 @@ import { createRequestIds } from "./request-ids.ts";
 
 export interface IssueTokenParts {
   readonly profiles: () => ReadonlyMap<string, Profile>;
-  /** The keys of the profile and tenant; a tenant that nothing is known of has keys that know nothing. */
+  /** The keys of the profile and tenant. For an unknown tenant, keys that can't sign. */
   readonly keysOf: (profile: Profile, tenant: string) => TokenKeys;
   readonly issuer: Issuer;
-  /** Throws the {@link Problem} for which nothing may be issued now, whatever the profile. */
+  /** Throws the {@link Problem} for which nothing may be issued now, under any profile. */
   readonly requireFit: () => void;
-  /** Unix milliseconds; never below what it was before. */
+  /** Unix milliseconds. Never steps back. */
   readonly now: () => number;
   /** A fresh `jti`. */
   readonly newTokenId: () => string;
   /** Called for every token that was signed. */
   readonly onIssued: (profile: string) => void;
-  /** Called for every refused request, but for one that only validates. `profile` is "" when it is unknown. */
+  /** Called for every refused request, except one that only validates. `profile` is "" when it is unknown. */
   readonly onDenied: (profile: string, caller: string, error: unknown) => void;
   readonly onExpressionError: OnProfileExpressionError;
 }
 
-/** Issues by the name of a profile. Rejects with a Problem for a bad call. */
+/** Issues a token under the profile of that name. Rejects with a {@link Problem} when the request is refused. */
 export type IssueToken = (profile: string, request: IssueRequest, caller: string) => Promise<IssuedToken>;
 
-export function createIssueToken({
-  profiles,
-  keysOf,
-  issuer,
-  requireFit,
-  now,
-  newTokenId,
-  onIssued,
-  onDenied,
-  onExpressionError,
-}: IssueTokenParts): IssueToken {
+export function createIssueToken(parts: IssueTokenParts): IssueToken {
+  const { profiles, keysOf, issuer, requireFit, now, newTokenId, onIssued, onDenied, onExpressionError } = parts;
   const once = createRequestIds<IssuedToken>(now);
 
   return async (name, request, caller) => {
@@ -49,7 +40,7 @@ export function createIssueToken({
       if (profile === undefined) throw unknownProfile(name);
       return await issue(profile, request, caller);
     } catch (error) {
-      // Nobody was refused a token who asked for none.
+      // A request that only validates asks for no token, so none was denied.
       if (!request.validateOnly) onDenied(profile === undefined ? "" : name, caller, error);
       throw error;
     }
@@ -57,9 +48,10 @@ export function createIssueToken({
 
   async function issue(profile: Profile, request: IssueRequest, caller: string): Promise<IssuedToken> {
     requireFit();
-    // Drafted before a request_id is looked up: only what was checked can equal what was issued.
-    const told = onExpressionError.bind(undefined, profile.name);
-    const draft = draftToken(request, { profile, caller, now: now(), tokenId: newTokenId(), onExpressionError: told });
+    // Drafted before the request_id is looked up: an unchecked request must not get an answer that is remembered.
+    const onError = onExpressionError.bind(undefined, profile.name);
+    const context = { profile, caller, now: now(), tokenId: newTokenId(), onExpressionError: onError };
+    const draft = draftToken(request, context);
     const keys = keysOf(profile, draft.tenant);
     if (request.validateOnly) return issuer.preview(draft, keys);
     const sign = async (): Promise<IssuedToken> => {
@@ -69,12 +61,12 @@ export function createIssueToken({
     };
     if (request.requestId === "") return sign();
     const key = JSON.stringify([caller, profile.name, request.requestId]);
-    return once({ key, content: contentOf(request), size: draft.claims.text.length }, sign);
+    return once({ key, content: digestOf(request), size: draft.claims.text.length }, sign);
   }
 }
 
 /** Equal for equal requests, whatever the order of their claims. A hash, so that no claims are kept. */
-function contentOf({ tenant, subject, audience, ttl, claims, clientIp }: IssueRequest): string {
+function digestOf({ tenant, subject, audience, ttl, claims, clientIp }: IssueRequest): string {
   const asked = [tenant, subject, audience, ttl ? String(ttl.seconds) : null, claims ?? {}, clientIp];
   return createHash("sha256").update(sortedJson(asked)).digest("base64url");
 }

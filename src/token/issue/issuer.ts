@@ -1,20 +1,20 @@
 import type { AuditLog } from "../../audit/event.ts";
-import type { ActiveKey, FoundKey, TokenKeys } from "../../keys/token-keys.ts";
+import type { FoundKey, TokenKeys } from "../../keys/token-keys.ts";
+import type { SigningKey } from "../../keys/vault.ts";
 import { auditProblem } from "../../problem/audit-problem.ts";
 import { tokenIdOf } from "../token-id.ts";
 import type { Draft } from "./draft.ts";
 import { noSigningKey, signerFor, signingInput } from "./signing-input.ts";
 
-/** What issuing needs from outside. */
 export interface IssuerParts {
   readonly audit: AuditLog;
   /** Keyed hash of a subject for the audit event. */
   readonly hashSubject: (subject: string) => string;
-  /** Every how many tokens of a key one is verified before it leaves. */
+  /** One in this many tokens of a key is verified before it leaves. */
   readonly verifyEvery: number;
 }
 
-/** What was drafted and the key for it. `token` and `tokenId` are empty when nothing was signed. */
+/** A draft and the key for it. `token` and `tokenId` are empty when nothing was signed. */
 export interface IssuedToken {
   readonly token: string;
   readonly tokenId: string;
@@ -22,29 +22,35 @@ export interface IssuedToken {
   readonly draft: Draft;
 }
 
-/** Turns drafts into tokens. Both throw or reject with a {@link Problem}. */
+/** Turns drafts into tokens. Both methods throw or reject with a {@link Problem}. */
 export interface Issuer {
-  /** Resolves when the token's audit event is durable. `requestId` goes into the event; empty: none. */
+  /** Resolves once the token's audit event is durable. `requestId` goes into the event; empty: none. */
   issue(draft: Draft, keys: TokenKeys, requestId: string): Promise<IssuedToken>;
-  /** Does all that `issue` does but for signing and recording. */
+  /** Makes every check of `issue`, and neither signs nor records. */
   preview(draft: Draft, keys: TokenKeys): IssuedToken;
 }
 
 /**
- * Issues a token: signs, makes the audit event durable, and only then answers. A death between signing and answering loses
- * a token that nobody has; the other order would lose the event of a token that somebody has.
+ * Creates the issuer of tokens. It signs, makes the audit event durable, and only then returns the token. A crash in between
+ * loses a token that no caller has. In the opposite order it would lose the event of a token that a caller has.
  */
 export function createIssuer({ audit, hashSubject, verifyEvery }: IssuerParts): Issuer {
-  // How many more tokens each key signs before one is verified again.
-  const unchecked = new WeakMap<ActiveKey, number>();
+  // How many more tokens each key signs until one is verified again.
+  const unverified = new WeakMap<SigningKey, number>();
 
   return {
     async issue(draft, keys, requestId) {
+      // 1. The key that signs now, and the signing input.
       const key = signerFor(draft, keys);
       const text = signingInput(draft, key);
       const input = Buffer.from(text, "latin1");
+      // 2. The signature, which is verified now and then.
       const signature = key.sign(input);
-      verifySample(input, signature, key, keys, draft.now);
+      if (isSample(key) && !verifies(input, signature, keys.verifier(key.kid, draft.now))) {
+        keys.distrust(key.kid);
+        throw noSigningKey();
+      }
+      // 3. The audit event, durable before the token leaves.
       const token = `${text}.${signature.toString("base64url")}`;
       const tokenId = tokenIdOf(draft.claims.object.jti, input);
       const issued = { token, tokenId, keyId: key.kid, draft };
@@ -58,13 +64,11 @@ export function createIssuer({ audit, hashSubject, verifyEvery }: IssuerParts): 
     },
   };
 
-  /** A key that signs wrongly is found before its token leaves, by the half that verifiers have. */
-  function verifySample(input: Buffer, signature: Buffer, key: ActiveKey, keys: TokenKeys, now: number): void {
-    const left = unchecked.get(key) ?? 0;
-    unchecked.set(key, left === 0 ? verifyEvery - 1 : left - 1);
-    if (left > 0 || verifies(input, signature, keys.verifier(key.kid, now))) return;
-    keys.distrust(key.kid);
-    throw noSigningKey();
+  /** Whether to verify this token. The first one of each key is a sample. */
+  function isSample(key: SigningKey): boolean {
+    const left = unverified.get(key) ?? 0;
+    unverified.set(key, left === 0 ? verifyEvery - 1 : left - 1);
+    return left === 0;
   }
 
   async function record({ draft, tokenId, keyId }: IssuedToken, requestId: string): Promise<void> {
@@ -94,6 +98,7 @@ export function createIssuer({ audit, hashSubject, verifyEvery }: IssuerParts): 
   }
 }
 
+/** Whether the public key that verifiers have accepts the signature. */
 function verifies(input: Buffer, signature: Buffer, found: FoundKey): boolean {
   return found.state === "ok" && found.key.verify(input, signature);
 }

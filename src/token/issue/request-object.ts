@@ -5,13 +5,12 @@ import type { Profile } from "../../profile/model/profile.ts";
 
 type RequestObject = Readonly<Record<string, unknown>>;
 
-/** Limits of a request object, for every profile: a list of 100 names of 64 characters fits. */
+/** Limits of a request object, for every profile. A list of 100 names of 64 characters fits. */
 const CLAIM_LIMITS = { bytes: 8192, depth: 8, keys: 512 } as const;
 
 /**
- * Tells what is wrong with a request object: by the rules that hold whatever the profile's schema says (its size, its
- * depth, its names, and that every value reads the same in every JSON parser), then by the schema. A field that has a
- * violation already gets no second one from the schema.
+ * Checks a request object: first by the rules that hold for every profile (its size, depth and names, and that every JSON
+ * parser reads its values alike), then by the profile's schema. A field that already has a violation gets none from the schema.
  */
 export function checkRequestObject(
   claims: RequestObject,
@@ -20,20 +19,20 @@ export function checkRequestObject(
 ): void {
   for (const name of Object.keys(claims))
     if (reservedNames.has(name))
-      violations.push({ field: fieldOf("claims", name), description: "is set by the service alone" });
+      violations.push({ field: fieldOf("claims", name), description: "is set only by the service" });
   const checkable = checkLimits(claims, "claims", violations);
   if (checkable === undefined) return;
-  const told = new Set(violations.map(({ field }) => field));
+  const reported = new Set(violations.map(({ field }) => field));
   for (const { path, message } of request(checkable)) {
     const field = fieldAt(path, claims);
-    if (!told.has(field)) violations.push({ field, description: message });
+    if (!reported.has(field)) violations.push({ field, description: message });
   }
 }
 
 /**
- * Tells what is wrong with an object of a request, named `root`, whatever its schema says. Returns what a schema may look
- * at, since it may need time that grows with its input: undefined beyond the limits. A text that breaks the limit alone was
- * told at its own field and is cut, so that the other fields are checked all the same.
+ * Checks an object of a request, named `root`, by the rules that hold for every profile. Returns the part that a schema may
+ * check, whose cost may grow with its input; undefined when the object exceeds a limit. A text that alone exceeds the limit has
+ * its own violation and is cut, so that the schema still checks the other fields.
  */
 export function checkLimits(
   object: RequestObject,
@@ -54,7 +53,7 @@ function isSmall(object: RequestObject): boolean {
   return Buffer.byteLength(JSON.stringify(object)) <= CLAIM_LIMITS.bytes;
 }
 
-/** The value, with a short beginning of every text that alone is above the limit of the whole. */
+/** The value, with every text cut that alone exceeds the limit of the whole object. */
 function cutTexts(value: unknown): unknown {
   if (typeof value === "string") return isTooLong(value) ? value.slice(0, 64) : value;
   if (typeof value !== "object" || value === null) return value;
@@ -62,7 +61,7 @@ function cutTexts(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, inside]) => [name, cutTexts(inside)]));
 }
 
-/** Checks a value and all that is in it; returns the number of keys. */
+/** Checks a value and everything inside it. Returns the number of keys. */
 function walk(value: unknown, path: string, depth: number, violations: FieldViolation[]): number {
   if (typeof value === "string") {
     const fault = isTooLong(value) ? `must have at most ${CLAIM_LIMITS.bytes} bytes of UTF-8` : textFault(value);
@@ -74,7 +73,7 @@ function walk(value: unknown, path: string, depth: number, violations: FieldViol
       violations.push({ field: path, description: "must be finite, and an integer within ±2^53" });
     return 0;
   }
-  // A google.protobuf.Value that says nothing, not even null: it has no JSON.
+  // A google.protobuf.Value without a kind, not even null. It has no JSON.
   if (value === undefined) violations.push({ field: path, description: "must have a value" });
   if (typeof value !== "object" || value === null) return 0;
   if (depth > CLAIM_LIMITS.depth) {
@@ -94,11 +93,11 @@ function walk(value: unknown, path: string, depth: number, violations: FieldViol
 }
 
 function isTooLong(text: string): boolean {
-  // A character of JavaScript has at most three bytes.
+  // A UTF-16 code unit takes at most three bytes of UTF-8, so short texts need no count.
   return text.length * 3 > CLAIM_LIMITS.bytes && Buffer.byteLength(text) > CLAIM_LIMITS.bytes;
 }
 
-/** The path of a schema's violation, written as {@link walk} writes paths: members by name, items by number. */
+/** The path of a schema's violation, in the notation of {@link walk}: `claims.list[0].name`. */
 function fieldAt(path: readonly (string | number)[], claims: RequestObject): string {
   let field = "claims";
   let value: unknown = claims;
@@ -109,7 +108,7 @@ function fieldAt(path: readonly (string | number)[], claims: RequestObject): str
   return field;
 }
 
-/** A name chosen by a caller may be long or ill-formed: it is cut, so that a violation stays readable and small. */
+/** Cuts and repairs a name, which the caller chose, so that a violation stays small and readable. */
 function fieldOf(path: string, name: string): string {
   return `${path}.${name.slice(0, 64).toWellFormed()}`;
 }

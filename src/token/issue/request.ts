@@ -3,7 +3,7 @@ import type { FieldViolation } from "../../problem/problem.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import { addressFault } from "../ip-address.ts";
 
-/** What a caller asks for. Shaped as the contract's `IssueTokenRequest`, nothing checked yet; empty texts are absent. */
+/** A request to issue a token, unchecked. Shaped as the contract's `IssueTokenRequest`; empty strings are absent. */
 export interface IssueRequest {
   readonly tenant: string;
   readonly subject: string;
@@ -15,23 +15,23 @@ export interface IssueRequest {
   readonly validateOnly: boolean;
 }
 
-/** Number of audiences that one token may have. */
+/** Most audiences of one token. */
 const MAX_AUDIENCES = 16;
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,64}$/;
 
-/** What is wrong with the fields of a request that are the same for every profile, all but `ttl` and `claims`. */
+/** Checks the fields that are the same for every profile, except `ttl` and `claims`. */
 export function checkFields(request: IssueRequest, { takes, tenant }: Profile, violations: FieldViolation[]): void {
-  const tell = (field: string, description: string | undefined): void => {
+  const report = (field: string, description: string | undefined): void => {
     if (description !== undefined) violations.push({ field, description });
   };
-  tell("tenant", tenantFault(request.tenant, tenant !== undefined));
-  tell("subject", takenFault(request.subject, takes.subject, identityFault));
-  tell("client_ip", takenFault(request.clientIp, takes.clientIp, addressFault));
+  report("tenant", tenantFault(request.tenant, tenant !== undefined));
+  report("subject", takenFault(request.subject, takes.subject, identityFault));
+  report("client_ip", takenFault(request.clientIp, takes.clientIp, addressFault));
   if (request.requestId !== "" && !REQUEST_ID.test(request.requestId))
-    tell("request_id", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -");
+    report("request_id", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -");
   if (takes.audience) checkAudience(request.audience, violations);
-  else if (request.audience.length > 0) tell("audience", NOT_TAKEN);
+  else if (request.audience.length > 0) report("audience", NOT_TAKEN);
 }
 
 function checkAudience(audience: readonly string[], violations: FieldViolation[]): void {

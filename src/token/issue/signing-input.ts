@@ -4,7 +4,7 @@ import { invalidRequest, Problem } from "../../problem/problem.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import type { Draft } from "./draft.ts";
 
-/** Signatures in base64url: 64 bytes, an RSA modulus of 2048 bits, a SHA-256. */
+/** Length of a signature in base64url: 64 bytes, an RSA modulus of 2048 bits, or a SHA-256. */
 const SIGNATURE_LENGTH: Readonly<Record<Algorithm, number>> = {
   EdDSA: 86,
   ES256: 86,
@@ -14,22 +14,21 @@ const SIGNATURE_LENGTH: Readonly<Record<Algorithm, number>> = {
 };
 
 /**
- * What of a draft is signed: header and payload of a JWS in compact serialisation (RFC 7515, 7.1).
+ * The signing input of a draft: header and payload of a JWS in compact serialisation (RFC 7515, 7.1).
  *
- * @throws Problem INVALID_REQUEST when the token would be longer than what every carrier of its profile holds: it would be
- * born invalid.
+ * @throws Problem INVALID_REQUEST when the token would be too long for the profile's carriers, and so never valid.
  */
 export function signingInput({ profile, claims }: Draft, key: ActiveKey): string {
   const input = `${encodedHeader(profile, key)}.${Buffer.from(claims.text).toString("base64url")}`;
   const length = input.length + 1 + SIGNATURE_LENGTH[key.alg];
   if (length > profile.maxTokenLength) {
-    const description = `are too much: the token has ${length} characters, the profile's carriers hold ${profile.maxTokenLength}`;
+    const description = `are too long: the token has ${length} characters, the profile's carriers hold ${profile.maxTokenLength}`;
     throw invalidRequest([{ field: "claims", description }]);
   }
   return input;
 }
 
-/** The part of a token that is the same for every one of a profile and key. */
+/** The encoded header, which is the same for all tokens of a profile and key. */
 const headers = new WeakMap<Profile, { readonly kid: string; readonly text: string }>();
 
 function encodedHeader(profile: Profile, { alg, kid }: ActiveKey): string {
@@ -51,12 +50,12 @@ export function signerFor(draft: Draft, keys: TokenKeys): ActiveKey {
   const { keys: source, tenant } = draft.profile;
   const key = keys.signer(draft.now);
   if (key === undefined) throw source.kind === "imported" ? notImported(tenant !== undefined) : noSigningKey();
-  if (source.kind === "keyset") refuseBeyond(key.verifyUntil, draft);
+  if (source.kind === "keyset") requireWithin(key.verifyUntil, draft);
   return key;
 }
 
-/** A key made under an earlier configuration keeps its times; a longer life than it was made for must wait for the next. */
-function refuseBeyond(verifyUntil: number, { profile, issuedAt, expiresAt }: Draft): void {
+/** A key keeps the times of the configuration that created it. A lifetime that was raised since must wait for the next key. */
+function requireWithin(verifyUntil: number, { profile, issuedAt, expiresAt }: Draft): void {
   const { leeway, maxAge } = profile.lifetime;
   const end = expiresAt ?? issuedAt + (maxAge ?? 0);
   if ((end + leeway) * 1000 <= verifyUntil) return;
@@ -71,7 +70,7 @@ function notImported(perTenant: boolean): Problem {
   return new Problem("KEY_NOT_IMPORTED", `no secret was imported for this profile${perTenant ? " and tenant" : ""}`);
 }
 
-/** No key of a keyset may sign now: a moment later one may. */
+/** No key of the keyset may sign now. One may a moment later. */
 export function noSigningKey(): Problem {
   return new Problem("NO_SIGNING_KEY", "no key may sign now", { retryAfterMs: 1_000 });
 }

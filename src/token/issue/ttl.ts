@@ -3,12 +3,12 @@ import type { FieldViolation } from "../../problem/problem.ts";
 import type { Profile, ProfileLifetime } from "../../profile/model/profile.ts";
 import type { IssueRequest } from "./request.ts";
 
-/** The year 2001 in Unix seconds, as a lifetime 31 years: whoever sends as much meant a point in time. */
+/** As a lifetime, 31 years; in Unix seconds, the year 2001. A caller that sends more must mean a point in time. */
 export const LOOKS_ABSOLUTE = 1e9;
 
 /**
- * The lifetime in whole seconds that a request asks for, or the profile's default; undefined when the token shall have
- * no `exp`, or when a violation says why there is none. Nothing is clamped.
+ * The lifetime that a request asks for, or the profile's default, in whole seconds. Undefined when the token gets no `exp`, or
+ * when a violation was added. A value outside the bounds is a violation, never clamped.
  */
 export function chooseTtl(
   { ttl, claims }: Pick<IssueRequest, "ttl" | "claims">,
@@ -26,23 +26,24 @@ export function chooseTtl(
       violations.push({ field, description: REQUIRED });
     return lifetime.default;
   }
-  const wish = wishedMax(lifetime, claims);
-  if (typeof asked === "number" && Number.isInteger(asked) && asked >= lifetime.min && asked <= wish) return asked;
-  violations.push({ field, description: `must be ${bounds(lifetime, wish)}${absoluteHint(asked)}` });
+  const max = maxFor(lifetime, claims);
+  if (typeof asked === "number" && Number.isInteger(asked) && asked >= lifetime.min && asked <= max) return asked;
+  violations.push({ field, description: `must be ${boundsText(lifetime, max)}${absoluteHint(asked)}` });
   return undefined;
 }
 
-/** NaN, which no bounds hold, for a fraction of a second. */
+/** NaN, which is outside all bounds, for a fraction of a second. */
 function wholeSeconds(ttl: IssueRequest["ttl"]): number | undefined {
   if (ttl === undefined) return undefined;
   return ttl.nanos === 0 ? Number(ttl.seconds) : Number.NaN;
 }
 
-function wishedMax({ max, extended }: ProfileLifetime, claims: IssueRequest["claims"]): number {
+/** The longest lifetime for this request, which may ask for the extended one. */
+function maxFor({ max, extended }: ProfileLifetime, claims: IssueRequest["claims"]): number {
   return extended !== undefined && claims?.[extended.by] === true ? extended.max : max;
 }
 
-function bounds({ min, extended }: ProfileLifetime, max: number): string {
+function boundsText({ min, extended }: ProfileLifetime, max: number): string {
   const more =
     extended === undefined || max === extended.max ? "" : `, or to ${extended.max}s with claims.${extended.by} true`;
   return `whole seconds from ${min}s to ${max}s${more}`;
@@ -50,6 +51,6 @@ function bounds({ min, extended }: ProfileLifetime, max: number): string {
 
 function absoluteHint(asked: unknown): string {
   return typeof asked === "number" && asked >= LOOKS_ABSOLUTE
-    ? "; this looks like an absolute time; give the lifetime in seconds"
+    ? "; this looks like an absolute time: give the lifetime in seconds"
     : "";
 }

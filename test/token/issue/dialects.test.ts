@@ -229,7 +229,7 @@ test("H5: every right needs an explicit wish, which is warned of and not signed"
 
 test("H13: an absolute time as ttl is refused, and the violation says what it looks like", async (t) => {
   const { ttl } = await refused("hivekit", { ...HIVEKIT, ttl: seconds(1_683_571_152) });
-  t.regex(ttl ?? "", /from 1s to 2592000s.*looks like an absolute time; give the lifetime in seconds/);
+  t.regex(ttl ?? "", /from 1s to 2592000s.*looks like an absolute time: give the lifetime in seconds/);
 });
 
 test("a longer life needs its member of the request to be true, and the event tells of it", async (t) => {

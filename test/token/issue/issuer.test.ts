@@ -161,7 +161,7 @@ const invalid: readonly [title: string, request: Partial<IssueRequest>, field: s
   ["a client's address that is not signed", { clientIp: "10.0.0.1" }, "client_ip", /not taken/],
   ["a request_id with a space", { requestId: "a b" }, "request_id", /1 to 64 characters of A-Z/],
   ["a request_id of 65 characters", { requestId: "a".repeat(65) }, "request_id", /1 to 64/],
-  ["an absolute time as ttl", { ttl: seconds(1_683_571_152) }, "ttl", /absolute time; give the lifetime in seconds/],
+  ["an absolute time as ttl", { ttl: seconds(1_683_571_152) }, "ttl", /absolute time: give the lifetime in seconds/],
   [
     "nine levels",
     { claims: { a: { b: { c: { d: { e: { f: { g: { h: {} } } } } } } } } },
