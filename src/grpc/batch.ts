@@ -2,7 +2,7 @@ import type { Status } from "../gen/google/rpc/status.ts";
 import { invalidRequest, Problem } from "../problem/problem.ts";
 import { toStatus } from "./status.ts";
 
-/** What one item of a batch came to. */
+/** The result of one item of a batch. */
 export interface ItemResult<Response> {
   readonly result:
     | { readonly $case: "response"; readonly value: Response }
@@ -12,35 +12,35 @@ export interface ItemResult<Response> {
 const MAX_ITEMS = 100;
 
 /**
- * How long items begin before other calls have their turn again, in milliseconds: a call needs several turns of the loop, and
- * a hundred signatures of RS256 would hold it up for 50.
+ * How long a batch starts items before it lets other calls run, in milliseconds. A call needs several turns of the event loop,
+ * and a hundred RS256 signatures in one turn would delay it by 50 ms.
  */
 const TURN_MS = 3;
 
-/** How the items of a method are served. */
+/** How a method serves its items. */
 interface BatchMethod<Item, Response> extends Batching {
   readonly serve: (item: Item) => Response | Promise<Response>;
-  /** How long the first turn may take, in milliseconds; those after it take {@link TURN_MS}. */
+  /** Length of the first turn in milliseconds. The later ones take {@link TURN_MS}. */
   readonly firstTurnMs?: number;
 }
 
-/** What every batch needs. */
+/** What all batches share. */
 export interface Batching {
-  /** Milliseconds of a clock that never steps. */
+  /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
-  /** Told of the cause of every failure that the client only sees as "internal error". */
-  readonly unexpected: (cause: unknown) => void;
+  /** Called with the cause of every failure that the client sees only as "internal error". */
+  readonly onUnexpected: (cause: unknown) => void;
 }
 
 /**
- * Serves up to 100 items, each on its own: a refusal is the result of its item and leaves the others alone. They are begun
- * in their order and go on side by side, so that what waits for the same thing waits once.
+ * Serves up to 100 items independently: an error is the result of its item only. Items start in order and run concurrently, so
+ * that all those that wait for one thing, e.g. a sync of the audit log, wait once.
  *
  * @throws Problem INVALID_REQUEST for no item or for more than 100.
  */
 export async function batch<Item, Response>(
   items: readonly Item[],
-  { serve, firstTurnMs = TURN_MS, now, unexpected }: BatchMethod<Item, Response>,
+  { serve, firstTurnMs = TURN_MS, now, onUnexpected }: BatchMethod<Item, Response>,
 ): Promise<ItemResult<Response>[]> {
   if (items.length === 0 || items.length > MAX_ITEMS)
     throw invalidRequest([{ field: "items", description: `must have 1 to ${MAX_ITEMS} items` }]);
@@ -56,7 +56,7 @@ export async function batch<Item, Response>(
   return Promise.all(results);
 
   function failure(error: unknown): ItemResult<Response> {
-    if (!(error instanceof Problem)) unexpected(error);
+    if (!(error instanceof Problem)) onUnexpected(error);
     return { result: { $case: "error", value: toStatus(error) } };
   }
 }

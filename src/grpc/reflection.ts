@@ -11,10 +11,10 @@ interface Files {
   readonly fileDescriptorProtos?: readonly Uint8Array[];
 }
 
-/** The contract as descriptors: the image that `make generate` writes. */
+/** Descriptors of the contract, written by `make generate`. */
 const DESCRIPTOR_SET = new URL("../../proto/signet.binpb", import.meta.url);
 
-/** Server reflection v1 and v1alpha, so that grpcurl needs no .proto files. */
+/** Adds server reflection v1 and v1alpha, so that grpcurl needs no .proto files. */
 export function addReflection(server: Server): void {
   const { file } = fromBinary(FileDescriptorSetSchema, readFileSync(DESCRIPTOR_SET));
   const fileDescriptorProtos = [...file, ...healthFiles()].map((proto) =>
@@ -23,7 +23,7 @@ export function addReflection(server: Server): void {
   new ReflectionService({ all: { fileDescriptorProtos } } as unknown as Descriptors).addToServer(server);
 }
 
-/** The library's descriptor of health names the entry type of a map as protoc never does: Go clients refuse all of it. */
+/** Descriptors of health, mended: the library names the entry type of a map as protoc never does, and Go clients reject that. */
 function healthFiles(): FileDescriptorProto[] {
   const { fileDescriptorProtos = [] } = (Object.values(healthService)[0]?.requestType ?? {}) as Files;
   const files = fileDescriptorProtos.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes));

@@ -8,10 +8,10 @@ import {
 } from "@grpc/grpc-js";
 import { Problem } from "../problem/problem.ts";
 import { toServiceError } from "./status.ts";
-import { CALLER, type CallObserver } from "./unary.ts";
+import { CALLER, type OnCall } from "./unary.ts";
 import { decodeRequest } from "./wire/decode-request.ts";
 
-/** Serves one method until the signal aborts. What it throws is mapped by `toServiceError`. */
+/** Serves one method until the signal aborts. Its errors are mapped by `toServiceError`. */
 export type StreamHandler<Request, Response> = (
   request: Request,
   caller: string,
@@ -20,44 +20,44 @@ export type StreamHandler<Request, Response> = (
 
 export interface StreamLimits {
   readonly streams: OpenStreams;
-  /** How long a client may take nothing of what waits for it, in milliseconds. */
+  /** How long a client may leave messages unread, in milliseconds. */
   readonly stalledMs: number;
 }
 
 /**
- * The wrapper of all handlers that stream. It takes a message only when the client has room for it, ends the handler when
- * the client is gone, the server stops or nothing is read any more, and ends the call exactly once. A stream has no deadline
- * but its client's.
+ * Wraps a handler that streams. It takes the next message only when the client has room for it. It ends the handler when the
+ * client disconnects, the server stops or the client stops reading, and it ends the call exactly once. The only deadline is the
+ * client's.
  */
 export function serverStream<Request, Response>(
   { path, requestDeserialize, responseSerialize }: MethodDefinition<Request, Response>,
   handler: StreamHandler<Request, Response>,
   { streams, stalledMs }: StreamLimits,
-  observe: CallObserver,
+  onCall: OnCall,
 ): handleServerStreamingCall<Buffer, Buffer> {
   const method = path.slice(1);
 
   return (call) => {
     const start = performance.now();
-    const tell = (code: string, more: { cause?: unknown } = {}) =>
-      observe({ method, code, seconds: (performance.now() - start) / 1000, ...more });
+    const report = (code: string, more: { cause?: unknown } = {}) =>
+      onCall({ method, code, seconds: (performance.now() - start) / 1000, ...more });
     serve(call).then(
       () => {
         call.end();
-        tell("OK");
+        report("OK");
       },
       (error: unknown) => {
-        if (call.cancelled) return tell("CANCELLED");
+        if (call.cancelled) return report("CANCELLED");
         const serviceError = toServiceError(error);
         call.emit("error", serviceError);
-        tell(status[serviceError.code] ?? "UNKNOWN", error instanceof Problem ? {} : { cause: error });
+        report(status[serviceError.code] ?? "UNKNOWN", error instanceof Problem ? {} : { cause: error });
       },
     );
   };
 
   async function serve(call: ServerWritableStream<Buffer, Buffer>): Promise<void> {
     const stream = streams.open();
-    call.once("cancelled", () => stream.abort(new Error("the client has gone")));
+    call.once("cancelled", () => stream.abort(new Error("the client has disconnected")));
     try {
       const request = decodeRequest(requestDeserialize, call.request);
       for await (const message of handler(request, CALLER, stream.signal))
@@ -84,22 +84,22 @@ function stalled(ms: number): Problem {
   return new Problem("SLOW_READER", message, { retryAfterMs: 1_000 });
 }
 
-/** The streams that a server has open. Each holds memory for as long as its client likes. */
+/** The open streams of a server. Each takes memory until its client ends it, so their number is limited. */
 export interface OpenStreams {
-  /** Takes a place for one more, to be given back by `close`. Throws the Problem TOO_MANY_STREAMS, or STOPPING. */
+  /** Counts one more stream until its `close`. Throws the Problem TOO_MANY_STREAMS or STOPPING. */
   open(): OpenStream;
-  /** Ends all: those who watch go to another replica. */
+  /** Ends all streams, so that their clients watch another replica, and opens no more. */
   stop(): void;
 }
 
 interface OpenStream {
-  /** Aborts, with the error that ends the call as its reason. */
+  /** Its reason is the error that ends the call. */
   readonly signal: AbortSignal;
   abort(reason: Error): void;
   close(): void;
 }
 
-export function openStreams(limit: number): OpenStreams {
+export function createStreams(limit: number): OpenStreams {
   const open = new Set<AbortController>();
   let stopped = false;
   return {
@@ -122,10 +122,10 @@ export function openStreams(limit: number): OpenStreams {
 }
 
 function tooMany(limit: number): Problem {
-  const message = `the server has ${limit} streams open, which is the most that it serves`;
+  const message = `the server has ${limit} streams open, its maximum`;
   return new Problem("TOO_MANY_STREAMS", message, { retryAfterMs: 10_000 });
 }
 
 function stopping(): Problem {
-  return new Problem("STOPPING", "the server stops: watch again", { retryAfterMs: 1_000 });
+  return new Problem("STOPPING", "the server is stopping: watch again", { retryAfterMs: 1_000 });
 }

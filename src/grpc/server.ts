@@ -15,11 +15,11 @@ import { StartError } from "../start-error.ts";
 import { makeProtoPlainName, rejectIncompleteMessages } from "./process/strict-decoding.ts";
 import { keepCallsYoung } from "./process/young-calls.ts";
 import { addReflection } from "./reflection.ts";
-import { openStreams, type StreamHandler, type StreamLimits, serverStream } from "./server-stream.ts";
+import { createStreams, type StreamHandler, type StreamLimits, serverStream } from "./server-stream.ts";
 import { type KeyService, keyHandlers } from "./services/keys.ts";
 import { profileHandlers } from "./services/profiles.ts";
 import { type TokenService, tokenHandlers, tokenMethods } from "./services/tokens.ts";
-import { bytesOnly, type CallObserver, type Handler, unary } from "./unary.ts";
+import { bytesOnly, type Handler, type OnCall, unary } from "./unary.ts";
 import { removeStaleSocket } from "./unix-socket.ts";
 
 /** Settings of the transport. The limits are those that grpc-js leaves open by default. */
@@ -69,7 +69,7 @@ export async function startGrpcServer(
   address: string,
   services: Services,
   options: TransportOptions,
-  observe: CallObserver,
+  onCall: OnCall,
 ): Promise<GrpcServer> {
   // Log lines are an allow-list, and grpc-js writes its own to standard error. Errors are thrown or observed instead.
   setLogVerbosity(logVerbosity.NONE);
@@ -86,9 +86,9 @@ export async function startGrpcServer(
     // It counts every call and message, for a service that is not offered.
     "grpc.enable_channelz": 0,
   });
-  const streams = openStreams(MAX_STREAMS);
-  const serving = { streams, stalledMs: STALLED_MS, observe };
-  addService(server, tokenMethods, tokenHandlers(services.tokens, observe), serving);
+  const streams = createStreams(MAX_STREAMS);
+  const serving = { streams, stalledMs: STALLED_MS, onCall };
+  addService(server, tokenMethods, tokenHandlers(services.tokens, onCall), serving);
   addService(server, KeyServiceService, keyHandlers(services.keys), serving);
   addService(server, ProfileServiceService, profileHandlers(services.profiles), serving);
   const health = new HealthImplementation({ "": "NOT_SERVING", [ISSUING]: "NOT_SERVING" });
@@ -111,7 +111,7 @@ function addService(
   server: Server,
   definition: ServiceDefinition,
   handlers: Readonly<Record<string, Handler<never, unknown> | StreamHandler<never, unknown>>>,
-  { observe, ...limits }: StreamLimits & { readonly observe: CallObserver },
+  { onCall, ...limits }: StreamLimits & { readonly onCall: OnCall },
 ): void {
   const methods: Record<string, MethodDefinition<Buffer, Buffer>> = {};
   const implementation: UntypedServiceImplementation = {};
@@ -120,8 +120,8 @@ function addService(
     if (handler === undefined) throw new Error(`${method.path} has no handler`);
     methods[name] = bytesOnly(method);
     implementation[name] = method.responseStream
-      ? serverStream(method, handler as StreamHandler<unknown, unknown>, limits, observe)
-      : unary(method, handler as Handler<unknown, unknown>, observe);
+      ? serverStream(method, handler as StreamHandler<unknown, unknown>, limits, onCall)
+      : unary(method, handler as Handler<unknown, unknown>, onCall);
   }
   server.addService(methods, implementation);
 }

@@ -29,14 +29,14 @@ const GRPC_CODE: Readonly<Record<ProblemCode, status>> = {
   AUDIT_UNAVAILABLE: status.UNAVAILABLE,
 };
 
-/** Some clients refuse trailers of more than 8 KiB: the details in base64, and the message, percent-encoded up to 9 for 1. */
+/** Some clients reject trailers of more than 8 KiB. Details are in base64; percent-encoding makes 9 bytes of one character. */
 const MAX_DETAIL_BYTES = 4096;
 const MAX_MESSAGE_LENGTH = 256;
 const MAX_VIOLATIONS = 32;
 
 /**
- * What leaves for an error: a {@link Problem} with its code and its `google.rpc` details; anything else as the constant
- * "internal error", because an unexpected message may hold what a caller must not see.
+ * The status of an error: a {@link Problem} with its code and its `google.rpc` details, and "internal error" for anything else,
+ * since an unexpected message may contain what a caller must not see. Details are halved until they fit.
  */
 export function toStatus(error: unknown): Status {
   if (!(error instanceof Problem)) return { code: status.INTERNAL, message: "internal error", details: [] };
@@ -48,7 +48,7 @@ export function toStatus(error: unknown): Status {
   }
 }
 
-/** {@link toStatus} as the answer of a call. */
+/** {@link toStatus}, as grpc-js takes it for the answer of a call. */
 export function toServiceError(error: unknown): ServiceError {
   const whole = toStatus(error);
   const metadata = new Metadata();

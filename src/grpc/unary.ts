@@ -4,21 +4,21 @@ import { Problem } from "../problem/problem.ts";
 import { toServiceError } from "./status.ts";
 import { decodeRequest } from "./wire/decode-request.ts";
 
-/** Serves one method. What it throws or rejects with is mapped by `toServiceError`. */
+/** Serves one method. Its errors are mapped by `toServiceError`. */
 export type Handler<Request, Response> = (request: Request, caller: string) => Response | Promise<Response>;
 
 /**
- * Told of every call after it was answered: for metrics and the log. `code` is the name of the gRPC status; `cause` is set
- * for the unexpected alone.
+ * Called after every call has been answered, for metrics and the log. `code` is the name of the gRPC status. `cause` is set only
+ * for an unexpected error.
  */
-export type CallObserver = (call: { method: string; code: string; seconds: number; cause?: unknown }) => void;
+export type OnCall = (call: { method: string; code: string; seconds: number; cause?: unknown }) => void;
 
-/** Until callers prove themselves, only loopback is served, and everybody on it is this caller. */
+/** The one caller. The service does not authenticate callers yet, and so it listens only on loopback. */
 export const CALLER = "loopback";
 
 /**
- * A method as grpc-js shall see it: bytes in, bytes out. Where it decodes and encodes itself, a message that fails is
- * answered in its own words before or behind every handler.
+ * The method as grpc-js sees it: bytes in, bytes out. If grpc-js decoded and encoded messages itself, it would answer failures
+ * in its own words, outside every handler.
  */
 export function bytesOnly(definition: MethodDefinition<unknown, unknown>): MethodDefinition<Buffer, Buffer> {
   const same = (bytes: Buffer): Buffer => bytes;
@@ -32,13 +32,13 @@ export function bytesOnly(definition: MethodDefinition<unknown, unknown>): Metho
 }
 
 /**
- * The one wrapper of all handlers: it answers exactly once, whatever the handler does, since a second answer or a
- * rejection that nobody catches would break the call or the process.
+ * Wraps a handler so that its call is answered exactly once, whatever the handler does. A second answer would break the call,
+ * and an unhandled rejection would end the process.
  */
 export function unary<Request, Response>(
   { path, requestDeserialize, responseSerialize }: MethodDefinition<Request, Response>,
   handler: Handler<Request, Response>,
-  observe: CallObserver,
+  onCall: OnCall,
 ): handleUnaryCall<Buffer, Buffer> {
   const method = path.slice(1);
 
@@ -63,7 +63,7 @@ export function unary<Request, Response>(
         return;
       }
       callback(null, bytes);
-      observe({ method, code: "OK", seconds: (performance.now() - start) / 1000 });
+      onCall({ method, code: "OK", seconds: (performance.now() - start) / 1000 });
     }
 
     function fail(error: unknown): void {
@@ -71,7 +71,7 @@ export function unary<Request, Response>(
       callback(serviceError);
       const code = status[serviceError.code] ?? "UNKNOWN";
       const seconds = (performance.now() - start) / 1000;
-      observe(error instanceof Problem ? { method, code, seconds } : { method, code, seconds, cause: error });
+      onCall(error instanceof Problem ? { method, code, seconds } : { method, code, seconds, cause: error });
     }
   };
 }

@@ -3,8 +3,8 @@ import { lstat, unlink } from "node:fs/promises";
 import { connect } from "node:net";
 
 /**
- * Removes the socket file of an address `unix:/path` when nobody listens there any more: a process that was killed leaves
- * it behind, and binding fails for as long as it is there. Any other file, and a socket that answers, is left alone.
+ * Removes the stale socket file of an address `unix:/path`. A killed process leaves it behind, and binding fails while it
+ * exists. Any other file is left alone, and so is a socket that still has a listener.
  */
 export async function removeStaleSocket(address: string): Promise<void> {
   const path = socketPath(address);
@@ -12,7 +12,7 @@ export async function removeStaleSocket(address: string): Promise<void> {
   await unlink(path);
 }
 
-/** As grpc-js reads it: `unix:relative`, `unix:/absolute` or `unix:///absolute`. */
+/** The forms that grpc-js accepts: `unix:relative`, `unix:/absolute` and `unix:///absolute`. */
 function socketPath(address: string): string | undefined {
   return /^unix:(?:\/\/(?=\/))?(.+)$/.exec(address)?.[1];
 }
@@ -22,7 +22,7 @@ async function isSocket(path: string): Promise<boolean> {
   return found?.isSocket() === true;
 }
 
-/** Only a refusal proves that nobody listens: a full backlog, say, is an error too. */
+/** Whether the socket has no listener. Only a refusal proves that: a full backlog is an error too. */
 async function refuses(path: string): Promise<boolean> {
   const socket = connect(path);
   try {

@@ -4,7 +4,7 @@ import { invalidRequest, Problem } from "../../src/problem/problem.ts";
 
 const batching = {
   now: () => 0,
-  unexpected: (cause: unknown) => {
+  onUnexpected: (cause: unknown) => {
     throw cause;
   },
 };
@@ -18,7 +18,7 @@ test("every item is answered on its own, in the order of the items", async (t) =
     if (item === 2) return Promise.reject(failure);
     return item === 0 ? Promise.resolve("late") : "at once";
   };
-  const results = await batch(items(4), { ...batching, serve, unexpected: (cause) => causes.push(cause) });
+  const results = await batch(items(4), { ...batching, serve, onUnexpected: (cause) => causes.push(cause) });
   t.like(results, [
     { result: { $case: "response", value: "late" } },
     { result: { $case: "error", value: { code: 5, message: "there is no such profile" } } },

@@ -15,14 +15,14 @@ import {
   type WatchRevocationsRequest,
   WatchRevocationsResponse,
 } from "../../src/gen/signet/v1/token.ts";
-import { openStreams, type StreamHandler, serverStream } from "../../src/grpc/server-stream.ts";
-import { bytesOnly, type CallObserver } from "../../src/grpc/unary.ts";
+import { createStreams, type StreamHandler, serverStream } from "../../src/grpc/server-stream.ts";
+import { bytesOnly, type OnCall } from "../../src/grpc/unary.ts";
 import { Problem } from "../../src/problem/problem.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 type Watch = StreamHandler<WatchRevocationsRequest, WatchRevocationsResponse>;
-type Call = Parameters<CallObserver>[0];
+type Call = Parameters<OnCall>[0];
 
 const CURRENT = WatchRevocationsResponse.fromPartial({ change: { $case: "current", value: true } });
 const big = WatchRevocationsResponse.fromPartial({
@@ -32,7 +32,7 @@ const big = WatchRevocationsResponse.fromPartial({
 /** A server whose watch does what the test says; what was observed of it, and how a client watches. */
 async function serverThat(t: ExecutionContext, handler: Watch, { limit = 10, stalledMs = 30_000 } = {}) {
   const observed: Call[] = [];
-  const streams = openStreams(limit);
+  const streams = createStreams(limit);
   const { watchRevocations: definition } = TokenServiceService;
   const server = new Server();
   server.addService(

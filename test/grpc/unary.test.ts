@@ -4,12 +4,12 @@ import { TokenServiceClient, VerifyTokenRequest } from "../../src/gen/signet/v1/
 import { startGrpcServer } from "../../src/grpc/server.ts";
 import type { KeyService } from "../../src/grpc/services/keys.ts";
 import type { TokenService } from "../../src/grpc/services/tokens.ts";
-import type { CallObserver } from "../../src/grpc/unary.ts";
+import type { OnCall } from "../../src/grpc/unary.ts";
 import { Problem } from "../../src/problem/problem.ts";
 import { failureOf, type RichError } from "../support/service/rich-error.ts";
 import { type Service, verify } from "../support/service/service.ts";
 
-type Call = Parameters<CallObserver>[0];
+type Call = Parameters<OnCall>[0];
 
 /** A server whose VerifyToken does what the test says, and what was observed of it. */
 async function serverThat(t: ExecutionContext, handler: () => unknown) {

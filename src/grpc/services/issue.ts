@@ -10,12 +10,12 @@ import { type Batching, batch } from "../batch.ts";
 import { timestampOfSeconds } from "../wire/times.ts";
 
 /**
- * Enough for a hundred signatures of EdDSA or ES256, in milliseconds: what the audit log is given in one turn, one group commit
- * makes durable.
+ * Enough for a hundred EdDSA or ES256 signatures, in milliseconds. The audit events of one turn become durable in one group
+ * commit.
  */
 const FIRST_TURN_MS = 10;
 
-/** The handlers of issuing. */
+/** Handlers of the methods that issue. */
 export function issueHandlers(issue: IssueToken, batching: Batching) {
   const issueToken = async (request: IssueTokenRequest, caller: string): Promise<IssueTokenResponse> =>
     issueResponse(await issue(request.profile, request, caller));

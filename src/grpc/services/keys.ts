@@ -27,10 +27,10 @@ import type { RotationPlan } from "../../keys/rotating/forecast.ts";
 import type { JwksKey, KeyInfo } from "../../keys/rotating/views.ts";
 import { durationOfMs, durationOfSeconds, timestampOfMs } from "../wire/times.ts";
 
-/** What the key service serves, in the words of the domain. */
+/** What the key service does, in terms of the domain. */
 export interface KeyService {
   jwks(): { readonly keys: readonly JwksKey[]; readonly maxAgeSeconds: number };
-  /** The keys of one keyset, or all keys and imported secrets when it is empty. Throws the Problem KEYSET_NOT_FOUND. */
+  /** The keys of one keyset. "": all keys and imported secrets. Throws the Problem KEYSET_NOT_FOUND. */
   listKeys(keyset: string): readonly (KeyInfo | SecretInfo)[];
   readonly importKey: ImportSecret;
   /** Throws the Problem KEYSET_NOT_FOUND. */
@@ -40,7 +40,7 @@ export interface KeyService {
   readonly watchKeys: WatchKeys<KeyInfo | SecretInfo>;
 }
 
-/** The methods of `KeyService` as handlers. */
+/** Handlers of the methods of `KeyService`. */
 export function keyHandlers(service: KeyService) {
   return {
     getJwks: (): GetJwksResponse => {

@@ -21,7 +21,7 @@ import type { Profile } from "../../profile/model/profile.ts";
 import type { Rule, WarningRule } from "../../profile/model/rules.ts";
 import { durationOfSeconds } from "../wire/times.ts";
 
-/** The methods of `ProfileService` as handlers. */
+/** Handlers of the methods of `ProfileService`. */
 export function profileHandlers(profiles: () => ReadonlyMap<string, Profile>) {
   return {
     listProfiles: (): ListProfilesResponse => ({
@@ -77,7 +77,7 @@ function profileMessage(profile: Profile): ProfileMessage {
 
 function lifetimeMessage(lifetime: Profile["lifetime"]): ProfileLifetime {
   const { exp, extended, maxAge } = lifetime;
-  // Where no exp is signed, nobody chooses a ttl.
+  // Without an exp there is no ttl to choose.
   const ttl = (seconds: number | undefined) => (exp === "absent" ? undefined : optional(seconds));
   return {
     exp,

@@ -9,7 +9,7 @@ import type { Revocation } from "../../revoke/revocation.ts";
 import type { RevokeTokens, WatchRevocations } from "../../revoke/revocation-service.ts";
 import { timestampOfMs, timestampOfSeconds } from "../wire/times.ts";
 
-/** The handlers of taking tokens back. */
+/** Handlers of the methods that revoke. */
 export function revokeHandlers(revoke: RevokeTokens, watch: WatchRevocations) {
   return {
     async revokeTokens(request: RevokeTokensRequest, caller: string): Promise<RevokeTokensResponse> {
@@ -21,12 +21,12 @@ export function revokeHandlers(revoke: RevokeTokens, watch: WatchRevocations) {
       _caller: string,
       signal: AbortSignal,
     ): AsyncGenerator<WatchRevocationsResponse> {
-      for await (const change of watch(profile, signal)) yield { change: messageOf(change) };
+      for await (const change of watch(profile, signal)) yield { change: changeMessage(change) };
     },
   };
 }
 
-function messageOf(change: Revocation | "current"): NonNullable<WatchRevocationsResponse["change"]> {
+function changeMessage(change: Revocation | "current"): NonNullable<WatchRevocationsResponse["change"]> {
   if (change === "current") return { $case: "current", value: true };
   return { $case: "revocation", value: revocationMessage(change) };
 }

@@ -4,7 +4,7 @@ import type { RevokeTokens, WatchRevocations } from "../../revoke/revocation-ser
 import type { IssueToken } from "../../token/issue/issue-token.ts";
 import type { VerifyToken } from "../../token/verify/verify-token.ts";
 import type { Batching } from "../batch.ts";
-import type { CallObserver } from "../unary.ts";
+import type { OnCall } from "../unary.ts";
 import { encodeIssueTokenResponse, encodeVerifyTokenResponse } from "../wire/encode-response.ts";
 import { issueHandlers } from "./issue.ts";
 import { revokeHandlers } from "./revoke.ts";
@@ -25,12 +25,12 @@ export const tokenMethods = {
   verifyToken: { ...TokenServiceService.verifyToken, responseSerialize: encodeVerifyTokenResponse },
 };
 
-/** Their handlers. An item of a batch that fails unexpectedly is observed as the call of its own that it stands for. */
-export function tokenHandlers(service: TokenService, observe: CallObserver) {
+/** Their handlers. An item of a batch that fails unexpectedly is reported as if it were a call of its own. */
+export function tokenHandlers(service: TokenService, onCall: OnCall) {
   const { issue, verify, revoke, watchRevocations } = service;
   const batching = ({ path }: { readonly path: string }): Batching => ({
     now: () => performance.now(),
-    unexpected: (cause) => observe({ method: path.slice(1), code: "INTERNAL", seconds: 0, cause }),
+    onUnexpected: (cause) => onCall({ method: path.slice(1), code: "INTERNAL", seconds: 0, cause }),
   });
   return {
     ...issueHandlers(issue, batching(tokenMethods.issueToken)),

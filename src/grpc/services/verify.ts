@@ -11,7 +11,7 @@ import type { VerifyAnswer, VerifyToken } from "../../token/verify/verify-token.
 import { type Batching, batch } from "../batch.ts";
 import { durationOfMs, timestampOfSeconds } from "../wire/times.ts";
 
-/** The handlers of verifying. */
+/** Handlers of the methods that verify. */
 export function verifyHandlers(verify: VerifyToken, batching: Batching) {
   const verifyToken = (request: VerifyTokenRequest): VerifyTokenResponse | Promise<VerifyTokenResponse> => {
     const answer = verify(request);
@@ -32,7 +32,7 @@ function verifyResponse({ profile, epoch, verdict, revocationViewAgeMs, framed }
     valid: verdict.valid,
     rejection: verdict.valid
       ? undefined
-      : shown(verdict.rejection, byReason.get(verdict.rejection.reason) ?? other, framed),
+      : rejectionMessage(verdict.rejection, byReason.get(verdict.rejection.reason) ?? other, framed),
     claims: verdict.valid ? verdict.claims : undefined,
     tokenId: known?.tokenId ?? "",
     subject: verdict.valid ? (verdict.subject ?? "") : "",
@@ -48,7 +48,7 @@ function verifyResponse({ profile, epoch, verdict, revocationViewAgeMs, framed }
   };
 }
 
-function shown({ reason, message }: RejectionOfToken, surface: Surface, framed: boolean): Rejection {
+function rejectionMessage({ reason, message }: RejectionOfToken, surface: Surface, framed: boolean): Rejection {
   return {
     reason: rejectionReasonFromJSON(`REJECTION_REASON_${reason}`),
     message,

@@ -1,27 +1,27 @@
 const INITIAL_BYTES = 16 * 1024;
 
 /**
- * Writes protobuf from its end to its beginning: the length of a nested message is then known before it is written, and no
- * message needs a buffer of its own. Fields are therefore written in falling order. One writer serves all messages of a
- * thread, since encoding one is synchronous.
+ * Writes protobuf from the end to the beginning. The length of a nested message is then known before it is written, so no
+ * message needs a buffer of its own. Callers write fields in descending order. One writer serves all messages of a thread,
+ * because encoding is synchronous.
  */
 export class BackwardWriter {
   #bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
   #at = INITIAL_BYTES;
 
-  /** How many bytes are written. */
+  /** Number of bytes written. */
   get length(): number {
     return this.#bytes.length - this.#at;
   }
 
-  /** What was written, in a buffer of its own; the writer is empty again. */
+  /** Returns the written bytes in a buffer of their own and empties the writer. */
   take(): Buffer {
     const message = Buffer.from(this.#bytes.subarray(this.#at));
     this.#at = this.#bytes.length;
     return message;
   }
 
-  /** Leaves nothing behind of a message whose encoding threw. */
+  /** Discards a message whose encoding threw. */
   reset(): void {
     this.#at = this.#bytes.length;
   }
@@ -37,7 +37,7 @@ export class BackwardWriter {
     }
   }
 
-  /** `tag` is (field number << 3) | wire type. */
+  /** `tag`: (field number << 3) | wire type. */
   string(tag: number, text: string): void {
     const size = Buffer.byteLength(text);
     this.#reserve(size);
@@ -52,7 +52,7 @@ export class BackwardWriter {
     this.varint(tag);
   }
 
-  /** The length and tag of a message that began when `length` was `from`. */
+  /** Writes the length and the tag of the nested message that began when `length` was `from`. */
   close(tag: number, from: number): void {
     this.varint(this.length - from);
     this.varint(tag);

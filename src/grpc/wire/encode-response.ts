@@ -3,43 +3,43 @@ import type { IssueTokenResponse, Rejection, VerifyTokenResponse, Warning } from
 import { BackwardWriter } from "./backward-writer.ts";
 
 /*
- * The two answers of the hot path, encoded by hand: the generated code wraps every value of a Struct in three objects, and
- * makes a buffer for each. A test holds the bytes equal to the generated encoder's.
+ * Hand-written encoders for the two responses of the hot path. The generated code wraps every value of a Struct in three
+ * objects and makes a buffer for each. A test compares the bytes with those of the generated encoder.
  */
 const writer = new BackwardWriter();
 
-/** Tags: (field number << 3) | wire type, 2 for what has a length, 1 for a double, 0 for a varint. */
-const bytesOf = (field: number) => (field << 3) | 2;
+/** Tag of a field with a length, wire type 2. Other wire types: 0, a varint; 1, a double. */
+const tagOf = (field: number) => (field << 3) | 2;
 
 export function encodeIssueTokenResponse(message: IssueTokenResponse): Buffer {
   return encoded(() => {
-    warnings(bytesOf(9), message.warnings);
-    struct(bytesOf(8), message.claims);
-    timestamp(bytesOf(7), message.refreshAfter);
-    timestamp(bytesOf(6), message.expiresAt);
-    timestamp(bytesOf(5), message.issuedAt);
-    text(bytesOf(4), message.profile);
-    text(bytesOf(3), message.keyId);
-    text(bytesOf(2), message.tokenId);
-    text(bytesOf(1), message.token);
+    warnings(tagOf(9), message.warnings);
+    struct(tagOf(8), message.claims);
+    timestamp(tagOf(7), message.refreshAfter);
+    timestamp(tagOf(6), message.expiresAt);
+    timestamp(tagOf(5), message.issuedAt);
+    text(tagOf(4), message.profile);
+    text(tagOf(3), message.keyId);
+    text(tagOf(2), message.tokenId);
+    text(tagOf(1), message.token);
   });
 }
 
 export function encodeVerifyTokenResponse(message: VerifyTokenResponse): Buffer {
   return encoded(() => {
-    text(bytesOf(15), message.frame);
-    duration(bytesOf(14), message.revocationViewAge);
+    text(tagOf(15), message.frame);
+    duration(tagOf(14), message.revocationViewAge);
     varint(13 << 3, Number(message.keyringGeneration));
-    text(bytesOf(12), message.diagnosis);
-    warnings(bytesOf(11), message.warnings);
-    timestamp(bytesOf(9), message.expiresAt);
-    timestamp(bytesOf(8), message.issuedAt);
-    text(bytesOf(7), message.keyId);
-    text(bytesOf(6), message.profile);
-    text(bytesOf(5), message.subject);
-    text(bytesOf(4), message.tokenId);
-    struct(bytesOf(3), message.claims);
-    rejection(bytesOf(2), message.rejection);
+    text(tagOf(12), message.diagnosis);
+    warnings(tagOf(11), message.warnings);
+    timestamp(tagOf(9), message.expiresAt);
+    timestamp(tagOf(8), message.issuedAt);
+    text(tagOf(7), message.keyId);
+    text(tagOf(6), message.profile);
+    text(tagOf(5), message.subject);
+    text(tagOf(4), message.tokenId);
+    struct(tagOf(3), message.claims);
+    rejection(tagOf(2), message.rejection);
     varint(1 << 3, message.valid ? 1 : 0);
   });
 }
@@ -47,12 +47,12 @@ export function encodeVerifyTokenResponse(message: VerifyTokenResponse): Buffer 
 function rejection(tag: number, rejected: Rejection | undefined): void {
   if (rejected === undefined) return;
   const from = writer.length;
-  text(bytesOf(7), rejected.websocketCloseReason);
-  text(bytesOf(6), rejected.frame);
+  text(tagOf(7), rejected.websocketCloseReason);
+  text(tagOf(6), rejected.frame);
   varint(5 << 3, rejected.websocketCloseCode);
-  text(bytesOf(4), rejected.wwwAuthenticate);
+  text(tagOf(4), rejected.wwwAuthenticate);
   varint(3 << 3, rejected.httpStatus);
-  text(bytesOf(2), rejected.message);
+  text(tagOf(2), rejected.message);
   varint(1 << 3, rejected.reason);
   writer.close(tag, from);
 }
@@ -60,8 +60,8 @@ function rejection(tag: number, rejected: Rejection | undefined): void {
 function warnings(tag: number, list: readonly Warning[]): void {
   for (let i = list.length - 1; i >= 0; i -= 1) {
     const from = writer.length;
-    text(bytesOf(2), list[i]?.message ?? "");
-    text(bytesOf(1), list[i]?.code ?? "");
+    text(tagOf(2), list[i]?.message ?? "");
+    text(tagOf(1), list[i]?.code ?? "");
     writer.close(tag, from);
   }
 }
@@ -86,7 +86,7 @@ function varint(tag: number, value: number): void {
   writer.varint(tag);
 }
 
-/** google.protobuf.Timestamp of whole seconds after 1970. */
+/** google.protobuf.Timestamp, of whole seconds after 1970. */
 function timestamp(tag: number, date: Date | undefined): void {
   if (date === undefined) return;
   const from = writer.length;
@@ -94,7 +94,7 @@ function timestamp(tag: number, date: Date | undefined): void {
   writer.close(tag, from);
 }
 
-/** google.protobuf.Duration that is not negative: seconds (1), nanos (2). */
+/** google.protobuf.Duration, not negative: seconds (1), nanos (2). */
 function duration(tag: number, length: Duration | undefined): void {
   if (length === undefined) return;
   const from = writer.length;
@@ -109,23 +109,23 @@ function struct(tag: number, object: Readonly<Record<string, unknown>> | undefin
   const from = writer.length;
   for (const name of Object.keys(object).reverse()) {
     const entry = writer.length;
-    value(bytesOf(2), object[name]);
-    text(bytesOf(1), name);
-    writer.close(bytesOf(1), entry);
+    value(tagOf(2), object[name]);
+    text(tagOf(1), name);
+    writer.close(tagOf(1), entry);
   }
   writer.close(tag, from);
 }
 
-/** google.protobuf.Value: null 1, number 2, string 3, bool 4, struct 5, list 6. Exactly one is there, also when it is zero. */
+/** google.protobuf.Value: null (1), number (2), string (3), bool (4), struct (5), list (6). Exactly one is written, even if zero. */
 function value(tag: number, content: unknown): void {
   const from = writer.length;
   if (content === null) zeroable(1 << 3, 0);
   else if (typeof content === "number") writer.double((2 << 3) | 1, content);
-  else if (typeof content === "string") writer.string(bytesOf(3), content);
+  else if (typeof content === "string") writer.string(tagOf(3), content);
   else if (typeof content === "boolean") zeroable(4 << 3, content ? 1 : 0);
-  else if (Array.isArray(content)) list(bytesOf(6), content);
-  else if (typeof content === "object") struct(bytesOf(5), content as Readonly<Record<string, unknown>>);
-  else throw new TypeError(`a ${typeof content} is no JSON value`);
+  else if (Array.isArray(content)) list(tagOf(6), content);
+  else if (typeof content === "object") struct(tagOf(5), content as Readonly<Record<string, unknown>>);
+  else throw new TypeError(`a ${typeof content} is not a JSON value`);
   writer.close(tag, from);
 }
 
@@ -136,6 +136,6 @@ function zeroable(tag: number, number: number): void {
 
 function list(tag: number, values: readonly unknown[]): void {
   const from = writer.length;
-  for (let i = values.length - 1; i >= 0; i -= 1) value(bytesOf(1), values[i]);
+  for (let i = values.length - 1; i >= 0; i -= 1) value(tagOf(1), values[i]);
   writer.close(tag, from);
 }

@@ -14,7 +14,7 @@ function makeHandlers(overrides: Parameters<typeof issuingUnderTest>[2] = {}) {
   const { keys } = oneKey();
   const { run, events } = issuingUnderTest(serviceProfile(), () => keys, overrides);
   const causes: unknown[] = [];
-  return { events, causes, ...issueHandlers(run, { now: () => 0, unexpected: (cause) => causes.push(cause) }) };
+  return { events, causes, ...issueHandlers(run, { now: () => 0, onUnexpected: (cause) => causes.push(cause) }) };
 }
 
 test("the answer has the times of the token, and when to ask for the next", async (t) => {
@@ -33,7 +33,7 @@ test("the answer has the times of the token, and when to ask for the next", asyn
 test("a token without exp has no time to refresh it either, and the warning leaves", async (t) => {
   const { run } = issuingUnderTest(shippedProfile("viasocket"), () => oneSecret(testKey("k")));
   const claims = { org_id: "o", project_id: "p", user_id: "u" };
-  const answer = await issueHandlers(run, { now: () => 0, unexpected: () => {} }).issueToken(
+  const answer = await issueHandlers(run, { now: () => 0, onUnexpected: () => {} }).issueToken(
     IssueTokenRequest.fromPartial({ profile: "viasocket", claims }),
     "c",
   );

@@ -49,7 +49,7 @@ function handlers(text = PROFILE + SURFACES, viewAgeMs = 0) {
   const unexpected = (cause: unknown) => {
     throw cause;
   };
-  return verifyHandlers(verify, { now: () => 0, unexpected });
+  return verifyHandlers(verify, { now: () => 0, onUnexpected: unexpected });
 }
 
 const asked = (credential: VerifyTokenRequest["credential"]) =>

@@ -142,7 +142,7 @@ const invalid: readonly [title: string, request: Partial<IssueRequest>, field: s
   ["a ttl above the maximum", { ttl: seconds(3601) }, "ttl", /3600s/],
   ["a ttl beyond any number", { ttl: { seconds: 2n ** 63n - 1n, nanos: 0 } }, "ttl", /3600s/],
   ...["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id"]
-    .map((name) => [`a caller's ${name}`, { claims: { [name]: 1 } }, `claims.${name}`, /service alone/] as const)
+    .map((name) => [`a caller's ${name}`, { claims: { [name]: 1 } }, `claims.${name}`, /only by the service/] as const)
     .map((row) => [...row] as [string, Partial<IssueRequest>, string, RegExp]),
   ["a claim that speaks for another", { claims: { act: { sub: "root" } } }, "claims.act", /not an allowed name/],
   ["a scope that is no text", { claims: { scope: 1 } }, "claims.scope", /string/],
