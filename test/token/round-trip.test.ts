@@ -159,7 +159,7 @@ for (const [name, whole, profile] of [
 
 test("what the service reads as another claim is not set by a caller", async (t) => {
   const { issue } = issuingUnderTest(OPEN, () => oneKey().keys);
-  t.deepEqual(await violationsOf(issue({ claims: { kind: "k", proprietor: "p" } })), {
+  t.deepEqual(await rejectedViolations(issue({ claims: { kind: "k", proprietor: "p" } })), {
     "claims.proprietor": "is set only by the service",
   });
 });
