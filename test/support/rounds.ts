@@ -1,14 +1,14 @@
 import type { ExecutionContext } from "ava";
 
-/** How many times as long as in the pipeline the tests of faults run. */
+/** How many times more rounds than in the pipeline: see `make soak`. */
 const SOAK = Number(process.env.SOAK ?? 1);
 
-/** So many rounds; more of them in `make soak`. */
+/** `few` rounds, and SOAK times as many in `make soak`. */
 export function rounds(few: number): number {
   return few * SOAK;
 }
 
-/** A minute; longer in `make soak`. */
+/** Sets a time limit of a minute, and of SOAK minutes in `make soak`. */
 export function boundByRounds(t: ExecutionContext<unknown>): void {
   t.timeout(60_000 * SOAK);
 }

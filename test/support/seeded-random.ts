@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import type { ExecutionContext } from "ava";
 
-/** Whole numbers in [from, to), the same for the same seed: a random one, which is logged, or TEST_SEED's. */
+/** A source of whole numbers in [from, to). The seed is TEST_SEED, or random; it is logged, to repeat a failure. */
 export function seededRandom(t: ExecutionContext<unknown>): (from: number, to: number) => number {
   const seed = Number(process.env.TEST_SEED ?? randomInt(2 ** 31));
   t.log(`seed ${seed}: TEST_SEED=${seed} draws the same again`);

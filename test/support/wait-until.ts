@@ -1,9 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 
-/** Between two looks, so that the one who waits does not take the CPU from what it waits for. */
+/** The pause between two checks, so that waiting does not take the CPU from the work that it waits for. */
 const PAUSE_MS = 5;
 
-/** Resolves when the condition holds; rejects when it does not within the bound. */
+/** Resolves when the condition holds. Rejects if it does not hold within `boundMs`. */
 export async function waitUntil(
   what: string,
   holds: () => boolean | Promise<boolean>,

@@ -5,14 +5,14 @@ import { loadConfig } from "../../../src/config/load.ts";
 import { ConfigError, type Fault, formatFault } from "../../../src/schema/fault.ts";
 import { tempFolder } from "./temp.ts";
 
-/** Writes files into a new folder that is removed when the test is over; answers the folder. */
+/** Writes files into a new folder, which is removed after the test. Resolves with the path of the folder. */
 export async function filesIn(t: ExecutionContext, files: Readonly<Record<string, string>>): Promise<string> {
   const folder = await tempFolder(t);
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
   return folder;
 }
 
-/** The faults of a load that must fail. */
+/** The faults that the load throws. */
 export function faultsOf(load: () => unknown): readonly Fault[] {
   try {
     load();

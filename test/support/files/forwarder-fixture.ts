@@ -4,19 +4,19 @@ import { NatsPublisher } from "../../../src/nats/audit/publisher.ts";
 import { NatsLink } from "../../../src/nats/link.ts";
 import type { NatsServer } from "../nats/nats-server.ts";
 
-/** A link of the test's own, closed when the test is over. */
+/** A link for this test, closed after it. */
 function makeLink(t: ExecutionContext<unknown>, server: Pick<NatsServer, "url">): NatsLink {
   const link = new NatsLink({ servers: server.url }, () => undefined);
   t.teardown(() => link.close(1000));
   return link;
 }
 
-/** A publisher over a link of the test's own. */
+/** A publisher over a link for this test. */
 export function makePublisher(t: ExecutionContext<unknown>, server: Pick<NatsServer, "url">, ackTimeoutMs = 5000) {
   return new NatsPublisher(makeLink(t, server), { replicas: 1, ackTimeoutMs });
 }
 
-/** A running forwarder and what it reported; stopped when the test is over. */
+/** A running forwarder and its reports. It is stopped after the test. */
 export function startForwarder(
   t: ExecutionContext<unknown>,
   overrides: Pick<ForwarderOptions, "spool" | "sink"> & Partial<ForwarderOptions>,

@@ -1,6 +1,6 @@
 import { type OpenSpoolFile, openDiskFile, type SpoolFile } from "../../../src/audit/spool/segment-file.ts";
 
-/** The operations of a spool's file that can be made to fail. */
+/** The operations of a spool file that a test can make fail. */
 export type Faults = { [Operation in "open" | "write" | "sync" | "truncate" | "close"]?: NodeJS.ErrnoException };
 
 /** An errno as Node reports it. */
@@ -8,7 +8,7 @@ export function errno(code: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: injected`), { code });
 }
 
-/** Real files of which an operation fails as long as `faults` names it. A write that fails leaves half of its bytes. */
+/** Real files whose operations fail while `faults` names them. A failed write leaves half of its bytes. */
 export function faultyFiles(faults: Faults): OpenSpoolFile {
   return async (path, mode) => {
     if (faults.open) throw faults.open;
@@ -36,8 +36,8 @@ export function faultyFiles(faults: Faults): OpenSpoolFile {
 }
 
 /**
- * Real files behind a write-back cache, as the kernel's is: bytes that were not synced when the power failed are lost.
- * With `lying` the cache says that it synced and did not.
+ * Real files behind a write-back cache like the kernel's: bytes that were not synced before a power failure are lost.
+ * With `lying`, the cache reports a sync without doing it.
  */
 export function cachedFiles({ lying = false } = {}): OpenSpoolFile {
   return async (path, mode) => {

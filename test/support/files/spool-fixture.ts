@@ -5,7 +5,7 @@ import { openSpool } from "../../../src/audit/spool/open.ts";
 import type { Spool, SpoolOptions } from "../../../src/audit/spool/spool.ts";
 import { tempFolder } from "./temp.ts";
 
-/** An issuance that differs from others by its number. */
+/** A `token.issued` event that its number makes unique. */
 export function issued(number: number): AuditEvent {
   return {
     type: "token.issued",
@@ -26,8 +26,8 @@ export function issued(number: number): AuditEvent {
 export const TIME = 1_790_000_000_123;
 
 /**
- * A spool in a folder of the test's own unless one is given; closed when the test is over. What is read from it comes from
- * its files, unless `recentBytes` is given.
+ * A spool in a new folder, unless one is given. It is closed after the test. Reads come from its files, unless
+ * `recentBytes` is given.
  */
 export async function makeSpool(t: ExecutionContext<unknown>, overrides: Partial<SpoolOptions> = {}): Promise<Spool> {
   const spool = await openSpool({
@@ -42,7 +42,7 @@ export async function makeSpool(t: ExecutionContext<unknown>, overrides: Partial
   return spool;
 }
 
-/** Every durable body that the spool retains, from the oldest. */
+/** Every durable body in the spool, oldest first. */
 export async function bodiesOf(spool: Spool): Promise<Buffer[]> {
   const bodies: Buffer[] = [];
   for (let position = 0; ; ) {
@@ -54,7 +54,7 @@ export async function bodiesOf(spool: Spool): Promise<Buffer[]> {
   }
 }
 
-/** The numbers that {@link issued} gave to the bodies. */
+/** The numbers that the bodies got from {@link issued}. */
 export function numbersOf(bodies: readonly Buffer[]): number[] {
   return bodies.map((body) => Number(JSON.parse(body.toString()).tokenIssued.tokenId.slice("token-".length)));
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ExecutionContext } from "ava";
 
-/** A new folder that is removed when the test is over. */
+/** A new folder, removed after the test. */
 export async function tempFolder(t: Pick<ExecutionContext<unknown>, "teardown">): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "signet-test-"));
   t.teardown(() => rm(folder, { recursive: true, force: true }));

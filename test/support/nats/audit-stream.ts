@@ -1,11 +1,11 @@
 import { connect, type MsgHdrs, type NatsConnection } from "nats";
 import { AuditEvent } from "../../../src/gen/signet/v1/audit.ts";
 
-/** A message of the audit stream, as a subscriber reads it. */
+/** A message of the audit stream, as a subscriber receives it. */
 export interface AuditMessage {
   readonly subject: string;
   readonly headers: MsgHdrs | undefined;
-  /** The bytes that the next event's `prev_hash` is the SHA-256 of. */
+  /** The bytes whose SHA-256 is the `prev_hash` of the next event. */
   readonly body: Uint8Array;
   readonly event: AuditEvent;
 }
@@ -21,7 +21,7 @@ export function decodeMessage({ subject, headers, data }: Received): AuditMessag
   return { subject, headers, body: data, event };
 }
 
-/** Everything that the stream SIGNET_AUDIT holds now, from the oldest. Empty while there is no stream. */
+/** All messages of the stream SIGNET_AUDIT, oldest first. Empty if there is no stream. */
 export async function readAuditStream(url: string): Promise<AuditMessage[]> {
   const connection = await connect({ servers: url });
   try {

@@ -5,7 +5,7 @@ import { collect, tally } from "../collect.ts";
 import { tokenIdsOf } from "./audit-stream.ts";
 import type { NatsServer } from "./nats-server.ts";
 
-/** What can be wrong with an audit trail. */
+/** The kinds of fault in an audit trail. */
 export type TrailFault =
   | "TOKEN_WITHOUT_EVENT"
   | "TOKEN_WITH_TWO_EVENTS"
@@ -14,21 +14,22 @@ export type TrailFault =
   | "GAP"
   | "BROKEN_LINK";
 
-/** An event, and the bytes that the event after it links to. */
+/** An event, and the bytes that the next event links to. */
 interface Entry {
   readonly event: AuditEvent;
   readonly body: Uint8Array;
 }
 
-/** Every event of the stream, in the stream's order. */
+/** All events of the stream, in its order. */
 export function trailOf({ url }: Pick<NatsServer, "url">): Promise<TailedEvent[]> {
   const { signal } = new AbortController();
   return collect(tail({ url, subject: "signet.audit.>", from: "all", follow: false, signal }));
 }
 
 /**
- * How often which fault is in a trail; empty for a good one. Every token that was answered has exactly one event,
- * each event is there once, and each writer's chain is whole. Events of tokens that nobody got are right.
+ * Counts the faults of a trail by kind; empty for a correct trail. Every token in an answer must have exactly one
+ * event, each event must occur once, and each writer's chain must be complete. An event without an answered token is no
+ * fault.
  */
 export function trailFaults(
   trail: readonly TailedEvent[],
@@ -59,14 +60,14 @@ function tokenFaults(entries: readonly Entry[], answered: readonly string[]): Tr
   ];
 }
 
-/** What is wrong with each writer's chain of events, whose order among the entries does not matter. */
+/** The faults in the chain of each writer. The order of the entries does not matter. */
 export function chainFaults(entries: readonly Entry[]): TrailFault[] {
   const twice = repeated(entries.map(({ event }) => event.eventId)).map((): TrailFault => "EVENT_TWICE");
   const writers = Map.groupBy(entries, ({ event }) => event.writer);
   return [...twice, ...[...writers.values()].flatMap((own) => linkFaults(own.toSorted(byPlace)))];
 }
 
-// Over epochs the numbers may skip: an epoch that wrote nothing durable left no trace. The link from hash to hash may not.
+// An epoch number may be skipped, since an epoch without a durable event leaves no trace. A hash link may not.
 function linkFaults(chain: readonly Entry[]): TrailFault[] {
   const faults: TrailFault[] = [];
   let before: Entry | undefined;

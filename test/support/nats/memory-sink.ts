@@ -1,13 +1,13 @@
 import type { EventSink, Outcome, OutgoingEvent, StreamMark, StreamState } from "../../../src/audit/forward/sink.ts";
 
-/** A sink in memory whose stream can fail and be lost. It keeps the port's contract, which its tests prove. */
+/** An in-memory sink whose stream can fail and be lost. Its tests prove that it follows the contract of the port. */
 export class MemorySink implements EventSink {
   readonly stored: OutgoingEvent[] = [];
-  /** The ids that are refused as long as they are here. */
+  /** The ids that are refused. */
   readonly refused = new Set<string>();
   #created = 1;
 
-  /** Deletes the stream, as an operator or a broken disk does. */
+  /** Deletes the stream, as an operator or a broken disk might. */
   lose(): void {
     this.stored.length = 0;
     this.#created++;

@@ -7,13 +7,13 @@ import { type NatsServer, startNats } from "./nats-server.ts";
 export interface NatsCluster {
   readonly nodes: ReadonlyMap<string, NatsServer>;
   readonly urls: readonly string[];
-  /** The node that leads the stream now, once there is one. */
+  /** Resolves with the node that leads the stream, when there is one. */
   leaderOf(stream: string): Promise<NatsServer>;
-  /** Resolves when every node has all of the stream: to fell one before would take the majority away. */
+  /** Resolves when every node has the whole stream. Stopping a node earlier could lose the majority. */
   whole(stream: string): Promise<void>;
 }
 
-/** Three nats-servers with JetStream that answers, on loopback ports; gone when the test is over. */
+/** Three nats-servers with a JetStream that answers, on loopback ports. They are killed after the test. */
 export async function startNatsCluster(t: Pick<ExecutionContext<unknown>, "teardown">): Promise<NatsCluster> {
   const names = ["north", "east", "south"];
   const ports = await Promise.all(names.map(() => freePort()));

@@ -16,19 +16,19 @@ process.once("exit", () => {
 
 type Register = (title: string, implementation: Implementation<[]>) => void;
 
-/** A test that needs a real nats-server: skipped with a notice where there is none, but failing in CI. */
+/** A test that needs nats-server. Without it the test is skipped with a notice, and fails in CI. */
 export const testWithNats: Register = (title, implementation) => {
   if (binary !== undefined) test(title, implementation);
   else withoutNats(title, implementation);
 };
 
-/** The same, one after the other, for tests that share a server or would need too many at once. */
+/** As {@link testWithNats}, but serial, for tests that share a server or would need too many at once. */
 export const serialTestWithNats: Register = (title, implementation) => {
   if (binary !== undefined) test.serial(title, implementation);
   else withoutNats(title, implementation);
 };
 
-/** The same, for tests of a cluster: also skipped, with a notice, where the server is too old for one. */
+/** As {@link serialTestWithNats}, but also skipped if nats-server is too old for a cluster. */
 export const serialTestWithNatsCluster: Register = (title, implementation) => {
   const version = binary === undefined ? "" : execFileSync(binary, ["--version"], { encoding: "utf8" });
   const old = /v2\.(?:[0-8]\.|9\.(?:1?\d|20)\b)/.test(version);
@@ -43,19 +43,19 @@ const withoutNats: Register = (title, implementation) => {
 
 export interface NatsServer {
   readonly url: string;
-  /** Ends the process as a crash does. */
+  /** Kills the process, as a crash would. */
   kill9(): Promise<void>;
-  /** Starts it again on the same port, with the same store, with an empty one, or with a copy of the store. */
+  /** Restarts the server on the same port with its store, an empty store, or a copy from {@link copyStore}. */
   restart(options?: { readonly loseStore?: boolean; readonly from?: string }): Promise<void>;
-  /** A copy of the store as it is now: of a server that was killed. */
+  /** Copies the store. The server must be killed first. */
   copyStore(): Promise<string>;
-  /** Stops the process in its tracks: connections stay open and nothing answers. */
+  /** Freezes the process: its connections stay open, and it answers nothing. */
   pause(): void;
   resume(): void;
   stop(): Promise<void>;
 }
 
-/** A nats-server of the test's own on a loopback port; gone when the test is over. */
+/** Starts a nats-server for this test on a loopback port. It is killed after the test. */
 export async function startNats(
   t: Pick<ExecutionContext<unknown>, "teardown">,
   options: {
@@ -99,7 +99,7 @@ export async function startNats(
 async function launch(port: number, more: readonly string[]): Promise<{ child: ChildProcess; port: number }> {
   if (binary === undefined) throw new Error("nats-server is neither on PATH nor in .tools/bin");
   const command = [binary, "-a", "127.0.0.1", "-p", String(port), ...more];
-  // The signal comes when the thread that spawned it ends: AVA's worker, so the server never outlives its test file.
+  // The kernel sends the signal when the spawning thread ends, AVA's worker: the server never outlives its test file.
   const [file, ...args] = setpriv === undefined ? command : [setpriv, "--pdeathsig", "KILL", ...command];
   const child = spawn(file ?? binary, args, { stdio: ["ignore", "ignore", "pipe"] });
   running.add(child);

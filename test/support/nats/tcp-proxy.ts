@@ -4,17 +4,17 @@ import type { ExecutionContext } from "ava";
 
 export interface TcpProxy {
   readonly url: string;
-  /** Ends all connections and refuses new ones until {@link heal}. */
+  /** Closes all connections and refuses new ones until {@link heal}. */
   cut(): void;
   heal(): void;
-  /** Keeps back what the server says, until {@link release}. */
+  /** Holds back the data of the server until {@link release}. */
   hold(): void;
   release(): void;
-  /** How often the clients have sent this text, since the start. */
+  /** How many times the clients have sent this text. */
   sent(text: string): number;
 }
 
-/** A wire between client and server that can fail; `rewrite` changes what the server says. */
+/** A TCP proxy that a test can make fail. `rewrite` changes the data of the server. */
 export async function startTcpProxy(
   t: Pick<ExecutionContext<unknown>, "teardown">,
   target: string,

@@ -11,17 +11,17 @@ import { importKey } from "../service/key-calls.ts";
 import { failureOf } from "../service/rich-error.ts";
 import { issue, type Service, verify } from "../service/service.ts";
 
-/** The calls of one profile, with what most of a test's calls have in common. */
+/** The calls under one profile, with default fields. */
 export interface Dialect {
   /** Issues for a request object. Rejects with the ServiceError. */
   issue(claims: Record<string, unknown>, request?: Partial<IssueTokenRequest>): Promise<IssueTokenResponse>;
   verify(token: string, request?: Partial<VerifyTokenRequest>): Promise<VerifyTokenResponse>;
-  /** Verifies what a client sent. */
+  /** Verifies the parts of a client's request. */
   present(carrier: Partial<Carrier>, request?: Partial<VerifyTokenRequest>): Promise<VerifyTokenResponse>;
   importSecret(secret: string, request?: Partial<ImportKeyRequest>): Promise<ImportKeyResponse>;
 }
 
-/** What calls have in common. */
+/** The default fields of calls. */
 export interface DialectDefaults {
   readonly tenant?: string;
   readonly encoding?: SecretEncoding;
@@ -59,14 +59,14 @@ export function verdictOf({ valid, rejection, claims, subject, issuedAt }: Verif
   return rejectionReasonToJSON(rejection.reason).slice("REJECTION_REASON_".length);
 }
 
-/** The fields that a call was refused for, sorted; it must fail with INVALID_ARGUMENT. */
+/** The sorted fields of the violations of a call, which must fail with INVALID_ARGUMENT. */
 export async function badFields(call: Promise<unknown>): Promise<string[]> {
   const { code, violations, message } = await failureOf(call);
   if (code !== "INVALID_ARGUMENT") throw new Error(`the call failed with ${code}: ${message}`);
   return violations.map(({ field }) => field).toSorted();
 }
 
-/** The codes of an answer's warnings. */
+/** The codes of the warnings in an answer. */
 export function warningsOf({ warnings }: Pick<IssueTokenResponse, "warnings">): string[] {
   return warnings.map(({ code }) => code);
 }

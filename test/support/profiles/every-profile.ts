@@ -6,13 +6,13 @@ const encoding = SecretEncoding.SECRET_ENCODING_BASE64;
 const IP = { context: { ip: "203.0.113.7" } };
 const USER = { org_id: "1", project_id: "2", user_id: "3" };
 
-/** A profile with a request that it grants. */
+/** A profile with a request that it accepts. */
 export interface Known extends Dialect {
   readonly name: string;
   grant(): Promise<string>;
 }
 
-/** Every profile that ships; those with imported keys all have this one, in base64. */
+/** All profiles that ship. The secret, in base64, is imported for each profile that uses imported secrets. */
 export async function importEverywhere(
   service: Service,
   secret: string,

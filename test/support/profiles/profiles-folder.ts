@@ -3,8 +3,8 @@ import type { ExecutionContext } from "ava";
 import { filesIn } from "../files/config-files.ts";
 
 /**
- * A folder with one more profile: the file of one that ships, under another name and with other lines. Every text that
- * is to be replaced must be there.
+ * A folder with a copy of a shipped profile under another name, with `changes` from old to new text. Throws if an old
+ * text is not in the file.
  */
 export async function folderWithVariant(
   t: ExecutionContext,

@@ -5,12 +5,12 @@ import { formatFault } from "../../../src/schema/fault.ts";
 
 export const ISSUER = "https://issuer.test";
 
-/** The text of a profile that ships. */
+/** The text of a shipped profile. */
 export function shippedText(name: string): string {
   return readFileSync(new URL(`../../../profiles/${name}.yaml`, import.meta.url), "utf8");
 }
 
-/** A profile that ships, or an edited copy of it. A fault in it fails the test. */
+/** A shipped profile, or an edited copy. Throws if it has faults. */
 export function shippedProfile(name: string, edit: (text: string) => string = (text) => text): Profile {
   return profileOf(edit(shippedText(name)), `${name}.yaml`);
 }
@@ -20,7 +20,7 @@ export function serviceProfile(): Profile {
   return shippedProfile("service");
 }
 
-/** The profile that a file's text describes. A fault in it fails the test. */
+/** Compiles the text of a profile file. Throws if it has faults. */
 export function profileOf(text: string, file = "test.yaml"): Profile {
   const profile = compileProfile(text, file, ISSUER);
   if (Array.isArray(profile)) throw new Error(profile.map(formatFault).join("\n"));

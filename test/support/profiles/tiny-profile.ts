@@ -1,4 +1,4 @@
-/** A profile with no more than it needs, one line a value, by number from 1. */
+/** The lines of a minimal profile, numbered from 1. */
 const LINES = [
   "profile: tiny",
   "keys: { keyset: tiny, algorithm: EdDSA }",
@@ -10,7 +10,7 @@ const LINES = [
   "accept: { type: object }",
 ] as const;
 
-/** The text of a small profile with these lines changed; a line after the last one is added. */
+/** The text of a minimal profile with these lines changed or added. */
 export function tinyProfile(changes: Readonly<Record<number, string>> = {}): string {
   const length = Math.max(LINES.length, ...Object.keys(changes).map(Number));
   return Array.from({ length }, (_, index) => changes[index + 1] ?? LINES[index] ?? "").join("\n");

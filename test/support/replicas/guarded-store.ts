@@ -1,6 +1,6 @@
 import type { KeyValue } from "../../../src/state/keyvalue.ts";
 
-/** A store each of whose calls, and each change that it tells, comes after `guard`, which may fail it. */
+/** A store that runs `guard` before each call and before each change that a watch yields. `guard` may throw. */
 export function guardedStore(store: KeyValue, guard: () => void | Promise<void>): KeyValue {
   const guarded = async <Result>(work: () => Promise<Result>): Promise<Result> => {
     await guard();

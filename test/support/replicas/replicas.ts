@@ -11,7 +11,7 @@ import { waitUntil } from "../wait-until.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../fault/replicas/replica.ts", import.meta.url));
 
-/** A ring that turns in seconds and leaves a busy machine a second for what replicas tell each other; the lead is 2 s. */
+/** Rotates every 4 s with a lead of 2 s, and gives a busy machine a second for messages between replicas. */
 const ROTATION = {
   period: 4_000,
   verifierCache: 1_000,
@@ -22,25 +22,27 @@ const ROTATION = {
   maxTtl: 105_000,
 };
 
-/** A replica of the service, as a process of its own. */
+/** A replica of the service in a process of its own. */
 export interface Replica extends RemoteService {
   readonly name: string;
-  /** Stops the process in its tracks: its connections stay open and it answers nothing. */
+  /** Freezes the process: its connections stay open, and it answers nothing. */
   pause(): void;
   resume(): void;
-  /** How far its clock is ahead of the machine's from now on, in milliseconds. It survives a restart. */
+  /** Sets how far the clock of the replica is ahead of the machine's, in milliseconds. Survives a restart. */
   setClock(aheadMs: number): Promise<void>;
-  /** What it says it waits for before it can issue; empty when it can. */
+  /** What the replica reports that it waits for before it can issue; empty when it can issue. */
   waitsFor(): Promise<string>;
 }
 
-/** Replicas that share a KEK and a NATS. Each has a name, and keeps its data folder, ports and clock when it is started again. */
+/**
+ * Replicas that share a KEK and NATS. A replica that restarts under its name keeps its data folder, ports and clock.
+ */
 export interface ReplicaSet {
-  /** Resolves when the replica listens, be it ready or not; `env` is for this start alone. */
+  /** Resolves when the replica listens, even if it is not ready. `env` is for this start only. */
   start(name: string, env?: Readonly<Record<string, string>>): Promise<Replica>;
-  /** Starts so many at once, and resolves when all are ready to issue. */
+  /** Starts `count` replicas at once, and resolves when all can issue. */
   startAll(count: number): Promise<readonly Replica[]>;
-  /** The folder that the replica keeps its spool, its identity and its snapshots in. */
+  /** The data folder of the replica, with its spool, identity and snapshots. */
   folderOf(name: string): Promise<string>;
 }
 
@@ -52,8 +54,8 @@ interface Place {
 }
 
 /**
- * The processes are gone when the test is over. `natsUrls`: the first replica uses the first, and so on in turn.
- * `rotation`: what is different from keys that rotate every four seconds.
+ * A set of replicas, killed after the test. The replicas use `natsUrls` in turn. `rotation` overrides the policy of
+ * keys that rotate every four seconds.
  */
 export async function replicaSet(
   t: ExecutionContext<unknown>,
@@ -127,7 +129,7 @@ async function newPlace(t: ExecutionContext<unknown>): Promise<Place> {
   return { data, clock, grpc: `127.0.0.1:${await freePort()}`, http: `127.0.0.1:${await freePort()}` };
 }
 
-/** Whole or not at all: it is read at any moment. */
+/** Writes the file atomically, since a replica may read it at any moment. */
 async function writeClock(file: string, aheadMs: number): Promise<void> {
   await writeFile(`${file}.new`, String(aheadMs));
   await rename(`${file}.new`, file);

@@ -1,7 +1,7 @@
 import type { JSONWebKeySet } from "jose";
 import { tally } from "../collect.ts";
 
-/** What one replica showed of a keyset at one moment. */
+/** One replica's view of a keyset at one moment. */
 export interface RingSight {
   readonly replica: string;
   readonly epoch: number;
@@ -9,16 +9,16 @@ export interface RingSight {
   readonly jwks: JSONWebKeySet;
 }
 
-/** An epoch that a replica says it made. */
+/** An epoch that a replica logged as its own. */
 export interface MadeEpoch {
   readonly replica: string;
   readonly epoch: number;
 }
 
-/** What can be wrong with rings that replicas share. */
+/** The kinds of fault in a ring that replicas share. */
 export type RingFault = "EMPTY_RING" | "EPOCH_FELL" | "EPOCH_MADE_TWICE" | "EPOCH_WITH_TWO_RINGS" | "KID_WITH_TWO_KEYS";
 
-/** How often which fault is in what was seen, in the order in which it was; empty when the replicas share one ring. */
+/** Counts the faults in the sights, which are in order of time. Empty if the replicas share one ring. */
 export function ringFaults(
   sights: readonly RingSight[],
   made: readonly MadeEpoch[],
@@ -53,7 +53,7 @@ function fallen(sights: readonly RingSight[]): RingFault[] {
   });
 }
 
-/** The names that stand for more than one thing. */
+/** The names that stand for more than one value. */
 function differing<Item, Name>(
   items: readonly Item[],
   nameOf: (item: Item) => Name,

@@ -8,10 +8,10 @@ import { type RingFault, type RingSight, ringFaults } from "./ring-faults.ts";
 const KEYSET = "service";
 const LOOK_MS = 50;
 
-/** Looks at the rings of replicas again and again. */
+/** Watches the rings of replicas repeatedly. */
 export interface RingWitness {
   readonly sights: readonly RingSight[];
-  /** How often which fault was seen. Rejects when a replica did not answer. */
+  /** Resolves with the faults seen, by kind. Rejects if a replica did not answer. */
   stop(): Promise<Partial<Record<RingFault, number>>>;
 }
 
@@ -43,7 +43,7 @@ export async function look(replica: Replica): Promise<RingSight> {
   };
 }
 
-/** What its log says: whoever loses the race for an epoch says nothing. */
+/** The epochs that the log of a replica reports. A replica that loses the race for an epoch logs nothing. */
 function epochsMadeBy({ name, process: { log } }: Replica) {
   return log.flatMap(({ event, keyset, epoch, reason }) =>
     event === "keys.rotated" && keyset === KEYSET && reason !== "restored"

@@ -5,7 +5,7 @@ import type { Replica } from "./replicas.ts";
 
 const AT_ONCE = 32;
 
-/** How often which verdict other than "valid" replicas give for tokens; empty when every token is valid on every replica. */
+/** Counts the verdicts other than "valid". Empty if every token is valid on every replica. */
 export async function badVerdicts(
   replicas: readonly Replica[],
   tokens: readonly string[],

@@ -4,7 +4,7 @@ import { testEnv } from "./service.ts";
 
 const MAIN = fileURLToPath(new URL("../../../src/main.ts", import.meta.url));
 
-/** One command line in a process of its own, on a data folder. `code` is -1 when it did not end within a minute. */
+/** Runs `signet` in a process of its own, on a data folder. `code` is -1 if it did not end within a minute. */
 export function signetProcess(
   words: readonly string[],
   { data, env }: { readonly data: string; readonly env?: Record<string, string> },

@@ -3,7 +3,7 @@ import { delimiter, join } from "node:path";
 
 const TOOLS = join(import.meta.dirname, "..", "..", "..", ".tools", "bin");
 
-/** A program's path: from PATH, else from .tools/bin of the checkout; undefined where it is in neither. */
+/** The path of a program on PATH, else in .tools/bin of this checkout; undefined if it is in neither. */
 export function findTool(name: string): string | undefined {
   const folders = [...(process.env.PATH ?? "").split(delimiter), TOOLS];
   return folders.map((folder) => join(folder, name)).find(isExecutable);

@@ -4,14 +4,14 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 
 /**
- * A loopback port on which nobody listens, and which no other test takes until this test file ends: it is below the ports that
- * the kernel gives to outgoing connections and to servers that ask for any.
+ * A free loopback port that no other test takes until this test file ends. It is below the range from which the kernel
+ * takes ports for outgoing connections and for servers that ask for any port.
  */
 export function freePort(): Promise<number> {
   return freePorts(1);
 }
 
-/** The first of so many in a row. */
+/** The first of `count` consecutive free ports. */
 export async function freePorts(count: number): Promise<number> {
   for (;;) {
     const first = randomInt(20_000, 32_000);
@@ -21,7 +21,9 @@ export async function freePorts(count: number): Promise<number> {
   }
 }
 
-/** Takes the UDP port of this number, which no server here uses: the kernel gives it to one alone, and back at its end. */
+/**
+ * Binds the UDP port of this number as a lock: no server here uses it, and the kernel frees it when the process ends.
+ */
 async function reserve(port: number): Promise<boolean> {
   const socket = createSocket("udp4").unref();
   try {

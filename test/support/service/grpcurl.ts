@@ -5,7 +5,7 @@ import { findTool } from "./find-tool.ts";
 
 const binary = findTool("grpcurl");
 
-/** A test that needs grpcurl: skipped with a notice where there is none, but failing in CI. */
+/** A test that needs grpcurl. Without it the test is skipped with a notice, and fails in CI. */
 export function testWithGrpcurl(title: string, implementation: Implementation<[]>): void {
   if (binary !== undefined) test(title, implementation);
   else if (process.env.CI) test(title, (t) => t.fail("grpcurl is neither on PATH nor in .tools/bin"));
@@ -19,7 +19,7 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** Runs it in plaintext, with a bound of 20 s. */
+/** Runs grpcurl in plaintext, for at most 20 s. */
 export async function grpcurl(...args: readonly string[]): Promise<Finished> {
   if (binary === undefined) throw new Error("grpcurl is neither on PATH nor in .tools/bin");
   const child = spawn(binary, ["-plaintext", "-max-time", "20", ...args], { stdio: ["ignore", "pipe", "pipe"] });

@@ -8,7 +8,7 @@ interface HealthClient {
   watch(request: object): ClientReadableStream<{ status: string }>;
 }
 
-/** A client of `grpc.health.v1`, closed when the test is over. */
+/** A client of `grpc.health.v1`, closed after the test. */
 export function healthClient(t: ExecutionContext, address: string) {
   const Health = makeClientConstructor(service as Parameters<typeof makeClientConstructor>[0], "Health");
   const client = new Health(address, credentials.createInsecure());
@@ -20,17 +20,17 @@ export function healthClient(t: ExecutionContext, address: string) {
       new Promise((resolve, reject) => {
         check.call(client, { service: of }, (error, answer) => (error ? reject(error) : resolve(answer.status)));
       }),
-    /** Resolves with what is told now; the list grows with every change, until CUT when the stream ends. */
+    /** Resolves with the list of statuses: the present one, then each change, and CUT when the stream ends. */
     async watch(of: string): Promise<readonly string[]> {
-      const told: string[] = [];
+      const statuses: string[] = [];
       const stream = watch.call(client, { service: of });
       streams.push(stream);
-      stream.on("error", () => told.push("CUT"));
-      stream.on("data", ({ status }) => told.push(status));
+      stream.on("error", () => statuses.push("CUT"));
+      stream.on("data", ({ status }) => statuses.push(status));
       await once(stream, "data");
-      return told;
+      return statuses;
     },
-    /** Ends every watch from this side. */
+    /** Cancels every watch. */
     unwatch(): void {
       for (const stream of streams) stream.cancel();
     },

@@ -18,17 +18,17 @@ export function planRotation({ keys }: Pick<Service, "keys">): Promise<PlanRotat
   return promised(keys.planRotation.bind(keys), { keyset: KEYSET });
 }
 
-/** The key that takes over next, once there is one, and when it could. Unix milliseconds. */
+/** Waits for a next key, and resolves with it and its times in Unix milliseconds. */
 export async function nextRotation(service: Pick<Service, "keys">): Promise<NextRotation> {
   let found: NextRotation | undefined;
-  // Between a take-over and the epoch that it asks for there is none.
-  await waitUntil("a key waits to take over", async () => {
+  // There is none between a rotation and the epoch that follows it.
+  await waitUntil("there is a next key", async () => {
     const { nextKeyId, nextAt, earliestAt } = await planRotation(service);
     if (nextAt !== undefined && earliestAt !== undefined)
       found = { nextKeyId, nextAt: nextAt.getTime(), earliestAt: earliestAt.getTime() };
     return found !== undefined;
   });
-  if (found === undefined) throw new Error("no key waits");
+  if (found === undefined) throw new Error("there is no next key");
   return found;
 }
 
@@ -38,7 +38,7 @@ export interface NextRotation {
   readonly earliestAt: number;
 }
 
-/** As early as is safe unless told otherwise. Rejects with the ServiceError. */
+/** Rotates as soon as is safe, by default. Rejects with the ServiceError. */
 export function rotateKeys(
   { keys }: Pick<Service, "keys">,
   request: Partial<RotateKeysRequest> = {},
@@ -50,7 +50,7 @@ export function revokeKey({ keys }: Pick<Service, "keys">, keyId: string): Promi
   return promised(keys.revokeKey.bind(keys), RevokeKeyRequest.fromPartial({ keyId, reason: "a test of emergencies" }));
 }
 
-/** Imports a secret, 32 random bytes in base64 unless told otherwise. Rejects with the ServiceError. */
+/** Imports a secret, by default 32 random bytes in base64. Rejects with the ServiceError. */
 export function importKey({ keys }: Service, request: Partial<ImportKeyRequest>): Promise<ImportKeyResponse> {
   const secret = randomBytes(32).toString("base64");
   const encoding = SecretEncoding.SECRET_ENCODING_BASE64;

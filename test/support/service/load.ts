@@ -1,14 +1,14 @@
-/** Workers that repeat a step, each until it fails or is stopped. */
+/** Workers that repeat a step until it fails or they are stopped. */
 export interface Load {
-  /** Resolves when no worker works any more, with what made them fail. */
+  /** Resolves with all failures when every worker has ended. */
   readonly ended: Promise<unknown[]>;
-  /** Resolves when so many more steps are done, or no worker works any more. */
+  /** Resolves after this many more steps, or when every worker has ended. */
   more(steps: number): Promise<unknown>;
-  /** Lets the steps under way finish. Rejects with the first failure of all. */
+  /** Waits for the steps in progress. Rejects with the first failure. */
   stop(): Promise<void>;
 }
 
-/** So many workers begin at once. */
+/** Starts all workers at once. */
 export function startLoad(workers: number, step: () => Promise<unknown>): Load {
   const failures: unknown[] = [];
   const waiting = new Map<number, () => void>();

@@ -10,12 +10,12 @@ const run = promisify(execFile);
 const root = join(import.meta.dirname, "..", "..", "..");
 const BOUND_MS = 25_000;
 
-/** A program of another language: takes JWKS URL, issuer, audience and token, prints the subject of a valid one. */
+/** A verifier in another language. It resolves with the subject of a valid token. */
 export type Peer = (
   ...args: readonly [jwksUrl: string, issuer: string, audience: string, token: string]
 ) => Promise<string>;
 
-/** golang-jwt, where there is Go and its modules can be had; undefined otherwise. */
+/** A verifier with golang-jwt; undefined without Go or its modules. */
 export async function goPeer(): Promise<Peer | undefined> {
   const folder = await peer("go", async (source, target) => {
     await run("go", ["build", "-o", join(target, "verify"), "."], {
@@ -27,14 +27,14 @@ export async function goPeer(): Promise<Peer | undefined> {
   return folder === undefined ? undefined : program(join(folder, "verify"), []);
 }
 
-/** PyJWT, where there is Python with pip and its packages can be had; undefined otherwise. */
+/** A verifier with PyJWT; undefined without Python, pip or its packages. */
 export async function pythonPeer(): Promise<Peer | undefined> {
   const env = await pythonEnv();
   const script = join(root, "test", "peers", "python", "verify.py");
   return env === undefined ? undefined : program("python3", [script], env);
 }
 
-/** The environment in which Python finds PyJWT; undefined where that can't be had. */
+/** The environment in which Python finds PyJWT; undefined without Python, pip or its packages. */
 export async function pythonEnv(): Promise<NodeJS.ProcessEnv | undefined> {
   const folder = await peer("python", async (source, target) => {
     const pip = ["-m", "pip", "install", "--quiet", "--retries", "0", "--timeout", "5", "--target", target];
@@ -43,7 +43,7 @@ export async function pythonEnv(): Promise<NodeJS.ProcessEnv | undefined> {
   return folder === undefined ? undefined : { ...process.env, PYTHONPATH: folder };
 }
 
-/** The folder that `build` fills, kept in .tools under a name that changes with the sources. Never half a folder. */
+/** The complete folder that `build` fills, cached in .tools under a hash of the sources. */
 async function peer(
   name: string,
   build: (source: string, target: string) => Promise<void>,
@@ -61,7 +61,7 @@ async function peer(
   } catch {
     await rm(draft, { recursive: true, force: true });
   }
-  // Another run may have been first.
+  // Another test run may have built it first.
   return existsSync(folder) ? folder : undefined;
 }
 

@@ -1,7 +1,9 @@
 import { Client, credentials } from "@grpc/grpc-js";
 import type { ExecutionContext } from "ava";
 
-/** A client that sends any bytes to any method, and answers with the bytes that came back. Rejects with the ServiceError. */
+/**
+ * A client that sends any bytes to any method and resolves with the bytes of the answer. Rejects with the ServiceError.
+ */
 export function rawClient(t: ExecutionContext, address: string) {
   const client = new Client(address, credentials.createInsecure());
   t.teardown(() => client.close());

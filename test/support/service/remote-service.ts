@@ -7,12 +7,12 @@ import { waitUntil } from "../wait-until.ts";
 import type { Service } from "./service.ts";
 import { type LogLine, type ServiceProcess, spawnService } from "./service-process.ts";
 
-/** A service that is a process of its own, and clients of it. */
+/** A service in a process of its own, with clients. */
 export interface RemoteService extends Service {
   readonly process: ServiceProcess;
 }
 
-/** Spawns the service and connects to it: its process and the clients are gone when the test is over. */
+/** Starts the service in a process of its own and connects to it. Both end after the test. */
 export async function startRemote(
   t: ExecutionContext<unknown>,
   options: Parameters<typeof spawnService>[1],
@@ -36,7 +36,7 @@ export async function startRemote(
   };
 }
 
-/** Resolves when NATS has acknowledged every event that the service has written. */
+/** Resolves when NATS has acknowledged every event of the service. */
 export function allForwarded({ url }: Pick<Service, "url">): Promise<void> {
   return waitUntil("every event is acknowledged", async () => {
     const text = await (await fetch(`${url}/metrics`)).text();
@@ -44,7 +44,7 @@ export function allForwarded({ url }: Pick<Service, "url">): Promise<void> {
   });
 }
 
-/** Resolves when the service has logged what is looked for; rejects when it has not within 30 s. */
+/** Resolves when the log satisfies `holds`. Rejects after 30 s. */
 export async function untilLogged(
   { process: { child, log } }: Pick<RemoteService, "process">,
   holds: (log: readonly LogLine[]) => boolean,
@@ -53,7 +53,7 @@ export async function untilLogged(
   while (!holds(log)) await once(child.stdout as NodeJS.ReadableStream, "data", { signal });
 }
 
-/** Resolves with the signal that ended the service; null when it ended by itself. */
+/** Resolves with the signal that ended the service, or null if it exited. */
 export async function signalThatEnded({ process: { child } }: Pick<RemoteService, "process">) {
   if (child.exitCode === null && child.signalCode === null) {
     await once(child, "exit", { signal: AbortSignal.timeout(30_000) });

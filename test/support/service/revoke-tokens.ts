@@ -1,7 +1,7 @@
 import { RevokeTokensRequest, type RevokeTokensResponse } from "../../../src/gen/signet/v1/token.ts";
 import { promised, type Service } from "./service.ts";
 
-/** Takes tokens of `service` back unless told otherwise. Rejects with the ServiceError. */
+/** Revokes tokens, by default of the profile `service`. Rejects with the ServiceError. */
 export function revokeTokens(
   { tokens }: Pick<Service, "tokens">,
   request: Partial<RevokeTokensRequest>,

@@ -2,7 +2,7 @@ import { type ServiceError, status } from "@grpc/grpc-js";
 import { BadRequest, ErrorInfo, RetryInfo } from "../../../src/gen/google/rpc/error_details.ts";
 import { Status } from "../../../src/gen/google/rpc/status.ts";
 
-/** What a client reads from a failed call. */
+/** The error of a failed call, as a client reads it. */
 export interface RichError {
   /** The name of the status code. */
   readonly code: string;
@@ -10,7 +10,7 @@ export interface RichError {
   readonly reason: string | undefined;
   readonly violations: readonly { readonly field: string; readonly description: string }[];
   readonly retryAfterMs: number | undefined;
-  /** Size of the encoded `google.rpc.Status`. */
+  /** The size of the encoded `google.rpc.Status`. */
   readonly detailBytes: number;
 }
 
@@ -33,7 +33,7 @@ export function readError(error: ServiceError): RichError {
   };
 }
 
-/** The error of a call that must fail. */
+/** The error of a call. Throws if the call succeeds. */
 export async function failureOf(call: Promise<unknown>): Promise<RichError> {
   try {
     await call;

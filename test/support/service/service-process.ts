@@ -14,7 +14,7 @@ export interface ServiceProcess {
   readonly child: ChildProcess;
   readonly grpc: string;
   readonly http: string;
-  /** Every line that was logged so far. */
+  /** Every line logged so far. */
   readonly log: readonly LogLine[];
   kill9(): Promise<void>;
   /** SIGTERM; resolves with the exit code. */
@@ -22,8 +22,8 @@ export interface ServiceProcess {
 }
 
 /**
- * The service as a process of its own: `src/main.ts serve`, or another program that logs as it does. Resolves when it is
- * ready, or has logged the event `until`; gone when the test is over.
+ * Starts the service in a process of its own: `src/main.ts serve`, or another program with the same log. Resolves when
+ * it has logged the event `until`. The process is killed after the test.
  */
 export async function spawnService(
   t: ExecutionContext<unknown>,

@@ -14,7 +14,7 @@ import {
 import { type KeyPolicy, keyPolicy } from "../../../src/keys/rotating/policy.ts";
 import { tempFolder } from "../files/temp.ts";
 
-/** A configuration for tests: random loopback ports, a data folder of its own, no NATS, and silence. */
+/** The environment of a service under test: random loopback ports, a data folder, no NATS, no log. */
 export function testEnv(data: string, env: Record<string, string> = {}): Record<string, string> {
   return {
     SIGNET_DATA: data,
@@ -27,8 +27,8 @@ export function testEnv(data: string, env: Record<string, string> = {}): Record<
 }
 
 /**
- * A ring that turns in seconds, with tokens of up to 70 s (their leeway is 60 s): every bound holds. No configuration may have it, because the
- * profiles that ship issue tokens for hours.
+ * A ring that turns in seconds, with tokens of up to 70 s (their leeway is 60 s): every bound holds. No configuration
+ * may have it, because the profiles that ship issue tokens for hours.
  */
 export const FAST_ROTATION = keyPolicy({
   period: 3_000,
@@ -43,19 +43,19 @@ export const FAST_ROTATION = keyPolicy({
 export interface Service {
   readonly app: App;
   readonly data: string;
-  /** Of the HTTP side. */
+  /** The base URL of the HTTP endpoint. */
   readonly url: string;
   readonly tokens: TokenServiceClient;
   readonly keys: KeyServiceClient;
 }
 
-/** The service in the test's own process, stopped when the test is over. Keys of `env` are configuration overrides. */
+/** Starts the service in the process of the test, and stops it after the test. `env` overrides the configuration. */
 export async function startService(
   t: ExecutionContext<unknown>,
   options: {
     env?: Record<string, string>;
     data?: string;
-    /** In the place of what the configuration says. */
+    /** Replaces the policy in the configuration. */
     policy?: KeyPolicy;
     surroundings?: Partial<Surroundings>;
   } = {},
@@ -73,7 +73,7 @@ export async function startService(
   return { app, data, url: `http://${app.addresses.http}`, tokens, keys };
 }
 
-/** Issues one token for `alice` and `api` unless told otherwise. Rejects with the ServiceError. */
+/** Issues one token, by default for `alice` and `api`. Rejects with the ServiceError. */
 export function issue(
   { tokens }: Pick<Service, "tokens">,
   request: Partial<IssueTokenRequest> = {},
@@ -82,7 +82,7 @@ export function issue(
   return promised(tokens.issueToken.bind(tokens), whole);
 }
 
-/** Verifies one token for `api` unless told otherwise. Rejects with the ServiceError. */
+/** Verifies one token, by default for `api`. Rejects with the ServiceError. */
 export function verify(
   { tokens }: Pick<Service, "tokens">,
   token: string,
@@ -104,7 +104,7 @@ type Unary<Request, Response> = (
   callback: (error: ServiceError | null, response: Response) => void,
 ) => unknown;
 
-/** A call with a deadline of 10 s. */
+/** Makes one call with a deadline of 10 s. Rejects with the ServiceError. */
 export function promised<Request, Response>(method: Unary<Request, Response>, request: Request): Promise<Response> {
   return new Promise((resolve, reject) => {
     method(request, new Metadata(), { deadline: Date.now() + 10_000 }, (error, response) =>

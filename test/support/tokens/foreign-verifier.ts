@@ -1,11 +1,11 @@
 import { createRemoteJWKSet, jwtVerify } from "jose";
 
-/** A verifier that is not Signet's: it knows the JWKS alone, and rejects with jose's error. */
+/** A verifier outside Signet. It knows only the JWKS, and rejects with the error of jose. */
 export type ForeignVerifier = (token: string) => Promise<unknown>;
 
 /**
- * A verifier that keeps what it fetched for `cacheMs` whatever comes, an unknown kid too: the most careless one that the
- * rotation's bounds allow for.
+ * A verifier that caches the JWKS for `cacheMs`, even if it meets an unknown kid: the worst one that the bounds of the
+ * rotation allow.
  */
 export function foreignVerifier(jwksUrl: string, cacheMs: number): ForeignVerifier {
   const keys = createRemoteJWKSet(new URL(jwksUrl), { cacheMaxAge: cacheMs, cooldownDuration: cacheMs });

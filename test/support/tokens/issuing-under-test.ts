@@ -6,17 +6,17 @@ import { createIssueToken, type IssueTokenParts } from "../../../src/token/issue
 import { createIssuer, type IssuedToken, type IssuerParts } from "../../../src/token/issue/issuer.ts";
 import type { IssueRequest } from "../../../src/token/issue/request.ts";
 
-/** The time at which tokens are issued unless a test says otherwise, in Unix milliseconds. */
+/** The default time of issuing, in Unix milliseconds. */
 export const NOW = 1_800_000_000_500;
 
-/** Issuing under one profile, with an audit log that keeps its events here. */
+/** Issuing under one profile. `events` are those of the audit log, `reports` those of the callbacks. */
 export function issuingUnderTest(
   profile: Profile,
   keysOf: (tenant: string) => TokenKeys,
   overrides: Partial<IssuerParts & IssueTokenParts> = {},
 ) {
   const events: AuditEvent[] = [];
-  const told: string[] = [];
+  const reports: string[] = [];
   const audit: AuditLog = { append: async (event) => void events.push(event) };
   let ids = 0;
   const parts = {
@@ -28,19 +28,19 @@ export function issuingUnderTest(
     requireFit: () => {},
     now: () => NOW,
     newTokenId: () => `id-${++ids}`,
-    onIssued: (name: string) => told.push(`issued ${name}`),
+    onIssued: (name: string) => reports.push(`issued ${name}`),
     onDenied: (name: string, caller: string, error: unknown) =>
-      told.push(`denied ${name} ${caller} ${error instanceof Problem ? error.code : "?"}`),
-    onExpressionError: (name: string, kind: string, what: string) => told.push(`failed ${name} ${kind} ${what}`),
+      reports.push(`denied ${name} ${caller} ${error instanceof Problem ? error.code : "?"}`),
+    onExpressionError: (name: string, kind: string, what: string) => reports.push(`failed ${name} ${kind} ${what}`),
     ...overrides,
   };
   const run = createIssueToken({ ...parts, issuer: createIssuer(parts) });
   const issue = (request: Partial<IssueRequest> = {}, caller = "caller-1"): Promise<IssuedToken> =>
     run(profile.name, { ...EMPTY, ...request }, caller);
-  return { events, told, issue, run };
+  return { events, reports, issue, run };
 }
 
-/** A request without a single field. */
+/** A request in which every field is empty. */
 export const EMPTY: IssueRequest = {
   tenant: "",
   subject: "",
@@ -52,7 +52,7 @@ export const EMPTY: IssueRequest = {
   validateOnly: false,
 };
 
-/** A ttl of so many whole seconds. */
+/** A ttl in whole seconds. */
 export function seconds(count: number): NonNullable<IssueRequest["ttl"]> {
   return { seconds: BigInt(count), nanos: 0 };
 }

@@ -7,7 +7,7 @@ const HEADERS = ["alg", "kid", "typ", "jwk", "jku", "x5u", "crit", "b64", "zip",
 const CLAIMS = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope"];
 const VALUES = [null, true, 0, -1, 1e300, "", "none", "HS256", "at+jwt", "a", [], ["a", 1], {}, { kty: "OKP" }];
 
-/** Every way in which an attacker, or a broken client, changes a token. */
+/** The ways in which an attacker or a broken client changes a token. */
 const MUTATIONS: readonly ((token: string, random: Random) => string)[] = [
   (token, random) => flipBit(token, random),
   (token, random) => splice(token, random(0, token.length), 1, pick(ALPHABET, random)),
@@ -27,14 +27,14 @@ const MUTATIONS: readonly ((token: string, random: Random) => string)[] = [
   (token, random) => splice(token, random(0, token.length), 0, token.slice(0, random(0, token.length))),
 ];
 
-/** The token with one to three changes. It may, rarely, be the same text again. */
+/** The token with one to three changes. In rare cases the text is unchanged. */
 export function mutateToken(token: string, random: Random): string {
   let mutated = token;
   for (let change = random(0, 3); change >= 0; change -= 1) mutated = pick(MUTATIONS, random)(mutated, random);
   return mutated;
 }
 
-/** Bytes of the random source. */
+/** Bytes from the random source. */
 export function randomBytes(length: number, random: Random): Buffer {
   return Buffer.from(Array.from({ length }, () => random(0, 256)));
 }
@@ -66,7 +66,7 @@ function replacePart(token: string, index: number, part: string): string {
     .join(".");
 }
 
-/** Sets or removes a member of a part's JSON, and leaves the signature as it was. */
+/** Sets or removes a member in the JSON of a part, and leaves the signature alone. */
 function changeMember(token: string, index: number, name: string, random: Random): string {
   const part = token.split(".")[index] ?? "";
   try {

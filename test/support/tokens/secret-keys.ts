@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import type { TokenKeys } from "../../../src/keys/token-keys.ts";
 import type { VerifyingKey } from "../../../src/keys/vault.ts";
 
-/** Imported secrets by their kid, the newest first, as verifying sees them. They never sign. */
+/** Imported secrets by kid, newest first, as the verifier sees them. They never sign. */
 export function secretKeys(secrets: Readonly<Record<string, Buffer>>): TokenKeys {
   const verifiers = Object.entries(secrets).map(([kid, secret]): VerifyingKey => {
     const mac = (data: Buffer) => createHmac("sha256", secret).update(data).digest();

@@ -5,17 +5,17 @@ import { deriveKey } from "../../../src/jose/kek.ts";
 import { loadKek } from "../../../src/jose/kek-source.ts";
 import { type Binding, unseal } from "../../../src/jose/seal.ts";
 
-/** What must not be seen, under a name that may be. */
+/** Values that must not leak, by a name that may be printed. */
 export type Secrets = Readonly<Record<string, string | Buffer>>;
 
-/** Where it must not be seen. */
+/** The contents to search, by name. */
 export type Places = Readonly<Record<string, string | Buffer>>;
 
-/** `secret in place` for each that is there: as it is, in hex, in base64 or base64url, or as JSON escapes it. */
+/** `secret in place` for each leak: verbatim, in hex, in base64 or in base64url. */
 export function leaks(secrets: Secrets, places: Places): string[] {
   return Object.entries(secrets).flatMap(([secret, value]) => {
     const bytes = Buffer.from(value);
-    if (bytes.length < 8) throw new Error(`${secret} is too short to be told from chance`);
+    if (bytes.length < 8) throw new Error(`${secret} is too short: it could occur by chance`);
     const forms = [
       bytes,
       ...[bytes.toString("hex"), bytes.toString("base64"), bytes.toString("base64url")].map((text) =>
@@ -28,7 +28,7 @@ export function leaks(secrets: Secrets, places: Places): string[] {
   });
 }
 
-/** The key-encryption key's text and bytes, what is derived from it, every private half and imported secret, of a stopped service. */
+/** All secrets of a stopped service: its KEK as text and bytes, the derived key, private keys and imported secrets. */
 export async function keySecrets(data: string): Promise<Secrets> {
   const file = join(data, "kek");
   const text = readFileSync(file, "utf8").trim();
@@ -48,7 +48,7 @@ export async function keySecrets(data: string): Promise<Secrets> {
   return secrets;
 }
 
-/** Every sealed private half and secret that the store's file holds. */
+/** Every sealed private key and imported secret in the file of the store. */
 function sealedBlobs(data: string): { sealed: string; binding: Binding }[] {
   const text = readFileSync(join(data, "state", "state.db"), "latin1");
   const blobs = [...text.matchAll(/eyJ[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+/g)].map(([sealed]) => {
@@ -59,7 +59,7 @@ function sealedBlobs(data: string): { sealed: string; binding: Binding }[] {
   return blobs;
 }
 
-/** Every file below the data folder but the key-encryption key itself. */
+/** Every file below the data folder except the key-encryption key. */
 export function dataFiles(data: string): Places {
   const files = readdirSync(data, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const paths = files

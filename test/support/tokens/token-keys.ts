@@ -2,7 +2,7 @@ import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, sign,
 import type { ActiveKey, FoundKey, TokenKeys } from "../../../src/keys/token-keys.ts";
 import { secretKeys } from "./secret-keys.ts";
 
-/** A keyset of one Ed25519 key, made here: what issuing and verifying see of a keyring. */
+/** A keyset with one new Ed25519 key, as issuing and verifying see it. */
 export function oneKey(kid = "test-key-1", verifyUntil = Number.MAX_SAFE_INTEGER) {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
   const distrusted: string[] = [];

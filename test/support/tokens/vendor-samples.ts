@@ -1,4 +1,4 @@
-/** The sample tokens and the one secret that the vendors' own pages show. */
+/** The sample tokens on the vendors' own pages. */
 export const SAMPLES = {
   reactive:
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpcCI6IjEwNC4xNjIuOTcuMjgiLCJhdWQiOiI2OTM1MzU3YS04ZDcxLTQ1ZjItOWEwZi1kZGFlZDcwNWI0M2EiLCJzdWIiOiJBQjM1NDU3YS04ZDcxLTQ1ZjItQkUyRi1kZGFlZDcwNWI0M2EiLCJpc3MiOiJSZWFjdGl2ZSIsImlhdCI6MTYzNDkzNTQ5NCwiZXhwIjoxNjM0OTM2MDk0LCJqdGkiOiIwNzRlNDA0MS02MDg0LTQyOTItOTk2MC1jMTBlNWE1YzAwMjgifQ.o-pkrvzbTSVlzGixknSQvX1cwH1UIpx3R_fzmMpn3R8",
@@ -10,5 +10,5 @@ export const SAMPLES = {
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJwcm9qZWN0X2lkIjoicHJvam1kRlRFdlBSIiwib3JnX2lkIjoiODA2OSIsInVzZXJfaWQiOiJwZUhRYyIsImlhdCI6MTc1Mzc2NjA2Nn0.oY1Juziz3u8c0Pbk1XalftacDnklK7jtvWhDv3pCREI",
 } as const;
 
-/** The secret that Shoplive's page shows beside its sample: base64 of the 32 bytes that signed it. */
+/** The secret beside the sample on Shoplive's page, in base64: the 32 bytes that signed it. */
 export const SHOPLIVE_SECRET = "ckFXaWtRWENtSTA2QnpGVmxWNlBySWF4cUk1Q1pxbHU=";

@@ -5,10 +5,10 @@ import type { VerifyRequest } from "../../../src/token/verify/request.ts";
 import { createVerifyToken, type VerifyAnswer } from "../../../src/token/verify/verify-token.ts";
 import { NO_REVOCATIONS } from "./no-revocations.ts";
 
-/** The time at which tokens are verified unless a test says otherwise, in Unix seconds. */
+/** The default time of verifying, in Unix seconds. */
 export const NOW = 1_800_000_000;
 
-/** Verifying under one profile. */
+/** Verifying under one profile. `rejected` and `failed` record the callbacks. */
 export function verifyingUnderTest(profile: Profile, keysOf: (tenant: string) => TokenKeys) {
   const rejected: string[] = [];
   const failed: string[] = [];
@@ -22,7 +22,7 @@ export function verifyingUnderTest(profile: Profile, keysOf: (tenant: string) =>
   });
   const ask = (token: string, question: Partial<VerifyRequest> = {}) =>
     verify({ ...EMPTY, profile: profile.name, credential: { $case: "token", value: token }, ...question });
-  /** The answer, at once: for what needs no reload. */
+  /** The answer, for a token that needs no reload of keys. */
   const answerTo = (token: string, question: Partial<VerifyRequest> = {}): VerifyAnswer => {
     const answer = ask(token, question);
     if (answer instanceof Promise) throw new Error("the keys are reloaded");
@@ -40,12 +40,12 @@ const EMPTY: VerifyRequest = {
   at: undefined,
 };
 
-/** What a client sent, with only these parts. */
+/** A client's request with only these parts. */
 export function carried(parts: Partial<Carrier>): Carrier {
   return { headers: [], query: [], cookies: [], body: [], frame: Buffer.alloc(0), ...parts };
 }
 
-/** "valid", or why not. */
+/** "valid", or the reason of the rejection. */
 export function reasonOf({ verdict }: VerifyAnswer): string {
   return verdict.valid ? "valid" : verdict.rejection.reason;
 }

@@ -203,7 +203,7 @@ test("a profile whose secret was not imported says so, and no retry is advised",
     ["hivekit", HIVEKIT, /no secret was imported for this profile and tenant$/],
     ["reactive", REACTIVE, /no secret was imported for this profile$/],
   ] as const) {
-    const { issue, events, told } = makeIssuing(name, {}, secretKeys({}));
+    const { issue, events, reports: told } = makeIssuing(name, {}, secretKeys({}));
     const error = await t.throwsAsync(issue(request), { instanceOf: Problem });
     t.is(error.code, "KEY_NOT_IMPORTED");
     t.regex(error.message, message);
@@ -341,7 +341,7 @@ accept: { type: object }
 
 test("the operator is told which expression fails, and a warning that can't tell is none", async (t) => {
   const text = `${COMPUTED}warnings: [{ when: request.size > 2.0, code: LARGE, message: m }]\n`;
-  const { issue, told } = issuingUnderTest(profileOf(text), () => oneSecret(KEY));
+  const { issue, reports: told } = issuingUnderTest(profileOf(text), () => oneSecret(KEY));
   await t.throwsAsync(issue({ claims: { a: "x", size: 1 } }));
   const { draft } = await issue({ claims: { a: "x", b: "y", size: "secret" } });
   t.deepEqual(draft.warnings, []);

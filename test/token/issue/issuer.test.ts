@@ -242,7 +242,7 @@ test("the event names the profile, the key, the caller and the request's id", as
 test("validate_only answers what would be signed, and neither signs nor records nor counts", async (t) => {
   const own = oneKey();
   const unused = { ...own.signer, sign: () => t.fail("it signs") as never };
-  const { issue, events, told } = makeIssuer({}, { ...own.keys, signer: () => unused });
+  const { issue, events, reports: told } = makeIssuer({}, { ...own.keys, signer: () => unused });
   const { token, tokenId, keyId, draft } = await issue({ validateOnly: true, claims: { plan: "free" } });
   t.deepEqual([token, tokenId, keyId], ["", "", own.kid]);
   t.like(draft.claims.object, { iss: ISSUER, sub: "alice", plan: "free", exp: 1_800_000_300 });
@@ -261,7 +261,7 @@ test("validate_only refuses what issuing refuses: a token that is too large, and
 });
 
 test("the same request_id gets the same token, whatever the order of the claims", async (t) => {
-  const { issue, events, told } = makeIssuer();
+  const { issue, events, reports: told } = makeIssuer();
   const first = await issue({ requestId: "r", claims: { a: 1, b: { c: 2, d: 3 } } });
   const again = await issue({ requestId: "r", claims: { b: { d: 3, c: 2 }, a: 1 } });
   t.is(again.token, first.token);
@@ -278,7 +278,7 @@ const others: readonly [what: string, request: Partial<IssueRequest>][] = [
 ];
 for (const [what, request] of others)
   test(`the same request_id with another ${what} is refused as reused`, async (t) => {
-    const { issue, told } = makeIssuer();
+    const { issue, reports: told } = makeIssuer();
     await issue({ requestId: "r" });
     const error = await t.throwsAsync(issue({ requestId: "r", ...request }), { instanceOf: Problem });
     t.is(error.code, "REQUEST_ID_REUSED");
@@ -286,7 +286,7 @@ for (const [what, request] of others)
   });
 
 test("another caller's request_id is another id", async (t) => {
-  const { run, told } = makeIssuer();
+  const { run, reports: told } = makeIssuer();
   const request = { ...EMPTY, subject: "alice", audience: ["api"], requestId: "r" };
   const [mine, theirs] = [await run("service", request, "a"), await run("service", request, "b")];
   t.not(mine.tokenId, theirs.tokenId);
