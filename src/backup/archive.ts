@@ -3,27 +3,27 @@ import { type RecordKeys, unwrapBody, wrapBody } from "../keys/store/authenticat
 import { array, broken, integer, object, oneOf, parseJson, text } from "../keys/store/fields.ts";
 import type { Entry } from "../state/keyvalue.ts";
 
-/** An entry of the store as it stood. */
-export type StoredEntry = Pick<Entry, "key" | "value" | "expiresAt">;
+/** An entry of the store, as a backup holds it. */
+export type BackupEntry = Pick<Entry, "key" | "value" | "expiresAt">;
 
 /**
- * A backup: the entries as they stand in the store, private halves sealed, and a MAC over all of them, so that none can be
- * taken out. `createdAt` in Unix milliseconds.
+ * Encodes a backup: the entries as they are stored, private keys sealed, and a MAC over all of them, so that none can be
+ * removed. `createdAt` in Unix milliseconds.
  */
-export function encodeBackup(entries: readonly StoredEntry[], createdAt: number, keys: RecordKeys): Buffer {
+export function encodeBackup(entries: readonly BackupEntry[], createdAt: number, keys: RecordKeys): Buffer {
   const kept = entries.map(({ key, value, expiresAt }) => ({ key, value: toText(value), expiresAt }));
   return wrapBody(JSON.stringify({ kind: KIND, version: 1, createdAt, entries: kept }), keys);
 }
 
-/** Throws {@link KeyringError}: WRONG_KEK when it was made under a KEK that is not at hand, BROKEN_RECORD when it is damaged. */
-export function decodeBackup(content: Uint8Array, keys: RecordKeys): StoredEntry[] {
+/** Decodes a backup. Throws {@link KeyringError}: WRONG_KEK when it was made under another KEK than the given ones, BROKEN_RECORD when it is damaged. */
+export function decodeBackup(content: Uint8Array, keys: RecordKeys): BackupEntry[] {
   const fields = object(parseJson(unwrapBody(content, "the backup", keys)), "backup", [
     "kind",
     "version",
     "createdAt",
     "entries",
   ]);
-  // The same key makes the MACs of epoch records: one of those is no backup.
+  // Epoch records are authenticated with the same key: one of them must not pass as a backup.
   oneOf(fields.kind, "kind", [KIND]);
   if (fields.version !== 1) throw broken("version", "must be 1");
   integer(fields.createdAt, "createdAt", 0);
@@ -32,7 +32,7 @@ export function decodeBackup(content: Uint8Array, keys: RecordKeys): StoredEntry
 
 const KIND = "signet backup of keys";
 
-function parseEntry(value: unknown, path: string): StoredEntry {
+function parseEntry(value: unknown, path: string): BackupEntry {
   const fields = object(value, path, ["key", "value"], ["expiresAt"]);
   const entry = {
     key: text(fields.key, `${path}.key`, /^[A-Za-z0-9_/-]+$/),
@@ -47,8 +47,8 @@ function toText(value: Uint8Array): string {
 }
 
 /**
- * NOTHING: there are no keys. NEWER: the store holds a later epoch, and would fall back. EXISTS: it holds other keys, which
- * are not overwritten.
+ * NOTHING: there are no keys to back up. NEWER: the store holds a later epoch than the backup. EXISTS: the store holds other
+ * keys, which are never overwritten.
  */
 export type BackupErrorCode = "NOTHING" | "NEWER" | "EXISTS";
 

@@ -1,18 +1,18 @@
 import { SECRETS_PREFIX } from "../keys/imported/parse-secret.ts";
 import { parseRevocation, REVOKED, storeRevocation } from "../revoke/revocation.ts";
 import type { Entry, KeyValue } from "../state/keyvalue.ts";
-import { BackupError, decodeBackup, encodeBackup, type StoredEntry } from "./archive.ts";
+import { type BackupEntry, BackupError, decodeBackup, encodeBackup } from "./archive.ts";
 import { type BackupTools, KEYS_PREFIX, type ProvenRing, provenRings } from "./proven-rings.ts";
 
-/** What a backup holds. */
+/** The content of a backup, for a report. */
 export interface BackupContent {
   readonly rings: readonly ProvenRing[];
   readonly revocations: number;
 }
 
 /**
- * All keys and imported secrets as they are stored, and the revocations: without them a restored ring would take back
- * revoked tokens. Throws {@link BackupError} NOTHING, and {@link KeyringError} when any of it could not be restored.
+ * Backs up all keys and imported secrets as they are stored, and the revocations: without them a restored ring would accept
+ * revoked tokens. Throws {@link BackupError} NOTHING, and {@link KeyringError} when any ring could not be restored.
  */
 export async function createBackup(
   store: KeyValue,
@@ -26,16 +26,16 @@ export async function createBackup(
   return { rings, revocations: revoked.length, file: encodeBackup([...keys, ...revoked], now, tools.recordKeys) };
 }
 
-/** A backup that was read, and whose keys were opened. */
+/** A backup whose keys were all opened. */
 export interface ProvenBackup {
   readonly rings: readonly ProvenRing[];
-  readonly revoked: readonly StoredEntry[];
+  readonly revoked: readonly BackupEntry[];
 }
 
-/** Throws {@link KeyringError} when any of it can't be trusted or opened. */
+/** Throws {@link KeyringError} when anything in the backup can't be trusted or opened. */
 export async function readBackup(content: Uint8Array, tools: BackupTools): Promise<ProvenBackup> {
   const entries = decodeBackup(content, tools.recordKeys);
-  const isRevocation = ({ key }: StoredEntry) => key.startsWith(REVOKED);
+  const isRevocation = ({ key }: BackupEntry) => key.startsWith(REVOKED);
   const rings = await provenRings(
     entries.filter((entry) => !isRevocation(entry)),
     tools,
@@ -44,23 +44,23 @@ export async function readBackup(content: Uint8Array, tools: BackupTools): Promi
 }
 
 /**
- * Puts a backup into a store. Nothing that the store holds is changed: where it holds a ring, that must be the one of the
- * backup, as after a restore that was cut off. Throws {@link BackupError} NEWER and EXISTS.
+ * Restores a backup into a store, and changes nothing that the store holds. A ring that the store holds already must be the
+ * one of the backup, as after an interrupted restore. Throws {@link BackupError} NEWER and EXISTS.
  */
 export async function restoreBackup(
   store: KeyValue,
   { rings, revoked }: ProvenBackup,
   now: number,
 ): Promise<BackupContent> {
-  for (const ring of rings) refuseOther(ring, await store.list(ring.prefix));
-  // Revocations first: no restored key shall verify a token that was taken back.
+  for (const ring of rings) checkStored(ring, await store.list(ring.prefix));
+  // Revocations first: no restored key may verify a revoked token.
   for (const entry of revoked) await restoreRevocation(store, entry, now);
-  // The lowest epoch first: a restore that is cut off leaves a ring that no service starts with.
-  for (const ring of rings) for (const entry of ring.entries) await claim(store, entry, ring);
+  // The lowest epoch first: no service starts with the ring that an interrupted restore leaves.
+  for (const ring of rings) for (const entry of ring.entries) await restoreEntry(store, entry, ring);
   return { rings, revocations: revoked.length };
 }
 
-function refuseOther(ring: ProvenRing, stored: readonly Entry[]): void {
+function checkStored(ring: ProvenRing, stored: readonly Entry[]): void {
   for (const entry of stored) {
     const kept = ring.entries.find(({ key }) => key === entry.key);
     if (kept !== undefined && sameBytes(kept.value, entry.value)) continue;
@@ -71,14 +71,14 @@ function refuseOther(ring: ProvenRing, stored: readonly Entry[]): void {
   }
 }
 
-async function claim(store: KeyValue, { key, value }: StoredEntry, ring: ProvenRing): Promise<void> {
+async function restoreEntry(store: KeyValue, { key, value }: BackupEntry, ring: ProvenRing): Promise<void> {
   if ((await store.create(key, value)) !== undefined) return;
   const stored = await store.get(key);
   if (stored === undefined || !sameBytes(stored.value, value))
     throw otherKeys(ring, Number(key.slice(ring.prefix.length)));
 }
 
-async function restoreRevocation(store: KeyValue, entry: StoredEntry, now: number): Promise<void> {
+async function restoreRevocation(store: KeyValue, entry: BackupEntry, now: number): Promise<void> {
   const revocation = parseRevocation(entry);
   if (revocation !== undefined && revocation.until > now) await storeRevocation(store, revocation);
 }

@@ -5,97 +5,130 @@ import { createFile } from "../files/durable.ts";
 import { isExposed, readPrivateFile } from "../files/private-file.ts";
 import { KEK_BYTES, type Kek, KekError, type Keks, kekOf } from "./kek.ts";
 
+/** Where the KEKs are. A place is a path, or `fd:N`: a descriptor that the process was started with. */
 export interface KekFiles {
-  /** Seals and opens. A path, or `fd:N`: a descriptor that the process was started with. */
+  /** The place of the KEK that seals and opens. */
   readonly file: string;
-  /** Opens what was sealed under the KEK before. */
+  /** The place of the earlier KEK, which only opens. */
   readonly previous: string | undefined;
-  /** Whether a missing file may be made. */
+  /** Whether a missing file may be created. */
   readonly create: boolean;
 }
 
 /**
- * Reads the KEKs. A missing one is made where that is allowed and nothing is sealed yet: a new KEK over keys that are
- * sealed under another would hide their loss.
+ * Reads the KEKs. A missing file is created where that is allowed and nothing is sealed yet: a new KEK beside keys that are
+ * sealed under another one would hide their loss. `onCreated` gets its path.
  *
  * @throws KekError
  */
-export async function loadKeks(files: KekFiles, sealedBefore: boolean, created: (file: string) => void): Promise<Keks> {
+export async function loadKeks(
+  files: KekFiles,
+  sealedBefore: boolean,
+  onCreated: (file: string) => void,
+): Promise<Keks> {
   const { file, previous, create } = files;
   const current = await load(file).catch(async (error: unknown) => {
-    if (!isMissing(error) || isDescriptor(file)) throw error;
-    if (sealedBefore)
-      throw new KekError(
-        "KEK_MISSING",
-        `${file} is missing, and keys are sealed under it: put it back (a new one can't open them)`,
-      );
+    const missing = error instanceof KekError && error.code === "KEK_MISSING";
+    if (!missing || isDescriptor(file)) throw error;
+    if (sealedBefore) throw lostKek(file);
     if (!create) throw error;
     await createKekFile(file);
-    created(file);
+    onCreated(file);
     return load(file);
   });
   return previous === undefined ? [current] : [current, await load(previous)];
 }
 
 function load(place: string): Promise<Kek> {
-  return isDescriptor(place) ? readKekDescriptor(place) : loadKek(place);
+  return isDescriptor(place) ? loadKekDescriptor(place) : loadKek(place);
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof KekError && error.code === "KEK_MISSING";
+function lostKek(file: string): KekError {
+  const message = `${file} is missing, and keys are sealed under it: put it back (a new one can't open them)`;
+  return new KekError("KEK_MISSING", message);
 }
 
 /** Reads a KEK: 32 bytes as base64url text in a file that only its owner may access. Throws {@link KekError}. */
 export async function loadKek(path: string): Promise<Kek> {
+  const where = `KEK file ${path}`;
   const exposed = (text: string) => new KekError("KEK_EXPOSED", `KEK file ${text}`);
   const content = await readPrivateFile(path, exposed).catch((cause) => {
-    throw cause instanceof KekError ? cause : refused(cause, path);
+    throw cause instanceof KekError ? cause : fileError(cause, where);
   });
-  return kekOfText(content, `KEK file ${path}`);
+  return parseKek(content, where);
 }
 
 /**
- * Makes a KEK file of mode 0600, durable when this resolves, and whole or not at all: a cut-off one would keep every later
- * start from succeeding. Throws KEK_EXISTS rather than lose what is sealed under it.
+ * Creates a KEK file of mode 0600, durable when this resolves, and whole or not at all: a truncated one would make every
+ * later start fail. Throws KEK_EXISTS rather than lose what is sealed under an existing one.
  */
 export async function createKekFile(path: string): Promise<void> {
   await createFile(path, `${randomBytes(KEK_BYTES).toString("base64url")}\n`).catch((cause) => {
-    throw refused(cause, path);
+    throw fileError(cause, `KEK file ${path}`);
   });
 }
 
-function refused(cause: unknown, path: string): KekError {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-  if (code === "ENOENT")
-    return new KekError("KEK_MISSING", `KEK file ${path}: there is no such file or folder`, { cause });
+function fileError(cause: unknown, where: string): KekError {
+  const code = codeOf(cause);
+  if (code === "ENOENT") return new KekError("KEK_MISSING", `${where}: there is no such file or folder`, { cause });
   if (code === "EEXIST")
-    return new KekError("KEK_EXISTS", `KEK file ${path} exists already and is never overwritten`, { cause });
-  return new KekError("KEK_UNREADABLE", `KEK file ${path} can't be read or made: ${code}`, { cause });
+    return new KekError("KEK_EXISTS", `${where} exists already and is never overwritten`, { cause });
+  return new KekError("KEK_UNREADABLE", `${where} can't be read or created: ${code}`, { cause });
 }
 
-const PREFIX = "fd:";
-/** Longer than the text of any KEK, so reading may stop here. */
-const LONGEST_KEK_TEXT = 256;
+const DESCRIPTOR_PREFIX = "fd:";
+/** Longer than any KEK, so reading may stop here. */
+const MAX_KEK_TEXT_BYTES = 256;
 
-/** Whether the place of a KEK is a descriptor that the process was started with, `fd:3`, and not a file. */
-export function isDescriptor(place: string): boolean {
-  return place.startsWith(PREFIX);
+function isDescriptor(place: string): boolean {
+  return place.startsWith(DESCRIPTOR_PREFIX);
 }
 
 /**
- * Reads a KEK to the end of a pipe, a socket or a file that the process inherited, and closes it: 32 raw bytes, or what a
- * KEK file holds. Throws {@link KekError}: KEK_MISSING when nothing is open there.
+ * Reads a KEK to the end of an inherited pipe, socket or file, and closes it: 32 raw bytes, or the text of a KEK file. Throws
+ * {@link KekError}: KEK_MISSING when the descriptor is not open.
  */
-export async function readKekDescriptor(place: string): Promise<Kek> {
-  const descriptor = Number(place.slice(PREFIX.length));
+async function loadKekDescriptor(place: string): Promise<Kek> {
+  const descriptor = Number(place.slice(DESCRIPTOR_PREFIX.length));
   const where = `KEK descriptor ${descriptor}`;
-  const content = await readAll(descriptor, where);
-  const kek = content.length === KEK_BYTES ? rawKek(content) : kekOfText(content, where);
-  // Only when it held a KEK: what else has this number belongs to someone else, and a start that failed ends anyway.
+  const content = await readDescriptor(descriptor, where).catch((cause) => {
+    throw cause instanceof KekError ? cause : descriptorError(cause, where);
+  });
+  const kek = content.length === KEK_BYTES ? rawKek(content) : parseKek(content, where);
+  // Closed only when it held a KEK: another descriptor of this number is not ours, and a failed start ends the process.
   await promisify(close)(descriptor);
   return kek;
 }
 
+async function readDescriptor(descriptor: number, where: string): Promise<Buffer> {
+  const stats = await promisify(fstat)(descriptor);
+  if (!(stats.isFIFO() || stats.isSocket() || stats.isFile()))
+    throw new KekError("KEK_UNREADABLE", `${where} is no pipe, socket or file`);
+  if (stats.isFile() && isExposed(stats))
+    throw new KekError("KEK_EXPOSED", `${where} is a file that is open to group or others: chmod 600 it`);
+  const buffer = Buffer.alloc(MAX_KEK_TEXT_BYTES);
+  try {
+    let length = 0;
+    for (let got = -1; got !== 0 && length < buffer.length; length += got)
+      got = (await promisify(read)(descriptor, buffer, length, buffer.length - length, null)).bytesRead;
+    return buffer.subarray(0, length);
+  } catch (error) {
+    buffer.fill(0);
+    throw error;
+  }
+}
+
+function descriptorError(cause: unknown, where: string): KekError {
+  const code = codeOf(cause);
+  if (code === "EBADF") return new KekError("KEK_MISSING", `${where} is not open: start Signet with it`, { cause });
+  return new KekError("KEK_UNREADABLE", `${where} can't be read: ${code}`, { cause });
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+/** Overwrites what it reads. */
 function rawKek(content: Buffer): Kek {
   try {
     return kekOf(content);
@@ -104,32 +137,8 @@ function rawKek(content: Buffer): Kek {
   }
 }
 
-async function readAll(descriptor: number, where: string): Promise<Buffer> {
-  const buffer = Buffer.alloc(LONGEST_KEK_TEXT);
-  try {
-    const stats = await promisify(fstat)(descriptor);
-    if (!(stats.isFIFO() || stats.isSocket() || stats.isFile()))
-      throw new KekError("KEK_UNREADABLE", `${where} is no pipe, socket or file`);
-    if (stats.isFile() && isExposed(stats))
-      throw new KekError("KEK_EXPOSED", `${where} is a file that is open to group or others: chmod 600 it`);
-    let length = 0;
-    for (let got = -1; got !== 0 && length < buffer.length; length += got)
-      got = (await promisify(read)(descriptor, buffer, length, buffer.length - length, null)).bytesRead;
-    return buffer.subarray(0, length);
-  } catch (cause) {
-    buffer.fill(0);
-    throw cause instanceof KekError ? cause : descriptorRefused(cause, where);
-  }
-}
-
-function descriptorRefused(cause: unknown, where: string): KekError {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-  if (code === "EBADF") return new KekError("KEK_MISSING", `${where} is not open: start Signet with it`, { cause });
-  return new KekError("KEK_UNREADABLE", `${where} can't be read: ${code}`, { cause });
-}
-
-/** The KEK of a base64url text, with white space after it. `where` names the place for messages. Overwrites what it reads. */
-export function kekOfText(content: Buffer, where: string): Kek {
+/** The KEK of a base64url text, which white space may follow. `where` names the place in errors. Overwrites what it reads. */
+function parseKek(content: Buffer, where: string): Kek {
   const text = content.toString("latin1").trimEnd();
   content.fill(0);
   if (!/^[A-Za-z0-9_-]*$/.test(text))

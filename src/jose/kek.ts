@@ -1,26 +1,26 @@
 import { createHmac, createSecretKey, hkdfSync, type KeyObject } from "node:crypto";
 import { CodedError } from "../coded-error.ts";
 
-/** A key-encryption key: everything secret at rest is under it, through keys that are derived from it. */
+/** A key-encryption key. Keys derived from it seal every secret at rest and authenticate the records. */
 export interface Kek {
-  /** Names it in what was sealed under it. A truncated HMAC under itself: a plain hash of a secret is guessable. */
+  /** Identifies the KEK in what it sealed. A truncated HMAC under the KEK itself: a plain hash would help to guess it. */
   readonly id: string;
   readonly secret: KeyObject;
 }
 
-/** The one to seal under, then those that still open what was sealed before: so that it can be exchanged. */
+/** The KEK to seal under, then earlier ones that still open what they sealed: so that it can be replaced. */
 export type Keks = readonly [Kek, ...Kek[]];
 
 export const KEK_BYTES = 32;
 
-/** From exactly 32 bytes, which the caller may overwrite afterwards. */
+/** The KEK of exactly 32 bytes, which the caller may overwrite afterwards. */
 export function kekOf(bytes: Buffer): Kek {
   if (bytes.length !== KEK_BYTES) throw new RangeError(`a KEK has ${bytes.length} bytes: it must have ${KEK_BYTES}`);
   const secret = createSecretKey(bytes);
   return { id: createHmac("sha256", secret).update("signet kek id").digest("base64url").slice(0, 12), secret };
 }
 
-/** A key of 32 bytes for one purpose (HKDF-SHA-256, RFC 5869): who learns it learns no other and not the KEK. */
+/** A key of 32 bytes for one purpose (HKDF-SHA-256, RFC 5869). It reveals neither other derived keys nor the KEK. */
 export function deriveKey(kek: Kek, label: string): KeyObject {
   const derived = Buffer.from(hkdfSync("sha256", kek.secret, Buffer.alloc(0), `signet ${label}`, 32));
   const key = createSecretKey(derived);
@@ -29,9 +29,9 @@ export function deriveKey(kek: Kek, label: string): KeyObject {
 }
 
 /**
- * KEK_MISSING: there is no file. KEK_EXPOSED: group or others may read or write it. KEK_LENGTH: not 32 bytes.
- * KEK_ENCODING: not base64url. KEK_EXISTS: a file is there already, which is never overwritten. KEK_UNREADABLE: the file
- * system refuses.
+ * KEK_MISSING: no such file, or the descriptor is not open. KEK_EXPOSED: group or others may access it. KEK_LENGTH: not 32
+ * bytes. KEK_ENCODING: not base64url. KEK_EXISTS: the file exists already and is never overwritten. KEK_UNREADABLE: the
+ * operating system refuses.
  */
 export type KekErrorCode =
   | "KEK_MISSING"

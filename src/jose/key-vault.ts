@@ -10,7 +10,7 @@ import { deriveKey, type Kek, type Keks } from "./kek.ts";
 import { SCHEMES } from "./schemes.ts";
 import { reseal, seal, unseal } from "./seal.ts";
 
-/** Makes keys whose private halves leave this process sealed only, under the first of the KEKs. */
+/** Makes keys whose private keys leave this process only sealed, under the first KEK. */
 export function createKeyVault(keks: Keks): KeyMaker {
   return {
     async make(keyset, alg) {
@@ -24,13 +24,10 @@ export function createKeyVault(keks: Keks): KeyMaker {
     },
     async open(keyset, { kid, alg, sealed, publicJwk }) {
       const where = `key ${kid} of keyset ${keyset}`;
-      if (sealed === undefined) throw new KeyringError("DAMAGED_KEY", `${where} has no private half`);
+      if (sealed === undefined) throw new KeyringError("DAMAGED_KEY", `${where} has no private key`);
       const privateKey = importPrivate(unseal(sealed, { keyset, kid, alg }, keks), where);
       if (!isDeepStrictEqual(publicJwkOf(createPublicKey(privateKey), alg, where), publicJwk)) {
-        throw new KeyringError(
-          "KEY_MISMATCH",
-          `${where}: its private half has another public half than the published one`,
-        );
+        throw new KeyringError("KEY_MISMATCH", `${where}: its private key does not belong to the published public key`);
       }
       const { sign } = SCHEMES[alg];
       return { kid, alg, sign: (data) => sign(data, privateKey) };
@@ -61,7 +58,7 @@ function importPublic(kid: string, alg: KeysetAlgorithm, publicJwk: PublicJwk): 
   try {
     publicKey = createPublicKey({ key: { ...publicJwk }, format: "jwk" });
   } catch (cause) {
-    throw new KeyringError("KEY_MISMATCH", `key ${kid}: its public half is no ${alg} key`, { cause });
+    throw new KeyringError("KEY_MISMATCH", `key ${kid}: its public key is no ${alg} key`, { cause });
   }
   publicJwkOf(publicKey, alg, `key ${kid}`);
   return publicKey;
@@ -71,14 +68,14 @@ function importPrivate(plaintext: Buffer, where: string): KeyObject {
   try {
     return createPrivateKey({ key: plaintext, format: "der", type: "pkcs8" });
   } catch {
-    // Without its cause: OpenSSL's errors may quote what they read.
-    throw new KeyringError("DAMAGED_KEY", `${where}: what was sealed is no PKCS#8 key`);
+    // No cause: OpenSSL's errors may quote what they read.
+    throw new KeyringError("DAMAGED_KEY", `${where}: the sealed bytes are no PKCS#8 key`);
   } finally {
     plaintext.fill(0);
   }
 }
 
-/** A key that is of another algorithm than its record says would sign what no verifier takes. */
+/** Throws KEY_MISMATCH for a key of another algorithm than its record says: no verifier accepts what it signs. */
 function publicJwkOf(publicKey: KeyObject, alg: KeysetAlgorithm, where: string): PublicJwk {
   const publicJwk = SCHEMES[alg].jwkOf(publicKey);
   if (publicJwk === undefined) throw new KeyringError("KEY_MISMATCH", `${where} is no ${alg} key`);

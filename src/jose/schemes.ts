@@ -4,11 +4,11 @@ import type { KeysetAlgorithm, PublicJwk } from "../keys/model.ts";
 
 /** How the keys of one algorithm are made and used. */
 export interface Scheme {
-  /** A pair from fresh randomness, made in the thread pool: an RSA key takes a second of CPU at its unluckiest. */
+  /** A pair from fresh randomness, made in the thread pool: an RSA key may take a second of CPU. */
   generate(): Promise<{ readonly publicKey: KeyObject; readonly privateKey: KeyObject }>;
-  /** The public half as a JWK; undefined when it is no key of this algorithm. */
+  /** The public key as a JWK; undefined when it is no key of this algorithm. */
   jwkOf(publicKey: KeyObject): PublicJwk | undefined;
-  // Synchronous and one-shot: a third of the cost of a library's promise, on the path of every token.
+  // Synchronous, since every token is signed here: it costs a third of a library's promise.
   sign(data: Buffer, privateKey: KeyObject): Buffer;
   verify(data: Buffer, publicKey: KeyObject, signature: Buffer): boolean;
 }
@@ -23,11 +23,11 @@ const RSA_BITS = 2048;
 
 const generateRsa = () => generate("rsa", { modulusLength: RSA_BITS });
 
-// RFC 7518, 3.5: as long as the hash. OpenSSL's own choice when signing would be the longest that fits.
-const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
+/** RFC 7518, 3.5: the salt is as long as the hash. When signing, OpenSSL's default would be the longest that fits. */
+const PSS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
 
-/** RFC 7518, 3.4: r and s of 32 bytes each, and not ASN.1. */
-const p1363 = { dsaEncoding: "ieee-p1363" } as const;
+/** RFC 7518, 3.4: r and s of 32 bytes each, not ASN.1. */
+const P1363 = { dsaEncoding: "ieee-p1363" } as const;
 const ES256_BYTES = 64;
 
 export const SCHEMES: Readonly<Record<KeysetAlgorithm, Scheme>> = {
@@ -46,10 +46,10 @@ export const SCHEMES: Readonly<Record<KeysetAlgorithm, Scheme>> = {
       const { kty, crv, x, y } = publicKey.export({ format: "jwk" });
       return kty === "EC" && crv === "P-256" && x !== undefined && y !== undefined ? { kty, crv, x, y } : undefined;
     },
-    sign: (data, key) => sign("sha256", data, { key, ...p1363 }),
-    // Node hands what has another length to OpenSSL as it is, which reads it as ASN.1.
+    sign: (data, key) => sign("sha256", data, { key, ...P1363 }),
+    // Node passes a signature of another length to OpenSSL as it is, which reads it as ASN.1.
     verify: (data, key, signature) =>
-      signature.length === ES256_BYTES && verify("sha256", data, { key, ...p1363 }, signature),
+      signature.length === ES256_BYTES && verify("sha256", data, { key, ...P1363 }, signature),
   },
   RS256: {
     generate: generateRsa,
@@ -60,8 +60,8 @@ export const SCHEMES: Readonly<Record<KeysetAlgorithm, Scheme>> = {
   PS256: {
     generate: generateRsa,
     jwkOf: rsaJwk,
-    sign: (data, key) => sign("sha256", data, { key, ...pss }),
-    verify: (data, key, signature) => verify("sha256", data, { key, ...pss }, signature),
+    sign: (data, key) => sign("sha256", data, { key, ...PSS }),
+    verify: (data, key, signature) => verify("sha256", data, { key, ...PSS }, signature),
   },
 };
 

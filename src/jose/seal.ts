@@ -4,8 +4,8 @@ import { KeyringError } from "../keys/error.ts";
 import { deriveKey, type Kek, type Keks } from "./kek.ts";
 
 /**
- * Which key a sealed private half or secret belongs to. It is authenticated: the blob opens as nothing else. `kid` and `alg`
- * are the key's; a tenant is empty where the profile has none.
+ * The key or secret that sealed bytes belong to. The seal authenticates it: they open as nothing else. `kid` and `alg` are
+ * those of the sealed key; the tenant is empty where the profile has none.
  */
 export type Binding = { readonly kid: string; readonly alg: string } & (
   | { readonly keyset: string }
@@ -15,6 +15,7 @@ export type Binding = { readonly kid: string; readonly alg: string } & (
 const VERSION = 1;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
+const NONE = Buffer.alloc(0);
 
 /** Seals bytes under the first KEK: compact JWE (RFC 7516), dir and A256GCM, the binding in the protected header. */
 export async function seal(plaintext: Uint8Array, binding: Binding, [kek]: Keks): Promise<string> {
@@ -23,9 +24,9 @@ export async function seal(plaintext: Uint8Array, binding: Binding, [kek]: Keks)
 }
 
 /**
- * Opens what {@link seal} made for this binding; the caller overwrites the answer when it is done. Synchronous, so that a
- * secret can be opened when it is first asked for. Throws KeyringError: WRONG_KEK when none at hand sealed it, DAMAGED_KEY
- * when it does not open, SWAPPED_KEY when it is bound to another key.
+ * Opens what {@link seal} sealed for this binding; the caller overwrites the plaintext after use. Synchronous, so that a
+ * secret can be opened at its first use. Throws KeyringError: WRONG_KEK when none of the KEKs sealed it, DAMAGED_KEY when it
+ * does not open, SWAPPED_KEY when it is bound to another key.
  */
 export function unseal(sealed: string, binding: Binding, keks: Keks): Buffer {
   const where = `sealed ${nameOf(binding)}`;
@@ -33,14 +34,14 @@ export function unseal(sealed: string, binding: Binding, keks: Keks): Buffer {
   const kek = keks.find(({ id }) => id === header.kek);
   if (kek === undefined) {
     const known = keks.map(({ id }) => id).join(", ");
-    throw new KeyringError("WRONG_KEK", `${where} is under another KEK: at hand is ${known}`);
+    throw new KeyringError("WRONG_KEK", `${where} is under another KEK than the given ${known}`);
   }
   const plaintext = decrypted(sealed, where, kek);
   const wanted = { alg: "dir", enc: "A256GCM", typ: "signet-key", v: VERSION, ...headerOf(binding) };
   const wrong = Object.entries(wanted).find(([name, value]) => header[name] !== value);
   if (wrong === undefined) return plaintext;
   plaintext.fill(0);
-  throw new KeyringError("SWAPPED_KEY", `${where} belongs to something else: its ${wrong[0]} is another`);
+  throw new KeyringError("SWAPPED_KEY", `${where} belongs to another key: its ${wrong[0]} differs`);
 }
 
 /** The same sealed bytes under the first KEK. Throws as {@link unseal} does. */
@@ -52,7 +53,7 @@ export async function reseal(sealed: string, binding: Binding, keks: Keks): Prom
   return again;
 }
 
-/** Names of our own: `kid` and `alg` of a JWE header speak of the key that encrypts. */
+/** The sealed key has members of its own: `kid` and `alg` of a JWE header describe the encryption key. */
 function headerOf({ kid, alg, ...owner }: Binding): Record<string, string> {
   return { ...owner, sealedKid: kid, sealedAlg: alg };
 }
@@ -70,15 +71,15 @@ function readHeader(sealed: string, where: string): Record<string, unknown> {
     const header: unknown = JSON.parse(Buffer.from(sealed.split(".")[0] ?? "", "base64url").toString());
     if (typeof header === "object" && header !== null) return { ...header };
   } catch {
-    // Told below.
+    // Reported below.
   }
   throw new KeyringError("DAMAGED_KEY", `${where} has no readable header`);
 }
 
-/** RFC 7516, 5.2 for `dir` and A256GCM (RFC 7518, 4.5 and 5.3): the header's text is what is authenticated beside it. */
+/** RFC 7516, 5.2 for `dir` and A256GCM (RFC 7518, 4.5 and 5.3): the encoded header is the additional authenticated data. */
 function decrypted(sealed: string, where: string, kek: Kek): Buffer {
   const [header = "", encryptedKey, ...parts] = sealed.split(".");
-  const [iv = none, ciphertext = none, tag = none, ...more] = parts.map((part) => Buffer.from(part, "base64url"));
+  const [iv = NONE, ciphertext = NONE, tag = NONE, ...more] = parts.map((part) => Buffer.from(part, "base64url"));
   try {
     if (encryptedKey !== "" || more.length > 0 || iv.length !== IV_BYTES || tag.length !== TAG_BYTES)
       throw new RangeError("not five parts with an empty key, 12 bytes of IV and 16 of tag");
@@ -90,5 +91,3 @@ function decrypted(sealed: string, where: string, kek: Kek): Buffer {
     throw new KeyringError("DAMAGED_KEY", `${where} does not open: it is damaged or forged`, { cause });
   }
 }
-
-const none = Buffer.alloc(0);

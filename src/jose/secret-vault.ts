@@ -3,7 +3,7 @@ import type { SecretId, SecretVault } from "../keys/vault.ts";
 import { deriveKey, type Keks } from "./kek.ts";
 import { type Binding, seal, unseal } from "./seal.ts";
 
-/** Keeps imported secrets under the KEKs. */
+/** Seals and opens imported secrets under the KEKs. */
 export function createSecretVault(keks: Keks): SecretVault {
   const fingerprintKey = deriveKey(keks[0], "secret fingerprint");
 

@@ -9,32 +9,32 @@ export interface ImportRequest {
   readonly profile: string;
   readonly tenant: string;
   readonly secret: string;
-  /** Undefined when none of the contract's was named. */
+  /** Undefined when the request names none of the contract's encodings. */
   readonly encoding: SecretEncoding | undefined;
   readonly keyId: string;
   readonly overlap: { readonly seconds: bigint; readonly nanos: number } | undefined;
   readonly allowWeak: boolean;
 }
 
-/** A request in which all is as the contract demands. What makes a secret weak is not looked at yet. */
+/** A request whose fields are valid. Whether the secret is weak is not checked yet. */
 export interface CheckedImport {
   readonly text: string;
   readonly bytes: Buffer;
   readonly encoding: SecretEncoding;
-  /** Undefined: one is to be drawn. */
+  /** Undefined: the caller draws one. */
   readonly kid: string | undefined;
   /** Milliseconds. */
   readonly overlap: number;
 }
 
-/** Of UTF-8. With eight of this size the epoch still fits an entry of the store. */
+/** In UTF-8. An epoch with eight secrets of this size still fits one entry of the store. */
 const MAX_SECRET_BYTES = 4096;
 const MAX_OVERLAP_SECONDS = 10 * 365 * 24 * 60 * 60;
 
 /**
  * Checks a request for a profile with imported keys.
  *
- * @throws Problem INVALID_REQUEST with every bad field. No text of it says anything of the secret but its length.
+ * @throws Problem INVALID_REQUEST with every bad field. Of the secret, its texts reveal only the length.
  */
 export function checkImport(request: ImportRequest, profile: Profile): CheckedImport {
   const violations: FieldViolation[] = [];
@@ -54,7 +54,7 @@ export function checkImport(request: ImportRequest, profile: Profile): CheckedIm
   return { text: request.secret, bytes, encoding, kid: keyId === "" ? undefined : keyId, overlap };
 }
 
-/** Milliseconds: unset, for as long as a token that an earlier secret signed can be accepted. */
+/** Milliseconds. The default is the longest time for which a token of an earlier secret can be accepted. */
 function overlapOf({ overlap }: ImportRequest, { lifetime }: Profile): number | undefined {
   if (overlap === undefined) return (longestLifetime(lifetime) + lifetime.leeway) * 1000;
   const seconds = Number(overlap.seconds);

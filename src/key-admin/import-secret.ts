@@ -24,12 +24,12 @@ export interface ImportSecretParts {
   readonly randomBytes: (size: number) => Buffer;
 }
 
-/** A secret that was taken over. */
+/** An imported secret, and what it does to those before it. */
 interface ImportedKey {
   readonly key: SecretInfo;
-  /** How many secrets before it still verify. */
+  /** How many earlier secrets still verify. */
   readonly overlapping: number;
-  /** When the last of them ends, in Unix milliseconds. Undefined: there is none. */
+  /** When the last of them stops verifying, in Unix milliseconds. Undefined: there is none. */
   readonly overlapUntil: number | undefined;
   readonly warnings: readonly ImportWarning[];
 }
@@ -69,8 +69,8 @@ export function createImportSecret(parts: ImportSecretParts): ImportSecret {
   };
 
   /**
-   * The event first: no secret shall sign or verify that no event tells of, and another replica may use it as soon as it is
-   * stored. A death or a failure in between leaves an event of a secret that never came to be, which harms nobody.
+   * The event comes first: every secret that signs or verifies must have one, and another replica may use the secret as soon
+   * as it is stored. A crash in between leaves the event of a secret that was never stored, which is harmless.
    */
   async function join(
     owner: SecretOwner,
@@ -79,15 +79,15 @@ export function createImportSecret(parts: ImportSecretParts): ImportSecret {
     who: { readonly caller: string; readonly allowedWeak: boolean },
   ): Promise<SecretEpoch> {
     let ring: SecretEpoch | undefined;
-    let told = false;
+    let audited = false;
     try {
       await secrets.advance(owner, async (before) => {
         const current = before?.secrets.find(({ verifyUntil }) => verifyUntil === undefined);
         if (current?.fingerprint === secret.fingerprint) throw sameSecret(current.kid);
         const next = withSecret(before, owner, secret, until);
         if (typeof next === "string") throw refusal(next);
-        if (!told) await tell(next, secret, who);
-        told = true;
+        if (!audited) await appendEvent(next, secret, who);
+        audited = true;
         ring = next;
         return next;
       });
@@ -98,7 +98,7 @@ export function createImportSecret(parts: ImportSecretParts): ImportSecret {
     return ring;
   }
 
-  async function tell(
+  async function appendEvent(
     ring: SecretEpoch,
     { kid, byteLength, fingerprint, signFrom }: NewSecret,
     who: { readonly caller: string; readonly allowedWeak: boolean },
@@ -112,7 +112,7 @@ export function createImportSecret(parts: ImportSecretParts): ImportSecret {
   }
 
   function drawKid(): string {
-    // A letter in front: a kid that begins with "-" reads as an option on a command line.
+    // The letter in front: on a command line, a kid that begins with "-" would be read as an option.
     return `k${draw(12).toString("base64url")}`;
   }
 }
@@ -124,7 +124,7 @@ function answer(ring: SecretEpoch, time: number, warnings: readonly ImportWarnin
   return { key, overlapping, overlapUntil: endOfEarlier(ring, time), warnings };
 }
 
-/** When the last of those that verified at `time`, but for the current one, ends. */
+/** When the last earlier secret that still verifies after `time` stops verifying. */
 function endOfEarlier({ secrets }: SecretEpoch, time: number): number | undefined {
   const ends = secrets.flatMap(({ verifyUntil }) =>
     verifyUntil !== undefined && verifyUntil > time ? [verifyUntil] : [],
@@ -140,16 +140,16 @@ function warningsOf(
   const warnings: ImportWarning[] = [];
   if (weak !== undefined) warnings.push("WEAK_KEY");
   if (keys.kind === "imported" && keys.encoding !== encoding) warnings.push("UNUSUAL_ENCODING");
-  // In most cases what an editor or a shell has added, and the vendor does not sign with.
+  // Mostly added by an editor or a shell: the vendor does not sign with it.
   if (encoding === "utf8" && /^[\s\0]|[\s\0]$/.test(secret)) warnings.push("WHITESPACE");
   return warnings;
 }
 
-/** What a retry without a key_id would end in: the same secret under two names, of which the first ends before its time. */
+/** Without this error, a retry without a key_id would store the secret under a second kid, and end the first one early. */
 function sameSecret(kid: string): Problem {
   return new Problem(
     "KEY_EXISTS",
-    `this secret is the current one of the profile (and tenant) already, as key_id ${kid}`,
+    `the profile (and tenant) already has this secret as its current one, with key_id ${kid}`,
   );
 }
 
@@ -159,7 +159,7 @@ function weakKey(weak: string): Problem {
 
 function refusal(code: RingRefusal): Problem {
   if (code === "KEY_EXISTS")
-    return new Problem("KEY_EXISTS", "the profile (and tenant) has, or had, a secret of this key_id: choose another");
-  const message = `${MAX_VERIFYING} secrets of the profile (and tenant) may verify at once: end those before with a shorter overlap`;
+    return new Problem("KEY_EXISTS", "the profile (and tenant) has, or had, a secret with this key_id: choose another");
+  const message = `${MAX_VERIFYING} secrets of the profile (and tenant) may verify at once: end earlier ones with a shorter overlap`;
   return new Problem("TOO_MANY_KEYS", message);
 }

@@ -1,22 +1,22 @@
 import { endsWithin, pause } from "../async/timeout.ts";
 
-/** A replica that lives, and the epoch of each keyset that it holds. */
-export interface HoldingReplica {
+/** A replica, and the epoch that it has of each keyset. */
+export interface ReplicaEpochs {
   readonly id: string;
   readonly epochs: Readonly<Record<string, number>>;
 }
 
-/** The replicas there are, in so far as it matters who holds an epoch. */
+/** The replicas that this one knows. */
 export interface KnownReplicas {
-  /** Those that live, this one with them. None: it is alone. */
-  live(): readonly HoldingReplica[];
-  /** Those that fell silent without leaving, and may issue still. */
-  silent(): readonly HoldingReplica[];
-  /** Looks for those that nothing was heard of yet. Never rejects. */
+  /** The live replicas, including this one. Empty: there are no others. */
+  live(): readonly ReplicaEpochs[];
+  /** Replicas that fell silent without leaving, and may still issue tokens. */
+  silent(): readonly ReplicaEpochs[];
+  /** Looks for replicas that were not heard yet. Never rejects. */
   seek(): Promise<void>;
 }
 
-/** Names of replicas that hold an epoch, or a later one, and of those that do not. */
+/** Names of the replicas that have an epoch, or a later one, and of those that do not. */
 export interface Informed {
   readonly informed: readonly string[];
   readonly late: readonly string[];
@@ -25,25 +25,25 @@ export interface Informed {
 const BOUND_MS = 1_000;
 const LOOK_MS = 25;
 
-/** Waits until all replicas that live hold the epoch, for a second at most. Nobody waits for a silent one. */
+/** Waits until all live replicas have the epoch, for a second at most. Silent replicas are not waited for. */
 export async function waitForReplicas(replicas: KnownReplicas, keyset: string, epoch: number): Promise<Informed> {
   const over = new AbortController();
   await endsWithin(BOUND_MS, untilInformed());
   over.abort();
   const all = [...replicas.live(), ...replicas.silent()];
-  return { informed: namesOf(all.filter(holds)), late: namesOf(all.filter((replica) => !holds(replica))) };
+  return { informed: namesOf(all.filter(isInformed)), late: namesOf(all.filter((replica) => !isInformed(replica))) };
 
   async function untilInformed(): Promise<void> {
     // Directly after an outage no replica has been heard of yet.
     await replicas.seek();
-    while (!over.signal.aborted && !replicas.live().every(holds)) await pause(LOOK_MS, over.signal);
+    while (!over.signal.aborted && !replicas.live().every(isInformed)) await pause(LOOK_MS, over.signal);
   }
 
-  function holds({ epochs }: HoldingReplica): boolean {
+  function isInformed({ epochs }: ReplicaEpochs): boolean {
     return (epochs[keyset] ?? 0) >= epoch;
   }
 }
 
-function namesOf(replicas: readonly HoldingReplica[]): string[] {
+function namesOf(replicas: readonly ReplicaEpochs[]): string[] {
   return replicas.map(({ id }) => id).toSorted();
 }

@@ -5,7 +5,7 @@ import { jwksMaxAge } from "../keys/rotating/policy.ts";
 import { Problem } from "../problem/problem.ts";
 import { createWatchKeys } from "./watch-keys.ts";
 
-/** What is shown of the keys of all keysets and of the imported secrets. */
+/** The read-only calls on the keys of all keysets and on the imported secrets. */
 export function createKeyViews(
   { keysets }: Config,
   keyrings: ReadonlyMap<string, Keyring>,

@@ -1,10 +1,10 @@
 import type { AuditEvent, AuditLog } from "../audit/event.ts";
-import { KeyringError } from "../keys/error.ts";
+import { isUnreachable, KeyringError } from "../keys/error.ts";
 import { withoutSecret } from "../keys/imported/secret-ring.ts";
 import type { Secrets } from "../keys/imported/secrets.ts";
 import type { Keyring } from "../keys/rotating/keyring.ts";
 import { leastLead } from "../keys/rotating/policy.ts";
-import { isOutOfReach, keysetUnavailable, secretsUnavailable, storeUnreachable } from "../keys/unavailable.ts";
+import { keysetUnavailable, secretsUnavailable, storeUnreachable } from "../keys/unavailable.ts";
 import { revokedButNotAudited } from "../problem/audit-problem.ts";
 import { keyIdFault, reasonFault, tenantFault } from "../problem/field-rules.ts";
 import { type FieldViolation, invalidRequest, Problem, unknownProfile } from "../problem/problem.ts";
@@ -23,22 +23,22 @@ export interface RevokeKeyParts {
   readonly now: () => number;
 }
 
-/** A key that was taken back. */
+/** The answer to a revocation. */
 interface RevokedKey extends Informed {
-  /** The key that signs from now on. Undefined: none does. */
+  /** The key that signs now. Undefined: none does. */
   readonly signingKid: string | undefined;
   readonly epoch: number;
   /**
-   * From when on every verifier that keeps a JWKS knows the signing key and none has the revoked one, in Unix milliseconds.
-   * Undefined for an imported secret: no JWKS has it.
+   * The Unix milliseconds from which on every cached JWKS has the signing key and lacks the revoked one. Undefined for an
+   * imported secret: no JWKS lists it.
    */
   readonly knownEverywhereAt: number | undefined;
 }
 
-/** Takes a key back for `caller`. Rejects with a {@link Problem}; to try again is safe. */
+/** Revokes a key for `caller`. Rejects with a {@link Problem}; retrying is safe. */
 export type RevokeKey = (request: RevokeKeyRequest, caller: string) => Promise<RevokedKey>;
 
-const WHETHER_KNOWN = "a keyset has a key of this key_id";
+const WHETHER_KNOWN = "a keyset has a key with this key_id";
 
 export function createRevokeKey(parts: RevokeKeyParts): RevokeKey {
   const { profiles, keyrings, secrets, replicas, requireRightClock, audit, now } = parts;
@@ -56,7 +56,7 @@ export function createRevokeKey(parts: RevokeKeyParts): RevokeKey {
       throw keysetUnavailable(error, keyset);
     });
     const signingKid = keyring.signer(now())?.kid;
-    await tell({ keyset, profile: "", tenant: "", keyId, keysetEpoch: epoch, reason }, signingKid, caller);
+    await appendEvent({ keyset, profile: "", tenant: "", keyId, keysetEpoch: epoch, reason }, signingKid, caller);
     const revokedAt = keys.find(({ kid }) => kid === keyId)?.revoked?.at ?? now();
     return {
       ...(await waitForReplicas(replicas, keyset, epoch)),
@@ -64,7 +64,7 @@ export function createRevokeKey(parts: RevokeKeyParts): RevokeKey {
     };
   }
 
-  /** Another replica may have made the key a moment ago. */
+  /** Reads the store again for an unknown kid: another replica may have made the key a moment ago. */
   async function ringWith(kid: string): Promise<Keyring> {
     const holding = () => keyrings().find((keyring) => keyring.list(now()).some((key) => key.kid === kid));
     const known = holding();
@@ -74,14 +74,14 @@ export function createRevokeKey(parts: RevokeKeyParts): RevokeKey {
     if (found !== undefined) return found;
     const failed = reloads.find((reload) => reload.status === "rejected");
     if (failed !== undefined) throw failed.reason;
-    const message = "no keyset has a key of this key_id: an imported secret is named with its profile (and tenant)";
+    const message = "no keyset has a key with this key_id: an imported secret also needs its profile (and tenant)";
     throw new Problem("KEY_NOT_FOUND", message);
   }
 
-  /** Shared with all who ask for what is not there: else they could keep the store from those who revoke what is. */
+  /** Shared and rate-limited: calls with unknown kids must not keep the store from those that revoke an existing key. */
   async function reload({ keyset, reload }: Keyring): Promise<void> {
     const read = await reload()?.catch((error) => {
-      throw isOutOfReach(error) ? storeUnreachable(WHETHER_KNOWN, error) : keysetUnavailable(error, keyset);
+      throw isUnreachable(error) ? storeUnreachable(WHETHER_KNOWN, error) : keysetUnavailable(error, keyset);
     });
     if (read === false) throw storeUnreachable(WHETHER_KNOWN);
   }
@@ -92,19 +92,19 @@ export function createRevokeKey(parts: RevokeKeyParts): RevokeKey {
       await secrets.advance({ profile, tenant }, async (ring) => {
         const next = ring === undefined ? "KEY_NOT_FOUND" : withoutSecret(ring, keyId, now(), reason);
         if (next !== "KEY_NOT_FOUND") return next;
-        throw new Problem("KEY_NOT_FOUND", "the profile (and tenant) has no secret of this key_id");
+        throw new Problem("KEY_NOT_FOUND", "the profile (and tenant) has no secret with this key_id");
       });
     } catch (error) {
       throw error instanceof KeyringError ? secretsUnavailable(error) : error;
     }
     const keys = secrets.keysOf({ profile, tenant });
     const signingKid = keys.signer(now())?.kid;
-    await tell({ keyset: "", profile, tenant, keyId, keysetEpoch: keys.epoch, reason }, signingKid, caller);
+    await appendEvent({ keyset: "", profile, tenant, keyId, keysetEpoch: keys.epoch, reason }, signingKid, caller);
     return { signingKid, epoch: keys.epoch, knownEverywhereAt: undefined, informed: [], late: [] };
   }
 
-  /** After it took effect: a key in the wrong hands must not wait for an audit log that is full or broken. */
-  async function tell(
+  /** The event comes last: revoking a compromised key must not wait for an audit log that is full or broken. */
+  async function appendEvent(
     what: Omit<Extract<AuditEvent, { type: "key.revoked" }>, "type" | "signingKeyId" | "caller">,
     signingKid: string | undefined,
     caller: string,
@@ -130,15 +130,15 @@ export interface RevokeKeyRequest {
 function checkRevokeKey(request: RevokeKeyRequest, profiles: ReadonlyMap<string, Profile>): void {
   const { keyId, reason, profile: name, tenant } = request;
   const violations: FieldViolation[] = [];
-  const tell = (field: string, description: string | undefined): void => {
+  const report = (field: string, description: string | undefined): void => {
     if (description !== undefined) violations.push({ field, description });
   };
-  tell("key_id", keyIdFault(keyId));
-  tell("reason", reasonFault(reason));
+  report("key_id", keyIdFault(keyId));
+  report("reason", reasonFault(reason));
   const profile = profiles.get(name);
-  if (name === "") tell("tenant", tenant === "" ? undefined : "is taken only with a profile");
+  if (name === "") report("tenant", tenant === "" ? undefined : "is taken only with a profile");
   else if (profile === undefined) throw unknownProfile(name);
-  else if (profile.keys.kind === "keyset") tell("profile", "has a rotating keyset: leave it empty");
-  else tell("tenant", tenantFault(tenant, profile.tenant !== undefined));
+  else if (profile.keys.kind === "keyset") report("profile", "has a rotating keyset: leave it empty");
+  else report("tenant", tenantFault(tenant, profile.tenant !== undefined));
   if (violations.length > 0) throw invalidRequest(violations);
 }

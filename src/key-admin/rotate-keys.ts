@@ -8,10 +8,10 @@ interface RotateRequest {
   readonly at: Date | undefined;
 }
 
-/** Lets the next key of a keyset take over before its time, for `caller`. Rejects with a Problem. */
+/** Lets the next key of a keyset take over early, for `caller`. Rejects with a Problem. */
 export type RotateKeys = (request: RotateRequest, caller: string) => Promise<Rotation>;
 
-/** `ringOf` throws the Problem KEYSET_NOT_FOUND, `requireFit` the one for which this replica makes no keys. */
+/** `ringOf` throws the Problem KEYSET_NOT_FOUND; `requireFit` throws one when this replica may not make keys. */
 export function createRotateKeys(ringOf: (keyset: string) => Keyring, requireFit: () => void): RotateKeys {
   return async ({ keyset, at }, caller) => {
     const keyring = ringOf(keyset);

@@ -1,9 +1,9 @@
 import { createWakeup, type Wakeup } from "../async/wakeup.ts";
 
-/** The keys of a keyset, or of all when its name is empty: as they are, and again after each change. */
+/** Yields the keys of a keyset, or of all keysets when its name is empty: at once, and again after each change. */
 export type WatchKeys<Key> = (keyset: string, signal: AbortSignal) => AsyncIterable<readonly Key[]>;
 
-/** Those who watch one keyset share what is looked at. */
+/** The state that all watchers of one keyset share. */
 interface Watched<Key> {
   keys: readonly Key[];
   text: string;
@@ -12,17 +12,17 @@ interface Watched<Key> {
   watchers: number;
 }
 
-/** Keys change by epochs, by imports and by the time alone: so they are looked at this often while anyone watches. */
-const LOOK_MS = 250;
+/** Keys change by epochs, by imports and by time alone, so they are polled while at least one caller watches. */
+const POLL_MS = 250;
 
-/** `list` is asked for what it answers to ListKeys, and throws for a keyset that it does not know. */
+/** `list` answers ListKeys, and throws for an unknown keyset. */
 export function createWatchKeys<Key>(list: (keyset: string) => readonly Key[]): WatchKeys<Key> {
   const all = new Map<string, Watched<Key>>();
   let timer: NodeJS.Timeout | undefined;
 
-  function look(): void {
+  function poll(): void {
     for (const [keyset, watched] of all) {
-      const keys = listed(keyset, watched);
+      const keys = listOrKeep(keyset, watched);
       const text = JSON.stringify(keys);
       if (text === watched.text) continue;
       Object.assign(watched, { keys, text });
@@ -30,8 +30,8 @@ export function createWatchKeys<Key>(list: (keyset: string) => readonly Key[]): 
     }
   }
 
-  /** A turn that fails is tried again: who watches keeps what was told last. */
-  function listed(keyset: string, { keys }: Watched<Key>): readonly Key[] {
+  /** After an error the last keys stand, until the next poll. */
+  function listOrKeep(keyset: string, { keys }: Watched<Key>): readonly Key[] {
     try {
       return list(keyset);
     } catch {
@@ -49,7 +49,7 @@ export function createWatchKeys<Key>(list: (keyset: string) => readonly Key[]): 
     const watched = { keys, text: JSON.stringify(keys), changed: createWakeup(), watchers: 1 };
     all.set(keyset, watched);
     // Unref'ed: the calls that watch keep the process alive.
-    timer ??= setInterval(look, LOOK_MS).unref();
+    timer ??= setInterval(poll, POLL_MS).unref();
     return watched;
   }
 
@@ -64,9 +64,9 @@ export function createWatchKeys<Key>(list: (keyset: string) => readonly Key[]): 
   return async function* watch(keyset, signal) {
     const watched = join(keyset);
     try {
-      for (let told = ""; !signal.aborted; ) {
-        if (told !== watched.text) {
-          told = watched.text;
+      for (let yielded = ""; !signal.aborted; ) {
+        if (yielded !== watched.text) {
+          yielded = watched.text;
           yield watched.keys;
           continue;
         }

@@ -1,4 +1,5 @@
 import { CodedError } from "../coded-error.ts";
+import { isUnavailable, StateError } from "../state/keyvalue.ts";
 
 /**
  * UNREADABLE: the store failed. WRONG_KEK: written under a key-encryption key that was not given. BROKEN_RECORD: an epoch
@@ -18,3 +19,19 @@ export type KeyringErrorCode =
   | "WAITING";
 
 export class KeyringError extends CodedError<KeyringErrorCode> {}
+
+/** Whether opening the keys, or the store below them, may succeed later without an operator. */
+export function isRetryable(error: unknown): boolean {
+  if (error instanceof KeyringError) return error.code === "UNREADABLE" || error.code === "WAITING";
+  return isUnavailable(error) || isLost(error);
+}
+
+/** Whether the keys can't be read or written only because their store is unreachable or was replaced. */
+export function isUnreachable(error: unknown): boolean {
+  if (!(error instanceof KeyringError) || error.code !== "UNREADABLE") return false;
+  return isUnavailable(error.cause) || isLost(error.cause);
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof StateError && error.code === "LOST";
+}

@@ -1,30 +1,23 @@
 import { Problem } from "../problem/problem.ts";
-import { StateError } from "../state/keyvalue.ts";
-import { KeyringError } from "./error.ts";
+import { isUnreachable, KeyringError } from "./error.ts";
 
-/** Whether keys can't be read or written only because their store does not answer, or was lost and is made anew. */
-export function isOutOfReach(error: unknown): boolean {
-  const cause = error instanceof KeyringError && error.code === "UNREADABLE" ? error.cause : undefined;
-  return cause instanceof StateError && (cause.code === "UNAVAILABLE" || cause.code === "LOST");
-}
-
-/** What a call gets then. `whether` is what nobody knows. */
-export function storeUnreachable(whether: string, cause?: unknown): Problem {
-  const message = `the store is out of reach: whether ${whether} is not known; to try again is safe`;
+/** For calls while the store is unreachable. `outcome` is what can't be known then. */
+export function storeUnreachable(outcome: string, cause?: unknown): Problem {
+  const message = `the store is unreachable: whether ${outcome} is not known; retrying is safe`;
   return new Problem("KEYS_UNAVAILABLE", message, { cause, retryAfterMs: 1_000 });
 }
 
-/** What a call gets whose keyset could not be changed: whether it was may not be known. Throws what is no {@link KeyringError}. */
+/** For calls whose keyset could not be read or changed. Throws `cause` when it is no {@link KeyringError}. */
 export function keysetUnavailable(cause: unknown, keyset: string): Problem {
   if (!(cause instanceof KeyringError)) throw cause;
-  if (isOutOfReach(cause)) return storeUnreachable("the keys were changed", cause);
-  const message = `the keys of keyset ${keyset} can't be read or written: look at them before trying again`;
+  if (isUnreachable(cause)) return storeUnreachable("the keys were changed", cause);
+  const message = `the keys of keyset ${keyset} can't be read or written: list them before trying again`;
   return new Problem("KEYS_UNAVAILABLE", message, { cause, retryAfterMs: 1_000 });
 }
 
-/** What calls get while the newest secrets of their profile and tenant can't be read: what they were before may be over. */
+/** For calls while the newest secrets of their profile and tenant can't be read: earlier ones may have been revoked. */
 export function secretsUnavailable(cause: unknown): Problem {
-  if (isOutOfReach(cause)) return storeUnreachable("the imported secrets were changed", cause);
+  if (isUnreachable(cause)) return storeUnreachable("the imported secrets were changed", cause);
   const message = "the imported secrets of the profile (and tenant) can't be read or written";
   return new Problem("KEYS_UNAVAILABLE", message, { cause, retryAfterMs: 10_000 });
 }

@@ -72,7 +72,7 @@ test("the current secret again is KEY_EXISTS, which says so; a reading or an own
   await t.throwsAsync(importKey(secret, { keyId: "two" }), {
     instanceOf: Problem,
     code: "KEY_EXISTS",
-    message: "this secret is the current one of the profile (and tenant) already, as key_id one",
+    message: "the profile (and tenant) already has this secret as its current one, with key_id one",
   });
   await importKey(secret, { tenant: "other" });
   await importKey(secret, { encoding: "utf8" });

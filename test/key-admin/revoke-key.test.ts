@@ -1,6 +1,6 @@
 import test from "ava";
 import { AuditError, type AuditEvent, type AuditLog } from "../../src/audit/event.ts";
-import type { HoldingReplica } from "../../src/key-admin/informed-replicas.ts";
+import type { ReplicaEpochs } from "../../src/key-admin/informed-replicas.ts";
 import { createRevokeKey, type RevokeKeyParts, type RevokeKeyRequest } from "../../src/key-admin/revoke-key.ts";
 import { createRotateKeys } from "../../src/key-admin/rotate-keys.ts";
 import { openKeyring } from "../../src/keys/rotating/keyring.ts";
@@ -53,7 +53,7 @@ test("the answer names the key that signs now, the epoch, and from when on all v
 });
 
 test("the replicas that hold the epoch are named, and after a second those that do not", async (t) => {
-  const replicas: HoldingReplica[] = [
+  const replicas: ReplicaEpochs[] = [
     { id: "a", epochs: { service: 2 } },
     { id: "b", epochs: { service: 1 } },
     { id: "c", epochs: {} },

@@ -11,7 +11,7 @@ import { makeOptions } from "./rotating/keyring-under-test.ts";
 import { start } from "./rotating/ring-under-test.ts";
 
 const UNKNOWN = "AAAAAAAAAAAAAAAA";
-const UNREACHED = /^the store is out of reach: whether .* is not known; to try again is safe$/;
+const UNREACHED = /^the store is unreachable: whether .* is not known; retrying is safe$/;
 
 /** Two keysets and an imported secret `one`, in a store whose reads are counted and can be stopped. */
 async function serviceUnderTest() {
@@ -101,7 +101,7 @@ test("a store that is damaged is to be looked at, and its keyset is named", asyn
   for (const work of [rotate(), revoke(keyring.signer(start)?.kid ?? "")]) {
     const { code, message } = await work;
     t.is(code, "KEYS_UNAVAILABLE");
-    t.is(message, "the keys of keyset service can't be read or written: look at them before trying again");
+    t.is(message, "the keys of keyset service can't be read or written: list them before trying again");
   }
 });
 

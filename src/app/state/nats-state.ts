@@ -1,6 +1,6 @@
 import { endsWithin, within } from "../../async/timeout.ts";
 import type { Config } from "../../config/config.ts";
-import { KeyringError } from "../../keys/error.ts";
+import { isRetryable } from "../../keys/error.ts";
 import { createNatsKeyValue } from "../../nats/bucket/keyvalue.ts";
 import { NatsLink } from "../../nats/link.ts";
 import { createClockCheck } from "../../replica/clock-check.ts";
@@ -12,7 +12,6 @@ import { createReopeningStore } from "../../replica/reopening-store.ts";
 import { createRevocationFile } from "../../replica/revocations-snapshot.ts";
 import type { SnapshotFiles } from "../../replica/snapshot-files.ts";
 import { createSnapshottedStore } from "../../replica/snapshotted-store.ts";
-import { StateError } from "../../state/keyvalue.ts";
 import { configDigests } from "../digests.ts";
 import type { Log } from "../log.ts";
 import type { SharedState } from "./shared-state.ts";
@@ -161,10 +160,4 @@ function openBucket({ url, replicas, id, now, log }: NatsStateParts, onLost: () 
     },
     close: () => link.close(CLOSE_MS),
   };
-}
-
-/** The store is unreachable, or was lost and recreated. */
-function isRetryable(error: unknown): boolean {
-  if (error instanceof KeyringError) return error.code === "UNREADABLE" || error.code === "WAITING";
-  return error instanceof StateError && (error.code === "UNAVAILABLE" || error.code === "LOST");
 }

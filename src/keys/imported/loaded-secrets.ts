@@ -6,12 +6,12 @@ import { SECRET_ENCODINGS, type SecretEpoch, type SecretRecord, secretBytes } fr
 
 /** The secrets of an epoch, open. Times in Unix milliseconds. */
 export interface LoadedSecrets {
-  /** The newest: whoever holds the record knows that its time to sign has come, whatever the clock says. None is left: undefined. */
+  /** The newest secret; undefined when none is left. It signs as soon as a replica has the record, whatever the clock says. */
   readonly signer: ActiveKey | undefined;
   verifier(kid: string, now: number): FoundKey;
-  /** All that verify now, the newest first. */
+  /** All secrets that verify now, the newest first. */
   verifiers(now: number): readonly VerifyingKey[];
-  /** The encoding under which the text of one that verifies now, read otherwise than it was imported, verifies this. */
+  /** The encoding, other than the imported one, under which the text of a secret that verifies now verifies this. */
   otherReading(data: Buffer, signature: Buffer, now: number): SecretEncoding | undefined;
 }
 

@@ -2,7 +2,7 @@ import type { RecordKind } from "../store/authenticated-record.ts";
 import { array, broken, integer, object, oneOf, parseJson, parseRevoked, text } from "../store/fields.ts";
 import { SECRET_ENCODINGS, type SecretEpoch, type SecretOwner, type SecretRecord } from "./secret.ts";
 
-/** Checks every field as `parseRecord` does for a keyset. Throws BROKEN_RECORD with the path of the first bad field. */
+/** Checks every field, and refuses unknown ones. Throws BROKEN_RECORD with the path of the first bad field. */
 export function parseSecretEpoch(json: string): SecretEpoch {
   const names = ["version", "profile", "tenant", "epoch", "createdAt", "secrets"];
   const fields = object(parseJson(json), "record", names);
@@ -22,13 +22,16 @@ export function parseSecretEpoch(json: string): SecretEpoch {
   };
 }
 
-/** The last that has its text signs: it, and no other, has no end. Only revocations leave none. */
+/** The last secret that has its text signs: it alone has no end. Only revocations can leave none. */
 function checkSigner(secrets: readonly SecretRecord[]): void {
   const last = secrets.findLast(({ sealed }) => sealed !== undefined);
   const revoked = secrets.some((secret) => secret.revoked !== undefined);
   const rightEnds = secrets.every((secret) => (secret === last) === (secret.verifyUntil === undefined));
   if (!rightEnds || (last === undefined && !revoked))
-    throw broken("secrets", "must have one that signs, the last that is sealed, unless all were revoked");
+    throw broken(
+      "secrets",
+      "must have one that signs: the last sealed one, the only one without verifyUntil, unless all were revoked",
+    );
 }
 
 const SECRET_FIELDS = ["kid", "alg", "encoding", "byteLength", "fingerprint", "signFrom"];
@@ -56,12 +59,12 @@ function parseSecret(value: unknown, path: string): SecretRecord {
   return whole;
 }
 
-/** All secrets of all profiles and tenants are below it. */
+/** The prefix of all secrets of all profiles and tenants. */
 export const SECRETS_PREFIX = "secrets/";
 
 const PLACE = /^secrets\/([a-z0-9-]{1,64})\/([A-Za-z0-9_-]+)\/epoch\/([1-9][0-9]{0,14})$/;
 
-/** A tenant is any text; no text has an encoding of one character. */
+/** Never the base64url encoding of a tenant: no encoding has one character. */
 const NO_TENANT = "_";
 
 /** The epochs of the secrets of a profile and tenant. */
@@ -76,11 +79,11 @@ export function secretRecords(owner: SecretOwner): RecordKind<SecretEpoch> {
   };
 }
 
-/** What the key of an entry says; undefined when no epoch of secrets is stored under it. */
+/** The owner and epoch that the key of an entry names; undefined when it names no epoch of secrets. */
 export function secretPlace(key: string): { readonly owner: SecretOwner; readonly epoch: number } | undefined {
   const [, profile = "", segment = "", epoch] = PLACE.exec(key) ?? [];
   const tenant = segment === NO_TENANT ? "" : Buffer.from(segment, "base64url").toString();
   const owner = { profile, tenant };
-  // Two keys for one tenant would be two rings.
+  // Only the canonical key: two keys for one tenant would be two rings.
   return key === `${secretRecords(owner).prefix}${epoch}` ? { owner, epoch: Number(epoch) } : undefined;
 }

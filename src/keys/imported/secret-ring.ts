@@ -1,17 +1,17 @@
 import type { SecretEpoch, SecretOwner, SecretRecord } from "./secret.ts";
 
-/** How many secrets of a profile and tenant may verify at once: where tokens name no kid, each may be tried. */
+/** How many secrets of a profile and tenant may verify at once: a token without a kid may try them all. */
 export const MAX_VERIFYING = 8;
-/** How many are listed, those that are over with them. With all texts at their limit it fits an entry of the store. */
+/** How many are listed, including those that no longer verify. With the longest texts the epoch fits one entry of the store. */
 export const MAX_LISTED = 16;
 
-/** A secret that is about to become the one that signs. */
+/** A secret that is about to sign. */
 export type NewSecret = Required<Omit<SecretRecord, "verifyUntil" | "revoked">>;
 
 /** Why a secret can't join a ring. */
 export type RingRefusal = "KEY_EXISTS" | "TOO_MANY_KEYS";
 
-/** The epoch in which a secret signs and those before it verify until `until`, in Unix milliseconds, at the latest. */
+/** The epoch in which `secret` signs, and earlier secrets verify until `until`, in Unix milliseconds, at the latest. */
 export function withSecret(
   before: SecretEpoch | undefined,
   owner: SecretOwner,
@@ -28,8 +28,8 @@ export function withSecret(
 }
 
 /**
- * The epoch in which a secret is taken back: its text is gone, and if it signed, the newest that is left signs instead, or
- * none. Undefined when it was taken back before.
+ * The epoch in which a secret is revoked: its text is gone. If it signed, the newest secret that is left signs instead, or
+ * none. Undefined when it is revoked already.
  */
 export function withoutSecret(
   ring: SecretEpoch,
@@ -46,7 +46,7 @@ export function withoutSecret(
   return { ...ring, epoch: ring.epoch + 1, createdAt: time, secrets: withSigner(secrets) };
 }
 
-/** Nobody knows when a secret that signs again is replaced: it has no end. */
+/** A secret that signs again has no end: when it will be replaced is unknown. */
 function withSigner(secrets: readonly SecretRecord[]): readonly SecretRecord[] {
   const last = secrets.findLast(({ sealed }) => sealed !== undefined);
   return secrets.map((secret) => {
@@ -55,7 +55,7 @@ function withSigner(secrets: readonly SecretRecord[]): readonly SecretRecord[] {
   });
 }
 
-/** The epoch without the texts of secrets that verify no more. Undefined when there are none. */
+/** The epoch without the texts of secrets that no longer verify. Undefined when there are no such texts. */
 export function withoutSpentTexts(ring: SecretEpoch, now: number): SecretEpoch | undefined {
   const time = timeOf(ring, now);
   const secrets = ring.secrets.map((secret) => withoutSpentText(secret, time));
@@ -63,14 +63,14 @@ export function withoutSpentTexts(ring: SecretEpoch, now: number): SecretEpoch |
   return { ...ring, epoch: ring.epoch + 1, createdAt: time, secrets };
 }
 
-/** When the next text of a ring is of no more use, in Unix milliseconds; undefined: none that is there has an end. */
+/** The Unix milliseconds at which the next text of a ring is no longer needed; undefined when no text has an end. */
 export function nextSpent({ secrets }: SecretEpoch): number | undefined {
   const ends = secrets.flatMap(({ sealed, verifyUntil = Infinity }) => (sealed === undefined ? [] : [verifyUntil]));
   const next = Math.min(...ends);
   return next === Infinity ? undefined : next;
 }
 
-/** A clock that stepped back must not give a text back its life. */
+/** A clock that stepped back must not make a spent secret verify again. */
 function timeOf(ring: SecretEpoch | undefined, now: number): number {
   return Math.max(now, ring?.createdAt ?? 0);
 }
@@ -89,7 +89,7 @@ function withoutText(secret: SecretRecord): SecretRecord {
   return rest;
 }
 
-/** The oldest of those that are over leave first; one that verifies never leaves. */
+/** At most `count` secrets where possible: the oldest that no longer verify leave first, and one that verifies never leaves. */
 function newest(secrets: readonly SecretRecord[], count: number): readonly SecretRecord[] {
   const surplus = secrets.filter(({ sealed }) => sealed === undefined).slice(0, Math.max(0, secrets.length - count));
   return secrets.filter((secret) => !surplus.includes(secret));

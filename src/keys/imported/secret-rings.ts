@@ -8,34 +8,37 @@ import { secretPlace, secretRecords } from "./parse-secret.ts";
 import type { SecretEpoch, SecretOwner } from "./secret.ts";
 import type { SecretsEvent } from "./views.ts";
 
-/** An epoch of secrets that could be read, and whether it was under another KEK than the current one. */
+/** An epoch of secrets that could be read. stale: it must be sealed again under the current KEK. */
 interface ReadRing {
   readonly record: SecretEpoch;
   readonly stale: boolean;
 }
 
-/** The newest epoch of every ring as far as this process has read it. */
+/** Makes the epoch after `before`; undefined for none. */
+export type NextEpoch = (before: SecretEpoch | undefined) => Promise<SecretEpoch | undefined>;
+
+/** The newest epoch of every ring that this process has read. */
 export interface SecretRings {
-  /** Takes over an entry of the store. One that can't be read is told, and takes no other ring with it. */
-  take(entry: Entry): void;
+  /** Adds an entry of the store. One that can't be read is reported, and affects no other ring. */
+  addEntry(entry: Entry): void;
   /**
-   * The same for all of the store at once: the newest of a ring may lie anywhere among those that it emptied. At the start
-   * what is under an earlier KEK is stale.
+   * Adds all entries of the store, the highest epochs first: emptied epochs may surround the newest one of a ring. At the
+   * start, records under an earlier KEK are stale.
    */
-  takeAll(entries: readonly Entry[], atStart: boolean): void;
-  /** Takes over an epoch that this process made or read. */
-  hold(record: SecretEpoch): void;
-  /** 0 where nothing was imported. */
+  addEntries(entries: readonly Entry[], atStart: boolean): void;
+  /** Adds an epoch that this process made or read. */
+  use(record: SecretEpoch): void;
+  /** 0 when nothing was imported. */
   epochOf(owner: SecretOwner): number;
-  /** Undefined where nothing was imported. Throws the {@link KeyringError} of a ring that can't be read. */
+  /** Undefined when nothing was imported. Throws the {@link KeyringError} of a ring that can't be read. */
   recordOf(owner: SecretOwner): SecretEpoch | undefined;
-  /** Opened when it is first asked for. Throws the Problem KEYS_UNAVAILABLE. */
+  /** Opens the secrets at the first call. Undefined when nothing was imported. Throws the Problem KEYS_UNAVAILABLE. */
   keysOf(owner: SecretOwner): LoadedSecrets | undefined;
-  /** All that can be read, by profile and tenant. */
+  /** All rings that can be read, by profile and tenant. */
   all(): readonly ReadRing[];
 }
 
-interface Held {
+interface RingInUse {
   readonly epoch: number;
   readonly read: ReadRing | { readonly error: KeyringError };
   loaded?: LoadedSecrets;
@@ -46,44 +49,44 @@ export function createSecretRings(
   vault: SecretVault,
   report: (event: SecretsEvent) => void,
 ): SecretRings {
-  const rings = new Map<string, Held>();
+  const rings = new Map<string, RingInUse>();
 
   function epochOf(owner: SecretOwner): number {
     return rings.get(idOf(owner))?.epoch ?? 0;
   }
 
-  function holdUnreadable(owner: SecretOwner, epoch: number, error: unknown): void {
+  function useUnreadable(owner: SecretOwner, epoch: number, error: unknown): void {
     if (!(error instanceof KeyringError)) throw error;
     rings.set(idOf(owner), { epoch, read: { error } });
     report({ type: "secrets.unreadable", ...owner, error });
   }
 
-  function take({ key, value }: Entry, atStart = false): void {
+  function add({ key, value }: Entry, atStart = false): void {
     const place = secretPlace(key);
     if (place === undefined) {
       report({ type: "secrets.stray", key });
       return;
     }
     const { owner, epoch } = place;
-    // What is below was emptied, or comes late.
+    // A lower epoch was emptied, or arrives late.
     if (epoch <= epochOf(owner)) return;
     try {
       const record = unwrapRecord(value, secretRecords(owner), epoch, recordKeys);
       rings.set(idOf(owner), { epoch, read: { record, stale: atStart && !isUnderCurrent(value, recordKeys) } });
     } catch (error) {
-      holdUnreadable(owner, epoch, error);
+      useUnreadable(owner, epoch, error);
     }
   }
 
   return {
-    take: (entry) => take(entry),
+    addEntry: (entry) => add(entry),
 
-    takeAll(entries, atStart) {
+    addEntries(entries, atStart) {
       const numbered = entries.map((entry) => ({ entry, epoch: secretPlace(entry.key)?.epoch ?? 0 }));
-      for (const { entry } of numbered.sort((left, right) => right.epoch - left.epoch)) take(entry, atStart);
+      for (const { entry } of numbered.sort((left, right) => right.epoch - left.epoch)) add(entry, atStart);
     },
 
-    hold(record) {
+    use(record) {
       if (record.epoch > epochOf(record))
         rings.set(idOf(record), { epoch: record.epoch, read: { record, stale: false } });
     },
@@ -97,16 +100,16 @@ export function createSecretRings(
     },
 
     keysOf(owner) {
-      const held = rings.get(idOf(owner));
-      if (held === undefined || held.loaded !== undefined) return held?.loaded;
-      if ("error" in held.read) throw secretsUnavailable(held.read.error);
+      const ring = rings.get(idOf(owner));
+      if (ring === undefined || ring.loaded !== undefined) return ring?.loaded;
+      if ("error" in ring.read) throw secretsUnavailable(ring.read.error);
       try {
-        held.loaded = loadSecrets(held.read.record, vault);
+        ring.loaded = loadSecrets(ring.read.record, vault);
       } catch (error) {
-        holdUnreadable(owner, held.epoch, error);
+        useUnreadable(owner, ring.epoch, error);
         throw secretsUnavailable(error);
       }
-      return held.loaded;
+      return ring.loaded;
     },
 
     all: () =>
@@ -116,10 +119,7 @@ export function createSecretRings(
   };
 }
 
-/** No name of a profile has a space. */
+/** Unambiguous: no profile name has a space. */
 function idOf({ profile, tenant }: SecretOwner): string {
   return `${profile} ${tenant}`;
 }
-
-/** The epoch to make after this one. */
-export type NextEpoch = (before: SecretEpoch | undefined) => Promise<SecretEpoch | undefined>;

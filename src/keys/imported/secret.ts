@@ -1,26 +1,26 @@
 import type { Revoked, SecretEncoding } from "../model.ts";
 
-/** Whose secrets a ring holds. The tenant is empty where the profile has none. */
+/** The owner of a ring of secrets. The tenant is empty where the profile has none. */
 export interface SecretOwner {
   readonly profile: string;
   readonly tenant: string;
 }
 
-/** A secret that was imported. Times in Unix milliseconds. */
+/** An imported secret. Times in Unix milliseconds. */
 export interface SecretRecord {
-  /** Random or the vendor's own, never derived from the secret. */
+  /** Random, or the vendor's own; never derived from the secret. */
   readonly kid: string;
   readonly alg: "HS256";
   readonly encoding: SecretEncoding;
   readonly byteLength: number;
-  /** Truncated HMAC of the bytes under the KEK that the record is under. */
+  /** Truncated HMAC of the bytes, under the KEK of the record. */
   readonly fingerprint: string;
   readonly signFrom: number;
-  /** Absent for the one that signs: nobody but the next import, or its revocation, ends it. */
+  /** Absent for the secret that signs: only the next import, or its revocation, ends it. */
   readonly verifyUntil?: number;
-  /** Its text, sealed: as text, so that an operator can be told which other reading of it fits. Gone once it verifies no more. */
+  /** The sealed text. Text, not bytes, so that another encoding that fits can be reported. Absent once it no longer verifies. */
   readonly sealed?: string;
-  /** Absent: it was not taken back. */
+  /** Absent: not revoked. */
   readonly revoked?: Revoked;
 }
 
@@ -31,11 +31,11 @@ export interface SecretEpoch extends SecretOwner {
   readonly epoch: number;
   /** Unix milliseconds. */
   readonly createdAt: number;
-  /** At least one, the oldest first. The one without an end signs; after the revocation of all, there is none. */
+  /** At least one, the oldest first. The one without `verifyUntil` signs; when all are revoked there is none. */
   readonly secrets: readonly SecretRecord[];
 }
 
-/** Every reading of a secret's text, and what it must look like. */
+/** Every encoding of a secret's text, and the form that it requires. */
 export const SECRET_FORMS: Readonly<Record<SecretEncoding, string>> = {
   utf8: "well-formed UTF-8 (and not contain U+FFFD)",
   base64: "base64 with its padding (RFC 4648, 4)",
@@ -46,11 +46,11 @@ export const SECRET_FORMS: Readonly<Record<SecretEncoding, string>> = {
 export const SECRET_ENCODINGS = Object.keys(SECRET_FORMS) as readonly SecretEncoding[];
 
 /**
- * The bytes of a key that a vendor shows as text; undefined when they don't give the same text again. Decoders differ in
- * what they skip, so that what does not round-trip would be one key here and another there.
+ * Decodes the text of a secret; undefined when encoding the bytes does not give the same text again. Decoders differ in what
+ * they skip: a text that does not round-trip would be one key here and another one elsewhere.
  */
 export function secretBytes(text: string, encoding: SecretEncoding): Buffer | undefined {
-  // The decoder of the wire puts U+FFFD in the place of what is no UTF-8.
+  // The protobuf decoder replaces invalid UTF-8 by U+FFFD.
   if (!text.isWellFormed() || text.includes("\uFFFD")) return undefined;
   const bytes = Buffer.from(text, encoding);
   const again = bytes.toString(encoding);

@@ -10,7 +10,7 @@ import type { SecretVault } from "../vault.ts";
 import { SECRETS_PREFIX, secretRecords } from "./parse-secret.ts";
 import type { SecretOwner } from "./secret.ts";
 import { createSecretRings, type NextEpoch } from "./secret-rings.ts";
-import { resealed, tidySecrets } from "./upkeep.ts";
+import { reseal, tidySecrets } from "./upkeep.ts";
 import { type SecretInfo, type SecretsEvent, secretInfos } from "./views.ts";
 
 export interface SecretsOptions {
@@ -25,55 +25,56 @@ export interface SecretsOptions {
 /** The imported secrets of every profile and tenant. */
 export interface Secrets {
   /**
-   * The keys of a profile and tenant, as they change; where nothing was imported they know nothing. Throws, as all its
-   * functions do, the Problem KEYS_UNAVAILABLE while the newest epoch can't be read: what an older one says may be over.
+   * The keys of a profile and tenant, kept current; without an import every kid is unknown. Throws, as all functions of the
+   * keys do, the Problem KEYS_UNAVAILABLE while the newest epoch can't be read: it may revoke a secret of an older one.
    */
   keysOf(owner: SecretOwner): TokenKeys;
-  /** All that can be read, by profile and tenant, the newest first. */
+  /** All secrets that can be read, by profile and tenant, the newest first. */
   list(now: number): readonly SecretInfo[];
   /**
-   * Makes the next epoch of a ring, whoever else does so at the same time: `next` is asked again when another one was
-   * faster, and answers undefined when nothing is left to do. The epoch is in use when this resolves. Rejects with what
-   * `next` rejects with, and with a {@link KeyringError} when the ring can't be read or written.
+   * Creates the next epoch of a ring. `next` is called again when another replica was faster, and returns undefined when
+   * nothing is left to do. The epoch is in use when this resolves. Rejects as `next` does, and with a {@link KeyringError}
+   * when the ring can't be read or written.
    */
   advance(owner: SecretOwner, next: NextEpoch): Promise<void>;
-  /** Follows the store, and makes new epochs where one is under an earlier KEK or holds a text of no more use; see {@link tidySecrets}. */
+  /** Follows the store, and keeps the rings tidy as {@link tidySecrets} describes, until `stop`. */
   start(): void;
-  /** Resolves when nothing is under way any more. */
+  /** Resolves when nothing is running. */
   stop(): Promise<void>;
 }
 
-/** Reads all rings. Throws UNREADABLE when the store fails; a ring that can't be read is told and takes no other with it. */
+/** Reads all rings. Throws UNREADABLE when the store fails. A ring that can't be read is reported, and affects no other. */
 export async function openSecrets({ store, recordKeys, vault, now, report }: SecretsOptions): Promise<Secrets> {
   const rings = createSecretRings(recordKeys, vault, report);
   const distrusted = new Set<string>();
   const controller = new AbortController();
   const changed = createWakeup();
   let running: Promise<unknown> = Promise.resolve();
-  // Only then is an earlier KEK stale: a replica whose KEK is exchanged later must not seal again what this one has sealed.
+  // Only at the start are records under an earlier KEK stale: replicas with different KEKs would otherwise keep resealing
+  // what the other one has sealed.
   await readAll(true);
-  const reload = createSharedReload(() => orTell(readAll(false)), now);
+  const reload = createSharedReload(() => reportingErrors(readAll(false)), now);
 
   async function readAll(atStart: boolean): Promise<void> {
     const entries = await store.list(SECRETS_PREFIX).catch((cause) => {
       throw new KeyringError("UNREADABLE", "the imported secrets can't be read from the store", { cause });
     });
-    rings.takeAll(entries, atStart);
+    rings.addEntries(entries, atStart);
   }
 
-  /** An epoch that is emptied was superseded: the one in its place is there already, or comes next. */
-  function take(change: Change): void {
-    if (change.type === "put" && change.entry.value.byteLength > 0) rings.take(change.entry);
+  /** An emptied epoch was superseded: the later one is known already, or comes next. */
+  function onChange(change: Change): void {
+    if (change.type === "put" && change.entry.value.byteLength > 0) rings.addEntry(change.entry);
   }
 
-  function failed(error: unknown): void {
+  function reportFailure(error: unknown): void {
     report({ type: "secrets.failed", error });
   }
 
-  /** Told here: what a caller is answered has no cause. */
-  function orTell(work: Promise<void>): Promise<void> {
+  /** The answer to a caller has no cause: it is reported here. */
+  function reportingErrors(work: Promise<void>): Promise<void> {
     return work.catch((error) => {
-      if (error instanceof KeyringError) failed(error);
+      if (error instanceof KeyringError) reportFailure(error);
       throw error;
     });
   }
@@ -86,18 +87,21 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
     const epochs = openEpochs(secretRecords(owner), store, recordKeys);
     for (;;) {
       const before = rings.recordOf(owner);
-      const record = await next(before && (await resealed(before, vault)));
+      const record = await next(before && (await reseal(before, vault)));
       if (record === undefined) return;
       if (await epochs.create(epochs.wrap(record))) {
-        rings.hold(record);
+        rings.use(record);
         changed.wake();
-        await epochs.emptyBelow(record.epoch).catch(failed);
+        await epochs.emptyBelow(record.epoch).catch(reportFailure);
         return;
       }
       const winner = await epochs.highest();
       if (winner === undefined || winner.epoch < record.epoch)
-        throw new KeyringError("UNREADABLE", "the store refuses an epoch that it does not hold: was it rolled back?");
-      rings.hold(epochs.read(winner));
+        throw new KeyringError(
+          "UNREADABLE",
+          "the store refuses to create an epoch that it does not hold: it may have been rolled back",
+        );
+      rings.use(epochs.read(winner));
     }
   }
 
@@ -127,12 +131,12 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
         .all()
         .flatMap(({ record }) => secretInfos(record, time))
         .map((info) => (isDistrusted(info, info.kid) ? outOfUse(info) : info)),
-    advance: (owner, next) => orTell(advance(owner, next)),
+    advance: (owner, next) => reportingErrors(advance(owner, next)),
     start() {
       const source = (signal: AbortSignal) => store.watch(SECRETS_PREFIX, signal);
-      const watch = { source, onItem: take, onError: failed, pauseAfter: pauseAfterWatch };
+      const watch = { source, onItem: onChange, onError: reportFailure, pauseAfter: pauseAfterWatch };
       const { signal } = controller;
-      const tidying = tidySecrets({ rings, advance, now, changed, failed }, signal);
+      const tidying = tidySecrets({ rings, advance, now, changed, onError: reportFailure }, signal);
       running = Promise.all([follow(watch, signal), tidying]);
     },
     async stop() {
@@ -142,7 +146,7 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
   };
 }
 
-/** Whether anything was ever imported. */
+/** Whether a secret was ever imported: epochs are emptied, never deleted. */
 export async function holdsSecrets(store: KeyValue): Promise<boolean> {
   return (await store.list(SECRETS_PREFIX)).length > 0;
 }

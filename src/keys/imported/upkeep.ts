@@ -6,25 +6,25 @@ import { type SecretEpoch, type SecretOwner, type SecretRecord, secretBytes } fr
 import { nextSpent, withoutSpentTexts } from "./secret-ring.ts";
 import type { NextEpoch, SecretRings } from "./secret-rings.ts";
 
-/** A timer of Node takes at most 24.8 days, and a clock may be set meanwhile. In milliseconds. */
-const LONGEST_SLEEP = 3_600_000;
+/** Node's timers take at most 24.8 days, and the clock may be set meanwhile. */
+const MAX_SLEEP_MS = 3_600_000;
 
-export interface Tidying {
+export interface UpkeepParts {
   readonly rings: Pick<SecretRings, "all">;
   readonly advance: (owner: SecretOwner, next: NextEpoch) => Promise<void>;
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** Woken after each change that is made here: what others make, they tidy. */
+  /** Woken after each change that this process makes; other replicas tidy after their own. */
   readonly changed: Wakeup;
-  readonly failed: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 /**
- * Makes new epochs, until the signal aborts, where one is under an earlier KEK or holds the text of a secret whose time to
- * verify is over. What could not be done is tried again after five seconds. Never rejects.
+ * Creates new epochs, until the signal aborts, for rings that are under an earlier KEK or hold the text of a secret that no
+ * longer verifies. Retries after five seconds what failed. Never rejects.
  */
 export async function tidySecrets(
-  { rings, advance, now, changed, failed }: Tidying,
+  { rings, advance, now, changed, onError }: UpkeepParts,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
@@ -32,12 +32,12 @@ export async function tidySecrets(
     await changed.wait(signal, untilNext());
   }
 
-  /** One ring after the other: there may be thousands. */
+  /** One ring at a time: there may be thousands. */
   async function tidyAll(): Promise<void> {
     for (const { record, stale } of rings.all()) {
       if (signal.aborted) return;
       if (!stale && withoutSpentTexts(record, now()) === undefined) continue;
-      await advance(record, async (before) => before && tidied(before, record.epoch)).catch(failed);
+      await advance(record, async (before) => before && tidied(before, record.epoch)).catch(onError);
     }
   }
 
@@ -52,15 +52,15 @@ export async function tidySecrets(
     return rings.all().reduce((least, { record, stale }) => {
       const next = stale ? time : (nextSpent(record) ?? Number.POSITIVE_INFINITY);
       return Math.min(least, next > time ? next - time : RETRY_MS);
-    }, LONGEST_SLEEP);
+    }, MAX_SLEEP_MS);
   }
 }
 
 /**
- * The same secrets under the current KEK: imported ones do not rotate away by themselves, and the KEK before it is going
- * to be taken away. Rejects with a {@link KeyringError} as {@link SecretVault.open} does.
+ * Seals the secrets of an epoch under the current KEK: no schedule replaces them, and the earlier KEK will be withdrawn.
+ * Rejects with a {@link KeyringError} as {@link SecretVault.open} does.
  */
-export async function resealed(ring: SecretEpoch, vault: SecretVault): Promise<SecretEpoch> {
+export async function reseal(ring: SecretEpoch, vault: SecretVault): Promise<SecretEpoch> {
   return { ...ring, secrets: await Promise.all(ring.secrets.map((secret) => resealSecret(ring, secret, vault))) };
 }
 

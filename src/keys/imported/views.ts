@@ -8,12 +8,12 @@ export interface SecretInfo extends SecretOwner {
   readonly alg: "HS256";
   readonly state: Exclude<KeyState, "standby" | "published">;
   readonly signFrom: number;
-  /** Both undefined for the one that signs. */
+  /** Both undefined for the secret that signs. */
   readonly signUntil: number | undefined;
   readonly verifyUntil: number | undefined;
   readonly byteLength: number;
   readonly fingerprint: string;
-  /** Undefined: it was not. */
+  /** Undefined: not revoked. */
   readonly revokedAt: number | undefined;
 }
 
@@ -38,13 +38,13 @@ function stateOf({ verifyUntil, revoked }: SecretRecord, now: number): SecretInf
   return now < verifyUntil ? "retired" : "removed";
 }
 
-/** What the imported secrets have to tell, for the log. */
+/** What the imported secrets report, for the log. */
 export type SecretsEvent =
-  /** The newest epoch of a ring can't be trusted or opened: nothing signs or verifies with it. */
+  /** The newest epoch of a ring can't be trusted or opened: none of its secrets signs or verifies. */
   | { readonly type: "secrets.unreadable"; readonly profile: string; readonly tenant: string; readonly error: unknown }
-  /** An entry lies among the secrets and is none. */
+  /** An entry below the prefix of the secrets names no epoch of secrets. */
   | { readonly type: "secrets.stray"; readonly key: string }
-  /** A secret signed what it rejects itself: it signs no more. */
+  /** A secret rejected its own signature. It no longer signs. */
   | { readonly type: "secrets.distrusted"; readonly profile: string; readonly tenant: string; readonly kid: string }
-  /** The store failed. What was read stays, and it is tried again. */
+  /** The store failed. What was read stays in use, and the operation is retried. */
   | { readonly type: "secrets.failed"; readonly error: unknown };

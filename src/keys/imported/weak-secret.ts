@@ -1,15 +1,15 @@
-/** RFC 7518, 3.2: a key of HS256 is at least as long as the hash. */
+/** RFC 7518, 3.2: an HS256 key is at least as long as the hash. */
 const LEAST_BYTES = 32;
 /** 32 random bytes have fewer different ones with a probability below 2^-130. */
 const LEAST_DIFFERENT = 8;
 
-/** Words of documentation and templates, as letters and digits alone: no random secret of any length holds one by chance. */
+/** Words from documentation and templates, as letters and digits only. No random secret contains one by chance. */
 const PLACEHOLDER =
   /secretkey|accesskey|privatekey|signingkey|apikey|bitsecret|yoursecret|mysecret|secrethere|keyhere|changeme|changethis|replaceme|replacethis|placeholder|insertyour|password|example|donotuse|notforproduction|^secret$/;
 
 /**
- * Why a secret should not be used, as the end of a sentence that begins with "it", or undefined. Whoever learns one token
- * can try out secrets offline at millions a second: what can be guessed or looked up is no secret.
+ * Why a secret should not be used, as the end of a sentence that begins with "it", or undefined. With one token an attacker
+ * can try millions of secrets a second offline: a text that can be guessed or looked up is no secret.
  */
 export function weakness(text: string, bytes: Buffer): string | undefined {
   if (isPlaceholder(text) || isPlaceholder(bytes.toString("latin1"))) return "looks like a placeholder";
@@ -23,7 +23,7 @@ function isPlaceholder(text: string): boolean {
   return PLACEHOLDER.test(text.toLowerCase().replaceAll(/[^a-z0-9]/g, ""));
 }
 
-/** Whether what begins the bytes goes on to their end, at least once more in whole. */
+/** Whether the bytes are one piece repeated to their end, at least twice in full. */
 function repeats(bytes: Buffer): boolean {
   for (let period = 1; period <= bytes.length / 2; period += 1)
     if (bytes.subarray(period).equals(bytes.subarray(0, -period))) return true;

@@ -107,7 +107,7 @@ export function planEmergency(
   const time = freeMoment(ring, now);
   const kept = prunedKeys(ring, time, policy);
   const key = kept.find((one) => one.kid === kid);
-  if (key === undefined) throw new Problem("KEY_NOT_FOUND", "the keyset has no key of this key_id");
+  if (key === undefined) throw new Problem("KEY_NOT_FOUND", "the keyset has no key with this key_id");
   if (key.revoked !== undefined) return undefined;
   const revokedKey = { ...withoutPrivateKey(key), revoked: { at: time, reason } };
   const keys = kept.map((one) => (one === key ? revokedKey : one));

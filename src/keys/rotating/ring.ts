@@ -61,7 +61,7 @@ export function nextRotation(ring: EpochRecord, now: number): number | undefined
   return next?.signFrom;
 }
 
-/** The first key that is going to sign after `time`. The standby is not: nobody knows when. */
+/** The first key that is scheduled to sign after `time`; never the standby. */
 export function nextToSign(ring: Keys, time: number): KeyRecord | undefined {
   const waiting = ring.keys.filter((key) => key.sealed !== undefined && key.signFrom > time && key.signFrom !== NEVER);
   return waiting.toSorted((left, right) => left.signFrom - right.signFrom)[0];

@@ -178,8 +178,11 @@ const faults: Record<string, unknown> = {
   "secrets must not be empty": { ...good, secrets: [] },
   "secrets must not hold one kid twice": { ...good, secrets: [{ ...one, kid: "two" }, two] },
   "secrets must have one that signs": { ...good, secrets: [two, one] },
-  "secrets must have one that signs, the last": { ...good, secrets: [{ ...two, kid: "x" }, two] },
-  "secrets must have one that signs, the last that is sealed, unless": { ...good, secrets: [ended] },
+  "secrets must have one that signs: the last sealed one": { ...good, secrets: [{ ...two, kid: "x" }, two] },
+  "secrets must have one that signs: the last sealed one, the only one without verifyUntil": {
+    ...good,
+    secrets: [ended],
+  },
   "secrets\\[1\\].sealed must be absent": {
     ...good,
     secrets: [one, { ...two, verifyUntil: two?.signFrom, revoked: { at: start, reason: "stolen" } }],

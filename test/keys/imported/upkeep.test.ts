@@ -1,7 +1,7 @@
 import test from "ava";
 import type { SecretEpoch } from "../../../src/keys/imported/secret.ts";
 import { type NewSecret, withSecret } from "../../../src/keys/imported/secret-ring.ts";
-import { type Tidying, tidySecrets } from "../../../src/keys/imported/upkeep.ts";
+import { tidySecrets, type UpkeepParts } from "../../../src/keys/imported/upkeep.ts";
 import { hour, start } from "../rotating/ring-under-test.ts";
 import { acme } from "./secrets-under-test.ts";
 
@@ -19,10 +19,10 @@ function joined(before: SecretEpoch | undefined, kid: string, until: number): Se
 }
 
 /** The kids that have their text, and how long was slept, each time that it goes to sleep; time goes by only then. */
-async function sleepsOf(ring: SecretEpoch, count: number, changes: Partial<Tidying> = {}, stale = false) {
+async function sleepsOf(ring: SecretEpoch, count: number, changes: Partial<UpkeepParts> = {}, stale = false) {
   let [record, now] = [ring, start];
   const [stopping, told] = [new AbortController(), [] as string[]];
-  const parts: Tidying = {
+  const parts: UpkeepParts = {
     rings: { all: () => [{ record, stale }] },
     advance: async (_owner, next) => {
       record = (await next(record)) ?? record;
@@ -38,7 +38,7 @@ async function sleepsOf(ring: SecretEpoch, count: number, changes: Partial<Tidyi
         return false;
       },
     },
-    failed: (error) => told.push(String(error)),
+    onError: (error) => told.push(String(error)),
     ...changes,
   };
   await tidySecrets(parts, stopping.signal);
