@@ -2,7 +2,7 @@ import { identityFault, NOT_PAST, reasonFault, tenantFault, tokenFault } from ".
 import { type FieldViolation, invalidRequest } from "../problem/problem.ts";
 import { longestLifetime, type Profile, type ProfileLifetime } from "../profile/model/profile.ts";
 
-/** What shall be taken back. Shaped as the contract's `RevokeTokensRequest`, nothing checked yet; empty texts are absent. */
+/** The contract's `RevokeTokensRequest`, unchecked. An empty string is an absent field. */
 export interface RevokeRequest {
   readonly profile: string;
   readonly tenant: string;
@@ -13,37 +13,40 @@ export interface RevokeRequest {
   readonly reason: string;
 }
 
-/** Number of tokens that one call may name. */
+/** Tokens that one call may name. */
 const MAX_TOKENS = 100;
 
-/** How long a foreign token may wait until it becomes valid. Refused and not cut off: a token would be valid again. */
+/**
+ * How far `expires_at` may exceed the expiry of the longest-lived token issued now. A later time is refused, not shortened:
+ * the token would be valid again once its revocation expires.
+ */
 const MAX_AHEAD_MS = 366 * 86_400_000;
 
 const NO_TIME = "must be a time from year 1 to 9999";
 
-/** Checks a request. `now` in Unix milliseconds. Throws the Problem INVALID_REQUEST with every bad field. */
+/** Checks a request. `now` in Unix milliseconds. Throws the Problem INVALID_REQUEST, which names every bad field. */
 export function checkRevokeRequest(request: RevokeRequest, profile: Profile, now: number): void {
   const violations: FieldViolation[] = [];
-  const tell = (field: string, description: string | undefined): void => {
+  const check = (field: string, description: string | undefined): void => {
     if (description !== undefined) violations.push({ field, description });
   };
   const { tokenIds, subject } = request;
-  tell("tenant", tenantFault(request.tenant, profile.tenant !== undefined));
-  if (tokenIds.length === 0 && subject === "") tell("token_ids", "are required, or a subject");
-  if (tokenIds.length > MAX_TOKENS) tell("token_ids", `must have at most ${MAX_TOKENS} values`);
+  check("tenant", tenantFault(request.tenant, profile.tenant !== undefined));
+  if (tokenIds.length === 0 && subject === "") check("token_ids", "are required, or a subject");
+  if (tokenIds.length > MAX_TOKENS) check("token_ids", `must have at most ${MAX_TOKENS} values`);
   tokenIds.slice(0, MAX_TOKENS).forEach((id, index) => {
-    tell(`token_ids[${index}]`, identityFault(id) ?? tokenFault(id));
+    check(`token_ids[${index}]`, identityFault(id) ?? tokenFault(id));
   });
-  if (subject !== "") tell("subject", tokenIds.length > 0 ? "is not taken beside token_ids" : identityFault(subject));
-  tell("expires_at", expiryFault(request, profile, now));
-  tell("issued_before", momentFault(request, now));
-  tell("reason", reasonFault(request.reason));
+  if (subject !== "") check("subject", tokenIds.length > 0 ? "is not taken beside token_ids" : identityFault(subject));
+  check("expires_at", expiryFault(request, profile, now));
+  check("issued_before", issuedBeforeFault(request, now));
+  check("reason", reasonFault(request.reason));
   if (violations.length > 0) throw invalidRequest(violations);
 }
 
 /**
- * From when on none of the tokens can be valid any more. A margin is added: the clock of a replica that verifies, or that
- * issued, may be another one. Unix milliseconds.
+ * When the last of the tokens expires, in Unix milliseconds. Leeway and clock skew are added, because the replicas that
+ * issued and verify the tokens may have other clocks.
  */
 export function revokedUntil({ expiresAt }: Pick<RevokeRequest, "expiresAt">, profile: Profile, now: number): number {
   const { lifetime } = profile;
@@ -61,10 +64,10 @@ function expiryFault(request: RevokeRequest, profile: Profile, now: number): str
   if (Number.isNaN(until)) return NO_TIME;
   if (until <= now) return "must be in the future";
   const latest = revokedUntil({ expiresAt: undefined }, profile, now) + MAX_AHEAD_MS;
-  return until <= latest ? undefined : "must be at most 366 days later than the longest-lived token of now expires";
+  return until <= latest ? undefined : "must be at most 366 days after the longest-lived token issued now expires";
 }
 
-function momentFault({ issuedBefore, subject }: RevokeRequest, now: number): string | undefined {
+function issuedBeforeFault({ issuedBefore, subject }: RevokeRequest, now: number): string | undefined {
   if (issuedBefore === undefined) return undefined;
   if (subject === "") return "is taken only with subject";
   if (Number.isNaN(issuedBefore.getTime())) return NO_TIME;

@@ -11,99 +11,95 @@ import type { SubjectHasher } from "./revoked-set.ts";
 export interface RevokeTokensParts {
   readonly profiles: () => ReadonlyMap<string, Profile>;
   readonly revocations: Pick<Revocations, "revoke">;
-  /** The same that names subjects in the audit log. */
+  /** The hasher that also names subjects in the audit log. */
   readonly hasher: SubjectHasher;
-  /** Throws the Problem CLOCK_DIFFERS: by a wrong clock a revocation would end before the tokens, or concern later ones. */
+  /** Throws the Problem CLOCK_DIFFERS: with a wrong clock a revocation would end before its tokens, or match later ones. */
   readonly requireRightClock: () => void;
   readonly audit: AuditLog;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
 
-/** When tokens were taken back, and from when on none of them can be valid any more. Unix milliseconds. */
+/** When tokens were revoked, and when the last of them expires. Unix milliseconds. */
 interface Revoked {
   readonly at: number;
   readonly until: number;
 }
 
-/** Takes tokens back for `caller`. Rejects with a {@link Problem}; to try again is safe. */
+/** Revokes tokens for `caller`. Rejects with a {@link Problem}; retrying is safe. */
 export type RevokeTokens = (request: RevokeRequest, caller: string) => Promise<Revoked>;
 
-export function createRevokeTokens({
-  profiles,
-  revocations,
-  hasher,
-  requireRightClock,
-  audit,
-  now,
-}: RevokeTokensParts): RevokeTokens {
+export function createRevokeTokens(parts: RevokeTokensParts): RevokeTokens {
+  const { profiles, revocations, hasher, requireRightClock, audit, now } = parts;
   return async (request, caller) => {
     const profile = profiles().get(request.profile);
     if (profile === undefined) throw unknownProfile(request.profile);
     requireRightClock();
     const at = now();
     checkRevokeRequest(request, profile, at);
-    const made = revocationsOf(request, { at, until: revokedUntil(request, profile, at) }, hasher);
-    // Stored first: a token in the wrong hands must not wait for an audit log that is full or broken.
-    await store(made.all);
-    await tell(made, request, caller);
-    return made;
+    const times = { at, until: revokedUntil(request, profile, at) };
+    const targets = targetsOf(request, at, hasher);
+    // Stored before it is audited: revoking a stolen token must not wait for an audit log that is full or broken.
+    await store(revocationsOf(request, times, targets, hasher), revocations);
+    await record(request, times, targets, caller, audit);
+    return times;
   };
-
-  async function store(all: readonly Revocation[]): Promise<void> {
-    try {
-      await revocations.revoke(all);
-    } catch (error) {
-      throw error instanceof StateError ? unavailable(error) : error;
-    }
-  }
-
-  async function tell(
-    made: MadeRevocations,
-    { profile, tenant, reason }: RevokeRequest,
-    caller: string,
-  ): Promise<void> {
-    const { at, until, tokenIds, subjectHash, issuedBefore } = made;
-    const what = { profile, tenant, tokenIds, subjectHash, issuedBefore, until };
-    await audit.append({ type: "token.revoked", ...what, caller, reason }, at).catch((cause) => {
-      throw revokedButNotAudited(cause, "the tokens are revoked");
-    });
-  }
 }
 
-/** What goes into the store, and what of it the audit log tells. */
-interface MadeRevocations extends Revoked {
-  readonly all: readonly Revocation[];
+/** The tokens that a request names: either by their ids, or by a subject and a time. */
+interface Targets {
   readonly tokenIds: readonly string[];
-  /** Empty: tokens are named by their ids. */
+  /** Empty when tokens are named by their ids. */
   readonly subjectHash: string;
-  /** Unix milliseconds of a whole second. */
+  /** Unix seconds; undefined when tokens are named by their ids. */
   readonly issuedBefore: number | undefined;
 }
 
-function revocationsOf(request: RevokeRequest, times: Revoked, { keyId, hash }: SubjectHasher): MadeRevocations {
-  const { profile, tenant, subject } = request;
-  const common = { profile, tenant, ...times };
-  if (subject === "") {
-    const tokenIds = [...new Set(request.tokenIds)];
-    const all = tokenIds.map((tokenId) => ({ kind: "token" as const, ...common, tokenId }));
-    return { ...times, all, tokenIds, subjectHash: "", issuedBefore: undefined };
-  }
-  const subjectHash = hash(subject);
-  // Tokens are issued in whole seconds: one of this very second may be older than the call.
-  const issuedBefore = Math.floor((request.issuedBefore?.getTime() ?? times.at) / 1000);
-  const one = { kind: "subject" as const, ...common, subjectHash, hashedUnder: keyId, issuedBefore };
-  return { ...times, all: [one], tokenIds: [], subjectHash, issuedBefore: issuedBefore * 1000 };
+function targetsOf({ tokenIds, subject, issuedBefore }: RevokeRequest, at: number, hasher: SubjectHasher): Targets {
+  if (subject === "") return { tokenIds: [...new Set(tokenIds)], subjectHash: "", issuedBefore: undefined };
+  // Tokens are issued in whole seconds: one issued in this very second may be older than the call.
+  const seconds = Math.floor((issuedBefore?.getTime() ?? at) / 1000);
+  return { tokenIds: [], subjectHash: hasher.hash(subject), issuedBefore: seconds };
 }
 
-function unavailable(cause: StateError): Problem {
-  const message = "the store is out of reach: whether the tokens are revoked is not known; to revoke again is safe";
-  return new Problem("REVOCATIONS_UNAVAILABLE", message, { cause, retryAfterMs: 1_000 });
+function revocationsOf(
+  { profile, tenant }: RevokeRequest,
+  times: Revoked,
+  { tokenIds, subjectHash, issuedBefore }: Targets,
+  { keyId }: SubjectHasher,
+): Revocation[] {
+  const common = { profile, tenant, ...times };
+  if (issuedBefore === undefined) return tokenIds.map((tokenId) => ({ kind: "token", ...common, tokenId }));
+  return [{ kind: "subject", ...common, subjectHash, hashedUnder: keyId, issuedBefore }];
+}
+
+async function store(all: readonly Revocation[], revocations: RevokeTokensParts["revocations"]): Promise<void> {
+  try {
+    await revocations.revoke(all);
+  } catch (cause) {
+    if (!(cause instanceof StateError)) throw cause;
+    const message = "the store is unreachable: it is unknown whether the tokens are revoked; retrying is safe";
+    throw new Problem("REVOCATIONS_UNAVAILABLE", message, { cause, retryAfterMs: 1_000 });
+  }
+}
+
+async function record(
+  { profile, tenant, reason }: RevokeRequest,
+  { at, until }: Revoked,
+  { tokenIds, subjectHash, issuedBefore }: Targets,
+  caller: string,
+  audit: AuditLog,
+): Promise<void> {
+  const issuedBeforeMs = issuedBefore === undefined ? undefined : issuedBefore * 1000;
+  const tokens = { profile, tenant, tokenIds, subjectHash, issuedBefore: issuedBeforeMs, until };
+  await audit.append({ type: "token.revoked", ...tokens, caller, reason }, at).catch((cause) => {
+    throw revokedButNotAudited(cause, "the tokens are revoked");
+  });
 }
 
 /**
- * What is revoked under a profile, or under every one when the name is empty: what stands, "current", then each change,
- * until the signal aborts. Throws the Problems PROFILE_NOT_FOUND and SLOW_READER.
+ * Yields the revocations under a profile, or under every profile when the name is empty: first the known ones, then
+ * "current", then each new one, until the signal aborts. Throws the Problems PROFILE_NOT_FOUND and SLOW_READER.
  */
 export type WatchRevocations = (profile: string, signal: AbortSignal) => AsyncIterable<Revocation | "current">;
 

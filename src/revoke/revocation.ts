@@ -1,14 +1,17 @@
 import { createHash } from "node:crypto";
 import type { Entry, KeyValue } from "../state/keyvalue.ts";
 
-/** What was taken back before its end. `tenant` is "" where the profile has none. Times in Unix milliseconds. */
+/**
+ * A token, or every token of a subject, revoked before it expires. `tenant` is "" where the profile has none. Times are Unix
+ * milliseconds.
+ */
 export type Revocation = RevokedToken | RevokedSubject;
 
 interface Common {
   readonly profile: string;
   readonly tenant: string;
   readonly at: number;
-  /** From here on no token that it concerns can be valid anyway: the entry ends. */
+  /** When every token that it concerns has expired; the entry then expires too. */
   readonly until: number;
 }
 
@@ -20,18 +23,18 @@ interface RevokedToken extends Common {
 /** Every token of the subject that was issued in or before this second. */
 export interface RevokedSubject extends Common {
   readonly kind: "subject";
-  /** Keyed: a subject is personal, and the store is read by whoever runs it. */
+  /** A keyed hash, because a subject is personal data and operators can read the store. */
   readonly subjectHash: string;
-  /** Names the key of the hash: without that key nobody can tell whom this concerns. */
+  /** The id of the hash's key. A replica without that key can't apply the revocation. */
   readonly hashedUnder: string;
   /** Unix seconds. */
   readonly issuedBefore: number;
 }
 
-/** All entries of the store that are revocations. */
+/** The prefix of revocations in the store. */
 export const REVOKED = "revoked/";
 
-/** Where a revocation is stored: the same one again has the same place. */
+/** The store key of a revocation; equal for revocations of the same token or subject. */
 export function revocationKey(revocation: Revocation): string {
   const { kind, profile, tenant } = revocation;
   const name = kind === "token" ? revocation.tokenId : revocation.subjectHash;
@@ -45,20 +48,20 @@ export function encodeRevocation(revocation: Revocation): Uint8Array {
   return Buffer.from(JSON.stringify(revocation));
 }
 
-/** One that says all that both say: of two that name the same, neither takes back what the other revokes. */
-export function joined(one: Revocation, other: Revocation): Revocation {
+/** A revocation that covers both, which have the same key: neither may lift what the other revokes. */
+export function merge(one: Revocation, other: Revocation): Revocation {
   const until = Math.max(one.until, other.until);
   if (one.kind === "token" || other.kind === "token") return { ...one, until };
   return { ...one, until, issuedBefore: Math.max(one.issuedBefore, other.issuedBefore) };
 }
 
-/** Whether `one` already says all that `other`, which names the same, does. */
+/** Whether `one` revokes everything that `other`, which has the same key, revokes. */
 export function covers(one: Revocation, other: Revocation): boolean {
   if (one.until < other.until) return false;
   return one.kind === "token" || other.kind === "token" || one.issuedBefore >= other.issuedBefore;
 }
 
-/** The revocation of an entry; undefined when it is none that this version understands. */
+/** The revocation in an entry; undefined when this version can't read it. */
 export function parseRevocation({ value }: Pick<Entry, "value">): Revocation | undefined {
   const fields = parseObject(Buffer.from(value).toString());
   if (fields === undefined) return undefined;
@@ -84,7 +87,7 @@ function isTime(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** The same revocation again changes nothing in the store, unless it reaches further. Throws a StateError. */
+/** Stores a revocation, merged with a stored one of the same key. Writes nothing when that covers it. Rejects with a StateError. */
 export async function storeRevocation(store: KeyValue, revocation: Revocation): Promise<void> {
   const place = revocationKey(revocation);
   for (;;) {
@@ -94,7 +97,7 @@ export async function storeRevocation(store: KeyValue, revocation: Revocation): 
     if (entry === undefined) continue;
     const stored = parseRevocation(entry);
     if (stored !== undefined && covers(stored, revocation)) return;
-    const next = stored === undefined ? revocation : joined(revocation, stored);
+    const next = stored === undefined ? revocation : merge(revocation, stored);
     const value = encodeRevocation(next);
     if ((await store.update(place, value, entry.revision, { expiresAt: next.until })) !== undefined) return;
   }

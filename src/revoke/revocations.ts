@@ -2,7 +2,7 @@ import { type Following, follow } from "../async/follow.ts";
 import { createInbox } from "../async/inbox.ts";
 import { pause } from "../async/timeout.ts";
 import { Problem } from "../problem/problem.ts";
-import { type Change, type KeyValue, StateError } from "../state/keyvalue.ts";
+import { type Change, type Entry, type KeyValue, StateError } from "../state/keyvalue.ts";
 import { parseRevocation, REVOKED, type Revocation, revocationKey, storeRevocation } from "./revocation.ts";
 import { createRevokedSet, type RevocableToken, type SubjectHashers } from "./revoked-set.ts";
 
@@ -11,86 +11,96 @@ export interface RevocationsOptions {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly hashers: SubjectHashers;
-  /** How long ago the store was last heard of, in milliseconds; 0 while it is in reach. */
+  /** Milliseconds since the store was last reached; 0 while it is reachable. `now` in Unix milliseconds. */
   readonly contactAgeMs: (now: number) => number;
-  /** What was known when this replica last ran: it then opens even while the store is out of reach. */
+  /** What this replica knew at `asOf` (Unix milliseconds). With it, opening succeeds even while the store is unreachable. */
   readonly snapshot?: { readonly asOf: number; readonly revocations: Iterable<Revocation> };
-  /** Told of an entry that can't be understood, and when the watch fails: it is opened again after a pause. */
+  /** Called for an entry that can't be parsed, and when the watch fails, which is then opened again after a pause. */
   readonly onProblem: (error: unknown) => void;
 }
 
-/** What was taken back, as this replica knows it. Until an entry's end nothing makes it forget it. */
+/** The revocations that this replica knows. An entry is forgotten only when it expires, whatever happens to the store. */
 export interface Revocations {
-  /** Whether the token was taken back. Answers from memory. */
+  /** Whether the token is revoked. Answers from memory. */
   has(token: RevocableToken): boolean;
   /** How old the view is, in milliseconds; 0 while every change reaches it. `now` in Unix milliseconds. */
   viewAgeMs(now: number): number;
-  /** Takes back, durably and for every replica. Throws a StateError when it can't be told whether it is stored. */
+  /** Stores revocations for every replica. Rejects with a StateError when it is unknown whether they are stored. */
   revoke(revocations: readonly Revocation[]): Promise<void>;
-  /** All that is known now. */
+  /** Every known revocation. */
   all(): Iterable<Revocation>;
-  /** All that is known now, then "current", then whatever is added, until the signal aborts. Throws the Problem SLOW_READER. */
+  /** Yields every known revocation, then "current", then each new one, until the signal aborts. Throws the Problem SLOW_READER. */
   watch(signal: AbortSignal): AsyncIterable<Revocation | "current">;
   stop(): Promise<void>;
 }
 
 const REOPEN_MS = 1_000;
 const SWEEP_MS = 60_000;
-/** A bulk revocation comes faster than any reader reads. */
-const MOST_WAITING = 10_000;
+/** Revocations that may wait for a reader of `watch`: a bulk revocation arrives faster than any reader reads. */
+const MAX_WAITING = 10_000;
 
-/** Resolves when all that the store holds is known. Rejects when it can't be read and there is no snapshot. */
+/** Resolves when every stored revocation is known. Rejects when the store can't be read and there is no snapshot. */
 export async function openRevocations(options: RevocationsOptions): Promise<Revocations> {
-  const { store, now, hashers, contactAgeMs, snapshot, onProblem: problem } = options;
+  const { store, now, hashers, contactAgeMs, snapshot, onProblem } = options;
   const known = createRevokedSet(hashers);
   const keyIds = new Set(hashers.map(({ keyId }) => keyId));
   const stopping = new AbortController();
   const listeners = new Set<(revocation: Revocation) => void>();
-  /** Undefined while the watch holds. */
+  /** When the watch was lost, in Unix milliseconds; undefined while it is open. */
   let blindSince: number | undefined = snapshot?.asOf ?? now();
   let restoring = Promise.resolve();
 
   function learn(revocation: Revocation): void {
     if (revocation.until <= now() || !known.add(revocation)) return;
-    if (revocation.kind === "subject" && !keyIds.has(revocation.hashedUnder)) problem(unknownKey(revocation));
-    for (const tell of listeners) tell(revocation);
+    if (revocation.kind === "subject" && !keyIds.has(revocation.hashedUnder)) onProblem(unknownKey(revocation));
+    for (const listener of listeners) listener(revocation);
   }
 
   const loaded = Promise.withResolvers<void>();
   let opened = snapshot !== undefined;
-  // A store that was lost or rolled back does not hold all that was known here when its watch began.
+  // What this replica knew when the watch began, and what the store then listed: a store that was lost or rolled back has
+  // forgotten the difference.
   let before: Revocation[] = [];
-  const stored = new Set<string>();
+  const listed = new Set<string>();
+
+  function onPut(entry: Entry): void {
+    const revocation = parseRevocation(entry);
+    if (revocation === undefined) onProblem(new Error(`${entry.key} is not a revocation that this version can read`));
+    else learn(revocation);
+    if (blindSince !== undefined) listed.add(entry.key);
+  }
+
+  function onCurrent(): void {
+    blindSince = undefined;
+    opened = true;
+    loaded.resolve();
+    const forgotten = before.filter((one) => one.until > now() && !listed.has(revocationKey(one)));
+    restoring = restoreRevocations(store, forgotten, stopping.signal, onProblem);
+    // The watch lasts as long as the process and must not keep 10⁵ of them in memory.
+    before = [];
+    listed.clear();
+  }
+
   const watch: Following<Change> = {
-    source(signal) {
+    async *source(signal) {
       before = [...known.all()];
-      stored.clear();
-      return store.watch(REVOKED, signal);
-    },
-    onItem(change) {
-      if (change.type === "put") {
-        const revocation = parseRevocation(change.entry);
-        if (revocation === undefined)
-          problem(new Error(`${change.entry.key} is no revocation that this version knows`));
-        else learn(revocation);
-        if (blindSince !== undefined) stored.add(change.entry.key);
-      } else if (change.type === "current") {
-        blindSince = undefined;
-        opened = true;
-        loaded.resolve();
-        const forgotten = before.filter((one) => one.until > now() && !stored.has(revocationKey(one)));
-        restoring = restoreRevocations(store, forgotten, stopping.signal, problem);
-        // The watch lasts as long as the process, and must not hold 10⁵ of them meanwhile.
-        before = [];
-        stored.clear();
+      listed.clear();
+      try {
+        yield* store.watch(REVOKED, signal);
+      } finally {
+        // However the watch ended: the next one must list the entries again before it is current.
+        blindSince ??= now();
       }
     },
+    onItem(change) {
+      if (change.type === "put") onPut(change.entry);
+      else if (change.type === "current") onCurrent();
+    },
     onError(error) {
-      // The caller gets it, and nothing is open.
+      // Without a snapshot the opening fails with the first error.
       if (!opened) return loaded.reject(error);
       loaded.resolve();
-      blindSince ??= now();
-      problem(error);
+      onProblem(error);
     },
     pauseAfter: () => REOPEN_MS,
   };
@@ -101,7 +111,7 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
     stopping.abort();
     throw error;
   });
-  // Unref'ed: it frees the memory of a service that runs, and keeps none running.
+  // Unref'ed: freeing memory is no reason to keep the process alive.
   const sweeping = setInterval(() => known.sweep(now()), SWEEP_MS).unref();
 
   return {
@@ -115,7 +125,7 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
     },
     all: known.all,
     async *watch(signal) {
-      const inbox = createInbox<Revocation>(MOST_WAITING, slowReader);
+      const inbox = createInbox<Revocation>(MAX_WAITING, slowReader);
       listeners.add(inbox.put);
       try {
         const ended = AbortSignal.any([signal, stopping.signal]);
@@ -137,25 +147,25 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
 function unknownKey({ profile, hashedUnder, until }: Extract<Revocation, { kind: "subject" }>): Error {
   const when = new Date(until).toISOString();
   return new Error(
-    `a revocation of a subject's ${profile} tokens does not hold here: it was made under the KEK ${hashedUnder}, which must be given (kek.previous) until ${when}`,
+    `a revocation of a subject's ${profile} tokens has no effect here: it was made under the KEK ${hashedUnder}, which must be configured (kek.previous) until ${when}`,
   );
 }
 
 const RETRY_MS = 1_000;
 
-/** Gives a store back what it forgot, however long it is out of reach; ends early when the signal aborts. Never rejects. */
+/** Stores revocations again that the store forgot. Retries while it is unreachable, until the signal aborts. Never rejects. */
 export async function restoreRevocations(
   store: KeyValue,
   forgotten: Iterable<Revocation>,
   signal: AbortSignal,
-  problem: (error: unknown) => void,
+  onProblem: (error: unknown) => void,
 ): Promise<void> {
   for (const revocation of forgotten) {
     while (!signal.aborted) {
       const error = await storeRevocation(store, revocation).catch((error: unknown) => error);
       if (error === undefined) break;
-      problem(error);
-      // Its watch ends as well, and what it forgot is looked for anew.
+      onProblem(error);
+      // A lost store also ends the watch; the next watch finds again what was forgotten.
       if (error instanceof StateError && error.code === "LOST") return;
       await pause(RETRY_MS, signal);
     }
@@ -163,6 +173,6 @@ export async function restoreRevocations(
 }
 
 function slowReader(): Problem {
-  const message = `more than ${MOST_WAITING} changes waited to be read: watch again, and read faster`;
+  const message = `more than ${MAX_WAITING} changes waited to be read: watch again, and read faster`;
   return new Problem("SLOW_READER", message, { retryAfterMs: 1_000 });
 }

@@ -1,23 +1,23 @@
-import { covers, joined, type Revocation, type RevokedSubject } from "./revocation.ts";
+import { covers, merge, type Revocation, type RevokedSubject } from "./revocation.ts";
 
-/** A token as far as a revocation may concern it. `tenant` is "" where the profile has none. */
+/** The properties of a token by which a revocation matches it. `tenant` is "" where the profile has none. */
 export interface RevocableToken {
   readonly profile: string;
   readonly tenant: string;
   readonly tokenId: string;
   readonly subject: string | undefined;
-  /** Unix seconds. Without it a token counts as issued before every moment. */
+  /** Unix seconds. When undefined, the token counts as issued before any time. */
   readonly issuedAt: number | undefined;
 }
 
-/** The revocations in memory: asked for every token that is otherwise valid. It only forgets what has ended. */
+/** The revocations in memory, checked for every otherwise valid token. Only expired entries are removed. */
 export interface RevokedSet {
-  /** False when it says nothing new. */
+  /** False when a known revocation covers this one. */
   add(revocation: Revocation): boolean;
-  /** Removes what has ended. `now` in Unix milliseconds. */
+  /** Removes expired entries. `now` in Unix milliseconds. */
   sweep(now: number): void;
   has(token: RevocableToken): boolean;
-  /** One by one, those that are added meanwhile too. */
+  /** Iterates over the live set, so entries added during the iteration may appear. */
   all(): Iterable<Revocation>;
 }
 
@@ -39,7 +39,7 @@ export function createRevokedSet(hashers: SubjectHashers): RevokedSet {
       const name = nameOf(revocation, isToken ? revocation.tokenId : revocation.subjectHash);
       const known = map.get(name);
       if (known !== undefined && covers(known, revocation)) return false;
-      map.set(name, known === undefined ? revocation : joined(revocation, known));
+      map.set(name, known === undefined ? revocation : merge(revocation, known));
       return true;
     },
     sweep(now) {
@@ -47,7 +47,7 @@ export function createRevokedSet(hashers: SubjectHashers): RevokedSet {
     },
     has(token) {
       if (tokens.size > 0 && tokens.has(nameOf(token, token.tokenId))) return true;
-      // The hash costs more than all else here, and mostly there is nothing to compare it with.
+      // Skip the hash, the most expensive step, while no subject is revoked, which is the usual case.
       return subjects.size > 0 && token.subject !== undefined && subjectHas(token, token.subject);
     },
     *all() {
@@ -63,10 +63,10 @@ function nameOf({ profile, tenant }: { readonly profile: string; readonly tenant
 
 /** The keyed hash of a subject, under one key. */
 export interface SubjectHasher {
-  /** Names the key, and tells nothing of it. */
+  /** Identifies the key without revealing it. */
   readonly keyId: string;
   hash(subject: string): string;
 }
 
-/** The one to hash with, then those under which earlier revocations were hashed: the KEK may be exchanged. */
+/** The current hasher first, then those of earlier KEKs, under which stored revocations may be hashed. */
 export type SubjectHashers = readonly [SubjectHasher, ...SubjectHasher[]];

@@ -161,7 +161,7 @@ for (const [what, request, expected] of [
   [
     "an expiry that no token of the profile can have",
     { tokenIds: ["a"], expiresAt: new Date(NOW + 60 * MINUTE + 366 * 24 * 60 * MINUTE + 1) },
-    { expires_at: "must be at most 366 days later than the longest-lived token of now expires" },
+    { expires_at: "must be at most 366 days after the longest-lived token issued now expires" },
   ],
   [
     "a moment that is no date",

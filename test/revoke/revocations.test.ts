@@ -158,7 +158,7 @@ test("an entry of another version is told and stops nothing", async (t) => {
   const revocations = await open();
   await revocations.revoke([revokedToken("a")]);
   t.true(revocations.has(token("a")));
-  t.regex(String(problems[0]), /revoked\/token\/x is no revocation that this version knows/);
+  t.regex(String(problems[0]), /revoked\/token\/x is not a revocation that this version can read/);
 });
 
 test("a store that is lost is told, and what was known stays revoked", async (t) => {
@@ -203,7 +203,10 @@ test("a subject's revocation holds under every KEK that is given, and one under 
   t.true((await open({ hashers: [hasher("new"), hasher("old")] })).has(token("a")));
   t.deepEqual(problems, []);
   t.false((await open({ hashers: [hasher("new")] })).has(token("a")));
-  t.regex(String(problems[0]), /made under the KEK old, which must be given \(kek\.previous\) until 2023-11-14T23/);
+  t.regex(
+    String(problems[0]),
+    /made under the KEK old, which must be configured \(kek\.previous\) until 2023-11-14T23/,
+  );
 });
 
 test("the view is current while the watch holds, and as old as its end once it broke", async (t) => {
@@ -217,6 +220,27 @@ test("the view is current while the watch holds, and as old as its end once it b
   t.is(revocations.viewAgeMs(NOW + 12_000), 7_000);
   failing.heal();
   await waitUntil("it holds again", () => revocations.viewAgeMs(NOW + 12_000) === 0);
+});
+
+test("a watch that ends without an error ages the view too", async (t) => {
+  const { clock, store, open } = fixture(t);
+  const ended = Promise.withResolvers<void>();
+  const ending: KeyValue = {
+    ...store,
+    async *watch(prefix, signal) {
+      for await (const change of store.watch(prefix, signal)) {
+        yield change;
+        if (change.type !== "current") continue;
+        await ended.promise;
+        return;
+      }
+    },
+  };
+  const revocations = await open({ store: ending });
+  clock.now = NOW + 5_000;
+  ended.resolve();
+  await waitUntil("the watch ended", () => revocations.viewAgeMs(NOW + 12_000) === 7_000);
+  t.is(revocations.viewAgeMs(NOW + 12_000), 7_000);
 });
 
 test("the view is never younger than what was last heard of the store", async (t) => {
