@@ -1,13 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { findTool } from "../test/support/service/find-tool.ts";
 import { openAuditTrail } from "./audit-trail.ts";
 import { EXCHANGES, importSecrets } from "./exchanges.ts";
 import { CONNECTIONS, type Contestant, measure, type Plan, type Row, STREAMS } from "./measure.ts";
 import { DISTINCT_TOKENS, type MethodName } from "./methods.ts";
 import { startNats } from "./nats.ts";
 import { type Options, readOptions } from "./options.ts";
-import { findTool, type Server } from "./process.ts";
+import type { Server } from "./process.ts";
 import { profile } from "./profile.ts";
 import { PEERS, startPeer, startSignet } from "./servers.ts";
 import { formatTable } from "./table.ts";

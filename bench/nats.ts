@@ -1,4 +1,5 @@
-import { findTool, type Server, startServer } from "./process.ts";
+import { findTool } from "../test/support/service/find-tool.ts";
+import { type Server, startServer } from "./process.ts";
 
 /** A nats-server with JetStream in `folder`, on a random loopback port. */
 export async function startNats(folder: string): Promise<Server> {

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants, readFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 export interface Server {
@@ -61,12 +60,6 @@ export async function run(command: readonly string[]): Promise<string> {
   return output;
 }
 
-/** The path of a program on PATH, else in .tools/bin of this checkout. */
-export function findTool(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? "").split(delimiter), join(import.meta.dirname, "../.tools/bin")];
-  return folders.map((folder) => join(folder, name)).find(isExecutable);
-}
-
 const MICROSECONDS_PER_TICK = 10_000;
 
 /** The user and system time of a process, in microseconds (Linux; in steps of 10 ms). */
@@ -93,13 +86,4 @@ async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill("SIGTERM");
   await once(child, "exit");
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -56,7 +56,7 @@ export const retryInfo = (seconds: bigint, nanos: number) =>
 export const badRequest = (...fieldViolations: { field: string; description: string }[]) =>
   packed("BadRequest", BadRequest.encode(BadRequest.fromPartial({ fieldViolations })));
 
-/** Serves canned answers on a random loopback port and keeps the requests that it got. */
+/** Serves fixed answers on a random loopback port and records the requests. */
 export async function fakeService(answers: Answers, address = "127.0.0.1:0") {
   const requests: unknown[] = [];
   const server = new Server();

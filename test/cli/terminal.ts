@@ -4,20 +4,20 @@ import type { KeyBackup } from "../../src/cli/commands/keys/export-restore.ts";
 import type { StartApp } from "../../src/cli/commands/service/serve.ts";
 import { run } from "../../src/cli/program.ts";
 
-/** Noon of a day: the time that all commands of these tests take for now. */
+/** The present time of all commands in these tests: noon. */
 export const NOW = Date.UTC(2026, 10, 22, 12);
 
 interface Setting {
   readonly env?: Record<string, string>;
   readonly stdin?: string;
   readonly tty?: boolean;
-  /** How wide the terminal is. */
+  /** The width of the terminal. */
   readonly columns?: number;
   readonly startApp?: StartApp;
   readonly backup?: KeyBackup;
 }
 
-/** A command line that runs in this process: its streams are in memory, its signals an emitter. */
+/** A command line in this process, with streams in memory and signals from an emitter. */
 export function terminal({
   env = {},
   stdin = "",

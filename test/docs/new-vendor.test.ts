@@ -18,7 +18,7 @@ testWithGrpcurl("every line of the walk-through does what the page says", async 
   t.timeout(240_000, "it starts some twelve processes, one after the other");
   const outcomes = await walkThrough(t, blocksOf(PAGE));
   for (const { lines, shown, output } of outcomes)
-    if (shown !== undefined) t.true(isShown(output, shown), `${lines}\n shows\n${output}\n in the place of\n${shown}`);
+    if (shown !== undefined) t.true(isShown(output, shown), `${lines}\n shows\n${output}\n instead of\n${shown}`);
   // The first check finds an unfinished file, the bad request is refused; all else succeeds.
   const failed = outcomes.filter(({ code }) => code !== 0).map(({ lines }) => lines.trim().split("\n").at(-1));
   t.deepEqual(failed, [

@@ -8,19 +8,19 @@ import { freePort } from "../support/service/free-port.ts";
 
 const CHECKOUT = join(import.meta.dirname, "..", "..");
 
-/** One block of shell lines of a page, and the output that the page shows for it, if it does. */
+/** A block of shell lines on a page, and the output that the page shows for it, if any. */
 export interface Block {
   readonly lines: string;
   readonly shown: string | undefined;
 }
 
-/** What a block did. */
+/** The outcome of a block. */
 export interface Outcome extends Block {
   readonly output: string;
   readonly code: number;
 }
 
-/** The shell blocks of a page. A `text` block shows the output of the one before it. */
+/** The shell blocks of a page. A `text` block is the output of the shell block before it. */
 export function blocksOf(page: string): Block[] {
   const blocks: Block[] = [];
   for (const [, language, body = ""] of page.matchAll(/^```(\w+)\n(.*?)^```$/gms)) {
@@ -31,7 +31,7 @@ export function blocksOf(page: string): Block[] {
   return blocks;
 }
 
-/** Whether an output is what a page shows. `…` stands for any text; on a line of its own for any lines. */
+/** Whether an output matches what a page shows. `…` stands for any text, and alone on a line for any lines. */
 export function isShown(output: string, shown: string): boolean {
   const pattern = shown
     .split("…")
@@ -41,8 +41,8 @@ export function isShown(output: string, shown: string): boolean {
 }
 
 /**
- * Runs the blocks one after the other in one shell, in a folder that looks like the checkout. The services have ports and a
- * data folder of their own; nothing else of the page is changed.
+ * Runs the blocks in order in one shell, in a folder that looks like the checkout. Only the ports and the data folder
+ * differ from the page.
  */
 export async function walkThrough(t: ExecutionContext, blocks: readonly Block[]): Promise<Outcome[]> {
   const folder = await tempFolder(t);
@@ -62,14 +62,14 @@ export async function walkThrough(t: ExecutionContext, blocks: readonly Block[])
     SIGNET_GRPC_ADDRESS: grpc,
     SIGNET_HTTP_ADDRESS: http,
   };
-  // A group of its own, so that the service that it starts ends with it; and bounded, whatever becomes of the test.
+  // In a process group of its own, so that the services end with it, and with a time limit of its own.
   const command = ["--kill-after=5", "200", "bash", script];
   const child = spawn("timeout", command, { cwd: folder, env, detached: true, stdio: ["ignore", "pipe", "inherit"] });
   t.teardown(() => endGroup(child.pid));
   return outcomesOf(blocks, await text(child.stdout));
 }
 
-/** The addresses that the pages show. The first two are those of a service that runs alone. */
+/** The addresses on the pages. The first two are those of a service without replicas. */
 const SHOWN = ["50051", "8081", "50052", "8082", "50053", "8083"].map((port) => `127.0.0.1:${port}`);
 
 const MARK = "--- end of block";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { runScript, stubPath } from "./stub-path.ts";
 
-/** Runs .ci/run where `make test` and `make verify` print and exit as given. */
+/** Runs .ci/run with a stub of make, whose `make test` and `make verify` run these shell commands. */
 async function ci(t: ExecutionContext, makeTest: string, makeVerify: string, again = "exit 64") {
   const root = mkdtempSync(join(tmpdir(), "signet ci "));
   t.teardown(() => rmSync(root, { recursive: true }));

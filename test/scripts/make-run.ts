@@ -9,10 +9,10 @@ import type { ExecutionContext } from "ava";
 import { freePort, freePorts } from "../support/service/free-port.ts";
 import { writeStub } from "./stub-path.ts";
 
-/** As many as a test starts. */
+/** The largest number of replicas that a test starts. */
 const MOST_REPLICAS = 3;
 
-/** Stands for the service: is ready at once, and says when it stops whether NATS was still there. */
+/** A stand-in for the service. It is ready at once, and reports whether NATS is up when it stops. */
 const STAND_IN = `
 import { createServer } from "node:http";
 import { connect } from "node:net";
@@ -33,17 +33,17 @@ export interface Run {
   readonly child: ChildProcess;
   readonly ports: { readonly grpc: number; readonly http: number; readonly nats: number };
   readonly natsUrl: string;
-  /** All that it and its children have printed until now. */
+  /** Everything that the run and its children have printed so far. */
   output(): string;
   natsPid(): number;
   signetPid(): number;
-  /** Of all replicas, in the order in which they came up. */
+  /** The process ids of all replicas, in the order in which they started. */
   signetPids(): number[];
-  /** Resolves when the examples are printed; fails with the output when it ends before that. */
+  /** Resolves when the examples are printed. Rejects with the output if the run ends first. */
   ready(): Promise<void>;
-  /** Resolves when this is in the output; fails with the output when it ends before that. */
+  /** Resolves when the output contains the text. Rejects with the output if the run ends first. */
   printed(text: string): Promise<void>;
-  /** Resolves with the exit code, and all output printed. */
+  /** Resolves with the exit code after all output. */
   ended(): Promise<number | null>;
 }
 
@@ -54,7 +54,7 @@ export function startRun(t: ExecutionContext, env: NodeJS.ProcessEnv = {}, tools
   return start(t, root, join(root, "scripts/run.ts"), env);
 }
 
-/** Starts scripts/run.ts as it is here, with the real service, on free ports and with a data folder of its own. */
+/** Starts scripts/run.ts of this checkout with the real service, on free ports and with a data folder of its own. */
 export function startRealRun(t: ExecutionContext): Promise<Run> {
   return start(t, mkdtempSync(join(tmpdir(), "signet run ")), resolve("scripts/run.ts"), {});
 }
@@ -126,13 +126,13 @@ function layOut(root: string, tools: string | undefined): void {
   else writeStub(join(root, "scripts"), "tools.sh", tools);
 }
 
-/** The real server under a name of our own on PATH, so that its process id is known. */
+/** Wraps the real nats-server in a script on PATH that records its process id. */
 function wrapNats(root: string): void {
   const server = execFileSync(resolve("scripts/tools.sh"), ["nats-server"], { encoding: "utf8" }).trim();
   writeStub(join(root, "stubs"), "nats-server", `echo $$ > "${root}/nats.pid"\nexec "${server}" "$@"`);
 }
 
-/** Resolves once nothing listens there any more; a test that waits in vain ends with AVA's own bound. */
+/** Resolves when nothing listens on the port. */
 export async function silent(port: number): Promise<void> {
   while (await listens(port)) await delay(20);
 }

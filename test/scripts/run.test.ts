@@ -90,7 +90,7 @@ testWithNats(
   },
 );
 
-testWithNats("a replica that dies is told and the others go on, until the last one dies", async (t) => {
+testWithNats("a replica that dies is reported and the others go on, until the last one dies", async (t) => {
   const run = await startRun(t, { REPLICAS: "2" });
   await run.ready();
   const [first = 0, second = 0] = run.signetPids();

@@ -23,7 +23,7 @@ const STANDARD = [
   "timeout",
 ];
 
-/** A folder for PATH with the machine's standard programs and the given shell scripts, and nothing else. */
+/** A folder for PATH that contains only standard programs of the machine and the given shell scripts. */
 export async function stubPath(parent: string, stubs: Readonly<Record<string, string>>): Promise<string> {
   const folder = join(parent, "path");
   mkdirSync(folder);
@@ -44,7 +44,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs a script to its end with this PATH and no other environment. */
+/** Runs a script with this PATH and no other environment variable. */
 export function runScript(file: string, args: readonly string[], PATH: string): Promise<Outcome> {
   return new Promise((resolve) => {
     execFile(file, args, { env: { PATH } }, (error, stdout, stderr) => {

@@ -10,7 +10,7 @@ function message(event: AuditEvent["event"], type = "token.issued") {
   return { subject: `signet.audit.${type}._`, headers: { "ce-type": type }, body };
 }
 
-test("an issued token is told with its profile, id, caller and key", (t) => {
+test("an issued token is printed with its profile, id, caller and key", (t) => {
   const value = {
     profile: "service",
     tokenId: "t-1",
@@ -30,7 +30,7 @@ test("an issued token is told with its profile, id, caller and key", (t) => {
   );
 });
 
-test("a denial is told with its reason and how many it stands for", (t) => {
+test("a denial is printed with its reason and how many it stands for", (t) => {
   const value = { profile: "", caller: "loopback", reason: "NO_KEY", count: 3n };
   t.is(
     auditLine(message({ $case: "tokenDenied", value }, "token.denied")),
@@ -38,7 +38,7 @@ test("a denial is told with its reason and how many it stands for", (t) => {
   );
 });
 
-test("a revocation is told with its tokens or the hash of its subject, its caller and its reason", (t) => {
+test("a revocation is printed with its tokens or the hash of its subject, its caller and its reason", (t) => {
   const value = {
     profile: "lobby",
     tenant: "acme",
@@ -56,7 +56,7 @@ test("a revocation is told with its tokens or the hash of its subject, its calle
   t.is(bySubject, "2026-11-22T12:00:00.000Z  token.revoked    lobby  hash  loopback  -  lost laptop");
 });
 
-test("a rotation is told with the keys that came and went", (t) => {
+test("a rotation is printed with the keys that came and went", (t) => {
   const value = { keyset: "service", keysetEpoch: 4n, added: ["new"], removed: ["old"], reason: "scheduled" };
   const line = (more: object) =>
     auditLine(message({ $case: "keyRotated", value: { ...value, caller: "", ...more } }, "key.rotated"));
@@ -65,7 +65,7 @@ test("a rotation is told with the keys that came and went", (t) => {
   t.is(byHand, "2026-11-22T12:00:00.000Z  key.rotated      -  e-1  loopback  +new -old  service epoch 4: manual");
 });
 
-test("an imported secret is told with its profile, key and length, and the exceptions that were made for it", (t) => {
+test("an imported secret is printed with its profile, key and length, and the exceptions that were made for it", (t) => {
   const value = {
     profile: "lobby",
     tenant: "acme",
@@ -82,7 +82,7 @@ test("an imported secret is told with its profile, key and length, and the excep
   t.regex(auditLine(message({ $case: "keyImported", value: plain }, "key.imported")), / {2}k1 {2}32 bytes$/);
 });
 
-test("a revoked key is told with the one that signs in its place, whose it was, and why", (t) => {
+test("a revoked key is printed with the one that signs in its place, whose it was, and why", (t) => {
   const ring = { keyset: "service", profile: "", tenant: "", keysetEpoch: 4n };
   const value = { ...ring, keyId: "old", signingKeyId: "new", caller: "loopback", reason: "INC-1" };
   const line = auditLine(message({ $case: "keyRevoked", value }, "key.revoked"));
@@ -92,20 +92,20 @@ test("a revoked key is told with the one that signs in its place, whose it was, 
   t.regex(other, / {2}lobby {2}e-1 {2}loopback {2}-old {2}tenant acme, epoch 4: INC-1$/);
 });
 
-test("a changed configuration is told with its profiles", (t) => {
+test("a changed configuration is printed with its profiles", (t) => {
   const value = { configHash: "h", profiles: ["arena", "lobby"] };
   const line = auditLine(message({ $case: "configurationChanged", value }, "configuration.changed"));
   t.regex(line, /configuration\.changed {2}- {2}e-1 {2}- {2}- {2}profiles arena lobby$/);
 });
 
-test("start and stop are told with the version and the signal", (t) => {
+test("start and stop are printed with the version and the signal", (t) => {
   const started = { $case: "serviceStarted", value: { version: "0.1.0", configHash: "h" } } as const;
   const stopped = { $case: "serviceStopped", value: { reason: "SIGTERM" } } as const;
   t.regex(auditLine(message(started, "service.started")), /service\.started {2}- {2}e-1 {2}- {2}- {2}version 0\.1\.0$/);
   t.regex(auditLine(message(stopped, "service.stopped")), /service\.stopped {2}- {2}e-1 {2}- {2}- {2}SIGTERM$/);
 });
 
-test("an event of a newer service is told by its header's type and its id", (t) => {
+test("an event of a newer service is printed by its header's type and its id", (t) => {
   t.is(auditLine(message(undefined, "token.revoked")), "2026-11-22T12:00:00.000Z  token.revoked    -  e-1  -  -");
 });
 

@@ -91,7 +91,7 @@ test("replicas that do not hold a key yet are named below it", async (t) => {
   t.regex(picture, /^waiting-kid .*\n +waits for replica-b, replica-\\u\{7\}c\nactive-kid/m);
 });
 
-test("a key that was revoked just now shows it in the place of now", async (t) => {
+test("a key that was revoked just now shows it instead of now", async (t) => {
   const picture = await drawn(t, [ACTIVE, { ...REVOKED, revokedAt: new Date(NOW) }], {});
   t.regex(picture, /^revoked-kid +revoked +-+#+=*x$/m);
 });

@@ -6,7 +6,7 @@ import { freePort } from "./free-port.ts";
 
 const FREE_PORT = new URL("./free-port.ts", import.meta.url).href;
 
-test("a free port is nobody else's until its test file ends", async (t) => {
+test("no other test gets a free port until its test file ends", async (t) => {
   const program = `
     const { parentPort } = require("node:worker_threads");
     import(${JSON.stringify(FREE_PORT)}).then(async ({ freePort }) => parentPort.postMessage(await freePort()));
@@ -23,7 +23,7 @@ test("a free port is nobody else's until its test file ends", async (t) => {
   t.is(await taken(port), undefined);
 });
 
-/** Why nobody can reserve it; undefined when somebody can. */
+/** The error code of an attempt to reserve the port; undefined if it succeeds. */
 async function taken(port: number): Promise<string | undefined> {
   const socket = createSocket("udp4");
   const bound = once(socket, "listening");

@@ -28,7 +28,7 @@ export function addTokenIssue(token: Command, io: Io): void {
     .option("--tenant <tenant>", "the tenant whose keys sign, if the profile has tenants")
     .option("--subject <subject>", "the principal that the token identifies")
     .option("--audience <audience...>", "the intended recipients of the token")
-    .option("--client-ip <address>", "the IP address of the client that the token is bound to")
+    .option("--client-ip <address>", "the IP address of the client that the token is for")
     .option("--ttl <duration>", "the lifetime: 5m, 300s or 300 (default: that of the profile)", duration)
     .option("--claim <key=value>", "a request claim of the profile, as a string; may be repeated", collect)
     .option("--claims <json>", "the request claims of the profile: a JSON object, @file, or - for standard input")

@@ -6,7 +6,7 @@ import { NOW, signet } from "../../terminal.ts";
 const ANSWER = { revokedAt: new Date(NOW), until: new Date(NOW + 3_600_000) };
 const EMPTY = { tenant: "", tokenIds: [], expiresAt: undefined, subject: "", issuedBefore: undefined };
 
-test("tokens are taken back by their ids, and it is told how long that is kept", async (t) => {
+test("tokens are revoked by their ids, and the output says how long the revocation is stored", async (t) => {
   const service = await fakeService({ revokeTokens: ANSWER });
   t.teardown(service.stop);
   const words = ["token", "revoke", "--profile", "hivekit", "--tenant", "acme", "--token-id", "a", "b"];
@@ -20,7 +20,7 @@ test("tokens are taken back by their ids, and it is told how long that is kept",
   t.deepEqual(service.requests, [{ ...EMPTY, profile: "hivekit", ...asked, reason: "lost laptop" }]);
 });
 
-test("a subject's tokens are taken back up to a moment, and --json prints the answer", async (t) => {
+test("a subject's tokens are revoked up to a moment, and --json prints the answer", async (t) => {
   const service = await fakeService({ revokeTokens: ANSWER });
   t.teardown(service.stop);
   const words = ["token", "revoke", "--profile", "service", "--subject", "alice", "--reason", "left", "--json"];

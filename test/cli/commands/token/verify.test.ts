@@ -218,7 +218,7 @@ test("an empty standard input ends with 2", async (t) => {
 });
 
 for (const [what, words] of [
-  ["in the place of the profile", ["token", "verify", TOKEN]],
+  ["instead of the profile", ["token", "verify", TOKEN]],
   ["twice", [...VERIFY, TOKEN, TOKEN]],
   ["in the value of an unknown option", [...VERIFY, `--token=${TOKEN}`]],
   ["as an unknown command", ["token", TOKEN]],
