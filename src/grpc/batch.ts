@@ -12,8 +12,8 @@ export interface ItemResult<Response> {
 const MAX_ITEMS = 100;
 
 /**
- * How long a batch starts items before it lets other calls run, in milliseconds. A call needs several turns of the event loop,
- * and a hundred RS256 signatures in one turn would delay it by 50 ms.
+ * How long a batch starts items before it lets other calls run, in milliseconds. A call needs several turns of the
+ * event loop, and a hundred RS256 signatures in one turn would delay it by 50 ms.
  */
 const TURN_MS = 3;
 
@@ -33,8 +33,8 @@ export interface Batching {
 }
 
 /**
- * Serves up to 100 items independently: an error is the result of its item only. Items start in order and run concurrently, so
- * that all those that wait for one thing, e.g. a sync of the audit log, wait once.
+ * Serves up to 100 items independently: an error is the result of its item only. Items start in order and run
+ * concurrently, so that items waiting for the same thing, e.g. a sync of the audit log, wait for it together.
  *
  * @throws Problem INVALID_REQUEST for no item or for more than 100.
  */

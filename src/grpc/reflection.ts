@@ -23,7 +23,10 @@ export function addReflection(server: Server): void {
   new ReflectionService({ all: { fileDescriptorProtos } } as unknown as Descriptors).addToServer(server);
 }
 
-/** Descriptors of health, mended: the library names the entry type of a map as protoc never does, and Go clients reject that. */
+/**
+ * Descriptors of health, mended: the library names the entry type of a map as protoc never does, and Go clients reject
+ * that.
+ */
 function healthFiles(): FileDescriptorProto[] {
   const { fileDescriptorProtos = [] } = (Object.values(healthService)[0]?.requestType ?? {}) as Files;
   const files = fileDescriptorProtos.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes));

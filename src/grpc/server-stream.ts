@@ -25,9 +25,9 @@ export interface StreamLimits {
 }
 
 /**
- * Wraps a handler that streams. It takes the next message only when the client has room for it. It ends the handler when the
- * client disconnects, the server stops or the client stops reading, and it ends the call exactly once. The only deadline is the
- * client's.
+ * Wraps a handler that streams. It takes the next message only when the client has room for it. It ends the handler
+ * when the client disconnects, the server stops or the client stops reading, and it ends the call exactly once. The
+ * only deadline is the client's.
  */
 export function serverStream<Request, Response>(
   { path, requestDeserialize, responseSerialize }: MethodDefinition<Request, Response>,

@@ -41,7 +41,10 @@ const MAX_STREAMS = 1000;
 /** How long a client may leave a stream unread, in milliseconds. */
 const STALLED_MS = 30_000;
 
-/** A service name of `grpc.health.v1`, which serves while tokens can be issued. The name "" serves while they can be verified. */
+/**
+ * A service name of `grpc.health.v1`, which serves while tokens can be issued. The name "" serves while they can be
+ * verified.
+ */
 export const ISSUING = "signet.v1.TokenService/IssueToken";
 
 /** The implementation, in terms of the domain. */
@@ -60,8 +63,8 @@ export interface GrpcServer {
 }
 
 /**
- * Serves the contract, health and reflection at `address` (`host:port`, or `unix:/path`). A stale socket at that path, left
- * by a killed process, is replaced. See `process/` for what this changes in the whole process.
+ * Serves the contract, health and reflection at `address` (`host:port`, or `unix:/path`). A stale socket at that path,
+ * left by a killed process, is replaced. See `process/` for what this changes in the whole process.
  *
  * @throws StartError when the address can't be bound.
  */
@@ -136,8 +139,8 @@ function bind(server: Server, address: string): Promise<string> {
 }
 
 /**
- * `tryShutdown` never completes while a client holds an idle stream open, e.g. a health watch. Even after `forceShutdown` it
- * waits for sockets whose clients read nothing; the end of the process closes those.
+ * `tryShutdown` never completes while a client holds an idle stream open, e.g. a health watch. Even after
+ * `forceShutdown` it waits for sockets whose clients read nothing; the end of the process closes those.
  */
 function stop(server: Server, graceMs: number): Promise<void> {
   return new Promise((resolve) => {

@@ -29,14 +29,17 @@ const GRPC_CODE: Readonly<Record<ProblemCode, status>> = {
   AUDIT_UNAVAILABLE: status.UNAVAILABLE,
 };
 
-/** Some clients reject trailers of more than 8 KiB. Details are in base64; percent-encoding makes 9 bytes of one character. */
+/**
+ * Some clients reject trailers of more than 8 KiB. Details are in base64; percent-encoding makes 9 bytes of one
+ * character.
+ */
 const MAX_DETAIL_BYTES = 4096;
 const MAX_MESSAGE_LENGTH = 256;
 const MAX_VIOLATIONS = 32;
 
 /**
- * The status of an error: a {@link Problem} with its code and its `google.rpc` details, and "internal error" for anything else,
- * since an unexpected message may contain what a caller must not see. Details are halved until they fit.
+ * The status of an error: a {@link Problem} with its code and its `google.rpc` details, and "internal error" for
+ * anything else, since an unexpected message may contain what a caller must not see. Details are halved until they fit.
  */
 export function toStatus(error: unknown): Status {
   if (!(error instanceof Problem)) return { code: status.INTERNAL, message: "internal error", details: [] };

@@ -8,8 +8,8 @@ import { decodeRequest } from "./wire/decode-request.ts";
 export type Handler<Request, Response> = (request: Request, caller: string) => Response | Promise<Response>;
 
 /**
- * Called after every call has been answered, for metrics and the log. `code` is the name of the gRPC status. `cause` is set only
- * for an unexpected error.
+ * Called after every call has been answered, for metrics and the log. `code` is the name of the gRPC status. `cause` is
+ * set only for an unexpected error.
  */
 export type OnCall = (call: { method: string; code: string; seconds: number; cause?: unknown }) => void;
 
@@ -17,8 +17,8 @@ export type OnCall = (call: { method: string; code: string; seconds: number; cau
 export const CALLER = "loopback";
 
 /**
- * The method as grpc-js sees it: bytes in, bytes out. If grpc-js decoded and encoded messages itself, it would answer failures
- * in its own words, outside every handler.
+ * The method as grpc-js sees it: bytes in, bytes out. If grpc-js decoded and encoded messages itself, it would answer
+ * failures in its own words, outside every handler.
  */
 export function bytesOnly(definition: MethodDefinition<unknown, unknown>): MethodDefinition<Buffer, Buffer> {
   const same = (bytes: Buffer): Buffer => bytes;
@@ -32,8 +32,8 @@ export function bytesOnly(definition: MethodDefinition<unknown, unknown>): Metho
 }
 
 /**
- * Wraps a handler so that its call is answered exactly once, whatever the handler does. A second answer would break the call,
- * and an unhandled rejection would end the process.
+ * Wraps a handler so that its call is answered exactly once, whatever the handler does. A second answer would break the
+ * call, and an unhandled rejection would end the process.
  */
 export function unary<Request, Response>(
   { path, requestDeserialize, responseSerialize }: MethodDefinition<Request, Response>,

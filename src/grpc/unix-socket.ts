@@ -3,8 +3,8 @@ import { lstat, unlink } from "node:fs/promises";
 import { connect } from "node:net";
 
 /**
- * Removes the stale socket file of an address `unix:/path`. A killed process leaves it behind, and binding fails while it
- * exists. Any other file is left alone, and so is a socket that still has a listener.
+ * Removes the stale socket file of an address `unix:/path`. A killed process leaves it behind, and binding fails while
+ * it exists. Any other file is left alone, and so is a socket that still has a listener.
  */
 export async function removeStaleSocket(address: string): Promise<void> {
   const path = socketPath(address);

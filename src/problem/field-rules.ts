@@ -6,8 +6,8 @@ const KEY_ID = /^[A-Za-z0-9_-]{1,64}$/;
 const TOKEN = /\bey[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{20,}/;
 
 /*
- * Each function below returns what is wrong with a value, as the description of a field violation, or undefined when the
- * value is good. One fault has one description, whichever method reports it. None repeats the value.
+ * Each function below returns what is wrong with a value, as the description of a field violation, or undefined when
+ * the value is good. One fault has one description, whichever method reports it. None repeats the value.
  */
 
 /** A required field is absent. In proto3 an absent string and an empty one are the same. */
@@ -24,7 +24,9 @@ export function tenantFault(value: string, taken: boolean): string | undefined {
   return takenFault(value, taken, identityFault);
 }
 
-/** Checks a field that some profiles take: required and checked by `fault` where it is taken, refused where it is not. */
+/**
+ * Checks a field that some profiles take: required and checked by `fault` where it is taken, refused where it is not.
+ */
 export function takenFault(
   value: string,
   taken: boolean,
@@ -35,8 +37,8 @@ export function takenFault(
 }
 
 /**
- * Checks a text that a token carries as an identity. U+FFFD is refused because the decoder replaces invalid UTF-8 with it:
- * two different subjects could become equal.
+ * Checks a text that a token carries as an identity. U+FFFD is refused because the decoder replaces invalid UTF-8 with
+ * it: two different subjects could become equal.
  */
 export function identityFault(text: string): string | undefined {
   return text === "" ? "must not be empty" : lineFault(text, MAX_TEXT_BYTES);

@@ -7,13 +7,19 @@ export interface FieldViolation {
   readonly description: string;
 }
 
-/** Why a call failed. The codes are part of the contract: a client reads them as the `reason` of a `google.rpc.ErrorInfo`. */
+/**
+ * Why a call failed. The codes are part of the contract: a client reads them as the `reason` of a
+ * `google.rpc.ErrorInfo`.
+ */
 export type ProblemCode =
   /** The bytes are not the protobuf message that the method takes. */
   | "UNDECODABLE"
   /** Fields are wrong. Each is named. */
   | "INVALID_REQUEST"
-  /** There is no such profile, or the caller may not use it. Both look alike, so that a caller can't list profiles by trying. */
+  /**
+   * There is no such profile, or the caller may not use it. Both look alike, so that a caller can't list profiles by
+   * trying.
+   */
   | "PROFILE_NOT_FOUND"
   | "KEYSET_NOT_FOUND"
   /** No key, or no secret of the profile and tenant, has this `key_id`. */
@@ -36,7 +42,9 @@ export type ProblemCode =
   | "KEY_EXISTS"
   /** The secret is too short, a placeholder or easy to guess. */
   | "WEAK_KEY"
-  /** The profile (and tenant) has as many secrets that verify as it may: each one more makes every verification slower. */
+  /**
+   * The profile (and tenant) has as many secrets that verify as it may: each one more makes every verification slower.
+   */
   | "TOO_MANY_KEYS"
   /** The `request_id` was used within the last two minutes for a different request. */
   | "REQUEST_ID_REUSED"

@@ -4,9 +4,9 @@ import type { Profile } from "../profile/model/profile.ts";
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
 /**
- * The one canonical text of an IP address: dotted IPv4, or IPv6 as RFC 5952 writes it. An IPv4-mapped IPv6 address (RFC 4291,
- * 2.5.5.2) becomes its IPv4 address, so that a client has one address whichever socket it came by. Undefined when the text
- * is not an address.
+ * The one canonical text of an IP address: dotted IPv4, or IPv6 as RFC 5952 writes it. An IPv4-mapped IPv6 address (RFC
+ * 4291, 2.5.5.2) becomes its IPv4 address, so that a client has one address whichever socket it came by. Undefined when
+ * the text is not an address.
  */
 export function canonicalIp(text: string): string | undefined {
   return parseAddress(text)?.toString();
@@ -40,8 +40,8 @@ const FOUR_DECIMALS = /^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/;
 const MAPPED = ipaddr.IPv6.parseCIDR("::ffff:0:0/96");
 
 /*
- * ipaddr.js reads more than addresses. Each guard below keeps out a text that another parser on the way, e.g. a proxy's, may
- * take for a different address: the address decides who is let in.
+ * ipaddr.js accepts more than addresses. Each guard below refuses a text that another parser on the way, e.g. a
+ * proxy's, may take for a different address: the address decides who is let in.
  */
 
 function parseAddress(text: string): Address | undefined {
@@ -49,7 +49,8 @@ function parseAddress(text: string): Address | undefined {
   const tailAt = text.lastIndexOf(":") + 1;
   if (tailAt === 0) return parseIpv4(text);
   if (!text.includes(".", tailAt)) return parseIpv6(text);
-  // The library takes octal numbers in an IPv4 tail, and takes ::1.2.3.4 for ::ffff:1.2.3.4. Two groups have one meaning.
+  // The library takes octal numbers in an IPv4 tail, and takes ::1.2.3.4 for ::ffff:1.2.3.4. Two groups have one
+  // meaning.
   const tail = parseIpv4(text.slice(tailAt));
   return tail && parseIpv6(text.slice(0, tailAt) + groupsOf(tail));
 }

@@ -14,8 +14,8 @@ export const NO_EXPIRY: Warning = { code: "NO_EXPIRY", message: "the token has n
 export const IP_MISMATCH: Warning = { code: "IP_MISMATCH", message: "the client's address is not the token's" };
 
 /**
- * The warnings of a request to issue: those of the profile's own expressions, and one for a token without an `exp`. `onError`
- * is called with the code of each warning whose expression fails.
+ * The warnings of a request to issue: those of the profile's own expressions, and one for a token without an `exp`.
+ * `onError` is called with the code of each warning whose expression fails.
  */
 export function issueWarnings(
   { warnings }: Profile,

@@ -10,7 +10,8 @@ import { oneKey } from "../support/tokens/token-keys.ts";
 
 /*
  * jose is the oracle: whatever it rejects, Signet must reject, and whatever Signet accepts, jose must accept. The other
- * way round Signet is stricter, and what it rejects alone must be for one of the reasons where jose is known to be lenient.
+ * way round Signet is stricter, and what it rejects alone must be for one of the reasons where jose is known to be
+ * lenient.
  */
 const profile = serviceProfile();
 const { keys, kid, privateKey, publicKey } = oneKey();

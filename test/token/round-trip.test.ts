@@ -107,7 +107,9 @@ function drawRequest(whole: Partial<IssueRequest>, draw: Draw): IssueRequest {
   }
 }
 
-/** What depends on what the client wants to do: the only reasons for which a token that was just issued is not valid. */
+/**
+ * What depends on what the client wants to do: the only reasons for which a token that was just issued is not valid.
+ */
 const RULES = ["NOT_PERMITTED", "CONTEXT_INVALID"];
 
 /** A profile whose claims come from names and values that a caller chooses. */

@@ -2,8 +2,8 @@ import { Struct_FieldsEntry, Value } from "../../gen/google/protobuf/struct.ts";
 import { Timestamp } from "../../gen/google/protobuf/timestamp.ts";
 
 /*
- * What this file changes, it changes in the WHOLE process, and no call undoes it: three generated decoders, which all requests
- * share and the command line uses too, and Object.prototype. Nothing switches it off, since that would switch off a check.
+ * This file changes the WHOLE process, permanently: three generated decoders, which all requests share, and
+ * Object.prototype. It has no switch, since a switch would turn off a check.
  */
 
 let patched = false;
@@ -14,8 +14,8 @@ let patched = false;
  * - `google.protobuf.Value` without any kind. It has no JSON, not even null; the decoder makes it undefined.
  * - an entry of `google.protobuf.Struct` without a value. The decoder drops it, so a claim that a caller sent would be
  *   neither checked nor signed.
- * - `google.protobuf.Timestamp` with nanoseconds outside 0 to 999 999 999. The decoder carries them over into the seconds,
- *   so a time would not be the one that another decoder reads.
+ * - `google.protobuf.Timestamp` with nanoseconds outside 0 to 999 999 999. The decoder carries them over into the
+ *   seconds, so a time would not be the one that another decoder reads.
  */
 export function rejectIncompleteMessages(): void {
   if (patched) return;
@@ -43,9 +43,9 @@ export function rejectIncompleteMessages(): void {
 }
 
 /**
- * Makes `__proto__` a property name like any other, by deleting the accessor of Object.prototype. The generated decoders
- * assign the entries of a map, e.g. the claims of a request, to plain objects. The accessor would make an entry of this name
- * vanish, or become the prototype, before a check could refuse it.
+ * Makes `__proto__` a property name like any other, by deleting the accessor of Object.prototype. The generated
+ * decoders assign the entries of a map, e.g. the claims of a request, to plain objects. The accessor would make an
+ * entry of this name vanish, or become the prototype, before a check could refuse it.
  */
 export function makeProtoPlainName(): void {
   Reflect.deleteProperty(Object.prototype, "__proto__");

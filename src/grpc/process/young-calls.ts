@@ -4,16 +4,17 @@ import { setFlagsFromString } from "node:v8";
 import type { Server } from "@grpc/grpc-js";
 
 /**
- * Makes the objects of a call collectable as soon as the call has ended. Two changes, permanent, and wider than the service:
+ * Makes the objects of a call collectable as soon as the call has ended. Two changes, permanent, and wider than the
+ * service:
  *
- * - V8 no longer pretenures allocations, in the WHOLE process. It would see that objects of calls survive, and would allocate
- *   them in the old generation, where each keeps alive what it points to.
- * - Each HTTP/2 session of this server keeps its open streams in a {@link StreamTable} instead of a Map. That replaces private
- *   state of `node:http2`.
+ * - V8 no longer pretenures allocations, in the WHOLE process. It would see that objects of calls survive, and would
+ *   allocate them in the old generation, where each keeps alive what it points to.
+ * - Each HTTP/2 session of this server keeps its open streams in a {@link StreamTable} instead of a Map. That replaces
+ *   private state of `node:http2`.
  *
- * Without them an eighth of what calls allocate is copied twice before a full collection finds that it is garbage, which costs
- * as much CPU as signing. Call it once the server is bound. Where Node or grpc-js are built differently, nothing is replaced.
- * `grpc.young_calls: false` switches both changes off.
+ * Without them an eighth of what calls allocate is copied twice before a full collection finds that it is garbage,
+ * which costs as much CPU as signing. Call it once the server is bound. Where Node or grpc-js are built differently,
+ * nothing is replaced. `grpc.young_calls: false` switches both changes off.
  */
 export function keepCallsYoung(server: Server): void {
   setFlagsFromString("--no-allocation-site-pretenuring");
@@ -35,9 +36,9 @@ function hasStreams(state: unknown): state is { streams: Map<number, unknown> } 
 }
 
 /**
- * A Map with numbers as keys that leaves no garbage behind. When entries come and go, V8 replaces the table behind a Map again
- * and again, and each old table points to the next one. Once one of them is in the old generation, every later one, with all
- * its entries, stays until the next full collection.
+ * A Map with numbers as keys that leaves no garbage behind. When entries come and go, V8 replaces the table behind a
+ * Map again and again, and each old table points to the next one. Once one of them is in the old generation, every
+ * later one, with all its entries, stays until the next full collection.
  */
 export class StreamTable<Value> extends Map<number, Value> {
   readonly #values: Record<number, Value> = Object.create(null);

@@ -10,8 +10,8 @@ import { type Batching, batch } from "../batch.ts";
 import { timestampOfSeconds } from "../wire/times.ts";
 
 /**
- * Enough for a hundred EdDSA or ES256 signatures, in milliseconds. The audit events of one turn become durable in one group
- * commit.
+ * Enough for a hundred EdDSA or ES256 signatures, in milliseconds. The audit events of one turn become durable in one
+ * group commit.
  */
 const FIRST_TURN_MS = 10;
 

@@ -105,14 +105,14 @@ function warningMessage({ expression, code, message }: WarningRule): ProfileRule
   return { expression, reason: code, message };
 }
 
-function surfaceMessage({ reason, ...shown }: SurfaceView): ProfileSurface {
+function surfaceMessage({ reason, ...surface }: SurfaceView): ProfileSurface {
   return {
     reason,
-    httpStatus: shown.httpStatus ?? 0,
-    wwwAuthenticate: shown.wwwAuthenticate ?? "",
-    websocketCloseCode: shown.closeCode ?? 0,
-    websocketCloseReason: shown.closeReason ?? "",
-    frame: shown.frame ?? "",
+    httpStatus: surface.httpStatus ?? 0,
+    wwwAuthenticate: surface.wwwAuthenticate ?? "",
+    websocketCloseCode: surface.closeCode ?? 0,
+    websocketCloseReason: surface.closeReason ?? "",
+    frame: surface.frame ?? "",
   };
 }
 

@@ -1,9 +1,9 @@
 const INITIAL_BYTES = 16 * 1024;
 
 /**
- * Writes protobuf from the end to the beginning. The length of a nested message is then known before it is written, so no
- * message needs a buffer of its own. Callers write fields in descending order. One writer serves all messages of a thread,
- * because encoding is synchronous.
+ * Writes protobuf from the end to the beginning. The length of a nested message is then known before it is written, so
+ * no message needs a buffer of its own. Callers write fields in descending order. One writer serves all messages of a
+ * thread, because encoding is synchronous.
  */
 export class BackwardWriter {
   #bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);

@@ -1,6 +1,9 @@
 import { Problem } from "../../problem/problem.ts";
 
-/** Decodes a request; `process/strict-decoding.ts` makes the decoder reject what it would change. Throws the Problem UNDECODABLE. */
+/**
+ * Decodes a request; `process/strict-decoding.ts` makes the decoder reject what it would change. Throws the Problem
+ * UNDECODABLE.
+ */
 export function decodeRequest<Request>(deserialize: (bytes: Buffer) => Request, bytes: Buffer): Request {
   try {
     return deserialize(bytes);

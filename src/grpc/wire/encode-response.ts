@@ -3,8 +3,8 @@ import type { IssueTokenResponse, Rejection, VerifyTokenResponse, Warning } from
 import { BackwardWriter } from "./backward-writer.ts";
 
 /*
- * Hand-written encoders for the two responses of the hot path. The generated code wraps every value of a Struct in three
- * objects and makes a buffer for each. A test compares the bytes with those of the generated encoder.
+ * Hand-written encoders for the two responses of the hot path. The generated code wraps every value of a Struct in
+ * three objects and makes a buffer for each. A test compares the bytes with those of the generated encoder.
  */
 const writer = new BackwardWriter();
 
@@ -116,7 +116,10 @@ function struct(tag: number, object: Readonly<Record<string, unknown>> | undefin
   writer.close(tag, from);
 }
 
-/** google.protobuf.Value: null (1), number (2), string (3), bool (4), struct (5), list (6). Exactly one is written, even if zero. */
+/**
+ * google.protobuf.Value: null (1), number (2), string (3), bool (4), struct (5), list (6). Exactly one is written, even
+ * if zero.
+ */
 function value(tag: number, content: unknown): void {
   const from = writer.length;
   if (content === null) zeroable(1 << 3, 0);

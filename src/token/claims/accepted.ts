@@ -4,7 +4,9 @@ import type { Profile } from "../../profile/model/profile.ts";
 import { type Rejection, reject } from "../rejection.ts";
 import type { JsonObject } from "./strict-json.ts";
 
-/** Checks the claims, aliases resolved, against what the profile accepts. Reports a missing claim before a wrong one. */
+/**
+ * Checks the claims, aliases resolved, against what the profile accepts. Reports a missing claim before a wrong one.
+ */
 export function checkAccepted(claims: JsonObject, profile: Profile): Rejection | undefined {
   const violations = profile.accept(claims);
   const missing = violations.find(({ keyword }) => keyword === "required");
@@ -55,8 +57,8 @@ interface Near {
 }
 
 /**
- * The given name that is nearest to one of the wanted names, if it is near at all: equal but for case, `_` and `-`, or at most
- * one edit away for every three characters, and never more than two.
+ * The given name that is nearest to one of the wanted names, if it is near at all: equal but for case, `_` and `-`, or
+ * at most one edit away for every three characters, and never more than two.
  */
 function nearestName(given: readonly string[], wanted: readonly string[]): Near | undefined {
   let nearest: (Near & { readonly edits: number }) | undefined;

@@ -9,9 +9,9 @@ export interface JsonObject {
 const MAX_DEPTH = 16;
 
 /**
- * Parses a JSON object (RFC 8259) with the rules that security needs: well-formed UTF-8 without a byte order mark, no name
- * twice in one object (RFC 7515, 4: parsers differ on which one counts), no lone surrogate, no name that reaches a prototype,
- * at most 16 levels. Undefined for anything else. Never throws.
+ * Parses a JSON object (RFC 8259) with the rules that security needs: well-formed UTF-8 without a byte order mark, no
+ * name twice in one object (RFC 7515, 4: parsers differ on which one counts), no lone surrogate, no name that reaches a
+ * prototype, at most 16 levels. Undefined for anything else. Never throws.
  */
 export function parseStrictObject(bytes: Buffer): JsonObject | undefined {
   if (!isUtf8(bytes)) return undefined;
@@ -29,8 +29,8 @@ export function parseStrictObject(bytes: Buffer): JsonObject | undefined {
 }
 
 /**
- * Whether every number in the value is finite: JSON.parse reads 1e400 as Infinity. Recursion is bounded by the depth of strict
- * JSON.
+ * Whether every number in the value is finite: JSON.parse reads 1e400 as Infinity. Recursion is bounded by the depth of
+ * strict JSON.
  */
 export function hasFiniteNumbers(value: Json): boolean {
   if (typeof value === "number") return Number.isFinite(value);

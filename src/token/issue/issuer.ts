@@ -31,8 +31,8 @@ export interface Issuer {
 }
 
 /**
- * Creates the issuer of tokens. It signs, makes the audit event durable, and only then returns the token. A crash in between
- * loses a token that no caller has. In the opposite order it would lose the event of a token that a caller has.
+ * Creates the issuer of tokens. It signs, makes the audit event durable, and only then returns the token. A crash in
+ * between loses a token that no caller has. In the opposite order it would lose the event of a token that a caller has.
  */
 export function createIssuer({ audit, hashSubject, verifyEvery }: IssuerParts): Issuer {
   // How many more tokens each key signs until one is verified again.

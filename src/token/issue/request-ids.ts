@@ -21,8 +21,9 @@ interface Entry<Answer> extends Asked {
 }
 
 /**
- * Makes a quick retry safe: within two minutes the same `key` with the same `content` gets the same answer, also while the
- * first one is still being made. A failure is forgotten, so that a retry tries again. `now` in whole Unix milliseconds.
+ * Makes a quick retry safe: within two minutes the same `key` with the same `content` gets the same answer, also while
+ * the first one is still being made. A failure is forgotten, so that a retry tries again. `now` in whole Unix
+ * milliseconds.
  *
  * @throws Problem REQUEST_ID_REUSED for a known key with other content.
  */

@@ -9,8 +9,9 @@ type RequestObject = Readonly<Record<string, unknown>>;
 const CLAIM_LIMITS = { bytes: 8192, depth: 8, keys: 512 } as const;
 
 /**
- * Checks a request object: first by the rules that hold for every profile (its size, depth and names, and that every JSON
- * parser reads its values alike), then by the profile's schema. A field that already has a violation gets none from the schema.
+ * Checks a request object: first by the rules that hold for every profile (its size, depth and names, and that every
+ * JSON parser reads its values alike), then by the profile's schema. A field that already has a violation gets none
+ * from the schema.
  */
 export function checkRequestObject(
   claims: RequestObject,
@@ -30,9 +31,9 @@ export function checkRequestObject(
 }
 
 /**
- * Checks an object of a request, named `root`, by the rules that hold for every profile. Returns the part that a schema may
- * check, whose cost may grow with its input; undefined when the object exceeds a limit. A text that alone exceeds the limit has
- * its own violation and is cut, so that the schema still checks the other fields.
+ * Checks an object of a request, named `root`, by the rules that hold for every profile. Returns the part that a schema
+ * may check, whose cost may grow with its input; undefined when the object exceeds a limit. A text that alone exceeds
+ * the limit has its own violation and is cut, so that the schema still checks the other fields.
  */
 export function checkLimits(
   object: RequestObject,

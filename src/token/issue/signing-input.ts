@@ -22,7 +22,9 @@ export function signingInput({ profile, claims }: Draft, key: ActiveKey): string
   const input = `${encodedHeader(profile, key)}.${Buffer.from(claims.text).toString("base64url")}`;
   const length = input.length + 1 + SIGNATURE_LENGTH[key.alg];
   if (length > profile.maxTokenLength) {
-    const description = `are too long: the token has ${length} characters, the profile's carriers hold ${profile.maxTokenLength}`;
+    const description =
+      `make the token too long: it would have ${length} characters, ` +
+      `and the profile's carriers take at most ${profile.maxTokenLength}`;
     throw invalidRequest([{ field: "claims", description }]);
   }
   return input;
@@ -54,7 +56,10 @@ export function signerFor(draft: Draft, keys: TokenKeys): ActiveKey {
   return key;
 }
 
-/** A key keeps the times of the configuration that created it. A lifetime that was raised since must wait for the next key. */
+/**
+ * A key keeps the times of the configuration that created it. A lifetime that was raised since must wait for the next
+ * key.
+ */
 function requireWithin(verifyUntil: number, { profile, issuedAt, expiresAt }: Draft): void {
   const { leeway, maxAge } = profile.lifetime;
   const end = expiresAt ?? issuedAt + (maxAge ?? 0);

@@ -7,8 +7,8 @@ import type { IssueRequest } from "./request.ts";
 export const LOOKS_ABSOLUTE = 1e9;
 
 /**
- * The lifetime that a request asks for, or the profile's default, in whole seconds. Undefined when the token gets no `exp`, or
- * when a violation was added. A value outside the bounds is a violation, never clamped.
+ * The lifetime that a request asks for, or the profile's default, in whole seconds. Undefined when the token gets no
+ * `exp`, or when a violation was added. A value outside the bounds is a violation, never clamped.
  */
 export function chooseTtl(
   { ttl, claims }: Pick<IssueRequest, "ttl" | "claims">,

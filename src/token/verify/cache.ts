@@ -13,8 +13,8 @@ export interface Signed {
 }
 
 /**
- * Remembers tokens whose signature is good, so that it need not be verified again. It holds no verdict: every other check is
- * made each time, and the key must still be the very same.
+ * Remembers tokens whose signature is good, so that it need not be verified again. It holds no verdict: every other
+ * check is made each time, and the key must still be the very same.
  */
 export interface VerifiedCache {
   /** Counts a hit or a miss. */
@@ -28,8 +28,8 @@ export interface VerifiedCache {
 const AVERAGE_LENGTH = 1024;
 
 /**
- * Remembers about `entries` tokens, the most recently used: once half of them are new, it forgets the other half. 0: none.
- * A token is known by a hash of its exact text. The hash is useless as a token, and no two texts share one.
+ * Remembers about `entries` tokens, the most recently used: once half of them are new, it forgets the other half. 0:
+ * none. A token is known by a hash of its exact text. The hash is useless as a token, and no two texts share one.
  */
 export function createVerifiedCache(entries: number): VerifiedCache {
   const half = Math.ceil(entries / 2);

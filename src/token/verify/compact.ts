@@ -13,8 +13,8 @@ export interface Compact {
 export const MAX_TOKEN_LENGTH = 8 * 1024;
 
 /**
- * Splits a token into its parts. Only the canonical encoding is accepted: a decoder that skips white space, padding or the
- * unused bits of the last character lets many texts stand for one token. `maxLength` in characters.
+ * Splits a token into its parts. Only the canonical encoding is accepted: a decoder that skips white space, padding or
+ * the unused bits of the last character lets many texts stand for one token. `maxLength` in characters.
  */
 export function splitCompact(token: string, maxLength: number): Step<Compact> {
   if (token.length > maxLength) return reject("TOO_LARGE", `a token must have at most ${maxLength} characters here`);

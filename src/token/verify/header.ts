@@ -13,8 +13,9 @@ export interface Header {
 const KNOWN = new Set(["alg", "kid", "typ"]);
 
 /**
- * Reads the header strictly. `jwk`, `jku`, `x5u`, `x5c`, `crit`, `b64` and `zip` are ways for a token to bring its own key or
- * its own rules (RFC 8725, 3.10): any name but `alg`, `kid` and `typ` rejects the token, and nothing is ever fetched.
+ * Reads the header strictly. `jwk`, `jku`, `x5u`, `x5c`, `crit`, `b64` and `zip` are ways for a token to bring its own
+ * key or its own rules (RFC 8725, 3.10): any name but `alg`, `kid` and `typ` rejects the token, and nothing is ever
+ * fetched.
  */
 export function readHeader(bytes: Buffer): Step<Header> {
   const header = parseStrictObject(bytes);
@@ -37,8 +38,8 @@ export function readKid({ kid }: Header, expected: Profile["header"]): Step<stri
 }
 
 /**
- * Whether `typ` is the profile's, ignoring case. A value without a slash stands for itself with the prefix `application/`
- * (RFC 7515, 4.1.9). A profile without `typ` accepts none.
+ * Whether `typ` is the profile's, ignoring case. A value without a slash stands for itself with the prefix
+ * `application/` (RFC 7515, 4.1.9). A profile without `typ` accepts none.
  */
 export function isType(typ: string | undefined, expected: string | undefined): boolean {
   return typ === expected || (typ !== undefined && expected !== undefined && mediaType(typ) === mediaType(expected));

@@ -58,7 +58,9 @@ function checkCredential(credential: Credential | undefined, { carriers }: Profi
   }
 }
 
-/** Checks only what the verifier itself fills in. What a client put into the context is judged later, by a rejection. */
+/**
+ * Checks only what the verifier itself fills in. What a client put into the context is judged later, by a rejection.
+ */
 function checkContext(context: VerifyRequest["context"], { context: schema, ip }: Profile, report: Report): void {
   if (context !== undefined && schema === undefined) report("context", NOT_TAKEN);
   else if (ip !== undefined) {

@@ -10,8 +10,9 @@ import { type Compact, splitCompact } from "./compact.ts";
 import { type Header, isType, readHeader, readKid } from "./header.ts";
 
 /**
- * Checks the form of a token, which keys may have signed it, and the signature. `now` in Unix milliseconds. A token in the
- * cache skips parsing and the signature, and it skips the signature only if the very key that verified it is still allowed.
+ * Checks the form of a token, which keys may have signed it, and the signature. `now` in Unix milliseconds. A token in
+ * the cache skips parsing and the signature, and it skips the signature only if the very key that verified it is still
+ * allowed.
  */
 export function checkSignature(
   presented: Presented,
@@ -57,7 +58,8 @@ function allowedKeys(
   if (kid.rejection) return kid;
   const found = keysNamed(kid.ok, keys, now);
   if (found.rejection) return found;
-  // RFC 8725, 3.1: the key decides the algorithm. A token that names another one tries to pass a public key off as a secret.
+  // RFC 8725, 3.1: the key decides the algorithm. A token that names another one tries to pass a public key off as a
+  // secret.
   const allowed = found.ok.filter((key) => key.alg === header.alg);
   if (allowed.length === 0) return reject("ALGORITHM_NOT_ALLOWED", `only ${algorithmsOf(found.ok)} is allowed here`);
   if (!isType(header.typ, expected.typ))

@@ -5,7 +5,10 @@ import { type Rejection, reject } from "../rejection.ts";
 
 type Times = Pick<RegisteredClaims, "iat" | "nbf" | "exp">;
 
-/** Checks the times of a token against the lifetime of its profile. `seconds`: the time to compare with, in Unix seconds. */
+/**
+ * Checks the times of a token against the lifetime of its profile. `seconds`: the time to compare with, in Unix
+ * seconds.
+ */
 export function checkTimes(times: Times, lifetime: ProfileLifetime, seconds: number): Rejection | undefined {
   return (
     checkLifetime(times, lifetime, seconds) ??
@@ -41,7 +44,10 @@ function checkEnd({ iat, exp }: Times, { leeway, maxAge }: ProfileLifetime, seco
   return undefined;
 }
 
-/** Names the times that look like milliseconds, if any: 10^11 seconds is the year 5138, 10^11 milliseconds the year 1973. */
+/**
+ * Names the times that look like milliseconds, if any: 10^11 seconds is the year 5138, 10^11 milliseconds the year
+ * 1973.
+ */
 function millisecondsHint(times: Readonly<Record<string, number | undefined>>): string | undefined {
   const names = Object.keys(times).filter((name) => looksLikeMilliseconds(times[name]));
   if (names.length === 0) return undefined;

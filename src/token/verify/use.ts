@@ -18,7 +18,10 @@ interface JudgedUse extends Use {
   readonly onExpressionError: OnExpressionError;
 }
 
-/** Checks whether the client may use the token: its address, the context, the profile's rules. `claims`: aliases resolved. */
+/**
+ * Checks whether the client may use the token: its address, the context, the profile's rules. `claims`: aliases
+ * resolved.
+ */
 export function checkUse(
   claims: JsonObject,
   { profile, context, onExpressionError }: JudgedUse,

@@ -17,7 +17,8 @@ const text = shippedText("service");
 const PROFILES = new Map<string, Profile>(
   [
     profileOf(text),
-    // The same keys and issuer with another typ; the same with a shorter life; the same in carriers, one of them narrow.
+    // The same keys and issuer with another typ; the same with a shorter life; the same in carriers, one of them
+    // narrow.
     profileOf(text.replace("profile: service", "profile: typed").replace("at+jwt", "other+jwt")),
     profileOf(text.replace("profile: service", "profile: brief").replace("max: 1h", "max: 6m")),
     profileOf(
@@ -34,7 +35,10 @@ interface Pair {
   readonly state: FoundKey["state"];
 }
 
-/** Keys that a test replaces, retires and removes, all that verifying looks at, and one service with a cache and one without. */
+/**
+ * Keys that a test replaces, retires and removes, all that verifying looks at, and one service with a cache and one
+ * without.
+ */
 function world(entries: number) {
   const clock = { now: START * 1000 };
   const pairs = new Map<string, Pair>();
