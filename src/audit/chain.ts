@@ -1,7 +1,9 @@
 import { hash } from "node:crypto";
 import type { Place } from "./event.ts";
 
-/** The end of a writer's chain: the `seq` of the last linked event (0 before an epoch's first) and the hash of its body. */
+/**
+ * The end of a writer's chain: the `seq` of the last linked event (0 before an epoch's first) and the hash of its body.
+ */
 export type Head = Place;
 
 /** The head of a writer's new epoch. Its first event links to the last body of the previous epoch. */

@@ -14,8 +14,8 @@ export interface DenialCounter {
 }
 
 /**
- * A failing `audit` is only reported to `onProblem`: a denied call had no effect that an event must record. Memory is bounded,
- * because a kind is a known profile, a known caller and a reason of the contract.
+ * A failing `audit` is only reported to `onProblem`: a denied call had no effect that an event must record. Memory is
+ * bounded, because a kind is a known profile, a known caller and a reason of the contract.
  */
 export function createDenialCounter(
   audit: AuditLog,

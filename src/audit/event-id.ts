@@ -4,8 +4,8 @@ const POOL_BYTES = 4096;
 const RANDOM_BYTES = 10;
 
 /**
- * Generates UUIDs version 7 (RFC 9562, 5.7) for a given time in Unix milliseconds. All 74 bits that are not time, version
- * or variant are random, so replicas need no coordination. Node's own `randomUUIDv7` does not accept a time.
+ * Generates UUIDs version 7 (RFC 9562, 5.7) for a given time in Unix milliseconds. All 74 bits that are not time,
+ * version or variant are random, so replicas need no coordination. Node's own `randomUUIDv7` does not accept a time.
  */
 export function createUuidV7Generator(fill: (bytes: Uint8Array) => unknown = randomFillSync): (time: number) => string {
   // A pool for many ids: one call of the system's random generator costs more than the rest of an id.

@@ -7,7 +7,9 @@ export type AuditEventType = AuditEvent["type"];
 export interface EventType<Event> {
   /** The field of `signet.v1.AuditEvent` that holds such an event. */
   readonly field: string;
-  /** The canonical proto3 JSON of that field's message. Bodies are hashed, so the order of the members MUST NOT change. */
+  /**
+   * The canonical proto3 JSON of that field's message. Bodies are hashed, so the order of the members MUST NOT change.
+   */
   encode(event: Event): object;
 }
 

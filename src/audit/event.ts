@@ -1,6 +1,8 @@
 import { CodedError } from "../coded-error.ts";
 
-/** An event as callers append it, before the log gives it an id and its place in the chain. Times are Unix milliseconds. */
+/**
+ * An event as callers append it, before the log gives it an id and its place in the chain. Times are Unix milliseconds.
+ */
 export type AuditEvent =
   | {
       readonly type: "token.issued";

@@ -9,8 +9,8 @@ export interface AuditPipeline extends AuditLog {
   readonly running: boolean;
   depth(): Promise<Depth>;
   /**
-   * Makes all appended events durable, forwards them for at most `deadlineMs`, and ends. Rejects with UNAVAILABLE when the
-   * storage hangs: the latest events may then not be durable.
+   * Makes all appended events durable, forwards them for at most `deadlineMs`, and ends. Rejects with UNAVAILABLE when
+   * the storage hangs: the latest events may then not be durable.
    */
   stop(deadlineMs: number): Promise<void>;
 }

@@ -17,8 +17,8 @@ export interface RevokeRequest {
 const MAX_TOKENS = 100;
 
 /**
- * How far `expires_at` may exceed the expiry of the longest-lived token issued now. A later time is refused, not shortened:
- * the token would be valid again once its revocation expires.
+ * How far `expires_at` may exceed the expiry of the longest-lived token issued now. A later time is refused, not
+ * shortened: the token would be valid again once its revocation expires.
  */
 const MAX_AHEAD_MS = 366 * 86_400_000;
 

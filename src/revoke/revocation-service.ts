@@ -13,7 +13,9 @@ export interface RevokeTokensParts {
   readonly revocations: Pick<Revocations, "revoke">;
   /** The hasher that also names subjects in the audit log. */
   readonly hasher: SubjectHasher;
-  /** Throws the Problem CLOCK_DIFFERS: with a wrong clock a revocation would end before its tokens, or match later ones. */
+  /**
+   * Throws the Problem CLOCK_DIFFERS: with a wrong clock a revocation would end before its tokens, or match later ones.
+   */
   readonly requireRightClock: () => void;
   readonly audit: AuditLog;
   /** Unix milliseconds. */

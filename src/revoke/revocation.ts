@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import type { Entry, KeyValue } from "../state/keyvalue.ts";
 
 /**
- * A token, or every token of a subject, revoked before it expires. `tenant` is "" where the profile has none. Times are Unix
- * milliseconds.
+ * A token, or every token of a subject, revoked before it expires. `tenant` is "" where the profile has none. Times are
+ * Unix milliseconds.
  */
 export type Revocation = RevokedToken | RevokedSubject;
 
@@ -87,7 +87,10 @@ function isTime(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** Stores a revocation, merged with a stored one of the same key. Writes nothing when that covers it. Rejects with a StateError. */
+/**
+ * Stores a revocation, merged with a stored one of the same key. Writes nothing when that covers it. Rejects with a
+ * StateError.
+ */
 export async function storeRevocation(store: KeyValue, revocation: Revocation): Promise<void> {
   const place = revocationKey(revocation);
   for (;;) {

@@ -13,13 +13,18 @@ export interface RevocationsOptions {
   readonly hashers: SubjectHashers;
   /** Milliseconds since the store was last reached; 0 while it is reachable. `now` in Unix milliseconds. */
   readonly contactAgeMs: (now: number) => number;
-  /** What this replica knew at `asOf` (Unix milliseconds). With it, opening succeeds even while the store is unreachable. */
+  /**
+   * What this replica knew at `asOf` (Unix milliseconds). With it, opening succeeds even while the store is
+   * unreachable.
+   */
   readonly snapshot?: { readonly asOf: number; readonly revocations: Iterable<Revocation> };
   /** Called for an entry that can't be parsed, and when the watch fails, which is then opened again after a pause. */
   readonly onProblem: (error: unknown) => void;
 }
 
-/** The revocations that this replica knows. An entry is forgotten only when it expires, whatever happens to the store. */
+/**
+ * The revocations that this replica knows. An entry is forgotten only when it expires, whatever happens to the store.
+ */
 export interface Revocations {
   /** Whether the token is revoked. Answers from memory. */
   has(token: RevocableToken): boolean;
@@ -29,7 +34,10 @@ export interface Revocations {
   revoke(revocations: readonly Revocation[]): Promise<void>;
   /** Every known revocation. */
   all(): Iterable<Revocation>;
-  /** Yields every known revocation, then "current", then each new one, until the signal aborts. Throws the Problem SLOW_READER. */
+  /**
+   * Yields every known revocation, then "current", then each new one, until the signal aborts. Throws the Problem
+   * SLOW_READER.
+   */
   watch(signal: AbortSignal): AsyncIterable<Revocation | "current">;
   stop(): Promise<void>;
 }
@@ -58,8 +66,8 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
 
   const loaded = Promise.withResolvers<void>();
   let opened = snapshot !== undefined;
-  // What this replica knew when the watch began, and what the store then listed: a store that was lost or rolled back has
-  // forgotten the difference.
+  // What this replica knew when the watch began, and what the store then listed: a store that was lost or rolled back
+  // has forgotten the difference.
   let before: Revocation[] = [];
   const listed = new Set<string>();
 
@@ -147,13 +155,17 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
 function unknownKey({ profile, hashedUnder, until }: Extract<Revocation, { kind: "subject" }>): Error {
   const when = new Date(until).toISOString();
   return new Error(
-    `a revocation of a subject's ${profile} tokens has no effect here: it was made under the KEK ${hashedUnder}, which must be configured (kek.previous) until ${when}`,
+    `a revocation of a subject's ${profile} tokens has no effect here: it was made under the KEK ${hashedUnder}, \
+which must be configured (kek.previous) until ${when}`,
   );
 }
 
 const RETRY_MS = 1_000;
 
-/** Stores revocations again that the store forgot. Retries while it is unreachable, until the signal aborts. Never rejects. */
+/**
+ * Stores revocations again that the store forgot. Retries while it is unreachable, until the signal aborts. Never
+ * rejects.
+ */
 export async function restoreRevocations(
   store: KeyValue,
   forgotten: Iterable<Revocation>,

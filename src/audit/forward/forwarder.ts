@@ -44,8 +44,9 @@ const INSPECT_MS = 30_000;
 const IDLE_MS = 1000;
 
 /**
- * Sends the spool's events to the sink, in order, a group at a time, until stopped. An event is retried until it is stored.
- * The acknowledged position moves only past events that are known to be stored: a failure costs duplicates, never a loss.
+ * Sends the spool's events to the sink, in order, a group at a time, until stopped. An event is retried until it is
+ * stored. The acknowledged position moves only past events that are known to be stored: a failure costs duplicates,
+ * never a loss.
  */
 export class Forwarder {
   readonly #options: ForwarderOptions;
@@ -181,9 +182,9 @@ function messageOf(error: unknown): string {
 const MIN_HORIZON_MS = 60_000;
 
 /**
- * How long an acknowledged event stays in the spool, in milliseconds. A server that syncs at intervals (`syncInterval`, in
- * milliseconds) loses the events acknowledged since its last sync when the power fails; twice the interval, and at least a
- * minute, covers that. Only a server that syncs before each acknowledgement (`always`) needs no such time.
+ * How long an acknowledged event stays in the spool, in milliseconds. A server that syncs at intervals (`syncInterval`,
+ * in milliseconds) loses the events acknowledged since its last sync when the power fails; twice the interval, and at
+ * least a minute, covers that. Only a server that syncs before each acknowledgement (`always`) needs no such time.
  */
 export function durabilityHorizon(syncInterval: number | "always"): number {
   return syncInterval === "always" ? 0 : Math.max(2 * syncInterval, MIN_HORIZON_MS);

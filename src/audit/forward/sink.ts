@@ -13,8 +13,8 @@ export interface OutgoingEvent {
 }
 
 /**
- * Why an event is not known to be stored. TIMEOUT and DISCONNECTED: it may be stored, now or later. NO_STREAM: no stream
- * takes events. REFUSED: the sink rejected the event.
+ * Why an event is not known to be stored. TIMEOUT and DISCONNECTED: it may be stored, now or later. NO_STREAM: no
+ * stream takes events. REFUSED: the sink rejected the event.
  */
 export type SinkErrorCode = "TIMEOUT" | "DISCONNECTED" | "NO_STREAM" | "REFUSED";
 
@@ -42,7 +42,10 @@ export interface StreamState {
 
 /** The destination of events. Storing an id twice within the sink's deduplication window MUST leave one event. */
 export interface EventSink {
-  /** Resolves with the connection's number, which grows with each connection; waits until there is one. Rejects on abort. */
+  /**
+   * Resolves with the connection's number, which grows with each connection; waits until there is one. Rejects on
+   * abort.
+   */
   connected(signal: AbortSignal): Promise<number>;
   /** Ensures that the stream exists, and looks for the marked event in it. Rejects with a {@link SinkError}. */
   inspect(mark: StreamMark | undefined, signal: AbortSignal): Promise<StreamState>;

@@ -7,8 +7,8 @@ export const FRAME_HEADER_BYTES = 8;
 export const MAX_BODY_BYTES = 128 * 1024;
 
 /**
- * The top bit of the length, set in the first frame of a group. A group is written only after the previous one was synced,
- * so damage followed by a marked frame is not a torn end but the loss of acknowledged events.
+ * The top bit of the length, set in the first frame of a group. A group is written only after the previous one was
+ * synced, so damage followed by a marked frame is not a torn end but the loss of acknowledged events.
  */
 const GROUP_MARK = 0x8000_0000;
 

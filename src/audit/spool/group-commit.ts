@@ -2,9 +2,9 @@
 const GROUP_LIMIT = 256;
 
 /**
- * Commits items in groups, one group at a time. Items that arrive during a commit form the next group, together with the
- * items of the following turn of the event loop: callers that were just answered often append again in that turn, and one
- * sync then serves them all.
+ * Commits items in groups, one group at a time. Items that arrive during a commit form the next group, together with
+ * the items of the following turn of the event loop: callers that were just answered often append again in that turn,
+ * and one sync then serves them all.
  */
 export class GroupCommit<Item> {
   readonly #commit: (group: readonly Item[]) => Promise<void>;

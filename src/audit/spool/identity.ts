@@ -15,7 +15,10 @@ export interface Identity {
 
 const FILE_NAME = "identity.json";
 
-/** The identity in a spool's folder; undefined in a new folder. Rejects with CORRUPT or UNAVAILABLE when it can't be read. */
+/**
+ * The identity in a spool's folder; undefined in a new folder. Rejects with CORRUPT or UNAVAILABLE when it can't be
+ * read.
+ */
 export async function readIdentity(folder: string): Promise<Identity | undefined> {
   const text = await readFile(join(folder, FILE_NAME), "utf8").catch(absent);
   if (text === undefined) return undefined;
@@ -41,7 +44,9 @@ function parse(text: string): Identity | undefined {
   }
 }
 
-/** Whether this is a valid writer id. It becomes a header line of each event, to which a line break would add others. */
+/**
+ * Whether this is a valid writer id. It becomes a header line of each event, to which a line break would add others.
+ */
 export function isWriter(value: unknown): value is string {
   return typeof value === "string" && /^[A-Za-z0-9_-]{1,64}$/.test(value);
 }

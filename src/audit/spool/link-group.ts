@@ -28,8 +28,8 @@ export interface Room {
 }
 
 /**
- * Gives each event its place after `head`, and its number in the spool from `next` on. An event that does not fit into its
- * `room` is refused and gets no place.
+ * Gives each event its place after `head`, and its number in the spool from `next` on. An event that does not fit into
+ * its `room` is refused and gets no place.
  */
 export function linkGroup(
   group: readonly Waiter[],

@@ -31,7 +31,9 @@ export class SegmentReader {
     this.#segments = segments;
   }
 
-  /** Up to `limit` events after `position`, from one segment; empty when there is none. Rejects with CORRUPT for damage. */
+  /**
+   * Up to `limit` events after `position`, from one segment; empty when there is none. Rejects with CORRUPT for damage.
+   */
   read(position: number, limit: number): Promise<StoredEvent[]> {
     return this.#queue.run(() => this.#read(position, limit));
   }

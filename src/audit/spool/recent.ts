@@ -1,8 +1,8 @@
 import type { StoredEvent } from "./reader.ts";
 
 /**
- * The latest durable events, in memory: while the sink keeps up, they are forwarded without being read back from disk, checked
- * and parsed. The files hold them as well, and older events that no longer fit here.
+ * The latest durable events, in memory: while the sink keeps up, they are forwarded without being read back from disk,
+ * checked and parsed. The files hold them as well, and older events that no longer fit here.
  */
 export class RecentEvents {
   readonly #maxBytes: number;

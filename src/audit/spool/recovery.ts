@@ -15,7 +15,9 @@ export interface Cut {
   readonly bytes: number;
 }
 
-/** The state of a spool's folder: complete segments without a gap, the last body's hash, and the end that was cut off. */
+/**
+ * The state of a spool's folder: complete segments without a gap, the last body's hash, and the end that was cut off.
+ */
 export interface Recovered {
   readonly segments: Segment[];
   readonly prevHash: Uint8Array;
@@ -23,8 +25,8 @@ export interface Recovered {
 }
 
 /**
- * Reads all segments. The last may end in a torn frame, which is cut off. Damage anywhere else, or a missing file, is the
- * loss of acknowledged events and throws CORRUPT with the file and the offset.
+ * Reads all segments. The last may end in a torn frame, which is cut off. Damage anywhere else, or a missing file, is
+ * the loss of acknowledged events and throws CORRUPT with the file and the offset.
  */
 export async function recoverSegments(
   folder: string,
@@ -72,7 +74,8 @@ function bytesWrittenAfter(segment: Segment, bytes: Buffer): number {
   return bytes.subarray(segment.bytes).findLastIndex((byte) => byte !== 0) + 1;
 }
 
-// Syncs even without a torn end: a process that was killed before its sync leaves complete frames that may not be on disk.
+// Syncs even without a torn end: a process that was killed before its sync leaves complete frames that may not be on
+// disk.
 async function cutTornEnd(segment: Segment, bytes: Buffer, open: OpenSpoolFile): Promise<Cut | undefined> {
   if (groupBeginsAfter(bytes, segment.bytes)) throw damaged(segment);
   await cutOff(segment, open);
@@ -100,7 +103,8 @@ function requireContiguous(before: Segment | undefined, segment: Segment): void 
   if (before === undefined || before.last + 1 === segment.first) return;
   throw new AuditError(
     "CORRUPT",
-    `${segment.path}: begins with record ${segment.first}, but ${basename(before.path)} ends with record ${before.last}`,
+    `${segment.path}: begins with record ${segment.first}, \
+but ${basename(before.path)} ends with record ${before.last}`,
   );
 }
 

@@ -20,14 +20,14 @@ const truncateAsync = promisify(ftruncate);
 const closeAsync = promisify(close);
 
 /**
- * Written ahead of the records, which then overwrite it: syncing a file that grows also stores its new length, which takes
- * twice as long. Readers treat zeros as the end of a segment, and `close` truncates the file to its records.
+ * Written ahead of the records, which then overwrite it: syncing a file that grows also stores its new length, which
+ * takes twice as long. Readers treat zeros as the end of a segment, and `close` truncates the file to its records.
  */
 const ZEROS = new Uint8Array(256 * 1024);
 
 /**
- * Opens segments as plain files. Writes and syncs block: the audit log runs in its own thread, where two round trips to the
- * thread pool for each group would cost more than they gain.
+ * Opens segments as plain files. Writes and syncs block: the audit log runs in its own thread, where two round trips to
+ * the thread pool for each group would cost more than they gain.
  */
 export const openDiskFile: OpenSpoolFile = async (path, mode) => {
   const fd = await openAsync(path, mode === "create" ? "wx" : "r+", 0o600);

@@ -2,13 +2,15 @@ import { unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { syncFolder } from "../../files/durable.ts";
 
-/** The offset of a record in its segment, kept every {@link MARK_BYTES} so that a reader need not scan from the start. */
+/**
+ * The offset of a record in its segment, kept every {@link MARK_BYTES} so that a reader need not scan from the start.
+ */
 export interface Mark {
   readonly index: number;
   readonly offset: number;
 }
 
-/** One file of the spool. Records are numbered from 1 and numbers are never reused; `first` is also the file's name. */
+/** One file of the spool. Records are numbered from 1 across all segments; `first` is also the file's name. */
 export interface Segment {
   readonly path: string;
   readonly first: number;
@@ -48,7 +50,10 @@ export function markBefore(segment: Segment, index: number): Mark {
   return segment.marks.findLast((entry) => entry.index <= index) ?? { index: segment.first, offset: 0 };
 }
 
-/** Records `time`, of the monotonic clock, for each closed segment whose records up to `position` are now all acknowledged. */
+/**
+ * Records `time`, of the monotonic clock, for each closed segment whose records up to `position` are now all
+ * acknowledged.
+ */
 export function markAcknowledged(
   segments: readonly Segment[],
   active: Segment | undefined,
@@ -62,8 +67,8 @@ export function markAcknowledged(
 }
 
 /**
- * Deletes the oldest segments that were acknowledged by `until`, on the monotonic clock, and removes them from `segments`.
- * Keeps every segment with a record from `keepFrom` on.
+ * Deletes the oldest segments that were acknowledged by `until`, on the monotonic clock, and removes them from
+ * `segments`. Keeps every segment with a record from `keepFrom` on.
  */
 export async function trimSegments(segments: Segment[], until: number, keepFrom: number): Promise<void> {
   for (let oldest = segments[0]; oldest !== undefined; oldest = segments[0]) {

@@ -21,13 +21,13 @@ export interface SpoolOptions {
   /** A unique id for an event of this time in Unix milliseconds. */
   readonly newId: (time: number) => string;
   /**
-   * Milliseconds of a monotonic clock: a wall clock that is set forward would make a segment that was just acknowledged old
-   * enough to be trimmed. The values never leave the process.
+   * Milliseconds of a monotonic clock: a wall clock that is set forward would make a segment that was just acknowledged
+   * old enough to be trimmed. The values never leave the process.
    */
   readonly monotonic: () => number;
   /**
-   * The total size of the segments, in bytes, at which token events are refused: 1 GiB by default, at least two segments.
-   * Other events may exceed it by {@link RESERVE_BYTES}.
+   * The total size of the segments, in bytes, at which token events are refused: 1 GiB by default, at least two
+   * segments. Other events may exceed it by {@link RESERVE_BYTES}.
    */
   readonly maxBytes?: number;
   /** The size of a segment, in bytes, at which the next one begins: 8 MiB by default. */
@@ -38,8 +38,8 @@ export interface SpoolOptions {
 }
 
 /**
- * The bytes that events other than token events may add to a full spool. Without this reserve a service could not record
- * its start; it would then never forward, and so never trim, the events that fill the spool.
+ * The bytes that events other than token events may add to a full spool. Without this reserve a service could not
+ * record its start; it would then never forward, and so never trim, the events that fill the spool.
  */
 export const RESERVE_BYTES = 1024 ** 2;
 
@@ -99,8 +99,8 @@ export class Spool implements AuditLog {
   }
 
   /**
-   * Appends several events. Resolves when each is durable or refused, with the errors of the refused ones by their index
-   * in `items`.
+   * Appends several events. Resolves when each is durable or refused, with the errors of the refused ones by their
+   * index in `items`.
    */
   appendAll(items: readonly TimedEvent[]): Promise<ReadonlyMap<number, unknown>> {
     const errors = new Map<number, unknown>();
@@ -207,8 +207,9 @@ export class Spool implements AuditLog {
     }
   }
 
-  // Begins a new epoch, as after a crash: the abandoned events may have reached the disk after all, and their numbers must
-  // not be used again. The epoch is stored first: once the end is settled, events could continue the old one.
+  // Begins a new epoch, as after a crash: the abandoned events may have reached the disk after all, and their places in
+  // the old epoch must not be used twice. The epoch is stored first: once the end is settled, events could continue the
+  // old one.
   async #reopen(): Promise<void> {
     const { writer, epoch } = this.#identity;
     const identity = { writer, epoch: epoch + 1, next: this.#journal.next, prevHash: this.#head.prevHash };
