@@ -7,15 +7,18 @@ import type { Entry } from "../state/keyvalue.ts";
 export type BackupEntry = Pick<Entry, "key" | "value" | "expiresAt">;
 
 /**
- * Encodes a backup: the entries as they are stored, private keys sealed, and a MAC over all of them, so that none can be
- * removed. `createdAt` in Unix milliseconds.
+ * Encodes a backup: the entries as they are stored, private keys sealed, and a MAC over all of them, so that none can
+ * be removed. `createdAt` in Unix milliseconds.
  */
 export function encodeBackup(entries: readonly BackupEntry[], createdAt: number, keys: RecordKeys): Buffer {
   const kept = entries.map(({ key, value, expiresAt }) => ({ key, value: toText(value), expiresAt }));
   return wrapBody(JSON.stringify({ kind: KIND, version: 1, createdAt, entries: kept }), keys);
 }
 
-/** Decodes a backup. Throws {@link KeyringError}: WRONG_KEK when it was made under another KEK than the given ones, BROKEN_RECORD when it is damaged. */
+/**
+ * Decodes a backup. Throws {@link KeyringError}: WRONG_KEK when it was made under another KEK than the given ones,
+ * BROKEN_RECORD when it is damaged.
+ */
 export function decodeBackup(content: Uint8Array, keys: RecordKeys): BackupEntry[] {
   const fields = object(parseJson(unwrapBody(content, "the backup", keys)), "backup", [
     "kind",
@@ -47,8 +50,8 @@ function toText(value: Uint8Array): string {
 }
 
 /**
- * NOTHING: there are no keys to back up. NEWER: the store holds a later epoch than the backup. EXISTS: the store holds other
- * keys, which are never overwritten.
+ * NOTHING: there are no keys to back up. NEWER: the store holds a later epoch than the backup. EXISTS: the store holds
+ * other keys, which are never overwritten.
  */
 export type BackupErrorCode = "NOTHING" | "NEWER" | "EXISTS";
 

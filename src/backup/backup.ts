@@ -11,8 +11,9 @@ export interface BackupContent {
 }
 
 /**
- * Backs up all keys and imported secrets as they are stored, and the revocations: without them a restored ring would accept
- * revoked tokens. Throws {@link BackupError} NOTHING, and {@link KeyringError} when any ring could not be restored.
+ * Backs up all keys and imported secrets as they are stored, and the revocations: without them a restored ring would
+ * accept revoked tokens. Throws {@link BackupError} NOTHING, and {@link KeyringError} when any ring could not be
+ * restored.
  */
 export async function createBackup(
   store: KeyValue,
@@ -44,8 +45,8 @@ export async function readBackup(content: Uint8Array, tools: BackupTools): Promi
 }
 
 /**
- * Restores a backup into a store, and changes nothing that the store holds. A ring that the store holds already must be the
- * one of the backup, as after an interrupted restore. Throws {@link BackupError} NEWER and EXISTS.
+ * Restores a backup into a store, and changes nothing that the store holds. A ring that the store holds already must be
+ * the one of the backup, as after an interrupted restore. Throws {@link BackupError} NEWER and EXISTS.
  */
 export async function restoreBackup(
   store: KeyValue,

@@ -27,8 +27,8 @@ export interface ProvenRing {
 }
 
 /**
- * The rings among entries of `keys/` and `secrets/`. Each is opened as the service opens it at the start: a backup that can't
- * be opened must not be discovered on the day it is needed. Throws {@link KeyringError}.
+ * The rings among entries of `keys/` and `secrets/`. Each is opened as the service opens it at the start: a backup that
+ * can't be opened must not be discovered on the day it is needed. Throws {@link KeyringError}.
  */
 export async function provenRings(entries: readonly BackupEntry[], tools: BackupTools): Promise<ProvenRing[]> {
   const byPrefix = Map.groupBy(entries, ({ key }) => key.slice(0, key.lastIndexOf("/") + 1));

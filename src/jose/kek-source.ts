@@ -16,8 +16,8 @@ export interface KekFiles {
 }
 
 /**
- * Reads the KEKs. A missing file is created where that is allowed and nothing is sealed yet: a new KEK beside keys that are
- * sealed under another one would hide their loss. `onCreated` gets its path.
+ * Reads the KEKs. A missing file is created where that is allowed and nothing is sealed yet: a new KEK beside keys that
+ * are sealed under another one would hide their loss. `onCreated` gets its path.
  *
  * @throws KekError
  */
@@ -59,8 +59,8 @@ export async function loadKek(path: string): Promise<Kek> {
 }
 
 /**
- * Creates a KEK file of mode 0600, durable when this resolves, and whole or not at all: a truncated one would make every
- * later start fail. Throws KEK_EXISTS rather than lose what is sealed under an existing one.
+ * Creates a KEK file of mode 0600, durable when this resolves, and whole or not at all: a truncated one would make
+ * every later start fail. Throws KEK_EXISTS rather than lose what is sealed under an existing one.
  */
 export async function createKekFile(path: string): Promise<void> {
   await createFile(path, `${randomBytes(KEK_BYTES).toString("base64url")}\n`).catch((cause) => {
@@ -85,8 +85,8 @@ function isDescriptor(place: string): boolean {
 }
 
 /**
- * Reads a KEK to the end of an inherited pipe, socket or file, and closes it: 32 raw bytes, or the text of a KEK file. Throws
- * {@link KekError}: KEK_MISSING when the descriptor is not open.
+ * Reads a KEK to the end of an inherited pipe, socket or file, and closes it: 32 raw bytes, or the text of a KEK file.
+ * Throws {@link KekError}: KEK_MISSING when the descriptor is not open.
  */
 async function loadKekDescriptor(place: string): Promise<Kek> {
   const descriptor = Number(place.slice(DESCRIPTOR_PREFIX.length));
@@ -137,7 +137,10 @@ function rawKek(content: Buffer): Kek {
   }
 }
 
-/** The KEK of a base64url text, which white space may follow. `where` names the place in errors. Overwrites what it reads. */
+/**
+ * The KEK of a base64url text, which white space may follow. `where` names the place in errors. Overwrites what it
+ * reads.
+ */
 function parseKek(content: Buffer, where: string): Kek {
   const text = content.toString("latin1").trimEnd();
   content.fill(0);

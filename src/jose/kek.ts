@@ -3,7 +3,9 @@ import { CodedError } from "../coded-error.ts";
 
 /** A key-encryption key. Keys derived from it seal every secret at rest and authenticate the records. */
 export interface Kek {
-  /** Identifies the KEK in what it sealed. A truncated HMAC under the KEK itself: a plain hash would help to guess it. */
+  /**
+   * Identifies the KEK in what it sealed. A truncated HMAC under the KEK itself: a plain hash would help to guess it.
+   */
   readonly id: string;
   readonly secret: KeyObject;
 }
@@ -29,9 +31,9 @@ export function deriveKey(kek: Kek, label: string): KeyObject {
 }
 
 /**
- * KEK_MISSING: no such file, or the descriptor is not open. KEK_EXPOSED: group or others may access it. KEK_LENGTH: not 32
- * bytes. KEK_ENCODING: not base64url. KEK_EXISTS: the file exists already and is never overwritten. KEK_UNREADABLE: the
- * operating system refuses.
+ * KEK_MISSING: no such file, or the descriptor is not open. KEK_EXPOSED: group or others may access it. KEK_LENGTH: not
+ * 32 bytes. KEK_ENCODING: not base64url. KEK_EXISTS: the file exists already and is never overwritten. KEK_UNREADABLE:
+ * the operating system refuses.
  */
 export type KekErrorCode =
   | "KEK_MISSING"

@@ -4,8 +4,8 @@ import { KeyringError } from "../keys/error.ts";
 import { deriveKey, type Kek, type Keks } from "./kek.ts";
 
 /**
- * The key or secret that sealed bytes belong to. The seal authenticates it: they open as nothing else. `kid` and `alg` are
- * those of the sealed key; the tenant is empty where the profile has none.
+ * The key or secret that sealed bytes belong to. The seal authenticates it: they open as nothing else. `kid` and `alg`
+ * are those of the sealed key; the tenant is empty where the profile has none.
  */
 export type Binding = { readonly kid: string; readonly alg: string } & (
   | { readonly keyset: string }
@@ -24,9 +24,9 @@ export async function seal(plaintext: Uint8Array, binding: Binding, [kek]: Keks)
 }
 
 /**
- * Opens what {@link seal} sealed for this binding; the caller overwrites the plaintext after use. Synchronous, so that a
- * secret can be opened at its first use. Throws KeyringError: WRONG_KEK when none of the KEKs sealed it, DAMAGED_KEY when it
- * does not open, SWAPPED_KEY when it is bound to another key.
+ * Opens what {@link seal} sealed for this binding; the caller overwrites the plaintext after use. Synchronous, so that
+ * a secret can be opened at its first use. Throws KeyringError: WRONG_KEK when none of the KEKs sealed it, DAMAGED_KEY
+ * when it does not open, SWAPPED_KEY when it is bound to another key.
  */
 export function unseal(sealed: string, binding: Binding, keks: Keks): Buffer {
   const where = `sealed ${nameOf(binding)}`;
@@ -76,7 +76,9 @@ function readHeader(sealed: string, where: string): Record<string, unknown> {
   throw new KeyringError("DAMAGED_KEY", `${where} has no readable header`);
 }
 
-/** RFC 7516, 5.2 for `dir` and A256GCM (RFC 7518, 4.5 and 5.3): the encoded header is the additional authenticated data. */
+/**
+ * RFC 7516, 5.2 for `dir` and A256GCM (RFC 7518, 4.5 and 5.3): the encoded header is the additional authenticated data.
+ */
 function decrypted(sealed: string, where: string, kek: Kek): Buffer {
   const [header = "", encryptedKey, ...parts] = sealed.split(".");
   const [iv = NONE, ciphertext = NONE, tag = NONE, ...more] = parts.map((part) => Buffer.from(part, "base64url"));

@@ -69,8 +69,8 @@ export function createImportSecret(parts: ImportSecretParts): ImportSecret {
   };
 
   /**
-   * The event comes first: every secret that signs or verifies must have one, and another replica may use the secret as soon
-   * as it is stored. A crash in between leaves the event of a secret that was never stored, which is harmless.
+   * The event comes first: every secret that signs or verifies must have one, and another replica may use the secret as
+   * soon as it is stored. A crash in between leaves the event of a secret that was never stored, which is harmless.
    */
   async function join(
     owner: SecretOwner,
@@ -145,7 +145,9 @@ function warningsOf(
   return warnings;
 }
 
-/** Without this error, a retry without a key_id would store the secret under a second kid, and end the first one early. */
+/**
+ * Without this error, a retry without a key_id would store the secret under a second kid, and end the first one early.
+ */
 function sameSecret(kid: string): Problem {
   return new Problem(
     "KEY_EXISTS",

@@ -29,8 +29,8 @@ interface RevokedKey extends Informed {
   readonly signingKid: string | undefined;
   readonly epoch: number;
   /**
-   * The Unix milliseconds from which on every cached JWKS has the signing key and lacks the revoked one. Undefined for an
-   * imported secret: no JWKS lists it.
+   * The Unix milliseconds from which on every cached JWKS has the signing key and lacks the revoked one. Undefined for
+   * an imported secret: no JWKS lists it.
    */
   readonly knownEverywhereAt: number | undefined;
 }
@@ -78,7 +78,9 @@ export function createRevokeKey(parts: RevokeKeyParts): RevokeKey {
     throw new Problem("KEY_NOT_FOUND", message);
   }
 
-  /** Shared and rate-limited: calls with unknown kids must not keep the store from those that revoke an existing key. */
+  /**
+   * Shared and rate-limited: calls with unknown kids must not keep the store from those that revoke an existing key.
+   */
   async function reload({ keyset, reload }: Keyring): Promise<void> {
     const read = await reload()?.catch((error) => {
       throw isUnreachable(error) ? storeUnreachable(WHETHER_KNOWN, error) : keysetUnavailable(error, keyset);

@@ -2,11 +2,11 @@ import { CodedError } from "../coded-error.ts";
 import { isUnavailable, StateError } from "../state/keyvalue.ts";
 
 /**
- * UNREADABLE: the store failed. WRONG_KEK: written under a key-encryption key that was not given. BROKEN_RECORD: an epoch
- * record that is damaged, forged or in the wrong place. DAMAGED_KEY, SWAPPED_KEY: a sealed private key or secret that is
- * damaged, or that belongs to another key. KEY_MISMATCH: a private key that does not match its published public key.
- * BAD_POLICY: times that would let a verifier meet a key that it does not know. WAITING: the keyset has no keys and this
- * replica may not make the first ones, or it must revoke a key again and may not yet.
+ * UNREADABLE: the store failed. WRONG_KEK: written under a key-encryption key that was not given. BROKEN_RECORD: an
+ * epoch record that is damaged, forged or in the wrong place. DAMAGED_KEY, SWAPPED_KEY: a sealed private key or secret
+ * that is damaged, or that belongs to another key. KEY_MISMATCH: a private key that does not match its published public
+ * key. BAD_POLICY: times that would let a verifier meet a key that it does not know. WAITING: the keyset has no keys
+ * and this replica may not make the first ones, or it must revoke a key again and may not yet.
  */
 export type KeyringErrorCode =
   | "UNREADABLE"

@@ -4,12 +4,12 @@ import { endsWithin } from "../async/timeout.ts";
 export const RELOAD = { wait: 250, coolDown: 5_000 } as const;
 
 /**
- * Reads the store again for callers that met an unknown kid. They share a running reload, and none starts during a cool-down
- * after the last start: a flood of invented kids must not become a flood of reads.
+ * Reads the store again for callers that met an unknown kid. They share a running reload, and none starts during a
+ * cool-down after the last start: a flood of invented kids must not become a flood of reads.
  *
- * The function returns undefined when there is nothing to wait for. Otherwise its promise resolves to whether the reload
- * ended within the bound, which counts for each caller separately, and rejects with the reload's error. It does so in the
- * cool-down after a failed reload too, since the kid may be known to the store.
+ * The function returns undefined when there is nothing to wait for. Otherwise its promise resolves to whether the
+ * reload ended within the bound, which counts for each caller separately, and rejects with the reload's error. It does
+ * so in the cool-down after a failed reload too, since the kid may be known to the store.
  */
 export function createSharedReload(reload: () => Promise<void>, now: () => number): () => Promise<boolean> | undefined {
   let latest: Promise<void> | undefined;

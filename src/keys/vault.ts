@@ -48,7 +48,9 @@ export interface SecretId extends SecretOwner {
 export interface SecretVault {
   /** Seals the text under the current KEK, bound to this secret: it opens as no other one. */
   seal(text: string, id: SecretId): Promise<string>;
-  /** The text. Throws the KeyringErrors WRONG_KEK, DAMAGED_KEY, and SWAPPED_KEY when it was sealed for another secret. */
+  /**
+   * The text. Throws the KeyringErrors WRONG_KEK, DAMAGED_KEY, and SWAPPED_KEY when it was sealed for another secret.
+   */
   open(sealed: string, id: SecretId): string;
   /** Shows whether two secrets are equal, and nothing else: 16 characters of an HMAC under the current KEK. */
   fingerprint(bytes: Buffer): string;

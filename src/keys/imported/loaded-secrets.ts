@@ -6,7 +6,10 @@ import { SECRET_ENCODINGS, type SecretEpoch, type SecretRecord, secretBytes } fr
 
 /** The secrets of an epoch, open. Times in Unix milliseconds. */
 export interface LoadedSecrets {
-  /** The newest secret; undefined when none is left. It signs as soon as a replica has the record, whatever the clock says. */
+  /**
+   * The newest secret; undefined when none is left. It signs as soon as a replica has the record, whatever the clock
+   * says.
+   */
   readonly signer: ActiveKey | undefined;
   verifier(kid: string, now: number): FoundKey;
   /** All secrets that verify now, the newest first. */

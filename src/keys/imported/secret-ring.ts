@@ -2,7 +2,10 @@ import type { SecretEpoch, SecretOwner, SecretRecord } from "./secret.ts";
 
 /** How many secrets of a profile and tenant may verify at once: a token without a kid may try them all. */
 export const MAX_VERIFYING = 8;
-/** How many are listed, including those that no longer verify. With the longest texts the epoch fits one entry of the store. */
+/**
+ * How many are listed, including those that no longer verify. With the longest texts the epoch fits one entry of the
+ * store.
+ */
 export const MAX_LISTED = 16;
 
 /** A secret that is about to sign. */
@@ -28,8 +31,8 @@ export function withSecret(
 }
 
 /**
- * The epoch in which a secret is revoked: its text is gone. If it signed, the newest secret that is left signs instead, or
- * none. Undefined when it is revoked already.
+ * The epoch in which a secret is revoked: its text is gone. If it signed, the newest secret that is left signs instead,
+ * or none. Undefined when it is revoked already.
  */
 export function withoutSecret(
   ring: SecretEpoch,
@@ -89,7 +92,10 @@ function withoutText(secret: SecretRecord): SecretRecord {
   return rest;
 }
 
-/** At most `count` secrets where possible: the oldest that no longer verify leave first, and one that verifies never leaves. */
+/**
+ * At most `count` secrets where possible: the oldest that no longer verify leave first, and one that verifies never
+ * leaves.
+ */
 function newest(secrets: readonly SecretRecord[], count: number): readonly SecretRecord[] {
   const surplus = secrets.filter(({ sealed }) => sealed === undefined).slice(0, Math.max(0, secrets.length - count));
   return secrets.filter((secret) => !surplus.includes(secret));

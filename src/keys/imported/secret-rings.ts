@@ -22,8 +22,8 @@ export interface SecretRings {
   /** Adds an entry of the store. One that can't be read is reported, and affects no other ring. */
   addEntry(entry: Entry): void;
   /**
-   * Adds all entries of the store, the highest epochs first: emptied epochs may surround the newest one of a ring. At the
-   * start, records under an earlier KEK are stale.
+   * Adds all entries of the store, the highest epochs first: emptied epochs may surround the newest one of a ring. At
+   * the start, records under an earlier KEK are stale.
    */
   addEntries(entries: readonly Entry[], atStart: boolean): void;
   /** Adds an epoch that this process made or read. */

@@ -18,7 +18,10 @@ export interface SecretRecord {
   readonly signFrom: number;
   /** Absent for the secret that signs: only the next import, or its revocation, ends it. */
   readonly verifyUntil?: number;
-  /** The sealed text. Text, not bytes, so that another encoding that fits can be reported. Absent once it no longer verifies. */
+  /**
+   * The sealed text. Text, not bytes, so that another encoding that fits can be reported. Absent once it no longer
+   * verifies.
+   */
   readonly sealed?: string;
   /** Absent: not revoked. */
   readonly revoked?: Revoked;
@@ -46,8 +49,8 @@ export const SECRET_FORMS: Readonly<Record<SecretEncoding, string>> = {
 export const SECRET_ENCODINGS = Object.keys(SECRET_FORMS) as readonly SecretEncoding[];
 
 /**
- * Decodes the text of a secret; undefined when encoding the bytes does not give the same text again. Decoders differ in what
- * they skip: a text that does not round-trip would be one key here and another one elsewhere.
+ * Decodes the text of a secret; undefined when encoding the bytes does not give the same text again. Decoders differ in
+ * what they skip: a text that does not round-trip would be one key here and another one elsewhere.
  */
 export function secretBytes(text: string, encoding: SecretEncoding): Buffer | undefined {
   // The protobuf decoder replaces invalid UTF-8 by U+FFFD.

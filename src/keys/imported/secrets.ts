@@ -25,16 +25,17 @@ export interface SecretsOptions {
 /** The imported secrets of every profile and tenant. */
 export interface Secrets {
   /**
-   * The keys of a profile and tenant, kept current; without an import every kid is unknown. Throws, as all functions of the
-   * keys do, the Problem KEYS_UNAVAILABLE while the newest epoch can't be read: it may revoke a secret of an older one.
+   * The keys of a profile and tenant, kept current; without an import every kid is unknown. Throws, as all functions of
+   * the keys do, the Problem KEYS_UNAVAILABLE while the newest epoch can't be read: it may revoke a secret of an older
+   * one.
    */
   keysOf(owner: SecretOwner): TokenKeys;
   /** All secrets that can be read, by profile and tenant, the newest first. */
   list(now: number): readonly SecretInfo[];
   /**
-   * Creates the next epoch of a ring. `next` is called again when another replica was faster, and returns undefined when
-   * nothing is left to do. The epoch is in use when this resolves. Rejects as `next` does, and with a {@link KeyringError}
-   * when the ring can't be read or written.
+   * Creates the next epoch of a ring. `next` is called again when another replica was faster, and returns undefined
+   * when nothing is left to do. The epoch is in use when this resolves. Rejects as `next` does, and with a {@link
+   * KeyringError} when the ring can't be read or written.
    */
   advance(owner: SecretOwner, next: NextEpoch): Promise<void>;
   /** Follows the store, and keeps the rings tidy as {@link tidySecrets} describes, until `stop`. */
@@ -43,15 +44,17 @@ export interface Secrets {
   stop(): Promise<void>;
 }
 
-/** Reads all rings. Throws UNREADABLE when the store fails. A ring that can't be read is reported, and affects no other. */
+/**
+ * Reads all rings. Throws UNREADABLE when the store fails. A ring that can't be read is reported, and affects no other.
+ */
 export async function openSecrets({ store, recordKeys, vault, now, report }: SecretsOptions): Promise<Secrets> {
   const rings = createSecretRings(recordKeys, vault, report);
   const distrusted = new Set<string>();
   const controller = new AbortController();
   const changed = createWakeup();
   let running: Promise<unknown> = Promise.resolve();
-  // Only at the start are records under an earlier KEK stale: replicas with different KEKs would otherwise keep resealing
-  // what the other one has sealed.
+  // Only at the start are records under an earlier KEK stale: replicas with different KEKs would otherwise keep
+  // resealing what the other one has sealed.
   await readAll(true);
   const reload = createSharedReload(() => reportingErrors(readAll(false)), now);
 

@@ -20,8 +20,8 @@ export interface UpkeepParts {
 }
 
 /**
- * Creates new epochs, until the signal aborts, for rings that are under an earlier KEK or hold the text of a secret that no
- * longer verifies. Retries after five seconds what failed. Never rejects.
+ * Creates new epochs, until the signal aborts, for rings that are under an earlier KEK or hold the text of a secret
+ * that no longer verifies. Retries after five seconds what failed. Never rejects.
  */
 export async function tidySecrets(
   { rings, advance, now, changed, onError }: UpkeepParts,
@@ -57,8 +57,8 @@ export async function tidySecrets(
 }
 
 /**
- * Seals the secrets of an epoch under the current KEK: no schedule replaces them, and the earlier KEK will be withdrawn.
- * Rejects with a {@link KeyringError} as {@link SecretVault.open} does.
+ * Seals the secrets of an epoch under the current KEK: no schedule replaces them, and the earlier KEK will be
+ * withdrawn. Rejects with a {@link KeyringError} as {@link SecretVault.open} does.
  */
 export async function reseal(ring: SecretEpoch, vault: SecretVault): Promise<SecretEpoch> {
   return { ...ring, secrets: await Promise.all(ring.secrets.map((secret) => resealSecret(ring, secret, vault))) };

@@ -8,8 +8,8 @@ const PLACEHOLDER =
   /secretkey|accesskey|privatekey|signingkey|apikey|bitsecret|yoursecret|mysecret|secrethere|keyhere|changeme|changethis|replaceme|replacethis|placeholder|insertyour|password|example|donotuse|notforproduction|^secret$/;
 
 /**
- * Why a secret should not be used, as the end of a sentence that begins with "it", or undefined. With one token an attacker
- * can try millions of secrets a second offline: a text that can be guessed or looked up is no secret.
+ * Why a secret should not be used, as the end of a sentence that begins with "it", or undefined. With one token an
+ * attacker can try millions of secrets a second offline: a text that can be guessed or looked up is no secret.
  */
 export function weakness(text: string, bytes: Buffer): string | undefined {
   if (isPlaceholder(text) || isPlaceholder(bytes.toString("latin1"))) return "looks like a placeholder";

@@ -29,9 +29,9 @@ export function rotationPlan(ring: EpochRecord, now: number, policy: KeyPolicy, 
 }
 
 /**
- * The key that an operator's rotation lets take over, and when: at `at`, or as early as is safe. Without `at`, a key that
- * took over with the ring's own epoch is the answer. Throws the Problem TOO_EARLY with the earliest safe time when some
- * verifier may not know the key at `at`, and INVALID_REQUEST when the key takes over before `at` anyway.
+ * The key that an operator's rotation lets take over, and when: at `at`, or as early as is safe. Without `at`, a key
+ * that took over with the ring's own epoch is the answer. Throws the Problem TOO_EARLY with the earliest safe time when
+ * some verifier may not know the key at `at`, and INVALID_REQUEST when the key takes over before `at` anyway.
  */
 export function timeToRotate(
   ring: EpochRecord,
@@ -49,7 +49,9 @@ export function timeToRotate(
   throw invalidRequest([{ field: "at", description }]);
 }
 
-/** The key that took over with the ring's own epoch: a caller that retries after a lost answer must not rotate twice. */
+/**
+ * The key that took over with the ring's own epoch: a caller that retries after a lost answer must not rotate twice.
+ */
 function justTakenOver({
   reason,
   createdAt,

@@ -31,13 +31,18 @@ export interface Keyring extends TokenKeys {
    * INVALID_REQUEST, and with a {@link KeyringError} when the store or a key fails.
    */
   rotate(at?: number, caller?: string): Promise<Rotation>;
-  /** Revokes a key, and resolves to the ring after that. Revoking a key again changes nothing. Rejects as `maintain` does. */
+  /**
+   * Revokes a key, and resolves to the ring after that. Revoking a key again changes nothing. Rejects as `maintain`
+   * does.
+   */
   revoke(kid: string, reason: string, caller?: string): Promise<EpochRecord>;
   /** Follows the store, and rotates when it is time, until `stop`. */
   start(): void;
   /** Brings the ring up to date once. Rejects, and leaves the ring as it was, when the store or a key fails. */
   maintain(): Promise<void>;
-  /** Resolves to whether the store was read in time. Rejects as `maintain` does, also in the cool-down after a failure. */
+  /**
+   * Resolves to whether the store was read in time. Rejects as `maintain` does, also in the cool-down after a failure.
+   */
   reload(): Promise<boolean> | undefined;
   /** Resolves when nothing of the keyring is running. */
   stop(): Promise<void>;
@@ -50,7 +55,10 @@ export interface Rotation {
   readonly epoch: number;
 }
 
-/** Opens the ring as {@link RingKeeper.open} does. Throws {@link KeyringError} BAD_POLICY when the policy breaks a bound. */
+/**
+ * Opens the ring as {@link RingKeeper.open} does. Throws {@link KeyringError} BAD_POLICY when the policy breaks a
+ * bound.
+ */
 export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
   checkPolicy(options);
   const { late = () => [], policy } = options;

@@ -43,8 +43,8 @@ export async function loadRing(
     signing.set(key.kid, { ...opened, verifyUntil: key.verifyUntil });
   }
 
-  // The signer changes only at times that the ring lists: between two of them a call costs two comparisons. But a key that
-  // waits for replicas may take over at any time.
+  // The signer changes only at times that the ring lists: between two of them a call costs two comparisons. But a key
+  // that waits for replicas may take over at any time.
   let cached: { from: number; until: number; key: ActiveKey | undefined } | undefined;
 
   function signingKey(now: number): ActiveKey | undefined {
@@ -80,7 +80,10 @@ const unknown: FoundKey = { state: "unknown" };
 const retired: FoundKey = { state: "retired" };
 const revoked: FoundKey = { state: "revoked" };
 
-/** Verifiers know only the published key: a private key that does not match it would sign tokens that none of them accepts. */
+/**
+ * Verifiers know only the published key: a private key that does not match it would sign tokens that none of them
+ * accepts.
+ */
 function prove(signing: SigningKey, verifying: VerifyingKey, keyset: string, challenge: Buffer): void {
   if (verifying.verify(challenge, signing.sign(challenge))) return;
   const key = `key ${verifying.kid} of keyset ${keyset}`;

@@ -9,8 +9,8 @@ import type { EpochRecord, KeyRecord } from "./record.ts";
 import { epochCreated, type KeyringEvent } from "./views.ts";
 
 /**
- * The record that a plan asks for, with fresh keys. All private keys are sealed under the current KEK: a standby, which no
- * schedule replaces, would otherwise stay under an earlier one. Nothing is stored yet.
+ * The record that a plan asks for, with fresh keys. All private keys are sealed under the current KEK: a standby, which
+ * no schedule replaces, would otherwise stay under an earlier one. Nothing is stored yet.
  */
 async function makeEpoch(plan: EpochPlan, keyset: string, alg: KeysetAlgorithm, maker: KeyMaker): Promise<EpochRecord> {
   const { epoch, createdAt, reason } = plan;
@@ -27,7 +27,9 @@ async function resealed(key: KeyRecord, keyset: string, maker: KeyMaker): Promis
   return sealed === undefined ? key : { ...key, sealed: await maker.reseal(keyset, { ...key, sealed }) };
 }
 
-/** A kid is 96 bits of a hash and does not repeat by chance. Three repeated kids in a row mean a broken source of keys. */
+/**
+ * A kid is 96 bits of a hash and does not repeat by chance. Three repeated kids in a row mean a broken source of keys.
+ */
 async function makeUnlike(
   keys: readonly KeyRecord[],
   keyset: string,

@@ -47,8 +47,8 @@ function firstEpoch(now: number, policy: KeyPolicy, jwksMayBeCached: boolean): E
 }
 
 /**
- * How many keys may verify at once before an operator has to wait with a rotation. An epoch with this many RSA keys, and all
- * past keys that it may list, still fits one entry of the store.
+ * How many keys may verify at once before an operator has to wait with a rotation. An epoch with this many RSA keys,
+ * and all past keys that it may list, still fits one entry of the store.
  */
 const MAX_VERIFYING_KEYS = 40;
 
@@ -68,9 +68,9 @@ export function nextKey(ring: EpochRecord, now: number, policy: KeyPolicy): Next
 }
 
 /**
- * The epoch in which a waiting key signs from `at` on, which is from its earliest safe time to its scheduled one. The key
- * before it keeps its times: it may sign for the activation delay after that, as it could after the scheduled take-over.
- * Undefined when nothing changes.
+ * The epoch in which a waiting key signs from `at` on, which is from its earliest safe time to its scheduled one. The
+ * key before it keeps its times: it may sign for the activation delay after that, as it could after the scheduled
+ * take-over. Undefined when nothing changes.
  */
 export function planManual(
   ring: EpochRecord,
@@ -94,8 +94,8 @@ function roomAt({ keys }: EpochRecord, time: number): number {
 }
 
 /**
- * The epoch in which a key is revoked. If it signs, its successor signs at once; if it waits, another key waits instead.
- * Undefined when it is revoked already. Throws the Problem KEY_NOT_FOUND.
+ * The epoch in which a key is revoked. If it signs, its successor signs at once; if it waits, another key waits
+ * instead. Undefined when it is revoked already. Throws the Problem KEY_NOT_FOUND.
  */
 export function planEmergency(
   ring: EpochRecord,

@@ -135,7 +135,9 @@ export function rotationBounds(policy: KeyPolicy): readonly RotationBound[] {
   ];
 }
 
-/** How long an HTTP response may let a verifier cache the JWKS: never longer than rotation allows for. Whole seconds. */
+/**
+ * How long an HTTP response may let a verifier cache the JWKS: never longer than rotation allows for. Whole seconds.
+ */
 export function jwksMaxAge({ verifierCache }: KeyPolicy): number {
   return Math.floor(verifierCache / SECOND);
 }

@@ -6,7 +6,10 @@ const LISTED_AFTER_REMOVAL_MS = 24 * 60 * 60 * 1000;
 /** How many removed and revoked keys are listed: an epoch has to fit one entry of the store. */
 const MAX_PAST = 16;
 
-/** The ring's keys without the private keys that have signed for the last time, and without keys that were removed long ago. */
+/**
+ * The ring's keys without the private keys that have signed for the last time, and without keys that were removed long
+ * ago.
+ */
 export function prunedKeys(ring: EpochRecord, time: number, policy: KeyPolicy): readonly KeyRecord[] {
   const listed = ring.keys.filter((key) => time < endOf(key) + LISTED_AFTER_REMOVAL_MS);
   const past = listed.filter((key) => key.revoked !== undefined || time >= key.verifyUntil);

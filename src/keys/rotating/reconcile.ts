@@ -16,9 +16,9 @@ export interface HighestEpoch extends StoredEpoch {
 
 /**
  * What the store's highest epoch means for the ring in use. same: nothing changes. adopt: it replaces the ring in use;
- * `dropped` lists the kids whose tokens are lost by that. restore: the store lost epochs, `found` is the highest that is
- * left (0: none), and the ring in use must be written back. revokeAgain: a key that is revoked in the ring in use would be
- * usable in the store's record.
+ * `dropped` lists the kids whose tokens are lost by that. restore: the store lost epochs, `found` is the highest that
+ * is left (0: none), and the ring in use must be written back. revokeAgain: a key that is revoked in the ring in use
+ * would be usable in the store's record.
  */
 export type Decision =
   | { readonly type: "same" }
@@ -51,9 +51,9 @@ function adopt(before: EpochRecord | undefined, record: EpochRecord, now: number
 }
 
 /**
- * Kids that have signed and still verify in `before`, and that `next` does not list. No ring drops such a key itself, so
- * `next` has another origin. Keys that had not signed when `before` was made are left out: they may have been brought
- * forward, revoked and unlisted since.
+ * Kids that have signed and still verify in `before`, and that `next` does not list. No ring drops such a key itself,
+ * so `next` has another origin. Keys that had not signed when `before` was made are left out: they may have been
+ * brought forward, revoked and unlisted since.
  */
 function droppedKids(before: EpochRecord, next: EpochRecord, now: number): readonly string[] {
   const listed = new Set(next.keys.map(({ kid }) => kid));

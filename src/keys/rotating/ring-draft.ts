@@ -14,8 +14,8 @@ export interface LedDraft extends Draft {
 }
 
 /**
- * The draft with all that a ring needs: a key that signs, its successor and a standby. `reason` names the first of them that
- * was missing.
+ * The draft with all that a ring needs: a key that signs, its successor and a standby. `reason` names the first of them
+ * that was missing.
  */
 export function fillGaps(draft: Draft, time: number, policy: KeyPolicy): Draft & { readonly reason?: EpochReason } {
   const led = withLeading(draft, time, policy);
@@ -58,8 +58,8 @@ function withLeading(draft: Draft, time: number, policy: KeyPolicy): LedDraft {
 }
 
 /**
- * Schedules a new key if every verifier can know it by the time it is due. Otherwise, as after downtime or when the waiting
- * key was revoked, it schedules the standby, which has been published for longer.
+ * Schedules a new key if every verifier can know it by the time it is due. Otherwise, as after downtime or when the
+ * waiting key was revoked, it schedules the standby, which has been published for longer.
  */
 function withSuccessor(draft: LedDraft, time: number, policy: KeyPolicy): Draft {
   const { leading } = draft;

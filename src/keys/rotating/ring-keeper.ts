@@ -15,8 +15,8 @@ import type { Postponed } from "./ring.ts";
 export type PlanChange = (ring: EpochRecord, now: number) => EpochPlan | undefined;
 
 /**
- * Keeps the ring of a keyset at the store's newest epoch, and makes the epochs that are due. One operation runs at a time:
- * two at once could each make a ring of their own from the same epoch.
+ * Keeps the ring of a keyset at the store's newest epoch, and makes the epochs that are due. One operation runs at a
+ * time: two at once could each make a ring of their own from the same epoch.
  */
 export class RingKeeper {
   readonly #options: KeyringOptions;
@@ -68,7 +68,7 @@ export class RingKeeper {
     });
   }
 
-  /** Makes the epoch that `plan` asks for after the newest one, for `caller`. Resolves to the record that is then in use. */
+  /** Makes the epoch that `plan` asks for after the newest one, for `caller`. Resolves to the record then in use. */
   change(plan: PlanChange, caller?: string): Promise<EpochRecord> {
     return this.#queue.run(async () => {
       for (let done = false; !done; ) {
@@ -129,17 +129,14 @@ export class RingKeeper {
     if (dropped.length > 0) report({ type: "dropped", keyset, epoch: record.epoch, kids: dropped });
   }
 
-  /** Writes the ring in use back, byte for byte at its own epoch: other replicas that remember it may do the same at once. */
+  /** Writes the ring in use back, byte for byte at its own epoch: other replicas may do the same at the same time. */
   async #restore(found: number): Promise<void> {
     const { keyset, report } = this.#options;
     const { stored } = this.#opened;
     if (await this.#epochs.create(stored)) report({ type: "restored", keyset, epoch: stored.epoch, found });
   }
 
-  /**
-   * Revokes the key in an epoch after the one that forgot it. That one is never used itself: the key must not sign for a
-   * moment.
-   */
+  /** Revokes the key in an epoch after the one that forgot it, which is never used: the key must not sign again. */
   async #revokeAgain(
     stored: StoredEpoch,
     { record, kid, reason }: Extract<Decision, { type: "revokeAgain" }>,

@@ -1,7 +1,10 @@
 import type { KeyState } from "../model.ts";
 import { type EpochRecord, type KeyRecord, NEVER } from "./record.ts";
 
-/** Whether a key that is due waits while the one before it goes on signing: replicas that don't know the key could not verify. */
+/**
+ * Whether a key that is due waits while the one before it goes on signing: replicas that don't know the key could not
+ * verify.
+ */
 export type Postponed = (key: KeyRecord, time: number) => boolean;
 
 type Keys = Pick<EpochRecord, "keys">;
@@ -49,7 +52,10 @@ export function keyState(ring: EpochRecord, key: KeyRecord, now: number, postpon
   return superseded || ringTime(ring, now) >= key.signUntil ? "retired" : "published";
 }
 
-/** The first time after `now` at which a function of this file may answer differently for the same ring. Unix milliseconds. */
+/**
+ * The first time after `now` at which a function of this file may answer differently for the same ring. Unix
+ * milliseconds.
+ */
 export function nextChange(ring: EpochRecord, now: number): number {
   const moments = ring.keys.flatMap((key) => [key.publishAt, key.signFrom, key.signUntil, key.verifyUntil]);
   return Math.min(...moments.filter((moment) => moment > now));
@@ -77,15 +83,19 @@ export function newestFirst(ring: Keys): readonly KeyRecord[] {
 }
 
 /**
- * The time that applies to the ring: never before its epoch was created. A clock that stepped back must not ask for a key
- * whose private key is dropped already. If no key could sign at the epoch's time, that time was wrong, and `now` applies.
+ * The time that applies to the ring: never before its epoch was created. A clock that stepped back must not ask for a
+ * key whose private key is dropped already. If no key could sign at the epoch's time, that time was wrong, and `now`
+ * applies.
  */
 export function ringTime(ring: EpochRecord, now: number): number {
   const time = latest(ring, now);
   return signerAt(ring, time) === undefined ? now : time;
 }
 
-/** The first time from {@link ringTime} on at which no key begins to sign: of two that began together neither would be the newest. */
+/**
+ * The first time from {@link ringTime} on at which no key begins to sign: of two that began together neither would be
+ * the newest.
+ */
 export function freeMoment(ring: EpochRecord, now: number): number {
   let time = ringTime(ring, now);
   while (ring.keys.some(({ signFrom }) => signFrom === time)) time += 1;

@@ -39,7 +39,8 @@ export function unwrapRecord<Record extends Epoch>(
 ): Record {
   const where = `epoch ${epoch} of ${kind.name}`;
   const record = kind.parse(unwrapBody(stored, where, keys));
-  // Without this check, write access to the store would suffice to replace a record by an older one, or by another ring's.
+  // Without this check, write access to the store would suffice to replace a record by an older one, or by another
+  // ring's.
   if (!kind.owns(record) || record.epoch !== epoch)
     throw new KeyringError("BROKEN_RECORD", `${where} holds the record of another ring or epoch`);
   return record;

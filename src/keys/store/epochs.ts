@@ -8,7 +8,10 @@ export interface StoredEpoch {
   readonly bytes: Uint8Array;
 }
 
-/** The epochs of one ring in the store. All promises reject with the {@link KeyringError} UNREADABLE when the store fails. */
+/**
+ * The epochs of one ring in the store. All promises reject with the {@link KeyringError} UNREADABLE when the store
+ * fails.
+ */
 export interface Epochs<Record extends Epoch> {
   /** The highest epoch; undefined when there is none. */
   highest(): Promise<StoredEpoch | undefined>;

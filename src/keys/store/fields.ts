@@ -1,7 +1,10 @@
 import { KeyringError } from "../error.ts";
 import type { Revoked } from "../model.ts";
 
-/** The members of an object. Each check of this file throws BROKEN_RECORD with the path of the bad field, never its value. */
+/**
+ * The members of an object. Each check of this file throws BROKEN_RECORD with the path of the bad field, never its
+ * value.
+ */
 export type Fields = Readonly<Record<string, unknown>>;
 
 export function parseJson(json: string): unknown {

@@ -205,9 +205,10 @@ test("a started keyring rotates by itself when its time has come", async (t) => 
   const { options } = makeOptions({ policy: short, now: () => start + Date.now() - clock.origin });
   const keyring = await openKeyring(options);
   const newest = () => keyring.list(start).find(({ state }) => state !== "standby")?.signFrom ?? 0;
-  const before = newest();
+  // Opening may take several periods on a busy machine: what counts is what comes after it.
+  const [before, opened] = [newest(), keyring.epoch];
   keyring.start();
-  await until(() => keyring.epoch >= 4);
+  await until(() => keyring.epoch >= opened + 3);
   await keyring.stop();
   t.true(newest() > before);
 });
