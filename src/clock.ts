@@ -1,37 +1,37 @@
-/** A clock that went back further than this is believed: standing still for longer would do more harm, in milliseconds. */
+/** A step back further than this is followed, because standing still for longer would do more harm. Milliseconds. */
 const LIMIT_MS = 60_000;
 
-/** Steps that nobody needs to hear of: clocks are corrected by a few milliseconds all the time. */
+/** Shorter steps are not reported: clocks are corrected by a few milliseconds all the time. */
 const SILENT_MS = 1_000;
 
-/** `behind`: how far back the clock went, in milliseconds. `held`: whether the time stands still until it has caught up. */
+/** `behind`: how far back the clock went, in milliseconds. `held`: whether time stands still until the clock catches up. */
 export interface StepBack {
   readonly behind: number;
   readonly held: boolean;
 }
 
 /**
- * A clock (Unix milliseconds) that does not go back with the one below it: no `iat` lies before one that was issued
- * already, what had expired stays expired, and no rotation is planned twice. It stands still while the clock below is
- * behind by at most a minute; beyond that it follows. Steps of a second and more are told, once each.
+ * A clock in Unix milliseconds that does not step back with the machine's clock `now`: no `iat` is earlier than one
+ * already issued, expired tokens stay expired, and no rotation is planned twice. It stands still while `now` is behind by
+ * at most a minute; beyond that it follows. Steps of a second and more are reported, each once.
  */
-export function createSteadyClock(now: () => number, steppedBack: (step: StepBack) => void): () => number {
+export function createSteadyClock(now: () => number, onStepBack: (step: StepBack) => void): () => number {
   let last = Number.NEGATIVE_INFINITY;
-  let told = false;
+  let reported = false;
 
   return () => {
     const time = now();
     const behind = last - time;
     if (behind <= 0) {
-      told = false;
+      reported = false;
       last = time;
       return time;
     }
     const held = behind <= LIMIT_MS;
     if (!held) last = time;
-    if (behind >= SILENT_MS && !(held && told)) {
-      told = held;
-      steppedBack({ behind, held });
+    if (behind >= SILENT_MS && !(held && reported)) {
+      reported = held;
+      onStepBack({ behind, held });
     }
     return last;
   };

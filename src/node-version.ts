@@ -1,8 +1,8 @@
 import { StartError } from "./start-error.ts";
 
 /**
- * Older versions have known faults that a client can reach. package.json asks for less: npm runs on the machine's own
- * Node, and only then is the Node that runs Signet there.
+ * Older versions have known faults that a client can reach. package.json asks for less, because npm itself runs on the
+ * machine's Node before it installs the Node that runs Signet.
  */
 const OLDEST: readonly [major: number, minor: number, patch: number] = [24, 14, 1];
 

@@ -3,7 +3,7 @@ import type { Config } from "../config/config.ts";
 import { sortedJson } from "../profile/canonical-json.ts";
 import type { Digests } from "../replica/presence-record.ts";
 
-/** Of what replicas that share their state must have alike: short, since nobody gains by making two that are equal. */
+/** Digests of the settings that replicas must share. Truncated: an attacker gains nothing from two equal digests. */
 export function configDigests({ effective, keysets }: Pick<Config, "effective" | "keysets">): Digests {
   const sorted = keysets.toSorted((left, right) => (left.name < right.name ? -1 : 1));
   return {
@@ -17,7 +17,7 @@ function digestOf(part: unknown): string {
   return createHash("sha256").update(sortedJson(part)).digest("base64url").slice(0, 16);
 }
 
-/** SHA-256 of all that the service does by: the configuration in a fixed order, and the profiles. It holds no secret. */
+/** SHA-256 of the configuration, in a fixed order, and of the profiles. It covers no secret. */
 export function configHash({ effective }: Config, profiles: Config["profiles"]): string {
   const digests = [...profiles.values()].map(({ name, digest }) => [name, digest]);
   return createHash("sha256")

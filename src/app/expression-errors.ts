@@ -5,8 +5,8 @@ import type { Log } from "./log.ts";
 const SILENCE_MS = 10_000;
 
 /**
- * Counts the expressions of profiles that fail, and logs those of claims and warnings, each once in 10 seconds: a caller may
- * cause it as often as it likes. A rule that fails denies, which is no news where it names what a client may leave out.
+ * Counts the profile expressions that fail. Logs those of claims and warnings, each at most once in 10 seconds, because a
+ * caller can cause them without limit. A rule that fails only denies: it may name what a client can leave out.
  * `now` in Unix milliseconds.
  */
 export function createExpressionErrorReporter(
@@ -14,7 +14,7 @@ export function createExpressionErrorReporter(
   log: Log,
   now: () => number,
 ): OnProfileExpressionError {
-  // As many entries as the profiles have expressions.
+  // Bounded: it has at most one entry for each expression of the profiles.
   const last = new Map<string, number>();
   return (profile, kind, name) => {
     expressionFailed(profile, kind, name);

@@ -3,15 +3,15 @@ import { type GrpcServer, ISSUING } from "../grpc/server.ts";
 import type { Keyring } from "../keys/rotating/keyring.ts";
 import type { Log } from "./log.ts";
 
-/** Whether tokens can be issued, and if not, what has to happen first. */
+/** Whether tokens can be issued, and if not, what must happen first. */
 export interface Readiness {
-  /** Empty when tokens can be issued. In the words of people. */
+  /** Human-readable reasons why tokens can't be issued; empty when they can. */
   waitsFor(): readonly string[];
-  /** Looks at what has to be asked for. Never rejects. */
-  look(): Promise<void>;
-  /** The listeners are up. */
+  /** Measures how full the audit log is. Never rejects. */
+  update(): Promise<void>;
+  /** Called when the listeners are up. */
   start(): void;
-  /** The service is going down: it finishes what it has and wants no more. */
+  /** Called when the service stops: it finishes the calls that it has and should get no more. */
   stop(): void;
 }
 
@@ -21,7 +21,7 @@ export interface ReadinessParts {
   readonly spoolMaxBytes: number;
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** What else has to happen first. */
+  /** Further reasons, of the same kind. */
   readonly others: () => readonly string[];
 }
 
@@ -31,7 +31,8 @@ export function createReadiness({ audit, rings, spoolMaxBytes, now, others }: Re
 
   return {
     waitsFor() {
-      const reasons = phase === "serving" ? [] : [phase === "starting" ? "the start" : "the end: it is stopping"];
+      const reasons =
+        phase === "serving" ? [] : [phase === "starting" ? "the start" : "a new start: the service is stopping"];
       if (!audit.running) reasons.push("the audit log, which has failed");
       if (!room) reasons.push("room in the audit log");
       reasons.push(...others());
@@ -39,7 +40,7 @@ export function createReadiness({ audit, rings, spoolMaxBytes, now, others }: Re
         if (ring.signer(now()) === undefined) reasons.push(`a key of keyset ${ring.keyset} that may sign`);
       return reasons;
     },
-    async look() {
+    async update() {
       room = await audit.depth().then(
         ({ bytes }) => bytes < spoolMaxBytes,
         () => room,
@@ -54,34 +55,34 @@ export function createReadiness({ audit, rings, spoolMaxBytes, now, others }: Re
   };
 }
 
-/** Keeps the health services up to date. */
+/** Keeps the gRPC health services up to date. */
 export interface Health {
-  /** Looks now, as it does every second. Never rejects. */
-  look(): Promise<void>;
-  /** Shows that it goes down. */
+  /** Updates them now; they are also updated every second. Never rejects. */
+  update(): Promise<void>;
+  /** Reports NOT_SERVING from now on. */
   stop(): void;
 }
 
-const LOOK_MS = 1_000;
+const UPDATE_MS = 1_000;
 
-/** "" is served as soon as tokens can be verified, the issuing service while they can be issued as well. */
+/** The service "" is SERVING once tokens can be verified; the issuing service, while they can also be issued. */
 export function startHealth(grpc: GrpcServer, ready: Readiness, canVerify: () => boolean, log: Log): Health {
-  let told = "";
+  let logged = "";
 
-  async function look(): Promise<void> {
-    await ready.look();
+  async function update(): Promise<void> {
+    await ready.update();
     const reasons = ready.waitsFor();
     grpc.setHealth("", canVerify());
     grpc.setHealth(ISSUING, reasons.length === 0);
-    // Reasons that differ in their figures alone are the same ones.
+    // Reasons that differ only in their figures are not logged again.
     const what = reasons.join("\n").replace(/\d+/g, "");
-    if (what !== told && reasons.length > 0) log("warn", { type: "waiting", for: reasons });
-    told = what;
+    if (what !== logged && reasons.length > 0) log("warn", { type: "waiting", for: reasons });
+    logged = what;
   }
 
-  const timer = setInterval(() => void look(), LOOK_MS);
+  const timer = setInterval(() => void update(), UPDATE_MS);
   return {
-    look,
+    update,
     stop() {
       clearInterval(timer);
       ready.stop();

@@ -6,12 +6,12 @@ import { createLiveProfiles, type LiveProfiles } from "../profile/live-profiles.
 import { configHash } from "./digests.ts";
 import type { Log } from "./log.ts";
 
-/** A line of a log has its limits; `signet profile check` tells all. */
+/** A log line must stay short; `signet profile check` lists all faults. */
 const LOGGED_FAULTS = 20;
 
-/** The profiles of the configuration, as they are until they are read again. */
+/** The profiles of the configuration, until they are reloaded. */
 export function openProfiles(config: Config, audit: AuditLog, log: Log, now: () => number): LiveProfiles {
-  const tellShared = (): void => {
+  const warnOfShared = (): void => {
     for (const shared of sharedKeysets(live.current().values())) log("warn", { type: "profiles.shared", ...shared });
   };
   const live = createLiveProfiles({
@@ -21,16 +21,16 @@ export function openProfiles(config: Config, audit: AuditLog, log: Log, now: () 
     audit,
     now,
     observer: {
-      // Whoever uses a profile that is gone is refused from now on.
+      // Calls that name a profile that is gone are refused from now on.
       onReloaded(changed, gone) {
         log(gone.length > 0 ? "warn" : "info", { type: "profiles.reloaded", changed, gone });
-        if (changed.length > 0) tellShared();
+        if (changed.length > 0) warnOfShared();
       },
       onRefused: (faults) =>
         log("error", { type: "profiles.refused", faults: faults.slice(0, LOGGED_FAULTS), count: faults.length }),
       onError: (error) => log("error", { type: "profiles.failed", error }),
     },
   });
-  tellShared();
+  warnOfShared();
   return live;
 }

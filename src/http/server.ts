@@ -4,17 +4,17 @@ import type { AddressInfo } from "node:net";
 import { Problem } from "../problem/problem.ts";
 import { StartError } from "../start-error.ts";
 
-/** What the HTTP side shows. Nothing here needs a credential. */
+/** What the HTTP server shows. None of it needs a credential. */
 export interface HttpSources {
-  /** The JWK Set as JSON (RFC 7517, 5) and how long a verifier may keep it, in seconds. */
+  /** The JWK Set as JSON (RFC 7517, 5) and how long a verifier may cache it, in seconds. */
   jwks(): { readonly json: string; readonly maxAgeSeconds: number };
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
-  /** What has to happen before tokens can be issued; nothing when they can. */
+  /** What must happen before tokens can be issued, human-readable; empty when they can. */
   waitsFor(): readonly string[];
 }
 
 export interface HttpServer {
-  /** `host:port`, with the port that was chosen when port 0 was asked for. */
+  /** `host:port`. For port 0 it has the port that the system chose. */
   readonly address: string;
   stop(): Promise<void>;
 }
@@ -92,20 +92,20 @@ function sendJwks(
     etag,
     "access-control-allow-origin": "*",
   };
-  if (isHeld(etag, ifNoneMatch)) {
+  if (isCached(etag, ifNoneMatch)) {
     response.writeHead(304, headers);
     response.end();
   } else send(response, 200, "application/jwk-set+json", jwks.json, headers);
 }
 
-/** What is not there yet may be there soon: a verifier tries again, where an empty set would be kept for a while. */
+/** 503 while the keys are not read: a verifier retries, whereas it would cache an empty set. */
 function sendProblem(response: ServerResponse, error: unknown): void {
   if (error instanceof Problem) send(response, 503, "text/plain", `${error.message}\n`, { "retry-after": "1" });
   else response.writeHead(500).end();
 }
 
-/** RFC 9110, 13.1.2: any of a list, compared weakly, because a proxy that compresses makes a tag weak. */
-function isHeld(etag: string, ifNoneMatch = ""): boolean {
+/** RFC 9110, 13.1.2: any tag of a list, compared weakly, because a proxy that compresses makes a tag weak. */
+function isCached(etag: string, ifNoneMatch = ""): boolean {
   return ifNoneMatch === "*" || ifNoneMatch.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
 }
 

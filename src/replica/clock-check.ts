@@ -1,4 +1,4 @@
-/** How far a clock is ahead of this one, in milliseconds: somewhere in `offsetMs` ± `boundMs`. */
+/** How far a clock is ahead of this one, in milliseconds: between `offsetMs` - `boundMs` and `offsetMs` + `boundMs`. */
 export interface MeasuredOffset {
   readonly offsetMs: number;
   readonly boundMs: number;
@@ -7,23 +7,23 @@ export interface MeasuredOffset {
 export interface ClockCheckOptions {
   /** Asks the shared state for its time. */
   readonly measure: () => Promise<MeasuredOffset>;
-  /** Unix milliseconds: the clock that is checked. */
+  /** The clock that is checked, in Unix milliseconds. */
   readonly now: () => number;
-  /** Milliseconds of a clock that nobody sets. */
+  /** Milliseconds of a clock that is never set. */
   readonly monotonic: () => number;
-  /** The most that the clocks may differ. */
+  /** The most by which the clocks may differ, in milliseconds. */
   readonly allowedMs: number;
-  /** Told when it begins to differ by more, and when it agrees again. `offsetMs`: how far the other is ahead. */
+  /** Called when the clocks begin to differ by more, and when they agree again. `offsetMs`: how far the other is ahead. */
   readonly report: (event: { readonly agrees: boolean; readonly offsetMs: number }) => void;
 }
 
 /** Whether this clock agrees with that of the shared state. */
 export interface ClockCheck {
-  /** How far the other clock is ahead now, in milliseconds, as far as can be told. Undefined: it was never asked. */
+  /** An estimate of how far the other clock is ahead now, in milliseconds. Undefined: it was never measured. */
   offsetMs(): number | undefined;
-  /** False while it differs by more than is allowed. Before it was ever asked nothing speaks against it. */
+  /** False while the clocks differ by more than is allowed. True before the first measurement. */
   agrees(): boolean;
-  /** Looks once, as `start` does every second. Never rejects. */
+  /** Checks once, as `start` does every second. Never rejects. */
   look(): Promise<void>;
   start(): void;
   stop(): void;
@@ -31,18 +31,18 @@ export interface ClockCheck {
 
 const LOOK_MS = 1_000;
 const MEASURE_MS = 10_000;
-/** The wall clock has gone this much faster or slower than the monotonic one: it was set. */
+/** A wall clock that has moved this much against the monotonic clock was set. */
 const JUMP_MS = 1_000;
 
 interface Measured extends MeasuredOffset {
-  /** The wall clock less the monotonic one, at that time. */
+  /** The wall clock minus the monotonic clock, at that time. */
   readonly difference: number;
   readonly at: number;
 }
 
 /**
- * Between two measurements the offset is told from what the wall clock did against the monotonic one: a clock that is set
- * is found out at the next token, not at the next measurement.
+ * Between measurements the offset is estimated from how the wall clock moved against the monotonic clock, so a clock that
+ * was set is detected at the next token, not at the next measurement.
  */
 export function createClockCheck({ measure, now, monotonic, allowedMs, report }: ClockCheckOptions): ClockCheck {
   let measured: Measured | undefined;
@@ -73,7 +73,7 @@ export function createClockCheck({ measure, now, monotonic, allowedMs, report }:
     if (measuring || !(due || jumped)) return;
     measuring = true;
     const difference = now() - monotonic();
-    // Out of reach it goes by the monotonic clock.
+    // While the store is unreachable, the estimate continues from the last measurement.
     const answer = await measure().catch(() => undefined);
     measuring = false;
     const moved = Math.abs(now() - monotonic() - difference) > JUMP_MS;

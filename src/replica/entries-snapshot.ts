@@ -2,43 +2,43 @@ import { createSaver } from "../async/save-soon.ts";
 import type { Entry } from "../state/keyvalue.ts";
 import type { SnapshotFiles } from "./snapshot-files.ts";
 
-/** The entries below a prefix as this replica last saw them, in memory and, a moment later, on disk. */
+/** The entries below a prefix as this replica last read them: in memory and, a moment later, on disk. */
 export interface EntriesSnapshot {
-  /** Whether all that there was has ever been seen: without it nothing says what is missing. */
+  /** Whether every entry was read at least once. If not, entries may be missing. */
   readonly complete: boolean;
   all(): readonly Entry[];
-  /** An entry without content was superseded by another one: it is forgotten. */
+  /** Remembers an entry. An empty one was superseded by another: it is forgotten. */
   take(entry: Entry): void;
-  /** All that there is was taken. */
+  /** Every entry of the store was taken. */
   completed(): void;
-  /** Resolves when all that was taken is on disk, or could not be written. */
+  /** Resolves when everything that was taken is on disk, or the write has failed. */
   saved(): Promise<void>;
 }
 
-/** Reads the snapshot `name`; one that can't be understood counts as none. Throws as {@link SnapshotFiles.load} does. */
+/** Reads the snapshot `name`. A damaged one counts as none. Throws as {@link SnapshotFiles.load} does. */
 export async function openEntriesSnapshot(
   files: SnapshotFiles,
   name: string,
-  problem: (error: unknown) => void,
+  onError: (error: unknown) => void,
 ): Promise<EntriesSnapshot> {
   const content = await files.load(name);
-  const held = new Map(content === undefined ? [] : parse(content).map((entry) => [entry.key, entry]));
+  const entries = new Map(content === undefined ? [] : parse(content).map((entry) => [entry.key, entry]));
   let complete = content !== undefined;
-  // A part of it would pass for all of it.
+  // An incomplete snapshot would pass for a complete one at the next start.
   const save = async (): Promise<void> => {
-    if (complete) await files.save(name, encode([...held.values()]));
+    if (complete) await files.save(name, encode([...entries.values()]));
   };
-  const disk = createSaver(save, problem);
+  const disk = createSaver(save, onError);
 
   return {
     get complete() {
       return complete;
     },
-    all: () => [...held.values()],
+    all: () => [...entries.values()],
     take(entry) {
-      if (held.get(entry.key)?.revision === entry.revision) return;
-      if (entry.value.byteLength > 0) held.set(entry.key, entry);
-      else if (!held.delete(entry.key)) return;
+      if (entries.get(entry.key)?.revision === entry.revision) return;
+      if (entry.value.byteLength > 0) entries.set(entry.key, entry);
+      else if (!entries.delete(entry.key)) return;
       disk.changed();
     },
     completed() {
@@ -54,7 +54,7 @@ function encode(entries: readonly Entry[]): Uint8Array {
   return Buffer.from(JSON.stringify(entries.map((entry) => ({ ...entry, value: toText(entry.value) }))));
 }
 
-/** The file's own digest has vouched for it. */
+/** The digest of the file was checked, so its shape is not. */
 function parse(content: Uint8Array): Entry[] {
   const entries: (Omit<Entry, "value"> & { readonly value: string })[] = JSON.parse(Buffer.from(content).toString());
   return entries.map((entry) => ({ ...entry, value: Buffer.from(entry.value, "base64") }));

@@ -34,11 +34,11 @@ export function createFitness(contact: Contact, clock: ClockCheck, { state, cloc
   const skew = formatDuration(clockSkewMs);
   const lastHeard = (ageMs: number) =>
     Number.isFinite(ageMs)
-      ? `last heard of ${showSeconds(ageMs)} ago (state.max_offline: ${maxOffline})`
+      ? `last heard from ${showSeconds(ageMs)} ago (state.max_offline: ${maxOffline})`
       : "which was never reached";
   function requireRightClock(): void {
     if (clock.agrees()) return;
-    const message = `this clock differs from that of the shared state by more than rotation.clock_skew (${skew}): another replica can do it`;
+    const message = `the clock of this replica and that of NATS differ by more than rotation.clock_skew (${skew}): call another replica`;
     throw new Problem("CLOCK_DIFFERS", message, { retryAfterMs: RETRY_AFTER_MS });
   }
 
@@ -52,14 +52,14 @@ export function createFitness(contact: Contact, clock: ClockCheck, { state, cloc
       const offset = clock.offsetMs();
       if (!clock.agrees() && offset !== undefined) {
         const how = `${showSeconds(Math.abs(offset))} ${offset > 0 ? "behind" : "ahead of"}`;
-        reasons.push(`the right time: this clock is ${how} that of NATS (rotation.clock_skew: ${skew})`);
+        reasons.push(`the right time: the clock of this replica is ${how} that of NATS (rotation.clock_skew: ${skew})`);
       }
       return reasons;
     },
     requireFit() {
       requireRightClock();
       if (!contact.tooLongAgo) return;
-      const message = `nothing is issued: the shared state was last heard of longer ago than state.max_offline (${maxOffline})`;
+      const message = `this replica issues nothing: it was last in contact with the shared state longer ago than state.max_offline (${maxOffline})`;
       throw new Problem("OFFLINE_TOO_LONG", message, { retryAfterMs: RETRY_AFTER_MS });
     },
   };

@@ -1,23 +1,23 @@
-/** What a replica says of itself. */
+/** What a replica writes about itself at each heartbeat. */
 export interface PresenceRecord {
   readonly version: string;
   /** Unix milliseconds. */
   readonly startedAt: number;
-  /** The epoch that it holds, by keyset. */
+  /** The epoch that the replica holds of each keyset. */
   readonly epochs: Readonly<Record<string, number>>;
-  /** When it said so, in Unix milliseconds. Absent, as the digests are: an earlier version wrote it. */
+  /** When it was written, in Unix milliseconds. Absent, like the digests, in records of earlier versions. */
   readonly at?: number;
   readonly digests?: Digests;
 }
 
-/** Below it every replica has one entry, by its id. */
+/** The prefix of the entries: each replica has one, named by its id. */
 export const REPLICAS = "replicas/";
 
 export function encodePresence(record: PresenceRecord): Uint8Array {
   return Buffer.from(JSON.stringify(record));
 }
 
-/** Undefined for what is no such record. What a later version adds is left out. */
+/** Undefined for an invalid record. Fields that a later version adds are ignored. */
 export function parsePresence(value: Uint8Array): PresenceRecord | undefined {
   try {
     const record: Partial<PresenceRecord> = JSON.parse(Buffer.from(value).toString()) ?? {};
@@ -48,24 +48,27 @@ function isText(value: unknown): value is string {
   return typeof value === "string";
 }
 
-/** What all replicas must have alike, digested, by the name of the part. */
+/** Digests of the settings that all replicas must share, by the name of the setting. */
 export type Digests = Readonly<Record<string, string>>;
 
-/** Told the parts in which a replica differs: once, and again only when they are others. */
+/** Called with the parts in which a replica differs: once, and again only when the parts change. */
 export type OnDifferences = (replica: string, parts: readonly string[]) => void;
 
-/** To be given what each replica says, whenever it does. */
-export function createDifferenceFilter(own: Digests, tell: OnDifferences): (replica: string, digests: Digests) => void {
-  const told = new Map<string, string>();
+/** Takes the digests of every heartbeat, and calls `onDifferences` only when a difference is new. */
+export function createDifferenceFilter(
+  own: Digests,
+  onDifferences: OnDifferences,
+): (replica: string, digests: Digests) => void {
+  const reported = new Map<string, string>();
   return (replica, digests) => {
     const parts = differingParts(own, digests);
-    if (parts.join() === (told.get(replica) ?? "")) return;
-    told.set(replica, parts.join());
-    if (parts.length > 0) tell(replica, parts);
+    if (parts.join() === (reported.get(replica) ?? "")) return;
+    reported.set(replica, parts.join());
+    if (parts.length > 0) onDifferences(replica, parts);
   };
 }
 
-/** Another version may tell of other parts: of those nobody knows whether they differ. */
+/** A part that the other replica does not report, because its version differs, counts as equal. */
 function differingParts(own: Digests, other: Digests): string[] {
   return Object.keys(own).filter((part) => other[part] !== undefined && other[part] !== own[part]);
 }

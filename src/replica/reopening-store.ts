@@ -1,27 +1,27 @@
 import { type KeyValue, StateError } from "../state/keyvalue.ts";
 
 /**
- * A store that outlives its bucket: when the one below is LOST, for ever, it is opened anew for the calls that follow. What
- * was under way fails, watches too: who holds a part of the state puts it back when it watches again.
+ * A store that outlives its bucket. When the bucket is LOST, it is opened again for the calls that follow. Calls and
+ * watches in flight fail; every replica writes its part of the state back when it watches again.
  */
 export function createReopeningStore<Store extends KeyValue>(
   open: () => Store,
-  lost: (error: StateError) => void,
+  onLost: (error: StateError) => void,
 ): { readonly current: Store; readonly store: KeyValue } {
   let current = open();
 
-  function renew(from: Store, error: unknown): void {
+  function reopenIfLost(from: Store, error: unknown): void {
     if (!(error instanceof StateError && error.code === "LOST") || from !== current) return;
     current = open();
-    lost(error);
+    onLost(error);
   }
 
-  async function using<Result>(work: (store: Store) => Promise<Result>): Promise<Result> {
+  async function call<Result>(work: (store: Store) => Promise<Result>): Promise<Result> {
     const store = current;
     try {
       return await work(store);
     } catch (error) {
-      renew(store, error);
+      reopenIfLost(store, error);
       throw error;
     }
   }
@@ -31,17 +31,17 @@ export function createReopeningStore<Store extends KeyValue>(
       return current;
     },
     store: {
-      get: (key) => using((store) => store.get(key)),
-      create: (key, value, options) => using((store) => store.create(key, value, options)),
-      update: (key, value, revision, options) => using((store) => store.update(key, value, revision, options)),
-      delete: (key) => using((store) => store.delete(key)),
-      list: (prefix) => using((store) => store.list(prefix)),
+      get: (key) => call((store) => store.get(key)),
+      create: (key, value, options) => call((store) => store.create(key, value, options)),
+      update: (key, value, revision, options) => call((store) => store.update(key, value, revision, options)),
+      delete: (key) => call((store) => store.delete(key)),
+      list: (prefix) => call((store) => store.list(prefix)),
       async *watch(prefix, signal) {
         const store = current;
         try {
           yield* store.watch(prefix, signal);
         } catch (error) {
-          renew(store, error);
+          reopenIfLost(store, error);
           throw error;
         }
       },

@@ -5,25 +5,25 @@ import { Problem } from "../problem/problem.ts";
 import { encodeRevocation, parseRevocation, type Revocation } from "../revoke/revocation.ts";
 import type { SnapshotFiles } from "./snapshot-files.ts";
 
-/** What this replica knows of revocations, kept on disk for a start without the store. */
+/** The revocations that this replica knows, on disk for a start without the store. */
 export interface RevocationFile {
-  /** Undefined: nothing was ever kept. */
+  /** Undefined: nothing was ever saved. */
   load(): Promise<readonly Revocation[] | undefined>;
-  /** Keeps all of them, and again a moment after each that is told, until the signal aborts. */
-  keep(revocations: Kept, signal: AbortSignal): Promise<void>;
+  /** Saves all revocations, and again a moment after each new one, until the signal aborts. */
+  keep(revocations: Watched, signal: AbortSignal): Promise<void>;
 }
 
-interface Kept {
+interface Watched {
   all(): Iterable<Revocation>;
   watch(signal: AbortSignal): AsyncIterable<Revocation | "current">;
 }
 
 const NAME = "revocations";
-/** So many are written down in one turn: with 10⁵ of them every call would wait. */
-const IN_ONE_TURN = 1_000;
+/** How many are encoded in one turn of the event loop: encoding 10⁵ at once would make every call wait. */
+const PER_TURN = 1_000;
 const LINE_BREAK = Buffer.from("\n");
 
-export function createRevocationFile(files: SnapshotFiles, problem: (error: unknown) => void): RevocationFile {
+export function createRevocationFile(files: SnapshotFiles, onError: (error: unknown) => void): RevocationFile {
   return {
     async load() {
       const content = await files.load(NAME);
@@ -32,7 +32,7 @@ export function createRevocationFile(files: SnapshotFiles, problem: (error: unkn
       return lines.flatMap((line) => parseRevocation({ value: Buffer.from(line) }) ?? []);
     },
     async keep(revocations, signal) {
-      const disk = createSaver(async () => files.save(NAME, await encode(revocations.all())), problem);
+      const disk = createSaver(async () => files.save(NAME, await encode(revocations.all())), onError);
       let current = false;
       await follow<Revocation | "current">(
         {
@@ -57,12 +57,12 @@ export function createRevocationFile(files: SnapshotFiles, problem: (error: unkn
   };
 }
 
-/** One a line. What comes or goes meanwhile may be in it or not: it is saved again. */
+/** One revocation per line. One that comes or goes meanwhile may be missing: it causes another save. */
 async function encode(revocations: Iterable<Revocation>): Promise<Uint8Array> {
   const lines: Uint8Array[] = [];
   for (const one of revocations) {
     lines.push(encodeRevocation(one), LINE_BREAK);
-    if (lines.length % (2 * IN_ONE_TURN) === 0) await turn();
+    if (lines.length % (2 * PER_TURN) === 0) await turn();
   }
   return Buffer.concat(lines);
 }

@@ -5,22 +5,22 @@ import { replaceFile } from "../files/durable.ts";
 import { readPrivateFile } from "../files/private-file.ts";
 import { StateError } from "../state/keyvalue.ts";
 
-/** What a replica keeps of the shared state, in a folder of its own: what it starts from when the state is out of reach. */
+/** Copies of parts of the shared state, from which a replica starts when the state is unreachable. */
 export interface SnapshotFiles {
   /**
-   * Undefined when there is none, and when it is damaged: then it is told and put aside. Throws {@link StateError}:
-   * EXPOSED when group or others have any right to it, UNAVAILABLE when it can't be read.
+   * Undefined when there is none. A damaged one is reported, renamed to `.damaged`, and counts as none. Throws
+   * {@link StateError}: EXPOSED when group or others have any right to it, UNAVAILABLE when it can't be read.
    */
   load(name: string): Promise<Uint8Array | undefined>;
-  /** Durable when it resolves; a crash leaves the old one or the new one. */
+  /** Durable when it resolves. A crash leaves the old content or the new, never a part. */
   save(name: string, content: Uint8Array): Promise<void>;
 }
 
-/** SHA-256 in hex, and a line break. */
+/** The SHA-256 of the content in hex, and a line break. */
 const DIGEST_BYTES = 65;
 
-/** Makes the folder where it is missing. `damaged` is told the file that is put aside. */
-export async function openSnapshotFiles(folder: string, damaged: (file: string) => void): Promise<SnapshotFiles> {
+/** Creates the folder if it is missing. `onDamaged` gets the path of a damaged file. */
+export async function openSnapshotFiles(folder: string, onDamaged: (file: string) => void): Promise<SnapshotFiles> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   return {
     async load(name) {
@@ -30,7 +30,7 @@ export async function openSnapshotFiles(folder: string, damaged: (file: string) 
       const content = bytes.subarray(DIGEST_BYTES);
       if (bytes.subarray(0, DIGEST_BYTES).equals(digestOf(content))) return content;
       await rename(path, `${path}.damaged`);
-      damaged(path);
+      onDamaged(path);
       return undefined;
     },
     save: (name, content) => replaceFile(folder, name, Buffer.concat([digestOf(content), content])),

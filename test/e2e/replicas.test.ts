@@ -77,7 +77,7 @@ serialTestWithNats(
     await waitUntil("nothing is issued any more", async () => (await cutOff.waitsFor()) !== "");
     t.regex(
       await cutOff.waitsFor(),
-      /waits for the shared state \(NATS\), last heard of \d+ s ago \(state\.max_offline: 10s\)/,
+      /waits for the shared state \(NATS\), last heard from \d+ s ago \(state\.max_offline: 10s\)/,
     );
     t.like(await failureOf(issue(cutOff)), { code: "UNAVAILABLE", reason: "OFFLINE_TOO_LONG", retryAfterMs: 5_000 });
     const verified = await verify(cutOff, token);

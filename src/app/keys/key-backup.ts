@@ -24,15 +24,15 @@ export async function exportKeys(config: Config, path: string, now: () => number
   });
 }
 
-/** Puts what {@link exportKeys} wrote into the configured store. */
+/** Writes an export of {@link exportKeys} into the configured store. */
 export async function restoreKeys(config: Config, path: string, now: () => number): Promise<BackupContent> {
-  // Before the store is opened, and made: a backup that is none leaves no trace.
+  // Before the store is opened and perhaps created: an invalid backup must leave no trace.
   const backup = await readBackup(await readFile(path), await toolsOf(config));
   return withStore(config, true, now, (store) => restoreBackup(store, backup, now()));
 }
 
 async function toolsOf({ kek }: Config): Promise<BackupTools> {
-  // Never a new one: it could open nothing.
+  // A new KEK could open nothing, so none is created.
   const keks = await loadKeks({ ...kek, create: false }, false, () => undefined);
   return { maker: createKeyVault(keks), vault: createSecretVault(keks), recordKeys: recordKeysOf(keks), randomBytes };
 }
@@ -60,8 +60,8 @@ export interface OfflineStore {
 }
 
 /**
- * The configured store without a service around it. Where it is a file it MUST NOT be in use, and is made only where
- * `create` says so. Throws {@link StateError}.
+ * Opens the configured store without a service. A file store MUST NOT be in use, and is created only if `create` is
+ * true. Throws {@link StateError}.
  */
 export async function openOfflineStore(config: Config, create: boolean, now: () => number): Promise<OfflineStore> {
   const { nats, state } = config;

@@ -5,7 +5,7 @@ import type { KeyringEvent } from "../../keys/rotating/views.ts";
 import { StateError } from "../../state/keyvalue.ts";
 import type { Log } from "../log.ts";
 
-/** How long after a failure an event is offered to the audit log again. */
+/** How long after a failure an event is appended to the audit log again. */
 const RETRY_MS = 1_000;
 
 interface Listeners {
@@ -17,10 +17,10 @@ interface Listeners {
   readonly stopping: AbortSignal;
 }
 
-/** Tells the log and the audit what keyrings have to tell, until `stopping` aborts. */
+/** Reports the events of keyrings to the log and the audit log, until `stopping` aborts. */
 export function createKeyringReporter({ audit, log, isNew, now, stopping }: Listeners): (event: KeyringEvent) => void {
-  // No key shall sign that no event names; what is still untold when the process ends, the next start tells.
-  async function tellUntilStored(event: AuditEvent): Promise<void> {
+  // Every key that signs must be named by an event. What is not stored when the process ends, the next start reports.
+  async function appendUntilStored(event: AuditEvent): Promise<void> {
     const time = now();
     while (!stopping.aborted) {
       const failed = await audit.append(event, time).then(
@@ -50,16 +50,16 @@ export function createKeyringReporter({ audit, log, isNew, now, stopping }: List
         return;
       case "dropped":
         log("error", { type: "keys.dropped", keyset, epoch: event.epoch, kids: event.kids });
-        void tellUntilStored(rotated({ ...event, added: [], removed: event.kids, reason: "dropped" }));
+        void appendUntilStored(rotated({ ...event, added: [], removed: event.kids, reason: "dropped" }));
         return;
       case "restored":
         log("error", { type: "keys.restored", keyset, epoch: event.epoch, found: event.found });
-        void tellUntilStored(rotated({ ...event, added: [], removed: [], reason: "restored" }));
+        void appendUntilStored(rotated({ ...event, added: [], removed: [], reason: "restored" }));
         return;
       case "epoch.created": {
         const { epoch, added, removed, reason } = event;
         log("info", { type: "keys.rotated", keyset, epoch, added, removed, reason });
-        void tellUntilStored(rotated(event));
+        void appendUntilStored(rotated(event));
       }
     }
   };
@@ -78,15 +78,15 @@ function rotated({ keyset, epoch, added, removed, reason, caller = "" }: Rotated
   return { type: "key.rotated", keyset, keysetEpoch: epoch, added, removed, reason, caller };
 }
 
-/** Whether a failure at this place is news. */
+/** Whether this failure should be logged: at this place it is not the same as before. */
 export type IsNewFailure = (where: string, error: unknown) => boolean;
 
-/** Longer than what fails is left alone before it is tried again. */
+/** Longer than any pause before a retry. */
 const QUIET_MS = 15_000;
 
 /**
- * One that goes on is told once, however many meet it and as long as it is met again within 15 s.
- * `now` in Unix milliseconds.
+ * A failure that lasts is logged once, however many callers meet it: as long as it occurs again within 15 s it is the
+ * same. `now` in Unix milliseconds.
  */
 export function createFailureFilter(now: () => number): IsNewFailure {
   const seen = new Map<string, number>();
@@ -98,7 +98,7 @@ export function createFailureFilter(now: () => number): IsNewFailure {
   };
 }
 
-/** Of what lies below all: the same outage is met in reading, writing and watching. */
+/** The codes of the innermost cause: reading, writing and watching meet the same outage. */
 function codesOf(error: unknown): readonly string[] {
   if (!(error instanceof Error)) return [];
   if (isOurs(error.cause)) return codesOf(error.cause);
