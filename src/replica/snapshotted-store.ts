@@ -36,7 +36,8 @@ export function createSnapshottedStore({ store, snapshot, mayStandIn, onRestored
         for (const entry of entries) snapshot.take(entry);
         return [...entries, ...(await complete(remembered, entries))];
       } catch (error) {
-        if (standsInFor(error)) return remembered;
+        // Read again: if only the giving back failed, the snapshot has what the store listed, which may be newer.
+        if (standsInFor(error)) return rememberedUnder(prefix);
         throw error;
       }
     },

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import test from "ava";
 import { createQueue } from "../../src/async/queue.ts";
 
@@ -37,8 +38,10 @@ test("the queue is idle once every task has settled, and not before", async (t) 
   const log: string[] = [];
   const task = queue.run(() => gate.promise).then(() => log.push("task"));
   const idle = queue.idle().then(() => log.push("idle"));
+  await turn();
+  t.deepEqual(log, []);
   gate.resolve();
   await Promise.all([task, idle]);
-  t.deepEqual(log.toSorted(), ["idle", "task"]);
+  t.deepEqual(log, ["task", "idle"]);
   await t.notThrowsAsync(createQueue().idle());
 });

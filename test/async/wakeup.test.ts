@@ -30,7 +30,7 @@ test("a wake that nothing waits for ends the next wait, however often it came, a
   t.false(await isSettled(wakeup.wait()));
 });
 
-test("a wake is not lost between the moment a wait ends and the moment its caller goes on", async (t) => {
+test("a wake directly after a wait has ended ends the next wait", async (t) => {
   const wakeup = createWakeup();
   const first = wakeup.wait();
   wakeup.wake();

@@ -48,8 +48,8 @@ function readsAndWrites(test: Register, open: Open): void {
 
   test("of fifty creations at once exactly one wins, and its value is the one that is stored", async (t) => {
     const { store } = await open(t);
-    const claims = Array.from({ length: 50 }, (_, index) => store.create("keys/a", bytes(`${index}`)));
-    const revisions = await Promise.all(claims);
+    const creations = Array.from({ length: 50 }, (_, index) => store.create("keys/a", bytes(`${index}`)));
+    const revisions = await Promise.all(creations);
     const winners = revisions.flatMap((revision, index) => (revision === undefined ? [] : [{ revision, index }]));
     t.is(winners.length, 1);
     const entry = await store.get("keys/a");

@@ -109,6 +109,16 @@ test("a list gives a store that was lost all of it back, and remembers what the 
   t.is((await listed((await opened(t, folder, AWAY)).kept)).length, 3);
 });
 
+test("what the store has counts, also when it becomes unreachable before it has got back what it lost", async (t) => {
+  const store = memory();
+  await store.create("secrets/hivekit/acme/epoch/2", bytes("newer"));
+  const readable: KeyValue = { ...store, create: AWAY.create };
+  const { kept } = await opened(t, await remembered(t), readable);
+  const expected = [...BOTH, "secrets/hivekit/acme/epoch/2=newer"];
+  t.deepEqual((await listed(kept)).toSorted(), expected);
+  t.deepEqual([...new Set(await readAll(kept))].toSorted(), expected);
+});
+
 test("once all was opened nothing stands in: what an older view says may be over", async (t) => {
   const { kept } = await opened(t, await remembered(t), AWAY, false);
   t.is((await t.throwsAsync<StateError>(readAll(kept))).code, "UNAVAILABLE");
