@@ -59,14 +59,14 @@ test("static, side-effect, dynamic, type-only and re-exporting imports are all f
 
 const violations: readonly (readonly [from: string, to: string, rule: RegExp])[] = [
   ["src/token/verify/verify.ts", "src/grpc/status.ts", /grpc stands above token/],
-  ["src/keys/rotating/ring.ts", "src/token/rejection.ts", /token stands above keys/],
+  ["src/keys/rotating/key-states.ts", "src/token/rejection.ts", /token stands above keys/],
   ["src/profile/load.ts", "src/config/config.ts", /config stands above profile/],
   ["src/async/follow.ts", "src/state/keyvalue.ts", /state stands above async/],
   ["src/cli/program.ts", "src/app/app.ts", /app stands above cli/],
   ["src/grpc/server.ts", "src/http/server.ts", /grpc and http must not know each other/],
   ["src/jose/seal.ts", "src/nats/link.ts", /jose and nats must not know each other/],
   ["src/nats/bucket/keyvalue.ts", "src/state/memory.ts", /an adapter sees ports alone/],
-  ["src/jose/key-vault.ts", "src/keys/rotating/ring.ts", /an adapter sees ports alone/],
+  ["src/jose/key-vault.ts", "src/keys/rotating/key-states.ts", /an adapter sees ports alone/],
   ["src/utils/text.ts", "src/token/rejection.ts", /src\/utils\/text.ts is not in the order of folders/],
   ["src/audit/event.ts", "src/gen/signet/v1/audit.ts", /generated code stays at the edge/],
   ["src/app/app.ts", "src/gen/signet/v1/token.ts", /generated code stays at the edge/],
@@ -91,7 +91,7 @@ for (const [from, to] of [
   ["src/cli/commands/audit/tail.ts", "src/nats/audit/tail.ts"],
   ["src/nats/bucket/keyvalue.ts", "src/state/keyvalue.ts"],
   ["src/nats/bucket/keyvalue.ts", "src/async/signal.ts"],
-  ["src/token/issue/issuer.ts", "src/profile/model/profile.ts"],
+  ["src/token/issue/token-signer.ts", "src/profile/model/profile.ts"],
   ["src/profile/load.ts", "node:fs"],
   ["src/jose/seal.ts", "node:crypto"],
   ["src/grpc/services/issue.ts", "src/gen/signet/v1/token.ts"],
@@ -103,11 +103,11 @@ for (const [from, to] of [
 
 test("negative control: a clock or chance in the domain is a fault, in a comment, a door or an edge it is none", (t) => {
   t.regex(
-    ambientFault("src/token/issue/issuer.ts", "const now = Date.now();") ?? "",
+    ambientFault("src/token/issue/token-signer.ts", "const now = Date.now();") ?? "",
     /uses Date\.now\(: take it as an argument/,
   );
   t.regex(ambientFault("src/keys/rotating/plan.ts", "const id = randomUUID();") ?? "", /uses randomUUID\(/);
-  t.is(ambientFault("src/token/issue/issuer.ts", "const then = new Date(now);"), undefined);
+  t.is(ambientFault("src/token/issue/token-signer.ts", "const then = new Date(now);"), undefined);
   t.is(ambientFault("src/state/file.ts", "process.pid"), undefined);
   t.is(ambientFault("src/grpc/unary.ts", "performance.now()"), undefined);
 });

@@ -23,7 +23,7 @@ import { createRevokeTokens, createWatchRevocations } from "../revoke/revocation
 import { openRevocations, type Revocations } from "../revoke/revocations.ts";
 import type { SubjectHasher, SubjectHashers } from "../revoke/revoked-set.ts";
 import { createIssueToken } from "../token/issue/issue-token.ts";
-import { createIssuer } from "../token/issue/issuer.ts";
+import { createTokenSigner } from "../token/issue/token-signer.ts";
 import type { VerifiedCache } from "../token/verify/cache.ts";
 import { createVerifyToken } from "../token/verify/verify-token.ts";
 import { createExpressionErrorReporter } from "./expression-errors.ts";
@@ -150,7 +150,7 @@ function createTokenService(parts: ServiceParts, { keyrings, secrets, revocation
   return {
     issue: createIssueToken({
       ...common,
-      issuer: createIssuer({ audit, hashSubject: hasher.hash, verifyEvery: config.verifyEvery }),
+      signer: createTokenSigner({ audit, hashSubject: hasher.hash, verifyEvery: config.verifyEvery }),
       requireFit,
       newTokenId,
       onIssued: metrics.issued,

@@ -1,6 +1,6 @@
 import { endsWithin } from "./timeout.ts";
 
-/** Ends what was started, in the opposite order. */
+/** Ends what was started, in the opposite order. Each step of a start adds how to undo it. */
 export interface Shutdown {
   /** `end` gets the milliseconds that it may take; it is waited for a moment longer. */
   add(end: (leftMs: number) => unknown): void;

@@ -1,6 +1,9 @@
 import type { RejectionReason } from "../profile/model/rules.ts";
 
-/** Why a token is not valid: the first check that failed. */
+/**
+ * Why a token is not valid: the first check that failed. The profile's `surfaces` decide which status,
+ * headers, close code or frame the client is shown for it.
+ */
 export interface Rejection {
   readonly reason: RejectionReason;
   /** One human-readable sentence, which may reach the client. It never repeats the value of a claim. */

@@ -1,8 +1,8 @@
 import test from "ava";
 import { createRevokeKey } from "../../src/key-admin/revoke-key.ts";
 import { createRotateKeys } from "../../src/key-admin/rotate-keys.ts";
-import { RELOAD } from "../../src/keys/reload.ts";
 import { openKeyring } from "../../src/keys/rotating/keyring.ts";
+import { RELOAD } from "../../src/keys/shared-reload.ts";
 import { type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
 import { rejectedProblem } from "../support/problems.ts";

@@ -5,7 +5,7 @@ import type {
   IssueTokenResponse,
 } from "../../gen/signet/v1/token.ts";
 import type { IssueToken } from "../../token/issue/issue-token.ts";
-import type { IssuedToken } from "../../token/issue/issuer.ts";
+import type { IssuedToken } from "../../token/issue/token-signer.ts";
 import { type Batching, batch } from "../batch.ts";
 import { timestampOfSeconds } from "../wire/times.ts";
 

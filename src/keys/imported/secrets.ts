@@ -2,7 +2,7 @@ import { follow } from "../../async/follow.ts";
 import { createWakeup } from "../../async/wakeup.ts";
 import { type Change, type KeyValue, pauseAfterWatch } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
-import { createSharedReload } from "../reload.ts";
+import { createSharedReload } from "../shared-reload.ts";
 import type { RecordKeys } from "../store/authenticated-record.ts";
 import { openEpochs } from "../store/epochs.ts";
 import type { TokenKeys } from "../token-keys.ts";

@@ -1,8 +1,8 @@
 import { invalidRequest, Problem } from "../../problem/problem.ts";
+import { type Postponed, ringTime, signer, standbyOf } from "./key-states.ts";
 import { nextKey } from "./plan.ts";
 import { type KeyPolicy, type RotationBound, rotationBounds } from "./policy.ts";
 import type { EpochRecord, KeyRecord } from "./record.ts";
-import { type Postponed, ringTime, signer, standbyOf } from "./ring.ts";
 import { readyAt } from "./ring-draft.ts";
 
 /** The next rotation of a keyset. Times in Unix milliseconds. */

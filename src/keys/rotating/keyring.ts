@@ -1,14 +1,14 @@
 import { startSchedule } from "../../async/schedule.ts";
 import { pauseAfterWatch } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
-import { createSharedReload } from "../reload.ts";
+import { createSharedReload } from "../shared-reload.ts";
 import type { TokenKeys } from "../token-keys.ts";
 import { type RotationPlan, rotationPlan, timeToRotate } from "./forecast.ts";
+import { nextChange, nextRotation, type Postponed, takingOver } from "./key-states.ts";
 import type { KeyringOptions } from "./options.ts";
 import { planEmergency, planManual } from "./plan.ts";
 import { brokenBounds, type KeyPolicy } from "./policy.ts";
 import type { EpochRecord } from "./record.ts";
-import { nextChange, nextRotation, type Postponed, takingOver } from "./ring.ts";
 import { RingKeeper } from "./ring-keeper.ts";
 import { type JwksKey, jwksOf, type KeyInfo, keyInfos } from "./views.ts";
 

@@ -3,9 +3,9 @@ import { type RecordKeys, unwrapBody } from "../store/authenticated-record.ts";
 import type { StoredEpoch } from "../store/epochs.ts";
 import type { ActiveKey, FoundKey } from "../token-keys.ts";
 import type { KeyMaker, SigningKey, VerifyingKey } from "../vault.ts";
+import { isVerifiable, nextChange, type Postponed, published, signer, takingOver } from "./key-states.ts";
 import { keysetRecords } from "./parse-record.ts";
 import type { EpochRecord, KeyRecord } from "./record.ts";
-import { isVerifiable, nextChange, type Postponed, published, signer, takingOver } from "./ring.ts";
 
 /** An epoch whose keys are open and have proved themselves. */
 export interface LoadedRing {

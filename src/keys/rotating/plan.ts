@@ -1,8 +1,8 @@
 import { Problem } from "../../problem/problem.ts";
+import { freeMoment, nextToSign, ringTime, signer, standbyOf } from "./key-states.ts";
 import type { KeyPolicy } from "./policy.ts";
 import { holdsSpentPrivateKey, prunedKeys, withoutPrivateKey } from "./pruning.ts";
 import { type EpochReason, type EpochRecord, type KeyRecord, type KeyTimes, NEVER } from "./record.ts";
-import { freeMoment, nextToSign, ringTime, signer, standbyOf } from "./ring.ts";
 import { type Draft, fillGaps, type LedDraft, readyAt, schedule, withSuccessorAndStandby } from "./ring-draft.ts";
 
 /** The next epoch: the keys that it keeps, and the times of each key to make. */

@@ -1,6 +1,6 @@
 import { type StoredEpoch, sameBytes } from "../store/epochs.ts";
+import { isVerifiable } from "./key-states.ts";
 import type { EpochRecord } from "./record.ts";
-import { isVerifiable } from "./ring.ts";
 
 /** The ring in use: the epoch as it was stored, and its record. */
 export interface CurrentEpoch {

@@ -1,6 +1,6 @@
+import { nextToSign, signerAt, standbyOf } from "./key-states.ts";
 import type { KeyPolicy } from "./policy.ts";
 import { type EpochReason, type KeyRecord, type KeyTimes, NEVER } from "./record.ts";
-import { nextToSign, signerAt, standbyOf } from "./ring.ts";
 
 /** An epoch that is being planned: the keys that it keeps, and the times of the keys to make. */
 export interface Draft {

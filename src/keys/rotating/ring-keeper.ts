@@ -2,6 +2,7 @@ import { createQueue } from "../../async/queue.ts";
 import { StateError } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
 import { type Epochs, openEpochs, type StoredEpoch } from "../store/epochs.ts";
+import type { Postponed } from "./key-states.ts";
 import { type CurrentRing, type LoadedRing, loadRing, loadSnapshot } from "./loaded-ring.ts";
 import { createEpochCreator, type EpochCreator } from "./new-epoch.ts";
 import type { KeyringOptions } from "./options.ts";
@@ -9,7 +10,6 @@ import { keysetRecords } from "./parse-record.ts";
 import { type EpochPlan, planEmergency, planEpoch } from "./plan.ts";
 import { type Decision, reconcile } from "./reconcile.ts";
 import type { EpochRecord } from "./record.ts";
-import type { Postponed } from "./ring.ts";
 
 /** The epoch to make after `ring`; undefined for none. What it throws stops the change. */
 export type PlanChange = (ring: EpochRecord, now: number) => EpochPlan | undefined;

@@ -1,6 +1,6 @@
 import type { KeyState, KeysetAlgorithm, PublicJwk } from "../model.ts";
+import { keyState, newestFirst, type Postponed, published, takingOver } from "./key-states.ts";
 import type { EpochReason, EpochRecord, KeyTimes } from "./record.ts";
-import { keyState, newestFirst, type Postponed, published, takingOver } from "./ring.ts";
 
 /** A public key as a JWKS lists it (RFC 7517, 4). */
 export type JwksKey = PublicJwk & { readonly use: "sig"; readonly alg: KeysetAlgorithm; readonly kid: string };

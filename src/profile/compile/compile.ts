@@ -6,13 +6,14 @@ import { parseYaml } from "../../schema/yaml.ts";
 import { createCelCompiler, createNormaliser } from "../cel/cel.ts";
 import { PROFILE_FILE_SCHEMA, type ProfileFile } from "../file/schema.ts";
 import type { Profile, ProfileKeys } from "../model/profile.ts";
+import { compileCarriers, longestTokenFor } from "./carriers.ts";
 import { checkClaims, signsClaim, signsFrom } from "./check-claims.ts";
 import { checkFit } from "./check-fit.ts";
-import { compileCarriers, compileSurfaces, longestTokenFor } from "./delivery.ts";
 import { compileLifetime } from "./lifetime.ts";
 import { compileMapping, reservedNames } from "./mapping.ts";
 import { compileRules, compileWarnings } from "./rules.ts";
 import { compileFileSchema } from "./schemas.ts";
+import { compileSurfaces } from "./surfaces.ts";
 
 /** In UTF-16 units. A profile has a few thousand; more is a mistake, or an attack on the parser. */
 const MAX_FILE_LENGTH = 262_144;

@@ -128,6 +128,7 @@ export const PROFILE_FILE_SCHEMA = objectSchema(
     lifetime: LIFETIME,
     request: { type: "object", required: ["type"], properties: { type: { const: "object" } } },
     claims: { type: "array", minItems: 1, maxItems: 64, items: CLAIM },
+    // A JSON Schema of its own, for the claims of each token that is issued or verified.
     accept: { type: "object" },
     aliases: {
       type: "object",

@@ -2,7 +2,7 @@ import { type FieldViolation, invalidRequest } from "../../problem/problem.ts";
 import { ClaimExpressionError, type ClaimValues, type SignedClaims } from "../../profile/model/claims.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import type { OnExpressionError } from "../../profile/model/rules.ts";
-import { checkAccepted } from "../claims/accepted.ts";
+import { checkAccepted } from "../claims/accept.ts";
 import { resolveAliases } from "../claims/aliases.ts";
 import { checkRegistered } from "../claims/registered.ts";
 import type { JsonObject } from "../claims/strict-json.ts";

@@ -5,15 +5,15 @@ import { sortedJson } from "../../profile/canonical-json.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import type { OnProfileExpressionError } from "../../profile/model/rules.ts";
 import { draftToken } from "./draft.ts";
-import type { IssuedToken, Issuer } from "./issuer.ts";
 import type { IssueRequest } from "./request.ts";
 import { createRequestIds } from "./request-ids.ts";
+import type { IssuedToken, TokenSigner } from "./token-signer.ts";
 
 export interface IssueTokenParts {
   readonly profiles: () => ReadonlyMap<string, Profile>;
   /** The keys of the profile and tenant. For an unknown tenant, keys that can't sign. */
   readonly keysOf: (profile: Profile, tenant: string) => TokenKeys;
-  readonly issuer: Issuer;
+  readonly signer: TokenSigner;
   /** Throws the {@link Problem} for which nothing may be issued now, under any profile. */
   readonly requireFit: () => void;
   /** Unix milliseconds. Never steps back. */
@@ -31,7 +31,7 @@ export interface IssueTokenParts {
 export type IssueToken = (profile: string, request: IssueRequest, caller: string) => Promise<IssuedToken>;
 
 export function createIssueToken(parts: IssueTokenParts): IssueToken {
-  const { profiles, keysOf, issuer, requireFit, now, newTokenId, onIssued, onDenied, onExpressionError } = parts;
+  const { profiles, keysOf, signer, requireFit, now, newTokenId, onIssued, onDenied, onExpressionError } = parts;
   const once = createRequestIds<IssuedToken>(now);
 
   return async (name, request, caller) => {
@@ -53,9 +53,9 @@ export function createIssueToken(parts: IssueTokenParts): IssueToken {
     const context = { profile, caller, now: now(), tokenId: newTokenId(), onExpressionError: onError };
     const draft = draftToken(request, context);
     const keys = keysOf(profile, draft.tenant);
-    if (request.validateOnly) return issuer.preview(draft, keys);
+    if (request.validateOnly) return signer.preview(draft, keys);
     const sign = async (): Promise<IssuedToken> => {
-      const issued = await issuer.issue(draft, keys, request.requestId);
+      const issued = await signer.sign(draft, keys, request.requestId);
       onIssued(profile.name);
       return issued;
     };

@@ -1,7 +1,7 @@
 import type { FieldViolation } from "../../problem/problem.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import type { OnExpressionError } from "../../profile/model/rules.ts";
-import { pathText } from "../claims/accepted.ts";
+import { pathText } from "../claims/accept.ts";
 import type { JsonObject } from "../claims/strict-json.ts";
 import { isSameNetwork } from "../ip-address.ts";
 import { checkLimits } from "../issue/request-object.ts";

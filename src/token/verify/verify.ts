@@ -2,7 +2,7 @@ import type { TokenKeys } from "../../keys/token-keys.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import type { OnExpressionError } from "../../profile/model/rules.ts";
 import type { RevocableToken } from "../../revoke/revoked-set.ts";
-import { checkAccepted } from "../claims/accepted.ts";
+import { checkAccepted } from "../claims/accept.ts";
 import { resolveAliases } from "../claims/aliases.ts";
 import { checkRegistered, type RegisteredClaims } from "../claims/registered.ts";
 import { hasFiniteNumbers, type JsonObject } from "../claims/strict-json.ts";

@@ -1,6 +1,6 @@
 import test from "ava";
+import { keyState, signer, takingOver } from "../../../src/keys/rotating/key-states.ts";
 import { openKeyring } from "../../../src/keys/rotating/keyring.ts";
-import { keyState, signer, takingOver } from "../../../src/keys/rotating/ring.ts";
 import { makeOptions } from "./keyring-under-test.ts";
 import { day, firstRing, minute, policy, start } from "./ring-under-test.ts";
 

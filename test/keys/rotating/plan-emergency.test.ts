@@ -1,7 +1,14 @@
 import test from "ava";
+import {
+  isVerifiable,
+  keyState,
+  nextToSign,
+  published,
+  signer,
+  standbyOf,
+} from "../../../src/keys/rotating/key-states.ts";
 import { planEmergency, planEpoch } from "../../../src/keys/rotating/plan.ts";
 import { type EpochRecord, type KeyRecord, NEVER } from "../../../src/keys/rotating/record.ts";
-import { isVerifiable, keyState, nextToSign, published, signer, standbyOf } from "../../../src/keys/rotating/ring.ts";
 import { applyPlan, day, firstRing, hour, makeRing, minute, policy, start } from "./ring-under-test.ts";
 
 function revoked(ring: EpochRecord, now: number, kid: string | undefined, number = 10): EpochRecord {

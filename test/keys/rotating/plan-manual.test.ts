@@ -1,8 +1,8 @@
 import test from "ava";
 import { rotationPlan, timeToRotate } from "../../../src/keys/rotating/forecast.ts";
+import { nextToSign, signer } from "../../../src/keys/rotating/key-states.ts";
 import { planEpoch, planManual } from "../../../src/keys/rotating/plan.ts";
 import type { EpochRecord, KeyRecord } from "../../../src/keys/rotating/record.ts";
-import { nextToSign, signer } from "../../../src/keys/rotating/ring.ts";
 import { Problem } from "../../../src/problem/problem.ts";
 import { applyPlan, day, firstRing, hour, makeKey, makeRing, minute, policy, start } from "./ring-under-test.ts";
 

@@ -1,10 +1,10 @@
 import test from "ava";
 import fc from "fast-check";
+import { nextToSign, standbyOf } from "../../../src/keys/rotating/key-states.ts";
 import { type EpochPlan, planManual } from "../../../src/keys/rotating/plan.ts";
 import { type KeyPolicy, keyPolicy } from "../../../src/keys/rotating/policy.ts";
 import { holdsSpentPrivateKey, prunedKeys } from "../../../src/keys/rotating/pruning.ts";
 import type { KeyRecord } from "../../../src/keys/rotating/record.ts";
-import { nextToSign, standbyOf } from "../../../src/keys/rotating/ring.ts";
 import { begin, PLANNERS, type Planners, type Step, stillSigns, take } from "./ring-rules.ts";
 import { day, hour, minute } from "./ring-under-test.ts";
 

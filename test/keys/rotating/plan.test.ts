@@ -1,7 +1,7 @@
 import test from "ava";
+import { signer, standbyOf } from "../../../src/keys/rotating/key-states.ts";
 import { planEpoch } from "../../../src/keys/rotating/plan.ts";
 import { type EpochRecord, NEVER } from "../../../src/keys/rotating/record.ts";
-import { signer, standbyOf } from "../../../src/keys/rotating/ring.ts";
 import { applyPlan, day, firstRing, hour, makeKey, makeRing, minute, policy, start } from "./ring-under-test.ts";
 
 test("the first key of a keyset that nobody was shown signs at once, its successor a period later", (t) => {

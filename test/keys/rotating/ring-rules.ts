@@ -1,7 +1,7 @@
+import { isVerifiable, nextToSign, published, signer } from "../../../src/keys/rotating/key-states.ts";
 import { type EpochPlan, nextKey, planEmergency, planEpoch, planManual } from "../../../src/keys/rotating/plan.ts";
 import { type KeyPolicy, leastLead } from "../../../src/keys/rotating/policy.ts";
 import { type EpochRecord, type KeyRecord, type KeyTimes, NEVER } from "../../../src/keys/rotating/record.ts";
-import { isVerifiable, nextToSign, published, signer } from "../../../src/keys/rotating/ring.ts";
 import { applyPlan, day, makeKey, start } from "./ring-under-test.ts";
 
 /** What happens to a ring: time passes, and then an operator may do something. */

@@ -3,8 +3,8 @@ import type { TokenKeys } from "../../../src/keys/token-keys.ts";
 import { Problem } from "../../../src/problem/problem.ts";
 import type { Profile } from "../../../src/profile/model/profile.ts";
 import { createIssueToken, type IssueTokenParts } from "../../../src/token/issue/issue-token.ts";
-import { createIssuer, type IssuedToken, type IssuerParts } from "../../../src/token/issue/issuer.ts";
 import type { IssueRequest } from "../../../src/token/issue/request.ts";
+import { createTokenSigner, type IssuedToken, type TokenSignerParts } from "../../../src/token/issue/token-signer.ts";
 
 /** The default time of issuing, in Unix milliseconds. */
 export const NOW = 1_800_000_000_500;
@@ -13,7 +13,7 @@ export const NOW = 1_800_000_000_500;
 export function issuingUnderTest(
   profile: Profile,
   keysOf: (tenant: string) => TokenKeys,
-  overrides: Partial<IssuerParts & IssueTokenParts> = {},
+  overrides: Partial<TokenSignerParts & IssueTokenParts> = {},
 ) {
   const events: AuditEvent[] = [];
   const reports: string[] = [];
@@ -34,7 +34,7 @@ export function issuingUnderTest(
     onExpressionError: (name: string, kind: string, what: string) => reports.push(`failed ${name} ${kind} ${what}`),
     ...overrides,
   };
-  const run = createIssueToken({ ...parts, issuer: createIssuer(parts) });
+  const run = createIssueToken({ ...parts, signer: createTokenSigner(parts) });
   const issue = (request: Partial<IssueRequest> = {}, caller = "caller-1"): Promise<IssuedToken> =>
     run(profile.name, { ...EMPTY, ...request }, caller);
   return { events, reports, issue, run };

@@ -1,5 +1,5 @@
 import test from "ava";
-import { createSharedReload, RELOAD } from "../../src/keys/reload.ts";
+import { createSharedReload, RELOAD } from "../../src/keys/shared-reload.ts";
 
 test("all who come while a reload runs wait for it, and in the cool-down nobody waits", async (t) => {
   let [time, reloads] = [1_000_000, 0];

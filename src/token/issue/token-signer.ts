@@ -6,7 +6,7 @@ import { tokenIdOf } from "../token-id.ts";
 import type { Draft } from "./draft.ts";
 import { noSigningKey, signerFor, signingInput } from "./signing-input.ts";
 
-export interface IssuerParts {
+export interface TokenSignerParts {
   readonly audit: AuditLog;
   /** Keyed hash of a subject for the audit event. */
   readonly hashSubject: (subject: string) => string;
@@ -23,23 +23,23 @@ export interface IssuedToken {
 }
 
 /** Turns drafts into tokens. Both methods throw or reject with a {@link Problem}. */
-export interface Issuer {
+export interface TokenSigner {
   /** Resolves once the token's audit event is durable. `requestId` goes into the event; empty: none. */
-  issue(draft: Draft, keys: TokenKeys, requestId: string): Promise<IssuedToken>;
-  /** Makes every check of `issue`, and neither signs nor records. */
+  sign(draft: Draft, keys: TokenKeys, requestId: string): Promise<IssuedToken>;
+  /** Makes every check of `sign`, and neither signs nor records. */
   preview(draft: Draft, keys: TokenKeys): IssuedToken;
 }
 
 /**
- * Creates the issuer of tokens. It signs, makes the audit event durable, and only then returns the token. A crash in
+ * Creates the signer of tokens. It signs, makes the audit event durable, and only then returns the token. A crash in
  * between loses a token that no caller has. In the opposite order it would lose the event of a token that a caller has.
  */
-export function createIssuer({ audit, hashSubject, verifyEvery }: IssuerParts): Issuer {
+export function createTokenSigner({ audit, hashSubject, verifyEvery }: TokenSignerParts): TokenSigner {
   // How many more tokens each key signs until one is verified again.
   const unverified = new WeakMap<SigningKey, number>();
 
   return {
-    async issue(draft, keys, requestId) {
+    async sign(draft, keys, requestId) {
       // 1. The key that signs now, and the signing input.
       const key = signerFor(draft, keys);
       const text = signingInput(draft, key);

@@ -6,7 +6,7 @@ import {
   nextRotation,
   published,
   signer,
-} from "../../../src/keys/rotating/ring.ts";
+} from "../../../src/keys/rotating/key-states.ts";
 import { day, hour, makeKey, makeRing, minute, start } from "./ring-under-test.ts";
 
 const old = makeKey(1);
