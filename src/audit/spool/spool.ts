@@ -201,7 +201,8 @@ export class Spool implements AuditLog {
       this.#recent.add(events);
       for (const { settle } of accepted) settle();
       for (const { waiter, error } of refused) waiter.settle(error);
-      this.#durable.wake();
+      // Never for refused events alone: each would restart the wait of the reader that makes room.
+      if (events.length > 0) this.#durable.wake();
     } catch (error) {
       for (const { settle } of group) settle(error);
     }

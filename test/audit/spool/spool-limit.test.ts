@@ -68,6 +68,20 @@ test("a service whose spool is full starts, forwards what is there and issues ag
   await t.notThrowsAsync(spool.append(issued(0), TIME));
 });
 
+test("refused events, however many, do not prolong the wait of a reader: it must go on to make room", async (t) => {
+  const spool = await fullSpool(t);
+  const { events: last } = await spool.depth();
+  let over = false;
+  const waiting = spool.changed(last, new AbortController().signal, 50).then(() => {
+    over = true;
+  });
+  const until = performance.now() + 5_000;
+  while (!over && performance.now() < until) await t.throwsAsync(spool.append(issued(0), TIME), full);
+  t.true(over);
+  await spool.append(started, TIME);
+  await waiting;
+});
+
 test("a spool that holds more than its limit takes events of the service, however low the limit was set", async (t) => {
   const first = await fullSpool(t);
   for (let i = 0; i < 10; i++) await first.append(rotated, TIME);
