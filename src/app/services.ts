@@ -23,7 +23,8 @@ import { createRevokeTokens, createWatchRevocations } from "../revoke/revocation
 import { openRevocations, type Revocations } from "../revoke/revocations.ts";
 import type { SubjectHasher, SubjectHashers } from "../revoke/revoked-set.ts";
 import { createIssueToken } from "../token/issue/issue-token.ts";
-import { createTokenSigner } from "../token/issue/token-signer.ts";
+import { createRequestIds, type RequestIds } from "../token/issue/request-ids.ts";
+import { createTokenSigner, type IssuedToken } from "../token/issue/token-signer.ts";
 import type { VerifiedCache } from "../token/verify/cache.ts";
 import { createVerifyToken } from "../token/verify/verify-token.ts";
 import { createExpressionErrorReporter } from "./expression-errors.ts";
@@ -80,7 +81,8 @@ export async function openServices(parts: ServiceParts, endings: Shutdown): Prom
   // Only now: an attempt that failed has written no event, and none of these keys has signed yet.
   for (const keyring of keyrings.values()) await audit.append(currentKeys(keyring, now()), now());
   const opened = { keyrings, secrets, revocations, hasher };
-  return { tokens: createTokenService(parts, opened), keys: createKeyService(parts, opened), keyrings };
+  const requestIds = startRequestIds(now, endings);
+  return { tokens: createTokenService(parts, opened, requestIds), keys: createKeyService(parts, opened), keyrings };
 }
 
 async function startKeyrings(parts: ServiceParts, endings: Shutdown): Promise<ReadonlyMap<string, Keyring>> {
@@ -137,7 +139,22 @@ async function startRevocations(
   return revocations;
 }
 
-function createTokenService(parts: ServiceParts, { keyrings, secrets, revocations, hasher }: Opened): TokenService {
+/** How long an answer may stay in memory after its two minutes. A full cache takes a millisecond or two to purge. */
+const PURGE_MS = 5_000;
+
+function startRequestIds(now: () => number, endings: Shutdown): RequestIds<IssuedToken> {
+  const requestIds = createRequestIds<IssuedToken>(now);
+  // Unref'ed: freeing memory is no reason to keep the process alive.
+  const purging = setInterval(requestIds.purge, PURGE_MS).unref();
+  endings.add(() => clearInterval(purging));
+  return requestIds;
+}
+
+function createTokenService(
+  parts: ServiceParts,
+  { keyrings, secrets, revocations, hasher }: Opened,
+  requestIds: RequestIds<IssuedToken>,
+): TokenService {
   const { config, state, audit, denials, live, metrics, cache, newTokenId, now, log } = parts;
   const { requireFit, requireRightClock } = state.fitness;
   const common = {
@@ -151,6 +168,7 @@ function createTokenService(parts: ServiceParts, { keyrings, secrets, revocation
     issue: createIssueToken({
       ...common,
       signer: createTokenSigner({ audit, hashSubject: hasher.hash, verifyEvery: config.verifyEvery }),
+      requestIds,
       requireFit,
       newTokenId,
       onIssued: metrics.issued,

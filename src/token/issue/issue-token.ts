@@ -6,7 +6,7 @@ import type { Profile } from "../../profile/model/profile.ts";
 import type { OnProfileExpressionError } from "../../profile/model/rules.ts";
 import { draftToken } from "./draft.ts";
 import type { IssueRequest } from "./request.ts";
-import { createRequestIds } from "./request-ids.ts";
+import type { RequestIds } from "./request-ids.ts";
 import type { IssuedToken, TokenSigner } from "./token-signer.ts";
 
 export interface IssueTokenParts {
@@ -14,6 +14,7 @@ export interface IssueTokenParts {
   /** The keys of the profile and tenant. For an unknown tenant, keys that can't sign. */
   readonly keysOf: (profile: Profile, tenant: string) => TokenKeys;
   readonly signer: TokenSigner;
+  readonly requestIds: RequestIds<IssuedToken>;
   /** Throws the {@link Problem} for which nothing may be issued now, under any profile. */
   readonly requireFit: () => void;
   /** Unix milliseconds. Never steps back. */
@@ -31,8 +32,8 @@ export interface IssueTokenParts {
 export type IssueToken = (profile: string, request: IssueRequest, caller: string) => Promise<IssuedToken>;
 
 export function createIssueToken(parts: IssueTokenParts): IssueToken {
-  const { profiles, keysOf, signer, requireFit, now, newTokenId, onIssued, onDenied, onExpressionError } = parts;
-  const once = createRequestIds<IssuedToken>(now);
+  const { profiles, keysOf, signer, requestIds, requireFit, now, newTokenId } = parts;
+  const { onIssued, onDenied, onExpressionError } = parts;
 
   return async (name, request, caller) => {
     const profile = profiles().get(name);
@@ -61,7 +62,7 @@ export function createIssueToken(parts: IssueTokenParts): IssueToken {
     };
     if (request.requestId === "") return sign();
     const key = JSON.stringify([caller, profile.name, request.requestId]);
-    return once({ key, content: digestOf(request), size: draft.claims.text.length }, sign);
+    return requestIds.once({ key, content: digestOf(request), size: draft.claims.text.length }, sign);
   }
 }
 

@@ -20,14 +20,26 @@ interface Entry<Answer> extends Asked {
   readonly answer: Promise<Answer>;
 }
 
-/**
- * Makes a quick retry safe: within two minutes the same `key` with the same `content` gets the same answer, also while
- * the first one is still being made. A failure is forgotten, so that a retry tries again. `now` in whole Unix
- * milliseconds.
- *
- * @throws Problem REQUEST_ID_REUSED for a known key with other content.
- */
-export function createRequestIds<Answer>(now: () => number) {
+/** Makes a quick retry safe. */
+export interface RequestIds<Answer> {
+  /**
+   * Within two minutes the same `key` with the same `content` gets the same answer, also while the first one is still
+   * being made. A failure is forgotten, so that a retry tries again.
+   *
+   * @throws Problem REQUEST_ID_REUSED for a known key with other content.
+   */
+  once(asked: Asked, make: () => Promise<Answer>): Promise<Answer>;
+  /**
+   * Drops the answers whose two minutes are over. To be called every few seconds: answers contain tokens, which must
+   * not stay in memory, and the library drops an old entry only when its key is used again or its place is needed.
+   */
+  purge(): void;
+  /** Number of answers in memory. */
+  readonly size: number;
+}
+
+/** `now` in whole Unix milliseconds. */
+export function createRequestIds<Answer>(now: () => number): RequestIds<Answer> {
   const entries = new LRUCache<string, Entry<Answer>>({
     max: MAX_ENTRIES,
     maxSize: MAX_SIZE,
@@ -38,16 +50,6 @@ export function createRequestIds<Answer>(now: () => number) {
     // Otherwise the library reads the clock once a millisecond, by a timer of its own.
     ttlResolution: 0,
   });
-  let purgedAt = now();
-
-  return (asked: Asked, make: () => Promise<Answer>): Promise<Answer> => {
-    purge();
-    // Not `get`, which would make the answer the youngest: a client that repeats a request must not displace others'.
-    const known = entries.peek(asked.key);
-    if (known === undefined) return remember({ ...asked, answer: make() });
-    if (known.content === asked.content) return known.answer;
-    throw new Problem("REQUEST_ID_REUSED", "this request_id was used for another request within the last 2 minutes");
-  };
 
   function remember(entry: Entry<Answer>): Promise<Answer> {
     entries.set(entry.key, entry);
@@ -58,10 +60,17 @@ export function createRequestIds<Answer>(now: () => number) {
     return entry.answer;
   }
 
-  /** The library drops an old entry only when its key is used again or its place is needed, and answers hold tokens. */
-  function purge(): void {
-    if (now() - purgedAt < WINDOW_MS) return;
-    purgedAt = now();
-    entries.purgeStale();
-  }
+  return {
+    once(asked, make) {
+      // Not `get`, which would make the answer the youngest: a client that repeats a request must not displace others'.
+      const known = entries.peek(asked.key);
+      if (known === undefined) return remember({ ...asked, answer: make() });
+      if (known.content === asked.content) return known.answer;
+      throw new Problem("REQUEST_ID_REUSED", "this request_id was used for another request within the last 2 minutes");
+    },
+    purge: () => void entries.purgeStale(),
+    get size() {
+      return entries.size;
+    },
+  };
 }

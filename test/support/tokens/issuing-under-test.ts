@@ -4,6 +4,7 @@ import { Problem } from "../../../src/problem/problem.ts";
 import type { Profile } from "../../../src/profile/model/profile.ts";
 import { createIssueToken, type IssueTokenParts } from "../../../src/token/issue/issue-token.ts";
 import type { IssueRequest } from "../../../src/token/issue/request.ts";
+import { createRequestIds } from "../../../src/token/issue/request-ids.ts";
 import { createTokenSigner, type IssuedToken, type TokenSignerParts } from "../../../src/token/issue/token-signer.ts";
 
 /** The default time of issuing, in Unix milliseconds. */
@@ -34,7 +35,8 @@ export function issuingUnderTest(
     onExpressionError: (name: string, kind: string, what: string) => reports.push(`failed ${name} ${kind} ${what}`),
     ...overrides,
   };
-  const run = createIssueToken({ ...parts, signer: createTokenSigner(parts) });
+  const requestIds = createRequestIds<IssuedToken>(parts.now);
+  const run = createIssueToken({ signer: createTokenSigner(parts), requestIds, ...parts });
   const issue = (request: Partial<IssueRequest> = {}, caller = "caller-1"): Promise<IssuedToken> =>
     run(profile.name, { ...EMPTY, ...request }, caller);
   return { events, reports, issue, run };

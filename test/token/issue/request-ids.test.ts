@@ -4,14 +4,15 @@ import { createRequestIds } from "../../../src/token/issue/request-ids.ts";
 
 function makeIds() {
   const clock = { now: 1_000_000 };
-  const once = createRequestIds<number>(() => clock.now);
+  const ids = createRequestIds<number>(() => clock.now);
+  const { once } = ids;
   let made = 0;
   const ask = (key: string, content = "c", size = 1) =>
     once({ key, content, size }, async () => {
       made += 1;
       return made;
     });
-  return { clock, once, ask };
+  return { clock, ids, once, ask };
 }
 
 test("within two minutes the same id gets the same answer, then a new one", async (t) => {
@@ -21,6 +22,22 @@ test("within two minutes the same id gets the same answer, then a new one", asyn
   t.is(await ask("a"), 1);
   clock.now += 1;
   t.is(await ask("a"), 2);
+});
+
+test("an answer leaves memory when its two minutes are over, although no call comes", async (t) => {
+  const { clock, ids, ask } = makeIds();
+  await ask("a");
+  clock.now += 1_000;
+  await ask("b");
+  clock.now += 118_999;
+  ids.purge();
+  t.is(ids.size, 2);
+  clock.now += 1;
+  ids.purge();
+  t.is(ids.size, 1);
+  clock.now += 1_000;
+  ids.purge();
+  t.is(ids.size, 0);
 });
 
 test("other content is refused as long as the answer is kept", async (t) => {
