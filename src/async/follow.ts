@@ -28,8 +28,9 @@ export async function follow<Item>(
 }
 
 /**
- * Yields what a source yields until the signal aborts. Opens the source again after it ended or threw, when the
- * milliseconds that `pauseAfter` returns are over. An error that `pauseAfter` throws ends it.
+ * Yields what a source yields until the signal aborts. When the source ends or throws, opens it again after the
+ * milliseconds that `pauseAfter` returns. An error that `pauseAfter` throws ends it; an error of the source after the
+ * abort is dropped.
  */
 export async function* watchAgain<Item>(
   source: () => AsyncIterable<Item>,

@@ -17,7 +17,7 @@ export interface ScheduledWork {
 /** Work is due again after a minute at most: a timer does not notice a suspended machine or a clock that was set. */
 const LONGEST_PAUSE_MS = 60_000;
 
-/** Starts the first run at once, and one at a time. The returned function stops the schedule, after the current run. */
+/** Begins the first run at once. Runs never overlap. The returned function stops the schedule after the current run. */
 export function startSchedule(work: ScheduledWork): () => Promise<void> {
   const controller = new AbortController();
   const { signal } = controller;

@@ -13,7 +13,10 @@ export interface ClockCheckOptions {
   readonly monotonic: () => number;
   /** The most by which the clocks may differ, in milliseconds. */
   readonly allowedMs: number;
-  /** Called when the clocks begin to differ by more, and when they agree again. `offsetMs`: how far the other is ahead. */
+  /**
+   * Called when the clocks begin to differ by more than that, and when they agree again. `offsetMs`: how far the other
+   * is ahead.
+   */
   readonly report: (event: { readonly agrees: boolean; readonly offsetMs: number }) => void;
 }
 
@@ -41,8 +44,8 @@ interface Measured extends MeasuredOffset {
 }
 
 /**
- * Between measurements the offset is estimated from how the wall clock moved against the monotonic clock, so a clock that
- * was set is detected at the next token, not at the next measurement.
+ * Between measurements the offset is estimated from how the wall clock moved against the monotonic clock, so a clock
+ * that was set is detected at the next token, not at the next measurement.
  */
 export function createClockCheck({ measure, now, monotonic, allowedMs, report }: ClockCheckOptions): ClockCheck {
   let measured: Measured | undefined;

@@ -3,7 +3,7 @@ import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { type Entry, StateError } from "./keyvalue.ts";
 import type { Table } from "./local.ts";
 
-/** The version of the schema, stored in `user_version`: {@link createSchema} made no file without it. */
+/** The version of the schema, stored in `user_version`. A file without it was not made by {@link createSchema}. */
 export const SCHEMA_VERSION = 1;
 
 export function createSchema(database: DatabaseSync): void {

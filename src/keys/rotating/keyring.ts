@@ -13,7 +13,8 @@ import { RingKeeper } from "./ring-keeper.ts";
 import { type JwksKey, jwksOf, type KeyInfo, keyInfos } from "./views.ts";
 
 /**
- * The keys of a keyset, and their rotation. Members that return no promise do no I/O. Times in Unix milliseconds.
+ * The keys of a keyset, and their rotation. Apart from `start`, members that return no promise do no I/O. Times in Unix
+ * milliseconds.
  */
 export interface Keyring extends TokenKeys {
   readonly keyset: string;
@@ -27,8 +28,8 @@ export interface Keyring extends TokenKeys {
   /** The next rotation, and how early an operator may bring it forward. */
   plan(now: number): RotationPlan;
   /**
-   * Lets the next key take over at `at`, or as early as is safe, for `caller`. Rejects with the Problem TOO_EARLY or
-   * INVALID_REQUEST, and with a {@link KeyringError} when the store or a key fails.
+   * Lets the next key take over at `at`, or as early as is safe, for `caller`. Rejects with the Problem TOO_EARLY,
+   * INVALID_REQUEST or NO_SIGNING_KEY, and with a {@link KeyringError} when the store or a key fails.
    */
   rotate(at?: number, caller?: string): Promise<Rotation>;
   /**
