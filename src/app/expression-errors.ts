@@ -5,9 +5,9 @@ import type { Log } from "./log.ts";
 const SILENCE_MS = 10_000;
 
 /**
- * Counts the profile expressions that fail. Logs those of claims and warnings, each at most once in 10 seconds, because a
- * caller can cause them without limit. A rule that fails only denies: it may name what a client can leave out.
- * `now` in Unix milliseconds.
+ * Counts the profile expressions that fail. Logs those of claims and warnings, each at most once in 10 seconds, because
+ * a caller can cause them without limit. A rule that fails is only counted: it denies, and it fails for any client that
+ * leaves out a value which it names. `now` in Unix milliseconds.
  */
 export function createExpressionErrorReporter(
   { expressionFailed }: Pick<Metrics, "expressionFailed">,

@@ -80,7 +80,7 @@ export function createLog(level: string, out: pino.DestinationStream): Log {
   return (severity, { type, ...fields }) => logger[severity]({ event: type, ...fields });
 }
 
-/** The name, code and message of an error and of its causes. Only an unexpected error, one without a code, shows its stack. */
+/** Name, code and message of an error and of its causes. Only an unexpected error, without a code, shows its stack. */
 function showError(error: unknown): unknown {
   if (!(error instanceof Error)) return { message: "not an error" };
   const code = "code" in error ? error.code : undefined;

@@ -12,7 +12,7 @@ export function buildKeysets(profiles: Iterable<Profile>, rotation: Rotation): K
   for (const { keys, lifetime } of profiles) {
     if (keys.kind !== "keyset") continue;
     const { keyset: name, algorithm } = keys;
-    // A key outlives its last token by S and A already: only a leeway beyond them counts.
+    // A key outlives its last token by clock_skew and stop_using anyway: only a leeway beyond them counts.
     const beyond = Math.max(0, lifetime.leeway * 1000 - msOf(rotation.clock_skew) - msOf(rotation.stop_using));
     const maxTtl = Math.max(keysets.get(name)?.policy.maxTtl ?? 0, longestLifetime(lifetime) * 1000 + beyond);
     keysets.set(name, { name, algorithm, policy: rotationPolicy(rotation, maxTtl) });

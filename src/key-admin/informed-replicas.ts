@@ -12,7 +12,7 @@ export interface KnownReplicas {
   live(): readonly ReplicaEpochs[];
   /** Replicas that fell silent without leaving, and may still issue tokens. */
   silent(): readonly ReplicaEpochs[];
-  /** Looks for replicas that were not heard yet. Never rejects. */
+  /** Looks for replicas that this one has not heard of yet. Never rejects. */
   seek(): Promise<void>;
 }
 

@@ -1,5 +1,6 @@
 import type { Keyring, Rotation } from "../keys/rotating/keyring.ts";
 import { keysetUnavailable } from "../keys/unavailable.ts";
+import { NO_TIME } from "../problem/field-rules.ts";
 import { invalidRequest } from "../problem/problem.ts";
 
 /** Shaped as the contract's `RotateKeysRequest`. */
@@ -17,7 +18,7 @@ export function createRotateKeys(ringOf: (keyset: string) => Keyring, requireFit
     const keyring = ringOf(keyset);
     const time = at?.getTime();
     if (time !== undefined && !Number.isSafeInteger(time))
-      throw invalidRequest([{ field: "at", description: "must be a time from year 1 to 9999" }]);
+      throw invalidRequest([{ field: "at", description: NO_TIME }]);
     requireFit();
     return keyring.rotate(time, caller).catch((error) => {
       throw keysetUnavailable(error, keyset);

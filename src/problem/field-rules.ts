@@ -19,6 +19,9 @@ export const NOT_TAKEN = "is not taken by this profile";
 /** A time lies in the future, or outside the range of dates. */
 export const NOT_PAST = "must be a time that is not in the future";
 
+/** A time lies outside the range of a Timestamp. */
+export const NO_TIME = "must be a time from year 1 to 9999";
+
 /** Checks the tenant of a request. `taken`: the profile has tenants. */
 export function tenantFault(value: string, taken: boolean): string | undefined {
   return takenFault(value, taken, identityFault);

@@ -42,9 +42,7 @@ export type ProblemCode =
   | "KEY_EXISTS"
   /** The secret is too short, a placeholder or easy to guess. */
   | "WEAK_KEY"
-  /**
-   * The profile (and tenant) has as many secrets that verify as it may: each one more makes every verification slower.
-   */
+  /** The profile (and tenant) has its maximum number of secrets that verify. Each one makes verifying slower. */
   | "TOO_MANY_KEYS"
   /** The `request_id` was used within the last two minutes for a different request. */
   | "REQUEST_ID_REUSED"
@@ -52,7 +50,7 @@ export type ProblemCode =
   | "REVOCATIONS_UNAVAILABLE"
   /** A client read its watch too slowly, and the watch was ended. */
   | "SLOW_READER"
-  /** The server has as many watches open as it serves. */
+  /** The server has its maximum number of watches open. */
   | "TOO_MANY_STREAMS"
   /** The server is stopping and has ended its watches. */
   | "STOPPING"

@@ -1,4 +1,4 @@
-import { identityFault, NOT_PAST, reasonFault, tenantFault, tokenFault } from "../problem/field-rules.ts";
+import { identityFault, NO_TIME, NOT_PAST, reasonFault, tenantFault, tokenFault } from "../problem/field-rules.ts";
 import { type FieldViolation, invalidRequest } from "../problem/problem.ts";
 import { longestLifetime, type Profile, type ProfileLifetime } from "../profile/model/profile.ts";
 
@@ -21,8 +21,6 @@ const MAX_TOKENS = 100;
  * shortened: the token would be valid again once its revocation expires.
  */
 const MAX_AHEAD_MS = 366 * 86_400_000;
-
-const NO_TIME = "must be a time from year 1 to 9999";
 
 /** Checks a request. `now` in Unix milliseconds. Throws the Problem INVALID_REQUEST, which names every bad field. */
 export function checkRevokeRequest(request: RevokeRequest, profile: Profile, now: number): void {

@@ -21,8 +21,8 @@ export function addressFault(address: unknown): string | undefined {
 type Prefix = NonNullable<Profile["ip"]>["prefix"];
 
 /**
- * Whether a client's address lies in the network of the token's address: as many of their first bits are equal as the
- * prefix of the family says. False when either is not an address, or their families differ.
+ * Whether a client's address lies in the network of the token's address: their first bits are equal, as many as
+ * `prefix` has for their family. False when either is not an address, or their families differ.
  */
 export function isSameNetwork(claim: unknown, client: string, prefix: Prefix): boolean {
   const [token, address] = [typeof claim === "string" ? parseAddress(claim) : undefined, parseAddress(client)];
