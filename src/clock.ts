@@ -4,7 +4,9 @@ const LIMIT_MS = 60_000;
 /** Shorter steps are not reported: clocks are corrected by a few milliseconds all the time. */
 const SILENT_MS = 1_000;
 
-/** `behind`: how far back the clock went, in milliseconds. `held`: whether time stands still until the clock catches up. */
+/**
+ * `behind`: how far back the clock went, in milliseconds. `held`: whether time stands still until the clock catches up.
+ */
 export interface StepBack {
   readonly behind: number;
   readonly held: boolean;
@@ -12,8 +14,8 @@ export interface StepBack {
 
 /**
  * A clock in Unix milliseconds that does not step back with the machine's clock `now`: no `iat` is earlier than one
- * already issued, expired tokens stay expired, and no rotation is planned twice. It stands still while `now` is behind by
- * at most a minute; beyond that it follows. Steps of a second and more are reported, each once.
+ * already issued, expired tokens stay expired, and no rotation is planned twice. It stands still while `now` is behind
+ * by at most a minute; beyond that it follows. Steps of a second and more are reported, each once.
  */
 export function createSteadyClock(now: () => number, onStepBack: (step: StepBack) => void): () => number {
   let last = Number.NEGATIVE_INFINITY;

@@ -19,8 +19,8 @@ export interface App {
   /** Rejects when the service listens but can never serve; it has stopped by then. Never resolves. */
   readonly failed: Promise<never>;
   /**
-   * Reports that the service stops, lets calls finish, then flushes the spool and forwards what it can, all within the
-   * grace and a second.
+   * Reports that the service stops, lets calls finish, then flushes the spool and forwards what it can, within the
+   * grace for calls plus one second.
    */
   stop(reason: string): Promise<void>;
   /** Reads the profiles again and uses all of them, or keeps the current ones and logs why. Never rejects. */
@@ -95,7 +95,7 @@ function failureOf(serving: Promise<void>, run: Run): Promise<never> {
       throw error;
     },
   );
-  // The caller may begin to wait for it after it has rejected.
+  // It may reject before the caller awaits it, which must not count as unhandled.
   failed.catch(() => undefined);
   return failed;
 }

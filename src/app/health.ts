@@ -11,7 +11,7 @@ export interface Readiness {
   update(): Promise<void>;
   /** Called when the listeners are up. */
   start(): void;
-  /** Called when the service stops: it finishes the calls that it has and should get no more. */
+  /** Called when the service stops: it finishes its open calls, and should get no new ones. */
   stop(): void;
 }
 

@@ -20,7 +20,7 @@ export interface Opening {
   waitsFor(): readonly string[];
   /** Resolves when they are open or the service stops. Rejects with errors that a retry cannot fix. */
   readonly done: Promise<void>;
-  /** Gives up what is not open yet and ends the rest, within about `leftMs`. Never rejects. */
+  /** Stops opening, and closes what is open, within about `leftMs`. Never rejects. */
   stop(leftMs: number): Promise<void>;
 }
 
@@ -29,7 +29,7 @@ const RETRY_MS = 500;
 /** How long an attempt that failed may take to end what it opened, before the next attempt. */
 const GIVE_UP_MS = 10_000;
 
-/** Opens the services, and tries again for as long as the shared state is unreachable. */
+/** Opens the services, and retries while the shared state is unreachable. */
 export function startOpening(parts: ServiceParts): Opening {
   const { state, log, stopping } = parts;
   const onStopError = (error: unknown) => log("error", { type: "stop.failed", error });
@@ -59,7 +59,7 @@ export function startOpening(parts: ServiceParts): Opening {
   }
 
   const done = open();
-  // The caller may begin to wait for it after it has rejected.
+  // It may reject before the caller awaits it, which must not count as unhandled.
   done.catch(() => undefined);
   const current = (): Services => services ?? refuseCall();
   return {
@@ -70,7 +70,7 @@ export function startOpening(parts: ServiceParts): Opening {
     keys: keysOf(current),
     rings: () => [...(services?.keyrings.values() ?? [])],
     waitsFor() {
-      // Once the state was unreachable for too long, its own reason says so.
+      // Once the state has been unreachable for too long, its own reason says so.
       const hasOtherReason = obstacle === NOT_REACHED && state.fitness.waitsFor().length > 0;
       return obstacle === undefined || hasOtherReason ? [] : [obstacle];
     },

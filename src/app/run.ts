@@ -40,7 +40,10 @@ export interface Run {
   readonly stopping: AbortSignal;
   /** Why the service stops, for the audit log. */
   readonly stopReason: () => string;
-  /** Undoes every step that was taken, within the grace and a second. The first reason counts. Never rejects. */
+  /**
+   * Undoes every step that was taken, within the grace for calls plus one second. The first reason counts. Never
+   * rejects.
+   */
   stop(reason: string): Promise<void>;
 }
 

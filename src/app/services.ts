@@ -119,7 +119,7 @@ async function startRevocations(
   endings: Shutdown,
 ): Promise<Revocations> {
   const saved = await snapshots.revocations?.load();
-  // A crash may come before the last contact was saved: then the snapshot counts, but as old as can be.
+  // After a crash the time of the last contact may be missing. The snapshot still counts, dated 1970.
   const snapshot = saved === undefined ? {} : { snapshot: { asOf: snapshots.lastHeard ?? 0, revocations: saved } };
   const revocations = await openRevocations({
     store: store.rings,

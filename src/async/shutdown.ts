@@ -2,7 +2,7 @@ import { endsWithin } from "./timeout.ts";
 
 /** Ends what was started, in the opposite order. Each step of a start adds how to undo it. */
 export interface Shutdown {
-  /** `end` gets the milliseconds that it may take; it is waited for a moment longer. */
+  /** `end` gets the milliseconds that it may take. The shutdown waits for it a moment longer. */
   add(end: (leftMs: number) => unknown): void;
   /** Ends everything within `boundMs`. An ending that fails or takes too long is reported, and the next one begins. */
   end(boundMs: number): Promise<void>;
@@ -10,7 +10,7 @@ export interface Shutdown {
 
 /** What each ending may take at least, even when those before it have used up the time. */
 const LEAST_MS = 200;
-/** Kept back for the endings after one that takes all the time it may. */
+/** Kept back from each ending for those after it, in case it takes all the time that it may. */
 const RESERVE_MS = 1_000;
 
 export function createShutdown(onError: (error: unknown) => void): Shutdown {
@@ -24,7 +24,7 @@ export function createShutdown(onError: (error: unknown) => void): Shutdown {
         const leftMs = Math.max(left - RESERVE_MS, LEAST_MS);
         const ended = Promise.try(end, leftMs).catch(onError);
         const inTime = await endsWithin(Math.max(Math.min(leftMs + LEAST_MS, left), 0), ended);
-        if (!inTime) onError(new Error("a part of the service did not stop in time: it was not waited for"));
+        if (!inTime) onError(new Error("a part of the service did not stop in time: the stop went on without it"));
       }
     },
   };

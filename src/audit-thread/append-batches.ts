@@ -10,8 +10,8 @@ interface Batch {
 const FULL = 32;
 
 /**
- * Appends that wait for the thread's answer. Those of one turn of the event loop are sent in one message, or in one for
- * each {@link FULL}; one message answers each.
+ * Appends that wait for the thread's answer. Those of one turn of the event loop are sent in one message, or in one
+ * message for every {@link FULL}. Each message gets one answer.
  */
 export class AppendBatches {
   readonly #send: (message: ToAudit) => void;

@@ -85,7 +85,7 @@ export async function startAuditThread(
       send({ type: "stop", deadlineMs });
       if (await endsWithin(deadlineMs + CLOSE_MS, exited.promise)) return;
       end("was terminated");
-      // Not awaited: a thread ends only after what it began on the storage.
+      // Not awaited: the thread ends only when its running storage operations have ended.
       void worker.terminate();
       throw overdue();
     },

@@ -17,7 +17,7 @@ export function encodeEvent(id: string, time: number, place: Place, event: Audit
     seq: int64(place.seq),
     prevHash: base64(place.prevHash),
   };
-  // Stored, not a computed member of the literal: that costs a tenth more of the whole call.
+  // Assigned, because a computed member in the literal would make the whole call a tenth more expensive.
   body[field] = encode(event);
   return Buffer.from(JSON.stringify(body));
 }

@@ -66,5 +66,5 @@ function epochOf({ key }: BackupEntry): number {
 }
 
 function stray(key: string): KeyringError {
-  return new KeyringError("BROKEN_RECORD", `${key} is no epoch of keys or secrets`);
+  return new KeyringError("BROKEN_RECORD", `${key} is not an epoch of keys or secrets`);
 }

@@ -8,7 +8,7 @@ import type { RawConfig } from "./schema.ts";
 const LOOPBACK_RULE =
   "must be a loopback address (127.0.0.0/8, [::1] or localhost) or, for gRPC, a Unix socket (unix:/path)";
 
-/** Checks what the schema can't: that keys are allowed beside each other, and that the listeners are local. */
+/** Checks what the schema can't: that the keys may be combined, and that the listeners are local. */
 export function crossCheck(raw: RawConfig, keysets: readonly Keyset[], faults: Faults): void {
   checkAddresses(raw, faults);
   checkState(raw, faults);

@@ -62,7 +62,7 @@ function readDocument(file: string): YamlDocument {
   return document;
 }
 
-/** Puts the fault of a value from the environment at its variable. */
+/** Names the environment variable in the fault of a value that it set. */
 function faultsAt(document: YamlDocument, env: NodeJS.ProcessEnv): FaultAt {
   return (path, message) => {
     const variable = variableName(path);

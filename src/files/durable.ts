@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { link, open, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-/** Replaces a small file, mode 0600. A crash at any moment leaves the old content or the new, never neither. */
+/** Replaces a small file, mode 0600. A crash at any moment leaves either the old content or the new. */
 export async function replaceFile(folder: string, name: string, content: string | Uint8Array): Promise<void> {
   const draft = join(folder, `${name}.new`);
   await writeSynced(draft, content);

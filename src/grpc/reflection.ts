@@ -24,8 +24,8 @@ export function addReflection(server: Server): void {
 }
 
 /**
- * Descriptors of health, mended: the library names the entry type of a map as protoc never does, and Go clients reject
- * that.
+ * The descriptors of the health service, corrected: the library gives the entry type of a map a name that protoc would
+ * never give, and Go clients reject it.
  */
 function healthFiles(): FileDescriptorProto[] {
   const { fileDescriptorProtos = [] } = (Object.values(healthService)[0]?.requestType ?? {}) as Files;

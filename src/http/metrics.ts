@@ -58,7 +58,9 @@ export function createMetrics(): Metrics {
   });
   const failed = new Counter({
     name: "signet_expression_errors_total",
-    help: "Expressions of profiles that failed or gave no boolean, by profile, kind (claim, warning or rule) and the claim's name, the warning's code or the rule's number in its file, from 0.",
+    help:
+      "Expressions of profiles that failed or gave no boolean, by profile, kind (claim, warning or rule) " +
+      "and the claim's name, the warning's code or the rule's number in its file, from 0.",
     labelNames: ["profile", "kind", "name"] as const,
     registers,
   });

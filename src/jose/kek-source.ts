@@ -103,7 +103,7 @@ async function loadKekDescriptor(place: string): Promise<Kek> {
 async function readDescriptor(descriptor: number, where: string): Promise<Buffer> {
   const stats = await promisify(fstat)(descriptor);
   if (!(stats.isFIFO() || stats.isSocket() || stats.isFile()))
-    throw new KekError("KEK_UNREADABLE", `${where} is no pipe, socket or file`);
+    throw new KekError("KEK_UNREADABLE", `${where} is not a pipe, socket or file`);
   if (stats.isFile() && isExposed(stats))
     throw new KekError("KEK_EXPOSED", `${where} is a file that is open to group or others: chmod 600 it`);
   const buffer = Buffer.alloc(MAX_KEK_TEXT_BYTES);

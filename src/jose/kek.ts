@@ -10,7 +10,7 @@ export interface Kek {
   readonly secret: KeyObject;
 }
 
-/** The KEK to seal under, then earlier ones that still open what they sealed: so that it can be replaced. */
+/** The KEK that seals, then earlier KEKs, which only open what they sealed, so that a KEK can be replaced. */
 export type Keks = readonly [Kek, ...Kek[]];
 
 export const KEK_BYTES = 32;

@@ -10,7 +10,7 @@ import { deriveKey, type Kek, type Keks } from "./kek.ts";
 import { SCHEMES } from "./schemes.ts";
 import { reseal, seal, unseal } from "./seal.ts";
 
-/** Makes keys whose private keys leave this process only sealed, under the first KEK. */
+/** Makes key pairs. Their private keys leave this process only sealed, under the first KEK. */
 export function createKeyVault(keks: Keks): KeyMaker {
   return {
     async make(keyset, alg) {
@@ -58,7 +58,7 @@ function importPublic(kid: string, alg: KeysetAlgorithm, publicJwk: PublicJwk): 
   try {
     publicKey = createPublicKey({ key: { ...publicJwk }, format: "jwk" });
   } catch (cause) {
-    throw new KeyringError("KEY_MISMATCH", `key ${kid}: its public key is no ${alg} key`, { cause });
+    throw new KeyringError("KEY_MISMATCH", `key ${kid}: its public key is not a key for ${alg}`, { cause });
   }
   publicJwkOf(publicKey, alg, `key ${kid}`);
   return publicKey;
@@ -78,6 +78,6 @@ function importPrivate(plaintext: Buffer, where: string): KeyObject {
 /** Throws KEY_MISMATCH for a key of another algorithm than its record says: no verifier accepts what it signs. */
 function publicJwkOf(publicKey: KeyObject, alg: KeysetAlgorithm, where: string): PublicJwk {
   const publicJwk = SCHEMES[alg].jwkOf(publicKey);
-  if (publicJwk === undefined) throw new KeyringError("KEY_MISMATCH", `${where} is no ${alg} key`);
+  if (publicJwk === undefined) throw new KeyringError("KEY_MISMATCH", `${where} is not a key for ${alg}`);
   return publicJwk;
 }

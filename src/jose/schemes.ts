@@ -6,9 +6,9 @@ import type { KeysetAlgorithm, PublicJwk } from "../keys/model.ts";
 export interface Scheme {
   /** A pair from fresh randomness, made in the thread pool: an RSA key may take a second of CPU. */
   generate(): Promise<{ readonly publicKey: KeyObject; readonly privateKey: KeyObject }>;
-  /** The public key as a JWK; undefined when it is no key of this algorithm. */
+  /** The public key as a JWK; undefined when it is not a key of this algorithm. */
   jwkOf(publicKey: KeyObject): PublicJwk | undefined;
-  // Synchronous, since every token is signed here: it costs a third of a library's promise.
+  // Synchronous, since every token is signed here, and a library's promise would cost three times as much.
   sign(data: Buffer, privateKey: KeyObject): Buffer;
   verify(data: Buffer, publicKey: KeyObject, signature: Buffer): boolean;
 }

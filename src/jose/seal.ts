@@ -4,8 +4,8 @@ import { KeyringError } from "../keys/error.ts";
 import { deriveKey, type Kek, type Keks } from "./kek.ts";
 
 /**
- * The key or secret that sealed bytes belong to. The seal authenticates it: they open as nothing else. `kid` and `alg`
- * are those of the sealed key; the tenant is empty where the profile has none.
+ * The key or secret that sealed bytes belong to. The seal authenticates it, so that the bytes can't be opened as any
+ * other key. `kid` and `alg` are those of the sealed key; the tenant is empty where the profile has none.
  */
 export type Binding = { readonly kid: string; readonly alg: string } & (
   | { readonly keyset: string }
@@ -34,7 +34,7 @@ export function unseal(sealed: string, binding: Binding, keks: Keks): Buffer {
   const kek = keks.find(({ id }) => id === header.kek);
   if (kek === undefined) {
     const known = keks.map(({ id }) => id).join(", ");
-    throw new KeyringError("WRONG_KEK", `${where} is under another KEK than the given ${known}`);
+    throw new KeyringError("WRONG_KEK", `${where} is sealed under another KEK than the given ${known}`);
   }
   const plaintext = decrypted(sealed, where, kek);
   const wanted = { alg: "dir", enc: "A256GCM", typ: "signet-key", v: VERSION, ...headerOf(binding) };

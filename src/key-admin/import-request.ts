@@ -34,7 +34,7 @@ const MAX_OVERLAP_SECONDS = 10 * 365 * 24 * 60 * 60;
 /**
  * Checks a request for a profile with imported keys.
  *
- * @throws Problem INVALID_REQUEST with every bad field. Of the secret, its texts reveal only the length.
+ * @throws Problem INVALID_REQUEST with every bad field. Its texts reveal nothing of the secret but the length.
  */
 export function checkImport(request: ImportRequest, profile: Profile): CheckedImport {
   const violations: FieldViolation[] = [];
@@ -42,7 +42,7 @@ export function checkImport(request: ImportRequest, profile: Profile): CheckedIm
     if (description !== undefined) violations.push({ field, description });
   };
   const { encoding, keyId } = request;
-  report("profile", profile.keys.kind === "keyset" ? "has a rotating keyset: it takes no imported secret" : undefined);
+  report("profile", profile.keys.kind === "keyset" ? "has a rotating keyset, not imported secrets" : undefined);
   report("tenant", tenantFault(request.tenant, profile.tenant !== undefined));
   report("encoding", encoding === undefined ? "is required: UTF8, BASE64, BASE64URL or HEX" : undefined);
   report("key_id", keyId === "" ? undefined : keyIdFault(keyId));

@@ -24,7 +24,7 @@ export interface ImportSecretParts {
   readonly randomBytes: (size: number) => Buffer;
 }
 
-/** An imported secret, and what it does to those before it. */
+/** An imported secret, and its effect on earlier ones. */
 interface ImportedKey {
   readonly key: SecretInfo;
   /** How many earlier secrets still verify. */
@@ -162,6 +162,8 @@ function weakKey(weak: string): Problem {
 function refusal(code: RingRefusal): Problem {
   if (code === "KEY_EXISTS")
     return new Problem("KEY_EXISTS", "the profile (and tenant) has, or had, a secret with this key_id: choose another");
-  const message = `${MAX_VERIFYING} secrets of the profile (and tenant) may verify at once: end earlier ones with a shorter overlap`;
+  const message =
+    `at most ${MAX_VERIFYING} secrets of the profile (and tenant) may verify at once: ` +
+    "end earlier ones with a shorter overlap";
   return new Problem("TOO_MANY_KEYS", message);
 }

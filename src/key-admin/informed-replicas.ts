@@ -34,7 +34,7 @@ export async function waitForReplicas(replicas: KnownReplicas, keyset: string, e
   return { informed: namesOf(all.filter(isInformed)), late: namesOf(all.filter((replica) => !isInformed(replica))) };
 
   async function untilInformed(): Promise<void> {
-    // Directly after an outage no replica has been heard of yet.
+    // Right after an outage, no heartbeat of another replica has arrived yet.
     await replicas.seek();
     while (!over.signal.aborted && !replicas.live().every(isInformed)) await pause(LOOK_MS, over.signal);
   }

@@ -138,7 +138,7 @@ function checkRevokeKey(request: RevokeKeyRequest, profiles: ReadonlyMap<string,
   report("key_id", keyIdFault(keyId));
   report("reason", reasonFault(reason));
   const profile = profiles.get(name);
-  if (name === "") report("tenant", tenant === "" ? undefined : "is taken only with a profile");
+  if (name === "") report("tenant", tenant === "" ? undefined : "must not be set without a profile");
   else if (profile === undefined) throw unknownProfile(name);
   else if (profile.keys.kind === "keyset") report("profile", "has a rotating keyset: leave it empty");
   else report("tenant", tenantFault(tenant, profile.tenant !== undefined));

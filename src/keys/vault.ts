@@ -35,7 +35,10 @@ export interface KeyMaker {
   open(keyset: string, key: KeyRecord): Promise<SigningKey>;
   /** Seals the private key under the current KEK. Throws as `open` does when it can't be opened. */
   reseal(keyset: string, key: KeyRecord & { readonly sealed: string }): Promise<string>;
-  /** Imports the public key as a verifier does: from the JWK alone. Throws KEY_MISMATCH when the JWK is no key. */
+  /**
+   * Imports the public key as a verifier does: from the JWK alone. Throws KEY_MISMATCH when the JWK is not a key of the
+   * algorithm.
+   */
   verifying(key: Pick<KeyRecord, "kid" | "alg" | "publicJwk">): VerifyingKey;
 }
 
@@ -46,7 +49,7 @@ export interface SecretId extends SecretOwner {
 
 /** Seals, opens and uses imported secrets. Only implementations know cryptography. */
 export interface SecretVault {
-  /** Seals the text under the current KEK, bound to this secret: it opens as no other one. */
+  /** Seals the text under the current KEK, bound to this secret, so that it can't be opened as another one. */
   seal(text: string, id: SecretId): Promise<string>;
   /**
    * The text. Throws the KeyringErrors WRONG_KEK, DAMAGED_KEY, and SWAPPED_KEY when it was sealed for another secret.

@@ -14,7 +14,7 @@ const TOKEN = /\bey[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{20,}/;
 export const REQUIRED = "is required";
 
 /** A field is set although the profile does not use it. */
-export const NOT_TAKEN = "is not taken by this profile";
+export const NOT_TAKEN = "is not used by this profile";
 
 /** A time lies in the future, or outside the range of dates. */
 export const NOT_PAST = "must be a time that is not in the future";
@@ -28,7 +28,8 @@ export function tenantFault(value: string, taken: boolean): string | undefined {
 }
 
 /**
- * Checks a field that some profiles take: required and checked by `fault` where it is taken, refused where it is not.
+ * Checks a field that only some profiles use: required and checked by `fault` if the profile uses it, otherwise
+ * refused.
  */
 export function takenFault(
   value: string,

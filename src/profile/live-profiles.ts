@@ -48,7 +48,7 @@ export function createLiveProfiles({ initial, load, hashOf, audit, now, observer
     const changed = changedNames(profiles, wanted.profiles);
     const gone = changed.filter((name) => !wanted.profiles.has(name));
     if (changed.length > 0) {
-      // Every token must be covered by an event with the rules that it was issued by: the event comes first.
+      // The event comes first: for every token, the audit log must show under which rules it was issued.
       const configHash = hashOf(wanted.profiles);
       await audit.append({ type: "configuration.changed", configHash, profiles: changed }, now());
       profiles = wanted.profiles;

@@ -9,7 +9,7 @@ import type { Profile } from "./model/profile.ts";
 const MISNAMED = /\.(?:yml|YML|YAML)$/;
 
 /**
- * Reads every `*.yaml` of the folders as a profile, by name. Two files with one name are a fault: none replaces the
+ * Reads every `*.yaml` of the folders as a profile, by name. Two files with one name are a fault: neither replaces the
  * other.
  *
  * @param issuer `iss` of the profiles that use the service's issuer.

@@ -38,7 +38,9 @@ export function createFitness(contact: Contact, clock: ClockCheck, { state, cloc
       : "which was never reached";
   function requireRightClock(): void {
     if (clock.agrees()) return;
-    const message = `the clock of this replica and that of NATS differ by more than rotation.clock_skew (${skew}): call another replica`;
+    const message =
+      `the clock of this replica and that of NATS differ by more than rotation.clock_skew (${skew}): ` +
+      "call another replica";
     throw new Problem("CLOCK_DIFFERS", message, { retryAfterMs: RETRY_AFTER_MS });
   }
 
@@ -59,7 +61,9 @@ export function createFitness(contact: Contact, clock: ClockCheck, { state, cloc
     requireFit() {
       requireRightClock();
       if (!contact.tooLongAgo) return;
-      const message = `this replica issues nothing: it was last in contact with the shared state longer ago than state.max_offline (${maxOffline})`;
+      const message =
+        "this replica issues nothing: its last contact with the shared state was " +
+        `longer ago than state.max_offline (${maxOffline})`;
       throw new Problem("OFFLINE_TOO_LONG", message, { retryAfterMs: RETRY_AFTER_MS });
     },
   };

@@ -12,7 +12,7 @@ export interface SightingsOptions {
   readonly now: () => number;
   /** Milliseconds of a clock that is never set. */
   readonly monotonic: () => number;
-  /** A heartbeat older than this when it is first read, in milliseconds, is no sign of life. */
+  /** A heartbeat older than this when it is first read, in milliseconds, is not a sign of life. */
   readonly freshMs: number;
   readonly digests: Digests;
   /** Called for replicas that are alive. */

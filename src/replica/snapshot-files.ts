@@ -12,7 +12,7 @@ export interface SnapshotFiles {
    * {@link StateError}: EXPOSED when group or others have any right to it, UNAVAILABLE when it can't be read.
    */
   load(name: string): Promise<Uint8Array | undefined>;
-  /** Durable when it resolves. A crash leaves the old content or the new, never a part. */
+  /** Durable when it resolves. A crash leaves the old content or the new, never a mixture. */
   save(name: string, content: Uint8Array): Promise<void>;
 }
 

@@ -2,7 +2,10 @@ import { type Change, type Entry, isUnavailable, type KeyValue } from "../state/
 import type { EntriesSnapshot } from "./entries-snapshot.ts";
 
 export interface SnapshottedOptions {
-  /** Every entry that is read MUST be an epoch: `<ring>/<number>`, created once, the highest wins, emptied when superseded. */
+  /**
+   * Every entry that is read MUST be an epoch: `<ring>/<number>`, created once, the highest wins, emptied when
+   * superseded.
+   */
   readonly store: KeyValue;
   readonly snapshot: EntriesSnapshot;
   /** Whether the snapshot may stand in for an unreachable store. */
@@ -12,8 +15,8 @@ export interface SnapshottedOptions {
 }
 
 /**
- * A store whose epochs this replica remembers. They can be read while the store is unreachable. A store that was lost or
- * rolled back gets them back before a reader receives "current".
+ * A store whose epochs this replica remembers. They can be read while the store is unreachable. A store that was lost
+ * or rolled back gets them back before a reader receives "current".
  */
 export function createSnapshottedStore({ store, snapshot, mayStandIn, onRestored }: SnapshottedOptions): KeyValue {
   return {
@@ -36,7 +39,7 @@ export function createSnapshottedStore({ store, snapshot, mayStandIn, onRestored
         for (const entry of entries) snapshot.take(entry);
         return [...entries, ...(await complete(remembered, entries))];
       } catch (error) {
-        // Read again: if only the giving back failed, the snapshot has what the store listed, which may be newer.
+        // Read again: if only writing back failed, the snapshot has what the store listed, which may be newer.
         if (standsInFor(error)) return rememberedUnder(prefix);
         throw error;
       }
@@ -85,9 +88,9 @@ export function createSnapshottedStore({ store, snapshot, mayStandIn, onRestored
     return snapshot.complete && mayStandIn() && isUnavailable(error);
   }
 
-  /** Gives back what is missing among the entries that the store has, and returns it. */
+  /** Writes back what the store lacks, and returns it. */
   async function complete(remembered: readonly Entry[], found: readonly Entry[]): Promise<Entry[]> {
-    const back = await giveBack(store, forgotten(remembered, found));
+    const back = await writeBack(store, forgotten(remembered, found));
     if (back.length > 0) onRestored(back.map(({ key }) => key));
     snapshot.completed();
     return back;
@@ -110,7 +113,7 @@ function forgotten(remembered: readonly Entry[], found: readonly Entry[]): Entry
 }
 
 /** Writes the same bytes under the same keys, so every replica that remembers them may do so at the same time. */
-async function giveBack(store: KeyValue, entries: readonly Entry[]): Promise<Entry[]> {
+async function writeBack(store: KeyValue, entries: readonly Entry[]): Promise<Entry[]> {
   const back: Entry[] = [];
   for (const entry of entries) {
     const revision = await store.create(entry.key, entry.value);

@@ -30,12 +30,12 @@ export function checkRevokeRequest(request: RevokeRequest, profile: Profile, now
   };
   const { tokenIds, subject } = request;
   check("tenant", tenantFault(request.tenant, profile.tenant !== undefined));
-  if (tokenIds.length === 0 && subject === "") check("token_ids", "are required, or a subject");
+  if (tokenIds.length === 0 && subject === "") check("token_ids", "are required without a subject");
   if (tokenIds.length > MAX_TOKENS) check("token_ids", `must have at most ${MAX_TOKENS} values`);
   tokenIds.slice(0, MAX_TOKENS).forEach((id, index) => {
     check(`token_ids[${index}]`, identityFault(id) ?? tokenFault(id));
   });
-  if (subject !== "") check("subject", tokenIds.length > 0 ? "is not taken beside token_ids" : identityFault(subject));
+  if (subject !== "") check("subject", tokenIds.length > 0 ? "must not be set with token_ids" : identityFault(subject));
   check("expires_at", expiryFault(request, profile, now));
   check("issued_before", issuedBeforeFault(request, now));
   check("reason", reasonFault(request.reason));
@@ -57,7 +57,7 @@ function marginMs({ leeway, skew }: ProfileLifetime): number {
 
 function expiryFault(request: RevokeRequest, profile: Profile, now: number): string | undefined {
   if (request.expiresAt === undefined) return undefined;
-  if (request.tokenIds.length === 0) return "is taken only with token_ids";
+  if (request.tokenIds.length === 0) return "must not be set without token_ids";
   const until = revokedUntil(request, profile, now);
   if (Number.isNaN(until)) return NO_TIME;
   if (until <= now) return "must be in the future";
@@ -67,7 +67,7 @@ function expiryFault(request: RevokeRequest, profile: Profile, now: number): str
 
 function issuedBeforeFault({ issuedBefore, subject }: RevokeRequest, now: number): string | undefined {
   if (issuedBefore === undefined) return undefined;
-  if (subject === "") return "is taken only with subject";
+  if (subject === "") return "must not be set without a subject";
   if (Number.isNaN(issuedBefore.getTime())) return NO_TIME;
   return issuedBefore.getTime() >= 0 && issuedBefore.getTime() <= now ? undefined : NOT_PAST;
 }

@@ -5,8 +5,8 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
 /**
  * The one canonical text of an IP address: dotted IPv4, or IPv6 as RFC 5952 writes it. An IPv4-mapped IPv6 address (RFC
- * 4291, 2.5.5.2) becomes its IPv4 address, so that a client has one address whichever socket it came by. Undefined when
- * the text is not an address.
+ * 4291, 2.5.5.2) becomes its IPv4 address, so that a client has one address, whatever kind of socket it connects to.
+ * Undefined when the text is not an address.
  */
 export function canonicalIp(text: string): string | undefined {
   return parseAddress(text)?.toString();

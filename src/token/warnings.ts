@@ -1,6 +1,6 @@
 import type { Profile } from "../profile/model/profile.ts";
 
-/** Something that is allowed and deserves a second look. */
+/** Something that is allowed but deserves attention. */
 export interface Warning {
   /** Upper case: one of the service's own, or one that a profile defines. */
   readonly code: string;

@@ -1,7 +1,9 @@
 import { globSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
 
-/** One import, also of types alone: `from` is a file of the checkout, `to` such a file, a package or a `node:` module. */
+/**
+ * One import, also of types alone: `from` is a file of the checkout, `to` such a file, a package or a `node:` module.
+ */
 export interface Import {
   readonly from: string;
   readonly to: string;

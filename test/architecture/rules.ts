@@ -1,7 +1,10 @@
 import { dirname } from "node:path/posix";
 import type { Import } from "./imports.ts";
 
-/** The one order of folders: an import, also of a type, goes down it or stays in its folder. Neighbours on a line are strangers. */
+/**
+ * The one order of folders: an import, also of a type, goes down it or stays in its folder. Neighbours on a line are
+ * strangers.
+ */
 const ORDER: readonly (readonly string[])[] = [
   ["main"],
   ["app"],

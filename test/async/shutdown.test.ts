@@ -33,7 +33,7 @@ test("one that hangs is reported and left, and the others are ended", async (t) 
   add("calls");
   await end(100);
   t.deepEqual(ended, ["calls", "hangs", "store"]);
-  t.deepEqual(reported, ["a part of the service did not stop in time: it was not waited for"]);
+  t.deepEqual(reported, ["a part of the service did not stop in time: the stop went on without it"]);
 });
 
 test("however many hang, all are begun, and the last ones get the least time", async (t) => {

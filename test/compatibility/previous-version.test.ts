@@ -108,7 +108,9 @@ async function storedKeys(url: string): Promise<string[]> {
   }
 }
 
-/** Flips one bit in the middle of an entry, and with `withChecksum` mends the entry's checksum, as an attacker would. */
+/**
+ * Flips one bit in the middle of an entry, and with `withChecksum` mends the entry's checksum, as an attacker would.
+ */
 function flipBit(database: string, key: string, withChecksum: boolean): void {
   const db = new DatabaseSync(database);
   const { value, revision } = db.prepare("SELECT value, revision FROM entries WHERE key = ?").get(key) ?? {};

@@ -12,7 +12,9 @@ import { spawnService } from "../support/service/service-process.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
-/** Serves with a file as descriptor 3 until it is ready or has ended; then stops it. Answers the events that it logged. */
+/**
+ * Serves with a file as descriptor 3 until it is ready or has ended; then stops it. Answers the events that it logged.
+ */
 async function served(t: ExecutionContext, data: string, kek: string): Promise<string[]> {
   const file = await open(kek, "r");
   const child = spawn(process.execPath, [MAIN, "serve"], {

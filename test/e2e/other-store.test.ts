@@ -50,7 +50,7 @@ serialTestWithNats("a replica with the keys of a file makes no first keys, whate
     log.some(({ event, folder }) => event === "store.own_keys" && folder === join(data, "state")),
   );
   await waitUntil("it says what it waits for", async () =>
-    /has no keys yet: they come with another replica or a restored backup/.test(await replica.waitsFor()),
+    /has no keys yet: they come from another replica or a restored backup/.test(await replica.waitsFor()),
   );
   await replica.process.stop();
 

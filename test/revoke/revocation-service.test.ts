@@ -128,11 +128,11 @@ test("every bad field is named at once", async (t) => {
   const { stored, ask } = fixture();
   const all = { tenant: "t", tokenIds: ["", "x".repeat(256), "a\nb", "ok"], subject: "alice", reason: "" };
   t.deepEqual(await rejectedViolations(ask({ ...all, expiresAt: new Date(0), issuedBefore: new Date(NOW + 1) })), {
-    tenant: "is not taken by this profile",
+    tenant: "is not used by this profile",
     "token_ids[0]": "must not be empty",
     "token_ids[1]": "must have at most 255 bytes of UTF-8",
     "token_ids[2]": "must not contain control characters",
-    subject: "is not taken beside token_ids",
+    subject: "must not be set with token_ids",
     expires_at: "must be in the future",
     issued_before: "must be a time that is not in the future",
     reason: "is required",
@@ -141,17 +141,17 @@ test("every bad field is named at once", async (t) => {
 });
 
 for (const [what, request, expected] of [
-  ["neither ids nor a subject", {}, { token_ids: "are required, or a subject" }],
+  ["neither ids nor a subject", {}, { token_ids: "are required without a subject" }],
   ["101 ids", { tokenIds: Array(101).fill("a") }, { token_ids: "must have at most 100 values" }],
   [
     "an expiry of a subject",
     { subject: "a", expiresAt: new Date(NOW) },
-    { expires_at: "is taken only with token_ids" },
+    { expires_at: "must not be set without token_ids" },
   ],
   [
     "a moment for ids",
     { tokenIds: ["a"], issuedBefore: new Date(NOW) },
-    { issued_before: "is taken only with subject" },
+    { issued_before: "must not be set without a subject" },
   ],
   [
     "an expiry that is no date",

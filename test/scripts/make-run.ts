@@ -47,7 +47,10 @@ export interface Run {
   ended(): Promise<number | null>;
 }
 
-/** Starts scripts/run.ts in a checkout of its own, on free ports, with a real nats-server and a stand-in for the service. */
+/**
+ * Starts scripts/run.ts in a checkout of its own, on free ports, with a real nats-server and a stand-in for the
+ * service.
+ */
 export function startRun(t: ExecutionContext, env: NodeJS.ProcessEnv = {}, tools?: string): Promise<Run> {
   const root = mkdtempSync(join(tmpdir(), "signet run "));
   layOut(root, tools);

@@ -5,7 +5,7 @@ import type { KeyringEvent } from "../../keys/rotating/views.ts";
 import { StateError } from "../../state/keyvalue.ts";
 import type { Log } from "../log.ts";
 
-/** How long after a failure an event is appended to the audit log again. */
+/** Milliseconds between a failed append of an event and the next attempt. */
 const RETRY_MS = 1_000;
 
 interface Listeners {
@@ -19,7 +19,7 @@ interface Listeners {
 
 /** Reports the events of keyrings to the log and the audit log, until `stopping` aborts. */
 export function createKeyringReporter({ audit, log, isNew, now, stopping }: Listeners): (event: KeyringEvent) => void {
-  // Every key that signs must be named by an event. What is not stored when the process ends, the next start reports.
+  // An event must name every key that signs. If the process ends before it is stored, the next start reports the key.
   async function appendUntilStored(event: AuditEvent): Promise<void> {
     const time = now();
     while (!stopping.aborted) {
@@ -78,7 +78,7 @@ function rotated({ keyset, epoch, added, removed, reason, caller = "" }: Rotated
   return { type: "key.rotated", keyset, keysetEpoch: epoch, added, removed, reason, caller };
 }
 
-/** Whether this failure should be logged: at this place it is not the same as before. */
+/** Whether this failure should be logged: it differs from the last one at this place. */
 export type IsNewFailure = (where: string, error: unknown) => boolean;
 
 /** Longer than any pause before a retry. */
@@ -98,7 +98,7 @@ export function createFailureFilter(now: () => number): IsNewFailure {
   };
 }
 
-/** The codes of the innermost cause: reading, writing and watching meet the same outage. */
+/** The codes of the innermost cause, which is the same for reading, writing and watching in one outage. */
 function codesOf(error: unknown): readonly string[] {
   if (!(error instanceof Error)) return [];
   if (isOurs(error.cause)) return codesOf(error.cause);

@@ -17,7 +17,7 @@ export async function openKeyrings(
   report: (event: KeyringEvent) => void,
 ): Promise<Keyring[]> {
   const others = await hasRings(store);
-  // A verifier can hold a JWKS without the keys of a new keyset only if a JWKS was ever served: such keys wait.
+  // If a JWKS was ever served, a verifier may hold one without the keys of a new keyset, so those keys wait.
   const jwksMayBeCached = others ?? true;
   // Where rings exist, the store is not new, so a keyset without a ring has lost nothing.
   const firstStart = store.firstStart || others === true;
@@ -61,7 +61,9 @@ async function hasRings({ rings, isRetryable }: StateStore): Promise<boolean | u
   }
 }
 
-/** The event that names every key of a ring: the process that created the epoch may have died before its own event. */
+/**
+ * The event that names every key of a ring. The process that created the epoch may have died before it wrote its own.
+ */
 export function currentKeys({ keyset, epoch, list }: Keyring, now: number): AuditEvent {
   const added = list(now).map(({ kid }) => kid);
   return { type: "key.rotated", keyset, keysetEpoch: epoch, added, removed: [], reason: "held", caller: "" };

@@ -37,9 +37,11 @@ export async function openState(config: Config, own: KeyValue, now: () => number
 
 /** A revocation or a rotation in the shared state is not in this folder's own store: an old key would sign again. */
 function refuseOlderKeys(snapshots: string): void {
-  // An empty folder says nothing: every start creates it, also one that never reached NATS.
+  // An empty folder proves nothing: every start creates it, even one that never reached NATS.
   if (!existsSync(snapshots) || !readdirSync(snapshots).some((file) => file.startsWith("keyset."))) return;
-  const message = `state.store is "file", but this data folder belongs to a replica whose keys in NATS are newer than its own: export those (signet keys export) and restore them into a new data folder, or move ${snapshots} away`;
+  const message =
+    'state.store is "file", but this data folder belongs to a replica whose keys in NATS are newer than its own: ' +
+    `export those (signet keys export) and restore them into a new data folder, or move ${snapshots} away`;
   throw new StartError("OTHER_STORE", message);
 }
 

@@ -27,7 +27,10 @@ export interface StateStore {
   sealedBefore(): Promise<boolean>;
   /** Whether the work that failed with this error may succeed later. */
   isRetryable(error: unknown): boolean;
-  /** Resolves when opening can succeed, because the store is reachable or there is a snapshot, or when the signal aborts. */
+  /**
+   * Resolves when opening can succeed, because the store is reachable or there is a snapshot, or when the signal
+   * aborts.
+   */
   reached(signal: AbortSignal): Promise<void>;
   /**
    * Everything in the store was opened: from now on an unreachable store is an error, and no snapshot stands in for it.

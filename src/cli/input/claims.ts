@@ -35,7 +35,8 @@ export function jsonObject(text: string, option: string): Record<string, unknown
   // JSON.parse keeps the last of two members with one name, and the encoder drops a member named __proto__.
   if (parseStrictObject(Buffer.from(text)) === undefined)
     throw usageError(
-      `${option} must have no duplicate name, none of the names ${[...PROTOTYPE_NAMES].join(", ")}, and at most 16 levels`,
+      `${option} must have no duplicate name, none of the names ${[...PROTOTYPE_NAMES].join(", ")}, ` +
+        "and at most 16 levels",
     );
   return value as Record<string, unknown>;
 }

@@ -14,7 +14,10 @@ export interface LoadedSecrets {
   verifier(kid: string, now: number): FoundKey;
   /** All secrets that verify now, the newest first. */
   verifiers(now: number): readonly VerifyingKey[];
-  /** The encoding, other than the imported one, under which the text of a secret that verifies now verifies this. */
+  /**
+   * Tries the texts of the current secrets under encodings other than the imported ones. Returns the encoding under
+   * which one of them verifies the signature.
+   */
   otherReading(data: Buffer, signature: Buffer, now: number): SecretEncoding | undefined;
 }
 

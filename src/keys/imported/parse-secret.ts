@@ -22,7 +22,9 @@ export function parseSecretEpoch(json: string): SecretEpoch {
   };
 }
 
-/** The last secret that has its text signs: it alone has no end. Only revocations can leave none. */
+/**
+ * The last secret that still has its text signs, and it alone has no end. Only revocations can leave no such secret.
+ */
 function checkSigner(secrets: readonly SecretRecord[]): void {
   const last = secrets.findLast(({ sealed }) => sealed !== undefined);
   const revoked = secrets.some((secret) => secret.revoked !== undefined);

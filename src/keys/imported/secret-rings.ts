@@ -14,7 +14,7 @@ interface ReadRing {
   readonly stale: boolean;
 }
 
-/** Makes the epoch after `before`; undefined for none. */
+/** Returns the epoch to create after `before`; undefined when none is needed. */
 export type NextEpoch = (before: SecretEpoch | undefined) => Promise<SecretEpoch | undefined>;
 
 /** The newest epoch of every ring that this process has read. */

@@ -1,15 +1,17 @@
 /** RFC 7518, 3.2: an HS256 key is at least as long as the hash. */
 const LEAST_BYTES = 32;
-/** 32 random bytes have fewer different ones with a probability below 2^-130. */
+/** The probability that 32 random bytes have fewer different values is below 2^-130. */
 const LEAST_DIFFERENT = 8;
 
 /** Words from documentation and templates, as letters and digits only. No random secret contains one by chance. */
-const PLACEHOLDER =
-  /secretkey|accesskey|privatekey|signingkey|apikey|bitsecret|yoursecret|mysecret|secrethere|keyhere|changeme|changethis|replaceme|replacethis|placeholder|insertyour|password|example|donotuse|notforproduction|^secret$/;
+const PLACEHOLDER = new RegExp(
+  "secretkey|accesskey|privatekey|signingkey|apikey|bitsecret|yoursecret|mysecret|secrethere|keyhere|changeme|" +
+    "changethis|replaceme|replacethis|placeholder|insertyour|password|example|donotuse|notforproduction|^secret$",
+);
 
 /**
  * Why a secret should not be used, as the end of a sentence that begins with "it", or undefined. With one token an
- * attacker can try millions of secrets a second offline: a text that can be guessed or looked up is no secret.
+ * attacker can try millions of secrets a second offline: a text that can be guessed or looked up is not a secret.
  */
 export function weakness(text: string, bytes: Buffer): string | undefined {
   if (isPlaceholder(text) || isPlaceholder(bytes.toString("latin1"))) return "looks like a placeholder";

@@ -2,8 +2,8 @@ import type { KeyState } from "../model.ts";
 import { type EpochRecord, type KeyRecord, NEVER } from "./record.ts";
 
 /**
- * Whether a key that is due waits while the one before it goes on signing: replicas that don't know the key could not
- * verify.
+ * Whether a key that is due waits while the one before it goes on signing: replicas that don't know the new key could
+ * not verify its tokens.
  */
 export type Postponed = (key: KeyRecord, time: number) => boolean;
 

@@ -29,7 +29,7 @@ export function withoutPrivateKey(key: KeyRecord): KeyRecord {
   return rest;
 }
 
-/** A key that was brought forward ends the one before it early too: no replica signs with that one after the delay. */
+/** Bringing a key forward ends the one before it early too: no replica signs with that one after the delay. */
 function isSpent(key: KeyRecord, { keys }: EpochRecord, time: number, { activationDelay }: KeyPolicy): boolean {
   if (key.sealed === undefined) return false;
   const superseded = keys.some(

@@ -11,7 +11,7 @@ import { type EpochPlan, planEmergency, planEpoch } from "./plan.ts";
 import { type Decision, reconcile } from "./reconcile.ts";
 import type { EpochRecord } from "./record.ts";
 
-/** The epoch to make after `ring`; undefined for none. What it throws stops the change. */
+/** Returns the epoch to create after `ring`; undefined when none is needed. What it throws stops the change. */
 export type PlanChange = (ring: EpochRecord, now: number) => EpochPlan | undefined;
 
 /**
@@ -77,7 +77,7 @@ export class RingKeeper {
         done = next === undefined || (await this.#create(next, caller));
       }
       await this.#makeDueEpochs();
-      // The change is made: private keys that are left in earlier epochs go with the next run if not now.
+      // The change is already made. If pruning fails, the next run removes the private keys left in earlier epochs.
       await this.#prune().catch((error) => this.#reportProblem(error));
       return this.ring.record;
     });
@@ -136,7 +136,10 @@ export class RingKeeper {
     if (await this.#epochs.create(stored)) report({ type: "restored", keyset, epoch: stored.epoch, found });
   }
 
-  /** Revokes the key in an epoch after the one that forgot it, which is never used: the key must not sign again. */
+  /**
+   * The store's epoch lacks a revocation, so it is never used: the key must not sign again. Revokes the key in the
+   * epoch after it.
+   */
   async #revokeAgain(
     stored: StoredEpoch,
     { record, kid, reason }: Extract<Decision, { type: "revokeAgain" }>,
@@ -169,7 +172,7 @@ export class RingKeeper {
     const { keyset, firstStart = true } = this.#options;
     if (firstStart && this.#mayPlan()) return;
     const sources =
-      "they come with another replica or a restored backup, or are made where state.first_start allows it";
+      "they come from another replica or a restored backup, or a replica with state.first_start makes them";
     throw new KeyringError("WAITING", `keyset ${keyset} has no keys yet: ${sources}`);
   }
 

@@ -36,7 +36,7 @@ export function openEpochs<Record extends Epoch>(
   function numberOf(key: string): number {
     const text = key.slice(prefix.length);
     if (/^[1-9][0-9]{0,14}$/.test(text)) return Number(text);
-    throw new KeyringError("BROKEN_RECORD", `${key} is no epoch: allowed are ${prefix}1, ${prefix}2 ...`);
+    throw new KeyringError("BROKEN_RECORD", `${key} is not an epoch: allowed are ${prefix}1, ${prefix}2 ...`);
   }
 
   async function stored(): Promise<Entry[]> {

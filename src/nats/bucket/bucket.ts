@@ -165,7 +165,8 @@ export class Bucket {
 
   #contradiction(info: StreamInfo | undefined): string | undefined {
     if (info === undefined) return "it is gone";
-    if (info.created !== this.#created) return `it was created ${info.created}, the opened one ${this.#created}`;
+    if (info.created !== this.#created)
+      return `it was created at ${info.created}, and the opened one at ${this.#created}`;
     if (info.state.last_seq >= this.#highest) return undefined;
     return `it ends with revision ${info.state.last_seq}, but revision ${this.#highest} was seen`;
   }

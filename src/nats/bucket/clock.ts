@@ -29,7 +29,7 @@ export function clockOffset(bucket: Bucket, now: () => number): Promise<ClockOff
   });
 }
 
-/** Servers before 2.10 put no time into answers, but into what they create. */
+/** Servers before 2.10 put no time into their answers, only into what they create. */
 async function timeOfCreation({ manager }: Access): Promise<number> {
   const { created } = await manager.consumers.add(BUCKET_STREAM, {
     ack_policy: AckPolicy.None,

@@ -90,8 +90,8 @@ export async function openBucketReader(bucket: Bucket, access: Access, prefix: s
 
 /**
  * Reads everything that existed when the reader was opened: the last message of each key, in the order of revisions.
- * Takes as long as messages arrive. Rejects with UNAVAILABLE when none came for three heartbeats, or for a minute while
- * the server waits for this reader.
+ * Goes on for as long as messages arrive. Rejects with UNAVAILABLE when none came for three heartbeats, or for a minute
+ * while the server waits for this reader.
  */
 export async function readSnapshot(bucket: Bucket, reader: BucketReader): Promise<ReadonlyMap<string, StoredEntry>> {
   const snapshot = new Map<string, StoredEntry>();
@@ -169,7 +169,7 @@ class Arrivals {
     const key = keyOf(message.subject);
     if (!key?.startsWith(this.#prefix)) return { revision, idle: false };
     const { data: value, headers } = message;
-    // One damaged entry must not end the reading of all. None may be skipped, since it may be what revokes a key.
+    // A damaged entry must not end the reading, but must not be skipped either: it may revoke a key.
     const entry = storedEntry({ key, revision, writtenAt, value, headers }, this.#onDamage);
     return { revision, entry, idle: false };
   }

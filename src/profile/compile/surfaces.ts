@@ -2,7 +2,7 @@ import type { Faults } from "../../schema/fault.ts";
 import type { SurfacesInFile } from "../file/delivery-schema.ts";
 import type { Surface, Surfaces } from "../model/delivery.ts";
 
-/** Compiles how verdicts are presented to clients. A reason without a value of its own has that of the surface. */
+/** Compiles how verdicts are presented to clients. A reason without a value of its own gets the surface's. */
 export function compileSurfaces(raw: SurfacesInFile, faults: Faults): Surfaces {
   for (const key of ["accepted", "rejected"] as const) {
     const fault = raw.frame?.[key] === undefined ? undefined : templateFault(raw.frame[key]);

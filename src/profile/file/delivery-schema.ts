@@ -27,7 +27,7 @@ const CLOSE = {
 
 const TEMPLATE = { type: ["object", "array"] } as const;
 
-/** What single reasons show instead. */
+/** The values that single reasons show instead. */
 function byReason<const P extends Readonly<Record<string, object>>>(properties: P) {
   return {
     type: "object",
@@ -73,7 +73,7 @@ function carrier<const P extends Readonly<Record<string, object>>, const R exten
   return objectSchema({ in: {}, max_bytes: {}, ...properties }, required);
 }
 
-/** By the value of `in`, what else a carrier says. */
+/** The other keys of a carrier, by its `in`. */
 const CARRIERS = {
   header: carrier({ name: HTTP_TOKEN, scheme: HTTP_TOKEN, scheme_optional: { type: "boolean" } }, ["name"]),
   query: carrier({ name: FIELD_NAME }, ["name"]),

@@ -23,7 +23,7 @@ export function resolveAliases(own: JsonObject, aliases: Profile["aliases"]): Re
     if (!values.every((other) => isDeepStrictEqual(other, value)))
       conflict ??= reject(
         "CLAIM_CONFLICT",
-        `${present.join(" and ")} name one claim and have different values`,
+        `${present.join(" and ")} are names of one claim, and have different values`,
       ).rejection;
     for (const name of names) delete claims[name];
     claims[claim] = value;

@@ -13,8 +13,8 @@ export interface RegisteredClaims {
 }
 
 /**
- * Checks only types and ranges: `iss`, `sub` and `jti` are non-empty strings, `aud` is one or a non-empty array of
- * them, times are positive whole seconds. JSON.parse reads 1e400 as Infinity, which would never expire.
+ * Checks only types and ranges: `iss`, `sub` and `jti` are non-empty strings, `aud` is one such string or a non-empty
+ * array of them, times are positive whole seconds. JSON.parse reads 1e400 as Infinity, which would never expire.
  */
 export function checkRegistered(claims: JsonObject): Step<RegisteredClaims> {
   const { iss, sub, aud, exp, nbf, iat, jti } = claims;

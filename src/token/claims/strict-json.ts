@@ -10,8 +10,8 @@ const MAX_DEPTH = 16;
 
 /**
  * Parses a JSON object (RFC 8259) with the rules that security needs: well-formed UTF-8 without a byte order mark, no
- * name twice in one object (RFC 7515, 4: parsers differ on which one counts), no lone surrogate, no name that reaches a
- * prototype, at most 16 levels. Undefined for anything else. Never throws.
+ * duplicate name in one object (RFC 7515, 4: parsers differ on which one counts), no lone surrogate, no name that
+ * reaches a prototype, at most 16 levels. Undefined for anything else. Never throws.
  */
 export function parseStrictObject(bytes: Buffer): JsonObject | undefined {
   if (!isUtf8(bytes)) return undefined;

@@ -118,6 +118,6 @@ function mapClaims(
   } catch (error) {
     if (!(error instanceof ClaimExpressionError)) throw error;
     onExpressionError("claim", error.claim);
-    throw invalidRequest([{ field: "claims", description: `must let the claim ${error.claim} be computed` }]);
+    throw invalidRequest([{ field: "claims", description: `must allow the claim ${error.claim} to be computed` }]);
   }
 }

@@ -23,8 +23,8 @@ interface Entry<Answer> extends Asked {
 /** Makes a quick retry safe. */
 export interface RequestIds<Answer> {
   /**
-   * Within two minutes the same `key` with the same `content` gets the same answer, also while the first one is still
-   * being made. A failure is forgotten, so that a retry tries again.
+   * Within two minutes the same `key` with the same `content` gets the same answer, even while the first one is still
+   * in progress. A failure is forgotten, so that a retry tries again.
    *
    * @throws Problem REQUEST_ID_REUSED for a known key with other content.
    */

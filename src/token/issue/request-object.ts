@@ -9,9 +9,9 @@ type RequestObject = Readonly<Record<string, unknown>>;
 const CLAIM_LIMITS = { bytes: 8192, depth: 8, keys: 512 } as const;
 
 /**
- * Checks a request object: first by the rules that hold for every profile (its size, depth and names, and that every
- * JSON parser reads its values alike), then by the profile's schema. A field that already has a violation gets none
- * from the schema.
+ * Checks a request object: first by the rules that hold for every profile (its size, depth and names, and that all JSON
+ * parsers read its values in the same way), then by the profile's schema. A field that already has a violation gets
+ * none from the schema.
  */
 export function checkRequestObject(
   claims: RequestObject,

@@ -44,7 +44,7 @@ export function createTokenSigner({ audit, hashSubject, verifyEvery }: TokenSign
       const key = signerFor(draft, keys);
       const text = signingInput(draft, key);
       const input = Buffer.from(text, "latin1");
-      // 2. The signature, which is verified now and then.
+      // 2. The signature. A sample is verified.
       const signature = key.sign(input);
       if (isSample(key) && !verifies(input, signature, keys.verifier(key.kid, draft.now))) {
         keys.distrust(key.kid);

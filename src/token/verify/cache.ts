@@ -14,7 +14,7 @@ export interface Signed {
 
 /**
  * Remembers tokens whose signature is good, so that it need not be verified again. It holds no verdict: every other
- * check is made each time, and the key must still be the very same.
+ * check is made each time, and the key must still be the same object.
  */
 export interface VerifiedCache {
   /** Counts a hit or a miss. */

@@ -28,9 +28,9 @@ export interface Presented {
 }
 
 /**
- * Finds the token in the places where the profile allows one. Of two values neither may win, since a proxy in front may
- * have checked the other one: a place that occurs twice is a conflict even if both values are equal, and all places
- * must agree.
+ * Finds the token in the places where the profile allows one. If there are two values, neither may win, since a proxy
+ * in front may have checked the other one: a place that occurs twice is a conflict even if both values are equal, and
+ * all places must agree.
  */
 export function findToken(carrier: Carrier, rules: readonly CarrierRule[]): Step<Presented> {
   let found: Presented | undefined;

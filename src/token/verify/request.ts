@@ -20,7 +20,7 @@ export type Credential =
   | { readonly $case: "carrier"; readonly value: Carrier };
 
 /**
- * Checks that a request has every field that its profile requires and none that it does not take. An absent field never
+ * Checks that a request has every field that its profile requires and none that it does not use. An absent field never
  * skips a check: a verifier that forgot its audience would accept tokens meant for others. `now` in Unix milliseconds.
  *
  * @returns the credential.

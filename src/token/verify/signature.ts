@@ -10,9 +10,8 @@ import { type Compact, splitCompact } from "./compact.ts";
 import { type Header, isType, readHeader, readKid } from "./header.ts";
 
 /**
- * Checks the form of a token, which keys may have signed it, and the signature. `now` in Unix milliseconds. A token in
- * the cache skips parsing and the signature, and it skips the signature only if the very key that verified it is still
- * allowed.
+ * Checks the form of a token, which keys may have signed it, and the signature. `now` in Unix milliseconds. For a token
+ * in the cache it skips parsing and the signature, if the key that verified it is still allowed.
  */
 export function checkSignature(
   presented: Presented,

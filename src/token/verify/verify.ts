@@ -23,7 +23,7 @@ export interface Expectation {
   /** One of the token's audiences MUST equal it; empty where the profile has none. */
   readonly audience: string;
   readonly context: Readonly<Record<string, unknown>>;
-  /** The real time: decides which keys verify. */
+  /** The current time, which decides which keys verify. */
   readonly now: number;
   /** The time that the claims `exp`, `nbf` and `iat` are compared with. */
   readonly at: number;

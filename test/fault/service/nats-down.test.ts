@@ -18,8 +18,8 @@ interface UnderLoad {
   /** Resolves when the service has logged so many events of the name. */
   logged(event: LogLine["event"], times: number): Promise<void>;
   /**
-   * Ends the load, of which no call may have failed; lets the service forward what it holds, and fails when the trail has
-   * any fault.
+   * Ends the load, of which no call may have failed; lets the service forward what it holds, and fails when the trail
+   * has any fault.
    */
   requireWholeTrail(): Promise<void>;
 }

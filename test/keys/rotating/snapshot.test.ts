@@ -162,8 +162,8 @@ test("no rotation and no revocation of one's own keys drops one", async (t) => {
 });
 
 /**
- * A store that was lost when this replica had made epoch 3, in which two keys are revoked, and another one knew the first
- * epoch only: that one made another epoch 3, in which they are not.
+ * A store that was lost when this replica had made epoch 3, in which two keys are revoked, and another one knew the
+ * first epoch only: that one made another epoch 3, in which they are not.
  */
 async function forgottenRevocations(mayPlan: () => boolean = () => true) {
   const { state, store } = fragile(empty());

@@ -94,7 +94,7 @@ test("where the profile has no exp, a ttl is refused", async (t) => {
   );
   const { issue } = issuingUnderTest(profile, () => oneSecret(KEY));
   t.deepEqual(await rejectedViolations(issue({ claims: VIASOCKET, ttl: seconds(60) })), {
-    ttl: "is not taken by this profile",
+    ttl: "is not used by this profile",
   });
   t.is((await issue({ claims: VIASOCKET })).draft.expiresAt, undefined);
 });
@@ -118,7 +118,7 @@ for (const value of [0, -1, 7201, 1.5, "60", undefined, null, true, [60]])
 
 test("the generic ttl is refused where the request object holds it", async (t) => {
   t.deepEqual(await refused("euler-stream", { claims: EULER, ttl: seconds(60) }), {
-    ttl: "is not taken by this profile",
+    ttl: "is not used by this profile",
   });
 });
 
@@ -307,7 +307,7 @@ accept: { type: object }
 test("a claim that can't be computed from the request is a violation, and null is not signed", async (t) => {
   const { issue, events } = issuingUnderTest(profileOf(COMPUTED), () => oneSecret(KEY));
   t.deepEqual(await rejectedViolations(issue({ claims: { a: "x" } })), {
-    claims: "must let the claim sum be computed",
+    claims: "must allow the claim sum to be computed",
   });
   t.is(events.length, 0);
   t.is(textsOf((await issue({ claims: { a: "x", b: "y" } })).token).claims, '{"exp":1800000300,"sum":"xy"}');

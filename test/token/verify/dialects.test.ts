@@ -159,7 +159,7 @@ test("a claim is accepted under any of its names, and tells the subject and the 
 test("the names of one claim with different values are CLAIM_CONFLICT", (t) => {
   t.is(
     told(signed({ unique_identifier: "u-2" })),
-    "CLAIM_CONFLICT: user_id and unique_identifier name one claim and have different values",
+    "CLAIM_CONFLICT: user_id and unique_identifier are names of one claim, and have different values",
   );
   t.is(reason(signed({ user_id: undefined, uid: "a", unique_identifier: "b" })), "CLAIM_CONFLICT");
 });

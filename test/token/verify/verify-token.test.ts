@@ -57,10 +57,10 @@ test("all that a profile does not take is told together, never ignored", (t) => 
   t.deepEqual(
     thrownViolations(() => ask("", { credential, tenant: "t", audience, context: {} })),
     {
-      carrier: "is not taken by this profile",
-      tenant: "is not taken by this profile",
-      audience: "is not taken by this profile",
-      context: "is not taken by this profile",
+      carrier: "is not used by this profile",
+      tenant: "is not used by this profile",
+      audience: "is not used by this profile",
+      context: "is not used by this profile",
     },
   );
 });

@@ -52,7 +52,8 @@ export function addKeysImport(keys: Command, io: Io): void {
       "after",
       examples(
         "signet keys import --profile viasocket --encoding utf8 --secret-file access-key",
-        "vault read -field=key kv/acme | signet keys import --profile hivekit --tenant acme --encoding base64 --key-id k2",
+        "vault read -field=key kv/acme | " +
+          "signet keys import --profile hivekit --tenant acme --encoding base64 --key-id k2",
       ),
     )
     .action((options: ImportOptions) => importKey(options, io));

@@ -101,7 +101,10 @@ async function revoke(
   }
 }
 
-/** Who signs from now on, or as soon as no replica is late: the newest whose time has come, or comes within its millisecond. */
+/**
+ * Who signs from now on, or as soon as no replica is late: the newest whose time has come, or comes within its
+ * millisecond.
+ */
 function successorOf(keyring: Keyring, now: number): string | undefined {
   return keyring.list(now).find(({ state, signFrom }) => state !== "revoked" && signFrom <= now + second)?.kid;
 }

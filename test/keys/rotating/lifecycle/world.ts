@@ -34,7 +34,10 @@ export interface World {
   readonly bucket: Bucket;
   /** Unix milliseconds. */
   readonly time: () => number;
-  /** One tick: all that run look after their rings at once, issue, and are looked at. Throws where an invariant is broken. */
+  /**
+   * One tick: all that run look after their rings at once, issue, and are looked at. Throws where an invariant is
+   * broken.
+   */
   tick(): Promise<void>;
   /** A key was revoked; `successor` signs from now on. */
   revoked(kid: string, successor: string | undefined): void;
