@@ -1,4 +1,7 @@
-/** Lets callers wait for a change. A caller that is woken MUST check for the change: it may be woken for nothing. */
+/**
+ * Lets callers wait for a change. A caller that is woken MUST check for the change: it may be woken for nothing. Where
+ * several callers wait, each MUST also check before it waits: a wake that ended another's wait is not kept for it.
+ */
 export interface Wakeup {
   /** Ends every wait that has begun. If there is none, ends the next one: a change between two waits is not missed. */
   wake(): void;

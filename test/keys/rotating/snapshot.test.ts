@@ -88,6 +88,30 @@ test("a store that was lost gets the epoch back, byte for byte, and no other is 
   t.deepEqual(first.events.at(-1), { type: "restored", keyset: "service", epoch: 2, found: 0 });
 });
 
+test("a lost store that can't take the epoch back yet does not keep the ring from signing: it holds nothing newer", async (t) => {
+  const { keyring, state, clock } = await replica(t);
+  const failing = async () => Promise.reject(new StateError("UNAVAILABLE", "disk full"));
+  state.inner = { ...empty(), create: failing };
+  const error = await t.throwsAsync(keyring.maintain(), { instanceOf: KeyringError });
+  t.is(error?.code, "UNREADABLE");
+  t.not(keyring.signer(clock.now), undefined);
+});
+
+test("the snapshot stands in for no epoch that can't be trusted: the start fails", async (t) => {
+  const { options, store } = await replica(t);
+  await store.create("keys/service/epoch/3", Buffer.from("damaged"));
+  t.is(await codeOf(options), "BROKEN_RECORD");
+});
+
+test("a store that refuses an epoch and does not hold it either is not asked again and again", async (t) => {
+  const { keyring, state, first } = await replica(t);
+  state.inner = { ...state.inner, create: async () => undefined };
+  first.clock.now = start + 2 * day;
+  const error = await t.throwsAsync(keyring.maintain(), { instanceOf: KeyringError });
+  t.regex(error?.message ?? "", /^the store refuses to create an epoch that it does not hold/);
+  t.is(keyring.epoch, 2);
+});
+
 test("a start over a lost store gives it the snapshot's epoch", async (t) => {
   const { options, events, state, keyring, clock } = await replica(t);
   state.inner = empty();
@@ -179,7 +203,7 @@ async function forgottenRevocations(mayPlan: () => boolean = () => true) {
   await other.revoke(standby, "three");
   await other.rotate();
   here.clock.now = there.clock.now = start + minute;
-  return { here, keyring, other, active, next, standby };
+  return { here, keyring, other, state, active, next, standby };
 }
 
 test("what was revoked and is not in the store's ring is revoked again before that ring is used", async (t) => {
@@ -212,6 +236,14 @@ test("who may not revoke again yet signs nothing, and does not take the store's 
   trusted = true;
   await keyring.maintain();
   t.is(keyring.epoch, 5);
+});
+
+test("a store that refuses the epoch that revokes again is an error, and nothing signs", async (t) => {
+  const { here, keyring, state } = await forgottenRevocations();
+  state.inner = { ...state.inner, create: async () => undefined };
+  const error = await t.throwsAsync(keyring.maintain(), { instanceOf: KeyringError });
+  t.is(error?.code, "UNREADABLE");
+  t.is(keyring.signer(here.clock.now), undefined);
 });
 
 test("a replica that may not make the first ring waits, says for what, and makes nothing", async (t) => {
