@@ -1,7 +1,7 @@
 import test from "ava";
 import { createSteadyClock, type StepBack } from "../src/clock.ts";
 
-/** What a clock that shows `times` one after the other is made to show, and the steps that were told. */
+/** What a clock that shows `times` one after the other is made to show, and the reported steps. */
 function shown(...times: number[]) {
   const steps: StepBack[] = [];
   const left = [...times];
@@ -16,14 +16,14 @@ test("a clock that goes forward is shown as it is", (t) => {
   t.deepEqual(shown(5, 5, 70_000), { times: [5, 5, 70_000], steps: [] });
 });
 
-test("after a step back of 2 s the time stands still until the clock has caught up, and the step is told once", (t) => {
+test("after a step back of 2 s the time stands still until the clock has caught up, and the step is reported once", (t) => {
   t.deepEqual(shown(10_000, 8_000, 9_000, 10_000, 10_001), {
     times: [10_000, 10_000, 10_000, 10_000, 10_001],
     steps: [{ behind: 2_000, held: true }],
   });
 });
 
-test("each step is told, also the second", (t) => {
+test("each step is reported, also the second", (t) => {
   t.is(shown(10_000, 8_000, 11_000, 9_000).steps.length, 2);
 });
 

@@ -15,7 +15,7 @@ test("what is a replica's own differs without a difference", (t) => {
   t.deepEqual(differing(own), []);
 });
 
-test("another issuer, another rotation and other keysets are told apart", (t) => {
+test("another issuer, another rotation and other keysets have different digests", (t) => {
   t.deepEqual(differing({ SIGNET_ISSUER: "https://other.example" }), ["issuer"]);
   t.deepEqual(differing({ SIGNET_ROTATION_VERIFIER_CACHE: "1h" }), ["rotation"]);
   const config = loadConfig({ env: {} });

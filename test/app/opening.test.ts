@@ -11,7 +11,7 @@ import { waitUntil } from "../support/wait-until.ts";
 const KEYSETS = ["euler-stream", "service"];
 
 testWithNats(
-  "a start that is tried again, since the shared state is out of reach, tells its events once",
+  "a start that is tried again, since the shared state is unreachable, reports its events once",
   async (t) => {
     const nats = await startNats(t);
     const data = await tempFolder(t);
@@ -25,7 +25,7 @@ testWithNats(
     // The rings are remembered, and it is not known whether there are secrets.
     await rm(join(data, "snapshots", "secrets"));
     logged.length = 0;
-    const told: AuditEvent[] = [];
+    const reported: AuditEvent[] = [];
     await startService(t, {
       data,
       env,
@@ -33,7 +33,7 @@ testWithNats(
         log,
         wrapAudit: (audit) => ({
           append(event, time) {
-            told.push(event);
+            reported.push(event);
             return audit.append(event, time);
           },
         }),
@@ -43,7 +43,7 @@ testWithNats(
     await nats.restart();
     await waitUntil("it is ready", () => logged.includes("ready"));
     t.deepEqual(
-      told.map((event) => [event.type, "keyset" in event ? event.keyset : ""]),
+      reported.map((event) => [event.type, "keyset" in event ? event.keyset : ""]),
       [["service.started", ""], ...KEYSETS.map((keyset) => ["key.rotated", keyset])],
     );
   },

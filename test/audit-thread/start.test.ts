@@ -73,7 +73,7 @@ test("an event that the log can't take is UNAVAILABLE, and those that came with 
   t.true(side.running);
 });
 
-test("a full spool is FULL, and takes what the service tells of itself", async (t) => {
+test("a full spool is FULL, and takes events of the service itself", async (t) => {
   const { side } = await startThread(t);
   const fill = async () => {
     for (;;) await side.append(large(100_000), TIME);
@@ -83,7 +83,7 @@ test("a full spool is FULL, and takes what the service tells of itself", async (
   await t.throwsAsync(side.append(large(100_000), TIME), { name: "AuditError", code: "FULL" });
 });
 
-test("a spool that can't be opened rejects the start with its code, and nobody is said to have died", async (t) => {
+test("a spool that can't be opened rejects the start with its code, and no thread is reported as dead", async (t) => {
   const folder = await tempFolder(t);
   await writeFile(join(folder, "identity.json"), "no identity");
   const deaths: unknown[] = [];

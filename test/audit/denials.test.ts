@@ -33,7 +33,7 @@ test("the first denial of a kind is an event at once; those that follow are one 
   ] as AuditEvent[]);
 });
 
-test("what was counted is told after 10 s, the next window follows at once, and silence ends it", (t) => {
+test("what was counted is reported after 10 s, the next window follows at once, and silence ends it", (t) => {
   const { denials, events, timers, turn } = makeDenials();
   const deny = () => denials.count("service", "loopback", "INVALID_REQUEST");
   const counts = () => events.map((event) => event.type === "token.denied" && event.count);
@@ -80,7 +80,7 @@ test("kinds differ by profile, caller and reason", async (t) => {
   t.is(events.length, 4);
 });
 
-test("a log that fails is a problem to tell and hurts nobody", async (t) => {
+test("a log that fails is a reported problem, and no call fails", async (t) => {
   const problems: unknown[] = [];
   const failing = { append: () => Promise.reject(new Error("full")) };
   const denials = createDenialCounter(

@@ -185,8 +185,9 @@ test.serial("X8: a secret of fewer than 32 bytes is refused at import, in every 
         [SECRET_ENCODING_HEX, randomBytes(length).toString("hex")],
       ] as const) {
         const importing = importSecret(secret, { encoding });
-        const told = outcome === "imported" ? await importing.then(() => outcome) : (await failureOf(importing)).reason;
-        t.is(told, outcome, `${name} ${length} ${encoding}`);
+        const actual =
+          outcome === "imported" ? await importing.then(() => outcome) : (await failureOf(importing)).reason;
+        t.is(actual, outcome, `${name} ${length} ${encoding}`);
       }
     }
   }
@@ -245,7 +246,7 @@ test.serial(
 );
 
 test.serial(
-  "X11: the kid of another profile is UNKNOWN_KEY; where a key is shared, typ, kid or iss tell the profiles apart",
+  "X11: the kid of another profile is UNKNOWN_KEY; where a key is shared, typ, kid or iss distinguish the profiles",
   async (t) => {
     const profiles = await everyProfile(await startService(t));
     const { service, euler, reactive, hivekit, shoplive, viasocket } = profiles;

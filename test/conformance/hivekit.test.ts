@@ -285,7 +285,7 @@ test.serial("H13: the vendor's own sample lives too long, and the diagnosis says
 });
 
 test.serial(
-  "H14: one text imported as base64 and as utf8 is two keys; length and fingerprint tell, and so does the diagnosis",
+  "H14: one text imported as base64 and as utf8 is two keys; length, fingerprint and diagnosis show it",
   async (t) => {
     const service = await startService(t);
     const [one, other] = [hivekit(service, "one"), hivekit(service, "other")];

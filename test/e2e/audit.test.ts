@@ -17,17 +17,17 @@ testWithNats("a subscriber decodes the event of a token: what was issued, to who
   for await (const message of subscription) {
     const { subject, headers, event } = decodeMessage(message);
     t.is(subject, "signet.audit.token.issued.service");
-    const told = event.event?.$case === "tokenIssued" ? event.event.value : undefined;
-    t.like(told, {
+    const recorded = event.event?.$case === "tokenIssued" ? event.event.value : undefined;
+    t.like(recorded, {
       profile: "service",
       tokenId: issued.tokenId,
       keyId: issued.keyId,
       caller: "loopback",
       audience: ["api", "web"],
     });
-    t.deepEqual(told?.issuedAt, issued.issuedAt);
-    t.deepEqual(told?.expiresAt, issued.expiresAt);
-    t.regex(told?.subjectHash ?? "", /^[A-Za-z0-9_-]{22}$/);
+    t.deepEqual(recorded?.issuedAt, issued.issuedAt);
+    t.deepEqual(recorded?.expiresAt, issued.expiresAt);
+    t.regex(recorded?.subjectHash ?? "", /^[A-Za-z0-9_-]{22}$/);
     t.deepEqual(
       ["Nats-Msg-Id", "ce-specversion", "ce-id", "ce-type", "ce-source", "ce-time", "content-type"].map((name) =>
         headers?.get(name),
@@ -74,7 +74,7 @@ testWithNats("each event links to the one before, over every event of a writer a
     kinds.filter((kind) => kind !== "tokenIssued" && kind !== "keyRotated"),
     ["serviceStarted", "tokenDenied", "serviceStopped", "serviceStarted"],
   );
-  t.true(kinds.indexOf("keyRotated") < kinds.indexOf("tokenIssued"), "a key is told of before it signs");
+  t.true(kinds.indexOf("keyRotated") < kinds.indexOf("tokenIssued"), "a key has an event before it signs");
   t.deepEqual(new Set(events.map(({ event }) => event.epoch)), new Set([1n, 2n]));
   t.is(new Set(events.map(({ event }) => event.writer)).size, 1, "it is one writer's chain");
   // The negative control: what the check is for.
@@ -158,5 +158,5 @@ function denialsOf(messages: readonly AuditMessage[]) {
 
 function forged(message: AuditMessage | undefined): AuditMessage {
   if (message === undefined) throw new Error("there is no such event");
-  return { ...message, body: Buffer.from(Buffer.from(message.body).toString().replace("loopback", "somebody")) };
+  return { ...message, body: Buffer.from(Buffer.from(message.body).toString().replace("loopback", "intruder")) };
 }

@@ -60,7 +60,7 @@ test("reflection v1alpha, which older tools ask, lists every service too", async
 });
 
 testWithGrpcurl(
-  "a token is issued and verifies; for another audience it does not, and nothing of it is told",
+  "a token is issued and verifies; for another audience it does not, and the answer holds none of its claims",
   async (t) => {
     const { call } = await target(t);
     const claims = { scope: "a b", deep: { n: 1.5, list: [true, null] } };

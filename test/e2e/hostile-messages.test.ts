@@ -148,7 +148,7 @@ for (const [what, bytes, violated] of [
   ],
   ["NaN as a claim", member("n", double(Number.NaN)), "claims.n"],
   ["infinity as a claim", member("n", double(Number.POSITIVE_INFINITY)), "claims.n"],
-  ["a number that no integer can tell exactly", member("n", double(2 ** 53)), "claims.n"],
+  ["a number that no integer can represent exactly", member("n", double(2 ** 53)), "claims.n"],
   ["a subject that is no UTF-8", field(3, Buffer.from([0x61, 0xff])), "subject"],
   ["an audience that is no UTF-8", field(4, Buffer.from([0xc0, 0x80])), "audience[1]"],
   ["a claim that is no UTF-8", member("s", field(3, Buffer.from([0xed, 0xa0, 0x80]))), "claims.s"],

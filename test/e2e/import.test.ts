@@ -47,7 +47,7 @@ test("a secret goes over to a new KEK, beside the one before", async (t) => {
   t.is(verdictOf(await hivekit(after).verify(token)), "valid");
 });
 
-test("secrets that can't be read make their tenant UNAVAILABLE, are logged, and disturb nobody else", async (t) => {
+test("secrets that can't be read make their tenant UNAVAILABLE, are logged, and affect no other tenant", async (t) => {
   const data = await tempFolder(t);
   const before = await startRemote(t, { data });
   for (const tenant of ["acme", "fine"]) await importKey(before, { profile: "hivekit", tenant, keyId: "k1" });

@@ -11,7 +11,7 @@ import { issue, promised, type Service, startService, verify } from "../support/
 
 const GOOD = { profile: "service", subject: "alice", audience: ["api"] };
 
-/** Keeps what is told to the audit log on its way there. */
+/** Keeps the events that are appended to the audit log. */
 function watched(events: AuditEvent[]) {
   return (audit: AuditLog): AuditLog => ({
     append(event, time) {

@@ -42,7 +42,7 @@ test("a service whose KEK came through a descriptor opens its keys, and without 
   await rename(join(data, "kek"), kek);
   const events = await served(t, data, kek);
   t.true(events.includes("ready"));
-  t.false(events.includes("keys.rotated"), "no key was made anew");
+  t.false(events.includes("keys.rotated"), "no new key was made");
   t.false(events.includes("kek.created"));
   const { code, stderr } = await signetProcess(["serve"], { data, env: { SIGNET_KEK_FILE: "fd:4000" } });
   t.is(code, 66);

@@ -44,12 +44,12 @@ test("by hand the next key signs as early as is safe, and tokens of the one befo
 });
 
 test("the events of a rotation by hand and of an emergency name the caller, and that of the first keys none", async (t) => {
-  const told: AuditEvent[] = [];
+  const appended: AuditEvent[] = [];
   const service = await startService(t, {
     surroundings: {
       wrapAudit: (audit) => ({
         append(event, time) {
-          told.push(event);
+          appended.push(event);
           return audit.append(event, time);
         },
       }),
@@ -58,7 +58,9 @@ test("the events of a rotation by hand and of an emergency name the caller, and 
   await rotateKeys(service);
   await revokeKey(service, (await issue(service)).keyId);
   t.deepEqual(
-    told.flatMap((one) => (one.type === "key.rotated" && one.keyset === "service" ? [[one.reason, one.caller]] : [])),
+    appended.flatMap((one) =>
+      one.type === "key.rotated" && one.keyset === "service" ? [[one.reason, one.caller]] : [],
+    ),
     [
       ["first", ""],
       ["held", ""],
@@ -88,7 +90,7 @@ test("after an emergency the standby signs, and tokens of the revoked key are KE
 
 test("a keyset or a key that is not there is NOT_FOUND", async (t) => {
   const service = await startService(t);
-  t.like(await failureOf(rotateKeys(service, { keyset: "nobody" })), {
+  t.like(await failureOf(rotateKeys(service, { keyset: "unknown" })), {
     code: "NOT_FOUND",
     reason: "KEYSET_NOT_FOUND",
   });

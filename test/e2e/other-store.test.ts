@@ -59,6 +59,6 @@ serialTestWithNats("a replica with the keys of a file makes no first keys, whate
   await untilReady(begun);
   t.false(
     (await listKeys(begun)).keys.some(({ keyId }) => kids.includes(keyId)),
-    "without them it begins anew",
+    "without them it starts with new keys",
   );
 });

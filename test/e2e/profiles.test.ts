@@ -49,7 +49,7 @@ test("a profile shows what its file says: schemas, claims in their order, rules,
   }
 });
 
-test("a profile with a quarantine, tenants and a frame tells them", async (t) => {
+test("a profile with a quarantine, tenants and a frame shows them", async (t) => {
   const shown = await createProfileClient(t, await startService(t)).get("hivekit");
   t.like(shown, {
     tenantRequired: true,
@@ -71,7 +71,7 @@ test("a profile with a quarantine, tenants and a frame tells them", async (t) =>
 
 test("an unknown profile is NOT_FOUND; no name is INVALID_ARGUMENT", async (t) => {
   const profiles = createProfileClient(t, await startService(t));
-  t.like(await failureOf(profiles.get("nobody")), { code: "NOT_FOUND", reason: "PROFILE_NOT_FOUND" });
+  t.like(await failureOf(profiles.get("unknown")), { code: "NOT_FOUND", reason: "PROFILE_NOT_FOUND" });
   t.like(await failureOf(profiles.get("")), {
     code: "INVALID_ARGUMENT",
     violations: [{ field: "profile", description: "is required" }],

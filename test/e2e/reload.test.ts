@@ -27,7 +27,7 @@ claims:
 accept: { type: object }
 ${more}`;
 
-/** A service with a folder of profiles of its own, and how it is told that a file has changed. */
+/** A service with a folder of profiles of its own, and how the test signals that a file has changed. */
 async function startWith(t: ExecutionContext, text: string, env: Record<string, string> = {}) {
   const folder = await filesIn(t, { "guest.yaml": text });
   const file = join(folder, "guest.yaml");
@@ -86,14 +86,14 @@ test("SIGHUP with a broken file changes nothing, then with a good one everything
   await load.stop();
 });
 
-test("profiles that take each other's tokens are told at the start and after a change, by name", async (t) => {
+test("profiles that accept each other's tokens are logged at the start and after a change, by name", async (t) => {
   const { service, change } = await startWith(t, guest("default: 5m, max: 10m"));
-  const told = () => service.process.log.filter(({ event }) => event === "profiles.shared");
+  const warnings = () => service.process.log.filter(({ event }) => event === "profiles.shared");
   const shared = { level: "warn", event: "profiles.shared", keyset: "service", profiles: ["guest", "service"] };
-  t.like(told(), { length: 1, 0: shared });
+  t.like(warnings(), { length: 1, 0: shared });
   await change(guest("default: 2m, max: 10m"), "profiles.reloaded");
-  await untilLogged(service, () => told().length === 2);
-  t.like(told()[1], shared);
+  await untilLogged(service, () => warnings().length === 2);
+  t.like(warnings()[1], shared);
 });
 
 test("what needs a restart is refused with that reason", async (t) => {
@@ -153,7 +153,7 @@ testWithNats("a change is an event with the new hash; what was refused and what 
   t.true(messages.some(({ subject }) => subject === "signet.audit.configuration.changed._"));
 });
 
-test("a service does not start with a broken file, and tells all its faults", async (t) => {
+test("a service does not start with a broken file, and reports all its faults", async (t) => {
   const folder = await filesIn(t, { "guest.yaml": guest("default: 5m", "carrier: []") });
   const env = { SIGNET_PROFILES_FOLDER: folder };
   const error = await t.throwsAsync(spawnService(t, { data: await tempFolder(t), env }));

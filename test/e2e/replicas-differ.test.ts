@@ -2,7 +2,7 @@ import { serialTestWithNats, startNats } from "../support/nats/nats-server.ts";
 import { replicaSet, untilReady } from "../support/replicas/replicas.ts";
 import { untilLogged } from "../support/service/remote-service.ts";
 
-serialTestWithNats("two replicas with two issuers tell it in their logs, and both go on", async (t) => {
+serialTestWithNats("two replicas with two issuers log the difference, and both go on", async (t) => {
   const nats = await startNats(t);
   const set = await replicaSet(t, [nats.url], { period: 600_000 });
   const replicas = [
@@ -14,8 +14,8 @@ serialTestWithNats("two replicas with two issuers tell it in their logs, and bot
   if (one === undefined || other === undefined) return;
   for (const replica of [one, other])
     await untilLogged(replica, (log) => log.some(({ event }) => event === "replica.differs"));
-  const told = other.process.log.filter(({ event }) => event === "replica.differs");
-  for (const line of told) t.like(line, { level: "error", parts: ["issuer"] });
+  const logged = other.process.log.filter(({ event }) => event === "replica.differs");
+  for (const line of logged) t.like(line, { level: "error", parts: ["issuer"] });
   t.is(one.process.log.filter(({ event }) => event === "replica.differs").length, 1);
   await t.notThrowsAsync(Promise.all(replicas.map(untilReady)));
 });

@@ -65,7 +65,7 @@ serialTestWithNats("what one of three replicas does, the others know within a se
 });
 
 serialTestWithNats(
-  "a replica that is cut off issues for max_offline, verifies for ever, and issues again when it is back",
+  "a replica that is cut off issues for max_offline, verifies without limit, and issues again when it is back",
   async (t) => {
     const nats = await startNats(t);
     const proxy = await startTcpProxy(t, nats.url);
@@ -148,7 +148,7 @@ serialTestWithNats(
 );
 
 serialTestWithNats(
-  "a replica without NATS and without memory listens, tells what it waits for, and stops when it is told to",
+  "a replica without NATS and without memory listens, says what it waits for, and stops on request",
   async (t) => {
     const nats = await startNats(t);
     const set = await replicaSet(t, [nats.url], STEADY);
@@ -202,9 +202,9 @@ serialTestWithNats("a bucket that is deleted under load is put back: no call fai
   t.deepEqual((await listKeys(joined, "service")).keys, before);
   t.true((await listKeys(joined)).keys.some(({ keyId }) => keyId === "shared"));
   t.deepEqual(await badVerdicts([joined], [...tokens.slice(-20), taken]), { "REVOKED on newcomer": 1 });
-  const told = replicas.flatMap(({ process: { log } }) => log.map(({ event }) => event));
-  t.true(told.includes("keys.restored"));
-  t.true(told.includes("store.restored"));
+  const logged = replicas.flatMap(({ process: { log } }) => log.map(({ event }) => event));
+  t.true(logged.includes("keys.restored"));
+  t.true(logged.includes("store.restored"));
 });
 
 async function deleteBucket(url: string): Promise<void> {

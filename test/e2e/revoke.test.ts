@@ -15,7 +15,7 @@ import { waitUntil } from "../support/wait-until.ts";
 
 const SECRET = randomBytes(32).toString("base64");
 
-test("a token that was taken back is REVOKED with what is known of it, and no other one is", async (t) => {
+test("a revoked token is REVOKED, with its id and key, and no other token is", async (t) => {
   const service = await startService(t);
   const [taken, kept] = [await issue(service), await issue(service)];
   const before = await verify(service, taken.token);
@@ -30,7 +30,7 @@ test("a token that was taken back is REVOKED with what is known of it, and no ot
   t.is(verdictOf(await verify(service, kept.token)), "valid");
 });
 
-test("a subject's tokens are taken back up to this second; those of the next one are good", async (t) => {
+test("a subject's tokens are revoked up to this second; those of the next second are valid", async (t) => {
   let clock = Date.now();
   const service = await startService(t, { surroundings: { now: () => clock } });
   const verdicts = (answers: readonly { readonly token: string }[]) =>
@@ -42,7 +42,7 @@ test("a subject's tokens are taken back up to this second; those of the next one
   t.deepEqual(await verdicts([await issue(service)]), ["valid"]);
 });
 
-test("what was taken back stays so when the service starts again", async (t) => {
+test("what was revoked stays revoked when the service starts again", async (t) => {
   const first = await startService(t);
   const { token, tokenId } = await issue(first);
   await revokeTokens(first, { tokenIds: [tokenId] });
@@ -51,7 +51,7 @@ test("what was taken back stays so when the service starts again", async (t) => 
   t.is(verdictOf(await verify(second, token)), "REVOKED");
 });
 
-test("tokens of every profile are taken back by id and by subject, and a client is shown it as its profile says", async (t) => {
+test("tokens of every profile are revoked by id and by subject, and the client is shown what its profile says", async (t) => {
   let clock = Date.now();
   const service = await startService(t, { surroundings: { now: () => clock } });
   const profiles = await importEverywhere(service, SECRET);
@@ -106,20 +106,20 @@ testWithNats("the event names the tokens, the subject by its hash alone, the cal
   for (const { body } of revoked) t.false(Buffer.from(body).includes("alice"));
 });
 
-test("a watch tells what stands, then that it is current, then each change of its profile", async (t) => {
+test("a watch yields what is in force, then that it is current, then each change of its profile", async (t) => {
   const service = await startService(t);
   await revokeTokens(service, { tokenIds: ["a"] });
   await revokeTokens(service, { profile: "euler-stream", subject: "bob" });
   const [every, one] = [watching(t, service, ""), watching(t, service, "service")];
-  await waitUntil("both are current", () => [every, one].every(({ told }) => told.includes("current")));
+  await waitUntil("both are current", () => [every, one].every(({ changes }) => changes.includes("current")));
   await revokeTokens(service, { profile: "euler-stream", tokenIds: ["b"] });
   await revokeTokens(service, { tokenIds: ["c"] });
-  await waitUntil("both are told", () => every.told.length === 5 && one.told.length === 3);
-  const names = (told: (typeof one)["told"]) =>
-    told.map((change) => (change === "current" ? change : `${change.profile} ${change.tokenId || "a subject"}`));
-  t.deepEqual(names(one.told), ["service a", "current", "service c"]);
-  t.deepEqual(names(every.told), ["service a", "euler-stream a subject", "current", "euler-stream b", "service c"]);
-  const subject = every.told[1] as Revocation;
+  await waitUntil("both have every change", () => every.changes.length === 5 && one.changes.length === 3);
+  const names = (changes: (typeof one)["changes"]) =>
+    changes.map((change) => (change === "current" ? change : `${change.profile} ${change.tokenId || "a subject"}`));
+  t.deepEqual(names(one.changes), ["service a", "current", "service c"]);
+  t.deepEqual(names(every.changes), ["service a", "euler-stream a subject", "current", "euler-stream b", "service c"]);
+  const subject = every.changes[1] as Revocation;
   t.regex(subject.subjectHash, /^[A-Za-z0-9_-]{22}$/);
   t.true(subject.issuedBefore instanceof Date && subject.revokedAt instanceof Date && subject.until instanceof Date);
 });
@@ -129,7 +129,7 @@ test("a watch of an unknown profile is NOT_FOUND", async (t) => {
   t.like(await failureOf(ended), { code: "NOT_FOUND", reason: "PROFILE_NOT_FOUND" });
 });
 
-test("the keys are told at once and after each change, of one keyset or of all", async (t) => {
+test("a watch yields the keys at once and after each change, of one keyset or of all", async (t) => {
   const service = await startService(t);
   const all = service.keys.watchKeys({ keyset: "" });
   const [first] = await once(all, "data");
@@ -154,8 +154,8 @@ test("the keys are told at once and after each change, of one keyset or of all",
 
 test("a service that stops ends its watches with a hint to watch again", async (t) => {
   const service = await startService(t);
-  const { told, ended } = watching(t, service, "");
-  await waitUntil("it is current", () => told.length === 1);
+  const { changes, ended } = watching(t, service, "");
+  await waitUntil("it is current", () => changes.length === 1);
   const [failure] = await Promise.all([failureOf(ended), service.app.stop("SIGTERM")]);
   t.like(failure, { code: "UNAVAILABLE", reason: "STOPPING", retryAfterMs: 1_000 });
 });
@@ -179,15 +179,15 @@ test("hits and misses of the cache are counted", async (t) => {
   t.regex(text, /^signet_verify_cache_total\{result="miss"\} 1$/m);
 });
 
-/** What a watch has told so far; `ended` rejects with the ServiceError that ends it. */
+/** What a watch has yielded so far; `ended` rejects with the ServiceError that ends it. */
 function watching(t: ExecutionContext, { tokens }: Service, profile: string) {
   const stream: ClientReadableStream<WatchRevocationsResponse> = tokens.watchRevocations({ profile });
-  const told: (Revocation | "current")[] = [];
+  const changes: (Revocation | "current")[] = [];
   const ended = (async () => {
     for await (const { change } of stream as AsyncIterable<WatchRevocationsResponse>)
-      if (change !== undefined) told.push(change.$case === "current" ? "current" : change.value);
+      if (change !== undefined) changes.push(change.$case === "current" ? "current" : change.value);
   })();
   ended.catch(() => {});
   t.teardown(() => stream.cancel());
-  return { told, ended };
+  return { changes, ended };
 }

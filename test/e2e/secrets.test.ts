@@ -89,7 +89,7 @@ testWithNats("no token, key, subject or claim is in any log, event, metric, erro
     refused: REFUSED,
   };
   const sealed = Object.keys(secrets).filter((name) => /^(seed|text) of/.test(name));
-  t.is(sealed.length, shown.keys.keys.length, "every private half and imported secret is looked for");
+  t.is(sealed.length, shown.keys.keys.length, "every private key and imported secret is looked for");
   t.deepEqual(leaks(secrets, places), []);
 
   // The negative control: each secret is found in each place where it is planted.

@@ -2,7 +2,7 @@ import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { replicaSet, untilReady } from "../support/replicas/replicas.ts";
 
 testWithNats(
-  "a start without NATS says what it waits for, serves by its memory, and tells one outage once",
+  "a start without NATS says what it waits for, serves from its snapshots, and reports one outage once",
   async (t) => {
     const nats = await startNats(t);
     const set = await replicaSet(t, [nats.url], { period: 600_000 });

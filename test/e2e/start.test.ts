@@ -138,7 +138,7 @@ test.serial("a stored ring that was changed ends with 65, and is left as it is",
   t.deepEqual(await changeValue(file, "keys/service/epoch/1", (value) => value), spoilt);
 });
 
-test.serial("a Node with known faults ends with 71 and is told which one is needed", async (t) => {
+test.serial("a Node with known faults ends with 71, and the error names the version that is needed", async (t) => {
   const older = "Object.defineProperty(process,'versions',{value:{...process.versions,node:'24.14.0'}})";
   const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(older)}` };
   const { code, text } = await refusal(t, await tempFolder(t), env);
@@ -154,9 +154,9 @@ async function changeValue(file: string, key: string, change: (text: string) => 
     if (entry === undefined) throw new Error(`there is no ${key}`);
     await store.update(key, Buffer.from(change(Buffer.from(entry.value).toString())), entry.revision);
     const values: string[] = [];
-    for await (const told of store.watch("keys/", new AbortController().signal)) {
-      if (told.type === "current") break;
-      if (told.type === "put") values.push(`${told.entry.key} ${Buffer.from(told.entry.value).toString()}`);
+    for await (const change of store.watch("keys/", new AbortController().signal)) {
+      if (change.type === "current") break;
+      if (change.type === "put") values.push(`${change.entry.key} ${Buffer.from(change.entry.value).toString()}`);
     }
     return values;
   } finally {

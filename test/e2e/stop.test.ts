@@ -30,9 +30,9 @@ testWithNats(
     t.is(await service.process.stop(), 0);
     await Promise.all(calls);
     const events = await readAuditStream(nats.url);
-    const told = tokenIdsOf(events);
+    const seen = tokenIdsOf(events);
     t.deepEqual(
-      left.filter((id) => !told.includes(id)),
+      left.filter((id) => !seen.includes(id)),
       [],
     );
     const last = events.at(-1)?.event.event;
@@ -42,7 +42,7 @@ testWithNats(
 
 test.serial("SIGTERM ends within its grace although a health watch and idle connections are open", async (t) => {
   const child = await spawnService(t, { data: await tempFolder(t), env: { SIGNET_SHUTDOWN_GRACE: "500ms" } });
-  const told = await healthClient(t, child.grpc).watch("");
+  const seen = await healthClient(t, child.grpc).watch("");
   for (const address of [child.grpc, child.http]) {
     const [host = "", port] = address.split(":");
     const idle = connect(Number(port), host).on("error", () => {});
@@ -50,8 +50,8 @@ test.serial("SIGTERM ends within its grace although a health watch and idle conn
     await once(idle, "connect");
   }
   t.is(await child.stop(), 0);
-  await waitUntil("the stream was cut", () => told.includes("CUT"));
-  t.deepEqual(told, ["SERVING", "NOT_SERVING", "CUT"]);
+  await waitUntil("the stream was cut", () => seen.includes("CUT"));
+  t.deepEqual(seen, ["SERVING", "NOT_SERVING", "CUT"]);
 });
 
 test.serial("a call under way is answered after health has gone down, and new calls are refused", async (t) => {

@@ -61,7 +61,7 @@ async function all(stream: ClientReadableStream<WatchRevocationsResponse>): Prom
   return messages;
 }
 
-/** A handler that tells one thing and then waits for its end. */
+/** A handler that yields one message and then waits for its end. */
 function waiting() {
   const signals: AbortSignal[] = [];
   const handler: Watch = async function* (_, __, signal) {
@@ -77,8 +77,8 @@ test("what a handler yields arrives in order, and its end is the call's", async 
     for (const tokenId of [profile, caller, "third"])
       yield WatchRevocationsResponse.fromPartial({ change: { $case: "revocation", value: { tokenId } } });
   });
-  const told = (await all(watch())).map(({ change }) => change?.$case === "revocation" && change.value.tokenId);
-  t.deepEqual(told, ["", "loopback", "third"]);
+  const tokenIds = (await all(watch())).map(({ change }) => change?.$case === "revocation" && change.value.tokenId);
+  t.deepEqual(tokenIds, ["", "loopback", "third"]);
   await waitUntil("the call was observed", () => observed.length === 1);
   t.like(observed[0], { method: "signet.v1.TokenService/WatchRevocations", code: "OK" });
 });

@@ -40,7 +40,7 @@ async function serverThat(t: ExecutionContext, handler: () => unknown) {
     new Promise<number>((resolve) => {
       let answers = 0;
       const request = VerifyTokenRequest.fromPartial({ profile: "service" });
-      // The status ends a call: by then each answer has been told.
+      // The status ends a call: by then each answer has been reported.
       const count = () => {
         answers += 1;
       };

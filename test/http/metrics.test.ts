@@ -86,7 +86,7 @@ test("the duration of calls is a histogram whose last bucket holds every call", 
   t.true((samples.get(`signet_grpc_call_seconds_sum{${labels}}`) ?? 0) > 0);
 });
 
-test("the spool's depth, size and age tell what NATS has not taken", async (t) => {
+test("the spool's depth, size and age show what NATS has not acknowledged", async (t) => {
   let ahead = 0;
   const service = await startService(t, { surroundings: { now: () => Date.now() + ahead } });
   const before = await scrape(service);
@@ -99,7 +99,7 @@ test("the spool's depth, size and age tell what NATS has not taken", async (t) =
   t.true((after.get("signet_audit_spool_oldest_seconds") ?? 0) >= 5);
 });
 
-test("the spool is asked once for each scrape, and its values are left out where it can't tell", async (t) => {
+test("the spool is asked once for each scrape, and its values are left out when it can't answer", async (t) => {
   let asked = 0;
   let depth = (): Promise<{ events: number; bytes: number; oldestAgeSeconds: number }> =>
     Promise.resolve({ events: 2, bytes: 300, oldestAgeSeconds: 4 });
@@ -133,7 +133,7 @@ test("the spool is asked once for each scrape, and its values are left out where
   t.deepEqual(await spoolSamples(), all);
 });
 
-test("the time to the next rotation is told by keyset", async (t) => {
+test("the time to the next rotation is shown by keyset", async (t) => {
   const seconds = (await scrape(await startService(t))).get('signet_next_rotation_seconds{keyset="service"}') ?? 0;
   t.true(seconds > 86_000 && seconds <= 86_400, `${seconds} s with a period of 24 h`);
 });

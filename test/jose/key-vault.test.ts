@@ -67,7 +67,7 @@ test("a signature of any other length does not verify, and does not throw", asyn
   t.false(verifying.verify(Buffer.from("data"), Buffer.concat([signature, Buffer.alloc(1)])));
 });
 
-test("another KEK, a damaged, a swapped and a missing half are told apart", async (t) => {
+test("another KEK, a damaged, a swapped and a missing private key have different errors", async (t) => {
   const [record, other] = [await makeRecord(), await makeRecord()];
   const { sealed = "", ...spent } = record;
   t.is(await codeOf(createKeyVault([two]).open("service", record)), "WRONG_KEK");

@@ -58,7 +58,7 @@ test("it is sealed under the first KEK, and any given one opens it", async (t) =
   t.is(codeOf(sealed, id, [one]), "WRONG_KEK");
 });
 
-test("a fingerprint tells equal secrets, and is another under another KEK", (t) => {
+test("equal secrets have one fingerprint, and another one under another KEK", (t) => {
   const [left, right] = [Buffer.from("left"), Buffer.from("right")];
   t.is(vault.fingerprint(left), createSecretVault([one, two]).fingerprint(left));
   t.regex(vault.fingerprint(left), /^[A-Za-z0-9_-]{16}$/);

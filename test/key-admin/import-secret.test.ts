@@ -39,7 +39,7 @@ for (const [name, request, life] of [
   });
 }
 
-test("an overlap of zero ends those before it, which the event tells", async (t) => {
+test("an overlap of zero ends those before it, which the event shows", async (t) => {
   const { import: importKey, audited } = await replica();
   await importKey(newSecret());
   t.like(await importKey(newSecret(), { overlap: zero }), { overlapping: 0, overlapUntil: undefined });
@@ -58,7 +58,7 @@ test("two readings of one text are two keys, and the unusual one is warned of", 
 });
 
 for (const text of [" x", "x ", "x\n", "\r\nx", "x\0", "\tx"])
-  test(`a text that someone may have added to is warned of: ${JSON.stringify(text)}`, async (t) => {
+  test(`a text that an editor may have added to has a warning: ${JSON.stringify(text)}`, async (t) => {
     const { import: importKey } = await replica();
     const secret = text.replace("x", newSecret());
     const { warnings } = await importKey(secret, { profile: "viasocket", tenant: "", encoding: "utf8" });
@@ -187,7 +187,7 @@ test("the event of a secret is stored before anybody can use it", async (t) => {
   t.deepEqual(seen, ["unknown"]);
 });
 
-test("who loses the race for an epoch to the same kid is told KEY_EXISTS; both have an event at most", async (t) => {
+test("the loser of the race for an epoch with the same kid gets KEY_EXISTS; each has at most one event", async (t) => {
   const store = createMemoryKeyValue(() => start);
   const [left, right] = [await openReplica(store), await openReplica(store)];
   const work = [left, right].map((one) => problemOf(() => one.import(newSecret(), { keyId: "k1" })));

@@ -14,7 +14,7 @@ import { rejectedProblem } from "../support/problems.ts";
 
 const zero = { seconds: 0n, nanos: 0 };
 
-/** A keyset, secrets and what is told. Its clock is moved by the test. */
+/** A keyset, secrets and their events. Its clock is moved by the test. */
 async function service(overrides: Partial<RevokeKeyParts> = {}) {
   const store = createMemoryKeyValue(() => start);
   const { options, clock } = makeOptions({ store });
@@ -91,7 +91,7 @@ test("a search for replicas that hangs is part of the second", async (t) => {
   t.is(looks, 1, "for the answer alone");
 });
 
-test("silent replicas are looked for, not waited for, and named as late unless they told that they hold the epoch", async (t) => {
+test("silent replicas are looked for, not waited for, and named as late unless they announced the epoch", async (t) => {
   let sought = false;
   let looks = 0;
   const { keyring, revoke } = await service({
@@ -131,7 +131,7 @@ test("an event that can't be stored fails the call, and the key is revoked all t
   t.is(keyring.verifier(keyId, start).state, "revoked");
 });
 
-test("revoked again, the answer is the same and the call is told", async (t) => {
+test("revoked again, the answer is the same and the call has an event", async (t) => {
   const { keyring, clock, events, revoke } = await service();
   const keyId = keyring.signer(start)?.kid ?? "";
   const first = await revoke({ keyId });
@@ -149,7 +149,7 @@ test("a key that another replica made a moment ago is found in the store", async
   t.is((await revoke({ keyId: made })).epoch, 3);
 });
 
-test("a key that nobody has is KEY_NOT_FOUND, and an imported one is not found without its profile", async (t) => {
+test("a key of no keyset is KEY_NOT_FOUND, and an imported one is not found without its profile", async (t) => {
   const { revoke, replica } = await service();
   const { key } = await replica.import(newSecret());
   t.is((await rejectedProblem(revoke({ keyId: "AAAAAAAAAAAAAAAA" }))).code, "KEY_NOT_FOUND");
@@ -166,7 +166,7 @@ test("every bad field is named", async (t) => {
   t.deepEqual(await fields({ keyId: "a", reason: "x".repeat(257), profile: "service" }), ["reason", "profile"]);
   t.deepEqual(await fields({ keyId: "a", profile: "hivekit" }), ["tenant"]);
   t.deepEqual(await fields({ keyId: "a", profile: "reactive", tenant: "acme" }), ["tenant"]);
-  t.is((await rejectedProblem(revoke({ keyId: "a", profile: "nobody" }))).code, "PROFILE_NOT_FOUND");
+  t.is((await rejectedProblem(revoke({ keyId: "a", profile: "unknown" }))).code, "PROFILE_NOT_FOUND");
 });
 
 test("a replica whose clock is wrong revokes and rotates nothing", async (t) => {
@@ -183,7 +183,7 @@ test("a replica whose clock is wrong revokes and rotates nothing", async (t) => 
 test("without the store a revocation and a rotation are KEYS_UNAVAILABLE, with when to try again", async (t) => {
   const { keyring, revoke, options } = await service();
   options.store.list = async () => {
-    throw new StateError("UNAVAILABLE", "out of reach");
+    throw new StateError("UNAVAILABLE", "unreachable");
   };
   for (const work of [
     revoke({ keyId: keyring.signer(start)?.kid ?? "" }),

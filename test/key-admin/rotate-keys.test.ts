@@ -49,7 +49,7 @@ test("who asks for a rotation again, since no answer came, gets the one that was
   t.is(second.signFrom, start + hour + policy.lead);
 });
 
-test("an epoch by hand is told with its caller, also where no answer came to its claim", async (t) => {
+test("an epoch by hand is reported with its caller, even if its creation got no answer", async (t) => {
   const { options, clock, events } = makeOptions();
   const answers = { lost: false };
   const keyring = await openKeyring({ ...options, store: losing(options.store, answers) });
@@ -91,7 +91,7 @@ test("a rotation that is too early, or without a store, leaves the ring as it is
   const store = {
     ...options.store,
     create: async (...args: Parameters<typeof options.store.create>) => {
-      if (fails) throw new StateError("UNAVAILABLE", "out of reach");
+      if (fails) throw new StateError("UNAVAILABLE", "unreachable");
       return options.store.create(...args);
     },
   };
@@ -161,7 +161,7 @@ test("a replica that revokes by what another one has rotated away does so on the
   t.is(keyring.signer(clock.now)?.kid, kid);
 });
 
-test("an epoch whose claim was answered by an error is told once it is found in the store", async (t) => {
+test("an epoch whose creation was answered by an error is reported once it is found in the store", async (t) => {
   const { options, clock, events } = makeOptions();
   const answers = { lost: false };
   const keyring = await openKeyring({ ...options, store: losing(options.store, answers) });

@@ -13,25 +13,25 @@ function fixture() {
   });
   function open(keyset: string) {
     const ending = new AbortController();
-    const told: string[] = [];
+    const listed: string[] = [];
     const ended = (async () => {
-      for await (const keys of watch(keyset, ending.signal)) told.push(keys.join("+"));
+      for await (const keys of watch(keyset, ending.signal)) listed.push(keys.join("+"));
     })();
-    return { told, ended, end: () => ending.abort() };
+    return { listed, ended, end: () => ending.abort() };
   }
   return { state, watch, open };
 }
 
-test("the keys are told at once, and again after each change of theirs", async (t) => {
+test("the keys are yielded at once, and again after each of their changes", async (t) => {
   const { state, open } = fixture();
   const [one, all] = [open("one"), open("")];
-  await waitUntil("both were told", () => one.told.length === 1 && all.told.length === 1);
+  await waitUntil("both have the keys", () => one.listed.length === 1 && all.listed.length === 1);
   state.keys.two = ["c"];
-  await waitUntil("the change was told", () => all.told.length === 2);
+  await waitUntil("the change has arrived", () => all.listed.length === 2);
   state.keys.one = ["a", "d"];
-  await waitUntil("the other was told", () => one.told.length === 2 && all.told.length === 3);
-  t.deepEqual(one.told, ["a", "a+d"]);
-  t.deepEqual(all.told, ["a+b", "a+c", "a+d+c"]);
+  await waitUntil("the other change has arrived", () => one.listed.length === 2 && all.listed.length === 3);
+  t.deepEqual(one.listed, ["a", "a+d"]);
+  t.deepEqual(all.listed, ["a+b", "a+c", "a+d+c"]);
   for (const watcher of [one, all]) watcher.end();
   await Promise.all([one.ended, all.ended]);
 });
@@ -43,9 +43,9 @@ test("who reads slowly gets the newest keys, not each change", async (t) => {
   t.deepEqual((await slow.next()).value, ["a"]);
   const fast = open("one");
   for (const keys of [["x"], ["y"], ["z"]]) {
-    const before = fast.told.length;
+    const before = fast.listed.length;
     state.keys.one = keys;
-    await waitUntil("the other one was told", () => fast.told.length > before && fast.told.at(-1) === keys[0]);
+    await waitUntil("the other keys have arrived", () => fast.listed.length > before && fast.listed.at(-1) === keys[0]);
   }
   t.deepEqual((await slow.next()).value, ["z"]);
   ending.abort();
@@ -62,13 +62,13 @@ test("a keyset that is not known ends its watch with what the listing throws", a
 test("a look that fails is tried again", async (t) => {
   const { state, open } = fixture();
   const one = open("one");
-  await waitUntil("it was told", () => one.told.length === 1);
+  await waitUntil("it has the keys", () => one.listed.length === 1);
   const before = state.looks;
   delete state.keys.one;
   await waitUntil("it was looked at", () => state.looks > before);
   state.keys.one = ["b"];
-  await waitUntil("it was told", () => one.told.length === 2);
-  t.deepEqual(one.told, ["a", "b"]);
+  await waitUntil("it has the keys", () => one.listed.length === 2);
+  t.deepEqual(one.listed, ["a", "b"]);
   one.end();
   await one.ended;
 });
@@ -76,7 +76,7 @@ test("a look that fails is tried again", async (t) => {
 test("those who watch the same keys share the looks, and without anyone there are none", async (t) => {
   const { state, open } = fixture();
   const many = Array.from({ length: 100 }, () => open("one"));
-  await waitUntil("all were told", () => many.every(({ told }) => told.length === 1));
+  await waitUntil("all have the keys", () => many.every(({ listed }) => listed.length === 1));
   t.is(state.looks, 1);
   const control = open("two");
   await waitUntil("it was looked twice", () => state.looks >= 4);
@@ -87,9 +87,9 @@ test("those who watch the same keys share the looks, and without anyone there ar
   const after = state.looks;
   const other = fixture();
   const clock = other.open("one");
-  await waitUntil("it was told", () => clock.told.length === 1);
+  await waitUntil("it has the keys", () => clock.listed.length === 1);
   other.state.keys.one = ["b"];
-  await waitUntil("the time of a look has passed", () => clock.told.length === 2);
+  await waitUntil("the time of a look has passed", () => clock.listed.length === 2);
   t.is(state.looks, after);
   clock.end();
 });

@@ -1,7 +1,7 @@
 import test from "ava";
 import { createSharedReload, RELOAD } from "../../src/keys/shared-reload.ts";
 
-test("all who come while a reload runs wait for it, and in the cool-down nobody waits", async (t) => {
+test("all callers that come while a reload runs wait for it, and in the cool-down none waits", async (t) => {
   let [time, reloads] = [1_000_000, 0];
   const done = Promise.withResolvers<void>();
   const reload = createSharedReload(
@@ -23,7 +23,7 @@ test("all who come while a reload runs wait for it, and in the cool-down nobody 
   t.is(reloads, 2);
 });
 
-test("nobody waits longer than the bound for a reload that hangs, also who comes after others have given up", async (t) => {
+test("no caller waits longer than the bound for a reload that hangs, nor one that comes after others have given up", async (t) => {
   const work = Promise.withResolvers<void>();
   const reload = createSharedReload(
     () => work.promise,
@@ -45,7 +45,7 @@ test("the error of a reload reaches those who wait", async (t) => {
   await t.throwsAsync(async () => reload(), { message: "unreadable" });
 });
 
-test("after a reload that failed nobody is told that a kid is unknown, until one succeeds", async (t) => {
+test("after a reload that failed, no kid counts as unknown until one succeeds", async (t) => {
   let [time, reloads] = [1_000_000, 0];
   const outcomes = [Promise.reject(new Error("unreadable")), Promise.resolve()];
   const reload = createSharedReload(
@@ -54,7 +54,7 @@ test("after a reload that failed nobody is told that a kid is unknown, until one
   );
   for (const _ of ["the one that reloads", "in the cool-down", "and again"])
     await t.throwsAsync(async () => reload(), { message: "unreadable" });
-  t.is(reloads, 1, "nobody reads again in the cool-down");
+  t.is(reloads, 1, "no caller reads again in the cool-down");
   time += RELOAD.coolDown;
   await reload();
   t.is(reload(), undefined);

@@ -56,7 +56,7 @@ async function serviceUnderTest() {
 
 const failing = (code: "UNAVAILABLE" | "CORRUPT") => () => Promise.reject(new StateError(code, "JetStream says 10026"));
 
-test("a flood of keys that nobody has reads each ring once in the cool-down", async (t) => {
+test("a flood of unknown kids reads each ring once in the cool-down", async (t) => {
   const { clock, reads, revoke } = await serviceUnderTest();
   const flood = () => Promise.all(Array.from({ length: 300 }, (_, at) => revoke(`${UNKNOWN}${at}`)));
   t.true((await flood()).every(({ code }) => code === "KEY_NOT_FOUND"));
@@ -105,7 +105,7 @@ test("a store that is damaged is to be looked at, and its keyset is named", asyn
   }
 });
 
-test("why a change of keys failed is told to the operator", async (t) => {
+test("why a change of keys failed is reported to the operator", async (t) => {
   const { keyring, events, reads, revoke, rotate } = await serviceUnderTest();
   reads.before = failing("UNAVAILABLE");
   const whose: string[] = [];

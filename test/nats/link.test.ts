@@ -55,9 +55,9 @@ testWithNats("each outage is one report, and so is each return", async (t) => {
   await waitUntil("it is up", () => reports.length >= 1);
   for (const count of [2, 4]) {
     await server.kill9();
-    await waitUntil("the outage is told", () => reports.length >= count);
+    await waitUntil("the outage is reported", () => reports.length >= count);
     await server.restart();
-    await waitUntil("the return is told", () => reports.length > count);
+    await waitUntil("the return is reported", () => reports.length > count);
   }
   t.deepEqual(reports, ["up", "down", "up", "down", "up"]);
 });
@@ -75,9 +75,9 @@ serialTestWithNats(
     await link.connected(AbortSignal.timeout(10_000));
     Date.now = now;
     await server.kill9();
-    await waitUntil("the outage is told", () => reports.length >= 2);
+    await waitUntil("the outage is reported", () => reports.length >= 2);
     await server.restart();
-    await waitUntil("the return is told", () => reports.length >= 3);
+    await waitUntil("the return is reported", () => reports.length >= 3);
     t.deepEqual(reports, ["up", "down", "up"]);
   },
 );

@@ -7,18 +7,18 @@ const ALLOWED = 60_000;
 function checkUnderTest() {
   const clock = { wall: 1_800_000_000_000, steady: 0, world: 1_800_000_000_000, bound: 5 };
   const asked = { count: 0 };
-  const told: { agrees: boolean; offsetMs: number }[] = [];
+  const reports: { agrees: boolean; offsetMs: number }[] = [];
   let reachable = true;
   const check = createClockCheck({
     async measure(): Promise<MeasuredOffset> {
       asked.count += 1;
-      if (!reachable) throw new Error("out of reach");
+      if (!reachable) throw new Error("unreachable");
       return { offsetMs: clock.world - clock.wall, boundMs: clock.bound };
     },
     now: () => clock.wall,
     monotonic: () => clock.steady,
     allowedMs: ALLOWED,
-    report: (event) => void told.push(event),
+    report: (event) => void reports.push(event),
   });
   const pass = (ms: number) => {
     for (const each of ["wall", "steady", "world"] as const) clock[each] += ms;
@@ -26,7 +26,7 @@ function checkUnderTest() {
   const cut = () => {
     reachable = false;
   };
-  return { check, clock, asked, told, pass, cut };
+  return { check, clock, asked, reports, pass, cut };
 }
 
 test("before it was ever asked nothing speaks against a clock", (t) => {
@@ -35,7 +35,7 @@ test("before it was ever asked nothing speaks against a clock", (t) => {
   t.true(check.agrees());
 });
 
-test("a clock may differ by what is allowed and by what the measurement can't tell, and not by more", async (t) => {
+test("a clock may differ by what is allowed plus the error of the measurement, and not by more", async (t) => {
   for (const [difference, agrees] of [
     [ALLOWED + 5, true],
     [-ALLOWED - 5, true],
@@ -50,18 +50,18 @@ test("a clock may differ by what is allowed and by what the measurement can't te
   }
 });
 
-test("a clock that is set is found out at once, without asking, and told once", async (t) => {
-  const { check, clock, asked, told } = checkUnderTest();
+test("a clock that is set is detected at once, without asking, and reported once", async (t) => {
+  const { check, clock, asked, reports } = checkUnderTest();
   await check.look();
   clock.wall += 3_600_000;
   t.false(check.agrees());
   t.false(check.agrees());
   t.is(asked.count, 1);
-  t.deepEqual(told, [{ agrees: false, offsetMs: -3_600_000 }]);
+  t.deepEqual(reports, [{ agrees: false, offsetMs: -3_600_000 }]);
 });
 
-test("it agrees again when it is set right, which is told", async (t) => {
-  const { check, clock, told } = checkUnderTest();
+test("it agrees again when it is set right, which is reported", async (t) => {
+  const { check, clock, reports } = checkUnderTest();
   await check.look();
   clock.wall -= 86_400_000;
   t.false(check.agrees());
@@ -70,7 +70,7 @@ test("it agrees again when it is set right, which is told", async (t) => {
   clock.wall += 86_400_000;
   t.true(check.agrees());
   t.deepEqual(
-    told.map(({ agrees }) => agrees),
+    reports.map(({ agrees }) => agrees),
     [false, true],
   );
 });
@@ -92,7 +92,7 @@ test("the store is asked every ten seconds, and at the next look after the clock
   t.is(asked.count, 3);
 });
 
-test("out of reach of the store it goes by the monotonic clock", async (t) => {
+test("while the store is unreachable it goes by the monotonic clock", async (t) => {
   const { check, clock, pass, cut } = checkUnderTest();
   await check.look();
   cut();

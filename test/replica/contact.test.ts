@@ -62,7 +62,7 @@ test("setting the clock back gives no more time", (t) => {
   t.true(contact.tooLongAgo);
 });
 
-test("a machine that slept, whose monotonic clock stood still, is told by the clock how old its view is", (t) => {
+test("a machine that slept, whose monotonic clock stood still, learns from the wall clock how old its view is", (t) => {
   const { contact, time } = contactAt(undefined);
   contact.renew();
   time.wall += 2 * HOUR;

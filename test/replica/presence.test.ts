@@ -123,7 +123,7 @@ async function cutOff(t: ExecutionContext, time: Time, store: KeyValue, id: stri
   await waitUntil(`${id} is refused a heartbeat`, () => refused);
 }
 
-test("one that fell silent without leaving is told of for as long as it may issue, by who starts later too", async (t) => {
+test("a replica that fell silent without leaving is listed for as long as it may issue, also by a replica that starts later", async (t) => {
   const time = timeUnderTest();
   const store = createMemoryKeyValue(time.now);
   const a = replica(t, time, store, "a");
@@ -154,12 +154,12 @@ test("who can't follow the store yet finds the others by seeking them", async (t
   t.is(a.beats.heard, 0, "its own entry is no heartbeat then");
 });
 
-/** A watch that tells nothing. */
+/** A watch that yields nothing. */
 async function* never(signal: AbortSignal): AsyncGenerator<Change> {
   await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
 }
 
-test("a replica with another configuration is told once, with the parts that differ", async (t) => {
+test("a replica with another configuration is reported once, with the parts that differ", async (t) => {
   const time = timeUnderTest();
   const store = createMemoryKeyValue(time.now);
   const a = replica(t, time, store, "a", { issuer: "1", rotation: "1", keysets: "1" });
@@ -177,11 +177,11 @@ test("a replica with another configuration is told once, with the parts that dif
   await b.stop();
   const again = replica(t, time, store, "b", { issuer: "2", rotation: "1", keysets: "1" });
   await again.beat();
-  await waitUntil("a tells it again", () => a.events.length === 2);
+  await waitUntil("a reports it again", () => a.events.length === 2);
   t.deepEqual(a.events[1], { type: "replica.differs", replica: "b", parts: ["issuer"] });
 });
 
-test("who is cut off hears nobody, and goes by what it knew: the others are not dead for that", async (t) => {
+test("a replica that is cut off hears no other, and goes by what it knew: that does not make the others dead", async (t) => {
   const time = timeUnderTest();
   const store = createMemoryKeyValue(time.now);
   let cut = false;
@@ -200,17 +200,17 @@ test("who is cut off hears nobody, and goes by what it knew: the others are not 
   b.announce("service", 7);
   cut = false;
   await waitUntil("a hears of it", () => a.late("service", 7).length === 0);
-  t.deepEqual(a.events, [], "an outage is told by the link");
+  t.deepEqual(a.events, [], "the link reports an outage");
 });
 
-test("another process under the same id is told, once, by the one that was there first", async (t) => {
+test("another process under the same id is reported, once, by the one that was there first", async (t) => {
   const time = timeUnderTest();
   const store = createMemoryKeyValue(time.now);
   const first = replica(t, time, store, "a");
   await first.beat();
   time.pass(1);
   const second = replica(t, time, store, "a");
-  await waitUntil("the twin is told", () => first.events.length > 0);
+  await waitUntil("the twin is reported", () => first.events.length > 0);
   await second.beat();
   t.deepEqual(first.events, [{ type: "replica.twin", replica: "a" }]);
 });

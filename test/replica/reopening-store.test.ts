@@ -9,20 +9,20 @@ const value = Buffer.from("value");
 /** Stores that are lost when a test says so, the newest last. */
 function renewableUnderTest() {
   const stores: { lost: boolean; readonly store: KeyValue }[] = [];
-  const told: StateError[] = [];
+  const reports: StateError[] = [];
   const open = (): KeyValue => {
     const memory = createMemoryKeyValue(() => 1_800_000_000_000);
     const state = { lost: false, store: memory };
     stores.push(state);
     return guardedStore(memory, () => {
-      if (state.lost) throw new StateError("LOST", "made anew");
+      if (state.lost) throw new StateError("LOST", "created again");
     });
   };
-  return { ...createReopeningStore(open, (error) => void told.push(error)), stores, told };
+  return { ...createReopeningStore(open, (error) => void reports.push(error)), stores, reports };
 }
 
-test("a store that is lost is told once, what was under way fails, and what follows goes to a new one", async (t) => {
-  const { store, stores, told } = renewableUnderTest();
+test("a store that is lost is reported once, calls in flight fail, and later ones go to a new one", async (t) => {
+  const { store, stores, reports } = renewableUnderTest();
   await store.create("a", value);
   const [first] = stores;
   if (first === undefined) return t.fail();
@@ -33,7 +33,7 @@ test("a store that is lost is told once, what was under way fails, and what foll
     ["LOST", "LOST", "LOST"],
   );
   t.is(stores.length, 2);
-  t.is(told.length, 1);
+  t.is(reports.length, 1);
   t.is(await store.get("a"), undefined);
   t.is(await store.create("a", value), 1);
 });

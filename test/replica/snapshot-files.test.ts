@@ -41,7 +41,7 @@ for (const mode of [0o640, 0o604, 0o620]) {
   });
 }
 
-test("a snapshot that is damaged at any byte, or cut off anywhere, is told, put aside and counts as none", async (t) => {
+test("a snapshot that is damaged at any byte, or cut off anywhere, is reported, put aside and counts as none", async (t) => {
   const { files, path, damaged } = await filesUnderTest(t);
   await files.save("ring", content);
   const good = await readFile(path);

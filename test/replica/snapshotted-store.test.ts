@@ -15,14 +15,14 @@ const AWAY: KeyValue = {
   update: () => Promise.reject(away()),
   delete: () => Promise.reject(away()),
   list: () => Promise.reject(away()),
-  // biome-ignore lint/correctness/useYield: it fails before it tells anything
+  // biome-ignore lint/correctness/useYield: it fails before it yields anything
   async *watch() {
     throw away();
   },
 };
 
 function away() {
-  return new StateError("UNAVAILABLE", "out of reach");
+  return new StateError("UNAVAILABLE", "unreachable");
 }
 
 /** A replica that keeps its snapshots in `folder` and looks at `store`. */
@@ -43,10 +43,10 @@ async function opened(t: ExecutionContext, folder: string, store: KeyValue, mayS
 }
 
 async function readAll(store: KeyValue, prefix = "secrets/"): Promise<string[]> {
-  const told: string[] = [];
+  const changes: string[] = [];
   for await (const change of store.watch(prefix, new AbortController().signal)) {
-    if (change.type === "current") return told;
-    told.push(show(change));
+    if (change.type === "current") return changes;
+    changes.push(show(change));
   }
   throw new Error("the watch ended");
 }
@@ -73,17 +73,17 @@ async function remembered(t: ExecutionContext): Promise<string> {
 
 const BOTH = ["secrets/euler/_/epoch/2=two", "secrets/hivekit/acme/epoch/1=acme"];
 
-test("what was seen stands in for a store that is out of reach at the start, and then its failure is told", async (t) => {
+test("what was seen stands in for a store that is unreachable at the start, and then its failure is thrown", async (t) => {
   const { kept } = await opened(t, await remembered(t), AWAY);
   t.deepEqual(await readAll(kept), BOTH);
   t.deepEqual(await readAll(kept, "secrets/hivekit/"), BOTH.slice(1));
-  const told: string[] = [];
+  const changes: string[] = [];
   const watching = async () => {
-    for await (const change of kept.watch("secrets/", new AbortController().signal)) told.push(show(change));
+    for await (const change of kept.watch("secrets/", new AbortController().signal)) changes.push(show(change));
   };
   const error = await t.throwsAsync<StateError>(watching());
   t.is(error.code, "UNAVAILABLE");
-  t.deepEqual(told, [...BOTH, "current"]);
+  t.deepEqual(changes, [...BOTH, "current"]);
 });
 
 const listed = async (store: KeyValue, prefix = "secrets/"): Promise<string[]> =>

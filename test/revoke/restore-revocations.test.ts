@@ -9,7 +9,7 @@ const revocations = ["a", "b", "c"].map(
   (tokenId): Revocation => ({ kind: "token", profile: "service", tenant: "", at: NOW, until: NOW + 1_000, tokenId }),
 );
 
-/** A store of which the second creation fails, and what was told of it. */
+/** A store whose second creation fails, and its reported problems. */
 function fixture(error: Error) {
   const below = createMemoryKeyValue(() => NOW);
   const problems: unknown[] = [];
@@ -35,7 +35,7 @@ function fixture(error: Error) {
   return { problems, held, again };
 }
 
-test("what a store could not take is told and given to it again until it has all", async (t) => {
+test("what a store could not take is reported, and written again until the store has all", async (t) => {
   const error = new StateError("UNAVAILABLE", "away");
   const { problems, held, again } = fixture(error);
   await again();
@@ -43,7 +43,7 @@ test("what a store could not take is told and given to it again until it has all
   t.deepEqual(problems, [error]);
 });
 
-test("a store that is lost in the midst of it is left: its watch ends too, and begins anew", async (t) => {
+test("a store that is lost meanwhile is left: its watch ends too, and begins again", async (t) => {
   const error = new StateError("LOST", "gone");
   const { problems, held, again } = fixture(error);
   await again();

@@ -182,7 +182,7 @@ for (const [what, request, expected] of [
   });
 }
 
-test("a token in the place of its id, or in the reason, reaches neither the store nor an event", async (t) => {
+test("a token instead of its id, or in the reason, reaches neither the store nor an event", async (t) => {
   const { stored, events, ask } = fixture();
   const token = forge({ alg: "EdDSA" }, { sub: "alice" }, generateKeyPairSync("ed25519").privateKey);
   t.true(token.length < 255);
@@ -222,7 +222,7 @@ test("a profile that is unknown is NOT_FOUND before anything else is looked at",
   await t.throwsAsync(ask({ profile: "nowhere" }), { instanceOf: Problem, code: "PROFILE_NOT_FOUND" });
 });
 
-test("a store that is out of reach is UNAVAILABLE, and no event tells what may not be so", async (t) => {
+test("an unreachable store is UNAVAILABLE, and no event says what may not be true", async (t) => {
   for (const code of ["UNAVAILABLE", "LOST"] as const) {
     const { failing, events, ask } = fixture();
     failing.store = new StateError(code, "away");
@@ -232,13 +232,13 @@ test("a store that is out of reach is UNAVAILABLE, and no event tells what may n
   }
 });
 
-test("a fault of our own is not told as a store that is out of reach", async (t) => {
+test("an unexpected error is not reported as an unreachable store", async (t) => {
   const { failing, ask } = fixture();
   failing.store = new TypeError("a bug");
   t.is(await t.throwsAsync(ask({ tokenIds: ["a"] }), { instanceOf: TypeError }), failing.store as TypeError);
 });
 
-test("what is revoked stays so when no event can tell of it, and the call says so", async (t) => {
+test("what is revoked stays revoked when its event can't be stored, and the call says so", async (t) => {
   for (const [audit, code] of [
     ["FULL", "AUDIT_FULL"],
     ["UNAVAILABLE", "AUDIT_UNAVAILABLE"],

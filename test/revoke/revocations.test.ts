@@ -50,8 +50,8 @@ function fixture(t: ExecutionContext) {
   return { clock, store, problems, open };
 }
 
-/** The first so many that a watch tells. */
-async function told(revocations: Revocations, count: number, act: () => unknown = () => {}) {
+/** The first so many items that a watch yields. */
+async function firstItems(revocations: Revocations, count: number, act: () => unknown = () => {}) {
   const ending = new AbortController();
   const items: (Revocation | "current")[] = [];
   const acted = { done: false };
@@ -66,7 +66,7 @@ async function told(revocations: Revocations, count: number, act: () => unknown 
   return items;
 }
 
-test("a token that was taken back is revoked, and no other one is", async (t) => {
+test("a revoked token is revoked, and no other one is", async (t) => {
   const revocations = await fixture(t).open();
   await revocations.revoke([revokedToken("a")]);
   t.true(revocations.has(token("a")));
@@ -124,16 +124,16 @@ test("a later moment reaches further, in the store too", async (t) => {
 test("another replica on the same store learns of it, and so does one that starts later", async (t) => {
   const { open } = fixture(t);
   const [one, two] = [await open(), await open()];
-  const heard = told(two, 2, () => one.revoke([revokedToken("a")]));
+  const heard = firstItems(two, 2, () => one.revoke([revokedToken("a")]));
   t.deepEqual(await heard, ["current", revokedToken("a")]);
   t.true(two.has(token("a")));
   t.true((await open()).has(token("a")));
 });
 
-test("a watch tells first what stands, then that it is current, then what comes", async (t) => {
+test("a watch yields first what is in force, then that it is current, then what comes", async (t) => {
   const revocations = await fixture(t).open();
   await revocations.revoke([revokedToken("a")]);
-  const items = await told(revocations, 3, () => revocations.revoke([revokedToken("b")]));
+  const items = await firstItems(revocations, 3, () => revocations.revoke([revokedToken("b")]));
   t.deepEqual(items, [revokedToken("a"), "current", revokedToken("b")]);
 });
 
@@ -152,7 +152,7 @@ test("an entry ends with its tokens: in memory, and in the store", async (t) => 
   t.deepEqual(held, [Buffer.from(encodeRevocation(revokedToken("b", { until: NOW + HOUR }))).toString()]);
 });
 
-test("an entry of another version is told and stops nothing", async (t) => {
+test("an entry of another version is reported and stops nothing", async (t) => {
   const { store, problems, open } = fixture(t);
   await store.create("revoked/token/x", Buffer.from('{"kind":"family"}'));
   const revocations = await open();
@@ -161,7 +161,7 @@ test("an entry of another version is told and stops nothing", async (t) => {
   t.regex(String(problems[0]), /revoked\/token\/x is not a revocation that this version can read/);
 });
 
-test("a store that is lost is told, and what was known stays revoked", async (t) => {
+test("a store that is lost is reported, and what was known stays revoked", async (t) => {
   const { store, problems, open } = fixture(t);
   const revocations = await open();
   await revocations.revoke([revokedToken("a")]);
@@ -180,22 +180,22 @@ test("what is known is forgotten by nothing but its end: not by a delete, nor by
   await store.delete(place);
   await store.create(place, encodeRevocation(revokedToken("a", { until: NOW + 1 })));
   await store.create("revoked/token/b", encodeRevocation(revokedToken("b")));
-  await waitUntil("the watch has told all that", () => revocations.has(token("b")));
+  await waitUntil("the watch has yielded all that", () => revocations.has(token("b")));
   t.deepEqual([...revocations.all()], [revokedToken("a"), revokedToken("b")]);
 });
 
-test("a watch does not tell again what is known already", async (t) => {
+test("a watch does not yield again what is known already", async (t) => {
   const revocations = await fixture(t).open();
-  const items = await told(revocations, 2, async () => {
+  const items = await firstItems(revocations, 2, async () => {
     await revocations.revoke([revokedToken("a")]);
     await revocations.revoke([revokedToken("a"), revokedToken("b")]);
   });
   t.deepEqual(items, ["current", revokedToken("a")]);
-  const more = await told(revocations, 3);
+  const more = await firstItems(revocations, 3);
   t.deepEqual(more, [revokedToken("a"), revokedToken("b"), "current"]);
 });
 
-test("a subject's revocation holds under every KEK that is given, and one under a KEK that is not is told", async (t) => {
+test("a subject's revocation holds under every KEK that is given, and one under a KEK that is not given is reported", async (t) => {
   const { problems, open } = fixture(t);
   const hasher = (keyId: string) => ({ keyId, hash: (subject: string) => `${keyId} of ${subject}` });
   const old = await open({ hashers: [hasher("old")] });
@@ -262,7 +262,7 @@ test("a store that was lost gets back what it forgot, and what was revoked befor
   t.deepEqual([...newcomer.all()], [revokedToken("a"), revokedSubject("bob", 7)]);
 });
 
-test("with a snapshot it opens while the store is out of reach, and tells since when it is blind", async (t) => {
+test("with a snapshot it opens while the store is unreachable, and knows since when its view is old", async (t) => {
   const { clock, store, open } = fixture(t);
   const failing = failingStore(store);
   failing.fail();
@@ -292,7 +292,7 @@ test("a reader that lets too much wait is cut, and costs the others nothing", as
 test("a reader that keeps up gets a burst in order", async (t) => {
   const revocations = await fixture(t).open();
   const many = Array.from({ length: 10_000 }, (_, index) => revokedToken(`t-${index}`));
-  const items = await told(revocations, 10_001, () => revocations.revoke(many));
+  const items = await firstItems(revocations, 10_001, () => revocations.revoke(many));
   t.deepEqual(items, ["current", ...many]);
 });
 

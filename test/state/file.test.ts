@@ -77,22 +77,22 @@ test("a second opener in the same process is refused as LOCKED, and the first go
   (await openFileKeyValue(path, () => start)).close();
 });
 
-test("another process's store is LOCKED until that process dies, and a kill loses no write that it told", async (t) => {
+test("another process's store is LOCKED until that process dies, and a kill loses no write that it printed", async (t) => {
   const path = freshPath(t);
   const holder = spawn(process.execPath, [fileURLToPath(import.meta.resolve("./hold-store.ts")), path], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const told: string[] = [];
+  const printed: string[] = [];
   const lines = createInterface({ input: holder.stdout });
   for await (const line of lines) {
-    told.push(line);
-    if (told.length === 1) t.is(await codeOf(t, path), "LOCKED");
-    if (told.length === 30) holder.kill("SIGKILL");
+    printed.push(line);
+    if (printed.length === 1) t.is(await codeOf(t, path), "LOCKED");
+    if (printed.length === 30) holder.kill("SIGKILL");
   }
   if (holder.exitCode === null && holder.signalCode === null) await once(holder, "exit");
-  t.true(told.length >= 30);
+  t.true(printed.length >= 30);
   const store = await openFileKeyValue(path, () => start);
-  for (const index of told) {
+  for (const index of printed) {
     t.is(Buffer.from((await store.get(`written/${index}`))?.value ?? []).toString(), index);
   }
   store.close();

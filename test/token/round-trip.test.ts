@@ -127,7 +127,7 @@ for (const [name, whole, profile] of [
   ...Object.entries(WHOLE).map(([name, whole]) => [name, whole, shippedProfile(name)] as const),
   ["a profile of open claims", OPEN_REQUEST, OPEN] as const,
 ])
-  test(`${name}: whatever is asked, either every bad field is told or the token is one that the profile accepts`, async (t) => {
+  test(`${name}: whatever is asked, either every bad field is named or the token is one that the profile accepts`, async (t) => {
     const draw = seededRandom(t);
     const keys = profile.keys.kind === "imported" ? oneSecret(testKey(name)) : oneKey().keys;
     const { issue } = issuingUnderTest(profile, () => keys);

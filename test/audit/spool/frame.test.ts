@@ -22,7 +22,7 @@ test("a frame with any bit flipped is none", (t) => {
   for (let bit = 0; bit < whole.length * 8; bit++) {
     const bytes = Buffer.from(whole);
     bytes.writeUInt8(bytes.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
-    // The group mark is no part of what the checksum covers: it only tells torn from damaged.
+    // The group mark is no part of what the checksum covers: it only distinguishes torn from damaged.
     if (bit !== 7) t.is(frameAt(bytes, 0), undefined, `bit ${bit}`);
   }
 });

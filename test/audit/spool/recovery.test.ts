@@ -101,7 +101,7 @@ test("of a group that was being written any pages may be lost: it is cut off, an
   }
 });
 
-test("zeros in the place of events that were acknowledged are CORRUPT, and stay as they are found", async (t) => {
+test("zeros instead of acknowledged events are CORRUPT, and stay as they are found", async (t) => {
   for (const groups of [[[1], [2]], [[1]]]) {
     const folder = await spoolWith(t, groups, 1);
     // Opened and closed since: the spool knows how far it reached.

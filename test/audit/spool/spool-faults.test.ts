@@ -125,7 +125,7 @@ test("a full segment that can't be closed fails one group as UNAVAILABLE, and th
   t.deepEqual(numbersOf(await bodiesOf(spool)), [1, 3]);
 });
 
-test("an empty segment that is gone already when its end is settled keeps nobody from writing", async (t) => {
+test("an empty segment that is gone already when its end is settled does not prevent writing", async (t) => {
   const folder = await tempFolder(t);
   const faults: Faults = { sync: errno("EIO") };
   const spool = await makeSpool(t, { folder, openFile: faultyFiles(faults) });
@@ -147,7 +147,7 @@ test("a damaged event behind good ones is CORRUPT to who looks for it, however o
   }
 });
 
-test("the depth of a spool whose oldest event can't be read is told without its time", async (t) => {
+test("the depth of a spool whose oldest event can't be read is reported without its time", async (t) => {
   const folder = await tempFolder(t);
   const spool = await makeSpool(t, { folder });
   await spool.append(issued(1), TIME);

@@ -158,7 +158,7 @@ test("a segment is deleted only when all of it was acknowledged at least the hor
   t.deepEqual(numbersOf(await bodiesOf(spool)), [3]);
 });
 
-test("the depth counts what is not acknowledged and tells the oldest of it", async (t) => {
+test("the depth counts the unacknowledged events and has the time of the oldest", async (t) => {
   const spool = await makeSpool(t);
   t.deepEqual(await spool.depth(), { events: 0, bytes: 0, oldestTime: undefined });
   await spool.append(issued(1), TIME);

@@ -85,7 +85,7 @@ async function loseAll(t: ExecutionContext, { keepSnapshots }: { readonly keepSn
   return { tokens, revoked, replicas };
 }
 
-/** A token that was taken back, once every replica knows it. */
+/** A revoked token, once every replica knows of its revocation. */
 async function revokedToken(replicas: readonly Replica[]): Promise<IssueTokenResponse> {
   const [one] = replicas;
   if (one === undefined) throw new Error("there is no replica");

@@ -71,7 +71,7 @@ serialTestWithNats(
   },
 );
 
-serialTestWithNats("where nobody may make the first ring, a replica waits until somebody may", async (t) => {
+serialTestWithNats("where no replica may make the first ring, each waits until one may", async (t) => {
   const nats = await startNats(t);
   const set = await replicaSet(t, [nats.url], {}, { SIGNET_STATE_FIRST_START: "false" });
   const waiting = await set.start("waiting");

@@ -36,7 +36,7 @@ for (const [fault, rounds] of [
   ["paused", 1],
 ] as const) {
   serialTestWithNatsCluster(
-    `a leader that is ${fault}: no claim has two winners, and every watch tells each once, in order`,
+    `a leader that is ${fault}: no claim has two winners, and every watch yields each once, in order`,
     async (t) => {
       const random = seededRandom(t);
       const nodes = await cluster();
@@ -44,7 +44,7 @@ for (const [fault, rounds] of [
       const [first] = stores;
       if (first === undefined) return t.fail();
       await createSurely(first.store, `${fault}/start`);
-      const told = await Promise.all(stores.map(({ store }) => watching(t, store, `${fault}/`)));
+      const watches = await Promise.all(stores.map(({ store }) => watching(t, store, `${fault}/`)));
       let claims = 0;
       const refusals: string[] = [];
       for (let round = 0; round < rounds; round++) {
@@ -64,8 +64,8 @@ for (const [fault, rounds] of [
         else leader.resume();
       }
       await createSurely(first.store, `${fault}/end`);
-      for (const watch of told) {
-        await waitUntil("the end is told", () => watch.keys().includes(`${fault}/end`));
+      for (const watch of watches) {
+        await waitUntil("the end is yielded", () => watch.keys().includes(`${fault}/end`));
         t.deepEqual(watch.keys().length, claims + 2);
         t.is(new Set(watch.keys()).size, claims + 2, "each once");
         t.deepEqual(

@@ -88,7 +88,7 @@ serialTestWithNats(
   },
 );
 
-/** Lets a key take over that was made just now, in the place of one that is taken back. */
+/** Revokes the signing key, so that a key that was made just now takes over. */
 async function newKeyTakesOver(one: Replica): Promise<{ kid: string; signFrom: number }> {
   await revokeKey(one, (await nextRotation(one)).nextKeyId);
   const { keyId, signFrom } = await rotateKeys(one);

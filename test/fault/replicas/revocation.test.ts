@@ -19,41 +19,48 @@ for (const [title, cut, heal] of [
   ["whose connections were cut", "cut", "heal"],
   ["that hears nothing on open connections", "hold", "release"],
 ] as const) {
-  serialTestWithNats(`under a storm, a replica ${title} tells the true age of its view, and catches up`, async (t) => {
-    const nats = await startNats(t);
-    const proxy = await startTcpProxy(t, nats.url);
-    const replicas = await (await replicaSet(t, [nats.url, nats.url, proxy.url], SLOW)).startAll(3);
-    const [one, two, cutOff] = replicas;
-    if (one === undefined || two === undefined || cutOff === undefined) return;
-    const { token, tokenId } = await issueShort(one);
-    const kept = (await issueShort(two)).token;
-    const seen: Seen[] = [];
-    const storm = startLoad(STORM, async () => {
-      const askedAt = Date.now();
-      const answer = await verify(cutOff, token);
-      seen.push({ askedAt, verdict: verdictOf(answer), ageMs: ageOf(answer) });
-    });
-    await storm.more(100);
+  serialTestWithNats(
+    `under a storm, a replica ${title} reports the true age of its view, and catches up`,
+    async (t) => {
+      const nats = await startNats(t);
+      const proxy = await startTcpProxy(t, nats.url);
+      const replicas = await (await replicaSet(t, [nats.url, nats.url, proxy.url], SLOW)).startAll(3);
+      const [one, two, cutOff] = replicas;
+      if (one === undefined || two === undefined || cutOff === undefined) return;
+      const { token, tokenId } = await issueShort(one);
+      const kept = (await issueShort(two)).token;
+      const seen: Seen[] = [];
+      const storm = startLoad(STORM, async () => {
+        const askedAt = Date.now();
+        const answer = await verify(cutOff, token);
+        seen.push({ askedAt, verdict: verdictOf(answer), ageMs: ageOf(answer) });
+      });
+      await storm.more(100);
 
-    proxy[cut]();
-    await revokeTokens(one, { tokenIds: [tokenId] });
-    const revokedAt = Date.now();
-    await waitUntil("the other replica knows", async () => verdictOf(await verify(two, token)) === "REVOKED", PROMISED);
-    await waitUntil("the view is seconds old", () => (seen.at(-1)?.ageMs ?? 0) > 3_000);
-    const away = seen.slice();
-    proxy[heal]();
-    await waitUntil("the token is revoked", () => seen.at(-1)?.verdict === "REVOKED", 10_000);
-    await waitUntil("the view is as good as current", () => (seen.at(-1)?.ageMs ?? PROMISED) < PROMISED, 10_000);
-    await storm.stop();
+      proxy[cut]();
+      await revokeTokens(one, { tokenIds: [tokenId] });
+      const revokedAt = Date.now();
+      await waitUntil(
+        "the other replica knows",
+        async () => verdictOf(await verify(two, token)) === "REVOKED",
+        PROMISED,
+      );
+      await waitUntil("the view is seconds old", () => (seen.at(-1)?.ageMs ?? 0) > 3_000);
+      const away = seen.slice();
+      proxy[heal]();
+      await waitUntil("the token is revoked", () => seen.at(-1)?.verdict === "REVOKED", 10_000);
+      await waitUntil("the view is as good as current", () => (seen.at(-1)?.ageMs ?? PROMISED) < PROMISED, 10_000);
+      await storm.stop();
 
-    t.log(`${seen.length} answers, the oldest view ${Math.max(...seen.map(({ ageMs }) => ageMs))} ms`);
-    t.deepEqual([...new Set(away.map(({ verdict }) => verdict))], ["valid"], "negative control: it was cut off");
-    const lies = seen.filter(
-      ({ askedAt, ageMs, verdict }) => verdict === "valid" && askedAt - ageMs > revokedAt + PROMISED,
-    );
-    t.deepEqual(lies, [], "whose view is younger than the revocation knows it");
-    t.is(verdictOf(await verify(cutOff, kept)), "valid", "negative control: nothing else was revoked");
-  });
+      t.log(`${seen.length} answers, the oldest view ${Math.max(...seen.map(({ ageMs }) => ageMs))} ms`);
+      t.deepEqual([...new Set(away.map(({ verdict }) => verdict))], ["valid"], "negative control: it was cut off");
+      const lies = seen.filter(
+        ({ askedAt, ageMs, verdict }) => verdict === "valid" && askedAt - ageMs > revokedAt + PROMISED,
+      );
+      t.deepEqual(lies, [], "whose view is younger than the revocation knows it");
+      t.is(verdictOf(await verify(cutOff, kept)), "valid", "negative control: nothing else was revoked");
+    },
+  );
 }
 
 interface Seen {

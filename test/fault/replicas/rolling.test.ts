@@ -13,7 +13,7 @@ import { type Service, verify } from "../../support/service/service.ts";
 const WORKERS = 4;
 const NAMES = ["replica-1", "replica-2", "replica-3"];
 
-/** What a client is told to do in README.md: every replica in turn, and once more where one is not there. */
+/** Calls every replica in turn, as README.md says, and once more where one is not there. */
 const RETRYING = {
   "grpc.service_config": JSON.stringify({
     loadBalancingConfig: [{ round_robin: {} }],

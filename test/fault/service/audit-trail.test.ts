@@ -26,7 +26,7 @@ async function trail(t: ExecutionContext): Promise<TailedEvent[]> {
 
 const tokens = ["token-1", "token-2", "token-3", "token-4", "token-5", "token-6"];
 
-test("a whole trail has no fault, in whatever order it is and whoever got its tokens", async (t) => {
+test("a whole trail has no fault, in any order, and whichever caller got its tokens", async (t) => {
   const events = await trail(t);
   t.deepEqual(trailFaults(events, tokens), {});
   t.deepEqual(trailFaults(events.toReversed(), ["token-5"]), {});

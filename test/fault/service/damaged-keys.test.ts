@@ -97,7 +97,7 @@ test("a ring under another KEK is refused, and opens when that KEK is the one be
   t.deepEqual(await outcomeOf(value, openKeyring, ["two", "one"]), kids);
 });
 
-test("exchanged parts are refused even by whoever could make the MAC", async (t) => {
+test("exchanged parts are refused even under a good MAC", async (t) => {
   const { options } = makeOptions();
   const { value } = await storedRing();
   const other = await storedRing("euler-stream");
@@ -115,7 +115,7 @@ test("exchanged parts are refused even by whoever could make the MAC", async (t)
   t.is(
     await exchange((_, index) => ({ sealed: sealed[sealed.length - 1 - index] })),
     "SWAPPED_KEY",
-    "two private halves",
+    "two private keys",
   );
   const foreign = JSON.parse(JSON.parse(other.value.toString()).body) as EpochRecord;
   t.is(
@@ -126,11 +126,11 @@ test("exchanged parts are refused even by whoever could make the MAC", async (t)
   t.is(
     await exchange((_, index) => ({ publicJwk: foreign.keys[index]?.publicJwk })),
     "KEY_MISMATCH",
-    "the public halves",
+    "the public keys",
   );
 });
 
-test("a sealed private half with any byte changed is refused although the record's MAC is good", async (t) => {
+test("a sealed private key with any byte changed is refused although the record's MAC is good", async (t) => {
   const { options } = makeOptions();
   const { value } = await storedRing();
   const record = JSON.parse(JSON.parse(value.toString()).body) as EpochRecord;
@@ -175,7 +175,7 @@ const codeOf = (error: unknown): string => {
   throw error;
 };
 
-test("a state file with flipped bytes either opens with the same ring or is refused, and is never filled anew", async (t) => {
+test("a state file with flipped bytes either opens with the same ring or is refused, and is never filled again", async (t) => {
   const { folder, file, open, kids } = await ringOnDisk(t);
   const whole = await readFile(file);
   boundByRounds(t);
@@ -271,7 +271,7 @@ test("a process over a damaged ring ends with 65 or 74 each time, and comes back
   t.is(await again.stop(), 0);
   t.false(
     again.log.some(({ event }) => event === "keys.rotated"),
-    "no ring was made anew",
+    "no new ring was made",
   );
 });
 

@@ -84,12 +84,15 @@ testWithNats("NATS paused beyond the time-out of an acknowledgement has no event
   await requireWholeTrail();
 });
 
-testWithNats("a store that is lost while tokens are issued is made anew with all that the spool retains", async (t) => {
-  const random = seededRandom(t);
-  const { nats, logged, tokens, requireWholeTrail } = await startUnderLoad(t);
-  await tokens(random(100, 600));
-  await nats.restart({ loseStore: true });
-  await logged("audit.replaying", 1);
-  await tokens(random(50, 400));
-  await requireWholeTrail();
-});
+testWithNats(
+  "a store that is lost while tokens are issued is filled again with all that the spool retains",
+  async (t) => {
+    const random = seededRandom(t);
+    const { nats, logged, tokens, requireWholeTrail } = await startUnderLoad(t);
+    await tokens(random(100, 600));
+    await nats.restart({ loseStore: true });
+    await logged("audit.replaying", 1);
+    await tokens(random(50, 400));
+    await requireWholeTrail();
+  },
+);

@@ -42,7 +42,7 @@ async function startRotating(t: ExecutionContext): Promise<RemoteService> {
   return startRemote(t, { data: await tempFolder(t), program: PROGRAM, env });
 }
 
-test("through four rotations under load no call fails, and nobody meets a key that he does not know", async (t) => {
+test("through four rotations under load no call fails, and no verifier meets a key that it does not know", async (t) => {
   const service = await startRotating(t);
   const shownAt = new Map<string, number>();
   const poller = startPoller(service, shownAt);
@@ -91,7 +91,7 @@ async function fetchJwks(service: Service): Promise<JSONWebKeySet> {
   return (await fetch(jwksUrlOf(service))).json() as Promise<JSONWebKeySet>;
 }
 
-/** Of all keys but the first, which nobody could have missed. */
+/** Of all keys but the first, which no verifier could have missed. */
 async function requireLeads(
   t: ExecutionContext,
   service: Service,
@@ -104,7 +104,7 @@ async function requireLeads(
   for (const [kid, firstSigned] of later) {
     const { publishAt, signFrom } = keys.find(({ keyId }) => keyId === kid) ?? {};
     t.true(Number(signFrom) - Number(publishAt) >= LEAD, `${kid} was to be published ${LEAD} ms before it signs`);
-    // Whoever fetched the JWKS before the kid was in it has let go of that by now.
+    // A verifier that fetched the JWKS before the kid was in it no longer caches that one.
     t.true(firstSigned - (shownAt.get(kid) ?? Number.NaN) >= VERIFIER_CACHE, `${kid} was shown too late`);
   }
 }

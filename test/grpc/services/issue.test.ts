@@ -86,7 +86,7 @@ for (const count of [0, 101])
     t.is(events.length, 0);
   });
 
-test("an unexpected failure of one item is told with its cause, and the client sees no more than an internal error", async (t) => {
+test("an unexpected failure of one item is reported with its cause, and the client sees only an internal error", async (t) => {
   const secret = new Error("a secret path");
   const audit = { append: () => Promise.reject(secret) };
   const { batchIssueTokens, causes } = makeHandlers({ audit });

@@ -60,7 +60,7 @@ const carrier = (parts: Partial<Carrier>) =>
 const header = (value: string) => carrier({ headers: [{ name: "authorization", value }] });
 const frame = (text: string) => carrier({ frame: Buffer.from(text) });
 
-test("a valid token tells its claims, its id and its key, and no surface", async (t) => {
+test("the answer for a valid token has its claims, its id and its key, and no surface", async (t) => {
   const answer = await handlers().verifyToken(header(`Bearer ${signed({ jti: "id-1" })}`));
   t.deepEqual(answer, {
     valid: true,

@@ -50,7 +50,7 @@ export async function openReplica(store: KeyValue, names: readonly [string, ...s
     parts,
     /** Every value of the store, as text. */
     stored: async () => (await store.list("secrets/")).map(({ value }) => Buffer.from(value).toString()),
-    /** Imports for the tenant acme of hivekit, as base64, unless told otherwise. */
+    /** Imports for the tenant acme of hivekit, as base64 by default. */
     import: (secret: string, request: Partial<ImportRequest> = {}) => importKey(requestOf(secret, request), "caller"),
   };
 }

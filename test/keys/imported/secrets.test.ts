@@ -111,12 +111,12 @@ test("the same kid of two tenants names two secrets, and a tenant that nothing i
   t.is(lookUp(replica, "k1", mine), "verifies");
   t.is(lookUp(replica, "k1", theirs), "another secret");
   t.is(lookUp(replica, "k1", theirs, other), "verifies");
-  const nobody = replica.secrets.keysOf({ ...acme, tenant: "nobody" });
-  t.deepEqual(nobody.verifier("k1", start), { state: "unknown" });
-  t.deepEqual([nobody.signer(start), nobody.verifiers(start), nobody.epoch], [undefined, [], 0]);
+  const unknown = replica.secrets.keysOf({ ...acme, tenant: "unknown" });
+  t.deepEqual(unknown.verifier("k1", start), { state: "unknown" });
+  t.deepEqual([unknown.signer(start), unknown.verifiers(start), unknown.epoch], [undefined, [], 0]);
 });
 
-test("the other reading that fits is told, of secrets that verify now alone", async (t) => {
+test("the other encoding that fits is returned, only for secrets that verify now", async (t) => {
   const replica = await openReplica(createMemoryKeyValue(() => start));
   const secret = newSecret();
   await replica.import(secret, { encoding: "utf8", profile: "reactive", tenant: "" });
@@ -143,7 +143,7 @@ test("a secret that is distrusted signs no more, still verifies, and the next im
   t.is(keys.signer(start)?.kid, "k2");
 });
 
-test("after a change of the KEK all is sealed anew at the start, so that the one before can be taken away", async (t) => {
+test("after a change of the KEK all is sealed again at the start, so that the earlier one can be withdrawn", async (t) => {
   const store = createMemoryKeyValue(() => start);
   const before = await openReplica(store, ["one"]);
   const [old, current] = [newSecret(), newSecret()];
@@ -154,7 +154,7 @@ test("after a change of the KEK all is sealed anew at the start, so that the one
   const both = await openReplica(store, ["two", "one"]);
   t.is(lookUp(both, "old", old), "verifies");
   both.secrets.start();
-  await waitUntil("the secrets are sealed anew", async () => both.secrets.keysOf(acme).epoch === 3);
+  await waitUntil("the secrets are sealed again", async () => both.secrets.keysOf(acme).epoch === 3);
   await both.secrets.stop();
 
   const after = await openReplica(store, ["two"]);
@@ -189,7 +189,7 @@ test("the texts of secrets that are over are dropped at the start", async (t) =>
   t.is(lookUp(later, "old", ""), "retired");
 });
 
-test("of two replicas whose KEKs are exchanged one after the other, the first seals anew and the second lets it be", async (t) => {
+test("of two replicas whose KEKs are exchanged one after the other, the first seals again and the second does not", async (t) => {
   const store = createMemoryKeyValue(() => start);
   const second = await openReplica(store, ["old", "new"]);
   await second.import(newSecret());
@@ -244,7 +244,7 @@ for (const [what, spoil] of Object.entries({
     await store.create("secrets/hivekit/YWNtZQ/epoch/2", entry?.value ?? new Uint8Array());
   },
 })) {
-  test(`secrets whose newest record is ${what} are KEYS_UNAVAILABLE and told; others are served`, async (t) => {
+  test(`secrets whose newest record is ${what} are KEYS_UNAVAILABLE and reported; others are served`, async (t) => {
     const store = createMemoryKeyValue(() => start);
     await spoil(store);
     const replica = await openReplica(store);
@@ -267,12 +267,12 @@ test("a ring that can't be read any more answers KEYS_UNAVAILABLE to who holds i
   await replica.import(newSecret(), { keyId: "k1" });
   const keys = replica.secrets.keysOf(acme);
   await store.create("secrets/hivekit/YWNtZQ/epoch/2", Buffer.from("rubbish"));
-  await waitUntil("the rubbish is told", async () => replica.events.length > 0);
+  await waitUntil("the damage is reported", async () => replica.events.length > 0);
   t.is(await problemOf(() => keys.verifier("k1", start)), "KEYS_UNAVAILABLE");
   t.is(await problemOf(() => keys.signer(start)), "KEYS_UNAVAILABLE");
 });
 
-test("an entry that is no epoch is told and takes nothing with it", async (t) => {
+test("an entry that is not an epoch is reported and affects no other", async (t) => {
   const store = createMemoryKeyValue(() => start);
   await store.create("secrets/hivekit/stray", Buffer.from("x"));
   const replica = await openReplica(store);

@@ -21,7 +21,7 @@ function joined(before: SecretEpoch | undefined, kid: string, until: number): Se
 /** The kids that have their text, and how long was slept, each time that it goes to sleep; time goes by only then. */
 async function sleepsOf(ring: SecretEpoch, count: number, changes: Partial<UpkeepParts> = {}, stale = false) {
   let [record, now] = [ring, start];
-  const [stopping, told] = [new AbortController(), [] as string[]];
+  const [stopping, log] = [new AbortController(), [] as string[]];
   const parts: UpkeepParts = {
     rings: { all: () => [{ record, stale }] },
     advance: async (_owner, next) => {
@@ -32,17 +32,17 @@ async function sleepsOf(ring: SecretEpoch, count: number, changes: Partial<Upkee
       wake() {},
       async wait(_signal, milliseconds = 0) {
         const open = record.secrets.filter(({ sealed }) => sealed !== undefined).map(({ kid }) => kid);
-        told.push(`${open.join("+")} ${milliseconds}`);
+        log.push(`${open.join("+")} ${milliseconds}`);
         now += milliseconds;
-        if (told.length === count) stopping.abort();
+        if (log.length === count) stopping.abort();
         return false;
       },
     },
-    onError: (error) => told.push(String(error)),
+    onError: (error) => log.push(String(error)),
     ...changes,
   };
   await tidySecrets(parts, stopping.signal);
-  return told;
+  return log;
 }
 
 test("it wakes up when the next text is over, and drops it then, but once an hour at the latest", async (t) => {
@@ -51,7 +51,7 @@ test("it wakes up when the next text is over, and drops it then, but once an hou
   t.deepEqual(await sleepsOf(ring, times.length), times);
 });
 
-test("what could not be done is told and tried again after five seconds", async (t) => {
+test("what could not be done is reported and tried again after five seconds", async (t) => {
   const ring = joined(joined(undefined, "a", start), "b", start);
   const over = { ...ring, secrets: ring.secrets.map((one) => ({ ...one, sealed: "sealed" })) };
   const advance = () => Promise.reject(new Error("the store is away"));

@@ -34,12 +34,12 @@ test("no longer than the delay", async (t) => {
   t.is(keyring.signer(start + day + policy.activationDelay)?.kid, next);
 });
 
-test("the first key of all waits for nobody: there is none before it", async (t) => {
+test("the very first key waits for no replica: there is no key before it", async (t) => {
   const { keyring } = await openAmong(["replica-b"]);
   t.not(keyring.signer(start), undefined);
 });
 
-test("while a key waits it is listed as published with the replicas that are late, and they are told once", async (t) => {
+test("while a key waits it is listed as published with the replicas that are late, and they are reported once", async (t) => {
   const late = ["replica-b", "replica-c"];
   const { keyring, clock, events } = await openAmong(late);
   const [, next, first] = keyring.list(start).map(({ kid }) => kid);

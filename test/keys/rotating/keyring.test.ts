@@ -95,7 +95,7 @@ test("the signer changes at its moment without any maintenance, and the call bef
   t.is(keyring.signer(start + day - 1)?.kid, first, "the clock stepped back");
 });
 
-test("a week of rotation: each key goes through its states, is told once and then unknown", async (t) => {
+test("a week of rotation: each key goes through its states, is reported once and then unknown", async (t) => {
   const { options, clock, events } = makeOptions();
   const keyring = await openKeyring(options);
   const first = keyring.signer(start)?.kid ?? "";

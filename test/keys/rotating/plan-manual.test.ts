@@ -91,7 +91,7 @@ test("a rotation every quarter of an hour has to wait once forty keys verify, un
   t.true(now - start > 30 * policy.lead);
 });
 
-test("the plan tells who signs, who is next and how early, the standby and since when it is ready", (t) => {
+test("the plan shows which key signs, which is next and how early, the standby and since when it is ready", (t) => {
   const ring = firstRing();
   const [first, second, standby] = ring.keys.map(({ kid }) => kid);
   t.like(rotationPlan(ring, start, policy, never), {

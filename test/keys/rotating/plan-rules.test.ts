@@ -168,7 +168,7 @@ const mutants: Record<string, Mutant> = {
   "a planner that moves the times of a key": {
     planners: changed((plan) => withKeys(plan, (key) => ({ ...key, verifyUntil: key.verifyUntil + 1 }))),
     steps: stepsOf(forward, nothing),
-    rule: "a key that may have signed keeps its times for ever",
+    rule: "a key that may have signed keeps its times",
   },
   "a planner that makes no standby": {
     planners: changed((plan) => {

@@ -4,7 +4,7 @@ import { planEpoch } from "../../../src/keys/rotating/plan.ts";
 import { type EpochRecord, NEVER } from "../../../src/keys/rotating/record.ts";
 import { applyPlan, day, firstRing, hour, makeKey, makeRing, minute, policy, start } from "./ring-under-test.ts";
 
-test("the first key of a keyset that nobody was shown signs at once, its successor a period later", (t) => {
+test("the first key of a keyset that no verifier has seen signs at once, its successor a period later", (t) => {
   const plan = planEpoch(undefined, start, policy, false);
   t.is(plan?.epoch, 1);
   t.is(plan?.reason, "first");

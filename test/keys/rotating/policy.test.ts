@@ -37,7 +37,7 @@ test("tokens that live so long that 33 keys would verify at once are refused, wi
   t.regex(broken?.message ?? "", /33 keys would verify at once, and 32 may/);
 });
 
-test("all broken bounds are told at once", (t) => {
+test("all broken bounds are reported at once", (t) => {
   const all = ["skew", "maxTtl", "lead", "period", "period"];
   t.deepEqual(paths({ period: 2 * second, lead: second, maxTtl: 0, skew: -1 }), all);
 });

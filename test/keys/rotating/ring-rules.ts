@@ -116,7 +116,7 @@ function givenWell(
 ): void {
   rule(key.publishAt <= ring.createdAt, "published with its epoch");
   if (old !== undefined) {
-    rule(old.signFrom > ring.createdAt, "a key that may have signed keeps its times for ever");
+    rule(old.signFrom > ring.createdAt, "a key that may have signed keeps its times");
     rule(old.revoked === undefined, "a revoked key stays revoked");
     rule(key.signFrom < old.signFrom, "a key that waits is only brought forward");
     rule(key.publishAt === Math.min(old.publishAt, ring.createdAt), "a key was published when it was");

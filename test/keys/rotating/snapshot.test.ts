@@ -22,7 +22,7 @@ function remembered() {
 function fragile(initial: KeyValue) {
   const state = { inner: initial, cut: false };
   const reached = (): KeyValue => {
-    if (state.cut) throw new StateError("UNAVAILABLE", "out of reach");
+    if (state.cut) throw new StateError("UNAVAILABLE", "unreachable");
     return state.inner;
   };
   const store: KeyValue = {
@@ -59,7 +59,7 @@ async function replica(t: ExecutionContext) {
   return { keyring, snapshot, state, store, clock, events, options, first: made };
 }
 
-test("without the store the ring is served from the snapshot, and the outage is told", async (t) => {
+test("without the store the ring is served from the snapshot, and the outage is reported", async (t) => {
   const { options, events, state, keyring, clock } = await replica(t);
   state.cut = true;
   const again = await openKeyring(options);
@@ -144,7 +144,7 @@ test("where the store has another record of the epoch in use, all take the store
   t.deepEqual(keyring.list(start), there.list(start));
 });
 
-test("keys that have signed and are not in the store's ring are told as dropped, at a start as well", async (t) => {
+test("keys that have signed and are not in the store's ring are reported as dropped, at a start as well", async (t) => {
   const { keyring, state, snapshot, clock, first, options, events } = await replica(t);
   const signed = keyring.list(clock.now).filter(({ signFrom }) => signFrom <= clock.now);
   const kids = signed.map(({ kid }) => kid).toSorted();
@@ -158,9 +158,9 @@ test("keys that have signed and are not in the store's ring are told as dropped,
   await keyring.maintain();
   t.is(kids.length, 2);
   const dropped = { type: "dropped", keyset: "service", epoch: 4 } as const;
-  const told = first.events[before];
-  t.like(told, dropped);
-  t.deepEqual(told?.type === "dropped" && told.kids.toSorted(), kids);
+  const event = first.events[before];
+  t.like(event, dropped);
+  t.deepEqual(event?.type === "dropped" && event.kids.toSorted(), kids);
   snapshot.bytes = bytes ?? Buffer.alloc(0);
   await openKeyring(options);
   t.like(events[0], { ...dropped, epoch: keyring.epoch });
@@ -271,7 +271,7 @@ test("a clock or a contact that is not to be trusted plans nothing", async (t) =
   t.is(keyring.epoch, 2);
 });
 
-test("a damaged snapshot is told and replaced by what the store holds", async (t) => {
+test("a damaged snapshot is reported and replaced by what the store holds", async (t) => {
   const { options, events, snapshot, clock } = await replica(t);
   const good = snapshot.bytes;
   snapshot.bytes = Buffer.from("damaged");

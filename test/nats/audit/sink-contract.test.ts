@@ -14,14 +14,14 @@ function event(id: string): OutgoingEvent {
 
 /** What every sink must do, whatever is behind it. */
 const contract: Record<string, (t: ExecutionContext, sink: EventSink) => Promise<void>> = {
-  "stores events in order and tells their places": async (t, sink) => {
+  "stores events in order and returns their places": async (t, sink) => {
     const outcomes = await sink.publish([event("a"), event("b"), event("c")], signal);
     t.deepEqual(
       outcomes,
       [1, 2, 3].map((seq) => ({ stored: true, seq, duplicate: false })),
     );
   },
-  "stores an id once and tells the first place again": async (t, sink) => {
+  "stores an id once and returns the first place again": async (t, sink) => {
     await sink.publish([event("a"), event("b")], signal);
     const outcomes = await sink.publish([event("a"), event("c")], signal);
     t.deepEqual(outcomes, [
@@ -47,7 +47,7 @@ const contract: Record<string, (t: ExecutionContext, sink: EventSink) => Promise
     t.like(await sink.inspect({ created, seq: 3, eventId: "c" }, signal), { holds: false });
     t.like(await sink.inspect({ created, seq: 2, eventId: "c" }, signal), { holds: false });
   },
-  "tells an aborted publish from one that was stored": async (t, sink) => {
+  "distinguishes an aborted publish from one that was stored": async (t, sink) => {
     t.like((await sink.publish([event("a")], AbortSignal.abort()))[0], { stored: false, code: "TIMEOUT" });
   },
 };

@@ -3,7 +3,7 @@ import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import { bytes, connectStore, watching } from "./store-under-test.ts";
 
-/** The server forgets a consumer that nobody listens to after five seconds. */
+/** The server drops a consumer without a subscriber after five seconds. */
 const SOONER_MS = 3_000;
 
 testWithNats("reads that end, watches that are aborted and sweeps leave no consumer in the bucket", async (t) => {

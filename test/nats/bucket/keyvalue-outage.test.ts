@@ -3,29 +3,32 @@ import { startTcpProxy } from "../../support/nats/tcp-proxy.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import { bytes, connectStore, createSurely, watching } from "./store-under-test.ts";
 
-testWithNats("a watch tells what was written while it was cut off, where a plain subscription misses it", async (t) => {
-  const server = await startNats(t);
-  const proxy = await startTcpProxy(t, server.url);
-  const [near, far] = [await connectStore(t, server.url), await connectStore(t, proxy.url)];
-  await near.store.create("keys/a", bytes("1"));
-  await near.store.create("keys/doomed", bytes("1"));
-  const seen = await watching(t, far.store, "keys/");
-  const plain: string[] = [];
-  far.link.connection?.subscribe("$KV.signet.keys.>", { callback: (_, { subject }) => void plain.push(subject) });
-  await far.link.connection?.flush();
-  proxy.cut();
-  await waitUntil("it is cut off", () => far.link.connection === undefined);
-  await near.store.create("keys/b", bytes("2"));
-  await near.store.delete("keys/doomed");
-  proxy.heal();
-  await waitUntil("the deletion is seen", () => seen.changes.some(({ type }) => type === "delete"));
-  await near.store.create("keys/c", bytes("3"));
-  await waitUntil("all is seen", () => seen.keys().includes("keys/c"));
-  await waitUntil("the plain subscription works again", () => plain.length > 0);
-  t.deepEqual(seen.keys(), ["keys/a", "keys/doomed", "keys/b", "keys/c"]);
-  t.deepEqual(seen.changes.filter(({ type }) => type === "current").length, 1);
-  t.deepEqual(plain, ["$KV.signet.keys.c"]);
-});
+testWithNats(
+  "a watch yields what was written while it was cut off, where a plain subscription misses it",
+  async (t) => {
+    const server = await startNats(t);
+    const proxy = await startTcpProxy(t, server.url);
+    const [near, far] = [await connectStore(t, server.url), await connectStore(t, proxy.url)];
+    await near.store.create("keys/a", bytes("1"));
+    await near.store.create("keys/doomed", bytes("1"));
+    const seen = await watching(t, far.store, "keys/");
+    const plain: string[] = [];
+    far.link.connection?.subscribe("$KV.signet.keys.>", { callback: (_, { subject }) => void plain.push(subject) });
+    await far.link.connection?.flush();
+    proxy.cut();
+    await waitUntil("it is cut off", () => far.link.connection === undefined);
+    await near.store.create("keys/b", bytes("2"));
+    await near.store.delete("keys/doomed");
+    proxy.heal();
+    await waitUntil("the deletion is seen", () => seen.changes.some(({ type }) => type === "delete"));
+    await near.store.create("keys/c", bytes("3"));
+    await waitUntil("all is seen", () => seen.keys().includes("keys/c"));
+    await waitUntil("the plain subscription works again", () => plain.length > 0);
+    t.deepEqual(seen.keys(), ["keys/a", "keys/doomed", "keys/b", "keys/c"]);
+    t.deepEqual(seen.changes.filter(({ type }) => type === "current").length, 1);
+    t.deepEqual(plain, ["$KV.signet.keys.c"]);
+  },
+);
 
 testWithNats("kill -9 and a restart lose nothing: calls are refused at once, watches go on", async (t) => {
   const server = await startNats(t);
@@ -58,7 +61,7 @@ testWithNats("a watch that never was current says that the store can't be reache
   t.like(await t.throwsAsync(first), { code: "UNAVAILABLE" });
 });
 
-testWithNats("a server that stands still for six seconds loses no claim and lets nobody win twice", async (t) => {
+testWithNats("a server that stands still for six seconds loses no creation and lets no caller win twice", async (t) => {
   const server = await startNats(t);
   const [one, other] = [await connectStore(t, server.url), await connectStore(t, server.url)];
   await one.store.create("before", bytes("1"));

@@ -6,7 +6,7 @@ import type { StateError } from "../../../src/state/keyvalue.ts";
 
 /** A reader of `a/` whose server is the test: up to revision 9 there was something when it was opened. */
 async function readerUnderTest(t: ExecutionContext) {
-  let send = (_error: null, _message: Msg): void => t.fail("nobody has subscribed");
+  let send = (_error: null, _message: Msg): void => t.fail("nothing has subscribed");
   const answered: string[] = [];
   const connection = {
     subscribe(_: string, { callback }: { callback: typeof send }) {

@@ -27,7 +27,7 @@ export async function connectStore(
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-export interface Told {
+export interface Watching {
   readonly changes: readonly Change[];
   /** What ended the watch, once something did. */
   readonly ended: Promise<StateError | undefined>;
@@ -40,7 +40,7 @@ export async function watching(
   t: Pick<ExecutionContext<unknown>, "teardown">,
   store: KeyValue,
   prefix: string,
-): Promise<Told> {
+): Promise<Watching> {
   const controller = new AbortController();
   t.teardown(() => controller.abort());
   const changes: Change[] = [];
@@ -58,7 +58,7 @@ export async function watching(
   };
 }
 
-/** Creates the key as a caller that tries again does. Tells the refusals before, and whether the last try won. */
+/** Creates the key as a caller that tries again does. Returns the refusals before, and whether the last try won. */
 export async function createSurely(store: KeyValue, key: string): Promise<{ refusals: string[]; won: boolean }> {
   const refusals: string[] = [];
   let won = false;

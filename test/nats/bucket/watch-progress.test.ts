@@ -29,7 +29,7 @@ function spell(change: Change): string {
   return change.type === "delete" ? `delete ${change.key}` : change.type;
 }
 
-test("a second look tells what is new, and nothing twice", (t) => {
+test("a second look yields what is new, and nothing twice", (t) => {
   const progress = new WatchProgress();
   t.deepEqual(compare(progress, [entry("a", 1), entry("b", 2)]), ["put a 1", "put b 2"]);
   t.deepEqual(compare(progress, [entry("a", 1), entry("b", 3), entry("c", 4)]), ["put b 3", "put c 4"]);

@@ -122,7 +122,7 @@ test("the generic ttl is refused where the request object holds it", async (t) =
   });
 });
 
-test("100 names of 64 characters are within the limits of every request object: the profile's own bound is told", async (t) => {
+test("100 names of 64 characters are within the limits of every request object: the profile's own bound is named", async (t) => {
   const allowedCreators = Array.from({ length: 100 }, (_, i) => String(i).padStart(64, "x"));
   const claims = { ...EULER, websockets: { allowedCreators, maxWebSockets: 1 } };
   t.deepEqual(Object.keys(await refused("euler-stream", { claims })), ["claims.websockets.allowedCreators"]);
@@ -131,10 +131,10 @@ test("100 names of 64 characters are within the limits of every request object: 
 test("a token longer than the smallest carrier is refused with both lengths", async (t) => {
   const dpv = { london: Array.from({ length: 60 }, (_, i) => String(i).padStart(60, "x")) };
   const claims = { ...HIVEKIT.claims, dpv };
-  const { claims: told } = await refused("hivekit", { ...HIVEKIT, claims });
+  const { claims: fault } = await refused("hivekit", { ...HIVEKIT, claims });
   const [, length] =
-    /it would have (\d+) characters, and the profile's carriers take at most 4000/.exec(told ?? "") ?? [];
-  t.true(Number(length) > 4000, told);
+    /it would have (\d+) characters, and the profile's carriers take at most 4000/.exec(fault ?? "") ?? [];
+  t.true(Number(length) > 4000, fault);
   const fewer = { london: dpv.london.slice(0, 30) };
   const { token } = await makeIssuing("hivekit").issue({ ...HIVEKIT, claims: { ...claims, dpv: fewer } });
   t.true(token.length <= 4000);
@@ -163,13 +163,13 @@ for (const [what, value] of [
   ["10 kB", "x".repeat(10_240)],
   ["with NUL", "a\0b"],
 ] as const)
-  test(`R6: two fields that are ${what} are both told`, async (t) => {
+  test(`R6: two fields that are ${what} are both named`, async (t) => {
     const claims = value === undefined ? {} : { stream_id: value, unique_user_identifier: value };
     const fields = Object.keys(await refused("reactive", { ...REACTIVE, claims }));
     t.deepEqual(fields.sort(), ["claims.stream_id", "claims.unique_user_identifier"]);
   });
 
-test("R6: each field is told for its own fault, in one answer", async (t) => {
+test("R6: each field is named for its own fault, in one answer", async (t) => {
   const violations = await refused("reactive", {
     claims: { stream_id: "x".repeat(10_240) },
     subject: "a",
@@ -204,12 +204,12 @@ test("a profile whose secret was not imported says so, and no retry is advised",
     ["hivekit", HIVEKIT, /no secret was imported for this profile and tenant$/],
     ["reactive", REACTIVE, /no secret was imported for this profile$/],
   ] as const) {
-    const { issue, events, reports: told } = makeIssuing(name, {}, secretKeys({}));
+    const { issue, events, reports } = makeIssuing(name, {}, secretKeys({}));
     const error = await t.throwsAsync(issue(request), { instanceOf: Problem });
     t.is(error.code, "KEY_NOT_IMPORTED");
     t.regex(error.message, message);
     t.is(error.retryAfterMs, undefined);
-    t.deepEqual([events, told], [[], [`denied ${name} caller-1 KEY_NOT_IMPORTED`]]);
+    t.deepEqual([events, reports], [[], [`denied ${name} caller-1 KEY_NOT_IMPORTED`]]);
   }
 });
 
@@ -233,7 +233,7 @@ test("H13: an absolute time as ttl is refused, and the violation says what it lo
   t.regex(ttl ?? "", /from 1s to 2592000s.*looks like an absolute time: give the lifetime in seconds/);
 });
 
-test("a longer life needs its member of the request to be true, and the event tells of it", async (t) => {
+test("a longer life needs its member of the request to be true, and the event shows it", async (t) => {
   const { issue, events } = makeIssuing("hivekit");
   const [month, year] = [seconds(2_592_000), seconds(31_536_000)];
   const wish = { ...HIVEKIT.claims, static: true };
@@ -340,13 +340,13 @@ accept: { type: object }
   t.deepEqual(claimsOf((await issue({ claims: { user: "u", rooms: ["a", "b"] } })).token).aud, ["a", "b"]);
 });
 
-test("the operator is told which expression fails, and a warning that can't tell is none", async (t) => {
+test("the expression that fails is reported to the operator, and a warning whose expression fails is not given", async (t) => {
   const text = `${COMPUTED}warnings: [{ when: request.size > 2.0, code: LARGE, message: m }]\n`;
-  const { issue, reports: told } = issuingUnderTest(profileOf(text), () => oneSecret(KEY));
+  const { issue, reports } = issuingUnderTest(profileOf(text), () => oneSecret(KEY));
   await t.throwsAsync(issue({ claims: { a: "x", size: 1 } }));
   const { draft } = await issue({ claims: { a: "x", b: "y", size: "secret" } });
   t.deepEqual(draft.warnings, []);
-  t.deepEqual(told, [
+  t.deepEqual(reports, [
     "failed computed claim sum",
     "denied computed caller-1 INVALID_REQUEST",
     "failed computed warning LARGE",

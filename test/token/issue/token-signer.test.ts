@@ -98,7 +98,7 @@ test("a token never outlives the key that verifies it", async (t) => {
   await t.notThrowsAsync(makeIssuer({}, keys).issue({ ttl: seconds(140) }));
 });
 
-test("a key whose signatures its public half rejects is taken out of use, and its token never leaves", async (t) => {
+test("a key whose signatures its public key rejects is taken out of use, and its token never leaves", async (t) => {
   const own = oneKey();
   const broken = { ...own.signer, sign: () => Buffer.alloc(64) };
   const { issue, events } = makeIssuer({}, { ...own.keys, signer: (now) => own.keys.signer(now) && broken });
@@ -177,7 +177,7 @@ for (const [title, request, field, rule] of invalid)
     t.regex(violations[field] ?? "", rule);
   });
 
-test("all bad fields are told at once", async (t) => {
+test("all bad fields are named at once", async (t) => {
   const claims = { iss: "x", exp: 1, scope: 5, n: Number.NaN };
   const request = { subject: "", audience: [], ttl: seconds(0), claims };
   t.deepEqual(Object.keys(await violationsOf(request)).sort(), [
@@ -211,7 +211,7 @@ test("a token that every verifier would find too large is refused before anythin
   await t.notThrowsAsync(issue({ audience, claims: { x: "y".repeat(1_000) } }));
 });
 
-test("a text that is too long is told with whatever else is wrong, by field", async (t) => {
+test("a text that is too long is named with everything else that is wrong, by field", async (t) => {
   const claims = { scope: "a".repeat(10_240), acr: "", x: "\0".repeat(9000) };
   const violations = await violationsOf({ claims });
   t.deepEqual(Object.keys(violations).sort(), ["claims.acr", "claims.scope", "claims.x"]);
@@ -242,12 +242,12 @@ test("the event names the profile, the key, the caller and the request's id", as
 test("validate_only answers what would be signed, and neither signs nor records nor counts", async (t) => {
   const own = oneKey();
   const unused = { ...own.signer, sign: () => t.fail("it signs") as never };
-  const { issue, events, reports: told } = makeIssuer({}, { ...own.keys, signer: () => unused });
+  const { issue, events, reports } = makeIssuer({}, { ...own.keys, signer: () => unused });
   const { token, tokenId, keyId, draft } = await issue({ validateOnly: true, claims: { plan: "free" } });
   t.deepEqual([token, tokenId, keyId], ["", "", own.kid]);
   t.like(draft.claims.object, { iss: ISSUER, sub: "alice", plan: "free", exp: 1_800_000_300 });
   await t.throwsAsync(issue({ validateOnly: true, subject: "" }), { instanceOf: Problem });
-  t.deepEqual([events, told], [[], []]);
+  t.deepEqual([events, reports], [[], []]);
 });
 
 test("validate_only refuses what issuing refuses: a token that is too large, and a missing key", async (t) => {
@@ -261,13 +261,13 @@ test("validate_only refuses what issuing refuses: a token that is too large, and
 });
 
 test("the same request_id gets the same token, whatever the order of the claims", async (t) => {
-  const { issue, events, reports: told } = makeIssuer();
+  const { issue, events, reports } = makeIssuer();
   const first = await issue({ requestId: "r", claims: { a: 1, b: { c: 2, d: 3 } } });
   const again = await issue({ requestId: "r", claims: { b: { d: 3, c: 2 }, a: 1 } });
   t.is(again.token, first.token);
   t.is((await issue({ requestId: "other" })).tokenId === first.tokenId, false);
   t.is(events.length, 2);
-  t.deepEqual(told, ["issued service", "issued service"]);
+  t.deepEqual(reports, ["issued service", "issued service"]);
 });
 
 const others: readonly [what: string, request: Partial<IssueRequest>][] = [
@@ -278,17 +278,17 @@ const others: readonly [what: string, request: Partial<IssueRequest>][] = [
 ];
 for (const [what, request] of others)
   test(`the same request_id with another ${what} is refused as reused`, async (t) => {
-    const { issue, reports: told } = makeIssuer();
+    const { issue, reports } = makeIssuer();
     await issue({ requestId: "r" });
     const error = await t.throwsAsync(issue({ requestId: "r", ...request }), { instanceOf: Problem });
     t.is(error.code, "REQUEST_ID_REUSED");
-    t.deepEqual(told, ["issued service", "denied service caller-1 REQUEST_ID_REUSED"]);
+    t.deepEqual(reports, ["issued service", "denied service caller-1 REQUEST_ID_REUSED"]);
   });
 
 test("another caller's request_id is another id", async (t) => {
-  const { run, reports: told } = makeIssuer();
+  const { run, reports } = makeIssuer();
   const request = { ...EMPTY, subject: "alice", audience: ["api"], requestId: "r" };
   const [mine, theirs] = [await run("service", request, "a"), await run("service", request, "b")];
   t.not(mine.tokenId, theirs.tokenId);
-  t.is(told.length, 2);
+  t.is(reports.length, 2);
 });

@@ -169,7 +169,7 @@ test("a token of the cache falls with its key: retired, revoked, or not known an
   }
 });
 
-test("a token of the cache is verified anew when its key is another object, and does not fit another key of the kid", (t) => {
+test("a token of the cache is verified again when its key is another object, and does not fit another key of the kid", (t) => {
   const its = withCached(t);
   its.reloaded("k1");
   t.is(its.verdict(), "valid");

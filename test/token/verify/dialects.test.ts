@@ -56,7 +56,7 @@ function verdictOn(...asked: Parameters<typeof answer>) {
 }
 
 /** "valid" with its warnings, or the reason with its message and diagnosis. */
-function told(...asked: Parameters<typeof answer>): string {
+function verdictText(...asked: Parameters<typeof answer>): string {
   const verdict = verdictOn(...asked);
   if (verdict.valid) return ["valid", ...verdict.warnings.map(({ code }) => code)].join(" ");
   const { reason, message, diagnosis } = verdict.rejection;
@@ -77,7 +77,7 @@ test("a token without kid is tried with every key, and the answer names the one 
 });
 
 test("a kid where the dialect has none is refused", (t) => {
-  t.is(told(foreignToken({ ...HEADER, kid: "young" }, CLAIMS, young)), "HEADER_INVALID: kid must be absent");
+  t.is(verdictText(foreignToken({ ...HEADER, kid: "young" }, CLAIMS, young)), "HEADER_INVALID: kid must be absent");
 });
 
 test("without any key a token without kid is UNKNOWN_KEY, after one reload", async (t) => {
@@ -92,15 +92,18 @@ test("without any key a token without kid is UNKNOWN_KEY, after one reload", asy
 
 test("an algorithm that is not the keys' is refused before any key is tried", (t) => {
   for (const alg of ["none", "HS512", "RS256", "hs256"])
-    t.is(told(foreignToken({ ...HEADER, alg }, CLAIMS, young)), "ALGORITHM_NOT_ALLOWED: only HS256 is allowed here");
+    t.is(
+      verdictText(foreignToken({ ...HEADER, alg }, CLAIMS, young)),
+      "ALGORITHM_NOT_ALLOWED: only HS256 is allowed here",
+    );
 });
 
 test("a dialect without typ takes none, and one with typ takes no other", (t) => {
   const without = (text: string) => text.replace("typ: JWT, ", "");
   const bare = foreignToken({ alg: "HS256" }, CLAIMS, young);
-  t.is(told(bare, {}, without), "valid");
-  t.is(told(signed(), {}, without), "TYPE_MISMATCH: typ must be absent");
-  t.is(told(bare), "TYPE_MISMATCH: typ must be JWT");
+  t.is(verdictText(bare, {}, without), "valid");
+  t.is(verdictText(signed(), {}, without), "TYPE_MISMATCH: typ must be absent");
+  t.is(verdictText(bare), "TYPE_MISMATCH: typ must be JWT");
 });
 
 test("another issuer is refused, and a dialect without one checks none", (t) => {
@@ -117,13 +120,13 @@ test("a good signature with another tenant's claim is TENANT_MISMATCH, and so is
 });
 
 test("where exp is optional a token without one is valid, with a warning", (t) => {
-  t.is(told(signed({ exp: undefined })), "valid NO_EXPIRY");
-  t.is(told(signed()), "valid");
+  t.is(verdictText(signed({ exp: undefined })), "valid NO_EXPIRY");
+  t.is(verdictText(signed()), "valid");
 });
 
 test("where exp is required a token without one is EXP_MISSING, whatever its age", (t) => {
   const required = (text: string) => text.replace("exp: optional", "exp: required, default: 5m");
-  t.is(told(signed({ exp: undefined, iat: 1 }), {}, required), "EXP_MISSING: the profile requires exp");
+  t.is(verdictText(signed({ exp: undefined, iat: 1 }), {}, required), "EXP_MISSING: the profile requires exp");
 });
 
 test("an exp that is there counts, and the longest life is the one that can be wished for", (t) => {
@@ -138,9 +141,9 @@ test("an exp that is there counts, and the longest life is the one that can be w
 
 test("a token is TOO_OLD a second after its greatest age, and without iat its age can't be known", (t) => {
   const age = 90 * 86_400;
-  t.is(told(signed({ exp: undefined, iat: NOW - age })), "valid NO_EXPIRY");
+  t.is(verdictText(signed({ exp: undefined, iat: NOW - age })), "valid NO_EXPIRY");
   t.is(reason(signed({ exp: undefined, iat: NOW - age - 1 })), "TOO_OLD");
-  t.is(told(signed({ exp: undefined, iat: undefined })), "CLAIM_MISSING: iat is required");
+  t.is(verdictText(signed({ exp: undefined, iat: undefined })), "CLAIM_MISSING: iat is required");
 });
 
 test("iat and nbf may lie in the future by the skew, which is not the leeway of exp", (t) => {
@@ -149,7 +152,7 @@ test("iat and nbf may lie in the future by the skew, which is not the leeway of 
   t.is(reason(signed({ nbf: NOW + 61 })), "NOT_YET_VALID");
 });
 
-test("a claim is accepted under any of its names, and tells the subject and the rules what it says", (t) => {
+test("a claim is accepted under any of its names, and its value reaches the subject and the rules", (t) => {
   for (const names of [{ unique_identifier: "u-1" }, { uid: "u-1" }, { user_id: "u-1", uid: "u-1" }]) {
     const verdict = verdictOn(signed({ user_id: undefined, ...names }));
     t.is(verdict.valid && verdict.subject, "u-1", JSON.stringify(names));
@@ -158,19 +161,19 @@ test("a claim is accepted under any of its names, and tells the subject and the 
 
 test("the names of one claim with different values are CLAIM_CONFLICT", (t) => {
   t.is(
-    told(signed({ unique_identifier: "u-2" })),
+    verdictText(signed({ unique_identifier: "u-2" })),
     "CLAIM_CONFLICT: user_id and unique_identifier are names of one claim, and have different values",
   );
   t.is(reason(signed({ user_id: undefined, uid: "a", unique_identifier: "b" })), "CLAIM_CONFLICT");
 });
 
 test("an alias is checked as the claim that it stands for", (t) => {
-  t.is(told(signed({ user_id: undefined, uid: 7 })), "CLAIM_INVALID: user_id must be string");
+  t.is(verdictText(signed({ user_id: undefined, uid: 7 })), "CLAIM_INVALID: user_id must be string");
   t.is(reason(signed({ user_id: undefined, uid: null })), "CLAIM_INVALID");
 });
 
-test("what is missing is told before what is wrong", (t) => {
-  t.is(told(signed({ user_id: 1, room: undefined })), "CLAIM_MISSING: room is required");
+test("what is missing is reported before what is wrong", (t) => {
+  t.is(verdictText(signed({ user_id: 1, room: undefined })), "CLAIM_MISSING: room is required");
 });
 
 for (const [wrong, missing, diagnosis] of [
@@ -233,7 +236,7 @@ for (const [title, times, expected] of [
 
 test("a begin in milliseconds is in the future, and explained", (t) => {
   t.is(
-    told(signed({ nbf: NOW * 1000 })),
+    verdictText(signed({ nbf: NOW * 1000 })),
     "NOT_YET_VALID: nbf is in the future (nbf looks like milliseconds; RFC 7519 counts seconds)",
   );
 });
@@ -255,14 +258,14 @@ for (const [claim, client, same] of [
   test(`a token of ${claim} used from ${client} is ${same ? "at its address" : "elsewhere"}`, (t) => {
     const question = { context: { room: "r-1", ip: client } };
     const enforced = (text: string) => text.replace("mode: warn", "mode: enforce");
-    t.is(told(signed({ ip: claim }), question), same ? "valid" : "valid IP_MISMATCH");
+    t.is(verdictText(signed({ ip: claim }), question), same ? "valid" : "valid IP_MISMATCH");
     const rejected = "IP_MISMATCH: the client's address is not the token's";
-    t.is(told(signed({ ip: claim }), question, enforced), same ? "valid" : rejected);
+    t.is(verdictText(signed({ ip: claim }), question, enforced), same ? "valid" : rejected);
   });
 }
 
 test("without the client's address there is nothing to warn of", (t) => {
-  t.is(told(signed({ ip: "198.51.100.1" })), "valid");
+  t.is(verdictText(signed({ ip: "198.51.100.1" })), "valid");
 });
 
 for (const [what, context, message] of [
@@ -275,27 +278,27 @@ for (const [what, context, message] of [
   ],
 ] as const)
   test(`a context of a client that is ${what} is its client's fault, not the caller's`, (t) => {
-    t.is(told(signed(), { context }), `CONTEXT_INVALID: ${message}`);
+    t.is(verdictText(signed(), { context }), `CONTEXT_INVALID: ${message}`);
   });
 
 test("a context that breaks its schema is CONTEXT_INVALID, naming the field and not its value", (t) => {
   t.is(
-    told(signed(), { context: { room: "" } }),
+    verdictText(signed(), { context: { room: "" } }),
     "CONTEXT_INVALID: context.room must NOT have fewer than 1 characters",
   );
   t.is(
-    told(signed(), { context: { room: "r-1", roof: "x" } }),
+    verdictText(signed(), { context: { room: "r-1", roof: "x" } }),
     "CONTEXT_INVALID: context.roof is not a known key (known: room, ip)",
   );
 });
 
 test("rules hold in their order, each with its reason and message", (t) => {
   const lobby = signed({ room: "r-2" });
-  t.is(told(lobby, { context: { room: "lobby" } }), "CONTEXT_INVALID: the lobby is no room");
-  t.is(told(lobby), "NOT_PERMITTED: the token is for another room");
+  t.is(verdictText(lobby, { context: { room: "lobby" } }), "CONTEXT_INVALID: the lobby is no room");
+  t.is(verdictText(lobby), "NOT_PERMITTED: the token is for another room");
 });
 
-test("a rule that can't be evaluated, or is no boolean, denies with its reason, and the operator is told which", (t) => {
+test("a rule that can't be evaluated, or is not a boolean, denies with its reason, and is reported to the operator", (t) => {
   const { answerTo, failed } = verifyingUnderTest(profileOf(DIALECT), () => keys);
   t.is(reasonOf(answerTo(signed(), { ...QUESTION, context: undefined })), "CONTEXT_INVALID");
   t.deepEqual(failed, ["dialect rule 0"]);

@@ -38,7 +38,7 @@ test("a profile that does not exist is not found, and an absent one is a bad fie
   );
 });
 
-test("all that is absent is told together, never skipped", (t) => {
+test("all absent fields are named together, never skipped", (t) => {
   t.deepEqual(
     thrownViolations(() => demanding.ask("", { credential: undefined })),
     {
@@ -50,7 +50,7 @@ test("all that is absent is told together, never skipped", (t) => {
   );
 });
 
-test("all that a profile does not take is told together, never ignored", (t) => {
+test("all fields that a profile does not use are named together, never ignored", (t) => {
   const profile = profileOf(DEMANDING.replace(/tenant.*|context.*|ip:.*|carriers.*|\{ name: (aud|tnd).*?\},/g, ""));
   const { ask } = verifyingUnderTest(profile, () => known.keys);
   const credential = { $case: "carrier", value: carried({ query: [{ name: "token", value: token }] }) } as const;

@@ -38,7 +38,7 @@ const withHeader = (changes: object | string) =>
   forge(typeof changes === "string" ? changes : { ...header, ...changes }, claims, privateKey);
 const good = withClaims({});
 
-test("a good token is valid and its claims are told", (t) => {
+test("a good token is valid, and the answer has its claims", (t) => {
   const verdict = verifyAt(good);
   t.true(verdict.valid);
   if (!verdict.valid) return;
@@ -181,7 +181,7 @@ test("a key whose time to verify is over answers KEY_RETIRED", (t) => {
   t.is(verdict.valid ? "valid" : verdict.rejection.reason, "KEY_RETIRED");
 });
 
-test("a rejected token tells no claims, and its id only after a good signature", (t) => {
+test("the verdict on a rejected token has no claims, and its id only after a good signature", (t) => {
   const expired = verifyAt(good, NOW + 1000);
   t.deepEqual(Object.keys(expired).sort(), ["identified", "rejection", "valid"]);
   t.deepEqual(expired.valid ? undefined : expired.identified, { keyId: kid, tokenId: "id-1", expiresAt: NOW + 300 });
@@ -189,7 +189,7 @@ test("a rejected token tells no claims, and its id only after a good signature",
   t.false("identified" in forged && forged.identified !== undefined);
 });
 
-test("a token that can't be understood after a good signature tells its key and its id", (t) => {
+test("the verdict on a token with a good signature and a bad payload has its key and its id", (t) => {
   const hash = createHash("sha256").update(withClaims("1").split(".").slice(0, 2).join(".")).digest("base64url");
   for (const [token, tokenId] of [
     [withClaims("1"), `h.${hash}`],

@@ -27,7 +27,7 @@ const EVENTS: [string, string][] = [
   ["token.issued.service", "5"],
 ];
 
-testWithNats("--last with --no-follow tells the last events and ends by itself", async (t) => {
+testWithNats("--last with --no-follow prints the last events and ends by itself", async (t) => {
   const { env } = await stream(t, EVENTS);
   const { code, stdout, stderr } = await signet(["audit", "tail", "--last", "2", "--no-follow"], { env });
   t.is(code, 0);

@@ -175,7 +175,7 @@ test("an unknown profile ends with 2 and the service's reason; what is no name d
   const refusal = new Refusal(status.NOT_FOUND, "there is no such profile", [errorInfo("PROFILE_NOT_FOUND")]);
   const service = await fakeService({ getProfile: refusal });
   t.teardown(service.stop);
-  const unknown = await signet(["profile", "show", "nobody"], { env: service.env });
+  const unknown = await signet(["profile", "show", "unknown"], { env: service.env });
   t.is(unknown.code, 2);
   t.is(unknown.stderr, "error: NOT_FOUND: there is no such profile\n  reason: PROFILE_NOT_FOUND\n");
   const token = await signet(["profile", "show", "eyJhbGciOi.eyJzdWIi.c2ln"], { env: service.env });

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type Entry, type KeyValue, StateError } from "../../../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../../../src/state/memory.ts";
 
-/** The shared state of a simulated world: it can be lost, rolled back, and be out of reach of some. */
+/** The shared state of a simulated world: it can be lost, rolled back, and be unreachable for some. */
 export interface Bucket {
   /** As one replica sees it. */
   seenBy(connected: () => boolean): KeyValue;
@@ -15,7 +15,7 @@ export interface Bucket {
   readonly records: ReadonlyMap<number, ReadonlySet<string>>;
 }
 
-/** With `careless`, every creator of a key is told that it won. */
+/** With `careless`, every creator of a key gets the answer that it won. */
 export function createBucket(now: () => number, careless: boolean): Bucket {
   let store: KeyValue = createMemoryKeyValue(now);
   let copied: readonly Entry[] = [];

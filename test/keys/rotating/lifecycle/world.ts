@@ -6,7 +6,7 @@ import { createReplica, type SimulatedReplica } from "./replica.ts";
 
 /** What is broken on purpose. */
 export interface Breakage {
-  /** Every creator of an epoch is told that it won. */
+  /** Every creator of an epoch gets the answer that it won. */
   readonly carelessClaims?: boolean;
   /** Verifiers keep a JWKS for so many milliseconds. */
   readonly verifierCache?: number;
@@ -57,7 +57,7 @@ export async function createWorld(count: number, breakage: Breakage): Promise<Wo
   /** Keys that signed before every verifier knew them, as they should. */
   const excused = new Set<string>();
   let tokens: IssuedToken[] = [];
-  /** Since nobody was there to keep the ring, it may have lapsed. */
+  /** No replica was there to keep the ring, so it may have lapsed. */
   let unattended = false;
   /** Until then the keys that verifiers know may be used up: those that came instead of revoked ones are new. */
   let scarceUntil = 0;
@@ -151,7 +151,7 @@ export async function createWorld(count: number, breakage: Breakage): Promise<Wo
     time,
     async tick() {
       now += TICK;
-      // Twice: what one makes in the first turn, the others are told of.
+      // Twice: the others learn of what one made in the first turn.
       await maintain();
       await maintain();
       hear();
