@@ -56,7 +56,10 @@ export interface AuditEvent {
 export interface TokenIssued {
   /** The profile of the token. */
   profile: string;
-  /** The token's `jti`. */
+  /**
+   * The id of the token: its `jti`, or where the profile signs no `jti`, "h." and the base64url SHA-256 of the JWS
+   * signing input.
+   */
   tokenId: string;
   /** The `kid` of the key that signed the token. */
   keyId: string;
