@@ -30,7 +30,7 @@ export async function within<Result>(
   }
 }
 
-/** Whether the work settles within `ms`, also if it rejects. Never rejects. */
+/** Whether the work settles within `ms`, even by rejecting. Never rejects. */
 export function endsWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
   const settled = work.then(
     () => true,

@@ -16,8 +16,8 @@ export interface KekFiles {
 }
 
 /**
- * Reads the KEKs. A missing file is created where that is allowed and nothing is sealed yet: a new KEK beside keys that
- * are sealed under another one would hide their loss. `onCreated` gets its path.
+ * Reads the KEKs. A missing file is created where that is allowed and nothing is sealed yet: a new KEK next to keys
+ * that are sealed under another one would hide their loss. `onCreated` gets its path.
  *
  * @throws KekError
  */

@@ -14,7 +14,7 @@ export interface ContactOptions {
 export interface Contact {
   /** There is contact now. */
   renew(): void;
-  /** Milliseconds since the last contact: how old all that this replica knows of the state may be. Infinity: never. */
+  /** Milliseconds since the last contact: the greatest possible age of this replica's view. Infinity: never. */
   ageMs(): number;
   /** When the last contact was, in Unix milliseconds. Undefined: never. */
   readonly lastHeard: number | undefined;

@@ -23,7 +23,7 @@ export interface Segment {
   acknowledgedAt: number | undefined;
 }
 
-/** Bytes between two marks, which bounds what a reader scans in vain. */
+/** Bytes between two marks: a reader scans at most so many before it finds a record. */
 const MARK_BYTES = 64 * 1024;
 
 const EXTENSION = ".segment";

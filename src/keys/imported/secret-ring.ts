@@ -93,8 +93,8 @@ function withoutText(secret: SecretRecord): SecretRecord {
 }
 
 /**
- * At most `count` secrets where possible: the oldest that no longer verify leave first, and one that verifies never
- * leaves.
+ * At most `count` secrets where possible: the oldest that no longer verify leave first, and one that still verifies
+ * stays.
  */
 function newest(secrets: readonly SecretRecord[], count: number): readonly SecretRecord[] {
   const surplus = secrets.filter(({ sealed }) => sealed === undefined).slice(0, Math.max(0, secrets.length - count));

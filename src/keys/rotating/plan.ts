@@ -68,8 +68,8 @@ export function nextKey(ring: EpochRecord, now: number, policy: KeyPolicy): Next
 }
 
 /**
- * The epoch in which a waiting key signs from `at` on, which is from its earliest safe time to its scheduled one. The
- * key before it keeps its times: it may sign for the activation delay after that, as it could after the scheduled
+ * The epoch in which a waiting key signs from `at` on, a time from its earliest safe one to its scheduled one. The key
+ * before it keeps its times: it may sign for the activation delay after that, as it could after the scheduled
  * take-over. Undefined when nothing changes.
  */
 export function planManual(

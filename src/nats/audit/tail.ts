@@ -6,7 +6,7 @@ export interface TailOptions {
   readonly url: string;
   /** A subject under `signet.audit`. The caller MUST have checked each of its tokens. */
   readonly subject: string;
-  /** Where to begin: with the next event, with the oldest, or with the last so many of the subject. */
+  /** Where to begin: with the next event, with the oldest, or with this many of the last events of the subject. */
   readonly from: "new" | "all" | { readonly last: number };
   /** Whether to wait for new events after the stored ones. */
   readonly follow: boolean;

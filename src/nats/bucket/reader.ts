@@ -26,7 +26,7 @@ interface Arrival {
   readonly revision: number;
   /** Defined if the message has a key under the prefix. */
   readonly entry?: StoredEntry | undefined;
-  /** The server had nothing left to send; false also when it waited for this reader. */
+  /** Whether the server had nothing left to send. It is false when the server waited for this reader. */
   readonly idle: boolean;
 }
 

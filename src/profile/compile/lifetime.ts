@@ -43,7 +43,7 @@ function checkPresence(raw: LifetimeInFile, faults: Faults): void {
   };
   if (raw.exp === "required" && raw.from === undefined)
     mustHave("default", "where exp is required and no `from` is given");
-  if (raw.exp === "required" && raw.from !== undefined) mustNotHave("default", "beside `from`");
+  if (raw.exp === "required" && raw.from !== undefined) mustNotHave("default", "together with `from`");
   if (raw.exp !== "required") {
     mustNotHave("default", "where exp is not required: without a ttl there is no exp");
     mustHave("max_age", "where exp is not required: such a token would never expire");

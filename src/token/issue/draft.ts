@@ -13,7 +13,7 @@ import { checkFields, type IssueRequest } from "./request.ts";
 import { checkRequestObject } from "./request-object.ts";
 import { chooseTtl } from "./ttl.ts";
 
-/** What the service knows beside a request. */
+/** What a draft needs besides the request. */
 export interface IssueContext {
   readonly profile: Profile;
   readonly caller: string;

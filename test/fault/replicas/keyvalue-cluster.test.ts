@@ -36,7 +36,7 @@ for (const [fault, rounds] of [
   ["paused", 1],
 ] as const) {
   serialTestWithNatsCluster(
-    `a leader that is ${fault}: no claim has two winners, and every watch yields each once, in order`,
+    `a leader that is ${fault}: no key is created twice, and every watch yields each once, in order`,
     async (t) => {
       const random = seededRandom(t);
       const nodes = await cluster();
@@ -45,7 +45,7 @@ for (const [fault, rounds] of [
       if (first === undefined) return t.fail();
       await createSurely(first.store, `${fault}/start`);
       const watches = await Promise.all(stores.map(({ store }) => watching(t, store, `${fault}/`)));
-      let claims = 0;
+      let creations = 0;
       const refusals: string[] = [];
       for (let round = 0; round < rounds; round++) {
         await nodes.whole("KV_signet");
@@ -58,7 +58,7 @@ for (const [fault, rounds] of [
           const outcomes = await Promise.all(contenders.map((store) => createSurely(store, key)));
           refusals.push(...outcomes.flatMap((outcome) => outcome.refusals));
           t.true(outcomes.filter(({ won }) => won).length <= 1, key);
-          claims++;
+          creations++;
         }
         if (fault === "killed") await leader.restart();
         else leader.resume();
@@ -66,8 +66,8 @@ for (const [fault, rounds] of [
       await createSurely(first.store, `${fault}/end`);
       for (const watch of watches) {
         await waitUntil("the end is yielded", () => watch.keys().includes(`${fault}/end`));
-        t.deepEqual(watch.keys().length, claims + 2);
-        t.is(new Set(watch.keys()).size, claims + 2, "each once");
+        t.deepEqual(watch.keys().length, creations + 2);
+        t.is(new Set(watch.keys()).size, creations + 2, "each once");
         t.deepEqual(
           watch.revisions(),
           watch.revisions().toSorted((left, right) => left - right),

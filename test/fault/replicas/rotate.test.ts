@@ -99,7 +99,7 @@ async function agreedSigner(replicas: readonly Replica[], before: string): Promi
   return agreed;
 }
 
-test("negative control: over a store whose claims have several winners, replicas make two rings of one epoch", async (t) => {
+test("negative control: over a store whose creations have several winners, replicas make two rings of one epoch", async (t) => {
   const store = createMemoryKeyValue(() => start);
   const careless = {
     ...store,

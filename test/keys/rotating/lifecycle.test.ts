@@ -13,7 +13,7 @@ test("whatever happens to replicas, their ring keeps its invariants", async (t) 
 });
 
 for (const [broken, breakage, message] of [
-  ["claims have several winners", { carelessClaims: true }, /has \d records/],
+  ["creations have several winners", { carelessCreations: true }, /has \d records/],
   ["verifiers keep a JWKS for longer than is configured", { verifierCache: 3 * minute }, /may hold a JWKS without/],
   ["a replica that is cut off issues without limit", { maxOffline: Infinity }, /may hold a JWKS without|lives/],
   ["a key is forgotten when it has signed for the last time", { forgetful: true }, /a token of it lives/],

@@ -49,7 +49,7 @@ testWithNats("an entry is not absent on the word of another bucket", async (t) =
   t.like(await t.throwsAsync(used.store.get("a")), { code: "LOST" });
 });
 
-testWithNats("a claim that is written below what was seen is LOST", async (t) => {
+testWithNats("a creation that is written below what was seen is LOST", async (t) => {
   const server = await startNats(t);
   const [used, other] = [await connectStore(t, server.url), await connectStore(t, server.url)];
   await used.store.create("a", bytes("1"));

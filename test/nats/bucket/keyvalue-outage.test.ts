@@ -74,13 +74,13 @@ testWithNats("a server that stands still for six seconds loses no creation and l
       () => true,
     ),
   );
-  const claims: string[] = [];
+  const creations: string[] = [];
   for (const key of ["a", "b"]) {
     const outcomes = await Promise.allSettled([one, other].map(({ store }) => store.create(key, bytes(key))));
-    for (const outcome of outcomes) claims.push(outcome.status === "rejected" ? outcome.reason.code : "answered");
+    for (const outcome of outcomes) creations.push(outcome.status === "rejected" ? outcome.reason.code : "answered");
   }
   server.resume();
-  t.deepEqual(new Set(claims), new Set(["UNAVAILABLE"]));
+  t.deepEqual(new Set(creations), new Set(["UNAVAILABLE"]));
   await createSurely(one.store, "end");
   await waitUntil("the end is seen", () => seen.keys().includes("end"));
   const keys = seen.keys();
@@ -92,18 +92,18 @@ testWithNats("a server that stands still for six seconds loses no creation and l
   for (const key of ["a", "b"]) t.is((await one.store.get(key)) !== undefined, keys.includes(key));
 });
 
-testWithNats("a claim whose answer was lost is found to have won", async (t) => {
+testWithNats("a creation whose answer was lost is found to have won", async (t) => {
   const server = await startNats(t);
   const proxy = await startTcpProxy(t, server.url);
   const [near, far] = [await connectStore(t, server.url), await connectStore(t, proxy.url)];
   await far.store.create("before", bytes("1"));
   proxy.hold();
-  const claim = far.store.create("claim", bytes("far"));
-  await waitUntil("it was offered again", () => proxy.sent("PUB $KV.signet.claim ") === 2);
+  const creation = far.store.create("key", bytes("far"));
+  await waitUntil("it was offered again", () => proxy.sent("PUB $KV.signet.key ") === 2);
   proxy.release();
-  const revision = await claim;
-  t.is((await near.store.get("claim"))?.revision, revision);
-  t.is(await near.store.create("claim", bytes("near")), undefined);
+  const revision = await creation;
+  t.is((await near.store.get("key"))?.revision, revision);
+  t.is(await near.store.create("key", bytes("near")), undefined);
 });
 
 testWithNats("a creation that lost, and whose answer was lost too, is reported as lost", async (t) => {
@@ -111,13 +111,13 @@ testWithNats("a creation that lost, and whose answer was lost too, is reported a
   const proxy = await startTcpProxy(t, server.url);
   const [near, far] = [await connectStore(t, server.url), await connectStore(t, proxy.url)];
   await far.store.create("before", bytes("1"));
-  const revision = await near.store.create("claim", bytes("near"));
+  const revision = await near.store.create("key", bytes("near"));
   proxy.hold();
-  const claim = far.store.create("claim", bytes("far"));
-  await waitUntil("it was offered again", () => proxy.sent("PUB $KV.signet.claim ") === 2);
+  const creation = far.store.create("key", bytes("far"));
+  await waitUntil("it was offered again", () => proxy.sent("PUB $KV.signet.key ") === 2);
   proxy.release();
-  t.is(await claim, undefined);
-  t.is((await near.store.get("claim"))?.revision, revision);
+  t.is(await creation, undefined);
+  t.is((await near.store.get("key"))?.revision, revision);
 });
 
 testWithNats("a creation whose answer was lost, of a key that was updated since, has an unknown outcome", async (t) => {
@@ -126,11 +126,11 @@ testWithNats("a creation whose answer was lost, of a key that was updated since,
   const [near, far] = [await connectStore(t, server.url), await connectStore(t, proxy.url)];
   await far.store.create("before", bytes("1"));
   proxy.hold();
-  const claim = far.store.create("claim", bytes("far"));
-  await waitUntil("it has landed", async () => (await near.store.get("claim")) !== undefined);
-  const landed = await near.store.get("claim");
-  await near.store.update("claim", bytes("near"), landed?.revision ?? 0);
-  await waitUntil("it was offered again", () => proxy.sent("PUB $KV.signet.claim ") === 2);
+  const creation = far.store.create("key", bytes("far"));
+  await waitUntil("it has landed", async () => (await near.store.get("key")) !== undefined);
+  const landed = await near.store.get("key");
+  await near.store.update("key", bytes("near"), landed?.revision ?? 0);
+  await waitUntil("it was offered again", () => proxy.sent("PUB $KV.signet.key ") === 2);
   proxy.release();
-  t.like(await t.throwsAsync(claim), { code: "UNAVAILABLE" });
+  t.like(await t.throwsAsync(creation), { code: "UNAVAILABLE" });
 });

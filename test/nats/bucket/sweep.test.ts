@@ -22,7 +22,7 @@ testWithNats(
     const manager = await link.connection?.jetstreamManager();
     t.is((await manager?.streams.info("KV_signet"))?.state.messages, 4);
     t.is(await store.create("old", bytes("2")), 7);
-    await waitUntil("the claim is seen", () => seen.keys().includes("old"));
+    await waitUntil("the creation is seen", () => seen.keys().includes("old"));
     t.deepEqual(seen.keys(), ["live", "lasting", "old"]);
   },
 );
@@ -47,8 +47,8 @@ testWithNats("what is claimed again while it is swept stays", async (t) => {
   const left = async () => (await manager?.streams.info("KV_signet"))?.state.messages ?? 0;
   const swept = store.sweep();
   await waitUntil("it has begun", async () => (await left()) < keys.length);
-  const claims = await Promise.all(keys.map((key) => store.create(key, bytes("2"))));
-  t.is(claims.filter((revision) => revision === undefined).length, 0);
+  const creations = await Promise.all(keys.map((key) => store.create(key, bytes("2"))));
+  t.is(creations.filter((revision) => revision === undefined).length, 0);
   await swept;
   const found = await Promise.all(keys.map((key) => store.get(key)));
   t.is(found.filter((entry) => entry === undefined).length, 0);

@@ -88,7 +88,7 @@ for (const [what, changes, ...expected] of [
   [
     "a default beside a ttl from the request",
     { 3: `${LIFETIME}, from: a }`, 4: "request: { type: object, required: [a], properties: { a: {} } }" },
-    "3 lifetime.default: is not allowed beside `from`",
+    "3 lifetime.default: is not allowed together with `from`",
   ],
   [
     "a ttl from a member that a request may leave out",

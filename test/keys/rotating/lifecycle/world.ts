@@ -7,7 +7,7 @@ import { createReplica, type SimulatedReplica } from "./replica.ts";
 /** What is broken on purpose. */
 export interface Breakage {
   /** Every creator of an epoch gets the answer that it won. */
-  readonly carelessClaims?: boolean;
+  readonly carelessCreations?: boolean;
   /** Verifiers keep a JWKS for so many milliseconds. */
   readonly verifierCache?: number;
   /** For how many milliseconds a replica issues that has not heard of the bucket. */
@@ -48,7 +48,7 @@ const TTL = POLICY.maxTtl;
 export async function createWorld(count: number, breakage: Breakage): Promise<World> {
   let now = start;
   const time = () => now;
-  const bucket = createBucket(time, breakage.carelessClaims ?? false);
+  const bucket = createBucket(time, breakage.carelessCreations ?? false);
   const replicas = Array.from({ length: count }, (_, at) => createReplica(`r${at + 1}`, time, bucket));
   const cache = breakage.verifierCache ?? POLICY.verifierCache;
   const maxOffline = breakage.maxOffline ?? POLICY.period;
