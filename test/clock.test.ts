@@ -12,7 +12,7 @@ function shown(...times: number[]) {
   return { times: times.map(() => clock()), steps };
 }
 
-test("a clock that goes forward is shown as it is", (t) => {
+test("a clock that goes forward is followed", (t) => {
   t.deepEqual(shown(5, 5, 70_000), { times: [5, 5, 70_000], steps: [] });
 });
 
@@ -38,7 +38,7 @@ test("a step back of a minute is held, and one of more is followed", (t) => {
   });
 });
 
-test("a clock that goes on falling back is followed once it is more than a minute behind", (t) => {
+test("a clock that keeps falling back is followed once it is more than a minute behind", (t) => {
   t.deepEqual(shown(100_000, 50_000, 30_000), {
     times: [100_000, 100_000, 30_000],
     steps: [

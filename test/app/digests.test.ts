@@ -10,7 +10,7 @@ function differing(env: Record<string, string>): string[] {
   return Object.keys(left).filter((part) => left[part] !== right[part]);
 }
 
-test("what is a replica's own differs without a difference", (t) => {
+test("settings that are a replica's own may differ without being reported", (t) => {
   const own = { SIGNET_GRPC_ADDRESS: "127.0.0.1:1", SIGNET_DATA: "/elsewhere", SIGNET_LOG_LEVEL: "warn" };
   t.deepEqual(differing(own), []);
 });

@@ -58,7 +58,7 @@ test("the depth is that of the thread's spool", async (t) => {
   t.true(bytes > 500);
 });
 
-test("an event that the log can't take is UNAVAILABLE, and those that came with it are durable", async (t) => {
+test("an event that the log can't store is UNAVAILABLE, and the others of its batch are durable", async (t) => {
   const { side } = await startThread(t);
   const outcomes = await Promise.allSettled(
     [issued(1), large(200_000), issued(2)].map((one) => side.append(one, TIME)),
@@ -135,7 +135,7 @@ testWithNats("a stop makes durable and forwards what was appended, and ends the 
   t.deepEqual(deaths, [], "an end that was asked for is no death");
 });
 
-test("a thread that dies rejects what waits and what comes, and says so once", async (t) => {
+test("when the thread dies, pending and later appends are rejected, and its death is reported once", async (t) => {
   const { side, deaths, trouble } = await startThread(t, { program: TROUBLED });
   await side.append(issued(1), TIME);
   await writeFile(trouble("die"), "");

@@ -124,7 +124,7 @@ test("a second restore of the same backup, and one after a restore that was cut 
   }
 });
 
-test("a store that has gone on since the backup is not set back", async (t) => {
+test("a store that has newer epochs than the backup is not set back", async (t) => {
   const { store, keyring, now } = await filledStore();
   const { file } = await createBackup(store, TOOLS, now);
   const later = now + policy.period;
@@ -135,7 +135,7 @@ test("a store that has gone on since the backup is not set back", async (t) => {
   t.deepEqual(await contents(store), before);
 });
 
-test("a store that holds another ring is not overwritten, in no part of it", async (t) => {
+test("no part of a store that holds another ring is overwritten", async (t) => {
   const { store, now } = await filledStore();
   const { file } = await createBackup(store, TOOLS, now);
   const other = emptyStore();

@@ -84,7 +84,7 @@ test("it speaks over a Unix socket", async (t) => {
   t.is(stdout, "t\n");
 });
 
-test("--address goes before SIGNET_ADDRESS", async (t) => {
+test("--address overrides SIGNET_ADDRESS", async (t) => {
   const service = await fakeService({ issueToken: { token: "t" } });
   t.teardown(service.stop);
   const env = { SIGNET_ADDRESS: await freeAddress() };

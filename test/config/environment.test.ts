@@ -6,7 +6,7 @@ import { faultsOf, filesIn } from "../support/files/config-files.ts";
 
 const DEFAULTS = loadConfig({ env: {} }).effective;
 
-test("a variable goes before the file, and the file before the default", async (t) => {
+test("a variable overrides the file, and the file overrides the default", async (t) => {
   const text = "http: { address: 127.0.0.1:1 }\ngrpc: { address: 127.0.0.1:2 }\n";
   const file = join(await filesIn(t, { "signet.yaml": text }), "signet.yaml");
   const config = loadConfig({ file, env: { SIGNET_GRPC_ADDRESS: "127.0.0.1:3" } });
@@ -27,7 +27,7 @@ test("every key of the configuration has its variable, and setting it to its def
   t.deepEqual(loadConfig({ env }).effective, defaults);
 });
 
-test("a section without a value in the file takes a variable", async (t) => {
+test("a variable applies to a section without a value in the file", async (t) => {
   const file = join(await filesIn(t, { "signet.yaml": "grpc:\n" }), "signet.yaml");
   t.is(loadConfig({ file, env: { SIGNET_GRPC_ADDRESS: "127.0.0.1:3" } }).grpc.address, "127.0.0.1:3");
 });

@@ -275,7 +275,7 @@ function watching(test: Register, open: Open): void {
     );
   });
 
-  test("a watch yields values of 64 KiB, of those that exist and of those that come", async (t) => {
+  test("a watch yields values of 64 KiB, both existing and new ones", async (t) => {
     const { store } = await open(t);
     const large = new Uint8Array(64 * 1024).fill(0xff);
     await store.create("a", large);
@@ -307,7 +307,7 @@ function watching(test: Register, open: Open): void {
     await watch.end();
   });
 
-  test("a watch yields creations, updates and deletions as they come, and nothing of other prefixes", async (t) => {
+  test("a watch yields creations, updates and deletions as they happen, and nothing of other prefixes", async (t) => {
     const { store } = await open(t);
     const watch = follow(store, "keys/");
     t.is(await watch.next(), "current");

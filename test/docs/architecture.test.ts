@@ -21,7 +21,7 @@ test("ARCHITECTURE.md names the files of its walks", (t) => {
   t.true(namedPaths(readPage("ARCHITECTURE.md")).filter((path) => path.endsWith(".ts")).length > 50);
 });
 
-test("a file that is gone is found, and so is a link that leads nowhere", (t) => {
+test("a missing file is found, and so is a broken link", (t) => {
   const page = "See `src/main.ts`, `src/gone.ts` and `test/docs/*.test.ts`.\n```\nsrc/also/gone/   a folder\n```\n";
   t.deepEqual(
     namedPaths(page).filter((named) => !isThere(named)),

@@ -124,7 +124,7 @@ for (const service of ["", ISSUE]) {
   });
 }
 
-testWithGrpcurl("the health of what is no service is NotFound", async (t) => {
+testWithGrpcurl("the health of an unknown service is NotFound", async (t) => {
   const { address } = await target(t);
   t.is((await grpcurl("-d", '{"service":"none"}', address, "grpc.health.v1.Health/Check")).code, 64 + 5);
 });

@@ -34,7 +34,7 @@ test("an import that was answered outlives kill -9, and what was signed with it 
   t.is((await hivekit(after).issue({ sub: "u", allow_all: true })).keyId, "k2");
 });
 
-test("a secret goes over to a new KEK, beside the one before", async (t) => {
+test("a secret is sealed again under a new KEK while the earlier KEK is still given", async (t) => {
   const data = await tempFolder(t);
   const [file, previous] = [join(data, "kek"), join(data, "kek-before")];
   const before = await startRemote(t, { data });

@@ -65,7 +65,7 @@ testWithNats("keys of one process are restored into the bucket of replicas, whic
   t.is((await signetProcess(["keys", "export", "--out", again, "--json"], { data: fresh, env })).code, 0);
 });
 
-test("what is refused leaves the store and the file as they were", async (t) => {
+test("a refused restore or export leaves the store and the file as they were", async (t) => {
   const { data, file } = await exported(t);
   const content = await readFile(file);
 

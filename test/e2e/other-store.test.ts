@@ -8,26 +8,29 @@ import { listKeys } from "../support/service/service.ts";
 import { spawnService } from "../support/service/service-process.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
-serialTestWithNats("who took part in a shared state does not start from the older keys of a file", async (t) => {
-  const nats = await startNats(t);
-  const set = await replicaSet(t, [nats.url]);
-  const [replica] = await set.startAll(1);
-  t.is(await replica?.process.stop(), 0);
-  const data = await set.folderOf("replica-1");
-  const outcome = await spawnService(t, { data }).then(
-    () => "it started",
-    (error: Error) => error.message,
-  );
-  t.regex(
-    outcome,
-    /^the service ended with 78: error: OTHER_STORE: state\.store is "file", but .* move .*snapshots away/,
-  );
+serialTestWithNats(
+  "a replica that has used a shared state does not start from the older keys of its file",
+  async (t) => {
+    const nats = await startNats(t);
+    const set = await replicaSet(t, [nats.url]);
+    const [replica] = await set.startAll(1);
+    t.is(await replica?.process.stop(), 0);
+    const data = await set.folderOf("replica-1");
+    const outcome = await spawnService(t, { data }).then(
+      () => "it started",
+      (error: Error) => error.message,
+    );
+    t.regex(
+      outcome,
+      /^the service ended with 78: error: OTHER_STORE: state\.store is "file", but .* move .*snapshots away/,
+    );
 
-  await rename(join(data, "snapshots"), join(await tempFolder(t), "snapshots"));
-  await t.notThrowsAsync(startRemote(t, { data }), "it was the snapshots");
-});
+    await rename(join(data, "snapshots"), join(await tempFolder(t), "snapshots"));
+    await t.notThrowsAsync(startRemote(t, { data }), "it was the snapshots");
+  },
+);
 
-serialTestWithNats("who never reached the shared state may start from the keys of a file", async (t) => {
+serialTestWithNats("a replica that never reached the shared state may start from the keys of its file", async (t) => {
   const nats = await startNats(t);
   await nats.stop();
   const data = await tempFolder(t);

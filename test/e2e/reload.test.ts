@@ -110,7 +110,7 @@ test("what needs a restart is refused with that reason", async (t) => {
   t.is(await issueToGuest(service), 300);
 });
 
-test("a file that is gone takes its profile away, with a warning that names it", async (t) => {
+test("a removed file removes its profile, with a warning that names it", async (t) => {
   const { service, file, profiles } = await startWith(t, guest("default: 5m, max: 10m"));
   await writeFile(join(dirname(file), "other.yaml"), guest("default: 5m, max: 10m").replace("guest", "other"));
   await rm(file);
@@ -126,7 +126,7 @@ for (const [what, lose, message] of [
   ["emptied", (file: string) => rm(file), "contains no *.yaml file"],
   ["moved away", (file: string) => rm(dirname(file), { recursive: true }), "can't be read as a folder"],
 ] as const)
-  test(`a folder that was ${what} takes no profile away`, async (t) => {
+  test(`a folder that was ${what} removes no profile`, async (t) => {
     const { service, file } = await startWith(t, guest("default: 5m, max: 10m"));
     await lose(file);
     await service.app.reload();

@@ -54,39 +54,42 @@ test.serial("SIGTERM ends within its grace although a health watch and idle conn
   t.deepEqual(seen, ["SERVING", "NOT_SERVING", "CUT"]);
 });
 
-test.serial("a call under way is answered after health has gone down, and new calls are refused", async (t) => {
-  const gate = Promise.withResolvers<void>();
-  const entered = Promise.withResolvers<void>();
-  const service = await startService(t, {
-    surroundings: {
-      wrapAudit: (audit) => ({
-        async append(event, time) {
-          if (event.type === "token.issued") {
-            entered.resolve();
-            await gate.promise;
-          }
-          return audit.append(event, time);
-        },
-      }),
-    },
-  });
-  const health = healthClient(t, service.app.addresses.grpc);
-  t.is(await health.check(ISSUING), "SERVING");
-  const [all, issuing] = [await health.watch(""), await health.watch(ISSUING)];
-  const call = issue(service);
-  await entered.promise;
-  const stopping = service.app.stop("SIGTERM");
-  await waitUntil("health is down", () => all.length > 1 && issuing.length > 1);
-  t.deepEqual([all[1], issuing[1]], ["NOT_SERVING", "NOT_SERVING"]);
-  const [host = "", port] = service.app.addresses.grpc.split(":");
-  const refused = connect(Number(port), host);
-  const [error] = await once(refused, "error");
-  t.is((error as NodeJS.ErrnoException).code, "ECONNREFUSED");
-  gate.resolve();
-  health.unwatch();
-  t.regex((await call).token, /^[\w-]+\.[\w-]+\.[\w-]+$/);
-  await stopping;
-});
+test.serial(
+  "a running call is answered after health has changed to NOT_SERVING, and new calls are refused",
+  async (t) => {
+    const gate = Promise.withResolvers<void>();
+    const entered = Promise.withResolvers<void>();
+    const service = await startService(t, {
+      surroundings: {
+        wrapAudit: (audit) => ({
+          async append(event, time) {
+            if (event.type === "token.issued") {
+              entered.resolve();
+              await gate.promise;
+            }
+            return audit.append(event, time);
+          },
+        }),
+      },
+    });
+    const health = healthClient(t, service.app.addresses.grpc);
+    t.is(await health.check(ISSUING), "SERVING");
+    const [all, issuing] = [await health.watch(""), await health.watch(ISSUING)];
+    const call = issue(service);
+    await entered.promise;
+    const stopping = service.app.stop("SIGTERM");
+    await waitUntil("health is down", () => all.length > 1 && issuing.length > 1);
+    t.deepEqual([all[1], issuing[1]], ["NOT_SERVING", "NOT_SERVING"]);
+    const [host = "", port] = service.app.addresses.grpc.split(":");
+    const refused = connect(Number(port), host);
+    const [error] = await once(refused, "error");
+    t.is((error as NodeJS.ErrnoException).code, "ECONNREFUSED");
+    gate.resolve();
+    health.unwatch();
+    t.regex((await call).token, /^[\w-]+\.[\w-]+\.[\w-]+$/);
+    await stopping;
+  },
+);
 
 test.serial("a service that is stopped twice has stopped once", async (t) => {
   const service = await startService(t);

@@ -35,7 +35,7 @@ for (const count of [0, 101]) {
   });
 }
 
-test("other work has its turn after 3 ms of beginning items, and all that began go on side by side", async (t) => {
+test("other work gets its turn after items have been started for 3 ms, and all started items run concurrently", async (t) => {
   const begun: number[] = [];
   const seen: number[] = [];
   let now = 0;
@@ -56,7 +56,7 @@ test("other work has its turn after 3 ms of beginning items, and all that began 
   t.deepEqual(seen, [6, 12, 18, 24, 30, 36, 42, 48, ...Array.from({ length: 25 }, (_, turn) => 51 + 2 * turn)]);
 });
 
-test("where all begin within 3 ms nothing comes between", async (t) => {
+test("if all items start within 3 ms, no other work comes between", async (t) => {
   let begun = 0;
   let now = 0;
   const serve = () => {

@@ -125,7 +125,7 @@ test("a request that is no message is INVALID_ARGUMENT", async (t) => {
   t.like(await failureOf(all(stream as never)), { code: "INVALID_ARGUMENT", reason: "UNDECODABLE" });
 });
 
-test("a client that goes ends its handler and gives its place back", async (t) => {
+test("a client that disconnects ends its handler and frees its place", async (t) => {
   const { handler, signals } = waiting();
   const { watch, observed } = await serverThat(t, handler, { limit: 1 });
   for (let time = 0; time < 3; time += 1) {

@@ -59,7 +59,7 @@ test("violations that are too large leave as the first of them, within 4 KiB", (
   t.deepEqual(error.violations, violations.slice(0, 8));
 });
 
-test("names of any length in any script keep the whole trailer below the 8 KiB that clients take", (t) => {
+test("names of any length in any script keep the whole trailer below the 8 KiB that clients accept", (t) => {
   // The longest path that a request can have: eight levels of names that were cut to 64 characters.
   const field = `claims${`.${"鍵".repeat(64)}`.repeat(8)}`;
   const violations = Array.from({ length: 40 }, () => ({ field, description: "is not an allowed name" }));

@@ -77,7 +77,7 @@ for (const [what, handler, cause] of [
   });
 }
 
-test("an answer that can't be encoded is one INTERNAL, and the server lives", async (t) => {
+test("an answer that can't be encoded is one INTERNAL, and the server keeps running", async (t) => {
   const { call, countAnswers } = await serverThat(t, () => ({
     profile: 7,
     epoch: 1,

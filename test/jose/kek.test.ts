@@ -113,7 +113,7 @@ for (const [name, { text, code }] of Object.entries(contents)) {
   });
 }
 
-test("the id of a KEK is no plain hash of it, and nothing that prints a KEK shows its bytes", (t) => {
+test("the id of a KEK is not a plain hash of it, and printing a KEK does not show its bytes", (t) => {
   const kek = kekOf(Buffer.from("0123456789abcdef0123456789abcdef"));
   const hash = createHash("sha256").update("0123456789abcdef0123456789abcdef").digest("base64url");
   t.regex(kek.id, /^[A-Za-z0-9_-]{12}$/);

@@ -95,7 +95,7 @@ for (const alg of KEYSET_ALGORITHMS) {
   });
 }
 
-test("a public key is no secret: an HMAC under any spelling of it is no signature", async (t) => {
+test("a public key is not a secret: an HMAC under any encoding of it is not a signature", async (t) => {
   for (const alg of KEYSET_ALGORITHMS) {
     const key = await record(alg);
     const publicKey = createPublicKey({ key: { ...key.publicJwk } as JsonWebKey, format: "jwk" });
@@ -158,7 +158,7 @@ test("a sealed private key of another kind of key than its record's is KEY_MISMA
   t.is(await rejection(vault.open("service", { ...key, sealed })), "KEY_MISMATCH");
 });
 
-test("making an RSA key lets calls go on meanwhile", async (t) => {
+test("calls go on while an RSA key is made", async (t) => {
   let turns = 0;
   const count = setInterval(() => (turns += 1), 1);
   await vault.make("service", "RS256");

@@ -25,7 +25,7 @@ test("what was sealed opens for its own binding", async (t) => {
   t.deepEqual(unseal(sealed, binding, [one]), secret());
 });
 
-test("a seal is dir and A256GCM, is never the same twice, and shows nothing of what is in it", async (t) => {
+test("a seal uses dir and A256GCM, is never the same twice, and reveals nothing of its content", async (t) => {
   const [first, second] = [await seal(secret(), binding, [one]), await seal(secret(), binding, [one])];
   t.like(decodeProtectedHeader(first), { alg: "dir", enc: "A256GCM", kek: one.id, v: 1, keyset: "service" });
   t.not(first, second);

@@ -42,7 +42,7 @@ test("the bytes of a key are overwritten when it is made", (t) => {
   t.deepEqual(bytes, Buffer.alloc(32));
 });
 
-test("a text comes back as it was, for its own profile, tenant and kid alone", async (t) => {
+test("a sealed text opens unchanged, only for its own profile, tenant and kid", async (t) => {
   const text = "sécret: ☂\n";
   const sealed = await vault.seal(text, id);
   t.is(vault.open(sealed, id), text);

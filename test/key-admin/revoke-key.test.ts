@@ -257,7 +257,7 @@ test("a secret that only verifies is revoked without touching the one that signs
   t.is((await revoke({ ...acme, keyId: "one" })).epoch, 3, "again: nothing changes");
 });
 
-test("the text of a revoked secret is gone from the store", async (t) => {
+test("the text of a revoked secret is removed from the store", async (t) => {
   const { replica, revoke } = await service();
   await replica.import(newSecret(), { keyId: "one" });
   const sealed = /sealed\\":\\"([^\\]+)/;

@@ -18,7 +18,7 @@ function losing(store: KeyValue, answers: { readonly lost: boolean }): KeyValue 
   };
 }
 
-test("a rotation by hand is an epoch of its own, and what was signed before goes on verifying", async (t) => {
+test("a rotation by hand is an epoch of its own, and earlier tokens keep verifying", async (t) => {
   const { options, clock, events } = makeOptions();
   const keyring = await openKeyring(options);
   const before = keyring.signer(start);
@@ -33,7 +33,7 @@ test("a rotation by hand is an epoch of its own, and what was signed before goes
   t.like(events.at(-1), { type: "epoch.created", epoch: 2, reason: "manual" });
 });
 
-test("who asks for a rotation again, since no answer came, gets the one that was made, until the next epoch", async (t) => {
+test("a rotation that is requested again after a lost answer returns the one that was made, until the next epoch", async (t) => {
   const { options, clock } = makeOptions();
   const keyring = await openKeyring(options);
   const other = await openKeyring(makeOptions({ store: options.store, now: () => clock.now }).options);
@@ -122,7 +122,7 @@ test("a revoked key is known as such, and the standby signs what verifies", asyn
   t.like(events.at(-1), { type: "epoch.created", reason: "emergency", removed: [] });
 });
 
-test("the private key of a revoked key is gone from the whole store when the call is over", async (t) => {
+test("the private key of a revoked key is removed from the whole store when the call ends", async (t) => {
   const { options } = makeOptions();
   const keyring = await openKeyring(options);
   const stolen = keyring.signer(start)?.kid ?? "";

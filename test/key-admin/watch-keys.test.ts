@@ -36,7 +36,7 @@ test("the keys are yielded at once, and again after each of their changes", asyn
   await Promise.all([one.ended, all.ended]);
 });
 
-test("who reads slowly gets the newest keys, not each change", async (t) => {
+test("a slow reader gets the newest keys, not each change", async (t) => {
   const { state, watch, open } = fixture();
   const ending = new AbortController();
   const slow = watch("one", ending.signal)[Symbol.asyncIterator]();
@@ -73,7 +73,7 @@ test("a look that fails is tried again", async (t) => {
   await one.ended;
 });
 
-test("those who watch the same keys share the looks, and without anyone there are none", async (t) => {
+test("callers that watch the same keys share the polls, and without watchers there are none", async (t) => {
   const { state, open } = fixture();
   const many = Array.from({ length: 100 }, () => open("one"));
   await waitUntil("all have the keys", () => many.every(({ listed }) => listed.length === 1));

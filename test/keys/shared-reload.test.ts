@@ -37,7 +37,7 @@ test("no caller waits longer than the bound for a reload that hangs, nor one tha
   t.is(reload(), undefined);
 });
 
-test("the error of a reload reaches those who wait", async (t) => {
+test("the error of a reload reaches the callers that wait", async (t) => {
   const reload = createSharedReload(
     () => Promise.reject(new Error("unreadable")),
     () => 0,
@@ -61,7 +61,7 @@ test("after a reload that failed, no kid counts as unknown until one succeeds", 
   t.is(reloads, 2);
 });
 
-test("a reload that fails after all have stopped waiting is heard of by those who come later", async (t) => {
+test("later callers get the error of a reload that fails after all others have stopped waiting", async (t) => {
   const work = Promise.withResolvers<void>();
   const reload = createSharedReload(
     () => work.promise,
@@ -73,7 +73,7 @@ test("a reload that fails after all have stopped waiting is heard of by those wh
   await t.throwsAsync(async () => reload(), { message: "unreadable" });
 });
 
-test("a failure that comes after the next reload was begun says nothing about that one", async (t) => {
+test("a failure that arrives after the next reload has begun does not affect that one", async (t) => {
   let time = 1_000_000;
   const slow = Promise.withResolvers<void>();
   const works = [slow.promise];

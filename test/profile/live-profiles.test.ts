@@ -86,7 +86,7 @@ test("files with faults leave the old ones, and every fault is reported", async 
   t.deepEqual([...live.current().keys()], ["lobby"], "the next good files are taken over");
 });
 
-test("what has not changed is no event", async (t) => {
+test("without a change there is no event", async (t) => {
   const { live, reports } = reloading([setOf({ service: "s1", lobby: "l1" })]);
   await live.reload();
   t.deepEqual(reports, [["reloaded", { changed: [], gone: [] }]]);

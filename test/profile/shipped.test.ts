@@ -195,7 +195,7 @@ test("hivekit wants per or an explicit wish for everything, which is worth a war
   t.false(warning?.applies({ per: {} }));
 });
 
-test("hivekit takes each letter once, and no other", (t) => {
+test("hivekit accepts each letter once, and no other", (t) => {
   for (const letters of ["RX", "RR", "rr", "CRUDPSC", "R ", "R\n"])
     t.deepEqual(faults("hivekit", { per: { r: { a: letters } } }), [
       "per.r.a: must be letters of CRUDPS, each at most once",
@@ -203,7 +203,7 @@ test("hivekit takes each letter once, and no other", (t) => {
   for (const letters of ["", "R", "SPDURC"]) t.deepEqual(faults("hivekit", { per: { r: { a: letters } } }), []);
 });
 
-test("hivekit: who asks for a right says all of it", (t) => {
+test("hivekit: a request for a right must have all its parts", (t) => {
   const context = shippedProfile("hivekit").context;
   t.deepEqual(context?.({}), []);
   t.deepEqual(

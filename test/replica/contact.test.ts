@@ -39,7 +39,7 @@ test("the age grows until the store is heard of again, and beyond max_offline it
   t.false(contact.tooLongAgo);
 });
 
-test("a start goes on from when the store was last heard of", (t) => {
+test("a start continues from the time of the last contact with the store", (t) => {
   const { contact, pass } = contactAt(-HOUR + 10);
   t.false(contact.tooLongAgo);
   pass(11);
@@ -53,7 +53,7 @@ test("a clock that shows less than it did then says nothing about how long ago i
   t.true(contact.tooLongAgo);
 });
 
-test("setting the clock back gives no more time", (t) => {
+test("setting the clock back does not extend the time", (t) => {
   const { contact, time, pass } = contactAt(undefined);
   contact.renew();
   pass(HOUR + 1);

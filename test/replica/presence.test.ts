@@ -63,7 +63,7 @@ test("replicas see each other, by id, and hear their own heartbeats", async (t) 
   t.deepEqual([...a.events, ...b.events], []);
 });
 
-test("who does not hold an epoch yet is late, until it announces that one or a later one", async (t) => {
+test("a replica that does not hold an epoch yet is late, until it announces that epoch or a later one", async (t) => {
   const time = timeUnderTest();
   const store = createMemoryKeyValue(time.now);
   const [a, b, c] = ["a", "b", "c"].map((id) => replica(t, time, store, id));
@@ -142,7 +142,7 @@ test("a replica that fell silent without leaving is listed for as long as it may
   t.deepEqual([a.silentIds(), later.silentIds()], [[], []]);
 });
 
-test("who can't follow the store yet finds the others by seeking them", async (t) => {
+test("a replica that can't follow the store yet finds the others by seeking them", async (t) => {
   const time = timeUnderTest();
   const store = createMemoryKeyValue(time.now);
   await cutOff(t, time, store, "b");
@@ -215,7 +215,7 @@ test("another process under the same id is reported, once, by the one that was t
   t.deepEqual(first.events, [{ type: "replica.twin", replica: "a" }]);
 });
 
-test("a replica that restarts, even with an earlier clock, takes its entry over: it is no heartbeat and no twin", async (t) => {
+test("a replica that restarts, even with an earlier clock, replaces its old entry, which is neither a heartbeat nor a twin", async (t) => {
   const time = timeUnderTest();
   const store = createMemoryKeyValue(time.now);
   const left = { version: "0", startedAt: time.now() + 1, epochs: { service: 3 } };
@@ -227,7 +227,7 @@ test("a replica that restarts, even with an earlier clock, takes its entry over:
   t.deepEqual(a.events, []);
 });
 
-test("an entry that is no presence is no replica", async (t) => {
+test("an entry that is not a presence record is not a replica", async (t) => {
   const time = timeUnderTest();
   const store = createMemoryKeyValue(time.now);
   const a = replica(t, time, store, "a");

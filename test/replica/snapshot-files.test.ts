@@ -56,7 +56,7 @@ test("a snapshot that is damaged at any byte, or cut off anywhere, is reported, 
   t.is(damaged[0], path);
 });
 
-test("what is there and can't be read is UNAVAILABLE, never taken for nothing", async (t) => {
+test("a snapshot that exists and can't be read is UNAVAILABLE, and never counts as absent", async (t) => {
   const { files, path } = await filesUnderTest(t);
   await mkdir(path, { mode: 0o700 });
   const error = await t.throwsAsync<StateError>(files.load("ring"));

@@ -73,7 +73,7 @@ async function remembered(t: ExecutionContext): Promise<string> {
 
 const BOTH = ["secrets/euler/_/epoch/2=two", "secrets/hivekit/acme/epoch/1=acme"];
 
-test("what was seen stands in for a store that is unreachable at the start, and then its failure is thrown", async (t) => {
+test("the snapshot stands in for a store that is unreachable at the start, and then its failure is thrown", async (t) => {
   const { kept } = await opened(t, await remembered(t), AWAY);
   t.deepEqual(await readAll(kept), BOTH);
   t.deepEqual(await readAll(kept, "secrets/hivekit/"), BOTH.slice(1));
@@ -89,7 +89,7 @@ test("what was seen stands in for a store that is unreachable at the start, and 
 const listed = async (store: KeyValue, prefix = "secrets/"): Promise<string[]> =>
   (await store.list(prefix)).map((entry) => show({ type: "put", entry }));
 
-test("what was seen stands in for a list of a store that is unreachable, until all was opened", async (t) => {
+test("the snapshot stands in for a list of an unreachable store, until everything was opened", async (t) => {
   const folder = await remembered(t);
   const { kept } = await opened(t, folder, AWAY);
   t.deepEqual(await listed(kept), BOTH);
@@ -97,7 +97,7 @@ test("what was seen stands in for a list of a store that is unreachable, until a
   t.is((await t.throwsAsync<StateError>(listed((await opened(t, folder, AWAY, false)).kept))).code, "UNAVAILABLE");
 });
 
-test("a list gives a store that was lost all of it back, and remembers what the store has", async (t) => {
+test("a list writes everything back into a store that was lost, and remembers what the store has", async (t) => {
   const store = memory();
   const folder = await remembered(t);
   const { kept, restored, snapshot } = await opened(t, folder, store);
@@ -119,17 +119,17 @@ test("what the store has counts, also when it becomes unreachable before it has 
   t.deepEqual([...new Set(await readAll(kept))].toSorted(), expected);
 });
 
-test("once all was opened nothing stands in: what an older view says may be over", async (t) => {
+test("once everything was opened the snapshot no longer stands in: an older view may be outdated", async (t) => {
   const { kept } = await opened(t, await remembered(t), AWAY, false);
   t.is((await t.throwsAsync<StateError>(readAll(kept))).code, "UNAVAILABLE");
 });
 
-test("a replica that has never seen all of it has nothing that could stand in", async (t) => {
+test("a replica that has never read everything has no snapshot that could stand in", async (t) => {
   const { kept } = await opened(t, await folderOf(t), AWAY);
   t.is((await t.throwsAsync<StateError>(readAll(kept))).code, "UNAVAILABLE");
 });
 
-test("nor has one that knows what it wrote itself: a part of it would pass for all", async (t) => {
+test("nor has one that knows only what it wrote itself: a part would pass for the whole", async (t) => {
   const folder = await folderOf(t);
   const { kept, snapshot } = await opened(t, folder, memory());
   await kept.create("secrets/euler/_/epoch/1", bytes("one"));
@@ -138,7 +138,7 @@ test("nor has one that knows what it wrote itself: a part of it would pass for a
   t.is((await t.throwsAsync<StateError>(readAll(again.kept))).code, "UNAVAILABLE");
 });
 
-test("that nothing was ever imported is remembered as well", async (t) => {
+test("it is remembered, too, that nothing was ever imported", async (t) => {
   const folder = await folderOf(t);
   const first = await opened(t, folder, memory());
   await readAll(first.kept);
@@ -146,7 +146,7 @@ test("that nothing was ever imported is remembered as well", async (t) => {
   t.deepEqual(await readAll((await opened(t, folder, AWAY)).kept), []);
 });
 
-test("a store that was lost gets all of it back, byte for byte, before the reader has read all", async (t) => {
+test("a store that was lost gets everything back, byte for byte, before the reader has read everything", async (t) => {
   const store = memory();
   const { kept, restored } = await opened(t, await remembered(t), store);
   t.deepEqual(await readAll(kept), BOTH);
@@ -168,7 +168,7 @@ test("a store that was rolled back gets what is newer, and keeps what it has", a
   ]);
 });
 
-test("replicas that give it back at the same time do it once", async (t) => {
+test("replicas that write back at the same time write each entry once", async (t) => {
   const store = memory();
   const folders = await Promise.all([remembered(t), remembered(t)]);
   const replicas = await Promise.all(folders.map((folder) => opened(t, folder, store)));
@@ -186,7 +186,7 @@ test("negative control: without a snapshot a store that was lost stays empty", a
   t.deepEqual(restored, []);
 });
 
-test("what others write is remembered too, and a burst of it all", async (t) => {
+test("what others write is remembered too, and so is all of a burst", async (t) => {
   const folder = await folderOf(t);
   const store = memory();
   const { kept, snapshot } = await opened(t, folder, store);

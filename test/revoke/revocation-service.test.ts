@@ -251,7 +251,7 @@ test("what is revoked stays revoked when its event can't be stored, and the call
   }
 });
 
-test("a replica whose clock is wrong takes nothing back, since the entry would end too early or concern later tokens", async (t) => {
+test("a replica whose clock is wrong revokes nothing, since the entry would end too early or concern later tokens", async (t) => {
   const { ask, failing, order } = fixture();
   failing.clock = new Problem("CLOCK_DIFFERS", "a test");
   t.is(await t.throwsAsync(ask({ tokenIds: ["a"] })), failing.clock);

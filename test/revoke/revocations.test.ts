@@ -104,7 +104,7 @@ test("a subject's token without iat is revoked whatever the second", async (t) =
   t.true(revocations.has(token("a", { issuedAt: undefined })));
 });
 
-test("an earlier moment never takes back what a later one revoked, in the store either", async (t) => {
+test("an earlier time never undoes what a later one revoked, in the store either", async (t) => {
   const { open } = fixture(t);
   const revocations = await open();
   await revocations.revoke([revokedSubject("alice", SECOND + 10)]);
@@ -172,7 +172,7 @@ test("a store that is lost is reported, and what was known stays revoked", async
   t.true(problems.length <= 1);
 });
 
-test("what is known is forgotten by nothing but its end: not by a delete, nor by an entry that ends earlier", async (t) => {
+test("a known revocation is dropped only at its end: not after a delete, nor after an entry that ends earlier", async (t) => {
   const { store, open } = fixture(t);
   const revocations = await open();
   await revocations.revoke([revokedToken("a")]);
@@ -248,7 +248,7 @@ test("the view is never younger than what was last heard of the store", async (t
   t.is(revocations.viewAgeMs(NOW), 42);
 });
 
-test("a store that was lost gets back what it forgot, and what was revoked before goes on being so", async (t) => {
+test("a store that was lost gets its revocations back, and revoked tokens stay revoked", async (t) => {
   const { clock, store, open } = fixture(t);
   const other = createMemoryKeyValue(() => clock.now);
   const failing = failingStore(store);

@@ -32,7 +32,7 @@ for (const text of [
   "1e3s",
   "٣s",
 ]) {
-  test(`${JSON.stringify(text)} is no duration`, (t) => {
+  test(`${JSON.stringify(text)} is not a duration`, (t) => {
     t.is(durationMs(text), undefined);
   });
 }

@@ -31,7 +31,7 @@ test("where the Node beside it is absent or can't run, the command runs on the o
   t.like(await signet(t, { beside: "exit 126", onPath: node("v26.1.0") }), { code: 0, stdout });
 });
 
-test("where there is no Node that can read the source, it is exit code 71 and says which Node is needed", async (t) => {
+test("without a Node that can read the sources it ends with 71, and says which Node is needed", async (t) => {
   for (const nodes of [{}, { onPath: node("v20.20.2") }, { beside: node("v23.9.0"), onPath: node("v22.21.0") }]) {
     const { code, stdout, stderr } = await signet(t, nodes);
     t.is(code, 71);

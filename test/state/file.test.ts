@@ -64,7 +64,7 @@ test("what was written is there after a restart, and revisions go on where they 
   after.close();
 });
 
-test("a second opener in the same process is refused as LOCKED, and the first goes on", async (t) => {
+test("a second opener in the same process is refused as LOCKED, and the first one keeps working", async (t) => {
   const path = freshPath(t);
   const store = await openFileKeyValue(path, () => start);
   const error = await refusal(t, path);

@@ -14,7 +14,7 @@ for (const [family, address, most] of [
   ["ipv4", v4, 32],
   ["ipv6", v6, 128],
 ] as const) {
-  test(`networks of ${family} are what Node takes them for`, (t) => {
+  test(`networks of ${family} are the same as in Node`, (t) => {
     const seen = new Set<boolean>();
     const flip = fc.record({ address, other: fc.option(address, { nil: undefined }), prefix: fc.nat(most) });
     fc.assert(

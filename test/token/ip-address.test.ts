@@ -65,7 +65,7 @@ for (const text of [
   "00000::1",
   "0000:0000:0000:0000:0000:ffff:255.255.255.2550",
 ])
-  test(`${JSON.stringify(text)} is no address`, (t) => t.is(canonicalIp(text), undefined));
+  test(`${JSON.stringify(text)} is not an address`, (t) => t.is(canonicalIp(text), undefined));
 
 test("texts of the characters of addresses are addresses exactly when Node finds so too", (t) => {
   const draw = seededRandom(t);

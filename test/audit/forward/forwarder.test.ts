@@ -54,7 +54,7 @@ test("a stream that was lost is noticed by its first acknowledgement, and everyt
   t.true(reports.some((report) => report.type === "audit.replaying" && report.events === 4));
 });
 
-test("stopping forwards what is there", async (t) => {
+test("stopping forwards the events that are there", async (t) => {
   const spool = await makeSpool(t);
   const sink = new MemorySink();
   const { forwarder } = startForwarder(t, { spool, sink });

@@ -4,7 +4,7 @@ import { tempFolder } from "../../support/files/temp.ts";
 
 const stream = { created: "2026-01-01T00:00:00Z", seq: 1, eventId: "e" };
 
-test("saves that come together are written one after the other, and the last place stands", async (t) => {
+test("saves that overlap are written one after the other, and the last position wins", async (t) => {
   const folder = await tempFolder(t);
   const keeper = new BookmarkKeeper(folder, { position: 0, stream });
   const saves: Promise<void>[] = [];

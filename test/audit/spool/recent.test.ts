@@ -21,7 +21,7 @@ const positionsOf = (events: readonly StoredEvent[]) => events.map(({ position }
 const appendAll = (spool: Spool, numbers: readonly number[]) =>
   spool.appendAll(numbers.map((number) => [issued(number), TIME]));
 
-test("recent events are read in their order, at most so many", (t) => {
+test("recent events are read in their order, at most as many as asked for", (t) => {
   const recent = new RecentEvents(1000);
   recent.add(eventsAt(5, 6));
   recent.add(eventsAt(7));
@@ -31,7 +31,7 @@ test("recent events are read in their order, at most so many", (t) => {
   t.deepEqual(recent.read(100, 10), []);
 });
 
-test("who asks for an event that is no longer held gets none, not a later one", (t) => {
+test("a read of an event that is no longer in memory returns none, not a later one", (t) => {
   const recent = new RecentEvents(1000);
   recent.add(eventsAt(5, 6, 7));
   t.deepEqual(recent.read(3, 10), []);
@@ -71,7 +71,7 @@ test("what was just appended is read without its file", async (t) => {
   await t.throwsAsync(spool.read(0, 10), { code: "ENOENT" }, "what is acknowledged is in the file alone");
 });
 
-test("a rewind reads from the files what was acknowledged, and goes on with what is recent", async (t) => {
+test("a rewind reads the acknowledged events from the files, and continues with the recent ones", async (t) => {
   const spool = await makeSpool(t, { recentBytes: 1 << 20 });
   await appendAll(spool, [1, 2, 3]);
   spool.acknowledge(2, { created: "c", seq: 2, eventId: "id" });

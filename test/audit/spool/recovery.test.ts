@@ -33,7 +33,7 @@ async function flip(file: string, offset: number): Promise<void> {
   await writeFile(file, bytes);
 }
 
-test("a last frame that is torn at any byte is cut off, and the spool goes on", async (t) => {
+test("a last frame that is torn at any byte is cut off, and the spool continues", async (t) => {
   const folder = await spoolWith(t, [[1], [2]], 1 << 20);
   const [file = ""] = await segmentsOf(folder);
   const whole = await readFile(file);
@@ -124,7 +124,7 @@ test("a group whose beginning was not written yet, while its end was, is cut off
   t.deepEqual(numbersOf(await bodiesOf(spool)), [1]);
 });
 
-test("a group that was torn in its midst is cut off from there, whatever of it follows", async (t) => {
+test("a group that was torn in the middle is cut off from there, whatever follows", async (t) => {
   const folder = await spoolWith(t, [[1], [2, 3]], 1 << 20);
   const [file = ""] = await segmentsOf(folder);
   await flip(file, offsetOf(await readFile(file), 1) + 100);
@@ -171,7 +171,7 @@ test("a last segment that has lost what an earlier opening found is CORRUPT", as
   );
 });
 
-test("an identity that can't be read, or is gone from under its segments, is CORRUPT", async (t) => {
+test("an identity that can't be read, or is missing beside segments, is CORRUPT", async (t) => {
   const folder = await spoolWith(t, [[1]], 1 << 20);
   const injecting = '{"writer":"w\\r\\nx: y","epoch":1,"next":1,"prevHash":""}';
   for (const content of ["", "{}", '{"writer":"w","epoch":0,"next":1,"prevHash":""}', injecting]) {

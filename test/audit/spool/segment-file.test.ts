@@ -32,7 +32,7 @@ test("a file that is closed ends where its bytes end, also where a write was lon
   t.true((await readFile(path)).equals(Buffer.concat(parts)));
 });
 
-test("what is written after a truncation follows what was left, and nothing of the rest comes back", async (t) => {
+test("what is written after a truncation follows what was left, and nothing that was cut off comes back", async (t) => {
   const { path, file } = await newFile(t);
   await file.write(Buffer.alloc(AHEAD + 10, 1));
   await file.truncate(4);

@@ -113,7 +113,7 @@ test("the last event is kept for the next epoch to link to, also when no segment
   ]);
 });
 
-test("a full segment that can't be closed fails one group as UNAVAILABLE, and the next segment takes what comes", async (t) => {
+test("a full segment that can't be closed fails one group as UNAVAILABLE, and later events go to the next segment", async (t) => {
   const folder = await tempFolder(t);
   const faults: Faults = {};
   const spool = await makeSpool(t, { folder, openFile: faultyFiles(faults), segmentBytes: 1 });
@@ -136,7 +136,7 @@ test("an empty segment that is gone already when its end is settled does not pre
   t.deepEqual(numbersOf(await bodiesOf(spool)), [2]);
 });
 
-test("a damaged event behind good ones is CORRUPT to who looks for it, however often", async (t) => {
+test("a damaged event behind good ones is CORRUPT at every read", async (t) => {
   const folder = await tempFolder(t);
   const spool = await makeSpool(t, { folder });
   for (const number of [1, 2, 3]) await spool.append(issued(number), TIME);

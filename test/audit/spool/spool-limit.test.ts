@@ -38,7 +38,7 @@ async function reopened(t: ExecutionContext, overrides: Partial<SpoolOptions> = 
   return await makeSpool(t, { folder: first.folder, segmentBytes: 1024, maxBytes: 4096, ...overrides });
 }
 
-test("a full spool refuses events of tokens and takes those of keys and of the service", async (t) => {
+test("a full spool refuses events of tokens, and accepts those of keys and of the service", async (t) => {
   const spool = await fullSpool(t);
   const outcomes = await Promise.allSettled(
     [denied, started, issued(0), rotated].map((one) => spool.append(one, TIME)),
@@ -49,7 +49,7 @@ test("a full spool refuses events of tokens and takes those of keys and of the s
   );
 });
 
-test("what is taken beyond the limit has a limit of its own", async (t) => {
+test("events beyond the limit have a limit of their own", async (t) => {
   const spool = await fullSpool(t);
   const fill = async () => {
     for (;;) await spool.append(rotated, TIME);

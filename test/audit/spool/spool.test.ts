@@ -84,7 +84,7 @@ test("the power failure of these tests does lose what was not synced", async (t)
   t.deepEqual(await bodiesOf(await makeSpool(t, { folder })), []);
 });
 
-test("all that waits while a group is synced is one group, with one write and one sync", async (t) => {
+test("all events that wait while a group is synced form one group, with one write and one sync", async (t) => {
   const calls: string[] = [];
   const gate = new EventEmitter();
   const openFile: OpenSpoolFile = async (path, mode) => {

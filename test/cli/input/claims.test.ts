@@ -3,7 +3,7 @@ import { jsonObject, requestClaims } from "../../../src/cli/input/claims.ts";
 import { terminal } from "../terminal.ts";
 
 for (const claims of ['{"__proto__":1}', '{"a":[{"constructor":1}]}', '{"a":1,"a":2}', '{"a":{"b":1,"b":1}}'])
-  test(`what the service would not get as it stands is refused: ${claims}`, async (t) => {
+  test(`claims that would reach the service changed are refused: ${claims}`, async (t) => {
     const { io } = terminal();
     await t.throwsAsync(requestClaims({ claims }, io), { message: /^--claims must have no duplicate name/ });
     t.throws(() => jsonObject(claims, "--context"), { message: /^--context must have no duplicate name/ });

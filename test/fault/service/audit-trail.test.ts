@@ -32,7 +32,7 @@ test("a whole trail has no fault, in any order, and whichever caller got its tok
   t.deepEqual(trailFaults(events.toReversed(), ["token-5"]), {});
 });
 
-test("a token that has no event is a fault, and so is one that has two", async (t) => {
+test("a token without an event is a fault, and so is one with two", async (t) => {
   const events = await trail(t);
   t.deepEqual(trailFaults(events, [...tokens, "token-7"]), { TOKEN_WITHOUT_EVENT: 1 });
   t.like(trailFaults([...events, ...events.slice(-1)], tokens), { TOKEN_WITH_TWO_EVENTS: 1 });
@@ -43,7 +43,7 @@ test("an event that is there twice is a fault", async (t) => {
   t.like(trailFaults([...events, ...events.slice(-1)], tokens), { EVENT_TWICE: 1 });
 });
 
-test("an event that is gone leaves a gap, and at the end of an epoch a broken link", async (t) => {
+test("a missing event leaves a gap, and at the end of an epoch a broken link", async (t) => {
   const events = await trail(t);
   t.deepEqual(trailFaults(events.toSpliced(1, 1), []), { GAP: 1, BROKEN_LINK: 1 });
   t.deepEqual(trailFaults(events.toSpliced(2, 1), []), { BROKEN_LINK: 1 });

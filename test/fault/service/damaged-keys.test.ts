@@ -77,7 +77,7 @@ test("a record that is cut off at any length is refused, and no ring is made ove
   t.deepEqual(await outcomeOf(value), kids, "the whole of it opens");
 });
 
-test("control: a keyring that takes what it can't read for absent is found out", async (t) => {
+test("control: a keyring that treats unreadable records as absent is detected", async (t) => {
   const { value } = await storedRing();
   const careless: Open = (options) =>
     openKeyring(options).catch(() => {
@@ -275,7 +275,7 @@ test("a process over a damaged ring ends with 65 or 74 each time, and comes back
   );
 });
 
-test("a first ring stands on disk whole or not at all: opening again after it finds the same one", async (t) => {
+test("a first ring is on disk whole or not at all: opening again finds the same one", async (t) => {
   const { open, kids } = await ringOnDisk(t);
   t.true(kids.length > 0 && policy.period > 0);
   for (let again = 0; again < 3; again++) t.deepEqual(await open(), kids);

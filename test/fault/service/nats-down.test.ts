@@ -62,16 +62,19 @@ testWithNats("while NATS is killed again and again no call fails, and the trail 
   await requireWholeTrail();
 });
 
-testWithNats("while NATS is paused for 3 s no call fails, and no event is there twice when it goes on", async (t) => {
-  const random = seededRandom(t);
-  const { nats, tokens, requireWholeTrail } = await startUnderLoad(t);
-  await tokens(random(50, 400));
-  nats.pause();
-  await Promise.all([pause(3000), tokens(200)]);
-  nats.resume();
-  await tokens(random(50, 400));
-  await requireWholeTrail();
-});
+testWithNats(
+  "while NATS is paused for 3 s no call fails, and no event is stored twice when it continues",
+  async (t) => {
+    const random = seededRandom(t);
+    const { nats, tokens, requireWholeTrail } = await startUnderLoad(t);
+    await tokens(random(50, 400));
+    nats.pause();
+    await Promise.all([pause(3000), tokens(200)]);
+    nats.resume();
+    await tokens(random(50, 400));
+    await requireWholeTrail();
+  },
+);
 
 testWithNats("NATS paused beyond the time-out of an acknowledgement has no event twice either", async (t) => {
   const { nats, logged, tokens, requireWholeTrail } = await startUnderLoad(t);

@@ -103,7 +103,7 @@ test("the texts of secrets that are over are dropped when it is time, and not be
   t.is(tidied?.epoch, 3);
 });
 
-test("a clock that stepped back gives no secret its life back", (t) => {
+test("a clock that stepped back does not make a secret verify again", (t) => {
   const before = ringOf(["one", "two"], 0);
   const ring = withSecret(before, owner, secretOf("three", start - hour), start - hour);
   if (typeof ring === "string") return t.fail(ring);
@@ -162,7 +162,7 @@ for (const key of [
   "secrets/hivekit/__8/epoch/1",
   "secrets/Hivekit/YWNtZQ/epoch/1",
 ])
-  test(`${key} is no place of secrets`, (t) => {
+  test(`${key} is not a key of secrets`, (t) => {
     t.is(secretPlace(key), undefined);
   });
 

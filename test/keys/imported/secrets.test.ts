@@ -206,7 +206,7 @@ test("of two replicas whose KEKs are exchanged one after the other, the first se
   t.is(first.secrets.keysOf(acme).epoch, 2);
 });
 
-test("the text of a secret whose time is over is dropped while the service runs", async (t) => {
+test("the text of a secret that no longer verifies is dropped while the service runs", async (t) => {
   const replica = await openReplica(createMemoryKeyValue(() => start));
   replica.secrets.start();
   t.teardown(() => replica.secrets.stop());
@@ -259,7 +259,7 @@ for (const [what, spoil] of Object.entries({
   });
 }
 
-test("a ring that can't be read any more answers KEYS_UNAVAILABLE to who holds its keys already", async (t) => {
+test("a ring that can no longer be read is KEYS_UNAVAILABLE, also for a caller that holds its keys already", async (t) => {
   const store = createMemoryKeyValue(() => start);
   const replica = await openReplica(store);
   replica.secrets.start();
@@ -280,7 +280,7 @@ test("an entry that is not an epoch is reported and affects no other", async (t)
   t.is((await replica.import(newSecret())).overlapping, 0);
 });
 
-test("a store that fails refuses to open, and says so to who waits for a reload", async (t) => {
+test("with a failing store opening is refused, and a caller that waits for a reload gets the error", async (t) => {
   const store = createMemoryKeyValue(() => start);
   const replica = await openReplica(store);
   const keys = replica.secrets.keysOf(acme);

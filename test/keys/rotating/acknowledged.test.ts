@@ -16,7 +16,7 @@ async function openAmong(late: string[]) {
   return { ...made, asked, keyring: await openKeyring(made.options) };
 }
 
-test("at the take-over the key before goes on until all replicas hold the next one", async (t) => {
+test("at the take-over the previous key goes on signing until all replicas hold the next one", async (t) => {
   const late = ["replica-b"];
   const { keyring, asked } = await openAmong(late);
   const [, next, first] = keyring.list(start).map(({ kid }) => kid);

@@ -18,7 +18,7 @@ const next = makeKey(2, {
 const ring = makeRing({ keys: [old, next] });
 const states = (now: number): string[] => ring.keys.map((key) => keyState(ring, key, now));
 
-test("each key goes from published over active and retired to removed, to the millisecond", (t) => {
+test("each key goes from published to active, retired and removed, to the millisecond", (t) => {
   t.deepEqual(states(start), ["active", "published"]);
   t.deepEqual(states(start + day - 1), ["active", "published"]);
   t.deepEqual(states(start + day), ["retired", "active"]);
@@ -67,14 +67,14 @@ test("when an epoch was made by a clock far ahead at which nothing signs, the pr
   t.is(signer(wrong, start + hour), old);
 });
 
-test("the next change is the first of the ring's own moments that is still to come", (t) => {
+test("the next change is the first time in the ring that is still in the future", (t) => {
   t.is(nextChange(ring, start), start + day);
   t.is(nextChange(ring, start + day), old.signUntil);
   t.is(nextChange(ring, old.signUntil), old.verifyUntil);
   t.is(nextChange(ring, next.verifyUntil), Infinity);
 });
 
-test("the next rotation is when the waiting key takes over", (t) => {
+test("the next rotation is the time at which the waiting key takes over", (t) => {
   t.is(nextRotation(ring, start), start + day);
   t.is(nextRotation(ring, start + day), undefined);
 });

@@ -95,7 +95,7 @@ test("the signer changes at its moment without any maintenance, and the call bef
   t.is(keyring.signer(start + day - 1)?.kid, first, "the clock stepped back");
 });
 
-test("a week of rotation: each key goes through its states, is reported once and then unknown", async (t) => {
+test("a week of rotation: each key passes through its states, is reported once, and is unknown at the end", async (t) => {
   const { options, clock, events } = makeOptions();
   const keyring = await openKeyring(options);
   const first = keyring.signer(start)?.kid ?? "";
@@ -123,7 +123,7 @@ test("a week of rotation: each key goes through its states, is reported once and
   t.true(created.flatMap((event) => event.removed).includes(first));
 });
 
-test("private keys are gone from the whole store once their key has signed for the last time", async (t) => {
+test("private keys are removed from the whole store once their key has signed for the last time", async (t) => {
   const { options, clock } = makeOptions();
   const keyring = await openKeyring(options);
   const sealedBefore = (await stored(options.store)).join();
@@ -177,7 +177,7 @@ test("two keyrings that rotate in the same instant agree, and the loser reports 
   t.is([...events, ...others.events].filter((event) => event.type === "epoch.created" && event.epoch === 2).length, 1);
 });
 
-test("a started keyring takes over what another one rotates, and stops", async (t) => {
+test("a started keyring adopts the rotation of another one, and stops", async (t) => {
   const { options, clock } = makeOptions();
   const followerOptions = makeOptions({ store: options.store }).options;
   const [leader, follower] = [await openKeyring(options), await openKeyring(followerOptions)];
@@ -189,7 +189,7 @@ test("a started keyring takes over what another one rotates, and stops", async (
   t.deepEqual(kids(follower, clock.now), kids(leader, clock.now));
 });
 
-test("a started keyring rotates by itself when its time has come", async (t) => {
+test("a started keyring rotates by itself when it is time", async (t) => {
   const clock = { origin: Date.now() };
   const short = {
     ...policy,
@@ -253,7 +253,7 @@ test("over a newer epoch that can't be read nothing is signed: the key in use ma
   t.is(stale.verifier(kid, clock.now).state, "ok", "it goes on by what it knows");
 });
 
-test("when the newer epoch that can't be read is gone again, the one in use signs as before", async (t) => {
+test("when the newer epoch that can't be read disappears again, the one in use signs as before", async (t) => {
   const { options, clock } = makeOptions();
   const keyring = await openKeyring(options);
   const kid = keyring.signer(start)?.kid;
@@ -312,7 +312,7 @@ test("every byte of the stored record that is flipped is BROKEN_RECORD, and neve
   }
 });
 
-test("a highest epoch that is empty is BROKEN_RECORD: an older one does not come back", async (t) => {
+test("an empty highest epoch is BROKEN_RECORD: an older one does not come back", async (t) => {
   const { options } = makeOptions();
   await openKeyring(options);
   await options.store.create("keys/service/epoch/2", new Uint8Array());
@@ -372,7 +372,7 @@ test("a policy that breaks its bounds is refused with all of them", async (t) =>
   t.regex(error?.message ?? "", /lead is 1000 ms.*period is 1000 ms/);
 });
 
-test("when the clock steps back over a rotation, the keyring goes on signing with a key that verifies", async (t) => {
+test("when the clock steps back over a rotation, the keyring keeps signing with a key that verifies", async (t) => {
   const { options, clock } = makeOptions();
   const keyring = await openKeyring(options);
   clock.now = start + day + 5 * minute;

@@ -71,14 +71,14 @@ test("in a ring without a standby a new key signs at once", (t) => {
   t.is(nextToSign(after, now)?.signFrom, now + day);
 });
 
-test("when the key that waits is revoked, another one takes over when it would have", (t) => {
+test("when the waiting key is revoked, another one takes over at its time", (t) => {
   const after = revoked(firstRing(), now, waiting.kid);
   t.is(signer(after, now)?.kid, active.kid);
   t.like(nextToSign(after, now), { publishAt: now, signFrom: start + day });
   t.is(standbyOf(after)?.kid, standby.kid);
 });
 
-test("when it is revoked so late that no new key could be known in time, the standby takes over when it would have", (t) => {
+test("when it is revoked so late that no new key could be known in time, the standby takes over at its time", (t) => {
   const late = start + day - minute;
   const after = revoked(firstRing(), late, waiting.kid);
   t.like(nextToSign(after, late), { kid: standby.kid, signFrom: start + day });

@@ -26,7 +26,7 @@ test("by hand the next key signs at once when it was shown for its lead, and the
   t.is(planEpoch(after, now, policy, true), undefined);
 });
 
-test("the key before keeps its times, and its private key goes when the delay is over", (t) => {
+test("the previous key keeps its times, and its private key is dropped when the delay is over", (t) => {
   const ring = firstRing();
   const now = start + hour;
   const after = rotated(ring, now);
@@ -38,7 +38,7 @@ test("the key before keeps its times, and its private key goes when the delay is
   t.deepEqual(dropped?.keep[0], half);
 });
 
-test("before the lead is over it takes over when it is, and to ask again changes nothing", (t) => {
+test("before the lead is over it takes over at the end of the lead, and a second request changes nothing", (t) => {
   const now = start + minute;
   const after = rotated(firstRing(), now);
   t.is(signer(after, now)?.kid, after.keys[0]?.kid);
@@ -62,7 +62,7 @@ test("the past is TOO_EARLY even for a key that may sign now", (t) => {
   t.like(error, { code: "TOO_EARLY" });
 });
 
-test("the planned time is what is planned, and a later one is refused: the key before could not go on for the delay", (t) => {
+test("the scheduled time may be requested, and a later one is refused: the previous key could not sign for the delay", (t) => {
   const ring = firstRing();
   t.is(rotated(ring, start, start + day), ring);
   const error = t.throws(() => timeToRotate(ring, start, policy, start + day + 1), { instanceOf: Problem });

@@ -95,7 +95,7 @@ test("with rotations and revocations by hand at any time every rule holds", (t) 
   t.notThrows(() => fc.assert(property(busy), runs));
 });
 
-test("with another policy at every start the plan comes to rest, and no key that signed gets other times", (t) => {
+test("with another policy at every start the plan becomes stable, and no key that has signed gets other times", (t) => {
   const any = policies.chain((policy) => stepOf(policy, anyTime, fc.oneof(nothing, rotate, revoke)));
   t.notThrows(() => fc.assert(property(fc.array(any, { minLength: 1, maxLength: 60 })), runs));
 });

@@ -43,7 +43,7 @@ test("all broken bounds are reported at once", (t) => {
 });
 
 for (const bad of [0, -1, 0.5, Number.NaN, Infinity]) {
-  test(`${bad} ms is no time for any field`, (t) => {
+  test(`${bad} ms is not allowed in any field`, (t) => {
     for (const path of Object.keys(policy) as (keyof typeof policy)[]) {
       t.true(paths({ [path]: bad }).includes(path), path);
     }

@@ -151,7 +151,7 @@ for (const [rule, record] of Object.entries(faults)) {
   });
 }
 
-test("the error of a bad record quotes nothing of it", (t) => {
+test("the error of a bad record does not quote it", (t) => {
   const broken = JSON.stringify({ ...ring, keys: [{ ...key, sealed: "se cret" }] });
   t.notRegex(t.throws(() => parseRecord(broken))?.message ?? "", /cret/);
   t.notRegex(t.throws(() => parseRecord(`{"secret`))?.message ?? "", /secret/);

@@ -88,7 +88,7 @@ test("a store that was lost gets the epoch back, byte for byte, and no other is 
   t.deepEqual(first.events.at(-1), { type: "restored", keyset: "service", epoch: 2, found: 0 });
 });
 
-test("a lost store that can't take the epoch back yet does not keep the ring from signing: it holds nothing newer", async (t) => {
+test("a lost store that can't store the epoch again yet does not stop the ring from signing: it holds nothing newer", async (t) => {
   const { keyring, state, clock } = await replica(t);
   const failing = async () => Promise.reject(new StateError("UNAVAILABLE", "disk full"));
   state.inner = { ...empty(), create: failing };
@@ -97,7 +97,7 @@ test("a lost store that can't take the epoch back yet does not keep the ring fro
   t.not(keyring.signer(clock.now), undefined);
 });
 
-test("the snapshot stands in for no epoch that can't be trusted: the start fails", async (t) => {
+test("the snapshot does not replace an epoch that can't be trusted: the start fails", async (t) => {
   const { options, store } = await replica(t);
   await store.create("keys/service/epoch/3", Buffer.from("damaged"));
   t.is(await codeOf(options), "BROKEN_RECORD");
@@ -112,7 +112,7 @@ test("a store that refuses an epoch and does not hold it either is not asked aga
   t.is(keyring.epoch, 2);
 });
 
-test("a start over a lost store gives it the snapshot's epoch", async (t) => {
+test("a start over a lost store writes the snapshot's epoch into it", async (t) => {
   const { options, events, state, keyring, clock } = await replica(t);
   state.inner = empty();
   const again = await openKeyring(options);
@@ -120,7 +120,7 @@ test("a start over a lost store gives it the snapshot's epoch", async (t) => {
   t.deepEqual(events, [{ type: "restored", keyset: "service", epoch: 2, found: 0 }]);
 });
 
-test("a store that was rolled back goes on from the highest epoch that was ever held", async (t) => {
+test("a store that was rolled back continues from the highest epoch that a replica has held", async (t) => {
   const { keyring, state, clock, first } = await replica(t);
   const old = empty();
   await openKeyring({ ...first.options, store: old, snapshot: undefined, now: () => start });
@@ -132,7 +132,7 @@ test("a store that was rolled back goes on from the highest epoch that was ever 
   t.is(keyring.epoch, 3);
 });
 
-test("where the store has another record of the epoch in use, all take the store's", async (t) => {
+test("if the store has another record of the epoch in use, all replicas adopt the store's", async (t) => {
   const { keyring, state, first } = await replica(t);
   const other = empty();
   const there = await openKeyring({ ...first.options, store: other, snapshot: undefined, now: () => start });
@@ -225,7 +225,7 @@ test("what was revoked and is not in the store's ring is revoked again before th
   ]);
 });
 
-test("who may not revoke again yet signs nothing, and does not take the store's ring", async (t) => {
+test("a replica that may not revoke again yet signs nothing, and does not adopt the store's ring", async (t) => {
   let trusted = true;
   const { here, keyring, active } = await forgottenRevocations(() => trusted);
   trusted = false;

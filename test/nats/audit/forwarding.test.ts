@@ -99,21 +99,24 @@ testWithNats(
   },
 );
 
-testWithNats("a server that is paused while events are published has each exactly once after it goes on", async (t) => {
-  const server = await startNats(t);
-  const spool = await makeSpool(t);
-  const { reports } = startForwarder(t, { spool, sink: makePublisher(t, server, 300) });
-  await appendAll(spool, 1, 10);
-  await acknowledged(spool, 10);
-  server.pause();
-  await appendAll(spool, 11, 400);
-  await waitUntil("a time-out is reported", () =>
-    reports.some((report) => report.type === "audit.retrying" && report.code === "TIMEOUT"),
-  );
-  server.resume();
-  await acknowledged(spool, 400);
-  await requireEachOnce(t, spool, server);
-});
+testWithNats(
+  "a server that is paused while events are published has each exactly once after it continues",
+  async (t) => {
+    const server = await startNats(t);
+    const spool = await makeSpool(t);
+    const { reports } = startForwarder(t, { spool, sink: makePublisher(t, server, 300) });
+    await appendAll(spool, 1, 10);
+    await acknowledged(spool, 10);
+    server.pause();
+    await appendAll(spool, 11, 400);
+    await waitUntil("a time-out is reported", () =>
+      reports.some((report) => report.type === "audit.retrying" && report.code === "TIMEOUT"),
+    );
+    server.resume();
+    await acknowledged(spool, 400);
+    await requireEachOnce(t, spool, server);
+  },
+);
 
 testWithNats("a service that starts without NATS writes its events, and forwards them when NATS comes", async (t) => {
   const port = await freePort();
@@ -170,7 +173,7 @@ testWithNats("stopping while the server is paused ends at its deadline, in a gro
   t.is(spool.acknowledged.position, 1);
 });
 
-testWithNats("a server that comes back with an empty store gets all that is retained", async (t) => {
+testWithNats("a server that comes back with an empty store gets all retained events", async (t) => {
   const server = await startNats(t);
   const spool = await makeSpool(t);
   const { reports } = startForwarder(t, { spool, sink: makePublisher(t, server) });

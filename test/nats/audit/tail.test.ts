@@ -53,7 +53,7 @@ testWithNats("without following, a subject without stored events ends at once", 
   t.deepEqual(await collect(read({ from: "new" })), []);
 });
 
-testWithNats("following goes on with new events until the signal is aborted", async (t) => {
+testWithNats("following continues with new events until the signal aborts", async (t) => {
   const { sink, read } = await stream(t, 2);
   const stop = new AbortController();
   const seen: number[] = [];

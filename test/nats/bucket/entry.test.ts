@@ -14,7 +14,7 @@ test("every key has a subject of its own, and comes back from it", (t) => {
   );
 });
 
-test("a text that is no key has no subject, and no other subject has a key", (t) => {
+test("a text that is not a key has no subject, and no other subject has a key", (t) => {
   for (const text of ["a b", "a\r\nPUB x 0\r\n", "a.b", "a>", "*", ""]) {
     t.like(
       t.throws(() => subjectOf(text)),
@@ -32,7 +32,7 @@ test("a text that is no key has no subject, and no other subject has a key", (t)
   }
 });
 
-test("a filter takes the whole segments of a prefix", (t) => {
+test("a filter uses the whole segments of a prefix", (t) => {
   t.is(filterOf(""), "$KV.signet.>");
   t.is(filterOf("ke"), "$KV.signet.>");
   t.is(filterOf("keys/"), "$KV.signet.keys.>");

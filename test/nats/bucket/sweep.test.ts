@@ -37,7 +37,7 @@ testWithNats("a replica whose clock is a day ahead sweeps nothing that is live f
   t.is((await store.get("live"))?.key, "live");
 });
 
-testWithNats("what is claimed again while it is swept stays", async (t) => {
+testWithNats("a key that is created again while it is swept stays", async (t) => {
   const server = await startNats(t);
   const { link, store } = await connectStore(t, server.url);
   const keys = Array.from({ length: 300 }, (_, at) => `old/${at}`);

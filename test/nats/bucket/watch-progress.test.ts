@@ -35,7 +35,7 @@ test("a second look yields what is new, and nothing twice", (t) => {
   t.deepEqual(compare(progress, [entry("a", 1), entry("b", 3), entry("c", 4)]), ["put b 3", "put c 4"]);
 });
 
-test("a key that is gone without a trace was deleted, and its trace was purged", (t) => {
+test("a key without any message was deleted, and its message purged", (t) => {
   const progress = new WatchProgress();
   compare(progress, [entry("a", 1), entry("b", 2)]);
   t.deepEqual(compare(progress, [entry("b", 2)]), ["delete a"]);

@@ -76,7 +76,7 @@ for (const [expression, fault] of [
   });
 }
 
-test("what nests as deep as it may, and what is long without brackets, is evaluated", (t) => {
+test("an expression with the deepest allowed nesting, and a long one without brackets, are evaluated", (t) => {
   t.is(evaluate(`${"(".repeat(64)}true${")".repeat(64)}`), true);
   t.is(evaluate(`${"!".repeat(2044)}true`), true);
   t.is(evaluate(`true${" ? true : true".repeat(145)}`), true);

@@ -31,7 +31,7 @@ for (const [pattern, id, expected] of [
   });
 }
 
-test("a trailing * takes exactly what is non-empty and at least as long", (t) => {
+test("a trailing * matches exactly the ids that are at least as long and have no empty segment", (t) => {
   const segments = fc.array(fc.constantFrom("", "a", "b"), { minLength: 1, maxLength: 5 });
   const exact = fc.property(segments, fc.nat(3), (id, fixed) => {
     const rest = id.slice(fixed);

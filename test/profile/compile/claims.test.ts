@@ -56,12 +56,12 @@ test("a claim whose source is absent or null is not signed, and leaves no gap", 
   t.is(signed([{ name: "a", from: "request.a" }], {}), "{}");
 });
 
-test("members of the request are found as deep as the path goes", (t) => {
+test("members of the request are found at any depth of a path", (t) => {
   t.is(signed([{ name: "x", from: "request.a.b.c" }], { a: { b: { c: 0 } } }), '{"x":0}');
   t.is(signed([{ name: "x", from: "request.a.b.c" }], { a: { b: "text" } }), "{}");
 });
 
-test("what a request inherits is not a member of it", (t) => {
+test("an inherited property is not a member of a request", (t) => {
   t.is(signed([{ name: "x", from: "request.constructor.name" }], {}), "{}");
   t.is(signed([{ name: "x", from: "request.a.length" }], { a: "text" }), "{}");
 });
@@ -70,7 +70,7 @@ test("only the top of a value may not be null", (t) => {
   t.is(signed([{ name: "x", from: "request.a" }], { a: { b: null, a: [null] } }), '{"x":{"a":[null],"b":null}}');
 });
 
-test("the request's claims stand where the rest stands, sorted by name, without those that are taken", (t) => {
+test("the request's claims are signed at the place of `rest`, sorted by name, without those that other keys use", (t) => {
   const claims = [{ name: "z", value: true }, { rest: "request" }, { name: "a", from: "request.q" }] as const;
   t.is(signed(claims, { y: 1, q: 3, b: 2, n: null }, ["q"]), '{"z":true,"b":2,"y":1,"a":3}');
 });

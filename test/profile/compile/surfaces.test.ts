@@ -39,7 +39,7 @@ test("a profile without surfaces shows nothing", (t) => {
   t.is(acceptedFrame, undefined);
 });
 
-test("the message stands in the frame as text, whatever it holds", (t) => {
+test("the message is in the frame as text, whatever it contains", (t) => {
   const { other } = surfaces("{ frame: { rejected: { z: $message, a: [{ b: $message }], c: 'not $message' } } }");
   t.is(other.frame('"}],\n'), '{"z":"\\"}],\\n","a":[{"b":"\\"}],\\n"}],"c":"not $message"}');
   t.is(other.frame("$message $& $1"), '{"z":"$message $& $1","a":[{"b":"$message $& $1"}],"c":"not $message"}');

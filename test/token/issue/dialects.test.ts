@@ -73,7 +73,7 @@ test("a token without a jti is known by the hash of what was signed, others by t
   t.is(reactive.tokenId, claimsOf(reactive.token).jti as string);
 });
 
-test("without a ttl there is no exp where the profile has it optional, and a warning says so", async (t) => {
+test("without a ttl there is no exp if the profile makes it optional, and a warning says so", async (t) => {
   const { issue, events } = makeIssuing("viasocket");
   const { token, draft } = await issue({ claims: VIASOCKET });
   t.false("exp" in claimsOf(token));

@@ -48,7 +48,7 @@ test("other content is refused as long as the answer is kept", async (t) => {
   t.is(await ask("a", "other"), 2);
 });
 
-test("who asks while the first is being made shares its answer", async (t) => {
+test("a request during the first one shares its answer", async (t) => {
   const { once } = makeIds();
   const made = Promise.withResolvers<number>();
   const [first, second] = [
@@ -59,7 +59,7 @@ test("who asks while the first is being made shares its answer", async (t) => {
   t.deepEqual(await Promise.all([first, second]), [7, 7]);
 });
 
-test("a failure reaches all who waited for it, and is forgotten", async (t) => {
+test("a failure reaches all callers that wait for it, and is forgotten", async (t) => {
   const { once, ask } = makeIds();
   const failing = () => Promise.reject(new Problem("AUDIT_UNAVAILABLE", "down"));
   const both = [once({ key: "a", content: "c", size: 1 }, failing), once({ key: "a", content: "c", size: 1 }, failing)];
@@ -87,7 +87,7 @@ test("the oldest of more than 10000 answers leaves first", async (t) => {
   t.is(await ask("key-1"), 10_002);
 });
 
-test("large answers leave before there are 10000 of them, and what has left or failed takes no room", async (t) => {
+test("large answers are dropped before there are 10000 of them, and dropped or failed ones take no room", async (t) => {
   const { clock, once, ask } = makeIds();
   const large = 1024 * 1024;
   await t.throwsAsync(

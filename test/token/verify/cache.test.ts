@@ -8,7 +8,7 @@ const signed = (tokenId: string): Signed => ({
   key: { kid: "k", alg: "EdDSA", verify: () => true },
 });
 
-test("what is put is found by its exact text alone", (t) => {
+test("a token is found by its exact text only", (t) => {
   const cache = createVerifiedCache(10);
   const one = signed("one");
   cache.put("a.b.c", one);
@@ -26,7 +26,7 @@ test("it holds no more than its entries, however many are put", (t) => {
   t.is(found.at(-1), "token-999");
 });
 
-test("what is asked for again and again stays, though others come and go", (t) => {
+test("a token that is used again and again stays, although others come and go", (t) => {
   const cache = createVerifiedCache(10);
   const busy = signed("busy");
   cache.put("busy", busy);

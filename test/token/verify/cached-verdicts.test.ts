@@ -204,7 +204,7 @@ test("a token of the cache is TOO_LARGE in a carrier that is narrower than the o
   t.is(carried("narrow"), "TOO_LARGE");
 });
 
-test("another text of the same signature is no token of the cache", (t) => {
+test("another text of the same signature is not a token of the cache", (t) => {
   const { token, cached } = withCached(t);
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   const twin = `${token.slice(0, -1)}${alphabet[alphabet.indexOf(token.at(-1) ?? "") ^ 1]}`;
@@ -214,7 +214,7 @@ test("another text of the same signature is no token of the cache", (t) => {
     t.is(reasonOf(cached.judge(text)), "MALFORMED", JSON.stringify(text));
 });
 
-test("a token that was rejected by its key is not remembered, and neither is a payload that is no object", (t) => {
+test("a token that was rejected by its key is not remembered, and neither is one whose payload is not an object", (t) => {
   const { cached, issue, state, newKey } = world(100);
   const token = issue("k1");
   state("k1", "retired");

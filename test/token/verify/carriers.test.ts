@@ -72,7 +72,7 @@ for (const [title, parts, expected] of cases)
     t.is(found(parts), expected);
   });
 
-test("an optional scheme is taken off, and what has none is the token as it stands", (t) => {
+test("an optional scheme is removed, and a value without one is the token itself", (t) => {
   const rules = [{ ...BEARER, schemeOptional: true }];
   t.is(found(header("bearer abc"), rules), "abc of 100");
   t.is(found(header("abc"), rules), "abc of 100");

@@ -98,7 +98,7 @@ test("an algorithm that is not the keys' is refused before any key is tried", (t
     );
 });
 
-test("a dialect without typ takes none, and one with typ takes no other", (t) => {
+test("a dialect without typ accepts none, and one with typ accepts no other", (t) => {
   const without = (text: string) => text.replace("typ: JWT, ", "");
   const bare = foreignToken({ alg: "HS256" }, CLAIMS, young);
   t.is(verdictText(bare, {}, without), "valid");

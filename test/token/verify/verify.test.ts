@@ -176,7 +176,7 @@ test("a token expires at exp + leeway and not a second before", (t) => {
   t.is(reasonOf(good, NOW + 300 + 60), "EXPIRED");
 });
 
-test("a key whose time to verify is over answers KEY_RETIRED", (t) => {
+test("a token of a key that no longer verifies is KEY_RETIRED", (t) => {
   const verdict = verifyAt(good, NOW, { keys: { ...keys, verifier: () => ({ state: "retired" }) } });
   t.is(verdict.valid ? "valid" : verdict.rejection.reason, "KEY_RETIRED");
 });

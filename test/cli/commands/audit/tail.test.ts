@@ -67,7 +67,7 @@ testWithNats("the options choose the events, and --last counts the chosen ones",
 });
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  testWithNats(`it follows what comes until ${signal}, and ends with 0`, async (t) => {
+  testWithNats(`it prints later events until ${signal}, and ends with 0`, async (t) => {
     const { env, publish } = await stream(t, EVENTS);
     const line = terminal({ env });
     const ended = line.signet("audit", "tail", "--last", "1", "--json");
@@ -99,7 +99,7 @@ test("a signal ends it at once while NATS does not answer", async (t) => {
   t.is((await ended).code, 0);
 });
 
-testWithNats("it ends with 0 when its reader is gone, as of `audit tail | head`", async (t) => {
+testWithNats("it ends with 0 when its reader closes the pipe, as in `audit tail | head`", async (t) => {
   const { env } = await stream(t, EVENTS);
   const line = terminal({ env });
   const ended = line.signet("audit", "tail", "--last", "1");

@@ -20,7 +20,7 @@ const PLAN = {
   ],
 };
 
-test("keys plan shows who signs, who is next and when, how early, and why", async (t) => {
+test("keys plan shows which key signs, which is next and when, how early, and why", async (t) => {
   const service = await fakeService({ planRotation: PLAN });
   t.teardown(service.stop);
   t.deepEqual(await signet(["keys", "plan", "service"], { env: service.env }), {
@@ -39,14 +39,14 @@ period  86400s  -      more than lead + D
   t.deepEqual(service.requests, [{ keyset: "service" }]);
 });
 
-test("keys plan says where a keyset has no key that signs, waits or stands by", async (t) => {
+test("keys plan shows when a keyset has no signing key, no next key or no standby", async (t) => {
   const service = await fakeService({ planRotation: {} });
   t.teardown(service.stop);
   const { stdout } = await signet(["keys", "plan", "service"], { env: service.env });
   t.regex(stdout, /^signs +none\nnext +none at -\nearliest +-\nstandby +none, known to every verifier from -\n/);
 });
 
-test("keys rotate asks for as early as is safe, and the key id stands alone on standard output", async (t) => {
+test("keys rotate asks for the earliest safe time, and standard output holds only the key id", async (t) => {
   const service = await fakeService({ rotateKeys: { keyId: "next-kid", signFrom: hours(1.5), epoch: 8n } });
   t.teardown(service.stop);
   t.deepEqual(await signet(["keys", "rotate", "service"], { env: service.env }), {
@@ -79,7 +79,7 @@ test("a rotation that comes too early ends with 2 and says how early it may come
   });
 });
 
-test("keys revoke says who signs now, who knows of it and who does not", async (t) => {
+test("keys revoke says which key signs now, and which replicas know of the change and which do not", async (t) => {
   const answer = {
     signingKeyId: "standby-kid",
     epoch: 9n,

@@ -12,7 +12,7 @@ const KEY = Key.fromPartial({ keyId: "k2", profile: "hivekit", byteLength: 32, f
 const ANSWER = { key: KEY, overlapping: 1, overlapUntil: new Date(NOW + 24 * 3_600_000), warnings: [] };
 const WORDS = ["keys", "import", "--profile", "hivekit", "--encoding", "base64"];
 
-test("the secret of standard input is imported; the key id stands alone on standard output", async (t) => {
+test("the secret from standard input is imported; standard output holds only the key id", async (t) => {
   const service = await fakeService({ importKey: ANSWER });
   t.teardown(service.stop);
   const words = [...WORDS, "--tenant", "acme", "--key-id", "k2", "--overlap", "24h", "--allow-weak"];
@@ -57,7 +57,7 @@ test("--overlap 0 is sent, and --json prints the answer", async (t) => {
   t.like(JSON.parse(stdout), { key: { keyId: "k2", byteLength: 32 } });
 });
 
-test("a refusal is shown with its reason and fields, and nothing stands on standard output", async (t) => {
+test("a refusal is shown with its reason and fields, and standard output is empty", async (t) => {
   const details = [errorInfo("WEAK_KEY"), badRequest({ field: "secret", description: "is short" })];
   const service = await fakeService({
     importKey: new Refusal(status.FAILED_PRECONDITION, "the key has 8 bytes", details),

@@ -41,7 +41,7 @@ const KEYS = [
   },
 ];
 
-test("--table: the keys stand in a table with their states and how far their times are", async (t) => {
+test("--table: a table shows the keys with their states, and how far away their times are", async (t) => {
   const service = await fakeService({ listKeys: { keys: KEYS } });
   t.teardown(service.stop);
   t.deepEqual(await signet(["keys", "list", "--table"], { env: service.env }), {
@@ -86,7 +86,7 @@ test("--keyset asks for one keyset, and --json answers the absolute times", asyn
   });
 });
 
-test("imported secrets stand in a table of their own, with their length and fingerprint", async (t) => {
+test("a table of their own shows imported secrets, with their length and fingerprint", async (t) => {
   const secret = {
     keyset: "",
     keyId: "k2",

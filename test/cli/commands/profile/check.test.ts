@@ -62,7 +62,7 @@ test("what disagrees with a profile that ships is a fault that names both files"
   t.true(shared?.message.includes(join(SHIPPED, "service.yaml")));
 });
 
-test("profiles that take each other's tokens are warned of by their files, and are no fault", async (t) => {
+test("profiles that accept each other's tokens cause a warning with their files, and are not a fault", async (t) => {
   const guest = LOBBY.replace("issuer: lobby.example", "issuer: service")
     .replace("typ: JWT", "typ: at+JWT")
     .replace("imported: HS256, encoding: utf8", "keyset: service, algorithm: EdDSA");

@@ -8,7 +8,7 @@ const PROFILES = [
   { name: "service", description: "Access \u001btokens", algorithm: "EdDSA", digest: "0123456789ab" },
 ];
 
-test("the profiles stand in a table, and what they say cannot control the terminal", async (t) => {
+test("the profiles are shown in a table, and their texts cannot control the terminal", async (t) => {
   const service = await fakeService({ listProfiles: { profiles: PROFILES } });
   t.teardown(service.stop);
   t.deepEqual(await signet(["profile", "list"], { env: service.env }), {

@@ -160,7 +160,7 @@ signed, in this order
   );
 });
 
-test("--json answers all of it, with durations as proto-JSON has them", async (t) => {
+test("--json prints everything, with durations as in proto-JSON", async (t) => {
   const service = await fakeService({ getProfile: { profile: LOBBY } });
   t.teardown(service.stop);
   const { code, stdout } = await signet(["profile", "show", "lobby", "--json"], { env: service.env });
@@ -171,7 +171,7 @@ test("--json answers all of it, with durations as proto-JSON has them", async (t
   t.deepEqual(profile.quarantine, { deadline: "10s", maxFailures: 5 });
 });
 
-test("an unknown profile ends with 2 and the service's reason; what is no name does not travel", async (t) => {
+test("an unknown profile ends with 2 and the service's reason; an invalid name is not sent", async (t) => {
   const refusal = new Refusal(status.NOT_FOUND, "there is no such profile", [errorInfo("PROFILE_NOT_FOUND")]);
   const service = await fakeService({ getProfile: refusal });
   t.teardown(service.stop);

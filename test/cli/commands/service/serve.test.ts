@@ -82,7 +82,7 @@ test("a signal that comes while the service starts stops it when it has started"
   t.deepEqual(app.stopped, ["SIGTERM"]);
 });
 
-test("SIGHUP reloads the profiles, and the service goes on", async (t) => {
+test("SIGHUP reloads the profiles, and the service keeps running", async (t) => {
   const app = fakeApp();
   const { ended, signals } = await serve(app);
   for (const count of [1, 2]) {
@@ -116,7 +116,7 @@ test("a service that finds out while it waits that it can't serve ends with the 
   t.deepEqual(app.stopped, []);
 });
 
-test("--data goes before SIGNET_DATA", async (t) => {
+test("--data overrides SIGNET_DATA", async (t) => {
   const app = fakeApp();
   const options = ["--data", "/from/option"];
   const { ended, signals } = await serve(app, { env: { SIGNET_DATA: "/from/env" }, options });

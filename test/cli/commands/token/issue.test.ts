@@ -16,7 +16,7 @@ const ANSWER = {
 };
 const ISSUE = ["token", "issue", "service", "--subject", "alice", "--audience", "api://orders"];
 
-test("the token stands alone on standard output, and what is said about it on standard error", async (t) => {
+test("standard output holds only the token, and standard error what is said about it", async (t) => {
   const service = await fakeService({ issueToken: ANSWER });
   t.teardown(service.stop);
   const ended = await signet(ISSUE, { env: service.env });
@@ -34,7 +34,7 @@ test("a token without an end is said to have none", async (t) => {
   t.regex(stderr, /never expires/);
 });
 
-test("what is worth a second look is said on standard error", async (t) => {
+test("warnings go to standard error", async (t) => {
   const warnings = [{ code: "NO_EXPIRY", message: "the token has no exp" }];
   const service = await fakeService({ issueToken: { ...ANSWER, expiresAt: undefined, warnings } });
   t.teardown(service.stop);
@@ -110,7 +110,7 @@ test("all options arrive in the request", async (t) => {
   ]);
 });
 
-test("what is not given is not sent: neither a ttl nor claims", async (t) => {
+test("options that are not given are not sent: neither a ttl nor claims", async (t) => {
   const service = await fakeService({ issueToken: ANSWER });
   t.teardown(service.stop);
   await signet(["token", "issue", "service"], { env: service.env });

@@ -101,7 +101,7 @@ for (const [how, words, stdin] of [
   });
 }
 
-test("all that a question can hold is sent", async (t) => {
+test("every field of a request is sent", async (t) => {
   const service = await fakeService({ verifyToken: VALID });
   t.teardown(service.stop);
   const words = ["--tenant", "t-1", "--context", '{"room":"r-1"}', "--at", "2026-11-22T13:00:00.5+01:00", TOKEN];
