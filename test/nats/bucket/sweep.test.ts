@@ -6,7 +6,7 @@ import { bytes, connectStore, watching } from "./store-under-test.ts";
 const HOUR = 3_600_000;
 
 testWithNats(
-  "what expired more than an hour ago is swept; its place can be claimed, and watches do not mind",
+  "what expired more than an hour ago is swept; its key can be created again, and watches are not disturbed",
   async (t) => {
     const server = await startNats(t);
     const { link, store } = await connectStore(t, server.url);
