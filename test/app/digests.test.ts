@@ -23,7 +23,7 @@ test("another issuer, another rotation and other keysets have different digests"
   t.not(fewer.keysets, digests({}).keysets);
 });
 
-test("the order of the keysets is no difference", (t) => {
+test("the order of the keysets makes no difference", (t) => {
   const config = loadConfig({ env: {} });
   t.true(config.keysets.length > 1);
   t.deepEqual(configDigests({ ...config, keysets: config.keysets.toReversed() }), digests({}));

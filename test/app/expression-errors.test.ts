@@ -1,7 +1,7 @@
 import test from "ava";
 import { createExpressionErrorReporter } from "../../src/app/expression-errors.ts";
 
-test("every failure of an expression is counted, and logged once in 10 seconds, but for those of rules", (t) => {
+test("every failure of an expression is counted, and logged once in 10 seconds except for those of rules", (t) => {
   const lines: unknown[] = [];
   const counted: string[] = [];
   let now = 0;

@@ -14,7 +14,7 @@ function endingsUnderTest() {
   return { reported, ended, add, end: endings.end };
 }
 
-test("what was begun last is ended first, and one that fails keeps no other from ending", async (t) => {
+test("the last to start ends first, and an ending that fails does not prevent the others", async (t) => {
   const { reported, ended, add, end } = endingsUnderTest();
   add("first");
   add("throws", () => {
@@ -26,7 +26,7 @@ test("what was begun last is ended first, and one that fails keeps no other from
   t.deepEqual(reported, ["later", "at once"]);
 });
 
-test("one that hangs is reported and left, and the others are ended", async (t) => {
+test("an ending that hangs is reported and left, and the others run", async (t) => {
   const { reported, ended, add, end } = endingsUnderTest();
   add("store");
   add("hangs", () => new Promise(() => {}));

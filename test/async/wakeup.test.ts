@@ -22,7 +22,7 @@ test("a wake ends every wait that has begun, and none that begins later", async 
   t.false(await isSettled(wakeup.wait()));
 });
 
-test("a wake that nothing waits for ends the next wait, however often it came, and only that one", async (t) => {
+test("a wake that nothing waits for ends the next wait, however many wakes there were, and only that one", async (t) => {
   const wakeup = createWakeup();
   wakeup.wake();
   wakeup.wake();
@@ -39,7 +39,7 @@ test("a wake directly after a wait has ended ends the next wait", async (t) => {
   t.true(await wakeup.wait());
 });
 
-test("an abort ends a wait, before and after it began, and is no wake", async (t) => {
+test("an abort ends a wait, before and after it began, and is not a wake", async (t) => {
   const wakeup = createWakeup();
   const abort = new AbortController();
   const wait = wakeup.wait(abort.signal);
@@ -59,7 +59,7 @@ test("a wait that was woken leaves no listener on its signal", async (t) => {
   t.is(getEventListeners(signal, "abort").length, 0);
 });
 
-test("a wait ends when its time is over, and that is no wake", async (t) => {
+test("a wait ends when its time is over, and that is not a wake", async (t) => {
   // The wait does not keep the process alive by itself.
   const alive = setInterval(() => undefined, 1_000);
   t.teardown(() => clearInterval(alive));

@@ -165,7 +165,7 @@ test("what was appended in the turn in which the thread dies is rejected too", a
   t.deepEqual([...new Set(await Promise.all(outcomes))], ["UNAVAILABLE"]);
 });
 
-test("storage that hangs is UNAVAILABLE after the bound, at once until it answers, and then taken again", async (t) => {
+test("storage that hangs is UNAVAILABLE after the bound, then at once until it answers, and is then used again", async (t) => {
   const { side, folder, trouble } = await startThread(t, { program: TROUBLED, answerMs: 100 });
   await writeFile(trouble("hang"), "");
   const hanging = { ...unavailable, message: "the audit storage does not answer" };

@@ -194,7 +194,7 @@ test("a revocation that has ended is not restored, and one that reaches further 
   t.is((await longer.list("revoked/"))[0]?.expiresAt, revoked.until + 5);
 });
 
-test("a backup that is changed, cut off, robbed of an entry, or none at all is refused and nothing is written", async (t) => {
+test("a backup that is changed, cut off, lacks an entry or is not a backup is refused, and nothing is written", async (t) => {
   const { store, now } = await filledStore();
   const { file } = await createBackup(store, TOOLS, now);
   const { kek, mac, body } = JSON.parse(file.toString());

@@ -32,7 +32,7 @@ test("a variable applies to a section without a value in the file", async (t) =>
   t.is(loadConfig({ file, env: { SIGNET_GRPC_ADDRESS: "127.0.0.1:3" } }).grpc.address, "127.0.0.1:3");
 });
 
-test("a variable does not hide that its section is none", async (t) => {
+test("a variable does not hide that its section is not an object", async (t) => {
   const file = join(await filesIn(t, { "signet.yaml": "data: x\ngrpc: 7\n" }), "signet.yaml");
   t.deepEqual(
     faultsOf(() => loadConfig({ file, env: { SIGNET_GRPC_ADDRESS: "127.0.0.1:3" } })),
@@ -47,7 +47,7 @@ for (const name of ["SIGNET_GRPC_ADRESS", "SIGNET_GRPC", "SIGNET_", "SIGNET_grpc
   });
 }
 
-test("the command line's own variables and those of others are no faults", (t) => {
+test("the command line's own variables and foreign ones are not faults", (t) => {
   t.notThrows(() => loadConfig({ env: { SIGNET_CONFIG: "x", SIGNET_ADDRESS: "y", PATH: "z", signet_data: "" } }));
 });
 

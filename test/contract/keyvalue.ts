@@ -87,7 +87,7 @@ function readsAndWrites(test: Register, open: Open): void {
     t.is(await store.get("keys/a"), undefined);
   });
 
-  test("a deleted key is absent, and to delete it again is no error", async (t) => {
+  test("a deleted key is absent, and deleting it again is not an error", async (t) => {
     const { store } = await open(t);
     await store.create("keys/a", bytes("one"));
     await store.delete("keys/a");
@@ -178,7 +178,7 @@ function listing(test: Register, open: Open): void {
     );
   });
 
-  test("a list has what get returns and no more: nothing that was deleted or has expired", async (t) => {
+  test("a list has what get returns: nothing that was deleted or has expired", async (t) => {
     const { store, clock } = await open(t);
     await store.create("keys/deleted", bytes("1"));
     await store.create("keys/expired", bytes("2"), { expiresAt: clock.now + 1000 });

@@ -120,7 +120,7 @@ testWithNats("NATS that is killed and comes back holds each event of a run once"
   t.deepEqual(tokenIdsOf(events).toSorted(), tokens.toSorted());
 });
 
-testWithNats("50 bad calls make one event at once and one that counts the rest", async (t) => {
+testWithNats("50 bad calls cause one event at once and one that counts the rest", async (t) => {
   const nats = await startNats(t);
   const service = await startService(t, { env: { SIGNET_NATS_URL: nats.url } });
   const calls = Array.from({ length: 50 }, () => failureOf(issue(service, { subject: "" })));

@@ -47,7 +47,7 @@ const claimsOf = (entry: Buffer) => field(6, field(1, entry));
 const member = (name: string, value: Buffer) => claimsOf(Buffer.concat([field(1, name), field(2, value)]));
 const TRUE = Buffer.from([0x20, 1]);
 
-test("bytes that are no message are INVALID_ARGUMENT or a proper answer, never INTERNAL", async (t) => {
+test("bytes that are not a message get INVALID_ARGUMENT or a regular answer, never INTERNAL", async (t) => {
   const random = seededRandom(t);
   const { send, requireHealthy } = await target(t);
   const codes = new Map<string, number>();
@@ -184,7 +184,7 @@ test("a field that this version does not know is ignored", async (t) => {
   t.is(IssueTokenResponse.decode(answer).claims?.sub, "alice");
 });
 
-test("a message above the limit is RESOURCE_EXHAUSTED, one below it is read, and the service lives on", async (t) => {
+test("a message above the limit is RESOURCE_EXHAUSTED, one below it is read, and the service keeps running", async (t) => {
   const { send, requireHealthy } = await target(t);
   const padded = (size: number) => Buffer.concat([good(), field(1000, Buffer.alloc(size))]);
   t.is((await failureOf(send(ISSUE, padded(MAX_MESSAGE + 1)))).code, "RESOURCE_EXHAUSTED");

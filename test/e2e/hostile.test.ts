@@ -18,7 +18,7 @@ const REACHABLE = [
   "BAD_SIGNATURE",
 ];
 
-test("no mutated token is accepted, and none is an error of the call", async (t) => {
+test("no mutated token is accepted, and none causes an error of the call", async (t) => {
   const random = seededRandom(t);
   const service = await startService(t);
   const originals = await Promise.all(

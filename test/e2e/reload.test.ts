@@ -136,22 +136,25 @@ for (const [what, lose, message] of [
     t.is(await issueToGuest(service), 300);
   });
 
-testWithNats("a change is an event with the new hash; what was refused and what did not change is none", async (t) => {
-  const nats = await startNats(t);
-  const { service, change } = await startWith(t, guest("default: 5m, max: 10m"), { SIGNET_NATS_URL: nats.url });
-  await change(guest("default: never"), "profiles.refused");
-  await change(guest("default: 2m, max: 10m"), "profiles.reloaded");
-  await change(guest("default: 2m, max: 10m"), "profiles.reloaded");
-  await allForwarded(service);
-  const messages = await readAuditStream(nats.url);
-  const events = messages.map(({ event: { event } }) => event);
-  const changes = events.flatMap((event) => (event?.$case === "configurationChanged" ? [event.value] : []));
-  t.like(changes, { length: 1, 0: { profiles: ["guest"] } });
-  const [start] = events.flatMap((event) => (event?.$case === "serviceStarted" ? [event.value.configHash] : []));
-  t.regex(changes[0]?.configHash ?? "", /^[\w-]{43}$/);
-  t.not(changes[0]?.configHash, start);
-  t.true(messages.some(({ subject }) => subject === "signet.audit.configuration.changed._"));
-});
+testWithNats(
+  "a change has an event with the new hash; a refused reload and one without a change have none",
+  async (t) => {
+    const nats = await startNats(t);
+    const { service, change } = await startWith(t, guest("default: 5m, max: 10m"), { SIGNET_NATS_URL: nats.url });
+    await change(guest("default: never"), "profiles.refused");
+    await change(guest("default: 2m, max: 10m"), "profiles.reloaded");
+    await change(guest("default: 2m, max: 10m"), "profiles.reloaded");
+    await allForwarded(service);
+    const messages = await readAuditStream(nats.url);
+    const events = messages.map(({ event: { event } }) => event);
+    const changes = events.flatMap((event) => (event?.$case === "configurationChanged" ? [event.value] : []));
+    t.like(changes, { length: 1, 0: { profiles: ["guest"] } });
+    const [start] = events.flatMap((event) => (event?.$case === "serviceStarted" ? [event.value.configHash] : []));
+    t.regex(changes[0]?.configHash ?? "", /^[\w-]{43}$/);
+    t.not(changes[0]?.configHash, start);
+    t.true(messages.some(({ subject }) => subject === "signet.audit.configuration.changed._"));
+  },
+);
 
 test("a service does not start with a broken file, and reports all its faults", async (t) => {
   const folder = await filesIn(t, { "guest.yaml": guest("default: 5m", "carrier: []") });

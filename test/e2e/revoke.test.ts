@@ -81,7 +81,7 @@ test("bad fields are named, and an unknown profile is NOT_FOUND", async (t) => {
   t.like(unknown, { code: "NOT_FOUND", reason: "PROFILE_NOT_FOUND" });
 });
 
-testWithNats("the event names the tokens, the subject by its hash alone, the caller and the reason", async (t) => {
+testWithNats("the event names the tokens, the hash of the subject, the caller and the reason", async (t) => {
   const nats = await startNats(t);
   const service = await startService(t, { env: { SIGNET_NATS_URL: nats.url } });
   await issue(service, { subject: "alice" });

@@ -91,7 +91,7 @@ test.serial(
   },
 );
 
-test.serial("a service that is stopped twice has stopped once", async (t) => {
+test.serial("a service that is stopped twice stops once", async (t) => {
   const service = await startService(t);
   await service.app.stop("SIGTERM");
   await t.notThrowsAsync(service.app.stop("SIGTERM"));

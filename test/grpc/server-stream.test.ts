@@ -117,7 +117,7 @@ for (const [what, handler] of Object.entries<Watch>({
   });
 }
 
-test("a request that is no message is INVALID_ARGUMENT", async (t) => {
+test("a request that is not a message is INVALID_ARGUMENT", async (t) => {
   const { client } = await serverThat(t, waiting().handler);
   const { path } = TokenServiceService.watchRevocations;
   const same = (bytes: Buffer) => bytes;
@@ -178,7 +178,7 @@ test("when the server stops its streams end as UNAVAILABLE, and no new one begin
   t.like(await failureOf(all(watch())), stopped);
 });
 
-test("for a client that reads nothing, little is taken from the handler; then it is cut, and all it reads later is whole", async (t) => {
+test("a client that reads nothing makes the handler wait; then its stream is cut, and all that it reads later is complete", async (t) => {
   let yielded = 0;
   const { address, observed } = await serverThat(
     t,

@@ -64,7 +64,7 @@ for (const [what, handler, cause] of [
   ["rejects with null", () => Promise.reject(null), null],
   ["rejects later", async () => raise(await Promise.resolve(new TypeError("hunter2"))), new TypeError("hunter2")],
 ] as const) {
-  test(`a handler that ${what} answers INTERNAL once, hides the cause and leaves the server alive`, async (t) => {
+  test(`a handler that ${what} answers INTERNAL once and hides the cause, and the server keeps running`, async (t) => {
     const { call, countAnswers, observed } = await serverThat(t, handler);
     const expected: Partial<RichError> = { code: "INTERNAL", message: "internal error", detailBytes: 0 };
     t.like(await failureOf(call()), expected);

@@ -42,7 +42,7 @@ test("a socket that answers is left alone", async (t) => {
   t.true(existsSync(path));
 });
 
-test("a file that is no socket is left alone, and so is the path of an address that is none", async (t) => {
+test("a file that is not a socket is left alone, and so is the path of an address without a socket", async (t) => {
   const path = join(await tempFolder(t), "s");
   await writeFile(path, "kept");
   await removeStaleSocket(`unix:${path}`);
@@ -52,7 +52,7 @@ test("a file that is no socket is left alone, and so is the path of an address t
   t.true(existsSync(socket));
 });
 
-test("where there is nothing, nothing is done", async (t) => {
+test("a missing socket is not an error", async (t) => {
   await t.notThrowsAsync(removeStaleSocket(`unix:${join(await tempFolder(t), "s")}`));
   await t.notThrowsAsync(removeStaleSocket("127.0.0.1:0"));
 });

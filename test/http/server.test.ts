@@ -91,7 +91,7 @@ for (const path of ["/", "/.well-known/", "/livez/", "/metrics/x", "/..%2flivez"
   });
 }
 
-test("a service that lives and is ready says so", async (t) => {
+test("a service that runs and is ready says so", async (t) => {
   const get = await serve(t);
   for (const path of ["/livez", "/readyz"]) {
     const response = await get(path);
@@ -100,7 +100,7 @@ test("a service that lives and is ready says so", async (t) => {
   }
 });
 
-test("a service that waits is 503 and says for what, and lives", async (t) => {
+test("a service that waits answers 503 with the reason, and runs", async (t) => {
   const get = await serve(t, { waitsFor: () => ["a key of keyset a that may sign", "a key of keyset b"] });
   const response = await get("/readyz");
   t.is(response.status, 503);
@@ -108,7 +108,7 @@ test("a service that waits is 503 and says for what, and lives", async (t) => {
   t.is((await get("/livez")).status, 200);
 });
 
-test("a source that fails is 500 without its cause, and the server lives", async (t) => {
+test("a source that fails is 500 without its cause, and the server keeps running", async (t) => {
   const get = await serve(t, { metrics: () => Promise.reject(new Error("hunter2")) });
   const response = await get("/metrics");
   t.is(response.status, 500);

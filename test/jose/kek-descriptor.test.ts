@@ -47,7 +47,7 @@ test("a KEK that comes in two pieces is read to the end", async (t) => {
   t.deepEqual(await loaded(`3< <(printf ${one}; read -t 0.2 < /dev/zero; printf ${two})`), { ids: [ID], open: false });
 });
 
-test("an open file of its owner alone is a KEK, one that others may read is not", async (t) => {
+test("an open file that only its owner may read is a KEK, one that others may read is not", async (t) => {
   const file = join(await tempFolder(t), "kek");
   await writeFile(file, TEXT, { mode: 0o600 });
   t.deepEqual(await loaded(`3< ${file}`), { ids: [ID], open: false });

@@ -132,6 +132,6 @@ test("derived keys differ by label and by KEK, are the same each time, and are n
   t.is(derived(1, "seal").length, 64);
 });
 
-test("bytes of another length are no KEK", (t) => {
+test("bytes of another length are not a KEK", (t) => {
   t.throws(() => kekOf(Buffer.alloc(16)), { instanceOf: RangeError, message: /16 bytes: it must have 32/ });
 });

@@ -35,7 +35,7 @@ test("every made key is another one", async (t) => {
   t.is(new Set(made.map(({ kid }) => kid)).size, 20);
 });
 
-test("what an opened key signs, jose verifies with the published JWK; and the other way round", async (t) => {
+test("jose verifies with the published JWK what an opened key signs, and the other way round", async (t) => {
   const record = await makeRecord();
   const signing = await vault.open("service", record);
   const input = `${Buffer.from(`{"alg":"EdDSA","kid":"${record.kid}"}`).toString("base64url")}.aGVsbG8`;
@@ -78,7 +78,7 @@ test("another KEK, a damaged, a swapped and a missing private key have different
   t.is(await codeOf(vault.open("service", spent)), "DAMAGED_KEY");
 });
 
-test("a sealed private key that is sealed again opens with the new KEK alone, and one under it stays as it is", async (t) => {
+test("a sealed private key that is sealed again opens only with the new KEK, and one that is under it already stays unchanged", async (t) => {
   const record = await makeRecord();
   const { sealed = "" } = record;
   t.is(await vault.reseal("service", { ...record, sealed }), sealed);
@@ -93,7 +93,7 @@ test("a private key whose public key is not the published one is KEY_MISMATCH", 
   t.is(await codeOf(vault.open("service", { ...record, publicJwk: other.publicJwk })), "KEY_MISMATCH");
 });
 
-test("a sealed private key that is no PKCS#8 key is DAMAGED_KEY, and a key of another kind is no Ed25519 key", async (t) => {
+test("a sealed private key that is not PKCS#8 is DAMAGED_KEY, and a key of another kind is not an Ed25519 key", async (t) => {
   const record = await makeRecord();
   const sealedAs = async (plaintext: Buffer) =>
     seal(plaintext, { keyset: "service", kid: record.kid, alg: "EdDSA" }, keks);
@@ -103,7 +103,7 @@ test("a sealed private key that is no PKCS#8 key is DAMAGED_KEY, and a key of an
   t.is(await codeOf(vault.open("service", { ...record, sealed: await sealedAs(x25519) })), "KEY_MISMATCH");
 });
 
-test("a public JWK that is no key is KEY_MISMATCH", (t) => {
+test("a public JWK that is not a key is KEY_MISMATCH", (t) => {
   const bad = { kid: "abcdefghijklmnop", alg: "EdDSA", publicJwk: { kty: "OKP", crv: "Ed25519", x: "AAAA" } } as const;
   t.is(t.throws(() => vault.verifying(bad), { instanceOf: KeyringError })?.code, "KEY_MISMATCH");
 });

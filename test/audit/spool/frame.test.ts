@@ -17,7 +17,7 @@ test("a frame gives back its body and whether it begins a group", (t) => {
   }
 });
 
-test("a frame with any bit flipped is none", (t) => {
+test("a frame with any bit flipped is not a frame", (t) => {
   const whole = framed('{"eventId":"1"}');
   for (let bit = 0; bit < whole.length * 8; bit++) {
     const bytes = Buffer.from(whole);
@@ -27,12 +27,12 @@ test("a frame with any bit flipped is none", (t) => {
   }
 });
 
-test("a frame cut off at any byte is none", (t) => {
+test("a frame cut off at any byte is not a frame", (t) => {
   const whole = framed('{"eventId":"1"}');
   for (let size = 0; size < whole.length; size++) t.is(frameAt(whole.subarray(0, size), 0), undefined, `${size} bytes`);
 });
 
-test("zeros and a length beyond the limit are no frames", (t) => {
+test("zeros and a length beyond the limit are not frames", (t) => {
   t.is(frameAt(Buffer.alloc(64), 0), undefined);
   const bytes = Buffer.alloc(MAX_BODY_BYTES + 64);
   bytes.writeUInt32BE(MAX_BODY_BYTES + 1, 0);

@@ -79,7 +79,7 @@ test("a rewind reads the acknowledged events from the files, and continues with 
   t.deepEqual(numbersOf((await spool.read(0, 10)).map(({ body }) => body)), [1, 2, 3]);
 });
 
-test("whatever fails, is trimmed or does not fit into memory, a reader sees the files' events, each once", async (t) => {
+test("a reader sees the events of the files, each once, whatever fails, is trimmed or does not fit into memory", async (t) => {
   const random = seededRandom(t);
   for (let round = 0; round < 20; round++) {
     const folder = await tempFolder(t);

@@ -63,7 +63,7 @@ test("garbage behind the last frame is cut off", async (t) => {
   t.deepEqual(numbersOf(await bodiesOf(spool)), [1]);
 });
 
-test("the zeros that a crash leaves, since they are written ahead, are no torn end, in whichever segment", async (t) => {
+test("the zeros written ahead that a crash leaves are not a torn end, in any segment", async (t) => {
   const folder = await spoolWith(t, [[1], [2]], 1);
   const [first = "", second = ""] = await segmentsOf(folder);
   const { size } = await stat(second);

@@ -12,7 +12,7 @@ async function newFile(t: ExecutionContext) {
   return { path, file };
 }
 
-test("while a file is open zeros lie ahead of its bytes, and a sync finds its length as it was", async (t) => {
+test("while a file is open zeros follow its bytes, and a sync finds its length unchanged", async (t) => {
   const { path, file } = await newFile(t);
   await file.write(Buffer.from("first"));
   await file.sync();
@@ -24,7 +24,7 @@ test("while a file is open zeros lie ahead of its bytes, and a sync finds its le
   await file.close();
 });
 
-test("a file that is closed ends where its bytes end, also where a write was longer than what lies ahead", async (t) => {
+test("a closed file ends where its bytes end, even after a write that was longer than the zeros ahead", async (t) => {
   const { path, file } = await newFile(t);
   const parts = [Buffer.alloc(AHEAD - 1, 1), Buffer.alloc(3 * AHEAD, 2), Buffer.from("end")];
   for (const part of parts) await file.write(part);

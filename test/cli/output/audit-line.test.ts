@@ -82,7 +82,7 @@ test("an imported secret is printed with its profile, key and length, and the ex
   t.regex(auditLine(message({ $case: "keyImported", value: plain }, "key.imported")), / {2}k1 {2}32 bytes$/);
 });
 
-test("a revoked key is printed with the one that signs in its place, whose it was, and why", (t) => {
+test("a revoked key is printed with the key that now signs, its owner and the reason", (t) => {
   const ring = { keyset: "service", profile: "", tenant: "", keysetEpoch: 4n };
   const value = { ...ring, keyId: "old", signingKeyId: "new", caller: "loopback", reason: "INC-1" };
   const line = auditLine(message({ $case: "keyRevoked", value }, "key.revoked"));

@@ -197,7 +197,7 @@ test("a state file with flipped bytes either opens with the same ring or is refu
   t.true((codes.get("CORRUPT") ?? 0) > 0);
 });
 
-test("a state file that is cut off is refused, or has lost nothing, and nothing is made in its place", async (t) => {
+test("a state file that is cut off is refused, or has lost nothing, and no new one is made", async (t) => {
   const { folder, file, open, kids } = await ringOnDisk(t);
   const { length } = await readFile(file);
   const path = join(folder, "cut.db");

@@ -60,7 +60,7 @@ testWithNats("every event arrives with its body byte for byte and its CloudEvent
   t.like(reports, { 0: { type: "audit.forwarding", differences: [] }, length: 1 });
 });
 
-testWithNats("no profile can publish outside its place, whatever it is called", async (t) => {
+testWithNats("no profile can publish outside its subject, whatever its name", async (t) => {
   const server = await startNats(t);
   const spool = await makeSpool(t);
   startForwarder(t, { spool, sink: makePublisher(t, server) });
@@ -130,7 +130,7 @@ testWithNats("a service that starts without NATS writes its events, and forwards
   t.deepEqual(sortedNumbers(await storedIn(server)), upTo(100));
 });
 
-testWithNats("stopping while NATS is away ends at once and loses nothing", async (t) => {
+testWithNats("stopping while NATS is unreachable ends at once and loses nothing", async (t) => {
   const spool = await makeSpool(t);
   const sink = makePublisher(t, { url: `nats://127.0.0.1:${await freePort()}` });
   const { forwarder } = startForwarder(t, { spool, sink });
@@ -210,7 +210,7 @@ testWithNats("a server without JetStream is reported and tried again", async (t)
   );
 });
 
-testWithNats("a stream with other settings is used as it is, and each difference named", async (t) => {
+testWithNats("a stream with other settings is used unchanged, and each difference is named", async (t) => {
   const server = await startNats(t);
   const connection = await connect({ servers: server.url });
   const manager = await connection.jetstreamManager();

@@ -6,7 +6,7 @@ import { MemorySink } from "../../support/nats/memory-sink.ts";
 import { freePort } from "../../support/service/free-port.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
-test("a wall clock that is put an hour ahead trims nothing that was just acknowledged", async (t) => {
+test("setting the wall clock an hour ahead trims no event that was just acknowledged", async (t) => {
   const real = Date.now;
   let ahead = 0;
   Date.now = () => real() + ahead;

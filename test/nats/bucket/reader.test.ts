@@ -71,7 +71,7 @@ test("flow control is answered when everything before it was read, and not earli
   t.deepEqual(answered, ["flow.1", "flow.2"]);
 });
 
-test("reading what was there ends when nothing comes for three heartbeats", async (t) => {
+test("reading the existing entries ends when nothing arrives for three heartbeats", async (t) => {
   const { bucket, reader, entry, status } = await readerUnderTest(t);
   const idle = (last: string) => status({ "Nats-Last-Consumer": last });
   idle("0");

@@ -72,7 +72,7 @@ test("a second signal does not wait for the orderly stop and ends with 1", async
   t.deepEqual(app.stopped, ["SIGTERM"]);
 });
 
-test("a signal that comes while the service starts stops it when it has started", async (t) => {
+test("a signal during the start stops the service when it has started", async (t) => {
   const release = Promise.withResolvers<void>();
   const app = fakeApp({ starting: release.promise });
   const { ended, signals } = await serve(app);
@@ -95,7 +95,7 @@ test("SIGHUP reloads the profiles, and the service keeps running", async (t) => 
   t.is(signals.listenerCount("SIGHUP"), 0);
 });
 
-test("a SIGHUP that comes while the service starts is obeyed when it has started", async (t) => {
+test("a SIGHUP during the start takes effect when the service has started", async (t) => {
   const release = Promise.withResolvers<void>();
   const app = fakeApp({ starting: release.promise });
   const { ended, signals } = await serve(app);

@@ -27,7 +27,7 @@ test("standard output holds only the token, and standard error what is said abou
   });
 });
 
-test("a token without an end is said to have none", async (t) => {
+test("a token without an exp is printed as one that never expires", async (t) => {
   const service = await fakeService({ issueToken: { ...ANSWER, expiresAt: undefined } });
   t.teardown(service.stop);
   const { stderr } = await signet(ISSUE, { env: service.env });

@@ -204,7 +204,7 @@ for (const at of ["now", "2026-11-22", "2026-11-22T12:00:00", "2026-13-22T12:00:
   });
 }
 
-test("white space of the token itself is sent as it is: whether it matters is the service's to say", async (t) => {
+test("white space of the token itself is sent unchanged: the service decides whether it matters", async (t) => {
   const service = await fakeService({ verifyToken: EXPIRED });
   t.teardown(service.stop);
   await signet(VERIFY, { env: service.env, stdin: ` ${TOKEN}\n\n` });
