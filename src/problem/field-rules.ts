@@ -14,7 +14,7 @@ const TOKEN = /\bey[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{20,}/;
 export const REQUIRED = "is required";
 
 /** A field is set although the profile does not use it. */
-export const NOT_TAKEN = "is not used by this profile";
+export const NOT_USED = "is not used by this profile";
 
 /** A time lies in the future, or outside the range of dates. */
 export const NOT_PAST = "must be a time that is not in the future";
@@ -22,22 +22,22 @@ export const NOT_PAST = "must be a time that is not in the future";
 /** A time lies outside the range of a Timestamp. */
 export const NO_TIME = "must be a time from year 1 to 9999";
 
-/** Checks the tenant of a request. `taken`: the profile has tenants. */
-export function tenantFault(value: string, taken: boolean): string | undefined {
-  return takenFault(value, taken, identityFault);
+/** Checks the tenant of a request. `used`: whether the profile has tenants. */
+export function tenantFault(value: string, used: boolean): string | undefined {
+  return fieldFault(value, used, identityFault);
 }
 
 /**
  * Checks a field that only some profiles use: required and checked by `fault` if the profile uses it, otherwise
  * refused.
  */
-export function takenFault(
+export function fieldFault(
   value: string,
-  taken: boolean,
+  used: boolean,
   fault: (value: string) => string | undefined,
 ): string | undefined {
-  if (value === "") return taken ? REQUIRED : undefined;
-  return taken ? fault(value) : NOT_TAKEN;
+  if (value === "") return used ? REQUIRED : undefined;
+  return used ? fault(value) : NOT_USED;
 }
 
 /**

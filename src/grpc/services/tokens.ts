@@ -25,7 +25,10 @@ export const tokenMethods = {
   verifyToken: { ...TokenServiceService.verifyToken, responseSerialize: encodeVerifyTokenResponse },
 };
 
-/** Handlers of {@link tokenMethods}. An item of a batch that fails unexpectedly is reported as if it were a call of its own. */
+/**
+ * Handlers of {@link tokenMethods}. An item of a batch that fails unexpectedly is reported as if it were a call of its
+ * own.
+ */
 export function tokenHandlers(service: TokenService, onCall: OnCall) {
   const { issue, verify, revoke, watchRevocations } = service;
   const batching = ({ path }: { readonly path: string }): Batching => ({

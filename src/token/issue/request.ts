@@ -1,4 +1,4 @@
-import { identityFault, NOT_TAKEN, takenFault, tenantFault } from "../../problem/field-rules.ts";
+import { fieldFault, identityFault, NOT_USED, tenantFault } from "../../problem/field-rules.ts";
 import type { FieldViolation } from "../../problem/problem.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import { addressFault } from "../ip-address.ts";
@@ -26,12 +26,12 @@ export function checkFields(request: IssueRequest, { takes, tenant }: Profile, v
     if (description !== undefined) violations.push({ field, description });
   };
   report("tenant", tenantFault(request.tenant, tenant !== undefined));
-  report("subject", takenFault(request.subject, takes.subject, identityFault));
-  report("client_ip", takenFault(request.clientIp, takes.clientIp, addressFault));
+  report("subject", fieldFault(request.subject, takes.subject, identityFault));
+  report("client_ip", fieldFault(request.clientIp, takes.clientIp, addressFault));
   if (request.requestId !== "" && !REQUEST_ID.test(request.requestId))
     report("request_id", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -");
   if (takes.audience) checkAudience(request.audience, violations);
-  else if (request.audience.length > 0) report("audience", NOT_TAKEN);
+  else if (request.audience.length > 0) report("audience", NOT_USED);
 }
 
 function checkAudience(audience: readonly string[], violations: FieldViolation[]): void {

@@ -1,4 +1,4 @@
-import { NOT_TAKEN, REQUIRED } from "../../problem/field-rules.ts";
+import { NOT_USED, REQUIRED } from "../../problem/field-rules.ts";
 import type { FieldViolation } from "../../problem/problem.ts";
 import type { Profile, ProfileLifetime } from "../../profile/model/profile.ts";
 import type { IssueRequest } from "./request.ts";
@@ -17,7 +17,7 @@ export function chooseTtl(
 ): number | undefined {
   const member = lifetime.ttlFrom;
   if (ttl !== undefined && (member !== undefined || lifetime.exp === "absent"))
-    violations.push({ field: "ttl", description: NOT_TAKEN });
+    violations.push({ field: "ttl", description: NOT_USED });
   if (lifetime.exp === "absent") return undefined;
   const field = member === undefined ? "ttl" : `claims.${member}`;
   const asked = member === undefined ? wholeSeconds(ttl) : claims?.[member];

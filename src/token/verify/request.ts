@@ -1,4 +1,4 @@
-import { NOT_PAST, NOT_TAKEN, REQUIRED, takenFault, tenantFault } from "../../problem/field-rules.ts";
+import { fieldFault, NOT_PAST, NOT_USED, REQUIRED, tenantFault } from "../../problem/field-rules.ts";
 import { type FieldViolation, invalidRequest } from "../../problem/problem.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import { addressFault } from "../ip-address.ts";
@@ -37,7 +37,7 @@ export function requireComplete(request: VerifyRequest, profile: Profile, now: n
   // Any text is compared with the token's audiences, so only its presence is checked.
   report(
     "audience",
-    takenFault(audience, profile.hasAudience, () => undefined),
+    fieldFault(audience, profile.hasAudience, () => undefined),
   );
   checkContext(context, profile, report);
   // The time of an invalid date is NaN, which no comparison holds for.
@@ -52,7 +52,7 @@ function checkCredential(credential: Credential | undefined, { carriers }: Profi
   if (credential === undefined || credential.value === "") report("token", `${REQUIRED}, or a carrier`);
   else if (credential.$case === "carrier") {
     const { headers, query, cookies, body } = credential.value;
-    if (carriers.length === 0) report("carrier", NOT_TAKEN);
+    if (carriers.length === 0) report("carrier", NOT_USED);
     else if (headers.length + query.length + cookies.length + body.length > MAX_PAIRS)
       report("carrier", `must have at most ${MAX_PAIRS} pairs`);
   }
@@ -62,7 +62,7 @@ function checkCredential(credential: Credential | undefined, { carriers }: Profi
  * Checks only what the verifier itself fills in. What a client put into the context is judged later, by a rejection.
  */
 function checkContext(context: VerifyRequest["context"], { context: schema, ip }: Profile, report: Report): void {
-  if (context !== undefined && schema === undefined) report("context", NOT_TAKEN);
+  if (context !== undefined && schema === undefined) report("context", NOT_USED);
   else if (ip !== undefined) {
     const required = ip.mode === "enforce" ? REQUIRED : undefined;
     report("context.ip", context?.ip === undefined ? required : addressFault(context.ip));
