@@ -1,6 +1,6 @@
 import { endsWithin } from "./timeout.ts";
 
-/** Ends what was started, in the opposite order. Each step of a start adds how to undo it. */
+/** Ends what was started, in the opposite order. Each step of a start adds how to undo it: see `startApp`. */
 export interface Shutdown {
   /** `end` gets the milliseconds that it may take. The shutdown waits for it a moment longer. */
   add(end: (leftMs: number) => unknown): void;

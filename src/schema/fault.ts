@@ -9,7 +9,7 @@ export interface Fault {
   readonly line?: number;
   /** Dotted path of the value, e.g. `rotation.lead`; empty for the whole file. */
   readonly path: string;
-  /** What is wrong and what is allowed. */
+  /** What is wrong and what is allowed. `violations.ts` words what a schema rejects. */
   readonly message: string;
 }
 

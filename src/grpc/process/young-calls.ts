@@ -13,8 +13,9 @@ import type { Server } from "@grpc/grpc-js";
  *   private state of `node:http2`.
  *
  * Without them an eighth of what calls allocate is copied twice before a full collection finds that it is garbage,
- * which costs as much CPU as signing. Call it once the server is bound. Where Node or grpc-js are built differently,
- * nothing is replaced. `grpc.young_calls: false` switches both changes off.
+ * which costs 7 % of the CPU of an IssueToken and 14 % of a VerifyToken (medians of 9 and 5 paired rounds). Call it
+ * once the server is bound. Where Node or grpc-js are built differently, nothing is replaced. `grpc.young_calls: false`
+ * switches both changes off.
  */
 export function keepCallsYoung(server: Server): void {
   setFlagsFromString("--no-allocation-site-pretenuring");

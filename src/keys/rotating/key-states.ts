@@ -106,6 +106,7 @@ function latest(ring: EpochRecord, now: number): number {
   return Math.max(now, ring.createdAt);
 }
 
+/** The keys that may sign at `time`, the newest first: due, not past `signUntil`, and with a private key. */
 function ableAt(ring: Keys, time: number): readonly KeyRecord[] {
   return newestFirst(ring).filter((key) => key.sealed !== undefined && key.signFrom <= time && time < key.signUntil);
 }

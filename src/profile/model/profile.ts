@@ -56,7 +56,7 @@ export interface Profile {
   readonly hasAudience: boolean;
   /** Checks the request object. */
   readonly request: Check;
-  /** Checks the claims of a presented token, with aliases resolved. */
+  /** Checks the claims of each token that is issued or verified, with aliases resolved. */
   readonly accept: Check;
   /** Checks the context; undefined when the profile has none. */
   readonly context: Check | undefined;
