@@ -1,4 +1,5 @@
-import { isNode, LineCounter, parseDocument } from "yaml";
+import { isNode, isScalar, LineCounter, parseDocument, visit } from "yaml";
+import { isExact, MUST_BE_EXACT } from "./exact-number.ts";
 import { type Fault, type FaultAt, MAX_FAULTS, type Path } from "./fault.ts";
 
 /** No legitimate file is deeper, and code that walks a file recurses once for each level. */
@@ -13,7 +14,8 @@ export interface YamlDocument {
 }
 
 /**
- * Parses YAML 1.2 strictly: one document, no duplicate key, no alias (a few lines of aliases can expand to gigabytes).
+ * Parses YAML 1.2 strictly: one document, no duplicate key, no alias (a few lines of aliases can expand to gigabytes),
+ * no number that loses digits.
  * Returns at most {@link MAX_FAULTS} faults, with the file's name and the line.
  */
 export function parseYaml(text: string, file: string): YamlDocument | Fault[] {
@@ -29,7 +31,8 @@ export function parseYaml(text: string, file: string): YamlDocument | Fault[] {
   try {
     const data: unknown = document.toJS({ maxAliasCount: 0 });
     if (isDeeper(data, MAX_DEPTH)) return [{ file, path: "", message: TOO_DEEP }];
-    return { data, faultAt };
+    const inexact = [...inexactKeys(), ...inexactValues(data).map((path) => faultAt(path, MUST_BE_EXACT))];
+    return inexact.length > 0 ? inexact.slice(0, MAX_FAULTS) : { data, faultAt };
   } catch (error) {
     const message = error instanceof RangeError ? TOO_DEEP : "aliases (*name) are not allowed";
     return [{ file, path: "", message }];
@@ -38,6 +41,19 @@ export function parseYaml(text: string, file: string): YamlDocument | Fault[] {
   function faultAt(path: Path, message: string): Fault {
     const line = lineOf(path);
     return { file, ...(line === undefined ? {} : { line }), path: path.join("."), message };
+  }
+
+  /** A key that is a number becomes the text of the parsed number. */
+  function inexactKeys(): Fault[] {
+    const found: Fault[] = [];
+    visit(document, {
+      Pair(_, { key }) {
+        if (!isScalar(key) || typeof key.value !== "number" || isExact(key.value)) return;
+        const line = key.range ? { line: lines.linePos(key.range[0]).line } : {};
+        found.push({ file, ...line, path: "", message: `a key ${MUST_BE_EXACT}` });
+      },
+    });
+    return found;
   }
 
   function lineOf(path: Path): number | undefined {
@@ -52,4 +68,11 @@ export function parseYaml(text: string, file: string): YamlDocument | Fault[] {
 function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false;
   return levels === 0 || Object.values(value).some((inside) => isDeeper(inside, levels - 1));
+}
+
+/** The paths of the numbers that may not be the ones that were written. */
+function inexactValues(value: unknown): Path[] {
+  if (typeof value === "number") return isExact(value) ? [] : [[]];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, inside]) => inexactValues(inside).map((path) => [name, ...path]));
 }

@@ -58,7 +58,7 @@ test.serial("X3: without exp, where the profile requires it, a token is EXP_MISS
 });
 
 test.serial(
-  "X4: an exp that is a fraction, a text or not finite is CLAIM_INVALID, 1e21 and milliseconds LIFETIME_EXCEEDED",
+  "X4: an exp that is a fraction, a text, not finite or 1e21 is CLAIM_INVALID, milliseconds LIFETIME_EXCEEDED",
   async (t) => {
     const { reactive, hivekit, shoplive, viasocket } = await everyProfile(await startService(t));
     for (const { name, grant, verify } of [reactive, hivekit, shoplive, viasocket]) {
@@ -68,9 +68,9 @@ test.serial(
         verdictOf(await verify(foreignToken(header, withMember(claims, "exp", exp), KEY)));
       const soon = Math.floor(Date.now() / 1000) + 60;
       t.is(await verdict(`${soon}`), "valid", name);
-      for (const exp of [`${soon}.5`, `"${soon}"`, "1e400", "-1e400", "null", "[]", "true"])
+      for (const exp of [`${soon}.5`, `"${soon}"`, "1e400", "-1e400", "1e21", "null", "[]", "true"])
         t.is(await verdict(exp), "CLAIM_INVALID", `${name} ${exp}`);
-      for (const exp of ["1e21", `${soon}000`]) t.is(await verdict(exp), "LIFETIME_EXCEEDED", `${name} ${exp}`);
+      t.is(await verdict(`${soon}000`), "LIFETIME_EXCEEDED", name);
       for (const time of ["iat", "exp"]) {
         const value = claimsOf(token)[time];
         t.true(value === undefined || Number.isSafeInteger(value), `${name} writes whole seconds`);

@@ -41,6 +41,11 @@ for (const [what, text, line, message] of [
   ["what is no YAML", "a: 1\nb: [\n", 3, /./],
   ["a second document", "a: 1\n---\nb: 2\n", 2, /document/],
   ["a tab as indentation", "a:\n\tb: 1\n", 2, /[Tt]ab/],
+  ["a number that loses digits", "a:\n  - 1\n  - 9007199254740993\n", 3, /within ±\(2\^53-1\)/],
+  ["a number that no double can hold", "a: 1\nb: 1e400\n", 2, /within/],
+  ["an infinite number", "a: 1\nb: [-.inf]\n", 2, /within/],
+  ["what is not a number", "a: 1\nb: .nan\n", 2, /within/],
+  ["a key that is a number and loses digits", "a: 1\nb: { 9007199254740993: x }\n", 2, /^a key must be within/],
   ["a tag of its own", "a: 1\nb: !secret x\n", 2, /tag/],
 ] as const) {
   test(`${what} is a fault with its line`, (t) => {

@@ -1,6 +1,6 @@
 import { CelScalar, type CelValue, celEnv, celFunc, isCelError, parse, plan } from "@bufbuild/cel";
 import type { NormaliseStep } from "../file/schema.ts";
-import { unknownNames } from "./names.ts";
+import { expressionFaults } from "./expression-faults.ts";
 import { celInput } from "./values.ts";
 
 /** The parser recurses several times for each. */
@@ -35,7 +35,7 @@ export function createCelCompiler(normalisers: ReadonlyMap<string, Normaliser>):
     if (bracketDepth(expression) > MAX_BRACKETS) return [`must not nest brackets deeper than ${MAX_BRACKETS} levels`];
     try {
       const parsed = parse(expression);
-      const faults = unknownNames(parsed.expr, { ...known, variables });
+      const faults = expressionFaults(parsed.expr, { ...known, variables });
       if (faults.length > 0) return faults;
       const evaluate = plan(env, parsed);
       return (values) => run(evaluate, values);

@@ -1,4 +1,5 @@
 import { type CelInput, type CelValue, isCelList, isCelMap, isCelUint } from "@bufbuild/cel";
+import { isExact, MUST_BE_EXACT } from "../../schema/exact-number.ts";
 import { PROTOTYPE_NAMES } from "../model/names.ts";
 
 /** Levels within a claim: well below the limit of 16 that verifiers have for a token. */
@@ -17,7 +18,7 @@ export function celInput(value: unknown): CelInput {
 /**
  * Converts a result of CEL to a JSON value that a token may contain.
  *
- * @throws RangeError for bytes, times and types, numbers that are not finite or beyond ±2^53, member names that are not
+ * @throws RangeError for bytes, times and types, numbers beyond ±(2^53-1), member names that are not
  * strings or that verifiers reject, and more than 8 levels.
  */
 export function jsonOf(value: CelValue, depth = 0): unknown {
@@ -32,8 +33,7 @@ export function jsonOf(value: CelValue, depth = 0): unknown {
 }
 
 function jsonNumber(value: number): number {
-  if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)))
-    throw new RangeError("the number is not finite, or an integer beyond ±2^53");
+  if (!isExact(value)) throw new RangeError(`the number ${MUST_BE_EXACT}`);
   return value;
 }
 

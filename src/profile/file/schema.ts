@@ -63,12 +63,7 @@ const CLAIM = {
       pattern: `^(${SOURCES}|request(\\.[^.]{1,64}){1,4})$`,
       allowed: `request.<member> or one of ${SOURCES.replaceAll("|", ", ")}`,
     },
-    // Integers beyond these lose digits in YAML.
-    value: {
-      type: ["string", "number", "boolean"],
-      minimum: Number.MIN_SAFE_INTEGER,
-      maximum: Number.MAX_SAFE_INTEGER,
-    },
+    value: { type: ["string", "number", "boolean"] },
     cel: EXPRESSION,
     rest: { enum: ["request"] },
   }),

@@ -17,7 +17,7 @@ export function checkAccepted(claims: JsonObject, profile: Profile): Rejection |
 }
 
 /** A path into a JSON value. */
-type Path = readonly (string | number)[];
+export type Path = readonly (string | number)[];
 
 /** A path as text. Names may have been chosen by the author of the token, so long ones are cut. */
 export function pathText(path: Path): string {

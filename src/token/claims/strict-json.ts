@@ -28,15 +28,6 @@ export function parseStrictObject(bytes: Buffer): JsonObject | undefined {
   return members !== undefined && members === countColons(text) ? (value as JsonObject) : undefined;
 }
 
-/**
- * Whether every number in the value is finite: JSON.parse reads 1e400 as Infinity. Recursion is bounded by the depth of
- * strict JSON.
- */
-export function hasFiniteNumbers(value: Json): boolean {
-  if (typeof value === "number") return Number.isFinite(value);
-  return typeof value !== "object" || value === null || Object.values(value).every(hasFiniteNumbers);
-}
-
 /** Number of members on all levels. Undefined when the value breaks a rule. */
 function countMembers(value: unknown, depth: number): number | undefined {
   if (typeof value === "string") return value.isWellFormed() ? 0 : undefined;

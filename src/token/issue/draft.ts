@@ -4,6 +4,7 @@ import type { Profile } from "../../profile/model/profile.ts";
 import type { OnExpressionError } from "../../profile/model/rules.ts";
 import { checkAccepted } from "../claims/accept.ts";
 import { resolveAliases } from "../claims/aliases.ts";
+import { checkNumbers } from "../claims/exact-numbers.ts";
 import { checkRegistered } from "../claims/registered.ts";
 import type { JsonObject } from "../claims/strict-json.ts";
 import { canonicalIp } from "../ip-address.ts";
@@ -104,7 +105,7 @@ function signedClaims(
 /** Why a token with these claims could never be valid. A profile has one schema for requests and another for tokens. */
 function checkSigned(signed: JsonObject, profile: Profile): Rejection | undefined {
   const { claims, conflict } = resolveAliases(signed, profile.aliases);
-  return checkRegistered(claims).rejection ?? checkAccepted(claims, profile) ?? conflict;
+  return checkRegistered(claims).rejection ?? checkNumbers(signed) ?? checkAccepted(claims, profile) ?? conflict;
 }
 
 function mapClaims(

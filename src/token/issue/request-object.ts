@@ -2,6 +2,7 @@ import { textFault } from "../../problem/field-rules.ts";
 import type { FieldViolation } from "../../problem/problem.ts";
 import { PROTOTYPE_NAMES } from "../../profile/model/names.ts";
 import type { Profile } from "../../profile/model/profile.ts";
+import { isExact, MUST_BE_EXACT } from "../../schema/exact-number.ts";
 
 type RequestObject = Readonly<Record<string, unknown>>;
 
@@ -70,8 +71,7 @@ function walk(value: unknown, path: string, depth: number, violations: FieldViol
     return 0;
   }
   if (typeof value === "number") {
-    if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)))
-      violations.push({ field: path, description: "must be finite, and an integer within ±2^53" });
+    if (!isExact(value)) violations.push({ field: path, description: MUST_BE_EXACT });
     return 0;
   }
   // A google.protobuf.Value without a kind, not even null. It has no JSON.

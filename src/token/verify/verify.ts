@@ -4,8 +4,9 @@ import type { OnExpressionError } from "../../profile/model/rules.ts";
 import type { RevocableToken } from "../../revoke/revoked-set.ts";
 import { checkAccepted } from "../claims/accept.ts";
 import { resolveAliases } from "../claims/aliases.ts";
+import { checkNumbers } from "../claims/exact-numbers.ts";
 import { checkRegistered, type RegisteredClaims } from "../claims/registered.ts";
-import { hasFiniteNumbers, type JsonObject } from "../claims/strict-json.ts";
+import type { JsonObject } from "../claims/strict-json.ts";
 import { type Rejection, reject, type Step } from "../rejection.ts";
 import { IP_MISMATCH, NO_EXPIRY, type Warning } from "../warnings.ts";
 import type { VerifiedCache } from "./cache.ts";
@@ -65,7 +66,7 @@ export function verifyToken(presented: Presented, expected: Expectation): Verdic
   if (signed.rejection) return { valid: false, rejection: signed.rejection };
   const { payload, tokenId, key } = signed.ok;
 
-  // 2. MALFORMED, CLAIM_INVALID: the payload and its registered claims can be read.
+  // 2. MALFORMED, CLAIM_INVALID: the payload, its registered claims and its numbers can be read.
   const read = readClaims(payload, profile);
   if (read.rejection) {
     const identified = { keyId: key.kid, tokenId, expiresAt: undefined };
@@ -110,7 +111,8 @@ function readClaims(own: JsonObject | undefined, { aliases }: Profile): Step<Rea
   const registered = checkRegistered(claims);
   if (registered.rejection) return registered;
   // After the registered claims: for an infinite `exp` CLAIM_INVALID says more.
-  if (!hasFiniteNumbers(own)) return reject("MALFORMED", "the payload holds a number beyond ±1.8e308");
+  const inexact = checkNumbers(own);
+  if (inexact) return { rejection: inexact };
   return { ok: { own, claims, conflict, registered: registered.ok } };
 }
 

@@ -24,6 +24,8 @@ for (const [expression, claims] of [
   ["segments_match('a/*', claims.a)", { a: "a/b/c" }],
   ["normalised('name', claims.a) == 'x'", { a: " x " }],
   ["claims.a.matches('^x+$')", { a: "xxx" }],
+  ["int(claims.a) == 9007199254740993 && int(claims.a) != 9007199254740992", { a: "9007199254740993" }],
+  ["claims.a == 9007199254740991.0 && claims.a != 9007199254740993", { a: 9007199254740991 }],
   ["claims.map(name, name).size() == 2", { a: 1, b: 2 }],
 ] as const) {
   test(`${expression} is true`, (t) => {
@@ -65,6 +67,9 @@ for (const [expression, fault] of [
   ["[1].exists(x, x == 1) && x", /unknown variable x/],
   ["{'a': foo()}", /unknown function foo/],
   ["[bar]", /unknown variable bar/],
+  ["claims.a == 9007199254740993.0", /holds a double, which must be within ±\(2\^53-1\)/],
+  ["claims.a in [1.0, -1e16]", /holds a double/],
+  ["claims.all(x, claims[x] < 1e400)", /holds a double|not a CEL expression/],
   ["claims.a.baz()", /unknown function baz/],
   ["claims.a ? b : 1", /unknown variable b/],
   ["normalised('other', 'x')", /not a key of `normalise` \(known: name\)/],

@@ -274,7 +274,7 @@ for (const [what, context, message] of [
   [
     "a number that others read as another",
     { room: 2 ** 60 },
-    "context.room must be finite, and an integer within ±2^53",
+    "context.room must be within ±(2^53-1); a larger number belongs in a string",
   ],
 ] as const)
   test(`a context of a client that is ${what} is its client's fault, not the caller's`, (t) => {

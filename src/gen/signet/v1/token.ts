@@ -39,7 +39,10 @@ export const RejectionReason = {
   REJECTION_REASON_CARRIER_CONFLICT: 2,
   /** REJECTION_REASON_TOO_LARGE - Longer than the limit. No part of the token was parsed. */
   REJECTION_REASON_TOO_LARGE: 3,
-  /** REJECTION_REASON_MALFORMED - Not a canonical JWS compact serialisation of two JSON objects (RFC 7515, 7.1). */
+  /**
+   * REJECTION_REASON_MALFORMED - Not a canonical JWS compact serialisation of two JSON objects (RFC 7515, 7.1), or a number in the payload is not
+   * finite as a double, such as 1e400.
+   */
   REJECTION_REASON_MALFORMED: 4,
   /** REJECTION_REASON_HEADER_INVALID - A header parameter is missing, malformed, or not one of `alg`, `kid` and `typ`. */
   REJECTION_REASON_HEADER_INVALID: 5,
@@ -55,7 +58,7 @@ export const RejectionReason = {
   REJECTION_REASON_TYPE_MISMATCH: 10,
   /** REJECTION_REASON_BAD_SIGNATURE - The signature does not fit the key and the signed text. */
   REJECTION_REASON_BAD_SIGNATURE: 11,
-  /** REJECTION_REASON_CLAIM_INVALID - A claim has the wrong type, or a value out of range. */
+  /** REJECTION_REASON_CLAIM_INVALID - A claim has the wrong type, or a value out of range; or a number in the payload, on any level, is beyond ±(2^53-1). */
   REJECTION_REASON_CLAIM_INVALID: 12,
   /** REJECTION_REASON_ISSUER_MISMATCH - `iss` is not the profile's issuer. */
   REJECTION_REASON_ISSUER_MISMATCH: 13,
@@ -303,8 +306,9 @@ export interface IssueTokenRequest {
     | undefined;
   /**
    * The request object: checked against the profile's request schema, and mapped to signed claims. At most 8 KiB as
-   * compact JSON, 8 levels and 512 keys in all. Integers beyond ±(2^53-1) are refused, and so are names of claims that
-   * the profile signs itself.
+   * compact JSON, 8 levels and 512 keys in all. Numbers beyond ±(2^53-1) are refused, because JSON
+   * parsers lose their digits: larger ids belong in strings. Names of claims that the profile signs itself are refused
+   * too.
    */
   claims:
     | { [key: string]: any }
@@ -418,8 +422,9 @@ export interface VerifyTokenRequest {
   audience: string;
   /**
    * What the client wants to do, for the rules of the profile. The profile's context schema says what may and must be
-   * here. With a context that breaks the schema, or has more than 8192 bytes as compact JSON, 512 keys or 8 levels, the
-   * token is rejected as CONTEXT_INVALID, because a gateway relays the context from its client.
+   * here. With a context that breaks the schema, or has more than 8192 bytes as compact JSON, 512 keys or 8 levels, or a
+   * number beyond ±(2^53-1), the token is rejected as CONTEXT_INVALID, because a gateway relays the context from its
+   * client.
    */
   context:
     | { [key: string]: any }

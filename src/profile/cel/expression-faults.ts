@@ -1,7 +1,9 @@
 import type { CelEnv, parse } from "@bufbuild/cel";
+import { isExact, MUST_BE_EXACT } from "../../schema/exact-number.ts";
 import { onlyMembers } from "../compile/schema-members.ts";
 
 type Expression = ReturnType<typeof parse>["expr"];
+type Constant = Extract<Expression["exprKind"], { case: "constExpr" }>["value"]["constantKind"];
 type Comprehension = Extract<Expression["exprKind"], { case: "comprehensionExpr" }>["value"];
 
 /** In CEL the names of types are values. */
@@ -23,11 +25,12 @@ export interface KnownNames {
 }
 
 /**
- * Returns a fault for each unknown name in an expression, with the names that are allowed. At run time an unknown name
+ * Returns a fault for each unknown name in an expression, with the names that are allowed, and for each double that loses
+ * digits. At run time an unknown name
  * is an error: the rule would always deny, which is noticed too late. In `!has(…)` it would never deny, which attackers
  * would find.
  */
-export function unknownNames(expression: Expression, known: KnownNames): string[] {
+export function expressionFaults(expression: Expression, known: KnownNames): string[] {
   const found: string[] = [];
   visit(expression, new Map([...TYPES.map((name) => [name, undefined] as const), ...Object.entries(known.variables)]));
   return [...new Set(found)];
@@ -40,6 +43,9 @@ export function unknownNames(expression: Expression, known: KnownNames): string[
           found.push(
             `names the unknown variable ${kind.value.name} (known: ${Object.keys(known.variables).join(", ")})`,
           );
+        break;
+      case "constExpr":
+        checkNumber(kind.value.constantKind);
         break;
       case "selectExpr":
         checkMember(kind.value.operand, kind.value.field, scope);
@@ -62,6 +68,12 @@ export function unknownNames(expression: Expression, known: KnownNames): string[
       case "comprehensionExpr":
         visitComprehension(kind.value, scope);
     }
+  }
+
+  /** An int or uint has all its digits, and is compared exactly; a double may be another number than the written one. */
+  function checkNumber(constant: Constant): void {
+    if (constant.case === "doubleValue" && !isExact(constant.value))
+      found.push(`holds a double, which ${MUST_BE_EXACT}`);
   }
 
   function visitComprehension(of: Comprehension, scope: Scope): void {

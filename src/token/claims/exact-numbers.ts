@@ -1,0 +1,28 @@
+import { isExact, MUST_BE_EXACT } from "../../schema/exact-number.ts";
+import { type Rejection, reject } from "../rejection.ts";
+import { type Path, pathText } from "./accept.ts";
+import type { Json, JsonObject } from "./strict-json.ts";
+
+/**
+ * Checks every number of a payload, on all levels. JSON.parse reads 1e400 as Infinity, and 9007199254740993 as …992, so
+ * that a rule or a gateway would decide about another account than the one that was signed. `payload`: under the names
+ * that the token uses.
+ */
+export function checkNumbers(payload: JsonObject): Rejection | undefined {
+  const inexact = pathOfNumber(payload, (number) => !isExact(number));
+  if (inexact === undefined) return undefined;
+  if (pathOfNumber(payload, (number) => !Number.isFinite(number)) !== undefined)
+    return reject("MALFORMED", "the payload holds a number beyond ±1.8e308").rejection;
+  return reject("CLAIM_INVALID", `${pathText(inexact)} ${MUST_BE_EXACT}`).rejection;
+}
+
+/** The path of the first number that matches. The recursion is bounded by the depth of strict JSON. */
+function pathOfNumber(value: Json, matches: (number: number) => boolean): Path | undefined {
+  if (typeof value === "number") return matches(value) ? [] : undefined;
+  if (typeof value !== "object" || value === null) return undefined;
+  for (const [name, inside] of Object.entries(value)) {
+    const path = pathOfNumber(inside, matches);
+    if (path !== undefined) return [name, ...path];
+  }
+  return undefined;
+}
