@@ -11,6 +11,7 @@ import { importKey } from "../support/service/key-calls.ts";
 import { startRemote } from "../support/service/remote-service.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { listKeys, type Service, startService } from "../support/service/service.ts";
+import { PUBLIC_TEXTS } from "../support/tokens/public-texts.ts";
 
 const hivekit = (service: Service, tenant = "acme") =>
   dialect(service, "hivekit", { tenant, encoding: SecretEncoding.SECRET_ENCODING_BASE64 });
@@ -114,3 +115,36 @@ for (const [name, request, expected] of [
     t.deepEqual(await importedKeys(service), [["acme", "taken"]]);
   });
 }
+
+test("public text and published samples are WEAK_KEY in every encoding, unless the caller insists", async (t) => {
+  const service = await startService(t);
+  const profile = "viasocket";
+  const samples = ["a-string-secret-at-least-256-bits-long", "super-secret-jwt-token-with-at-least-32-characters-long"];
+  const texts = [...PUBLIC_TEXTS.map(([, bytes]) => bytes), ...samples.map((text) => Buffer.from(text))];
+  let asked = 0;
+  for (const bytes of texts)
+    for (const [encoding, text] of [
+      [SecretEncoding.SECRET_ENCODING_UTF8, bytes.toString("utf8")],
+      [SecretEncoding.SECRET_ENCODING_BASE64, bytes.toString("base64")],
+      [SecretEncoding.SECRET_ENCODING_BASE64URL, bytes.toString("base64url")],
+      [SecretEncoding.SECRET_ENCODING_HEX, bytes.toString("hex")],
+    ] as const) {
+      if (text.includes("\uFFFD")) continue;
+      const { code, reason, message } = await failureOf(importKey(service, { profile, secret: text, encoding }));
+      t.deepEqual([code, reason], ["FAILED_PRECONDITION", "WEAK_KEY"], `${encoding} ${message}`);
+      asked += 1;
+    }
+  t.true(asked > 4 * samples.length);
+  t.deepEqual(await importedKeys(service), [], "none was stored");
+  const [, certificate = Buffer.alloc(0)] = PUBLIC_TEXTS.find(([what]) => what === "a certificate in PEM") ?? [];
+  const encoding = SecretEncoding.SECRET_ENCODING_UTF8;
+  const insisted = await importKey(service, {
+    profile,
+    secret: certificate.toString(),
+    encoding,
+    allowWeak: true,
+  });
+  t.deepEqual(insisted.warnings, ["WEAK_KEY", "WHITESPACE"]);
+  const control = await importKey(service, { profile, secret: randomBytes(32).toString("hex"), encoding });
+  t.deepEqual(control.warnings, []);
+});

@@ -290,8 +290,9 @@ export interface ImportKeyRequest {
     | Duration
     | undefined;
   /**
-   * Accept a secret that is weak or looks like a placeholder. The exception is audited. An empty secret is always
-   * refused.
+   * Accept a weak secret: a placeholder, a sample that a well-known page publishes, public text (a public key or
+   * certificate as PEM, DER, JWK or for SSH; a token), one of less than 32 bytes or with a pattern. Every encoding of
+   * such a text counts. The exception is audited. An empty secret is always refused.
    */
   allowWeak: boolean;
 }
@@ -2567,8 +2568,8 @@ export const KeyServiceService = {
    * is sealed, and no call returns it. It signs at once; earlier secrets keep verifying for the overlap.
    *
    * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding;
-   * NOT_FOUND for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak or placeholder
-   * secret without `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have used
+   * NOT_FOUND for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak secret
+   * without `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have used
    * before, and for the secret that signs now, whatever its `key_id`; UNAVAILABLE while the store is unreachable, or
    * while the replica's clock differs from that of the store (CLOCK_DIFFERS: call another replica).
    */
@@ -2653,8 +2654,8 @@ export interface KeyServiceServer extends UntypedServiceImplementation {
    * is sealed, and no call returns it. It signs at once; earlier secrets keep verifying for the overlap.
    *
    * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding;
-   * NOT_FOUND for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak or placeholder
-   * secret without `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have used
+   * NOT_FOUND for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak secret
+   * without `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have used
    * before, and for the secret that signs now, whatever its `key_id`; UNAVAILABLE while the store is unreachable, or
    * while the replica's clock differs from that of the store (CLOCK_DIFFERS: call another replica).
    */
@@ -2726,8 +2727,8 @@ export interface KeyServiceClient extends Client {
    * is sealed, and no call returns it. It signs at once; earlier secrets keep verifying for the overlap.
    *
    * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding;
-   * NOT_FOUND for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak or placeholder
-   * secret without `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have used
+   * NOT_FOUND for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak secret
+   * without `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have used
    * before, and for the secret that signs now, whatever its `key_id`; UNAVAILABLE while the store is unreachable, or
    * while the replica's clock differs from that of the store (CLOCK_DIFFERS: call another replica).
    */
