@@ -169,6 +169,7 @@ function createTokenService(
       ...common,
       signer: createTokenSigner({ audit, hashSubject: hasher.hash, verifyEvery: config.verifyEvery }),
       requestIds,
+      isRevoked: revocations.has,
       requireFit,
       newTokenId,
       onIssued: metrics.issued,

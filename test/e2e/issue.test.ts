@@ -6,6 +6,8 @@ import {
   type BatchIssueTokensResponse,
   type IssueTokenRequest,
 } from "../../src/gen/signet/v1/token.ts";
+import { importKey, revokeKey } from "../support/service/key-calls.ts";
+import { revokeTokens } from "../support/service/revoke-tokens.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { issue, promised, type Service, startService, verify } from "../support/service/service.ts";
 
@@ -77,6 +79,58 @@ test("a retry with the same request_id gets the same token, and other content AL
   const issued = events.filter(({ type }) => type === "token.issued");
   t.is(issued.length, 1);
   t.like(issued[0], { requestId, tokenId: first.tokenId });
+});
+
+test("a repeated request_id whose token is dead gets a fresh one, whatever it died of", async (t) => {
+  const clock = { now: Date.now() };
+  const events: AuditEvent[] = [];
+  const surroundings = { now: () => clock.now, wrapAudit: watched(events) };
+  const service = await startService(t, { surroundings });
+  const kill: Record<string, (token: { tokenId: string; keyId: string }) => Promise<unknown>> = {
+    "its id was revoked": ({ tokenId }) => revokeTokens(service, { tokenIds: [tokenId] }),
+    "its subject was revoked": async () => {
+      await revokeTokens(service, { subject: "alice" });
+      // The revocation holds for all that is issued in its second.
+      clock.now += 1_000;
+    },
+    "its key was revoked": ({ keyId }) => revokeKey(service, keyId),
+    "it has expired": async () => {
+      clock.now += 60_000;
+    },
+  };
+  for (const [what, die] of Object.entries(kill)) {
+    const request = { requestId: what.replaceAll(" ", "-"), ttl: { seconds: 60n, nanos: 0 } };
+    const first = await issue(service, request);
+    t.is((await issue(service, request)).token, first.token, "control: while it lives, it is the answer");
+    await die(first);
+    const [second, third] = await Promise.all([issue(service, request), issue(service, request)]);
+    t.not(second.token, first.token, what);
+    t.is(third.token, second.token, `${what}: the fresh one is the answer from now on`);
+    t.true((await verify(service, second.token)).valid, what);
+    const other = await failureOf(issue(service, { ...request, audience: ["other"] }));
+    t.is(other.code, "ALREADY_EXISTS", what);
+    const ids = events.flatMap((event) =>
+      event.type === "token.issued" && event.requestId === request.requestId ? event.tokenId : [],
+    );
+    t.deepEqual(ids, [first.tokenId, second.tokenId], `${what}: both have their event`);
+  }
+});
+
+test("a repeated request_id whose imported secret was replaced without an overlap gets a fresh token", async (t) => {
+  const service = await startService(t);
+  const request = {
+    profile: "viasocket",
+    subject: "",
+    audience: [],
+    requestId: "retry",
+    claims: { org_id: "o", project_id: "p", user_id: "u" },
+  };
+  await importKey(service, { profile: "viasocket", keyId: "k1" });
+  const first = await issue(service, request);
+  await importKey(service, { profile: "viasocket", keyId: "k2" });
+  t.is((await issue(service, request)).token, first.token, "control: the old secret still verifies");
+  await importKey(service, { profile: "viasocket", keyId: "k3", overlap: { seconds: 0n, nanos: 0 } });
+  t.is((await issue(service, request)).keyId, "k3");
 });
 
 test("validate_only answers the claims, and leaves no event and no count behind", async (t) => {

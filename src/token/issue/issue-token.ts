@@ -4,6 +4,7 @@ import { unknownProfile } from "../../problem/problem.ts";
 import { sortedJson } from "../../profile/canonical-json.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import type { OnProfileExpressionError } from "../../profile/model/rules.ts";
+import type { RevocableToken } from "../../revoke/revoked-set.ts";
 import { draftToken } from "./draft.ts";
 import type { IssueRequest } from "./request.ts";
 import type { RequestIds } from "./request-ids.ts";
@@ -15,6 +16,7 @@ export interface IssueTokenParts {
   readonly keysOf: (profile: Profile, tenant: string) => TokenKeys;
   readonly signer: TokenSigner;
   readonly requestIds: RequestIds<IssuedToken>;
+  readonly isRevoked: (token: RevocableToken) => boolean;
   /** Throws the {@link Problem} for which nothing may be issued now, under any profile. */
   readonly requireFit: () => void;
   /** Unix milliseconds. Never steps back. */
@@ -32,7 +34,7 @@ export interface IssueTokenParts {
 export type IssueToken = (profile: string, request: IssueRequest, caller: string) => Promise<IssuedToken>;
 
 export function createIssueToken(parts: IssueTokenParts): IssueToken {
-  const { profiles, keysOf, signer, requestIds, requireFit, now, newTokenId } = parts;
+  const { profiles, keysOf, signer, requestIds, isRevoked, requireFit, now, newTokenId } = parts;
   const { onIssued, onDenied, onExpressionError } = parts;
 
   return async (name, request, caller) => {
@@ -62,7 +64,24 @@ export function createIssueToken(parts: IssueTokenParts): IssueToken {
     };
     if (request.requestId === "") return sign();
     const key = JSON.stringify([caller, profile.name, request.requestId]);
-    return requestIds.once({ key, content: digestOf(request), size: draft.claims.text.length }, sign);
+    const asked = { key, content: digestOf(request), size: draft.claims.text.length };
+    return requestIds.once(asked, sign, (issued) => isUsable(issued, keys));
+  }
+
+  /** Whether a token that was issued a moment ago still verifies: a caller who repeats the request needs one that does. */
+  function isUsable({ tokenId, keyId, draft }: IssuedToken, keys: TokenKeys): boolean {
+    const { profile, tenant, expiresAt, claims } = draft;
+    const time = now();
+    if (expiresAt !== undefined && time >= expiresAt * 1000) return false;
+    if (keys.verifier(keyId, time).state !== "ok") return false;
+    const { [profile.subjectClaim]: subject, iat } = claims.object;
+    return !isRevoked({
+      profile: profile.name,
+      tenant,
+      tokenId,
+      subject: typeof subject === "string" ? subject : undefined,
+      issuedAt: typeof iat === "number" ? iat : undefined,
+    });
   }
 }
 

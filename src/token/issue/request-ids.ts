@@ -18,17 +18,20 @@ interface Asked {
 
 interface Entry<Answer> extends Asked {
   readonly answer: Promise<Answer>;
+  /** The answer, once it is made. */
+  made?: Answer;
 }
 
 /** Makes a quick retry safe. */
 export interface RequestIds<Answer> {
   /**
    * Within two minutes the same `key` with the same `content` gets the same answer, even while the first one is still
-   * in progress. A failure is forgotten, so that a retry tries again.
+   * in progress. A failure is forgotten, so that a retry tries again. So is an answer that is no longer good: its
+   * repetition gets a fresh one.
    *
    * @throws Problem REQUEST_ID_REUSED for a known key with other content.
    */
-  once(asked: Asked, make: () => Promise<Answer>): Promise<Answer>;
+  once(asked: Asked, make: () => Promise<Answer>, isGood: (answer: Answer) => boolean): Promise<Answer>;
   /**
    * Drops the answers whose two minutes are over. To be called every few seconds: answers contain tokens, which must
    * not stay in memory, and the library drops an old entry only when its key is used again or its place is needed.
@@ -53,20 +56,30 @@ export function createRequestIds<Answer>(now: () => number): RequestIds<Answer> 
 
   function remember(entry: Entry<Answer>): Promise<Answer> {
     entries.set(entry.key, entry);
-    entry.answer.catch(() => {
-      // After two minutes another entry may have this key.
-      if (entries.peek(entry.key) === entry) entries.delete(entry.key);
-    });
+    entry.answer.then(
+      (made) => {
+        entry.made = made;
+      },
+      () => {
+        // After two minutes another entry may have this key.
+        if (entries.peek(entry.key) === entry) entries.delete(entry.key);
+      },
+    );
     return entry.answer;
   }
 
   return {
-    once(asked, make) {
+    once(asked, make, isGood) {
       // Not `get`, which would make the answer the youngest: a client that repeats a request must not displace others'.
       const known = entries.peek(asked.key);
       if (known === undefined) return remember({ ...asked, answer: make() });
-      if (known.content === asked.content) return known.answer;
-      throw new Problem("REQUEST_ID_REUSED", "this request_id was used for another request within the last 2 minutes");
+      if (known.content !== asked.content)
+        throw new Problem(
+          "REQUEST_ID_REUSED",
+          "this request_id was used for another request within the last 2 minutes",
+        );
+      const isDead = known.made !== undefined && !isGood(known.made);
+      return isDead ? remember({ ...asked, answer: make() }) : known.answer;
     },
     purge: () => void entries.purgeStale(),
     get size() {

@@ -26,6 +26,7 @@ export function issuingUnderTest(
     verifyEvery: 1000,
     profiles: () => new Map([[profile.name, profile]]),
     keysOf: (_: Profile, tenant: string) => keysOf(tenant),
+    isRevoked: () => false,
     requireFit: () => {},
     now: () => NOW,
     newTokenId: () => `id-${++ids}`,

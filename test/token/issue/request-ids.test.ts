@@ -2,17 +2,24 @@ import test from "ava";
 import { Problem } from "../../../src/problem/problem.ts";
 import { createRequestIds } from "../../../src/token/issue/request-ids.ts";
 
+const always = () => true;
+
 function makeIds() {
   const clock = { now: 1_000_000 };
   const ids = createRequestIds<number>(() => clock.now);
   const { once } = ids;
   let made = 0;
+  const dead = new Set<number>();
   const ask = (key: string, content = "c", size = 1) =>
-    once({ key, content, size }, async () => {
-      made += 1;
-      return made;
-    });
-  return { clock, ids, once, ask };
+    once(
+      { key, content, size },
+      async () => {
+        made += 1;
+        return made;
+      },
+      (answer) => !dead.has(answer),
+    );
+  return { clock, ids, once, ask, dead };
 }
 
 test("within two minutes the same id gets the same answer, then a new one", async (t) => {
@@ -52,8 +59,8 @@ test("a request during the first one shares its answer", async (t) => {
   const { once } = makeIds();
   const made = Promise.withResolvers<number>();
   const [first, second] = [
-    once({ key: "a", content: "c", size: 1 }, () => made.promise),
-    once({ key: "a", content: "c", size: 1 }, () => t.fail() as never),
+    once({ key: "a", content: "c", size: 1 }, () => made.promise, always),
+    once({ key: "a", content: "c", size: 1 }, () => t.fail() as never, always),
   ];
   made.resolve(7);
   t.deepEqual(await Promise.all([first, second]), [7, 7]);
@@ -62,7 +69,10 @@ test("a request during the first one shares its answer", async (t) => {
 test("a failure reaches all callers that wait for it, and is forgotten", async (t) => {
   const { once, ask } = makeIds();
   const failing = () => Promise.reject(new Problem("AUDIT_UNAVAILABLE", "down"));
-  const both = [once({ key: "a", content: "c", size: 1 }, failing), once({ key: "a", content: "c", size: 1 }, failing)];
+  const both = [
+    once({ key: "a", content: "c", size: 1 }, failing, always),
+    once({ key: "a", content: "c", size: 1 }, failing, always),
+  ];
   for (const asked of both) await t.throwsAsync(asked, { message: "down" });
   t.is(await ask("a"), 1);
 });
@@ -70,7 +80,7 @@ test("a failure reaches all callers that wait for it, and is forgotten", async (
 test("a late failure does not forget the answer that took its place", async (t) => {
   const { clock, once, ask } = makeIds();
   const made = Promise.withResolvers<number>();
-  const first = once({ key: "a", content: "c", size: 1 }, () => made.promise);
+  const first = once({ key: "a", content: "c", size: 1 }, () => made.promise, always);
   clock.now += 120_000;
   t.is(await ask("a"), 1);
   made.reject(new Error("late"));
@@ -91,7 +101,7 @@ test("large answers are dropped before there are 10000 of them, and dropped or f
   const { clock, once, ask } = makeIds();
   const large = 1024 * 1024;
   await t.throwsAsync(
-    once({ key: "failed", content: "c", size: 8 * large }, async () => Promise.reject(new Error("no"))),
+    once({ key: "failed", content: "c", size: 8 * large }, async () => Promise.reject(new Error("no")), always),
     { message: "no" },
   );
   for (let i = 1; i <= 8; i += 1) t.is(await ask(`key-${i}`, "c", large), i);
@@ -102,4 +112,16 @@ test("large answers are dropped before there are 10000 of them, and dropped or f
   clock.now += 120_000;
   for (let i = 11; i <= 18; i += 1) await ask(`key-${i}`, "c", large);
   t.is(await ask("key-11"), 11, "those that were over have left");
+});
+
+test("an answer that is no longer good is replaced once, for all who repeat the request, and counts for two minutes", async (t) => {
+  const { clock, ask, dead } = makeIds();
+  t.is(await ask("a"), 1);
+  t.is(await ask("a"), 1);
+  dead.add(1);
+  clock.now += 100_000;
+  t.deepEqual(await Promise.all([ask("a"), ask("a")]), [2, 2]);
+  clock.now += 100_000;
+  t.is(await ask("a"), 2);
+  t.is(t.throws(() => ask("a", "other"), { instanceOf: Problem }).code, "REQUEST_ID_REUSED");
 });
