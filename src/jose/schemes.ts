@@ -1,12 +1,13 @@
 import { constants, generateKeyPair, type KeyObject, sign, verify } from "node:crypto";
 import { promisify } from "node:util";
 import type { KeysetAlgorithm, PublicJwk } from "../keys/model.ts";
+import { isSafeKey, isSafeSignature } from "./ed25519-points.ts";
 
 /** How the keys of one algorithm are made and used. */
 export interface Scheme {
   /** A pair from fresh randomness, made in the thread pool: an RSA key may take a second of CPU. */
   generate(): Promise<{ readonly publicKey: KeyObject; readonly privateKey: KeyObject }>;
-  /** The public key as a JWK; undefined when it is not a key of this algorithm. */
+  /** The public key as a JWK; undefined when it is not a key of this algorithm, or one that no verifier should take. */
   jwkOf(publicKey: KeyObject): PublicJwk | undefined;
   // Synchronous, since every token is signed here, and a library's promise would cost three times as much.
   sign(data: Buffer, privateKey: KeyObject): Buffer;
@@ -35,10 +36,12 @@ export const SCHEMES: Readonly<Record<KeysetAlgorithm, Scheme>> = {
     generate: () => generate("ed25519"),
     jwkOf(publicKey) {
       const { kty, crv, x } = publicKey.export({ format: "jwk" });
-      return kty === "OKP" && crv === "Ed25519" && x !== undefined ? { kty, crv, x } : undefined;
+      if (kty !== "OKP" || crv !== "Ed25519" || x === undefined) return undefined;
+      return isSafeKey(Buffer.from(x, "base64url")) ? { kty, crv, x } : undefined;
     },
     sign: (data, key) => sign(null, data, key),
-    verify: (data, key, signature) => verify(null, data, key, signature),
+    // Not left to the library: what OpenSSL takes of such points has changed between its versions.
+    verify: (data, key, signature) => isSafeSignature(signature) && verify(null, data, key, signature),
   },
   ES256: {
     generate: () => generate("ec", { namedCurve: "P-256" }),
