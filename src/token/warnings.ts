@@ -13,6 +13,12 @@ export const NO_EXPIRY: Warning = { code: "NO_EXPIRY", message: "the token has n
 /** The client is outside the network of the token's address, and the profile only warns about that. */
 export const IP_MISMATCH: Warning = { code: "IP_MISMATCH", message: "the client's address is not the token's" };
 
+/** The answer is not about now: the token's times were compared with the request's `at`. */
+export const JUDGED_AT: Warning = {
+  code: "JUDGED_AT",
+  message: "the token's times were compared with `at`, not with the current time",
+};
+
 /**
  * The warnings of a request to issue: those of the profile's own expressions, and one for a token without an `exp`.
  * `onError` is called with the code of each warning whose expression fails.

@@ -25,7 +25,8 @@ export function verifyHandlers(verify: VerifyToken, batching: Batching) {
   };
 }
 
-function verifyResponse({ profile, epoch, verdict, revocationViewAgeMs, framed }: VerifyAnswer): VerifyTokenResponse {
+function verifyResponse(answer: VerifyAnswer): VerifyTokenResponse {
+  const { profile, epoch, verdict, warnings, revocationViewAgeMs, framed } = answer;
   const known = verdict.valid ? verdict : verdict.identified;
   const { acceptedFrame, byReason, other } = profile.surfaces;
   return {
@@ -40,7 +41,7 @@ function verifyResponse({ profile, epoch, verdict, revocationViewAgeMs, framed }
     keyId: known?.keyId ?? "",
     issuedAt: verdict.valid ? timestampOfSeconds(verdict.issuedAt) : undefined,
     expiresAt: timestampOfSeconds(known?.expiresAt),
-    warnings: verdict.valid ? [...verdict.warnings] : [],
+    warnings: [...warnings],
     diagnosis: verdict.valid ? "" : (verdict.rejection.diagnosis ?? ""),
     keyringGeneration: BigInt(epoch),
     revocationViewAge: durationOfMs(revocationViewAgeMs),

@@ -3,6 +3,7 @@ import { Problem, unknownProfile } from "../../problem/problem.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import type { OnProfileExpressionError } from "../../profile/model/rules.ts";
 import type { Revocations } from "../../revoke/revocations.ts";
+import { JUDGED_AT, type Warning } from "../warnings.ts";
 import type { VerifiedCache } from "./cache.ts";
 import { findToken } from "./carriers.ts";
 import { MAX_TOKEN_LENGTH } from "./compact.ts";
@@ -28,6 +29,8 @@ export interface VerifyAnswer {
   /** The epoch of the keys that decided. */
   readonly epoch: number;
   readonly verdict: Verdict;
+  /** Those of a valid token, and one for an answer that is not about now. */
+  readonly warnings: readonly Warning[];
   /** Age of this replica's view of revocations, in milliseconds; 0 when it is current. */
   readonly revocationViewAgeMs: number;
   /** Whether the client sent a frame, and so waits for one. */
@@ -65,7 +68,9 @@ export function createVerifyToken(parts: VerifyTokenParts): VerifyToken {
     const means = { keys, isRevoked, cache, onExpressionError: onError };
     const verdict = verifyCredential(credential, { profile, tenant, audience, context, ...clocks, ...means });
     const framed = credential.$case === "carrier" && credential.value.frame.length > 0;
-    return { profile, epoch: keys.epoch, verdict, revocationViewAgeMs: revocations.viewAgeMs(time), framed };
+    const revocationViewAgeMs = revocations.viewAgeMs(time);
+    const warnings = [...(verdict.valid ? verdict.warnings : []), ...(at === undefined ? [] : [JUDGED_AT])];
+    return { profile, epoch: keys.epoch, verdict, warnings, revocationViewAgeMs, framed };
   }
 
   function reported(answer: VerifyAnswer): VerifyAnswer {

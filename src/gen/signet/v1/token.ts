@@ -320,7 +320,8 @@ export interface IssueTokenRequest {
   clientIp: string;
   /**
    * Makes a quick retry safe. Within 2 minutes, on the same replica, the same caller, profile and id get the same
-   * answer; with other content the call is refused as ALREADY_EXISTS. On another replica or after a restart the retry
+   * answer; with other content the call is refused as ALREADY_EXISTS. A token that has expired or was revoked since, or
+   * whose key was, is replaced by a fresh one. On another replica or after a restart the retry
    * gets a second token, and the events of both tokens hold the id. 1 to 64 characters of A-Z a-z 0-9 . _ : -. Empty:
    * none.
    */
@@ -370,7 +371,10 @@ export interface IssueTokenResponse {
 
 /** Warning reports something that is allowed but deserves attention. */
 export interface Warning {
-  /** A name in upper case: NO_EXPIRY, IP_MISMATCH, or one that the profile defines, e.g. ALLOW_ALL. */
+  /**
+   * A name in upper case: NO_EXPIRY, IP_MISMATCH, JUDGED_AT (the answer is about the `at` of the request, not about
+   * now), or one that the profile defines, e.g. ALLOW_ALL.
+   */
   code: string;
   /** One human-readable sentence. */
   message: string;
@@ -431,7 +435,8 @@ export interface VerifyTokenRequest {
     | undefined;
   /**
    * The time for which the token's own times are checked. Keys, revocations and profile are always those of now. MUST
-   * NOT be in the future. Unset: now.
+   * NOT be in the future. Unset: now. If it is set, the answer has the warning JUDGED_AT, whether the token is valid or
+   * not.
    */
   at: Date | undefined;
 }
