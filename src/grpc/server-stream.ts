@@ -9,7 +9,6 @@ import {
 import { Problem } from "../problem/problem.ts";
 import { toServiceError } from "./status.ts";
 import { CALLER, type OnCall } from "./unary.ts";
-import { decodeRequest } from "./wire/decode-request.ts";
 
 /** Serves one method until the signal aborts. Its errors are mapped by `toServiceError`. */
 export type StreamHandler<Request, Response> = (
@@ -59,7 +58,7 @@ export function serverStream<Request, Response>(
     const stream = streams.open();
     call.once("cancelled", () => stream.abort(new Error("the client has disconnected")));
     try {
-      const request = decodeRequest(requestDeserialize, call.request);
+      const request = requestDeserialize(call.request);
       for await (const message of handler(request, CALLER, stream.signal))
         if (!call.write(responseSerialize(message))) await drained(call, stream);
       stream.signal.throwIfAborted();

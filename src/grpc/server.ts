@@ -1,3 +1,4 @@
+import { createFileRegistry, type FileRegistry } from "@bufbuild/protobuf";
 import {
   logVerbosity,
   type MethodDefinition,
@@ -11,16 +12,19 @@ import { HealthImplementation } from "grpc-health-check";
 import { KeyServiceService } from "../gen/signet/v1/keys.ts";
 import { ProfileServiceService } from "../gen/signet/v1/profiles.ts";
 import type { Profile } from "../profile/model/profile.ts";
+import { loadContract } from "../protobuf/contract.ts";
 import { StartError } from "../start-error.ts";
-import { makeProtoPlainName, rejectIncompleteMessages } from "./process/strict-decoding.ts";
+import { addLibraryService, refuseUndecodable } from "./library-services.ts";
+import { makeProtoPlainName } from "./process/plain-proto.ts";
 import { keepCallsYoung } from "./process/young-calls.ts";
-import { addReflection } from "./reflection.ts";
+import { reflection } from "./reflection.ts";
 import { createStreams, type StreamHandler, type StreamLimits, serverStream } from "./server-stream.ts";
 import { type KeyService, keyHandlers } from "./services/keys.ts";
 import { profileHandlers } from "./services/profiles.ts";
 import { type TokenService, tokenHandlers, tokenMethods } from "./services/tokens.ts";
 import { bytesOnly, type Handler, type OnCall, unary } from "./unary.ts";
 import { removeStaleSocket } from "./unix-socket.ts";
+import { requestDecoder } from "./wire/decode-request.ts";
 
 /** Settings of the transport. The limits are those that grpc-js leaves open by default. */
 export interface TransportOptions {
@@ -77,7 +81,7 @@ export async function startGrpcServer(
   // Log lines are an allow-list, and grpc-js writes its own to standard error. Errors are thrown or observed instead.
   setLogVerbosity(logVerbosity.NONE);
   makeProtoPlainName();
-  rejectIncompleteMessages();
+  const contract = loadContract();
   const server = new Server({
     "grpc.max_concurrent_streams": options.maxConcurrentStreams,
     "grpc.max_receive_message_length": options.maxMessageBytes,
@@ -88,15 +92,16 @@ export async function startGrpcServer(
     "grpc.keepalive_time_ms": options.keepaliveMs,
     // It counts every call and message, for a service that is not offered.
     "grpc.enable_channelz": 0,
+    interceptors: [refuseUndecodable],
   });
   const streams = createStreams(MAX_STREAMS);
-  const serving = { streams, stalledMs: STALLED_MS, onCall };
+  const serving = { registry: createFileRegistry(contract), streams, stalledMs: STALLED_MS, onCall };
   addService(server, tokenMethods, tokenHandlers(services.tokens, onCall), serving);
   addService(server, KeyServiceService, keyHandlers(services.keys), serving);
   addService(server, ProfileServiceService, profileHandlers(services.profiles), serving);
   const health = new HealthImplementation({ "": "NOT_SERVING", [ISSUING]: "NOT_SERVING" });
-  health.addToServer(server);
-  addReflection(server);
+  addLibraryService(server, health);
+  addLibraryService(server, reflection(contract));
   await removeStaleSocket(address);
   const bound = await bind(server, address);
   if (options.youngCalls) keepCallsYoung(server);
@@ -114,7 +119,7 @@ function addService(
   server: Server,
   definition: ServiceDefinition,
   handlers: Readonly<Record<string, Handler<never, unknown> | StreamHandler<never, unknown>>>,
-  { onCall, ...limits }: StreamLimits & { readonly onCall: OnCall },
+  { registry, onCall, ...limits }: StreamLimits & { readonly registry: FileRegistry; readonly onCall: OnCall },
 ): void {
   const methods: Record<string, MethodDefinition<Buffer, Buffer>> = {};
   const implementation: UntypedServiceImplementation = {};
@@ -122,9 +127,10 @@ function addService(
     const handler = handlers[name];
     if (handler === undefined) throw new Error(`${method.path} has no handler`);
     methods[name] = bytesOnly(method);
+    const strict = { ...method, requestDeserialize: requestDecoder(method, registry) };
     implementation[name] = method.responseStream
-      ? serverStream(method, handler as StreamHandler<unknown, unknown>, limits, onCall)
-      : unary(method, handler as Handler<unknown, unknown>, onCall);
+      ? serverStream(strict, handler as StreamHandler<unknown, unknown>, limits, onCall)
+      : unary(strict, handler as Handler<unknown, unknown>, onCall);
   }
   server.addService(methods, implementation);
 }

@@ -2,7 +2,6 @@ import { performance } from "node:perf_hooks";
 import { type handleUnaryCall, type MethodDefinition, status } from "@grpc/grpc-js";
 import { Problem } from "../problem/problem.ts";
 import { toServiceError } from "./status.ts";
-import { decodeRequest } from "./wire/decode-request.ts";
 
 /** Serves one method. Its errors are mapped by `toServiceError`. */
 export type Handler<Request, Response> = (request: Request, caller: string) => Response | Promise<Response>;
@@ -32,7 +31,7 @@ export function bytesOnly(definition: MethodDefinition<unknown, unknown>): Metho
 }
 
 /**
- * Wraps a handler so that its call is answered exactly once, whatever the handler does. A second answer would break the
+ * Wraps a handler so that its call is answered exactly once, whatever the handler and the decoder do. A second answer would break the
  * call, and an unhandled rejection would end the process.
  */
 export function unary<Request, Response>(
@@ -46,7 +45,7 @@ export function unary<Request, Response>(
     const start = performance.now();
     let answer: Response | Promise<Response>;
     try {
-      answer = handler(decodeRequest(requestDeserialize, call.request), CALLER);
+      answer = handler(requestDeserialize(call.request), CALLER);
     } catch (error) {
       fail(error);
       return;

@@ -24,7 +24,11 @@ async function target(t: ExecutionContext) {
 }
 
 const GOOD = { profile: "service", subject: "alice", audience: ["api"], claims: { scope: "a", n: [1, { b: "x" }] } };
-const good = () => Buffer.from(IssueTokenRequest.encode(IssueTokenRequest.fromPartial(GOOD)).finish());
+const encoded = (request: Partial<IssueTokenRequest>) =>
+  Buffer.from(IssueTokenRequest.encode(IssueTokenRequest.fromPartial(request)).finish());
+const good = () => encoded(GOOD);
+/** A request to which a test adds claims: a second `claims` would be refused for itself. */
+const claimless = () => encoded({ ...GOOD, claims: undefined });
 
 /** One length-delimited field of a protobuf message. */
 function field(number: number, content: Buffer | string): Buffer {
@@ -109,7 +113,7 @@ for (const [what, bytes] of [
 ] as const) {
   test(`${what} is UNDECODABLE`, async (t) => {
     const { send, requireHealthy } = await target(t);
-    const error = await failureOf(send(ISSUE, Buffer.concat([good(), bytes])));
+    const error = await failureOf(send(ISSUE, Buffer.concat([claimless(), bytes])));
     t.like(error, { code: "INVALID_ARGUMENT", reason: "UNDECODABLE" });
     t.is(({} as { polluted?: unknown }).polluted, undefined);
     await requireHealthy();
@@ -149,14 +153,6 @@ for (const [what, bytes, violated] of [
   ["NaN as a claim", member("n", double(Number.NaN)), "claims.n"],
   ["infinity as a claim", member("n", double(Number.POSITIVE_INFINITY)), "claims.n"],
   ["a number that no integer can represent exactly", member("n", double(2 ** 53)), "claims.n"],
-  ["a subject that is no UTF-8", field(3, Buffer.from([0x61, 0xff])), "subject"],
-  ["an audience that is no UTF-8", field(4, Buffer.from([0xc0, 0x80])), "audience[1]"],
-  ["a claim that is no UTF-8", member("s", field(3, Buffer.from([0xed, 0xa0, 0x80]))), "claims.s"],
-  [
-    "a claim's name that is no UTF-8",
-    claimsOf(Buffer.concat([field(1, Buffer.from([0xff])), field(2, TRUE)])),
-    "claims.\uFFFD",
-  ],
   ["a ttl of 2^63 - 1 seconds", field(5, Buffer.from("08ffffffffffffffff7f", "hex")), "ttl"],
   ["a ttl of -2^63 seconds", field(5, Buffer.from("0880808080808080808001", "hex")), "ttl"],
   ["a ttl of part of a second", field(5, Buffer.from([0x08, 60, 0x10, 1])), "ttl"],
@@ -166,7 +162,7 @@ for (const [what, bytes, violated] of [
 ] as const) {
   test(`${what} is a violation of ${JSON.stringify(violated)}`, async (t) => {
     const { send } = await target(t);
-    const error = await failureOf(send(ISSUE, Buffer.concat([good(), bytes])));
+    const error = await failureOf(send(ISSUE, Buffer.concat([claimless(), bytes])));
     t.like(error, { code: "INVALID_ARGUMENT", reason: "INVALID_REQUEST" });
     t.deepEqual(
       error.violations.map(({ field: name }) => name),

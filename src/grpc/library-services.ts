@@ -1,0 +1,78 @@
+import { create, createFileRegistry, type FileRegistry } from "@bufbuild/protobuf";
+import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import {
+  type Server,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { filesOf } from "./library-files.ts";
+import { toServiceError } from "./status.ts";
+import { requestDecoder } from "./wire/decode-request.ts";
+
+type Method = ServiceDefinition[string];
+
+/** A service that a library implements: health or reflection. */
+interface LibraryService {
+  addToServer(server: Server): void;
+}
+
+/** Takes the place of a request that could not be decoded. */
+class Undecodable {
+  readonly problem: unknown;
+
+  constructor(problem: unknown) {
+    this.problem = problem;
+  }
+}
+
+/**
+ * Adds the service with the strict decoder of requests that our own methods have. grpc-js answers INTERNAL when a
+ * decoder throws, so this one does not: {@link refuseUndecodable}, which the server must have, answers instead.
+ */
+export function addLibraryService(server: Server, library: LibraryService): void {
+  const addService = (definition: ServiceDefinition, implementation: UntypedServiceImplementation): void => {
+    const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: filesOf(definition) }));
+    const methods = Object.entries(definition).map(([name, method]) => [name, withStrictDecoder(method, registry)]);
+    server.addService(Object.fromEntries(methods), implementation);
+  };
+  library.addToServer({ addService } as Server);
+}
+
+function withStrictDecoder(method: Method, registry: FileRegistry): Method {
+  const decode = requestDecoder(method, registry);
+  const requestDeserialize = (bytes: Buffer): unknown => {
+    try {
+      return decode(bytes);
+    } catch (problem) {
+      return new Undecodable(problem);
+    }
+  };
+  return { ...method, requestDeserialize };
+}
+
+/** Our own services, which answer undecodable requests themselves. */
+const OWN = "/signet.";
+
+/** Ends a call of a library's service as UNDECODABLE, in place of its handler. */
+export const refuseUndecodable: ServerInterceptor = ({ path }, call) => {
+  // The type asks for a wrapper, which our own calls need not pay for; grpc-js itself takes any call.
+  if (path.startsWith(OWN)) return call as ServerInterceptingCall;
+  let refused = false;
+  return new ServerInterceptingCall(call, {
+    start: (next) =>
+      next({
+        onReceiveMessage(message, forward) {
+          if (refused) return;
+          if (!(message instanceof Undecodable)) return forward(message);
+          refused = true;
+          call.sendStatus(toServiceError(message.problem));
+        },
+        onReceiveHalfClose(forward) {
+          // A handler that has not seen its request would answer a second time.
+          if (!refused) forward();
+        },
+      }),
+  });
+};

@@ -1,0 +1,18 @@
+import { readFileSync } from "node:fs";
+import { type DescMessage, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
+import { type FileDescriptorSet, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+
+/** Descriptors of the contract, written by `make generate`. */
+const DESCRIPTOR_SET = new URL("../../proto/signet.binpb", import.meta.url);
+
+export function loadContract(): FileDescriptorSet {
+  return fromBinary(FileDescriptorSetSchema, readFileSync(DESCRIPTOR_SET));
+}
+
+/** The type of the requests of a method, e.g. `/signet.v1.TokenService/IssueToken`. */
+export function requestType(registry: FileRegistry, path: string): DescMessage {
+  const [, service = "", name] = path.split("/");
+  const method = registry.getService(service)?.methods.find((method) => method.name === name);
+  if (method === undefined) throw new Error(`${path} has no descriptor`);
+  return method.input;
+}
