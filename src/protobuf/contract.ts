@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type DescMessage, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
+import { type DescMethod, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { type FileDescriptorSet, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 
 /** Descriptors of the contract, written by `make generate`. */
@@ -9,10 +9,10 @@ export function loadContract(): FileDescriptorSet {
   return fromBinary(FileDescriptorSetSchema, readFileSync(DESCRIPTOR_SET));
 }
 
-/** The type of the requests of a method, e.g. `/signet.v1.TokenService/IssueToken`. */
-export function requestType(registry: FileRegistry, path: string): DescMessage {
+/** A method by its path, e.g. `/signet.v1.TokenService/IssueToken`. */
+export function methodOf(registry: FileRegistry, path: string): DescMethod {
   const [, service = "", name] = path.split("/");
   const method = registry.getService(service)?.methods.find((method) => method.name === name);
   if (method === undefined) throw new Error(`${path} has no descriptor`);
-  return method.input;
+  return method;
 }

@@ -1,5 +1,6 @@
 import test, { type ExecutionContext } from "ava";
 import { IssueTokenRequest, IssueTokenResponse, VerifyTokenRequest } from "../../src/gen/signet/v1/token.ts";
+import { field, varint } from "../support/protobuf/bytes.ts";
 import { seededRandom } from "../support/seeded-random.ts";
 import { rawClient } from "../support/service/raw-client.ts";
 import { failureOf } from "../support/service/rich-error.ts";
@@ -29,20 +30,6 @@ const encoded = (request: Partial<IssueTokenRequest>) =>
 const good = () => encoded(GOOD);
 /** A request to which a test adds claims: a second `claims` would be refused for itself. */
 const claimless = () => encoded({ ...GOOD, claims: undefined });
-
-/** One length-delimited field of a protobuf message. */
-function field(number: number, content: Buffer | string): Buffer {
-  const bytes = Buffer.from(content);
-  return Buffer.concat([varint(number * 8 + 2), varint(bytes.length), bytes]);
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  for (let rest = value; ; rest = Math.floor(rest / 128)) {
-    if (rest < 128) return Buffer.from([...bytes, rest]);
-    bytes.push((rest % 128) + 128);
-  }
-}
 
 /** A Value that holds a Struct of one member. */
 const structValue = (name: string, value: Buffer) =>

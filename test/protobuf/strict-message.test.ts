@@ -1,14 +1,14 @@
 import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
 import test from "ava";
-import { loadContract, requestType } from "../../src/protobuf/contract.ts";
+import { loadContract, methodOf } from "../../src/protobuf/contract.ts";
 import { messageShape } from "../../src/protobuf/message-shape.ts";
 import { checkMessage } from "../../src/protobuf/strict-message.ts";
 import { field, hex, number, tag, varint } from "../support/protobuf/bytes.ts";
 
 const registry = createFileRegistry(loadContract());
-const ISSUE = requestType(registry, "/signet.v1.TokenService/IssueToken");
-const VERIFY = requestType(registry, "/signet.v1.TokenService/VerifyToken");
-const IMPORT = requestType(registry, "/signet.v1.KeyService/ImportKey");
+const ISSUE = methodOf(registry, "/signet.v1.TokenService/IssueToken").input;
+const VERIFY = methodOf(registry, "/signet.v1.TokenService/VerifyToken").input;
+const IMPORT = methodOf(registry, "/signet.v1.KeyService/ImportKey").input;
 
 const TRUE = number(4, 1);
 const entry = (...parts: Uint8Array[]) => field(6, field(1, Buffer.concat(parts)));

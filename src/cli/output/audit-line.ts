@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { AuditEvent } from "../../gen/signet/v1/audit.ts";
 import { printable } from "./safe-text.ts";
 
@@ -20,16 +21,16 @@ export function auditLine(message: AuditMessage): string {
 
 /**
  * One line of JSON: the body byte for byte, since the next event's `prevHash` is a hash of its bytes. A body that is
- * not JSON on one line is wrapped in base64.
+ * not JSON on one line, in UTF-8, is wrapped in base64.
  */
 export function auditJson({ subject, body }: AuditMessage): string {
   const text = Buffer.from(body).toString("utf8");
-  if (parse(text) !== undefined && !/[\r\n]/.test(text)) return text;
+  if (isUtf8(body) && parse(text) !== undefined && !/[\r\n]/.test(text)) return text;
   return JSON.stringify({ subject, undecodable: Buffer.from(body).toString("base64") });
 }
 
 function decode(body: Uint8Array): AuditEvent | undefined {
-  const object = parse(Buffer.from(body).toString("utf8"));
+  const object = isUtf8(body) ? parse(Buffer.from(body).toString("utf8")) : undefined;
   if (object === undefined) return undefined;
   try {
     const event = AuditEvent.fromJSON(object);

@@ -1,7 +1,7 @@
 import type { FileRegistry } from "@bufbuild/protobuf";
 import type { MethodDefinition } from "@grpc/grpc-js";
 import { Problem } from "../../problem/problem.ts";
-import { requestType } from "../../protobuf/contract.ts";
+import { methodOf } from "../../protobuf/contract.ts";
 import { messageShape } from "../../protobuf/message-shape.ts";
 import { checkMessage } from "../../protobuf/strict-message.ts";
 
@@ -15,7 +15,7 @@ export function requestDecoder<Request>(
   { path, requestDeserialize }: Method<Request>,
   registry: FileRegistry,
 ): (bytes: Buffer) => Request {
-  const shape = messageShape(requestType(registry, path));
+  const shape = messageShape(methodOf(registry, path).input);
   return (bytes) => {
     try {
       checkMessage(shape, bytes);

@@ -140,3 +140,11 @@ test("--json wraps what would not be one JSON document on one line", (t) => {
     t.deepEqual(JSON.parse(line), { subject: "s", undecodable: Buffer.from(text).toString("base64") });
   }
 });
+
+test("a body that is not UTF-8 is shown byte for byte, and not read as an event", (t) => {
+  const body = Buffer.from('{"eventId":"e-?"}');
+  body[body.indexOf("?")] = 0xff;
+  const told = { subject: "s", headers: {}, body };
+  t.deepEqual(JSON.parse(auditJson(told)), { subject: "s", undecodable: body.toString("base64") });
+  t.regex(auditLine(told), /not an audit event/);
+});

@@ -7,7 +7,7 @@ import { ProfileServiceService } from "../../../src/gen/signet/v1/profiles.ts";
 import { TokenServiceService } from "../../../src/gen/signet/v1/token.ts";
 import { requestDecoder } from "../../../src/grpc/wire/decode-request.ts";
 import { Problem } from "../../../src/problem/problem.ts";
-import { loadContract, requestType } from "../../../src/protobuf/contract.ts";
+import { loadContract, methodOf } from "../../../src/protobuf/contract.ts";
 import { mutatedMessage } from "../../support/protobuf/mutated-messages.ts";
 import { boundByRounds, rounds } from "../../support/rounds.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
@@ -67,7 +67,7 @@ test("what Signet accepts, @bufbuild/protobuf accepts and reads in the same way,
   boundByRounds(t);
   const random = seededRandom(t);
   for (const method of methods) {
-    const type = requestType(registry, method.path);
+    const type = methodOf(registry, method.path).input;
     const strict = requestDecoder(method, registry);
     let accepted = 0;
     const count = rounds(type.fields.length > 0 ? 600 : 60);
@@ -85,7 +85,7 @@ test("what Signet accepts, @bufbuild/protobuf accepts and reads in the same way,
 test("negative control: the generated decoders alone disagree with it", (t) => {
   const random = seededRandom(t);
   const { path, requestDeserialize } = TokenServiceService.issueToken;
-  const type = requestType(registry, path);
+  const type = methodOf(registry, path).input;
   const found = Map.groupBy(
     Array.from({ length: 600 }, () => disagreement(type, requestDeserialize, mutatedMessage(type, random))),
     (what) => what ?? "agreed",
