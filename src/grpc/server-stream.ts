@@ -26,7 +26,7 @@ export interface StreamLimits {
 /**
  * Wraps a handler that streams. It takes the next message only when the client has room for it. It ends the handler
  * when the client disconnects, the server stops or the client stops reading, and it ends the call exactly once. The
- * only deadline is the client's.
+ * only deadline is the client's. The method's decoder is a `requestDecoder`.
  */
 export function serverStream<Request, Response>(
   { path, requestDeserialize, responseSerialize }: MethodDefinition<Request, Response>,

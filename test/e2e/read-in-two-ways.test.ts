@@ -91,6 +91,7 @@ for (const method of [
   "grpc.health.v1.Health/Check",
   "grpc.health.v1.Health/Watch",
   "grpc.health.v1.Health/List",
+  "signet.v1.TokenService/WatchRevocations",
   ...REFLECTION,
 ])
   test(`undecodable bytes to ${method} are INVALID_ARGUMENT, and the service lives on`, async (t) => {

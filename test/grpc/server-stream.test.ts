@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:http2";
+import { createFileRegistry } from "@bufbuild/protobuf";
 import {
   type ClientReadableStream,
   credentials,
@@ -17,7 +18,9 @@ import {
 } from "../../src/gen/signet/v1/token.ts";
 import { createStreams, type StreamHandler, serverStream } from "../../src/grpc/server-stream.ts";
 import { bytesOnly, type OnCall } from "../../src/grpc/unary.ts";
+import { requestDecoder } from "../../src/grpc/wire/decode-request.ts";
 import { Problem } from "../../src/problem/problem.ts";
+import { loadContract } from "../../src/protobuf/contract.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -33,7 +36,9 @@ const big = WatchRevocationsResponse.fromPartial({
 async function serverThat(t: ExecutionContext, handler: Watch, { limit = 10, stalledMs = 30_000 } = {}) {
   const observed: Call[] = [];
   const streams = createStreams(limit);
-  const { watchRevocations: definition } = TokenServiceService;
+  const { watchRevocations } = TokenServiceService;
+  const requestDeserialize = requestDecoder(watchRevocations, createFileRegistry(loadContract()));
+  const definition = { ...watchRevocations, requestDeserialize };
   const server = new Server();
   server.addService(
     { watch: bytesOnly(definition as MethodDefinition<unknown, unknown>) },
