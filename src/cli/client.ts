@@ -1,5 +1,6 @@
 import {
   type CallOptions,
+  type ChannelCredentials,
   type Client,
   connectivityState,
   credentials,
@@ -12,7 +13,6 @@ import { Status } from "../gen/google/rpc/status.ts";
 import { EXIT, Failure, type FailureReport } from "./failure.ts";
 import { plaintextAddress } from "./input/arguments.ts";
 import { durationText } from "./output/proto-json.ts";
-import { type ClientType, decodeStrictly, strictClient } from "./strict-answers.ts";
 
 /** The address of the service, and the deadline of a call in milliseconds. */
 export interface Target {
@@ -20,6 +20,7 @@ export interface Target {
   readonly timeout: number;
 }
 
+type ClientType<C> = new (address: string, security: ChannelCredentials, options: object) => C;
 type Callback<A> = (error: ServiceError | null, answer: A) => void;
 
 const CHANNEL = {
@@ -40,8 +41,7 @@ export async function call<C extends Client, A>(
   { address, timeout }: Target,
   invoke: (client: C, metadata: Metadata, options: Partial<CallOptions>, callback: Callback<A>) => unknown,
 ): Promise<A> {
-  const Strict = strictClient(Type);
-  const client = new Strict(plaintextAddress(address), credentials.createInsecure(), CHANNEL);
+  const client = new Type(plaintextAddress(address), credentials.createInsecure(), CHANNEL);
   // gRPC compares the deadline with the system clock, not with io.now.
   const deadline = Date.now() + timeout;
   return new Promise<A>((resolve, reject) => {
@@ -75,7 +75,7 @@ function richDetails(error: ServiceError): Partial<FailureReport> {
   const [encoded] = error.metadata?.get("grpc-status-details-bin") ?? [];
   if (!(encoded instanceof Uint8Array)) return {};
   try {
-    return Object.assign({}, ...decodeStrictly("google.rpc.Status", Status.decode, encoded).details.map(detail));
+    return Object.assign({}, ...Status.decode(encoded).details.map(detail));
   } catch {
     // The code and the message are still good when a proxy has truncated the details.
     return {};
@@ -83,16 +83,15 @@ function richDetails(error: ServiceError): Partial<FailureReport> {
 }
 
 function detail({ typeUrl, value }: { typeUrl: string; value: Uint8Array }): Partial<FailureReport> {
-  const name = typeUrl.slice(typeUrl.lastIndexOf("/") + 1);
-  switch (name) {
+  switch (typeUrl.slice(typeUrl.lastIndexOf("/") + 1)) {
     case "google.rpc.ErrorInfo":
-      return { reason: decodeStrictly(name, ErrorInfo.decode, value).reason };
-    case "google.rpc.BadRequest": {
-      const { fieldViolations } = decodeStrictly(name, BadRequest.decode, value);
-      return { violations: fieldViolations.map(({ field, description }) => ({ field, description })) };
-    }
+      return { reason: ErrorInfo.decode(value).reason };
+    case "google.rpc.BadRequest":
+      return {
+        violations: BadRequest.decode(value).fieldViolations.map(({ field, description }) => ({ field, description })),
+      };
     case "google.rpc.RetryInfo": {
-      const { retryDelay } = decodeStrictly(name, RetryInfo.decode, value);
+      const { retryDelay } = RetryInfo.decode(value);
       return retryDelay === undefined ? {} : { retryDelay: durationText(retryDelay) };
     }
     default:

@@ -31,8 +31,8 @@ export function bytesOnly(definition: MethodDefinition<unknown, unknown>): Metho
 }
 
 /**
- * Wraps a handler so that its call is answered exactly once, whatever the handler and the decoder do. A second answer would break the
- * call, and an unhandled rejection would end the process. The method's decoder is a `requestDecoder`.
+ * Wraps a handler so that its call is answered exactly once, whatever the handler and the decoder do. A second answer
+ * would break the call, and an unhandled rejection would end the process. The method's decoder is a `requestDecoder`.
  */
 export function unary<Request, Response>(
   { path, requestDeserialize, responseSerialize }: MethodDefinition<Request, Response>,

@@ -5,8 +5,8 @@ export const RELOAD = { wait: 250, coolDown: 5_000 } as const;
 
 /**
  * Reads the store again for callers that met an unknown kid, in case the watch of the store has not brought its key
- * yet. They share a running reload, and none starts during a cool-down after the last start: a flood of invented kids must
- * not become a flood of reads.
+ * yet. They share a running reload, and none starts during a cool-down after the last start: a flood of invented kids
+ * must not become a flood of reads.
  *
  * The function returns undefined when there is nothing to wait for. Otherwise its promise resolves to whether the
  * reload ended within the bound, which counts for each caller separately, and rejects with the reload's error. It does

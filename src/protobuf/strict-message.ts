@@ -14,15 +14,15 @@ const SHORT_TEXT = 24;
  * - groups, which proto3 does not have, with their end tags; tags of field 0, of an unknown wire type or over 32 bits;
  * - a known field in another wire type than its own: some libraries skip it, some read it;
  * - a singular message field, a key or a value of a map entry, or a oneof that is set twice: some libraries merge, some
- *   take the last, some keep both;
+ * take the last, some keep both;
  * - varints over 64 bits, and 32-bit numbers, booleans and null values over their range: libraries truncate them;
  * - texts that are not UTF-8: some libraries replace what is wrong;
  * - a `google.protobuf.Value` without a kind, a map entry without its message, and a `google.protobuf.Timestamp` with
- *   more nanoseconds than a second has. None of them has a JSON form, and decoders drop or change them.
+ * more nanoseconds than a second has. None of them has a JSON form, and decoders drop or change them.
  *
- * Allowed, because every library reads the same: a scalar that comes twice (the last counts), a map key that comes twice
- * (the last entry counts), map entries without a key, fields in any order, unknown fields, unknown enum numbers, and
- * varints in more bytes than they need.
+ * Allowed, because every library reads the same: a scalar that comes twice (the last counts), a map key that comes
+ * twice (the last entry counts), map entries without a key, fields in any order, unknown fields, unknown enum numbers,
+ * and varints in more bytes than they need.
  *
  * @throws Error that names the field and the rule, and contains no value.
  */

@@ -55,7 +55,8 @@ export function weakness(text: string, bytes: Buffer): string | undefined {
 }
 
 /**
- * The text, the bytes, and what either decodes to: a public text stays public under another encoding than the profile's.
+ * The text, the bytes, and what either decodes to: a public text stays public under another encoding than the
+ * profile's.
  */
 function readingsOf(text: string, bytes: Buffer): readonly Buffer[] {
   const given = [Buffer.from(text), bytes];

@@ -15,8 +15,8 @@ import type { EpochRecord } from "./record.ts";
 export type PlanChange = (ring: EpochRecord, now: number) => EpochPlan | undefined;
 
 /**
- * Keeps the ring of a keyset at the store's newest epoch, which it learns of by {@link RingKeeper.follow}, and makes the
- * epochs that are due. One operation runs at a time: two at once could each make a ring of their own from the same
+ * Keeps the ring of a keyset at the store's newest epoch, which it learns of by {@link RingKeeper.follow}, and makes
+ * the epochs that are due. One operation runs at a time: two at once could each make a ring of their own from the same
  * epoch.
  */
 export class RingKeeper {

@@ -25,10 +25,9 @@ export interface KnownNames {
 }
 
 /**
- * Returns a fault for each unknown name in an expression, with the names that are allowed, and for each double that loses
- * digits. At run time an unknown name
- * is an error: the rule would always deny, which is noticed too late. In `!has(…)` it would never deny, which attackers
- * would find.
+ * Returns a fault for each unknown name in an expression, with the names that are allowed, and for each double that
+ * loses digits. At run time an unknown name is an error: the rule would always deny, which is noticed too late. In
+ * `!has(…)` it would never deny, which attackers would find.
  */
 export function expressionFaults(expression: Expression, known: KnownNames): string[] {
   const found: string[] = [];
@@ -70,7 +69,9 @@ export function expressionFaults(expression: Expression, known: KnownNames): str
     }
   }
 
-  /** An int or uint has all its digits, and is compared exactly; a double may be another number than the written one. */
+  /**
+   * An int or uint has all its digits, and is compared exactly; a double may be another number than the written one.
+   */
   function checkNumber(constant: Constant): void {
     if (constant.case === "doubleValue" && !isExact(constant.value))
       found.push(`holds a double, which ${MUST_BE_EXACT}`);

@@ -68,7 +68,9 @@ export function createIssueToken(parts: IssueTokenParts): IssueToken {
     return requestIds.once(asked, sign, (issued) => isUsable(issued, keys));
   }
 
-  /** Whether a token that was issued a moment ago still verifies: a caller who repeats the request needs one that does. */
+  /**
+   * Whether a token that was issued a moment ago still verifies: a caller who repeats the request needs one that does.
+   */
   function isUsable({ tokenId, keyId, draft }: IssuedToken, keys: TokenKeys): boolean {
     const { profile, tenant, expiresAt, claims } = draft;
     const time = now();
