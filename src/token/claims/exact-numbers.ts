@@ -20,8 +20,9 @@ export function checkNumbers(payload: JsonObject): Rejection | undefined {
 function pathOfNumber(value: Json, matches: (number: number) => boolean): Path | undefined {
   if (typeof value === "number") return matches(value) ? [] : undefined;
   if (typeof value !== "object" || value === null) return undefined;
-  for (const [name, inside] of Object.entries(value)) {
-    const path = pathOfNumber(inside, matches);
+  // Not entries, which makes an array for each member: this runs for every token.
+  for (const name of Object.keys(value)) {
+    const path = pathOfNumber((value as JsonObject)[name] as Json, matches);
     if (path !== undefined) return [name, ...path];
   }
   return undefined;
