@@ -1,5 +1,5 @@
 import { SECRETS_PREFIX } from "../keys/imported/parse-secret.ts";
-import { parseRevocation, REVOKED, storeRevocation } from "../revoke/revocation.ts";
+import { inBatches, parseRevocation, REVOKED, type Revocation, storeRevocations } from "../revoke/revocation.ts";
 import type { Entry, KeyValue } from "../state/keyvalue.ts";
 import { type BackupEntry, BackupError, decodeBackup, encodeBackup } from "./archive.ts";
 import { type BackupTools, KEYS_PREFIX, type ProvenRing, provenRings } from "./proven-rings.ts";
@@ -55,7 +55,7 @@ export async function restoreBackup(
 ): Promise<BackupContent> {
   for (const ring of rings) checkStored(ring, await store.list(ring.prefix));
   // Revocations first: no restored key may verify a revoked token.
-  for (const entry of revoked) await restoreRevocation(store, entry, now);
+  for (const batch of inBatches(restorable(revoked, now))) await storeRevocations(store, batch);
   // The lowest epoch first: no service starts with the ring that an interrupted restore leaves.
   for (const ring of rings) for (const entry of ring.entries) await restoreEntry(store, entry, ring);
   return { rings, revocations: revoked.length };
@@ -79,9 +79,11 @@ async function restoreEntry(store: KeyValue, { key, value }: BackupEntry, ring: 
     throw otherKeys(ring, Number(key.slice(ring.prefix.length)));
 }
 
-async function restoreRevocation(store: KeyValue, entry: BackupEntry, now: number): Promise<void> {
-  const revocation = parseRevocation(entry);
-  if (revocation !== undefined && revocation.until > now) await storeRevocation(store, revocation);
+function* restorable(revoked: readonly BackupEntry[], now: number): Generator<Revocation> {
+  for (const entry of revoked) {
+    const revocation = parseRevocation(entry);
+    if (revocation !== undefined && revocation.until > now) yield revocation;
+  }
 }
 
 function otherKeys({ name }: ProvenRing, epoch: number): BackupError {

@@ -34,6 +34,7 @@ export function createReopeningStore<Store extends KeyValue>(
       get: (key) => call((store) => store.get(key)),
       create: (key, value, options) => call((store) => store.create(key, value, options)),
       update: (key, value, revision, options) => call((store) => store.update(key, value, revision, options)),
+      writeAll: (writes) => call((store) => store.writeAll(writes)),
       delete: (key) => call((store) => store.delete(key)),
       list: (prefix) => call((store) => store.list(prefix)),
       async *watch(prefix, signal) {

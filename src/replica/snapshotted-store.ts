@@ -32,6 +32,14 @@ export function createSnapshottedStore({ store, snapshot, mayStandIn, onRestored
       if (written !== undefined) snapshot.take({ key, value, revision: written });
       return written;
     },
+    async writeAll(writes) {
+      const revisions = await store.writeAll(writes);
+      for (const [at, { key, value }] of writes.entries()) {
+        const revision = revisions[at];
+        if (revision !== undefined) snapshot.take({ key, value, revision });
+      }
+      return revisions;
+    },
     async list(prefix) {
       const remembered = rememberedUnder(prefix);
       try {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Entry, KeyValue } from "../state/keyvalue.ts";
+import type { Entry, EntryWrite, KeyValue } from "../state/keyvalue.ts";
 
 /**
  * A token, or every token of a subject, revoked before it expires. `tenant` is "" where the profile has none. Times are
@@ -88,20 +88,63 @@ function isTime(value: unknown): value is number {
 }
 
 /**
- * Stores a revocation, merged with a stored one of the same key. Writes nothing when that covers it. Rejects with a
- * StateError.
+ * Stores revocations, each merged with the stored one of the same key. Writes nothing where that covers it. A store that
+ * can, writes all of them in one step. Rejects with a StateError when it is unknown which of them are stored; storing them
+ * again is safe.
  */
-export async function storeRevocation(store: KeyValue, revocation: Revocation): Promise<void> {
-  const place = revocationKey(revocation);
-  for (;;) {
-    const options = { expiresAt: revocation.until };
-    if ((await store.create(place, encodeRevocation(revocation), options)) !== undefined) return;
-    const entry = await store.get(place);
-    if (entry === undefined) continue;
-    const stored = parseRevocation(entry);
-    if (stored !== undefined && covers(stored, revocation)) return;
-    const next = stored === undefined ? revocation : merge(revocation, stored);
-    const value = encodeRevocation(next);
-    if ((await store.update(place, value, entry.revision, { expiresAt: next.until })) !== undefined) return;
+export async function storeRevocations(store: KeyValue, revocations: Iterable<Revocation>): Promise<void> {
+  let writes = [...mergedByKey(revocations)].map(([key, revocation]) => ({
+    revocation,
+    write: writeOf(key, revocation),
+  }));
+  while (writes.length > 0) {
+    const revisions = await store.writeAll(writes.map(({ write }) => write));
+    const left = writes.filter((_, at) => revisions[at] === undefined);
+    const next = await Promise.all(left.map(({ revocation, write: { key } }) => nextWrite(store, key, revocation)));
+    writes = next.filter((one) => one !== undefined);
   }
+}
+
+/** How many revocations one call stores where many are restored: a call of NATS must end within two seconds. */
+const BATCH = 200;
+
+export function* inBatches(revocations: Iterable<Revocation>): Generator<readonly Revocation[]> {
+  let batch: Revocation[] = [];
+  for (const revocation of revocations) {
+    batch.push(revocation);
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+interface RevocationWrite {
+  readonly revocation: Revocation;
+  readonly write: EntryWrite;
+}
+
+/** What to write now that the key may hold something. Undefined: what it holds covers the revocation. */
+async function nextWrite(store: KeyValue, key: string, revocation: Revocation): Promise<RevocationWrite | undefined> {
+  const entry = await store.get(key);
+  if (entry === undefined) return { revocation, write: writeOf(key, revocation) };
+  const stored = parseRevocation(entry);
+  if (stored === undefined) return { revocation, write: writeOf(key, revocation, entry.revision) };
+  if (covers(stored, revocation)) return undefined;
+  return { revocation, write: writeOf(key, merge(revocation, stored), entry.revision) };
+}
+
+function writeOf(key: string, revocation: Revocation, revision?: number): EntryWrite {
+  const write = { key, value: encodeRevocation(revocation), expiresAt: revocation.until };
+  return revision === undefined ? write : { ...write, revision };
+}
+
+function mergedByKey(revocations: Iterable<Revocation>): Map<string, Revocation> {
+  const merged = new Map<string, Revocation>();
+  for (const revocation of revocations) {
+    const key = revocationKey(revocation);
+    const other = merged.get(key);
+    merged.set(key, other === undefined ? revocation : merge(revocation, other));
+  }
+  return merged;
 }

@@ -3,7 +3,7 @@ import { createInbox } from "../async/inbox.ts";
 import { pause } from "../async/timeout.ts";
 import { Problem } from "../problem/problem.ts";
 import { type Change, type Entry, type KeyValue, StateError } from "../state/keyvalue.ts";
-import { parseRevocation, REVOKED, type Revocation, revocationKey, storeRevocation } from "./revocation.ts";
+import { inBatches, parseRevocation, REVOKED, type Revocation, revocationKey, storeRevocations } from "./revocation.ts";
 import { createRevokedSet, type RevocableToken, type SubjectHashers } from "./revoked-set.ts";
 
 export interface RevocationsOptions {
@@ -126,10 +126,8 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
     has: known.has,
     viewAgeMs: (time) => Math.max(contactAgeMs(time), blindSince === undefined ? 0 : time - blindSince),
     async revoke(revocations) {
-      for (const revocation of revocations) {
-        await storeRevocation(store, revocation);
-        learn(revocation);
-      }
+      await storeRevocations(store, revocations);
+      for (const revocation of revocations) learn(revocation);
     },
     all: known.all,
     async *watch(signal) {
@@ -172,9 +170,9 @@ export async function restoreRevocations(
   signal: AbortSignal,
   onProblem: (error: unknown) => void,
 ): Promise<void> {
-  for (const revocation of forgotten) {
+  for (const batch of inBatches(forgotten)) {
     while (!signal.aborted) {
-      const error = await storeRevocation(store, revocation).catch((error: unknown) => error);
+      const error = await storeRevocations(store, batch).catch((error: unknown) => error);
       if (error === undefined) break;
       onProblem(error);
       // A lost store also ends the watch; the next watch finds again what was forgotten.

@@ -100,9 +100,8 @@ function checkDatabase(path: string, database: DatabaseSync): void {
 function withStateErrors(path: string, table: Table): Table {
   return {
     get: (key) => asStateError(path, () => table.get(key)),
-    put: (key, value, options) => asStateError(path, () => table.put(key, value, options)),
-    remove: (keys) => asStateError(path, () => table.remove(keys)),
-    expired: (now) => asStateError(path, () => table.expired(now)),
+    change: (removed, written) => asStateError(path, () => table.change(removed, written)),
+    expired: (now, limit) => asStateError(path, () => table.expired(now, limit)),
     list: (prefix) => asStateError(path, () => table.list(prefix)),
   };
 }

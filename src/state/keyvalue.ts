@@ -21,6 +21,14 @@ export interface WriteOptions {
   readonly expiresAt?: number;
 }
 
+/** One write of {@link KeyValue.writeAll}. */
+export interface EntryWrite extends WriteOptions {
+  readonly key: string;
+  readonly value: Uint8Array;
+  /** The revision that it replaces. Undefined: it creates the key. */
+  readonly revision?: number;
+}
+
 /**
  * The shared state: small, and the same for every replica. Keys are segments of `[A-Za-z0-9_-]+` joined by `/`; values
  * have at most 64 KiB. In every implementation but memory, a write MUST be durable when it resolves. An implementation
@@ -33,6 +41,12 @@ export interface KeyValue {
   create(key: string, value: Uint8Array, options?: WriteOptions): Promise<number | undefined>;
   /** Replaces exactly this revision; undefined when the entry has another one, has expired or is gone. */
   update(key: string, value: Uint8Array, revision: number, options?: WriteOptions): Promise<number | undefined>;
+  /**
+   * Does many writes, each as `create` or `update` does, and returns their results in the same order. Throws BAD_KEY when
+   * a key comes twice. An implementation MAY write all of them or, if one gets undefined, none; then all get undefined.
+   * One that can't MUST wait for all of them, and throw if it does not know whether one of them happened.
+   */
+  writeAll(writes: readonly EntryWrite[]): Promise<readonly (number | undefined)[]>;
   /** Removes the entry if there is one. A key that MUST be created only once MUST NOT be deleted. */
   delete(key: string): Promise<void>;
   /** Every entry whose key begins with `prefix`, by revision. */
@@ -77,6 +91,17 @@ const MAX_VALUE_BYTES = 64 * 1024;
 export function checkKey(key: string): void {
   if (!KEY.test(key))
     throw new StateError("BAD_KEY", `key ${JSON.stringify(key)}: allowed are segments of [A-Za-z0-9_-]+ joined by "/"`);
+}
+
+/** Throws BAD_KEY or TOO_LARGE unless every write is possible and has a key of its own. */
+export function checkWrites(writes: readonly EntryWrite[]): void {
+  const keys = new Set<string>();
+  for (const { key, value } of writes) {
+    checkKey(key);
+    checkValue(key, value);
+    if (keys.has(key)) throw new StateError("BAD_KEY", `key ${JSON.stringify(key)} comes twice in one call`);
+    keys.add(key);
+  }
 }
 
 /** Throws BAD_KEY unless some key can begin with `prefix`. */

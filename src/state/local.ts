@@ -1,22 +1,24 @@
 import {
   checkKey,
   checkPrefix,
-  checkValue,
+  checkWrites,
   type Entry,
+  type EntryWrite,
   type KeyValue,
   StateError,
-  type WriteOptions,
 } from "./keyvalue.ts";
 import { createWatchers } from "./watchers.ts";
 
 /** Rows of one process. {@link createLocalKeyValue} adds expiry, watches and races. */
 export interface Table {
   get(key: string): Entry | undefined;
-  /** Writes the row under a revision that was never used before. Durable on return, if the table is. */
-  put(key: string, value: Uint8Array, options: WriteOptions): Entry;
-  remove(keys: readonly string[]): void;
-  /** The keys of all rows whose expiry is at or before `now`. */
-  expired(now: number): readonly string[];
+  /**
+   * Removes rows, then writes others, each under a revision that was never used before: all of it or nothing. Durable on
+   * return, if the table is.
+   */
+  change(removed: readonly string[], written: readonly EntryWrite[]): readonly Entry[];
+  /** The keys of rows whose expiry is at or before `now`, at most `limit`. */
+  expired(now: number, limit: number): readonly string[];
   /** All rows whose key begins with `prefix`, by revision. */
   list(prefix: string): readonly Entry[];
 }
@@ -26,6 +28,9 @@ export interface LocalKeyValue extends KeyValue {
   /** Ends every watch with UNAVAILABLE, which every later call throws too. */
   close(): void;
 }
+
+/** How many expired entries a write removes: if 10⁵ end at once, no call has to wait for all of them. */
+const PURGED_PER_WRITE = 200;
 
 /** Implements {@link KeyValue} over a table. `now` (Unix milliseconds) decides what has expired. */
 export function createLocalKeyValue(table: Table, now: () => number, onClose: () => void): LocalKeyValue {
@@ -43,42 +48,47 @@ export function createLocalKeyValue(table: Table, now: () => number, onClose: ()
     if (closed) throw new StateError("UNAVAILABLE", "the store is closed");
   }
 
-  function remove(keys: readonly string[]): void {
-    if (keys.length === 0) return;
-    table.remove(keys);
-    for (const key of keys) watchers.publish({ type: "delete", key });
+  function liveEntry(key: string): Entry | undefined {
+    const entry = table.get(key);
+    return entry === undefined || hasExpired(entry) ? undefined : entry;
   }
 
-  /** Purges what has expired, and returns the live entry of a key that is about to be written. */
-  function beforeWrite(key: string): Entry | undefined {
+  /** Removes and writes entries, and purges some that have expired, in the same transaction. */
+  function change(removed: readonly string[], writes: readonly EntryWrite[]): number[] {
+    const gone = [...removed, ...table.expired(now(), PURGED_PER_WRITE)];
+    const written = table.change(gone, writes);
+    for (const key of gone) watchers.publish({ type: "delete", key });
+    for (const entry of written) watchers.publish({ type: "put", entry });
+    return written.map(({ revision }) => revision);
+  }
+
+  /** All of the writes, or none when one of them conflicts with what is stored. */
+  function write(writes: readonly EntryWrite[]): readonly number[] | undefined {
     refuseClosed();
-    checkKey(key);
-    remove(table.expired(now()));
-    return table.get(key);
-  }
-
-  function put(key: string, value: Uint8Array, options: WriteOptions): number {
-    checkValue(key, value);
-    const entry = table.put(key, value, options);
-    watchers.publish({ type: "put", entry });
-    return entry.revision;
+    checkWrites(writes);
+    const fit = writes.every(({ key, revision }) => liveEntry(key)?.revision === revision);
+    return fit ? change([], writes) : undefined;
   }
 
   return {
     async get(key) {
       refuseClosed();
       checkKey(key);
-      const entry = table.get(key);
-      return entry === undefined || hasExpired(entry) ? undefined : entry;
+      return liveEntry(key);
     },
     async create(key, value, options = {}) {
-      return beforeWrite(key) === undefined ? put(key, value, options) : undefined;
+      return write([{ key, value, ...options }])?.[0];
     },
     async update(key, value, revision, options = {}) {
-      return beforeWrite(key)?.revision === revision ? put(key, value, options) : undefined;
+      return write([{ key, value, revision, ...options }])?.[0];
+    },
+    async writeAll(writes) {
+      return write(writes) ?? writes.map(() => undefined);
     },
     async delete(key) {
-      if (beforeWrite(key) !== undefined) remove([key]);
+      refuseClosed();
+      checkKey(key);
+      if (liveEntry(key) !== undefined) change([key], []);
     },
     async list(prefix) {
       refuseClosed();

@@ -11,19 +11,22 @@ function createMemoryTable(): Table {
   let lastRevision = 0;
   return {
     get: (key) => rows.get(key),
-    put(key, value, { expiresAt }) {
-      lastRevision += 1;
-      // Copied, so that a caller that reuses its buffer does not change what is stored.
-      const row = { key, value: Uint8Array.from(value), revision: lastRevision };
-      const entry = expiresAt === undefined ? row : { ...row, expiresAt };
-      rows.delete(key);
-      rows.set(key, entry);
-      return entry;
+    change(removed, written) {
+      for (const key of removed) rows.delete(key);
+      return written.map(({ key, value, expiresAt }) => {
+        lastRevision += 1;
+        // Copied, so that a caller that reuses its buffer does not change what is stored.
+        const row = { key, value: Uint8Array.from(value), revision: lastRevision };
+        const entry = expiresAt === undefined ? row : { ...row, expiresAt };
+        rows.delete(key);
+        rows.set(key, entry);
+        return entry;
+      });
     },
-    remove(keys) {
-      for (const key of keys) rows.delete(key);
+    expired(now, limit) {
+      const expired = [...rows.values()].filter(({ expiresAt = Infinity }) => expiresAt <= now);
+      return expired.slice(0, limit).map(({ key }) => key);
     },
-    expired: (now) => [...rows.values()].filter((entry) => (entry.expiresAt ?? Infinity) <= now).map(({ key }) => key),
     // A Map keeps the order of writes, which is the order of revisions.
     list: (prefix) => [...rows.values()].filter((entry) => entry.key.startsWith(prefix)),
   };

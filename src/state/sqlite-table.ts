@@ -27,7 +27,7 @@ export function createSqliteTable(database: DatabaseSync): Table {
   const select = database.prepare("SELECT * FROM entries WHERE key = ?");
   // Every character of a key sorts before "~".
   const selectByPrefix = database.prepare("SELECT * FROM entries WHERE key >= ? AND key < ? ORDER BY revision");
-  const selectExpired = database.prepare("SELECT key FROM entries WHERE expires_at <= ?");
+  const selectExpired = database.prepare("SELECT key FROM entries WHERE expires_at <= ? LIMIT ?");
   const count = database.prepare("UPDATE counter SET revision = revision + 1 RETURNING revision");
   const replace = database.prepare("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)");
   const remove = database.prepare("DELETE FROM entries WHERE key = ?");
@@ -49,20 +49,18 @@ export function createSqliteTable(database: DatabaseSync): Table {
       const row = select.get(key);
       return row === undefined ? undefined : entryOf(row);
     },
-    put: (key, value, { expiresAt }) =>
+    change: (removed, written) =>
       transaction(() => {
-        const revision = Number(count.get()?.revision);
-        const row = { key, value: Uint8Array.from(value), revision };
-        const entry = expiresAt === undefined ? row : { ...row, expiresAt };
-        replace.run(key, value, revision, expiresAt ?? null, checksum(entry));
-        return entry;
+        for (const key of removed) remove.run(key);
+        return written.map(({ key, value, expiresAt }) => {
+          const revision = Number(count.get()?.revision);
+          const row = { key, value: Uint8Array.from(value), revision };
+          const entry = expiresAt === undefined ? row : { ...row, expiresAt };
+          replace.run(key, value, revision, expiresAt ?? null, checksum(entry));
+          return entry;
+        });
       }),
-    remove(keys) {
-      transaction(() => {
-        for (const key of keys) remove.run(key);
-      });
-    },
-    expired: (now) => selectExpired.all(now).map((row) => String(row.key)),
+    expired: (now, limit) => selectExpired.all(now, limit).map((row) => String(row.key)),
     list: (prefix) => selectByPrefix.all(prefix, `${prefix}~`).map(entryOf),
   };
 }

@@ -7,7 +7,7 @@ import { createSecretVault } from "../../src/jose/secret-vault.ts";
 import { KeyringError } from "../../src/keys/error.ts";
 import { openKeyring } from "../../src/keys/rotating/keyring.ts";
 import { wrapRecord } from "../../src/keys/store/authenticated-record.ts";
-import { parseRevocation, storeRevocation } from "../../src/revoke/revocation.ts";
+import { parseRevocation, storeRevocations } from "../../src/revoke/revocation.ts";
 import type { KeyValue } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
 import { acme, input, lookUp, newSecret, openReplica } from "../keys/imported/secrets-under-test.ts";
@@ -41,7 +41,7 @@ async function filledStore() {
     at: start,
     until: clock.now + 10,
   } as const;
-  await storeRevocation(options.store, revoked);
+  await storeRevocations(options.store, [revoked]);
   return { store: options.store, keyring, secret, revoked, now: clock.now };
 }
 
@@ -189,7 +189,7 @@ test("a revocation that has ended is not restored, and one that reaches further 
   await restored(ended, file, TOOLS, revoked.until);
   t.deepEqual(await ended.list("revoked/"), []);
   const longer = emptyStore();
-  await storeRevocation(longer, { ...revoked, until: revoked.until + 5 });
+  await storeRevocations(longer, [{ ...revoked, until: revoked.until + 5 }]);
   await restored(longer, file, TOOLS, now);
   t.is((await longer.list("revoked/"))[0]?.expiresAt, revoked.until + 5);
 });

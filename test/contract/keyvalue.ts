@@ -1,5 +1,12 @@
 import type { ExecutionContext, Implementation } from "ava";
-import { type Change, type Entry, type KeyValue, StateError } from "../../src/state/keyvalue.ts";
+import {
+  type Change,
+  type Entry,
+  type EntryWrite,
+  type KeyValue,
+  StateError,
+  type StateErrorCode,
+} from "../../src/state/keyvalue.ts";
 
 /** An empty store and the clock that it was given. */
 interface StoreUnderTest {
@@ -17,6 +24,7 @@ const text = (value: Uint8Array | undefined): string | undefined => value && new
 /** What every adapter of {@link KeyValue} must do. `open` makes a fresh store for each test. */
 export function keyValueContract(test: Register, open: Open): void {
   readsAndWrites(test, open);
+  manyWrites(test, open);
   expiry(test, open);
   listing(test, open);
   watching(test, open);
@@ -120,6 +128,90 @@ function readsAndWrites(test: Register, open: Open): void {
     await store.create("none", new Uint8Array());
     t.deepEqual(Buffer.from((await store.get("all"))?.value ?? []), Buffer.from(all));
     t.is((await store.get("none"))?.value.byteLength, 0);
+  });
+}
+
+function manyWrites(test: Register, open: Open): void {
+  test("many writes at once are creations and updates, each with the revision of its own place", async (t) => {
+    const { store, clock } = await open(t);
+    const expiresAt = clock.now + 1000;
+    const old = (await store.create("many/old", bytes("0"))) ?? 0;
+    const created = Array.from({ length: 100 }, (_, at) => ({ key: `many/${at}`, value: bytes(`${at}`), expiresAt }));
+    const updated = { key: "many/old", value: bytes("1"), revision: old };
+    const revisions = await store.writeAll([...created, updated]);
+    t.is(new Set(revisions).size, 101);
+    const entries = new Map((await store.list("many/")).map((entry) => [entry.key, entry]));
+    t.is(entries.size, 101);
+    for (const [at, { key, value, ...more }] of [...created, updated].entries()) {
+      const expiry = "expiresAt" in more ? more.expiresAt : undefined;
+      t.is(text(entries.get(key)?.value), text(value));
+      t.deepEqual([entries.get(key)?.revision, entries.get(key)?.expiresAt], [revisions[at], expiry]);
+    }
+    t.deepEqual(await store.writeAll([]), []);
+  });
+
+  test("of many writes the one that conflicts gets nothing and changes nothing, and repeating the rest succeeds", async (t) => {
+    const { store } = await open(t);
+    const [a, b] = [(await store.create("a", bytes("1"))) ?? 0, (await store.create("b", bytes("1"))) ?? 0];
+    const newer = (await store.update("b", bytes("2"), b)) ?? 0;
+    let writes: EntryWrite[] = [
+      { key: "a", value: bytes("x") },
+      { key: "b", value: bytes("x"), revision: b },
+      { key: "gone", value: bytes("x"), revision: newer },
+      { key: "c", value: bytes("new") },
+      { key: "d", value: bytes("new") },
+    ];
+    const revisions = await store.writeAll(writes);
+    t.deepEqual(revisions.slice(0, 3), [undefined, undefined, undefined]);
+    t.deepEqual([(await store.get("a"))?.revision, (await store.get("b"))?.revision], [a, newer]);
+    t.is(await store.get("gone"), undefined);
+    // All of the others, or none.
+    writes = writes.slice(3).filter((_, at) => revisions[at + 3] === undefined);
+    t.true(writes.length === 0 || writes.length === 2);
+    t.false((await store.writeAll(writes)).includes(undefined));
+    t.deepEqual([text((await store.get("c"))?.value), text((await store.get("d"))?.value)], ["new", "new"]);
+  });
+
+  test("of ten calls at once that create the same keys, each key is created by one", async (t) => {
+    const { store } = await open(t);
+    const keys = ["a", "b", "c"];
+    const calls = Array.from({ length: 10 }, (_, at) =>
+      store.writeAll(keys.map((key) => ({ key, value: bytes(`${at}`) }))),
+    );
+    const results = await Promise.all(calls);
+    for (const [place, key] of keys.entries()) {
+      const winners = results.flatMap((revisions, at) => (revisions[place] === undefined ? [] : [`${at}`]));
+      t.is(winners.length, 1);
+      t.is(text((await store.get(key))?.value), winners[0]);
+    }
+  });
+
+  test("a watch yields many writes in the order of their revisions", async (t) => {
+    const { store } = await open(t);
+    const watch = follow(store, "many/");
+    t.is(await watch.next(), "current");
+    const keys = Array.from({ length: 20 }, (_, at) => `many/${at}`);
+    const revisions = await store.writeAll(keys.map((key) => ({ key, value: bytes("x") })));
+    const byRevision = keys.toSorted(
+      (left, right) => (revisions[keys.indexOf(left)] ?? 0) - (revisions[keys.indexOf(right)] ?? 0),
+    );
+    for (const key of byRevision) t.is(await watch.next(), `put ${key} x`);
+    await watch.end();
+  });
+
+  test("of writes with a bad key, a large value or a key that comes twice, none happens", async (t) => {
+    const { store } = await open(t);
+    const good = { key: "good", value: bytes("x") };
+    const bad: [EntryWrite, StateErrorCode][] = [
+      [{ key: "b.d", value: bytes("x") }, "BAD_KEY"],
+      [{ key: "large", value: new Uint8Array(64 * 1024 + 1) }, "TOO_LARGE"],
+      [{ ...good, revision: 1 }, "BAD_KEY"],
+    ];
+    for (const [write, code] of bad) {
+      const error = await t.throwsAsync(store.writeAll([good, write]), { instanceOf: StateError });
+      t.is(error?.code, code);
+    }
+    t.is(await store.get("good"), undefined);
   });
 }
 

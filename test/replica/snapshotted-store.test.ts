@@ -13,6 +13,7 @@ const AWAY: KeyValue = {
   get: () => Promise.reject(away()),
   create: () => Promise.reject(away()),
   update: () => Promise.reject(away()),
+  writeAll: () => Promise.reject(away()),
   delete: () => Promise.reject(away()),
   list: () => Promise.reject(away()),
   // biome-ignore lint/correctness/useYield: it fails before it yields anything

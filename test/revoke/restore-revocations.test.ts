@@ -5,25 +5,30 @@ import { type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
 
 const NOW = 1_700_000_000_000;
-const revocations = ["a", "b", "c"].map(
-  (tokenId): Revocation => ({ kind: "token", profile: "service", tenant: "", at: NOW, until: NOW + 1_000, tokenId }),
+/** Three batches. */
+const revocations = Array.from(
+  { length: 500 },
+  (_, at): Revocation => ({
+    kind: "token",
+    profile: "service",
+    tenant: "",
+    at: NOW,
+    until: NOW + 1_000,
+    tokenId: `t-${at}`,
+  }),
 );
 
-/** A store whose second creation fails, and its reported problems. */
+/** A store whose second batch fails, its reported problems, and the number of its batches. */
 function fixture(error: Error) {
   const below = createMemoryKeyValue(() => NOW);
   const problems: unknown[] = [];
-  let creations = 0;
+  const batches: number[] = [];
   const store: KeyValue = {
-    get: below.get,
-    update: below.update,
-    delete: below.delete,
-    list: below.list,
-    watch: below.watch,
-    async create(...write) {
-      creations += 1;
-      if (creations === 2) throw error;
-      return below.create(...write);
+    ...below,
+    async writeAll(writes) {
+      batches.push(writes.length);
+      if (batches.length === 2) throw error;
+      return below.writeAll(writes);
     },
   };
   const held = async () => {
@@ -32,14 +37,15 @@ function fixture(error: Error) {
   };
   const again = (signal = new AbortController().signal) =>
     restoreRevocations(store, revocations, signal, (problem) => problems.push(problem));
-  return { problems, held, again };
+  return { problems, batches, held, again };
 }
 
 test("what a store could not take is reported, and written again until the store has all", async (t) => {
   const error = new StateError("UNAVAILABLE", "away");
-  const { problems, held, again } = fixture(error);
+  const { problems, batches, held, again } = fixture(error);
   await again();
   t.deepEqual(await held(), revocations);
+  t.deepEqual(batches, [200, 200, 200, 100]);
   t.deepEqual(problems, [error]);
 });
 
@@ -47,7 +53,7 @@ test("a store that is lost meanwhile is left: its watch ends too, and begins aga
   const error = new StateError("LOST", "gone");
   const { problems, held, again } = fixture(error);
   await again();
-  t.deepEqual(await held(), revocations.slice(0, 1));
+  t.deepEqual(await held(), revocations.slice(0, 200));
   t.deepEqual(problems, [error]);
 });
 

@@ -315,6 +315,7 @@ function failingStore(first: KeyValue) {
     get: (key) => call((store) => store.get(key)),
     create: (...write) => call((store) => store.create(...write)),
     update: (...write) => call((store) => store.update(...write)),
+    writeAll: (writes) => call((store) => store.writeAll(writes)),
     delete: (key) => call((store) => store.delete(key)),
     list: (prefix) => call((store) => store.list(prefix)),
     async *watch(prefix, signal) {

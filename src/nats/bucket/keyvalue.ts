@@ -1,5 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { checkKey, checkPrefix, checkValue, type KeyValue, type WriteOptions } from "../../state/keyvalue.ts";
+import { settledAll } from "../../async/settled-all.ts";
+import {
+  checkKey,
+  checkPrefix,
+  checkValue,
+  checkWrites,
+  type KeyValue,
+  type WriteOptions,
+} from "../../state/keyvalue.ts";
 import { unavailable } from "../errors.ts";
 import type { NatsLink } from "../link.ts";
 import { type Access, Bucket, type BucketOptions } from "./bucket.ts";
@@ -30,7 +38,7 @@ export function createNatsKeyValue(link: NatsLink, options: NatsKeyValueOptions)
   const { now } = options;
   const bucket = new Bucket(link, options);
 
-  return {
+  const store: NatsKeyValue = {
     async get(key) {
       checkKey(key);
       return bucket.call(`reading ${key}`, async (access) => {
@@ -50,6 +58,17 @@ export function createNatsKeyValue(link: NatsLink, options: NatsKeyValueOptions)
       if (revision < 1) return undefined;
       return bucket.call(`updating ${key}`, (access) => update(bucket, access, write, revision, now));
     },
+    async writeAll(writes) {
+      checkWrites(writes);
+      // All are on their way at once: each is acknowledged on its own.
+      return settledAll(
+        writes.map(({ key, value, revision, ...writeOptions }) =>
+          revision === undefined
+            ? store.create(key, value, writeOptions)
+            : store.update(key, value, revision, writeOptions),
+        ),
+      );
+    },
     async delete(key) {
       const write = writeOf("delete", key, new Uint8Array(), {});
       await bucket.call(`deleting ${key}`, (access) => remove(bucket, access, write, now));
@@ -63,6 +82,7 @@ export function createNatsKeyValue(link: NatsLink, options: NatsKeyValueOptions)
     clockOffset: () => clockOffset(bucket, now),
     sweep: () => sweep(link, bucket, now),
   };
+  return store;
 }
 
 function writeOf(operation: Write["operation"], key: string, value: Uint8Array, options: WriteOptions): Write {

@@ -29,6 +29,7 @@ function fragile(initial: KeyValue) {
     get: async (key) => reached().get(key),
     create: async (...args) => reached().create(...args),
     update: async (...args) => reached().update(...args),
+    writeAll: async (writes) => reached().writeAll(writes),
     delete: async (key) => reached().delete(key),
     list: async (prefix) => reached().list(prefix),
     watch: (...args) => reached().watch(...args),

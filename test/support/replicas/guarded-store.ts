@@ -10,6 +10,7 @@ export function guardedStore(store: KeyValue, guard: () => void | Promise<void>)
     get: (key) => guarded(() => store.get(key)),
     create: (...args) => guarded(() => store.create(...args)),
     update: (...args) => guarded(() => store.update(...args)),
+    writeAll: (writes) => guarded(() => store.writeAll(writes)),
     delete: (key) => guarded(() => store.delete(key)),
     list: (prefix) => guarded(() => store.list(prefix)),
     async *watch(prefix, signal) {

@@ -46,6 +46,7 @@ export function createBucket(now: () => number, careless: boolean): Bucket {
           return create(key, value);
         },
         update: async (key, value, revision) => reach().update(key, value, revision),
+        writeAll: async (writes) => reach().writeAll(writes),
         delete: async (key) => reach().delete(key),
         list: async (prefix) => reach().list(prefix),
         async *watch(prefix, signal) {
