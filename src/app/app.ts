@@ -45,7 +45,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
     const { addresses, health } = await listen(run, storage, running);
     const serving = running.opening.done.then(async () => {
       if (run.stopping.aborted) return;
-      await health.update();
+      health.update();
       log("info", { type: "ready", version: packageJson.version, ...addresses, nats: config.nats?.url ?? "none" });
     });
     if (config.state.store === "file") await serving;

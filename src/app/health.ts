@@ -7,8 +7,6 @@ import type { Log } from "./log.ts";
 export interface Readiness {
   /** Human-readable reasons why tokens can't be issued; empty when they can. */
   waitsFor(): readonly string[];
-  /** Measures how full the audit log is. Never rejects. */
-  update(): Promise<void>;
   /** Called when the listeners are up. */
   start(): void;
   /** Called when the service stops: it finishes its open calls, and should get no new ones. */
@@ -18,33 +16,24 @@ export interface Readiness {
 export interface ReadinessParts {
   readonly audit: AuditPipeline;
   readonly rings: () => readonly Keyring[];
-  readonly spoolMaxBytes: number;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Further reasons, of the same kind. */
   readonly others: () => readonly string[];
 }
 
-export function createReadiness({ audit, rings, spoolMaxBytes, now, others }: ReadinessParts): Readiness {
+export function createReadiness({ audit, rings, now, others }: ReadinessParts): Readiness {
   let phase: "starting" | "serving" | "stopping" = "starting";
-  let room = true;
 
   return {
     waitsFor() {
       const reasons =
         phase === "serving" ? [] : [phase === "starting" ? "the start" : "a new start: the service is stopping"];
-      if (!audit.running) reasons.push("the audit log, which has failed");
-      if (!room) reasons.push("room in the audit log");
+      if (audit.obstacle !== undefined) reasons.push(audit.obstacle);
       reasons.push(...others());
       for (const ring of rings())
         if (ring.signer(now()) === undefined) reasons.push(`a key of keyset ${ring.keyset} that may sign`);
       return reasons;
-    },
-    async update() {
-      room = await audit.depth().then(
-        ({ bytes }) => bytes < spoolMaxBytes,
-        () => room,
-      );
     },
     start() {
       phase = "serving";
@@ -57,37 +46,65 @@ export function createReadiness({ audit, rings, spoolMaxBytes, now, others }: Re
 
 /** Keeps the gRPC health services up to date. */
 export interface Health {
-  /** Updates them now; they are also updated every second. Never rejects. */
-  update(): Promise<void>;
+  /** Updates them now; they are also updated every second. */
+  update(): void;
   /** Reports NOT_SERVING from now on. */
   stop(): void;
 }
 
 const UPDATE_MS = 1_000;
 
-/** The service "" is SERVING once tokens can be verified; the issuing service, while they can also be issued. */
-export function startHealth(grpc: GrpcServer, ready: Readiness, canVerify: () => boolean, log: Log): Health {
-  let logged = "";
+/** A reason that comes and goes is logged at most once in this time. */
+const LOG_AGAIN_MS = 60_000;
 
-  async function update(): Promise<void> {
-    await ready.update();
+/** The service "" is SERVING once tokens can be verified; the issuing service, while they can also be issued. */
+export function startHealth(
+  grpc: GrpcServer,
+  ready: Readiness,
+  canVerify: () => boolean,
+  log: Log,
+  monotonic: () => number,
+): Health {
+  const shown = new Map<string, boolean>();
+  let stopped = false;
+  let before = "";
+  const logged = new Map<string, number>();
+
+  function update(): void {
+    if (stopped) return;
     const reasons = ready.waitsFor();
-    grpc.setHealth("", canVerify());
-    grpc.setHealth(ISSUING, reasons.length === 0);
+    show("", canVerify());
+    show(ISSUING, reasons.length === 0);
     // Reasons that differ only in their figures are not logged again.
     const what = reasons.join("\n").replace(/\d+/g, "");
-    if (what !== logged && reasons.length > 0) log("warn", { type: "waiting", for: reasons });
-    logged = what;
+    if (what !== before && reasons.length > 0 && isDue(what)) log("warn", { type: "waiting", for: reasons });
+    before = what;
   }
 
-  const timer = setInterval(() => void update(), UPDATE_MS);
+  // The library sends every status to every watcher, whether it has changed or not.
+  function show(service: "" | typeof ISSUING, serving: boolean): void {
+    if (shown.get(service) === serving) return;
+    shown.set(service, serving);
+    grpc.setHealth(service, serving);
+  }
+
+  function isDue(what: string): boolean {
+    const now = monotonic();
+    for (const [text, time] of logged) if (now - time >= LOG_AGAIN_MS) logged.delete(text);
+    if (logged.has(what)) return false;
+    logged.set(what, now);
+    return true;
+  }
+
+  const timer = setInterval(update, UPDATE_MS);
   return {
     update,
     stop() {
+      stopped = true;
       clearInterval(timer);
       ready.stop();
-      grpc.setHealth(ISSUING, false);
-      grpc.setHealth("", false);
+      show(ISSUING, false);
+      show("", false);
     },
   };
 }

@@ -26,12 +26,11 @@ export interface Listening {
  * @throws StartError when an address can't be bound.
  */
 export async function listen(run: Run, storage: Storage, running: Running): Promise<Listening> {
-  const { config, now, log, endings } = run;
+  const { now, log, endings } = run;
   const { opening } = running;
   const ready = createReadiness({
     audit: storage.pipeline,
     rings: opening.rings,
-    spoolMaxBytes: config.spoolMaxBytes,
     now,
     others: () => [...opening.waitsFor(), ...storage.state.fitness.waitsFor()],
   });
@@ -41,7 +40,9 @@ export async function listen(run: Run, storage: Storage, running: Running): Prom
   endings.add((leftMs) => grpc.stop(leftMs));
   const addresses = { grpc: grpc.address, http: http.address };
   log("info", { type: "listening", ...addresses });
-  const health = startHealth(grpc, ready, () => opening.services !== undefined, log);
+  const monotonic = () => performance.now();
+  const health = startHealth(grpc, ready, () => opening.services !== undefined, log, monotonic);
+  storage.pipeline.onObstacle(health.update);
   endings.add(() => health.stop());
   ready.start();
   return { addresses, health };

@@ -18,7 +18,6 @@ export class AppendBatches {
   readonly #answerMs: number;
   /** An array, since it has few elements: a Map whose entries come and go leaves much garbage to collect. */
   readonly #sent: (Batch & { readonly number: number; readonly timer: NodeJS.Timeout })[] = [];
-  readonly #overdue = new Set<number>();
   #gathered: Batch | undefined;
   #next = 0;
 
@@ -29,8 +28,6 @@ export class AppendBatches {
   }
 
   add(event: AuditEvent, time: number): Promise<void> {
-    // Otherwise events would pile up in memory while the storage hangs, and all be written when it recovers.
-    if (this.#overdue.size > 0) return Promise.reject(overdue());
     if (this.#gathered === undefined) setImmediate(() => this.flush());
     this.#gathered ??= { items: [], waiters: [] };
     const { items, waiters } = this.#gathered;
@@ -51,7 +48,6 @@ export class AppendBatches {
   }
 
   settle({ batch, errors }: Extract<FromAudit, { type: "appended" }>): void {
-    this.#overdue.delete(batch);
     for (const [index, { resolve, reject }] of this.#take(batch).entries()) {
       const error = errors?.get(index);
       if (error === undefined) resolve();
@@ -67,7 +63,6 @@ export class AppendBatches {
   }
 
   #giveUp(batch: number): void {
-    this.#overdue.add(batch);
     for (const { reject } of this.#take(batch)) reject(overdue());
   }
 
@@ -81,8 +76,9 @@ export class AppendBatches {
 }
 
 /** Rebuilds an error of the other thread. */
-export function received({ code, message }: SentError): Error {
-  return code === undefined ? new Error(message) : new AuditError(code, message);
+export function received({ code, message, cause }: SentError): Error {
+  const options = cause === undefined ? {} : { cause: new Error(cause) };
+  return code === undefined ? new Error(message, options) : new AuditError(code, message, options);
 }
 
 /** The error when the thread runs but does not answer. */

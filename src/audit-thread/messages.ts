@@ -6,20 +6,27 @@ import type { Depth } from "../audit/spool/spool.ts";
 export interface SentError {
   readonly code?: AuditErrorCode;
   readonly message: string;
+  /** The message of its cause. */
+  readonly cause?: string;
 }
 
 /** To the audit thread. `append` has events of one turn of the event loop. */
 export type ToAudit =
   | { readonly type: "append"; readonly batch: number; readonly items: readonly TimedEvent[] }
   | { readonly type: "depth" }
+  | { readonly type: "examine"; readonly probe: boolean }
   | { readonly type: "stop"; readonly deadlineMs: number };
 
-/** From the audit thread. `appended` has the errors of the items that are not durable, by their index in the batch. */
+/**
+ * From the audit thread. `appended` has the errors of the items that are not durable, by their index in the batch;
+ * `full` says whether events of tokens are refused.
+ */
 export type FromAudit =
-  | { readonly type: "opened" }
+  | { readonly type: "opened"; readonly full: boolean }
   | { readonly type: "failed"; readonly error: SentError }
   | { readonly type: "appended"; readonly batch: number; readonly errors?: ReadonlyMap<number, SentError> }
   | { readonly type: "depth"; readonly depth: Depth }
   | { readonly type: "depth"; readonly error: SentError }
+  | { readonly type: "examined"; readonly full: boolean; readonly error?: SentError }
   | { readonly type: "report"; readonly report: AuditReport }
   | { readonly type: "stopped" };

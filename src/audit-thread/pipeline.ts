@@ -16,7 +16,8 @@ export interface AuditAdapters {
 }
 
 /** The pipeline as its own thread sees it. */
-export type OpenPipeline = Omit<AuditPipeline, "running"> & Pick<Spool, "appendAll">;
+export type OpenPipeline = Pick<Spool, "append" | "appendAll" | "depth" | "examine" | "full"> &
+  Pick<AuditPipeline, "stop">;
 
 /** How long the connection may take to close: what is still being sent is in the spool as well. */
 const CLOSE_MS = 100;
@@ -43,6 +44,10 @@ export async function openAuditPipeline(
     append: (event, time) => spool.append(event, time),
     appendAll: (items) => spool.appendAll(items),
     depth: () => spool.depth(),
+    examine: (probe) => spool.examine(probe),
+    get full() {
+      return spool.full;
+    },
     async stop(deadlineMs) {
       await spool.flush();
       await forwarding?.stop(deadlineMs);

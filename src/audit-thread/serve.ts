@@ -16,7 +16,7 @@ export async function serveAudit(adapters: AuditAdapters = {}): Promise<void> {
       adapters,
     );
     port.on("message", (message: ToAudit) => void handle(message, pipeline, send, port));
-    send({ type: "opened" });
+    send({ type: "opened", full: pipeline.full });
   } catch (error) {
     send({ type: "failed", error: sent(error) });
     port.close();
@@ -32,6 +32,11 @@ async function handle(message: ToAudit, pipeline: OpenPipeline, send: (message: 
       return pipeline.depth().then(
         (depth) => send({ type: "depth", depth }),
         (error) => send({ type: "depth", error: sent(error) }),
+      );
+    case "examine":
+      return pipeline.examine(message.probe).then(
+        () => send({ type: "examined", full: pipeline.full }),
+        (error) => send({ type: "examined", full: pipeline.full, error: sent(error) }),
       );
     case "stop":
       await pipeline.stop(message.deadlineMs);
@@ -53,6 +58,7 @@ async function append(
 }
 
 function sent(error: unknown): SentError {
-  const message = error instanceof Error ? error.message : String(error);
-  return error instanceof AuditError ? { code: error.code, message } : { message };
+  if (!(error instanceof Error)) return { message: String(error) };
+  const cause = error.cause instanceof Error ? { cause: error.cause.message } : {};
+  return { message: error.message, ...cause, ...(error instanceof AuditError ? { code: error.code } : {}) };
 }

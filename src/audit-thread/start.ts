@@ -5,12 +5,19 @@ import type { AuditPipeline, AuditReport, AuditSettings } from "../audit/pipelin
 import type { Depth } from "../audit/spool/spool.ts";
 import { AppendBatches, overdue, received } from "./append-batches.ts";
 import type { FromAudit, ToAudit } from "./messages.ts";
+import { Standing } from "./standing.ts";
 
 /** The entry point of the thread. */
 export const AUDIT_THREAD = new URL("./entry.ts", import.meta.url);
 
-/** How long the thread may take to answer: callers must not wait indefinitely for storage that hangs. */
-const ANSWER_MS = 10_000;
+interface Pace {
+  /** How long the thread may take to answer: callers must not wait indefinitely for storage that hangs. */
+  readonly answerMs: number;
+  /** How often the storage is examined. */
+  readonly examineMs: number;
+}
+
+const PACE: Pace = { answerMs: 10_000, examineMs: 1_000 };
 
 /** How long a stop may take beyond its deadline for forwarding. */
 const CLOSE_MS = 2_000;
@@ -20,15 +27,17 @@ const CLOSE_MS = 2_000;
  * thread that answers calls.
  *
  * Rejects with an AuditError when the spool can't be opened. When the thread dies later, `onDeath` is called once, and
- * every pending and later call is UNAVAILABLE. A call that is not answered within `answerMs` is UNAVAILABLE too, and so
- * is every append until the answer comes.
+ * every pending and later call is UNAVAILABLE. A call that is not answered within `answerMs` is UNAVAILABLE too.
+ *
+ * While {@link Standing} says that the storage fails, appends are refused at once. Otherwise they would pile up behind
+ * storage that hangs, and a full disk would take a few of them and lose the rest.
  */
 export async function startAuditThread(
   settings: AuditSettings,
   report: (report: AuditReport) => void,
   onDeath: (error: unknown) => void,
   program: URL = AUDIT_THREAD,
-  answerMs = ANSWER_MS,
+  { answerMs, examineMs }: Pace = PACE,
 ): Promise<AuditPipeline> {
   const worker = new Worker(program, { workerData: settings });
   const send = (message: ToAudit): void => worker.postMessage(message);
@@ -36,12 +45,14 @@ export async function startAuditThread(
   const depths: PromiseWithResolvers<Depth>[] = [];
   const opened = Promise.withResolvers<void>();
   const exited = Promise.withResolvers<void>();
-  let running = false;
+  let standing: Standing | undefined;
+  let onObstacle = (): void => {};
   let ended: AuditError | undefined;
 
   worker.on("message", (message: FromAudit) => {
     switch (message.type) {
       case "appended":
+        if (message.errors !== undefined) standing?.failed(message.errors.values());
         return appends.settle(message);
       case "report":
         return report(message.report);
@@ -49,8 +60,10 @@ export async function startAuditThread(
         return "depth" in message
           ? depths.shift()?.resolve(message.depth)
           : depths.shift()?.reject(received(message.error));
+      case "examined":
+        return standing?.examined(message);
       case "opened":
-        running = true;
+        standing = new Standing(send, message.full, () => onObstacle(), examineMs);
         return opened.resolve();
       case "failed":
         return opened.reject(received(message.error));
@@ -66,11 +79,18 @@ export async function startAuditThread(
   await opened.promise;
 
   return {
-    get running() {
-      return running;
+    get obstacle() {
+      return standing?.obstacle;
+    },
+    onObstacle(listener) {
+      onObstacle = listener;
     },
     append(event, time) {
-      return ended === undefined ? appends.add(event, time) : Promise.reject(ended);
+      if (ended !== undefined) return Promise.reject(ended);
+      const failure = standing?.failure;
+      return failure === undefined
+        ? appends.add(event, time)
+        : Promise.reject(new AuditError("UNAVAILABLE", `waits for ${failure}`));
     },
     async depth() {
       if (ended !== undefined) throw ended;
@@ -93,14 +113,14 @@ export async function startAuditThread(
 
   function fail(cause: unknown): void {
     opened.reject(cause);
-    if (!running || ended !== undefined) return;
+    if (standing === undefined || ended !== undefined) return;
     end("has died", cause);
     onDeath(cause);
   }
 
   function end(how: string, cause?: unknown): void {
     ended = new AuditError("UNAVAILABLE", `the audit thread ${how}`, { cause });
-    running = false;
+    standing?.end();
     appends.end(ended);
     for (const { reject } of depths) reject(ended);
   }

@@ -5,8 +5,13 @@ import type { Depth } from "./spool/spool.ts";
 
 /** The audit log as the service sees it: events are chained, stored in the spool and forwarded to NATS. */
 export interface AuditPipeline extends AuditLog {
-  /** False after the pipeline ended by itself: every append is then rejected. */
-  readonly running: boolean;
+  /**
+   * What events of tokens wait for, human-readable; undefined while they can be stored. Unless it is only the size of
+   * the spool, every append is refused at once meanwhile.
+   */
+  readonly obstacle: string | undefined;
+  /** Sets the one listener for changes of `obstacle`: it is called before the append that failed is rejected. */
+  onObstacle(listener: () => void): void;
   depth(): Promise<Depth>;
   /**
    * Makes all appended events durable, forwards them for at most `deadlineMs`, and ends. Rejects with UNAVAILABLE when

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import type { AuditPipeline, AuditReport, AuditSettings } from "../../src/audit/pipeline.ts";
@@ -12,6 +12,8 @@ import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const TROUBLED = new URL("./troubled-audit.ts", import.meta.url);
+/** What a thread that was stopped, or has died, leaves behind. */
+const ENDED = "the audit log, which has ended";
 const unavailable = { name: "AuditError", code: "UNAVAILABLE" };
 const started = { type: "service.started", version: "1.0.0", configHash: "hash" } as const;
 /** An issuance whose event has about `bytes`. */
@@ -22,16 +24,22 @@ interface Options extends Partial<AuditSettings> {
   readonly answerMs?: number;
 }
 
+/** How often the storage is examined in these tests. */
+const EXAMINE_MS = 20;
+
 async function startThread(t: ExecutionContext<unknown>, options: Options = {}) {
-  const { program = AUDIT_THREAD, answerMs, ...overrides } = options;
+  const { program = AUDIT_THREAD, answerMs = 10_000, ...overrides } = options;
   const settings = { folder: await tempFolder(t), maxBytes: 1 << 24, nats: undefined, ...overrides };
   const reports: AuditReport[] = [];
   const deaths: unknown[] = [];
   const report = (one: AuditReport) => void reports.push(one);
-  const side = await startAuditThread(settings, report, (error) => void deaths.push(error), program, answerMs);
+  const side = await startAuditThread(settings, report, (error) => void deaths.push(error), program, {
+    answerMs,
+    examineMs: EXAMINE_MS,
+  });
   // What the test has ended itself, or made hang, is no fault here.
   t.teardown(() => side.stop(0).catch(() => undefined));
-  const trouble = (kind: "hang" | "die") => join(settings.folder, kind);
+  const trouble = (kind: "hang" | "die" | "full") => join(settings.folder, kind);
   return { side, folder: settings.folder, reports, deaths, trouble };
 }
 
@@ -58,7 +66,7 @@ test("the depth is that of the thread's spool", async (t) => {
   t.true(bytes > 500);
 });
 
-test("an event that the log can't store is UNAVAILABLE, and the others of its batch are durable", async (t) => {
+test("an event that no log can store is TOO_LARGE, and the others of its batch are durable", async (t) => {
   const { side } = await startThread(t);
   const outcomes = await Promise.allSettled(
     [issued(1), large(200_000), issued(2)].map((one) => side.append(one, TIME)),
@@ -67,10 +75,10 @@ test("an event that the log can't store is UNAVAILABLE, and the others of its ba
     outcomes.map((outcome) =>
       outcome.status === "fulfilled" ? "durable" : [outcome.reason.name, outcome.reason.code],
     ),
-    ["durable", ["AuditError", "UNAVAILABLE"], "durable"],
+    ["durable", ["AuditError", "TOO_LARGE"], "durable"],
   );
   t.is((await side.depth()).events, 2);
-  t.true(side.running);
+  t.is(side.obstacle, undefined);
 });
 
 test("a full spool is FULL, and takes events of the service itself", async (t) => {
@@ -81,6 +89,8 @@ test("a full spool is FULL, and takes events of the service itself", async (t) =
   await t.throwsAsync(fill(), { name: "AuditError", code: "FULL" });
   await t.notThrowsAsync(side.append(started, TIME));
   await t.throwsAsync(side.append(large(100_000), TIME), { name: "AuditError", code: "FULL" });
+  await t.throwsAsync(side.append(issued(1), TIME), { name: "AuditError", code: "FULL" }, "a small one too");
+  t.is(side.obstacle, "room in the audit log");
 });
 
 test("a spool that can't be opened rejects the start with its code, and no thread is reported as dead", async (t) => {
@@ -128,7 +138,7 @@ testWithNats("a stop makes durable and forwards what was appended, and ends the 
     Array.from({ length: 100 }, (_, at) => `token-${at}`),
   );
   t.deepEqual(chainFaults(messages), []);
-  t.false(side.running);
+  t.is(side.obstacle, ENDED);
   await t.throwsAsync(side.append(issued(100), TIME), unavailable);
   await t.throwsAsync(side.depth(), unavailable);
   await t.notThrowsAsync(side.stop(0), "a second stop");
@@ -141,7 +151,7 @@ test("when the thread dies, pending and later appends are rejected, and its deat
   await writeFile(trouble("die"), "");
   const waiting = side.append(issued(2), TIME);
   await t.throwsAsync(waiting, { ...unavailable, message: "the audit thread has died" });
-  t.false(side.running);
+  t.is(side.obstacle, ENDED);
   await t.throwsAsync(side.append(issued(3), TIME), unavailable);
   await t.throwsAsync(side.depth(), unavailable);
   await side.stop(0);
@@ -165,21 +175,62 @@ test("what was appended in the turn in which the thread dies is rejected too", a
   t.deepEqual([...new Set(await Promise.all(outcomes))], ["UNAVAILABLE"]);
 });
 
+test("an append that fails is rejected only when the obstacle is known, and a probe ends the obstacle", async (t) => {
+  const { side, folder, trouble } = await startThread(t, { program: TROUBLED });
+  const seen: (string | undefined)[] = [];
+  side.onObstacle(() => seen.push(side.obstacle));
+  await side.append(issued(1), TIME);
+  await writeFile(trouble("full"), "");
+  const failed = await t.throwsAsync(side.append(issued(2), TIME), unavailable);
+  const segment = join(folder, "0000000000000001.segment");
+  const obstacle = `storage for the audit log: ${segment}: can't be written (ENOSPC: no space left on device, write)`;
+  t.deepEqual([seen, side.obstacle], [[obstacle], obstacle]);
+  t.like(failed?.cause, { message: "ENOSPC: no space left on device, write" });
+  await t.throwsAsync(side.append(issued(3), TIME), { ...unavailable, message: `waits for ${obstacle}` });
+  await waitUntil("probes have failed too", async () => (await readFile(trouble("full"), "utf8")).length > 3);
+  t.deepEqual(seen, [obstacle], "a listener hears only of changes");
+  await rm(trouble("full"));
+  await waitUntil("a probe succeeds", () => side.obstacle === undefined);
+  t.deepEqual(seen, [obstacle, undefined]);
+  await side.append(issued(4), TIME);
+  await side.stop(0);
+  t.deepEqual(numbersOf(await bodiesOf(await makeSpool(t, { folder }))), [1, 4]);
+});
+
+test("an event that is too large is no obstacle for others", async (t) => {
+  const { side } = await startThread(t);
+  const heard: unknown[] = [];
+  side.onObstacle(() => heard.push(side.obstacle));
+  await t.throwsAsync(side.append(large(200_000), TIME), { name: "AuditError", code: "TOO_LARGE" });
+  t.deepEqual(heard, []);
+});
+
+test("storage that is slow is an obstacle for later appends, and the one that waits is answered", async (t) => {
+  const { side, folder, trouble } = await startThread(t, { program: TROUBLED });
+  await writeFile(trouble("hang"), "");
+  const waiting = side.append(issued(1), TIME);
+  await waitUntil("the storage is slow", () => side.obstacle === "storage for the audit log: it does not answer");
+  await t.throwsAsync(side.append(issued(2), TIME), unavailable);
+  await rm(trouble("hang"));
+  await t.notThrowsAsync(waiting);
+  await waitUntil("a probe succeeds", () => side.obstacle === undefined);
+  await side.append(issued(3), TIME);
+  await side.stop(0);
+  t.deepEqual(numbersOf(await bodiesOf(await makeSpool(t, { folder }))), [1, 3]);
+});
+
 test("storage that hangs is UNAVAILABLE after the bound, then at once until it answers, and is then used again", async (t) => {
   const { side, folder, trouble } = await startThread(t, { program: TROUBLED, answerMs: 100 });
   await writeFile(trouble("hang"), "");
   const hanging = { ...unavailable, message: "the audit storage does not answer" };
   await t.throwsAsync(side.append(issued(1), TIME), hanging);
-  await t.throwsAsync(side.append(issued(2), TIME), hanging);
+  await waitUntil("the storage is slow", () => side.obstacle !== undefined);
+  const refused = { ...unavailable, message: "waits for storage for the audit log: it does not answer" };
+  await t.throwsAsync(side.append(issued(2), TIME), refused);
   await t.throwsAsync(side.depth(), hanging);
-  t.true(side.running);
   await rm(trouble("hang"));
-  await waitUntil("events are taken again", () =>
-    side.append(issued(3), TIME).then(
-      () => true,
-      () => false,
-    ),
-  );
+  await waitUntil("a probe succeeds", () => side.obstacle === undefined);
+  await side.append(issued(3), TIME);
   await side.stop(0);
   const numbers = numbersOf(await bodiesOf(await makeSpool(t, { folder })));
   t.deepEqual(numbers, [1, 3], "what came while an answer was overdue never reached the thread");
@@ -194,7 +245,7 @@ test("a stop while the storage hangs is bounded, and says that the end is not kn
   const depth = t.throwsAsync(side.depth(), ended);
   await t.throwsAsync(side.stop(0), unavailable);
   await Promise.all([waiting, depth]);
-  t.false(side.running);
+  t.is(side.obstacle, ENDED);
   t.deepEqual(deaths, [], "an end that was asked for is no death");
 });
 

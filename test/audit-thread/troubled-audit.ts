@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { openDiskFile } from "../../src/audit/spool/segment-file.ts";
@@ -8,8 +8,21 @@ await serveAudit({
   openSpoolFile: async (path, mode) => {
     const file = await openDiskFile(path, mode);
     const asked = (trouble: string) => existsSync(join(dirname(path), trouble));
+    const requireRoom = (): void => {
+      if (!asked("full")) return;
+      appendFileSync(join(dirname(path), "full"), ".");
+      throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+    };
     return {
       ...file,
+      async write(bytes) {
+        requireRoom();
+        await file.write(bytes);
+      },
+      async prepare() {
+        requireRoom();
+        await file.prepare();
+      },
       async sync() {
         if (asked("die")) {
           setImmediate(() => {

@@ -9,6 +9,7 @@ const GROUP_LIMIT = 256;
 export class GroupCommit<Item> {
   readonly #commit: (group: readonly Item[]) => Promise<void>;
   #waiting: Item[] = [];
+  #tasks: (() => Promise<void>)[] = [];
   #running: Promise<void> | undefined;
 
   /** `commit` MUST NOT reject: it reports the result to each item's owner. */
@@ -21,15 +22,22 @@ export class GroupCommit<Item> {
     this.#running ??= this.#run();
   }
 
+  /** Runs the task between two groups, after at most one that waits. It MUST NOT reject. */
+  between(task: () => Promise<void>): void {
+    this.#tasks.push(task);
+    this.#running ??= this.#run();
+  }
+
   /** Resolves when nothing waits and nothing is being committed. */
   async idle(): Promise<void> {
     await this.#running;
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 || this.#tasks.length > 0) {
       await endOfTurn();
-      await this.#commit(this.#waiting.splice(0, GROUP_LIMIT));
+      if (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, GROUP_LIMIT));
+      for (const task of this.#tasks.splice(0)) await task();
     }
     this.#running = undefined;
   }

@@ -1,6 +1,6 @@
 import { syncFolder } from "../../files/durable.ts";
 import { AuditError } from "../event.ts";
-import { FRAME_HEADER_BYTES, frameHeader } from "./frame.ts";
+import { FRAME_HEADER_BYTES, frameHeader, MAX_BODY_BYTES } from "./frame.ts";
 import { cutOff } from "./recovery.ts";
 import { emptySegment, mark, type Segment } from "./segment.ts";
 import type { OpenSpoolFile, SpoolFile } from "./segment-file.ts";
@@ -47,9 +47,16 @@ export class Journal {
   async append(bodies: readonly Buffer[]): Promise<void> {
     const group = Buffer.concat(bodies.flatMap((body, at) => [frameHeader(body, at === 0), body]));
     const active = await this.#activeFor(group.length);
-    await this.#write(active, group);
+    await this.#write(active, (file) => file.write(group));
     await this.#sync(active);
     this.#count(active.segment, bodies);
+  }
+
+  /** Writes and syncs as an append does, without a record. Rejects for every reason for which an append would. */
+  async probe(): Promise<void> {
+    const active = await this.#activeFor(FRAME_HEADER_BYTES + MAX_BODY_BYTES);
+    await this.#write(active, (file) => file.prepare());
+    await this.#sync(active);
   }
 
   /** Cuts off the unknown end. That segment is never written again. */
@@ -88,9 +95,9 @@ export class Journal {
     return active;
   }
 
-  async #write({ file, segment }: Active, group: Buffer): Promise<void> {
+  async #write({ file, segment }: Active, write: (file: SpoolFile) => Promise<void>): Promise<void> {
     try {
-      await file.write(group);
+      await write(file);
     } catch (cause) {
       await file.truncate(segment.bytes).catch((error) => this.#abandon({ file, segment }, error));
       throw new AuditError("UNAVAILABLE", `${segment.path}: can't be written`, { cause });

@@ -61,14 +61,19 @@ export function linkGroup(
   return { events, accepted, refused, head: end };
 }
 
-function roomFor({ type }: AuditEvent, room: Room): number {
-  return type.startsWith("token.") ? room.token : room.other;
+function roomFor(event: AuditEvent, room: Room): number {
+  return isToken(event) ? room.token : room.other;
+}
+
+/** Whether the event is about tokens: a full spool takes no more of these. */
+export function isToken({ type }: AuditEvent): boolean {
+  return type.startsWith("token.");
 }
 
 function refuse(body: Buffer, room: number): AuditError | undefined {
   const { length } = body;
   if (length > MAX_BODY_BYTES) {
-    return new AuditError("UNAVAILABLE", `an audit event has ${length} bytes; at most ${MAX_BODY_BYTES} are allowed`);
+    return new AuditError("TOO_LARGE", `an audit event has ${length} bytes; at most ${MAX_BODY_BYTES} are allowed`);
   }
   if (FRAME_HEADER_BYTES + length > room) return new AuditError("FULL", "the audit spool has reached its size limit");
   return undefined;

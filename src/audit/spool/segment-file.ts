@@ -5,6 +5,8 @@ import { promisify } from "node:util";
 export interface SpoolFile {
   /** Appends the bytes. When it rejects, any part of them may be in the file. */
   write(bytes: Uint8Array): Promise<void>;
+  /** Writes zeros behind the bytes, as `write` does ahead of the next ones. When it rejects, `truncate` is due. */
+  prepare(): Promise<void>;
   /** Resolves when all writes and truncations are on stable storage. */
   sync(): Promise<void>;
   /** Truncates the file to `size` bytes. */
@@ -41,6 +43,10 @@ export const openDiskFile: OpenSpoolFile = async (path, mode) => {
       }
       writeAll(fd, bytes, size);
       size += bytes.length;
+    },
+    async prepare() {
+      writeAll(fd, ZEROS, size);
+      end = Math.max(end, size + ZEROS.length);
     },
     sync: async () => fdatasyncSync(fd),
     async truncate(to) {

@@ -3,10 +3,11 @@ import { type Head, startEpoch } from "../chain.ts";
 import { AuditError, type AuditEvent, type AuditLog, type TimedEvent } from "../event.ts";
 import type { StreamMark } from "../forward/sink.ts";
 import { type Bookmark, BookmarkKeeper } from "./bookmark.ts";
+import { requireFreeSpace } from "./free-space.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { type Identity, writeIdentity } from "./identity.ts";
 import type { Journal } from "./journal.ts";
-import { linkGroup, type Waiter } from "./link-group.ts";
+import { isToken, linkGroup, type Waiter } from "./link-group.ts";
 import { SegmentReader, type StoredEvent } from "./reader.ts";
 import { RecentEvents } from "./recent.ts";
 import type { Cut } from "./recovery.ts";
@@ -68,6 +69,7 @@ export class Spool implements AuditLog {
   readonly #bookmark: BookmarkKeeper;
   #identity: Identity;
   #head: Head;
+  #full: boolean;
   #closed = false;
 
   constructor(
@@ -87,7 +89,13 @@ export class Spool implements AuditLog {
     this.#bookmark = new BookmarkKeeper(options.folder, this.#plausible(bookmark));
     this.#head = startEpoch(identity.writer, identity.epoch, identity.prevHash);
     this.#hardLimit = Math.max(options.maxBytes, this.#bytes()) + RESERVE_BYTES;
+    this.#full = this.#bytes() >= options.maxBytes;
     this.cut = cut;
+  }
+
+  /** Whether events of tokens are refused until segments have been trimmed. */
+  get full(): boolean {
+    return this.#full;
   }
 
   get writer(): string {
@@ -155,7 +163,20 @@ export class Spool implements AuditLog {
     markAcknowledged(this.#segments, this.#journal.active, this.#bookmark.current.position, now);
     // The next epoch links to the last record, so it stays until the identity holds its hash.
     const keepFrom = Math.max(this.#identity.next, this.#journal.next - 1);
+    const before = this.#bytes();
     await this.#reader.exclusively(() => trimSegments(this.#segments, now - horizonMs, keepFrom));
+    if (this.#bytes() < before) this.#full = this.#bytes() >= this.#options.maxBytes;
+  }
+
+  /**
+   * Rejects with an {@link AuditError} when an append would fail, because of the storage or of its free space. With
+   * `probe` it also writes and syncs as an append does. It takes its turn among the groups, so it waits as long as they
+   * do: a disk that hangs holds it back.
+   */
+  examine(probe: boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#commits.between(() => this.#examine(probe).then(resolve, reject));
+    });
   }
 
   async depth(): Promise<Depth> {
@@ -188,7 +209,7 @@ export class Spool implements AuditLog {
     try {
       if (this.#journal.unsettled) await this.#reopen();
       const bytes = this.#bytes();
-      const room = { token: this.#options.maxBytes - bytes, other: this.#hardLimit - bytes };
+      const room = { token: this.#full ? 0 : this.#options.maxBytes - bytes, other: this.#hardLimit - bytes };
       const { events, accepted, refused, head } = linkGroup(
         group,
         this.#head,
@@ -199,6 +220,8 @@ export class Spool implements AuditLog {
       if (events.length > 0) await this.#journal.append(events.map(({ body }) => body));
       this.#head = head;
       this.#recent.add(events);
+      // Until there is room again: otherwise small events would get through where larger ones do not.
+      this.#full ||= refused.some(({ waiter, error }) => error.code === "FULL" && isToken(waiter.event));
       for (const { settle } of accepted) settle();
       for (const { waiter, error } of refused) waiter.settle(error);
       // Never for refused events alone: each would restart the wait of the reader that makes room.
@@ -206,6 +229,14 @@ export class Spool implements AuditLog {
     } catch (error) {
       for (const { settle } of group) settle(error);
     }
+  }
+
+  async #examine(probe: boolean): Promise<void> {
+    if (this.#closed) throw new AuditError("UNAVAILABLE", "the audit spool is closed");
+    await requireFreeSpace(this.#options.folder);
+    if (!probe) return;
+    if (this.#journal.unsettled) await this.#reopen();
+    await this.#journal.probe();
   }
 
   // Begins a new epoch, as after a crash: the abandoned events may have reached the disk after all, and their places in

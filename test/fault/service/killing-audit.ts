@@ -46,6 +46,7 @@ function counted(open: OpenSpoolFile, tokens: TokenCount): OpenSpoolFile {
         tokens.add(bytes);
         return file.write(bytes);
       },
+      prepare: () => file.prepare(),
       sync: () => file.sync(),
       truncate: (size) => file.truncate(size),
       close: () => file.close(),

@@ -19,6 +19,10 @@ export function faultyFiles(faults: Faults): OpenSpoolFile {
         if (faults.write) throw faults.write;
         await file.write(bytes);
       },
+      prepare: async () => {
+        if (faults.write) throw faults.write;
+        await file.prepare();
+      },
       sync: async () => {
         if (faults.sync) throw faults.sync;
         await file.sync();
@@ -51,6 +55,7 @@ export function cachedFiles({ lying = false } = {}): OpenSpoolFile {
         unsynced = [];
         await file.sync();
       },
+      prepare: async () => {},
       truncate: (size) => file.truncate(size),
       close: () => file.close(),
     };

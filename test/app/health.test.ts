@@ -1,0 +1,68 @@
+import test, { type ExecutionContext } from "ava";
+import { type Health, type Readiness, startHealth } from "../../src/app/health.ts";
+import type { LogEvent } from "../../src/app/log.ts";
+import { ISSUING } from "../../src/grpc/server.ts";
+
+/** Health over reasons and a clock that the test moves, with what it has set and logged. */
+function healthUnderTest(t: ExecutionContext) {
+  const state = { reasons: [] as readonly string[], now: 0 };
+  const set: [string, boolean][] = [];
+  const logged: LogEvent[] = [];
+  const grpc = {
+    address: "",
+    setHealth: (service: string, serving: boolean) => void set.push([service, serving]),
+    stop: async () => {},
+  };
+  const ready: Readiness = { waitsFor: () => state.reasons, start: () => {}, stop: () => {} };
+  const log = (_level: string, event: LogEvent): void => void logged.push(event);
+  const health: Health = startHealth(
+    grpc,
+    ready,
+    () => true,
+    log,
+    () => state.now,
+  );
+  t.teardown(() => health.stop());
+  return { state, set, logged, health };
+}
+
+test("a status is set when it changes, and not again: every watcher would be sent it", (t) => {
+  const { state, set, health } = healthUnderTest(t);
+  for (const reasons of [[], [], ["room"], ["room"], ["room", "keys"], []]) {
+    state.reasons = reasons;
+    health.update();
+  }
+  t.deepEqual(set, [
+    ["", true],
+    [ISSUING, true],
+    [ISSUING, false],
+    [ISSUING, true],
+  ]);
+});
+
+test("a reason that comes and goes each second is logged once a minute, and another one at once", (t) => {
+  const { state, logged, health } = healthUnderTest(t);
+  for (let second = 0; second < 120; second++) {
+    state.now = second * 1000;
+    state.reasons = second % 2 === 0 ? [] : [`storage ${second}`];
+    health.update();
+  }
+  t.deepEqual(logged, [
+    { type: "waiting", for: ["storage 1"] },
+    { type: "waiting", for: ["storage 61"] },
+  ]);
+  state.reasons = ["a key"];
+  health.update();
+  t.like(logged.at(-1), { for: ["a key"] });
+});
+
+test("after the stop nothing is served, whatever changes", (t) => {
+  const { set, health } = healthUnderTest(t);
+  health.update();
+  health.stop();
+  health.update();
+  t.deepEqual(set.slice(2), [
+    [ISSUING, false],
+    ["", false],
+  ]);
+});

@@ -1,0 +1,48 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmdirSync } from "node:fs";
+import { statfs, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { type ExecutionContext, type Implementation } from "ava";
+import { tempFolder } from "./temp.ts";
+
+/** A test that mounts a file system. Where this process may not, the test is skipped with a notice. */
+export const testWithSmallDisk = (title: string, implementation: Implementation<[]>): void => {
+  if (mayMount()) test(title, implementation);
+  else test.skip(`${title} (skipped: it needs the right to mount a file system)`, implementation);
+};
+
+function mayMount(): boolean {
+  const folder = mkdtempSync(join(tmpdir(), "signet-test-"));
+  const mounted = mountTmpfs(folder, 1 << 20);
+  if (mounted) unmount(folder);
+  rmdirSync(folder);
+  return mounted;
+}
+
+/** A folder on a file system of its own, of that many bytes, in memory. It is unmounted after the test. */
+export async function smallDisk(t: Pick<ExecutionContext<unknown>, "teardown">, bytes: number): Promise<string> {
+  const folder = await tempFolder(t);
+  if (!mountTmpfs(folder, bytes)) throw new Error("tmpfs can't be mounted");
+  t.teardown(() => unmount(folder));
+  return folder;
+}
+
+/** Writes a file that takes the rest of the file system, and returns its path. */
+export async function fillDisk(folder: string): Promise<string> {
+  const { bavail, bsize } = await statfs(folder);
+  const path = join(folder, "filler");
+  await writeFile(path, Buffer.alloc(bavail * bsize)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOSPC") throw error;
+  });
+  return path;
+}
+
+function mountTmpfs(folder: string, bytes: number): boolean {
+  return spawnSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", folder]).status === 0;
+}
+
+/** Lazily: a file that is still open must not keep it mounted. */
+function unmount(folder: string): void {
+  spawnSync("umount", ["-l", folder]);
+}
