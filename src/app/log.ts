@@ -32,6 +32,13 @@ type KeysEvent =
   | { readonly type: "keys.distrusted"; readonly keyset: string; readonly kid: string }
   | { readonly type: "keys.late"; readonly keyset: string; readonly kid: string; readonly replicas: readonly string[] }
   | { readonly type: "keys.restored"; readonly keyset: string; readonly epoch: number; readonly found: number }
+  | { readonly type: "keys.mended"; readonly keyset: string; readonly epoch: number }
+  | {
+      readonly type: "keys.strays";
+      readonly keyset: string;
+      readonly count: number;
+      readonly keys: readonly string[];
+    }
   | { readonly type: "keys.dropped"; readonly keyset: string; readonly epoch: number; readonly kids: readonly string[] }
   | { readonly type: "keys.unrevoked"; readonly keyset: string; readonly epoch: number; readonly kid: string };
 

@@ -10,11 +10,15 @@ export interface Entry {
   readonly expiresAt?: number;
 }
 
-/** What a watch yields. `current` comes once, after every entry that existed when the watch began. */
+/**
+ * What a watch yields. `current` comes once, after every entry that existed when the watch began. `gap` comes after an
+ * outage, before the changes that were made meanwhile: of those, only the last one of each key follows.
+ */
 export type Change =
   | { readonly type: "put"; readonly entry: Entry }
   | { readonly type: "delete"; readonly key: string }
-  | { readonly type: "current" };
+  | { readonly type: "current" }
+  | { readonly type: "gap" };
 
 /** How a value is written. */
 export interface WriteOptions {

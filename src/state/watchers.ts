@@ -1,10 +1,12 @@
 import { createWakeup } from "../async/wakeup.ts";
 import type { Change, Entry, StateError } from "./keyvalue.ts";
 
+type Written = Extract<Change, { type: "put" | "delete" }>;
+
 /** The open watches of a store that lives in this process. */
 export interface Watchers {
   /** Passes a change to every watch whose prefix its key has. */
-  publish(change: Exclude<Change, { type: "current" }>): void;
+  publish(change: Written): void;
   /** Ends every watch with the error, open ones and later ones. */
   fail(error: StateError): void;
   /** Opens a watch that begins with the entries that `existing` returns when it is first read. */
@@ -59,7 +61,7 @@ class Mailbox {
     this.#prefix = prefix;
   }
 
-  put(change: Exclude<Change, { type: "current" }>): void {
+  put(change: Written): void {
     const key = change.type === "put" ? change.entry.key : change.key;
     if (!key.startsWith(this.#prefix)) return;
     // Deleted first: a Map keeps the position of a key that is set again, and the order must be that of the revisions.

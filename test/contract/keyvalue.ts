@@ -534,7 +534,7 @@ async function take(store: KeyValue, prefix: string, count: number): Promise<(st
 }
 
 function spell(change: Change): string {
-  if (change.type === "current") return "current";
+  if (change.type === "current" || change.type === "gap") return change.type;
   if (change.type === "delete") return `delete ${change.key}`;
   return `put ${change.entry.key} ${text(change.entry.value)}`;
 }

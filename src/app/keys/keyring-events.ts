@@ -45,6 +45,12 @@ export function createKeyringReporter({ audit, log, isNew, now, stopping }: List
       case "late":
         log("warn", { type: "keys.late", keyset, kid: event.kid, replicas: event.replicas });
         return;
+      case "mended":
+        log("warn", { type: "keys.mended", keyset, epoch: event.epoch });
+        return;
+      case "strays":
+        log("error", { type: "keys.strays", keyset, ...someOf(event.keys) });
+        return;
       case "unrevoked":
         log("error", { type: "keys.unrevoked", keyset, epoch: event.epoch, kid: event.kid });
         return;
@@ -63,6 +69,11 @@ export function createKeyringReporter({ audit, log, isNew, now, stopping }: List
       }
     }
   };
+}
+
+/** The number of keys, and some of them: any client of the store may choose their number and length. */
+function someOf(keys: readonly string[]): { readonly count: number; readonly keys: readonly string[] } {
+  return { count: keys.length, keys: keys.slice(0, 5).map((key) => key.slice(0, 100)) };
 }
 
 interface Rotated {

@@ -5,7 +5,10 @@ import type { Keks } from "../../jose/kek.ts";
 import { createKeyVault, recordKeysOf } from "../../jose/key-vault.ts";
 import { type Keyring, openKeyring } from "../../keys/rotating/keyring.ts";
 import type { RingSnapshot } from "../../keys/rotating/options.ts";
+import { keysetPlace, keysetRecords } from "../../keys/rotating/parse-record.ts";
 import type { KeyringEvent } from "../../keys/rotating/views.ts";
+import { judgeRecord, type RecordKeys } from "../../keys/store/authenticated-record.ts";
+import type { Entry } from "../../state/keyvalue.ts";
 import type { SharedState, StateStore } from "../state/shared-state.ts";
 
 /** Opens the ring of every keyset, or creates it. Rejects with a KeyringError. */
@@ -16,13 +19,15 @@ export async function openKeyrings(
   now: () => number,
   report: (event: KeyringEvent) => void,
 ): Promise<Keyring[]> {
-  const others = await hasRings(store);
+  const recordKeys = recordKeysOf(keks);
+  const entries = await ringEntries(store);
   // If a JWKS was ever served, a verifier may hold one without the keys of a new keyset, so those keys wait.
-  const jwksMayBeCached = others ?? true;
-  // Where rings exist, the store is not new, so a keyset without a ring has lost nothing.
-  const firstStart = store.firstStart || others === true;
+  const jwksMayBeCached = entries?.length !== 0;
+  // Where rings exist, the store is not new, so a keyset without a ring has lost nothing. Any client of the store can
+  // write an entry, but not an epoch.
+  const firstStart = store.firstStart || entries?.some((entry) => isEpoch(entry, recordKeys)) === true;
   const mayPlan = () => fitness.waitsFor().length === 0;
-  const tools = { maker: createKeyVault(keks), recordKeys: recordKeysOf(keks), randomBytes };
+  const tools = { maker: createKeyVault(keks), recordKeys, randomBytes };
   const rings: Keyring[] = [];
   const announce = () => {
     for (const { keyset, epoch } of rings) peers.announce(keyset, epoch);
@@ -51,14 +56,21 @@ function withAnnouncement(snapshot: RingSnapshot | undefined, announce: () => vo
   return { load: snapshot.load, save };
 }
 
-/** Whether any keyset has a ring. Undefined: the store is unreachable. */
-async function hasRings({ rings, isRetryable }: StateStore): Promise<boolean | undefined> {
+/** What lies among the rings of all keysets. Undefined: the store is unreachable. */
+async function ringEntries({ rings, isRetryable }: StateStore): Promise<readonly Entry[] | undefined> {
   try {
-    return (await rings.list("keys/")).length > 0;
+    return await rings.list("keys/");
   } catch (error) {
     if (!isRetryable(error)) throw error;
     return undefined;
   }
+}
+
+function isEpoch({ key, value }: Entry, recordKeys: RecordKeys): boolean {
+  const place = keysetPlace(key);
+  return (
+    place !== undefined && judgeRecord(value, keysetRecords(place.keyset), place.epoch, recordKeys) === "authentic"
+  );
 }
 
 /**

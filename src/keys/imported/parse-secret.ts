@@ -77,7 +77,7 @@ export function secretRecords(owner: SecretOwner): RecordKind<SecretEpoch> {
     name: `the secrets of profile ${profile}${tenant === "" ? "" : " and a tenant"}`,
     prefix: `${SECRETS_PREFIX}${profile}/${segment}/epoch/`,
     parse: parseSecretEpoch,
-    owns: (record) => record.profile === profile && record.tenant === tenant,
+    owns: (members) => members.profile === profile && members.tenant === tenant,
   };
 }
 

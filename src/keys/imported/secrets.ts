@@ -92,13 +92,13 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
       const before = rings.recordOf(owner);
       const record = await next(before && (await reseal(before, vault)));
       if (record === undefined) return;
-      if (await epochs.create(epochs.wrap(record))) {
+      if (await epochs.create(epochs.wrap(record), false)) {
         rings.use(record);
         changed.wake();
         await epochs.emptyBelow(record.epoch).catch(reportFailure);
         return;
       }
-      const winner = await epochs.highest();
+      const { highest: winner } = await epochs.survey(record.epoch - 1);
       if (winner === undefined || winner.epoch < record.epoch)
         throw new KeyringError(
           "UNREADABLE",

@@ -142,7 +142,7 @@ function createKeyring(
     start() {
       stopSchedule = startSchedule({
         run: maintain,
-        msUntilNext: () => nextChange(keeper.ring.record, now()) - now(),
+        msUntilNext: () => Math.min(nextChange(keeper.ring.record, now()) - now(), keeper.msUntilMending),
         triggers: (signal) => keeper.follow(signal),
         onError: reportProblem,
         pauseAfter: pauseAfterWatch,

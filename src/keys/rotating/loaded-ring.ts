@@ -1,6 +1,6 @@
 import { KeyringError } from "../error.ts";
 import { type RecordKeys, unwrapBody } from "../store/authenticated-record.ts";
-import type { StoredEpoch } from "../store/epochs.ts";
+import type { StoredEpoch } from "../store/survey.ts";
 import type { ActiveKey, FoundKey } from "../token-keys.ts";
 import type { KeyMaker, SigningKey, VerifyingKey } from "../vault.ts";
 import { isVerifiable, nextChange, type Postponed, published, signer, takingOver } from "./key-states.ts";
@@ -105,6 +105,6 @@ export async function loadSnapshot(
   const kind = keysetRecords(options.keyset);
   const where = `the snapshot of ${kind.name}`;
   const record = kind.parse(unwrapBody(bytes, where, options.recordKeys));
-  if (!kind.owns(record)) throw new KeyringError("BROKEN_RECORD", `${where} holds the record of another keyset`);
+  if (!kind.owns({ ...record })) throw new KeyringError("BROKEN_RECORD", `${where} holds the record of another keyset`);
   return { stored: { epoch: record.epoch, bytes }, ring: await loadRing(record, options, postponed) };
 }

@@ -1,6 +1,7 @@
 import { KeyringError } from "../error.ts";
 import type { KeysetAlgorithm } from "../model.ts";
-import { type Epochs, type StoredEpoch, sameBytes } from "../store/epochs.ts";
+import { type Epochs, sameBytes } from "../store/epochs.ts";
+import type { StoredEpoch } from "../store/survey.ts";
 import type { KeyMaker, MadeKey } from "../vault.ts";
 import type { CurrentRing, LoadedRing } from "./loaded-ring.ts";
 import type { KeyringOptions } from "./options.ts";
@@ -45,8 +46,16 @@ async function makeUnlike(
 
 /** Creates the epochs of this process, and reports each of them once. */
 export interface EpochCreator {
-  /** Creates the epoch after `before`, for `caller`. Undefined when another replica was faster. */
-  create(plan: EpochPlan, before: EpochRecord | undefined, caller?: string): Promise<CurrentRing | undefined>;
+  /**
+   * Creates the epoch after `before`, for `caller`, with `overGarbage` also where garbage lies. Undefined when something
+   * else is at its place: another replica was faster.
+   */
+  create(
+    plan: EpochPlan,
+    before: EpochRecord | undefined,
+    overGarbage: boolean,
+    caller?: string,
+  ): Promise<CurrentRing | undefined>;
   /** The event to report for an epoch that is now in use; undefined unless this process created it. */
   takeEvent(stored: StoredEpoch): KeyringEvent | undefined;
 }
@@ -59,13 +68,13 @@ export function createEpochCreator(
   let pending: { readonly stored: StoredEpoch; readonly event: KeyringEvent } | undefined;
 
   return {
-    async create(plan, before, caller) {
+    async create(plan, before, overGarbage, caller) {
       const record = await makeEpoch(plan, keyset, alg, maker);
       // Loaded first: keys that can't prove themselves must not become an epoch.
       const ring = await load(record);
       const stored = epochs.wrap(record);
       pending = { stored, event: epochCreated(record, before, caller) };
-      if (await epochs.create(stored)) return { stored, ring };
+      if (await epochs.create(stored, overGarbage)) return { stored, ring };
       // A record without new keys may equal the winner's in every byte, and would be reported as created here.
       pending = undefined;
       return undefined;

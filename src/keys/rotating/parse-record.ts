@@ -9,8 +9,14 @@ export function keysetRecords(keyset: string): RecordKind<EpochRecord> {
     name: `keyset ${keyset}`,
     prefix: `keys/${keyset}/epoch/`,
     parse: parseRecord,
-    owns: (record) => record.keyset === keyset,
+    owns: (members) => members.keyset === keyset,
   };
+}
+
+/** The keyset and epoch that the key of an entry names; undefined when it names no epoch of a keyset. */
+export function keysetPlace(key: string): { readonly keyset: string; readonly epoch: number } | undefined {
+  const [, keyset, epoch] = /^keys\/([A-Za-z0-9_-]+)\/epoch\/([1-9][0-9]{0,14})$/.exec(key) ?? [];
+  return keyset === undefined ? undefined : { keyset, epoch: Number(epoch) };
 }
 
 /**

@@ -27,12 +27,18 @@ export function planEpoch(
   jwksMayBeCached: boolean,
 ): EpochPlan | undefined {
   if (ring === undefined) return firstEpoch(now, policy, jwksMayBeCached);
+  const next = planOverGarbage(ring, now, policy);
+  // Unlisting old keys alone is no reason for an epoch.
+  return next.reason === "retired" && !holdsSpentPrivateKey(ring, next.createdAt, policy) ? undefined : next;
+}
+
+/** The next epoch, even if none is due: the ring as it is then takes the place of what is no epoch. */
+export function planOverGarbage(ring: EpochRecord, now: number, policy: KeyPolicy): EpochPlan {
   const time = ringTime(ring, now);
   const keys = prunedKeys(ring, time, policy);
-  const { reason, ...draft } = fillGaps({ keys, make: [] }, time, policy);
-  if (reason !== undefined) return epochAfter(ring, time, reason, draft);
-  // Unlisting old keys alone is no reason for an epoch.
-  return holdsSpentPrivateKey(ring, time, policy) ? epochAfter(ring, time, "retired", draft) : undefined;
+  // An epoch that changes nothing has no reason of its own: versions that do not know it could not read the record.
+  const { reason = "retired", ...draft } = fillGaps({ keys, make: [] }, time, policy);
+  return epochAfter(ring, time, reason, draft);
 }
 
 /** The plan that carries out a draft. */

@@ -1,4 +1,5 @@
-import { type StoredEpoch, sameBytes } from "../store/epochs.ts";
+import { sameBytes } from "../store/epochs.ts";
+import type { StoredEpoch } from "../store/survey.ts";
 import { isVerifiable } from "./key-states.ts";
 import type { EpochRecord } from "./record.ts";
 

@@ -1,15 +1,19 @@
 import { createQueue } from "../../async/queue.ts";
-import { StateError } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
-import { type Epochs, openEpochs, type StoredEpoch } from "../store/epochs.ts";
+import { type Epochs, openEpochs } from "../store/epochs.ts";
+import type { StoredEpoch, Survey } from "../store/survey.ts";
+import { Vigil, Watchfulness } from "../store/vigil.ts";
 import type { Postponed } from "./key-states.ts";
 import { type CurrentRing, type LoadedRing, loadRing, loadSnapshot } from "./loaded-ring.ts";
 import { createEpochCreator, type EpochCreator } from "./new-epoch.ts";
 import type { KeyringOptions } from "./options.ts";
 import { keysetRecords } from "./parse-record.ts";
-import { type EpochPlan, planEmergency, planEpoch } from "./plan.ts";
+import { type EpochPlan, planEmergency, planEpoch, planOverGarbage } from "./plan.ts";
 import { type Decision, reconcile } from "./reconcile.ts";
 import type { EpochRecord } from "./record.ts";
+
+/** The least time between two reports of strays, in milliseconds. */
+const STRAYS_MS = 60_000;
 
 /** Returns the epoch to create after `ring`; undefined when none is needed. What it throws stops the change. */
 export type PlanChange = (ring: EpochRecord, now: number) => EpochPlan | undefined;
@@ -25,9 +29,13 @@ export class RingKeeper {
   readonly #epochs: Epochs<EpochRecord>;
   readonly #creator: EpochCreator;
   readonly #queue = createQueue();
+  readonly #watch = new Watchfulness();
+  readonly #vigil = new Vigil(this.#watch);
   #current: CurrentRing | undefined;
   #outdated = false;
   #snapshotError: unknown;
+  /** How many strays were reported last, and when. */
+  #strays = { count: 0, at: Number.NEGATIVE_INFINITY };
   /** The epoch below which all are emptied. */
   #prunedBelow = 0;
 
@@ -39,14 +47,15 @@ export class RingKeeper {
   }
 
   /**
-   * Loads the newest epoch, and makes what is due; a keyset without epochs gets its first. While the store fails, the
-   * snapshot stands in. Throws {@link KeyringError}, and never makes new keys over an epoch that it can't read.
+   * Loads the newest epoch, and makes what is due; a keyset without epochs gets its first. Whatever the store holds or
+   * fails to do, a ring from the snapshot or the store is enough to open: it verifies, and signs when it is known to be
+   * the newest. Throws {@link KeyringError} without one, and never makes new keys over entries that it can't read.
    */
   static async open(options: KeyringOptions, postponed: Postponed): Promise<RingKeeper> {
     const keeper = new RingKeeper(options, postponed);
     await keeper.#loadSnapshot();
     await keeper.#update().catch((error) => {
-      if (keeper.#current === undefined || !isStoreFailure(error)) throw error;
+      if (keeper.#current === undefined || !(error instanceof KeyringError)) throw error;
       keeper.#reportProblem(error);
     });
     return keeper;
@@ -56,9 +65,18 @@ export class RingKeeper {
     return this.#opened.ring;
   }
 
-  /** Whether the store's newest epoch can't be used: it may revoke a key of the ring in use, so nothing may sign. */
+  /**
+   * Whether the store holds, or may have held, a newer epoch that can't be used: it may revoke a key of the ring in use,
+   * so nothing may sign.
+   */
   get outdated(): boolean {
-    return this.#outdated;
+    // Garbage that appears in an outage may hide an epoch; without garbage nothing is hidden.
+    return this.#outdated || (this.#vigil.obstructed && !this.#vigil.sound);
+  }
+
+  /** Milliseconds until {@link maintain} writes over garbage; Infinity when there is none. */
+  get msUntilMending(): number {
+    return this.#vigil.msUntilMending(this.#options.now());
   }
 
   /** Brings the ring up to date once. Rejects, and leaves the ring as it was, when the store or a key fails. */
@@ -84,9 +102,11 @@ export class RingKeeper {
     });
   }
 
-  /** Yields each epoch above the one in use, until the signal aborts. */
-  follow(signal: AbortSignal): AsyncIterable<number> {
-    return this.#epochs.follow(() => this.#opened.stored.epoch, signal);
+  /** Yields whenever the store may hold something that {@link maintain} must look at, until the signal aborts. */
+  follow(signal: AbortSignal): AsyncIterable<unknown> {
+    const { store, keyset } = this.#options;
+    const changes = this.#watch.follow(store.watch(keysetRecords(keyset).prefix, signal));
+    return this.#epochs.newsIn(changes, () => this.#opened.stored);
   }
 
   /** Resolves when no operation is running. */
@@ -96,26 +116,39 @@ export class RingKeeper {
 
   async #update(): Promise<void> {
     await this.#catchUp();
+    await this.#mend();
     await this.#makeDueEpochs();
   }
 
   async #catchUp(): Promise<void> {
-    await this.#apply(await this.#epochs.highest());
+    const { stretch } = this.#watch;
+    const survey = await this.#epochs.survey(this.#current?.stored.epoch ?? 0);
+    this.#reportStrays(survey.strays);
+    if (survey.next !== "unknownKek") {
+      const unbroken = stretch === this.#watch.stretch ? stretch : undefined;
+      this.#vigil.saw(survey.next, unbroken, this.#options.now());
+    }
+    await this.#apply(survey);
     this.#outdated = false;
   }
 
-  async #apply(highest: StoredEpoch | undefined): Promise<void> {
+  async #apply(survey: Survey): Promise<void> {
+    const { highest } = survey;
     let decision: Decision;
     try {
       decision = this.#reconcile(highest);
       if (highest !== undefined && decision.type === "adopt") await this.#adopt(highest, decision);
       if (highest !== undefined && decision.type === "revokeAgain") await this.#revokeAgain(highest, decision);
+      if (this.#current === undefined && survey.occupied) throw this.#nothingAuthentic(survey);
+      if (survey.next === "unknownKek") throw this.#underUnknownKek();
     } catch (error) {
       this.#outdated = true;
       throw error;
     }
-    // A restore that fails does not make the ring outdated: the store holds nothing newer.
-    if (decision.type === "restore") await this.#restore(decision.found);
+    // Where garbage lies at the next place, an epoch is about to be written there. A restore that fails does not make
+    // the ring outdated: the store holds nothing newer.
+    const lost = decision.type === "restore" || !survey.stored;
+    if (lost && survey.next === "free") await this.#restore(decision.type === "restore" ? decision.found : 0);
   }
 
   #reconcile(highest: StoredEpoch | undefined): Decision {
@@ -134,7 +167,21 @@ export class RingKeeper {
   async #restore(found: number): Promise<void> {
     const { keyset, report } = this.#options;
     const { stored } = this.#opened;
-    if (await this.#epochs.create(stored)) report({ type: "restored", keyset, epoch: stored.epoch, found });
+    if (await this.#epochs.create(stored, true)) report({ type: "restored", keyset, epoch: stored.epoch, found });
+  }
+
+  /**
+   * Creates an epoch over garbage that has lain at the next place for long enough, even if none is due: numbers are
+   * never skipped, and a replica that starts can't know whether the garbage hides an epoch.
+   */
+  async #mend(): Promise<void> {
+    const { keyset, now, policy, report } = this.#options;
+    if (!this.#vigil.obstructed) return;
+    if (this.msUntilMending === 0 && this.#mayPlan()) {
+      const plan = planOverGarbage(this.ring.record, now(), policy);
+      if (await this.#create(plan)) report({ type: "mended", keyset, epoch: plan.epoch });
+    }
+    if (this.outdated) throw this.#mayHideAnEpoch();
   }
 
   /**
@@ -150,9 +197,11 @@ export class RingKeeper {
     if (!this.#mayPlan()) throw new KeyringError("WAITING", `keyset ${keyset}: key ${kid} must still be revoked again`);
     report({ type: "unrevoked", keyset, epoch: record.epoch, kid });
     const plan = planEmergency(record, now(), policy, kid, reason);
-    const created = plan && (await this.#creator.create(plan, record));
-    const next = created?.stored ?? (await this.#epochs.highest());
-    if (next === undefined || next.epoch <= record.epoch) throw refusedEpoch();
+    const created = plan && (await this.#creator.create(plan, record, this.#mayReplaceGarbage));
+    if (created !== undefined) this.#vigil.mended();
+    const next = await this.#epochs.survey(record.epoch);
+    if ((next.highest?.epoch ?? 0) <= record.epoch)
+      throw next.next === "free" ? refusedEpoch() : this.#mayHideAnEpoch(record.epoch + 1);
     await this.#apply(next);
   }
 
@@ -183,15 +232,20 @@ export class RingKeeper {
 
   /** Resolves to false when another replica was faster; the ring in use is then the one of that replica. */
   async #create(plan: EpochPlan, caller?: string): Promise<boolean> {
-    const created = await this.#creator.create(plan, this.#current?.ring.record, caller);
+    const created = await this.#creator.create(plan, this.#current?.ring.record, this.#mayReplaceGarbage, caller);
     if (created === undefined) {
       await this.#catchUp();
     } else {
+      this.#vigil.mended();
       this.#reportCreated(created.stored);
       await this.#use(created);
     }
     if ((this.#current?.stored.epoch ?? 0) < plan.epoch) throw refusedEpoch();
     return created !== undefined;
+  }
+
+  get #mayReplaceGarbage(): boolean {
+    return this.#vigil.sound || this.msUntilMending === 0;
   }
 
   /** Empties the epochs below the one in use. */
@@ -233,6 +287,43 @@ export class RingKeeper {
     if (event !== undefined) this.#options.report(event);
   }
 
+  #reportStrays(keys: readonly string[]): void {
+    const { keyset, now, report } = this.#options;
+    const { count, at } = this.#strays;
+    // A client that writes strays all the time must not fill the log.
+    if (keys.length === count || Math.abs(now() - at) < STRAYS_MS) return;
+    this.#strays = { count: keys.length, at: now() };
+    if (keys.length > 0) report({ type: "strays", keyset, keys });
+  }
+
+  #mayHideAnEpoch(epoch = this.#opened.stored.epoch + 1): KeyringError {
+    const message =
+      `epoch ${epoch} of keyset ${this.#options.keyset} is not authentic, and may have been: nothing is signed until a ` +
+      "replica has put it back, or written over it, which takes some seconds";
+    return new KeyringError("BROKEN_RECORD", message);
+  }
+
+  #underUnknownKek(): KeyringError {
+    const { keyset, recordKeys } = this.#options;
+    const known = recordKeys.map(({ kek }) => kek).join(", ");
+    const message =
+      `an epoch of keyset ${keyset} after ${this.#opened.stored.epoch} was written under another key-encryption key ` +
+      `than the given ${known}, and may revoke keys: nothing is signed until this replica has that key too`;
+    return new KeyringError("WRONG_KEK", message);
+  }
+
+  #nothingAuthentic({ unknownKek }: Survey): KeyringError {
+    const { keyset } = this.#options;
+    const { prefix } = keysetRecords(keyset);
+    return unknownKek
+      ? new KeyringError("WRONG_KEK", `the epochs of keyset ${keyset} were written under another key-encryption key`)
+      : new KeyringError(
+          "BROKEN_RECORD",
+          `the entries under ${prefix} hold no authentic epoch of keyset ${keyset}: restore them from a backup, or ` +
+            "remove them if there never was one; no first keys are made over them",
+        );
+  }
+
   #reportProblem(error: unknown): void {
     this.#options.report({ type: "problem", keyset: this.#options.keyset, error });
   }
@@ -241,8 +332,4 @@ export class RingKeeper {
 function refusedEpoch(): KeyringError {
   const message = "the store refuses to create an epoch that it does not hold: it may have been rolled back";
   return new KeyringError("UNREADABLE", message);
-}
-
-function isStoreFailure(error: unknown): boolean {
-  return error instanceof KeyringError && error.code === "UNREADABLE" && error.cause instanceof StateError;
 }

@@ -68,6 +68,10 @@ export type KeyringEvent =
     }
   /** The store's epoch replaced the ring in use and lacks keys of it that had signed: their tokens are lost. */
   | { readonly type: "dropped"; readonly keyset: string; readonly epoch: number; readonly kids: readonly string[] }
+  /** An epoch was created over garbage that lay at its place. */
+  | { readonly type: "mended"; readonly keyset: string; readonly epoch: number }
+  /** Entries among those of the keyset that are no epochs, and count as nothing. Reported when their number changes. */
+  | { readonly type: "strays"; readonly keyset: string; readonly keys: readonly string[] }
   /** A revoked key is not revoked in the store's epoch. The next epoch revokes it again. */
   | { readonly type: "unrevoked"; readonly keyset: string; readonly epoch: number; readonly kid: string }
   /** A key is due to sign and waits for replicas that don't have it yet. Reported once for a take-over. */

@@ -1,5 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import { KeyringError } from "../error.ts";
+import type { Fields } from "./fields.ts";
 
 /** A key that authenticates records. */
 export interface RecordKey {
@@ -38,12 +39,43 @@ export function unwrapRecord<Record extends Epoch>(
   keys: RecordKeys,
 ): Record {
   const where = `epoch ${epoch} of ${kind.name}`;
-  const record = kind.parse(unwrapBody(stored, where, keys));
+  const body = unwrapBody(stored, where, keys);
   // Without this check, write access to the store would suffice to replace a record by an older one, or by another
   // ring's.
-  if (!kind.owns(record) || record.epoch !== epoch)
+  if (!belongs(body, kind, epoch))
     throw new KeyringError("BROKEN_RECORD", `${where} holds the record of another ring or epoch`);
-  return record;
+  return kind.parse(body);
+}
+
+/**
+ * What lies at the place of an epoch. authentic: a record with a MAC for this epoch of this ring, whether or not this
+ * version can parse it. emptied: no bytes, as a superseded epoch has. unknownKek: only the holder of a key that was not
+ * given can tell. garbage: anything else, also the record of another place.
+ */
+export type Verdict = "authentic" | "emptied" | "unknownKek" | "garbage";
+
+export function judgeRecord(stored: Uint8Array, kind: RecordKind<Epoch>, epoch: number, keys: RecordKeys): Verdict {
+  if (stored.byteLength === 0) return "emptied";
+  try {
+    return belongs(unwrapBody(stored, kind.name, keys), kind, epoch) ? "authentic" : "garbage";
+  } catch (error) {
+    return error instanceof KeyringError && error.code === "WRONG_KEK" ? "unknownKek" : "garbage";
+  }
+}
+
+/**
+ * Whether the body says that it is this epoch of this ring. Not by {@link RecordKind.parse}: the record of a later
+ * version, which this one can't parse, belongs to its place as well.
+ */
+function belongs(body: string, kind: RecordKind<Epoch>, epoch: number): boolean {
+  try {
+    const members: unknown = JSON.parse(body);
+    if (typeof members !== "object" || members === null) return false;
+    const fields: Fields = { ...members };
+    return fields.epoch === epoch && kind.owns(fields);
+  } catch {
+    return false;
+  }
 }
 
 /** The text that was wrapped. Throws {@link KeyringError} WRONG_KEK and BROKEN_RECORD. */
@@ -95,6 +127,6 @@ export interface RecordKind<Record extends Epoch> {
   readonly prefix: string;
   /** Checks every field. Throws the KeyringError BROKEN_RECORD. */
   parse(json: string): Record;
-  /** Whether the record is one of this ring. */
-  owns(record: Record): boolean;
+  /** Whether a record with these members is one of this ring. Every later version MUST keep the members it looks at. */
+  owns(members: Fields): boolean;
 }

@@ -57,6 +57,7 @@ async function* changesUntilInterrupted(watch: BucketWatch, progress: WatchProgr
   if (progress.current) await link.connected(signal);
   const { reader, snapshot, close } = await openWatch(watch);
   try {
+    if (progress.current) yield { type: "gap" };
     for (const change of progress.compare(snapshot, now(), (reason) => bucket.markLost(reason))) {
       if (signal.aborted) return;
       yield change;

@@ -312,17 +312,21 @@ test("every byte of the stored record that is flipped is BROKEN_RECORD, and neve
   }
 });
 
-test("an empty highest epoch is BROKEN_RECORD: an older one does not come back", async (t) => {
-  const { options } = makeOptions();
-  await openKeyring(options);
-  await options.store.create("keys/service/epoch/2", new Uint8Array());
-  t.is((await t.throwsAsync(openKeyring(options), { instanceOf: KeyringError }))?.code, "BROKEN_RECORD");
-});
-
-test("an entry among the epochs that is none is BROKEN_RECORD", async (t) => {
-  const { options } = makeOptions();
-  await options.store.create("keys/service/epoch/01", new Uint8Array());
-  t.is((await t.throwsAsync(openKeyring(options), { instanceOf: KeyringError }))?.code, "BROKEN_RECORD");
+test("over entries that hold no authentic epoch no first ring is made, whatever they are", async (t) => {
+  for (const [name, value] of [
+    ["1", ""],
+    ["2", "garbage"],
+    ["01", ""],
+    ["x/y", ""],
+    ["999", "{}"],
+  ] as const) {
+    const { options } = makeOptions();
+    await options.store.create(`keys/service/epoch/${name}`, Buffer.from(value));
+    const error = await t.throwsAsync(openKeyring(options), { instanceOf: KeyringError }, name);
+    t.is(error?.code, "BROKEN_RECORD");
+    t.regex(error?.message ?? "", /^the entries under keys\/service\/epoch\/ hold no authentic epoch/);
+    t.is((await options.store.list("")).length, 1);
+  }
 });
 
 test("keysets of one store do not see each other, even when one's name begins with the other's", async (t) => {

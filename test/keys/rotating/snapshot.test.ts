@@ -98,12 +98,6 @@ test("a lost store that can't store the epoch again yet does not stop the ring f
   t.not(keyring.signer(clock.now), undefined);
 });
 
-test("the snapshot does not replace an epoch that can't be trusted: the start fails", async (t) => {
-  const { options, store } = await replica(t);
-  await store.create("keys/service/epoch/3", Buffer.from("damaged"));
-  t.is(await codeOf(options), "BROKEN_RECORD");
-});
-
 test("a store that refuses an epoch and does not hold it either is not asked again and again", async (t) => {
   const { keyring, state, first } = await replica(t);
   state.inner = { ...state.inner, create: async () => undefined };

@@ -1,0 +1,82 @@
+import type { Change } from "../../state/keyvalue.ts";
+
+/**
+ * How long garbage lies at the place of the next epoch before a replica writes over it, in milliseconds: time for a
+ * replica that holds the true epoch to put it back.
+ */
+export const PATIENCE_MS = 5_000;
+
+/** How the watch of a store goes. While it has no gap, an authentic epoch can't have been there without being seen. */
+export class Watchfulness {
+  #stretches = 0;
+  #unbroken = false;
+
+  /** The stretch without a gap that lasts now; undefined while there is no watch. */
+  get stretch(): number | undefined {
+    return this.#unbroken ? this.#stretches : undefined;
+  }
+
+  /** Follows the changes of a watch, and passes them on. */
+  async *follow(changes: AsyncIterable<Change>): AsyncGenerator<Change> {
+    try {
+      for await (const change of changes) {
+        if (change.type === "gap" || change.type === "current") this.#begin();
+        yield change;
+      }
+    } finally {
+      this.#unbroken = false;
+    }
+  }
+
+  #begin(): void {
+    this.#stretches += 1;
+    this.#unbroken = true;
+  }
+}
+
+/** Judges the place of a ring's next epoch, from look to look. */
+export class Vigil {
+  readonly #watch: Watchfulness;
+  /** The stretch in which the place after the newest epoch was seen free, or was filled by this replica. */
+  #sound: number | undefined;
+  /** When garbage was first seen there, and in which stretch; undefined while there is none. */
+  #garbage: { readonly since: number; readonly stretch: number | undefined } | undefined;
+
+  constructor(watch: Watchfulness) {
+    this.#watch = watch;
+  }
+
+  /**
+   * Takes what a look at the store found. `stretch`: as it was before the look began. `now` in Unix milliseconds.
+   */
+  saw(next: "free" | "garbage", stretch: number | undefined, now: number): void {
+    if (next === "free") {
+      this.#garbage = undefined;
+      this.#sound = stretch;
+      return;
+    }
+    const { since = now, stretch: before = stretch } = this.#garbage ?? {};
+    // After a gap it may be other garbage. A clock that was set back must not lengthen the wait.
+    this.#garbage = { since: before === stretch ? Math.min(since, now) : now, stretch };
+  }
+
+  /** This replica wrote an epoch over the garbage. */
+  mended(): void {
+    this.#garbage = undefined;
+    this.#sound = this.#watch.stretch;
+  }
+
+  /** Whether garbage at the place can hide no epoch: it was free, and has been watched ever since. */
+  get sound(): boolean {
+    return this.#sound !== undefined && this.#sound === this.#watch.stretch;
+  }
+
+  get obstructed(): boolean {
+    return this.#garbage !== undefined;
+  }
+
+  /** Milliseconds until this replica may write over the garbage; Infinity when there is none. */
+  msUntilMending(now: number): number {
+    return this.#garbage === undefined ? Infinity : Math.max(0, this.#garbage.since + PATIENCE_MS - now);
+  }
+}
