@@ -4,6 +4,7 @@ import type { AuditLog } from "../audit/event.ts";
 import { AUDIT_THREAD } from "../audit-thread/start.ts";
 import { createSteadyClock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
+import { STATE_THREAD } from "../state-thread/start.ts";
 import { createLog, type Log } from "./log.ts";
 
 /** What the service takes from the machine. Tests replace parts of it. */
@@ -13,6 +14,8 @@ export interface Surroundings {
   readonly newTokenId: () => string;
   /** The program of the audit thread. */
   readonly auditThread: URL;
+  /** The program of the state's thread. */
+  readonly stateThread: URL;
   readonly log?: Log;
   readonly wrapAudit: (audit: AuditLog) => AuditLog;
 }
@@ -22,6 +25,7 @@ const MACHINE: Surroundings = {
   newTokenId: randomUUID,
   wrapAudit: (audit) => audit,
   auditThread: AUDIT_THREAD,
+  stateThread: STATE_THREAD,
 };
 
 /** Time for the endings that follow the calls, after the grace for calls is over. */

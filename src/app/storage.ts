@@ -8,6 +8,7 @@ import type { Config } from "../config/config.ts";
 import type { Keks } from "../jose/kek.ts";
 import { loadKeks } from "../jose/kek-source.ts";
 import { openFileKeyValue } from "../state/file.ts";
+import { startStateThread } from "../state-thread/start.ts";
 import type { Log } from "./log.ts";
 import type { Run } from "./run.ts";
 import { openState } from "./state/open-state.ts";
@@ -31,8 +32,8 @@ export interface Storage {
  */
 export async function openStorage({ config, machine, log, now, endings }: Run): Promise<Storage> {
   await mkdir(config.data, { recursive: true, mode: 0o700 });
-  const own = await openFileKeyValue(join(config.data, "state", "state.db"), now);
-  endings.add(() => own.close());
+  const own = await openOwnState(config, machine.stateThread, log, now);
+  endings.add((leftMs) => own.close(leftMs));
   const pipeline = await startAudit(config, machine.auditThread, log);
   endings.add((leftMs) => pipeline.stop(leftMs));
   const state = await openState(config, own, now, log);
@@ -41,6 +42,14 @@ export async function openStorage({ config, machine, log, now, endings }: Run): 
     log("warn", { type: "kek.created", file }),
   );
   return { audit: machine.wrapAudit(pipeline), pipeline, state, keks };
+}
+
+/** Opens the state of the data folder, and so locks the folder. With NATS it is read once, and needs no thread. */
+function openOwnState({ data, nats, state }: Config, program: URL, log: Log, now: () => number) {
+  const path = join(data, "state", "state.db");
+  if (state.store !== "file" && nats !== undefined) return openFileKeyValue(path, now);
+  const onDeath = (error: unknown) => log("error", { type: "store.failed", error });
+  return startStateThread(path, now, onDeath, program);
 }
 
 /** Opens the spool of the data folder in a thread that runs `program`. Rejects with an AuditError. */

@@ -3,9 +3,9 @@ import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { createFileWith } from "../files/durable.ts";
 import { exposedText, isExposed } from "../files/private-file.ts";
-import { StateError } from "./keyvalue.ts";
+import { type Entry, StateError } from "./keyvalue.ts";
 import { createLocalKeyValue, type LocalKeyValue, type Table } from "./local.ts";
-import { createSchema, createSqliteTable, SCHEMA_VERSION } from "./sqlite-table.ts";
+import { checkRows, createSchema, createSqliteTable, SCHEMA_VERSION } from "./sqlite-table.ts";
 
 /**
  * Opens the store of one process in one file, and locks it until `close`; the kernel releases the lock when the process
@@ -53,8 +53,8 @@ function openDatabase(path: string, now: () => number): LocalKeyValue {
   const database = openLocked(path);
   try {
     checkDatabase(path, database);
+    checkRows(database);
     const table = createSqliteTable(database);
-    table.list(""); // Reads, and so checks, every row.
     return createLocalKeyValue(withStateErrors(path, table), now, () => database.close());
   } catch (error) {
     database.close();
@@ -102,8 +102,20 @@ function withStateErrors(path: string, table: Table): Table {
     get: (key) => asStateError(path, () => table.get(key)),
     change: (removed, written) => asStateError(path, () => table.change(removed, written)),
     expired: (now, limit) => asStateError(path, () => table.expired(now, limit)),
-    list: (prefix) => asStateError(path, () => table.list(prefix)),
+    scan: (prefix) =>
+      eachWithStateErrors(
+        path,
+        asStateError(path, () => table.scan(prefix)),
+      ),
   };
+}
+
+function* eachWithStateErrors(path: string, entries: Iterable<Entry>): Generator<Entry> {
+  try {
+    yield* entries;
+  } catch (error) {
+    throw stateErrorOf(path, error);
+  }
 }
 
 function asStateError<Result>(path: string, work: () => Result): Result {

@@ -19,8 +19,11 @@ export interface Table {
   change(removed: readonly string[], written: readonly EntryWrite[]): readonly Entry[];
   /** The keys of rows whose expiry is at or before `now`, at most `limit`. */
   expired(now: number, limit: number): readonly string[];
-  /** All rows whose key begins with `prefix`, by revision. */
-  list(prefix: string): readonly Entry[];
+  /**
+   * The rows whose key begins with `prefix`, by revision. They are those of the moment of the call, but each is read when
+   * its turn comes, so that a large table does not have to fit into memory. One that was changed by then is left out.
+   */
+  scan(prefix: string): Iterable<Entry>;
 }
 
 /** A store of this process alone. Its calls are synchronous inside, so that none interleave. */
@@ -39,9 +42,8 @@ export function createLocalKeyValue(table: Table, now: () => number, onClose: ()
 
   const hasExpired = (entry: Entry): boolean => entry.expiresAt !== undefined && entry.expiresAt <= now();
 
-  function liveEntries(prefix: string): Entry[] {
-    checkPrefix(prefix);
-    return table.list(prefix).filter((entry) => !hasExpired(entry));
+  function* live(entries: Iterable<Entry>): Generator<Entry> {
+    for (const entry of entries) if (!hasExpired(entry)) yield entry;
   }
 
   function refuseClosed(): void {
@@ -92,11 +94,12 @@ export function createLocalKeyValue(table: Table, now: () => number, onClose: ()
     },
     async list(prefix) {
       refuseClosed();
-      return liveEntries(prefix);
+      checkPrefix(prefix);
+      return [...live(table.scan(prefix))];
     },
     watch(prefix, signal) {
       checkPrefix(prefix);
-      return watchers.open(prefix, signal, () => liveEntries(prefix));
+      return watchers.open(prefix, signal, () => live(table.scan(prefix)));
     },
     close() {
       if (closed) return;

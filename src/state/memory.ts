@@ -28,6 +28,6 @@ function createMemoryTable(): Table {
       return expired.slice(0, limit).map(({ key }) => key);
     },
     // A Map keeps the order of writes, which is the order of revisions.
-    list: (prefix) => [...rows.values()].filter((entry) => entry.key.startsWith(prefix)),
+    scan: (prefix) => [...rows.values()].filter((entry) => entry.key.startsWith(prefix)),
   };
 }

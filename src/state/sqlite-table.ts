@@ -26,7 +26,8 @@ type Row = Record<string, SQLOutputValue>;
 export function createSqliteTable(database: DatabaseSync): Table {
   const select = database.prepare("SELECT * FROM entries WHERE key = ?");
   // Every character of a key sorts before "~".
-  const selectByPrefix = database.prepare("SELECT * FROM entries WHERE key >= ? AND key < ? ORDER BY revision");
+  const selectKeys = database.prepare("SELECT key FROM entries WHERE key >= ? AND key < ? ORDER BY revision");
+  const selectRevision = database.prepare("SELECT revision FROM counter");
   const selectExpired = database.prepare("SELECT key FROM entries WHERE expires_at <= ? LIMIT ?");
   const count = database.prepare("UPDATE counter SET revision = revision + 1 RETURNING revision");
   const replace = database.prepare("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)");
@@ -61,8 +62,25 @@ export function createSqliteTable(database: DatabaseSync): Table {
         });
       }),
     expired: (now, limit) => selectExpired.all(now, limit).map((row) => String(row.key)),
-    list: (prefix) => selectByPrefix.all(prefix, `${prefix}~`).map(entryOf),
+    scan(prefix) {
+      const last = Number(selectRevision.get()?.revision);
+      const keys: string[] = [];
+      for (const { key } of selectKeys.iterate(prefix, `${prefix}~`)) keys.push(String(key));
+      return read(keys, last);
+    },
   };
+
+  function* read(keys: readonly string[], last: number): Generator<Entry> {
+    for (const key of keys) {
+      const row = select.get(key);
+      if (row !== undefined && Number(row.revision) <= last) yield entryOf(row);
+    }
+  }
+}
+
+/** Reads every row, and so checks each against its checksum. Throws CORRUPT. */
+export function checkRows(database: DatabaseSync): void {
+  for (const row of database.prepare("SELECT * FROM entries").iterate()) entryOf(row);
 }
 
 function entryOf({ key, value, revision, expires_at: expiresAt, checksum: stored }: Row): Entry {

@@ -9,15 +9,18 @@ export interface Watchers {
   publish(change: Written): void;
   /** Ends every watch with the error, open ones and later ones. */
   fail(error: StateError): void;
-  /** Opens a watch that begins with the entries that `existing` returns when it is first read. */
-  open(prefix: string, signal: AbortSignal, existing: () => readonly Entry[]): AsyncIterable<Change>;
+  /**
+   * Opens a watch that begins with the entries that `existing` returns when it is first read. It may leave out one that
+   * is changed while they are read: the watch yields the change.
+   */
+  open(prefix: string, signal: AbortSignal, existing: () => Iterable<Entry>): AsyncIterable<Change>;
 }
 
 export function createWatchers(): Watchers {
   const mailboxes = new Set<Mailbox>();
   let failure: StateError | undefined;
 
-  async function* open(prefix: string, signal: AbortSignal, existing: () => readonly Entry[]): AsyncIterable<Change> {
+  async function* open(prefix: string, signal: AbortSignal, existing: () => Iterable<Entry>): AsyncIterable<Change> {
     const mailbox = new Mailbox(prefix);
     // No await between these two lines: otherwise a write between mailbox and snapshot could be missed.
     mailboxes.add(mailbox);

@@ -9,7 +9,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["main"],
   ["app"],
   ["cli", "grpc", "http"],
-  ["audit-thread"],
+  ["audit-thread", "state-thread"],
   ["nats", "jose"],
   ["key-admin", "backup", "replica"],
   ["token"],
