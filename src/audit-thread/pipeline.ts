@@ -36,6 +36,7 @@ export async function openAuditPipeline(
     writer: randomUUID,
     newId: createUuidV7Generator(),
     monotonic,
+    forwarded: nats !== undefined,
     ...(openSpoolFile === undefined ? {} : { openFile: openSpoolFile }),
   });
   if (spool.cut !== undefined) report({ type: "audit.cut", ...spool.cut });

@@ -22,20 +22,18 @@ const large = (bytes: number) => ({ ...issued(0), audience: ["a".repeat(bytes)] 
 interface Options extends Partial<AuditSettings> {
   readonly program?: URL;
   readonly answerMs?: number;
+  readonly examineMs?: number;
 }
 
-/** How often the storage is examined in these tests. */
-const EXAMINE_MS = 20;
-
 async function startThread(t: ExecutionContext<unknown>, options: Options = {}) {
-  const { program = AUDIT_THREAD, answerMs = 10_000, ...overrides } = options;
+  const { program = AUDIT_THREAD, answerMs = 10_000, examineMs = 1_000, ...overrides } = options;
   const settings = { folder: await tempFolder(t), maxBytes: 1 << 24, nats: undefined, ...overrides };
   const reports: AuditReport[] = [];
   const deaths: unknown[] = [];
   const report = (one: AuditReport) => void reports.push(one);
   const side = await startAuditThread(settings, report, (error) => void deaths.push(error), program, {
     answerMs,
-    examineMs: EXAMINE_MS,
+    examineMs,
   });
   // What the test has ended itself, or made hang, is no fault here.
   t.teardown(() => side.stop(0).catch(() => undefined));
@@ -206,7 +204,7 @@ test("an event that is too large is no obstacle for others", async (t) => {
 });
 
 test("storage that is slow is an obstacle for later appends, and the one that waits is answered", async (t) => {
-  const { side, folder, trouble } = await startThread(t, { program: TROUBLED });
+  const { side, folder, trouble } = await startThread(t, { program: TROUBLED, examineMs: 200 });
   await writeFile(trouble("hang"), "");
   const waiting = side.append(issued(1), TIME);
   await waitUntil("the storage is slow", () => side.obstacle === "storage for the audit log: it does not answer");
@@ -220,7 +218,7 @@ test("storage that is slow is an obstacle for later appends, and the one that wa
 });
 
 test("storage that hangs is UNAVAILABLE after the bound, then at once until it answers, and is then used again", async (t) => {
-  const { side, folder, trouble } = await startThread(t, { program: TROUBLED, answerMs: 100 });
+  const { side, folder, trouble } = await startThread(t, { program: TROUBLED, answerMs: 1_000, examineMs: 200 });
   await writeFile(trouble("hang"), "");
   const hanging = { ...unavailable, message: "the audit storage does not answer" };
   await t.throwsAsync(side.append(issued(1), TIME), hanging);

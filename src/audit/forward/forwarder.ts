@@ -58,6 +58,7 @@ export class Forwarder {
   #created = "";
   #failures = 0;
   #trimmedAt = Number.NEGATIVE_INFINITY;
+  #trimFault: string | undefined;
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
@@ -147,7 +148,12 @@ export class Forwarder {
     const { spool, monotonic, horizonMs, report } = this.#options;
     if (monotonic() - this.#trimmedAt < IDLE_MS) return;
     this.#trimmedAt = monotonic();
-    await spool.trim(horizonMs).catch((error: Error) => report({ type: "audit.not-trimmed", message: error.message }));
+    const before = this.#trimFault;
+    this.#trimFault = await spool.trim(horizonMs).then(() => undefined, messageOf);
+    // Once, however long it lasts.
+    if (this.#trimFault !== undefined && this.#trimFault !== before) {
+      report({ type: "audit.not-trimmed", message: this.#trimFault });
+    }
   }
 
   async #awaitMore(): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createQueue } from "../../async/queue.ts";
+import type { Place } from "../../files/place.ts";
 import type { StreamMark } from "../forward/sink.ts";
 
 /** The last acknowledged position of a spool, and that event's place in the stream. */
@@ -37,12 +38,12 @@ const SAVE_MS = 1000;
 
 /** The bookmark in memory, written to disk about once a second. */
 export class BookmarkKeeper {
-  readonly #folder: string;
+  readonly #folder: Place;
   readonly #writes = createQueue();
   #current: Bookmark;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(folder: string, current: Bookmark) {
+  constructor(folder: Place, current: Bookmark) {
     this.#folder = folder;
     this.#current = current;
   }
@@ -69,6 +70,9 @@ export class BookmarkKeeper {
 
   // One at a time: two at once would share the file that is written before it is renamed.
   #save(): Promise<void> {
-    return this.#writes.run(() => writeBookmark(this.#folder, this.#current));
+    return this.#writes.run(async () => {
+      this.#folder.look();
+      await writeBookmark(this.#folder.path, this.#current);
+    });
   }
 }

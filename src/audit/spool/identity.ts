@@ -29,9 +29,16 @@ export async function readIdentity(folder: string): Promise<Identity | undefined
 
 /** Durable when it resolves: an epoch must never be used twice. */
 export async function writeIdentity(folder: string, identity: Identity): Promise<void> {
-  const { writer, epoch, next, prevHash } = identity;
-  const content = { writer, epoch, next, prevHash: Buffer.from(prevHash).toString("base64") };
-  await replaceFile(folder, FILE_NAME, `${JSON.stringify(content)}\n`);
+  await replaceFile(folder, FILE_NAME, textOf(identity));
+}
+
+/** Whether the folder has this very identity. Rejects when the file is there and can't be read. */
+export async function hasIdentity(folder: string, identity: Identity): Promise<boolean> {
+  return (await readFile(join(folder, FILE_NAME), "utf8").catch(absent)) === textOf(identity);
+}
+
+function textOf({ writer, epoch, next, prevHash }: Identity): string {
+  return `${JSON.stringify({ writer, epoch, next, prevHash: Buffer.from(prevHash).toString("base64") })}\n`;
 }
 
 function parse(text: string): Identity | undefined {

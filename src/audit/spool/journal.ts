@@ -1,4 +1,5 @@
 import { syncFolder } from "../../files/durable.ts";
+import type { Place } from "../../files/place.ts";
 import { AuditError } from "../event.ts";
 import { FRAME_HEADER_BYTES, frameHeader, MAX_BODY_BYTES } from "./frame.ts";
 import { cutOff } from "./recovery.ts";
@@ -12,7 +13,7 @@ interface Active {
 
 /** Writes the segments. One call at a time. `segments` is shared with the reader and describes durable records only. */
 export class Journal {
-  readonly #folder: string;
+  readonly #folder: Place;
   readonly #segments: Segment[];
   readonly #open: OpenSpoolFile;
   readonly #segmentBytes: number;
@@ -20,7 +21,7 @@ export class Journal {
   #active: Active | undefined;
   #unsettled: Segment | undefined;
 
-  constructor(folder: string, segments: Segment[], next: number, segmentBytes: number, open: OpenSpoolFile) {
+  constructor(folder: Place, segments: Segment[], next: number, segmentBytes: number, open: OpenSpoolFile) {
     this.#folder = folder;
     this.#segments = segments;
     this.#next = next;
@@ -49,6 +50,7 @@ export class Journal {
     const active = await this.#activeFor(group.length);
     await this.#write(active, (file) => file.write(group));
     await this.#sync(active);
+    await this.#look(active);
     this.#count(active.segment, bodies);
   }
 
@@ -57,6 +59,12 @@ export class Journal {
     const active = await this.#activeFor(FRAME_HEADER_BYTES + MAX_BODY_BYTES);
     await this.#write(active, (file) => file.prepare());
     await this.#sync(active);
+    await this.#look(active);
+  }
+
+  /** Throws when the records of the active segment would not be found by the next process. */
+  look(): void {
+    this.#active?.file.look();
   }
 
   /** Cuts off the unknown end. That segment is never written again. */
@@ -86,12 +94,15 @@ export class Journal {
   }
 
   async #create(): Promise<Active> {
-    const segment = emptySegment(this.#folder, this.#next);
+    await look(this.#folder).catch(unavailable(`${this.#folder.path}: takes no segment`));
+    const segment = emptySegment(this.#folder.path, this.#next);
     const file = await this.#open(segment.path, "create").catch(unavailable(`${segment.path}: can't be created`));
     const active = { file, segment };
     this.#segments.push(segment);
     this.#active = active;
-    await syncFolder(this.#folder).catch((cause) => this.#abandon(active, cause));
+    await syncFolder(this.#folder.path).catch((cause) => this.#abandon(active, cause));
+    // Again: the folder may have been replaced before the file was created.
+    await look(this.#folder).catch((cause) => this.#abandon(active, cause));
     return active;
   }
 
@@ -109,6 +120,14 @@ export class Journal {
     await active.file.sync().catch((cause) => this.#abandon(active, cause));
   }
 
+  // What no other process would find must not be answered. It may be found later, when the file is put back.
+  async #look({ file, segment }: Active): Promise<void> {
+    await look(file).catch(async (cause) => {
+      await file.truncate(segment.bytes).catch((error) => this.#abandon({ file, segment }, error));
+      unavailable(`${segment.path}: is not as it was written`)(cause);
+    });
+  }
+
   async #abandon({ file, segment }: Active, cause: unknown): Promise<never> {
     this.#active = undefined;
     this.#unsettled = segment;
@@ -123,6 +142,10 @@ export class Journal {
       segment.last = this.#next++;
     }
   }
+}
+
+async function look(at: { look(): unknown }): Promise<void> {
+  at.look();
 }
 
 function unavailable(message: string): (cause: unknown) => never {

@@ -1,4 +1,5 @@
 import { chmod, mkdir } from "node:fs/promises";
+import { placeOf } from "../../files/place.ts";
 import { readBookmark } from "./bookmark.ts";
 import { type Identity, isWriter, readIdentity, writeIdentity } from "./identity.ts";
 import { Journal } from "./journal.ts";
@@ -12,6 +13,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   if (maxBytes < 2 * segmentBytes) throw new RangeError("maxBytes must be at least twice segmentBytes");
   await mkdir(folder, { recursive: true });
   await chmod(folder, 0o700);
+  const place = placeOf(folder);
   const identity = await readIdentity(folder);
   const recovered = await recoverSegments(folder, identity, openFile);
   const next = Math.max(identity?.next ?? 1, (recovered.segments.at(-1)?.last ?? 0) + 1);
@@ -22,9 +24,19 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
     prevHash: recovered.prevHash,
   };
   await writeIdentity(folder, opened);
-  const journal = new Journal(folder, recovered.segments, next, segmentBytes, openFile);
+  const journal = new Journal(place, recovered.segments, next, segmentBytes, openFile);
   const bookmark = await readBookmark(folder);
-  return new Spool({ ...options, maxBytes }, opened, journal, recovered.segments, bookmark, recovered.cut);
+  const spool = new Spool(
+    { ...options, maxBytes },
+    place,
+    opened,
+    journal,
+    recovered.segments,
+    bookmark,
+    recovered.cut,
+  );
+  await spool.hold();
+  return spool;
 }
 
 function requireWriter(writer: string): string {

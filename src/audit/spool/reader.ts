@@ -23,7 +23,9 @@ interface Cursor {
 /** Reads the segments, one call at a time. Continuing where the last call ended needs no search. */
 export class SegmentReader {
   readonly #segments: readonly Segment[];
-  #open: { readonly segment: Segment; readonly handle: FileHandle } | undefined;
+  readonly #files = new Map<Segment, FileHandle>();
+  #holds = false;
+  #current: Segment | undefined;
   readonly #queue = createQueue();
   #cursor: Cursor = { index: 0, offset: 0 };
 
@@ -38,8 +40,21 @@ export class SegmentReader {
     return this.#queue.run(() => this.#read(position, limit));
   }
 
+  /**
+   * Opens every segment that is not acknowledged, so that it can be read even when its name is gone, and closes the
+   * others. A segment that can't be opened is read by its name.
+   */
+  hold(): Promise<void> {
+    this.#holds = true;
+    return this.#queue.run(async () => {
+      await this.#closeFiles((segment) => !this.#isInUse(segment));
+      for (const segment of this.#segments)
+        if (this.#isInUse(segment)) await this.#open(segment).catch(() => undefined);
+    });
+  }
+
   close(): Promise<void> {
-    return this.#queue.run(() => this.#closeFile());
+    return this.#queue.run(() => this.#closeFiles(() => true));
   }
 
   /** Runs a task while nothing is being read: reads share one file handle and one cursor, and files must not vanish. */
@@ -51,7 +66,7 @@ export class SegmentReader {
     const segment = this.#segments.find((candidate) => candidate.last > position);
     if (segment === undefined) return [];
     const wanted = Math.max(position + 1, segment.first);
-    const handle = await this.#openFile(segment);
+    const handle = await this.#select(segment);
     let cursor: Cursor = this.#cursor.index === wanted ? this.#cursor : markBefore(segment, wanted);
     const events: StoredEvent[] = [];
     while (events.length === 0) {
@@ -63,19 +78,32 @@ export class SegmentReader {
     return events;
   }
 
-  async #closeFile(): Promise<void> {
-    const open = this.#open;
-    this.#open = undefined;
-    await open?.handle.close();
+  async #select(segment: Segment): Promise<FileHandle> {
+    if (this.#current !== segment) {
+      this.#current = segment;
+      this.#cursor = { index: 0, offset: 0 };
+      await this.#closeFiles((other) => !this.#isInUse(other));
+    }
+    return await this.#open(segment);
   }
 
-  async #openFile(segment: Segment): Promise<FileHandle> {
-    if (this.#open?.segment === segment) return this.#open.handle;
-    await this.#closeFile();
-    this.#cursor = { index: 0, offset: 0 };
-    const handle = await open(segment.path, "r");
-    this.#open = { segment, handle };
+  #isInUse(segment: Segment): boolean {
+    if (segment === this.#current) return true;
+    return this.#holds && segment.acknowledgedAt === undefined && this.#segments.includes(segment);
+  }
+
+  async #open(segment: Segment): Promise<FileHandle> {
+    const handle = this.#files.get(segment) ?? (await open(segment.path, "r"));
+    this.#files.set(segment, handle);
     return handle;
+  }
+
+  async #closeFiles(which: (segment: Segment) => boolean): Promise<void> {
+    for (const [segment, handle] of this.#files) {
+      if (!which(segment)) continue;
+      this.#files.delete(segment);
+      await handle.close();
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { close, fdatasyncSync, fstatSync, ftruncate, ftruncateSync, open, writeSync } from "node:fs";
 import { promisify } from "node:util";
+import { placeOf } from "../../files/place.ts";
 
 /** A segment's file, opened for appending by its only writer. Each method rejects with the storage's error. */
 export interface SpoolFile {
@@ -9,6 +10,8 @@ export interface SpoolFile {
   prepare(): Promise<void>;
   /** Resolves when all writes and truncations are on stable storage. */
   sync(): Promise<void>;
+  /** Throws when another process would not find the bytes: the path names no file or another, or they were cut off. */
+  look(): void;
   /** Truncates the file to `size` bytes. */
   truncate(size: number): Promise<void>;
   close(): Promise<void>;
@@ -33,11 +36,23 @@ const ZEROS = new Uint8Array(256 * 1024);
  */
 export const openDiskFile: OpenSpoolFile = async (path, mode) => {
   const fd = await openAsync(path, mode === "create" ? "wx" : "r+", 0o600);
-  let size = mode === "create" ? 0 : fstatSync(fd).size;
+  const stats = fstatSync(fd, { bigint: true });
+  const place = placeOf(path, stats);
+  let size = Number(stats.size);
   let end = size;
+  let cutOff = false;
+
+  // What is written behind a cut makes the file as long as before, so the cut must be noticed before that.
+  function requireLength(length: bigint): void {
+    cutOff ||= length < end;
+    if (cutOff) throw new Error(`${path} was truncated while it was in use`);
+  }
+
   return {
     async write(bytes) {
-      while (end < size + bytes.length) {
+      // There are always zeros behind the bytes, so that a truncation shows in the length.
+      while (end <= size + bytes.length) {
+        requireLength(fstatSync(fd, { bigint: true }).size);
         writeAll(fd, ZEROS, end);
         end += ZEROS.length;
       }
@@ -49,6 +64,7 @@ export const openDiskFile: OpenSpoolFile = async (path, mode) => {
       end = Math.max(end, size + ZEROS.length);
     },
     sync: async () => fdatasyncSync(fd),
+    look: () => requireLength(place.look().size),
     async truncate(to) {
       await truncateAsync(fd, to);
       size = to;

@@ -1,6 +1,8 @@
+import { statSync } from "node:fs";
 import { unlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { syncFolder } from "../../files/durable.ts";
+import type { Place } from "../../files/place.ts";
 
 /**
  * The offset of a record in its segment, kept every {@link MARK_BYTES} so that a reader need not scan from the start.
@@ -66,16 +68,25 @@ export function markAcknowledged(
   }
 }
 
+/** Throws when the file at the segment's path is gone, or shorter than its durable records. */
+export function requireStored({ path, bytes }: Segment): void {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (bytes > 0 && (stats?.size ?? 0) < bytes) {
+    throw new Error(`${path} was ${stats === undefined ? "removed or moved" : "truncated"} while it was in use`);
+  }
+}
+
 /**
  * Deletes the oldest segments that were acknowledged by `until`, on the monotonic clock, and removes them from
- * `segments`. Keeps every segment with a record from `keepFrom` on.
+ * `segments`. Keeps every segment with a record from `keepFrom` on. Rejects when the folder is not in its place.
  */
-export async function trimSegments(segments: Segment[], until: number, keepFrom: number): Promise<void> {
+export async function trimSegments(folder: Place, segments: Segment[], until: number, keepFrom: number): Promise<void> {
   for (let oldest = segments[0]; oldest !== undefined; oldest = segments[0]) {
     if (oldest.acknowledgedAt === undefined || oldest.acknowledgedAt > until || oldest.last >= keepFrom) return;
+    folder.look();
     await unlink(oldest.path);
     segments.shift();
     // Sync each removal: if a power failure undid only an earlier one, a segment would seem to be missing.
-    await syncFolder(dirname(oldest.path));
+    await syncFolder(folder.path);
   }
 }

@@ -1,17 +1,18 @@
 import { createWakeup } from "../../async/wakeup.ts";
+import type { Place } from "../../files/place.ts";
 import { type Head, startEpoch } from "../chain.ts";
 import { AuditError, type AuditEvent, type AuditLog, type TimedEvent } from "../event.ts";
 import type { StreamMark } from "../forward/sink.ts";
 import { type Bookmark, BookmarkKeeper } from "./bookmark.ts";
 import { requireFreeSpace } from "./free-space.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { type Identity, writeIdentity } from "./identity.ts";
+import { hasIdentity, type Identity, writeIdentity } from "./identity.ts";
 import type { Journal } from "./journal.ts";
 import { isToken, linkGroup, type Waiter } from "./link-group.ts";
 import { SegmentReader, type StoredEvent } from "./reader.ts";
 import { RecentEvents } from "./recent.ts";
 import type { Cut } from "./recovery.ts";
-import { markAcknowledged, type Segment, trimSegments } from "./segment.ts";
+import { markAcknowledged, requireStored, type Segment, trimSegments } from "./segment.ts";
 import type { OpenSpoolFile } from "./segment-file.ts";
 
 export interface SpoolOptions {
@@ -36,6 +37,8 @@ export interface SpoolOptions {
   /** The bytes of the latest bodies that stay in memory for the forwarder: 4 MiB by default. */
   readonly recentBytes?: number;
   readonly openFile?: OpenSpoolFile;
+  /** Whether a forwarder reads the spool: what it has not acknowledged then stays open. No by default. */
+  readonly forwarded?: boolean;
 }
 
 /**
@@ -59,6 +62,7 @@ export class Spool implements AuditLog {
   /** The torn end that was cut off when the folder was opened. */
   readonly cut: Cut | undefined;
   readonly #options: SpoolOptions & { readonly maxBytes: number };
+  readonly #folder: Place;
   readonly #journal: Journal;
   readonly #segments: Segment[];
   readonly #reader: SegmentReader;
@@ -68,12 +72,15 @@ export class Spool implements AuditLog {
   readonly #hardLimit: number;
   readonly #bookmark: BookmarkKeeper;
   #identity: Identity;
+  /** The identity in the folder. It is ahead while the end of the last epoch is not settled. */
+  #stored: Identity;
   #head: Head;
   #full: boolean;
   #closed = false;
 
   constructor(
     options: SpoolOptions & { readonly maxBytes: number },
+    folder: Place,
     identity: Identity,
     journal: Journal,
     segments: Segment[],
@@ -81,12 +88,14 @@ export class Spool implements AuditLog {
     cut: Cut | undefined,
   ) {
     this.#options = options;
+    this.#folder = folder;
     this.#identity = identity;
+    this.#stored = identity;
     this.#journal = journal;
     this.#segments = segments;
     this.#reader = new SegmentReader(segments);
     this.#recent = new RecentEvents(options.recentBytes ?? 4 * 1024 ** 2);
-    this.#bookmark = new BookmarkKeeper(options.folder, this.#plausible(bookmark));
+    this.#bookmark = new BookmarkKeeper(folder, this.#plausible(bookmark));
     this.#head = startEpoch(identity.writer, identity.epoch, identity.prevHash);
     this.#hardLimit = Math.max(options.maxBytes, this.#bytes()) + RESERVE_BYTES;
     this.#full = this.#bytes() >= options.maxBytes;
@@ -164,13 +173,19 @@ export class Spool implements AuditLog {
     // The next epoch links to the last record, so it stays until the identity holds its hash.
     const keepFrom = Math.max(this.#identity.next, this.#journal.next - 1);
     const before = this.#bytes();
-    await this.#reader.exclusively(() => trimSegments(this.#segments, now - horizonMs, keepFrom));
+    await this.#reader.exclusively(() => trimSegments(this.#folder, this.#segments, now - horizonMs, keepFrom));
     if (this.#bytes() < before) this.#full = this.#bytes() >= this.#options.maxBytes;
   }
 
+  /** Keeps what is not acknowledged open for the forwarder, if there is one. */
+  async hold(): Promise<void> {
+    if (this.#options.forwarded) await this.#reader.hold();
+  }
+
   /**
-   * Rejects with an {@link AuditError} when an append would fail, because of the storage or of its free space. With
-   * `probe` it also writes and syncs as an append does. It takes its turn among the groups, so it waits as long as they
+   * Rejects with an {@link AuditError} when an append would fail, because of the storage or of its free space, or when
+   * the next process would not find what this one has written. With `probe` it also writes what it can put back, and
+   * then as an append does. It takes its turn among the groups, so it waits as long as they
    * do: a disk that hangs holds it back.
    */
   examine(probe: boolean): Promise<void> {
@@ -217,7 +232,9 @@ export class Spool implements AuditLog {
         room,
         this.#options.newId,
       );
+      const before = this.#journal.active;
       if (events.length > 0) await this.#journal.append(events.map(({ body }) => body));
+      if (this.#journal.active !== before) await this.hold();
       this.#head = head;
       this.#recent.add(events);
       // Until there is room again: otherwise small events would get through where larger ones do not.
@@ -233,10 +250,39 @@ export class Spool implements AuditLog {
 
   async #examine(probe: boolean): Promise<void> {
     if (this.#closed) throw new AuditError("UNAVAILABLE", "the audit spool is closed");
-    await requireFreeSpace(this.#options.folder);
+    await requireFreeSpace(this.#folder.path);
+    await this.#requireSegments();
+    const { path } = this.#folder;
+    const isIntact = await hasIdentity(path, this.#stored);
+    if (!isIntact && !probe) throw new AuditError("UNAVAILABLE", `${path}: its identity.json is not as it was written`);
     if (!probe) return;
+    // Nothing else has it: without it the spool could not be opened again.
+    if (!isIntact) await this.#writeIdentity(this.#stored);
     if (this.#journal.unsettled) await this.#reopen();
     await this.#journal.probe();
+  }
+
+  // While nothing is trimmed.
+  async #requireSegments(): Promise<void> {
+    await this.#reader.exclusively(async () => {
+      try {
+        this.#folder.look();
+        for (const segment of this.#segments) requireStored(segment);
+        this.#journal.look();
+      } catch (cause) {
+        throw new AuditError("UNAVAILABLE", `${this.#folder.path}: is not as it was written`, { cause });
+      }
+    });
+  }
+
+  async #writeIdentity(identity: Identity): Promise<void> {
+    try {
+      this.#folder.look();
+      await writeIdentity(this.#folder.path, identity);
+      this.#stored = identity;
+    } catch (cause) {
+      throw new AuditError("UNAVAILABLE", `${this.#folder.path}: its identity.json can't be written`, { cause });
+    }
   }
 
   // Begins a new epoch, as after a crash: the abandoned events may have reached the disk after all, and their places in
@@ -245,9 +291,7 @@ export class Spool implements AuditLog {
   async #reopen(): Promise<void> {
     const { writer, epoch } = this.#identity;
     const identity = { writer, epoch: epoch + 1, next: this.#journal.next, prevHash: this.#head.prevHash };
-    await writeIdentity(this.#options.folder, identity).catch((cause) => {
-      throw new AuditError("UNAVAILABLE", "the audit spool can't begin a new epoch", { cause });
-    });
+    await this.#writeIdentity(identity);
     await this.#journal.settle();
     this.#identity = identity;
     this.#head = startEpoch(writer, identity.epoch, identity.prevHash);

@@ -1,12 +1,13 @@
 import test from "ava";
 import { BookmarkKeeper, readBookmark } from "../../../src/audit/spool/bookmark.ts";
+import { placeOf } from "../../../src/files/place.ts";
 import { tempFolder } from "../../support/files/temp.ts";
 
 const stream = { created: "2026-01-01T00:00:00Z", seq: 1, eventId: "e" };
 
 test("saves that overlap are written one after the other, and the last position wins", async (t) => {
   const folder = await tempFolder(t);
-  const keeper = new BookmarkKeeper(folder, { position: 0, stream });
+  const keeper = new BookmarkKeeper(placeOf(folder), { position: 0, stream });
   const saves: Promise<void>[] = [];
   for (let position = 1; position <= 20; position += 1) {
     keeper.move({ position, stream });

@@ -48,6 +48,7 @@ function counted(open: OpenSpoolFile, tokens: TokenCount): OpenSpoolFile {
       },
       prepare: () => file.prepare(),
       sync: () => file.sync(),
+      look: () => file.look(),
       truncate: (size) => file.truncate(size),
       close: () => file.close(),
     };

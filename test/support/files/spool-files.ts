@@ -27,6 +27,7 @@ export function faultyFiles(faults: Faults): OpenSpoolFile {
         if (faults.sync) throw faults.sync;
         await file.sync();
       },
+      look: () => file.look(),
       truncate: async (size) => {
         if (faults.truncate) throw faults.truncate;
         await file.truncate(size);
@@ -56,6 +57,7 @@ export function cachedFiles({ lying = false } = {}): OpenSpoolFile {
         await file.sync();
       },
       prepare: async () => {},
+      look: () => file.look(),
       truncate: (size) => file.truncate(size),
       close: () => file.close(),
     };
