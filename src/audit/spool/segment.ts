@@ -72,7 +72,8 @@ export function markAcknowledged(
 export function requireStored({ path, bytes }: Segment): void {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (bytes > 0 && (stats?.size ?? 0) < bytes) {
-    throw new Error(`${path} was ${stats === undefined ? "removed or moved" : "truncated"} while it was in use`);
+    const what = stats === undefined ? "removed, moved or replaced" : "truncated";
+    throw new Error(`${path} was ${what} while it was in use`);
   }
 }
 

@@ -250,8 +250,8 @@ export class Spool implements AuditLog {
 
   async #examine(probe: boolean): Promise<void> {
     if (this.#closed) throw new AuditError("UNAVAILABLE", "the audit spool is closed");
-    await requireFreeSpace(this.#folder.path);
     await this.#requireSegments();
+    await requireFreeSpace(this.#folder.path);
     const { path } = this.#folder;
     const isIntact = await hasIdentity(path, this.#stored);
     if (!isIntact && !probe) throw new AuditError("UNAVAILABLE", `${path}: its identity.json is not as it was written`);

@@ -73,7 +73,7 @@ test("an older segment that is gone is found when the storage is examined, and r
   await spool.examine(false);
   await rm(join(folder, FIRST));
   const error = await t.throwsAsync(spool.examine(false), unavailable);
-  t.like(error?.cause, { message: `${join(folder, FIRST)} was removed or moved while it was in use` });
+  t.like(error?.cause, { message: `${join(folder, FIRST)} was removed, moved or replaced while it was in use` });
   t.deepEqual(await numbersIn(spool), [1, 2, 3]);
 });
 

@@ -23,9 +23,20 @@ function mayMount(): boolean {
 /** A folder on a file system of its own, of that many bytes, in memory. It is unmounted after the test. */
 export async function smallDisk(t: Pick<ExecutionContext<unknown>, "teardown">, bytes: number): Promise<string> {
   const folder = await tempFolder(t);
-  if (!mountTmpfs(folder, bytes)) throw new Error("tmpfs can't be mounted");
-  t.teardown(() => unmount(folder));
+  mountSmallDisk(t, folder, bytes);
   return folder;
+}
+
+/** Mounts such a file system over a folder, until the test ends or the result is called. */
+export function mountSmallDisk(
+  t: Pick<ExecutionContext<unknown>, "teardown">,
+  folder: string,
+  bytes: number,
+): () => void {
+  if (!mountTmpfs(folder, bytes)) throw new Error("tmpfs can't be mounted");
+  const end = () => unmount(folder);
+  t.teardown(end);
+  return end;
 }
 
 /** Writes a file that takes the rest of the file system, and returns its path. */
