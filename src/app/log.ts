@@ -3,6 +3,7 @@ import type { AuditReport } from "../audit/pipeline.ts";
 import type { StepBack } from "../clock.ts";
 import type { SecretsEvent } from "../keys/imported/views.ts";
 import type { KeyringEvent } from "../keys/rotating/views.ts";
+import type { Strays } from "../keys/store/strays.ts";
 import type { PresenceEvent } from "../replica/presence.ts";
 import type { Fault } from "../schema/fault.ts";
 
@@ -33,12 +34,7 @@ type KeysEvent =
   | { readonly type: "keys.late"; readonly keyset: string; readonly kid: string; readonly replicas: readonly string[] }
   | { readonly type: "keys.restored"; readonly keyset: string; readonly epoch: number; readonly found: number }
   | { readonly type: "keys.mended"; readonly keyset: string; readonly epoch: number }
-  | {
-      readonly type: "keys.strays";
-      readonly keyset: string;
-      readonly count: number;
-      readonly keys: readonly string[];
-    }
+  | ({ readonly type: "keys.strays"; readonly keyset: string } & Strays)
   | { readonly type: "keys.dropped"; readonly keyset: string; readonly epoch: number; readonly kids: readonly string[] }
   | { readonly type: "keys.unrevoked"; readonly keyset: string; readonly epoch: number; readonly kid: string };
 

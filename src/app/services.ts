@@ -97,11 +97,12 @@ async function startKeyrings(parts: ServiceParts, endings: Shutdown): Promise<Re
 }
 
 async function startSecrets({ state, keks, now, log, isNew }: ServiceParts, endings: Shutdown): Promise<Secrets> {
+  const recordKeys = recordKeysOf(keks);
   const secrets = await openSecrets({
-    store: state.store.secrets,
+    store: state.store.secrets(recordKeys),
     vault: createSecretVault(keks),
     now,
-    recordKeys: recordKeysOf(keks),
+    recordKeys,
     report(event) {
       if (event.type === "secrets.failed" && !isNew(event.type, event.error)) return;
       log("error", event);

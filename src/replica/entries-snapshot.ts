@@ -2,13 +2,13 @@ import { createSaver } from "../async/save-soon.ts";
 import type { Entry } from "../state/keyvalue.ts";
 import type { SnapshotFiles } from "./snapshot-files.ts";
 
-/** The entries below a prefix as this replica last read them: in memory and, a moment later, on disk. */
+/** Entries as this replica last read them: in memory and, a moment later, on disk. */
 export interface EntriesSnapshot {
   /** Whether every entry was read at least once. If not, entries may be missing. */
   readonly complete: boolean;
   all(): readonly Entry[];
-  /** Remembers an entry. An empty one was superseded by another: it is forgotten. */
   take(entry: Entry): void;
+  forget(key: string): void;
   /** Every entry of the store was taken. */
   completed(): void;
   /** Resolves when everything that was taken is on disk, or the write has failed. */
@@ -37,9 +37,11 @@ export async function openEntriesSnapshot(
     all: () => [...entries.values()],
     take(entry) {
       if (entries.get(entry.key)?.revision === entry.revision) return;
-      if (entry.value.byteLength > 0) entries.set(entry.key, entry);
-      else if (!entries.delete(entry.key)) return;
+      entries.set(entry.key, entry);
       disk.changed();
+    },
+    forget(key) {
+      if (entries.delete(key)) disk.changed();
     },
     completed() {
       if (complete) return;

@@ -1,13 +1,13 @@
+import type { Verdict } from "../keys/store/authenticated-record.ts";
 import { type Change, type Entry, isUnavailable, type KeyValue } from "../state/keyvalue.ts";
 import type { EntriesSnapshot } from "./entries-snapshot.ts";
 
 export interface SnapshottedOptions {
-  /**
-   * Every entry that is read MUST be an epoch: `<ring>/<number>`, created once, the highest wins, emptied when
-   * superseded.
-   */
+  /** Its epochs have keys `<ring>/<number>`: created once, the highest wins, emptied when superseded. */
   readonly store: KeyValue;
   readonly snapshot: EntriesSnapshot;
+  /** What an entry is at its place: any client of the store may have written it. */
+  readonly judge: (entry: Pick<Entry, "key" | "value">) => Verdict;
   /** Whether the snapshot may stand in for an unreachable store. */
   readonly mayStandIn: () => boolean;
   /** Called with the keys of the entries that the store had lost, after they were written back. */
@@ -15,39 +15,123 @@ export interface SnapshottedOptions {
 }
 
 /**
- * A store whose epochs this replica remembers. They can be read while the store is unreachable. A store that was lost
- * or rolled back gets them back before a reader receives "current".
+ * A store of which this replica remembers the newest authentic epoch of each ring. They can be read while the store is
+ * unreachable. A store that lost them, or in which they were overwritten, gets them back before a reader receives
+ * "current", and while it watches.
  */
-export function createSnapshottedStore({ store, snapshot, mayStandIn, onRestored }: SnapshottedOptions): KeyValue {
+export function createSnapshottedStore(options: SnapshottedOptions): KeyValue {
+  const { store, snapshot, judge, mayStandIn, onRestored } = options;
+  /** The newest epoch of each ring. */
+  const newest = new Map<string, Entry>();
+  for (const entry of snapshot.all()) {
+    const verdict = judge(entry);
+    // A replica that was given the wrong KEK must not forget what it will need with the right one.
+    if ((verdict === "authentic" || verdict === "unknownKek") && isNewest(entry)) remember(entry);
+    else snapshot.forget(entry.key);
+  }
+
+  function isNewest({ key }: Entry): boolean {
+    const { ring, epoch } = placeOf(key);
+    return epoch >= placeOf(newest.get(ring)?.key ?? "").epoch;
+  }
+
+  function remember(entry: Entry): void {
+    const { ring } = placeOf(entry.key);
+    const before = newest.get(ring);
+    if (before !== undefined && before.key !== entry.key) snapshot.forget(before.key);
+    newest.set(ring, entry);
+    snapshot.take(entry);
+  }
+
+  /** Remembers an entry of the store if it is an epoch as new as the one that is remembered. */
+  function learn(entry: Entry): void {
+    if (isNewest(entry) && judge(entry) === "authentic") remember(entry);
+  }
+
+  function rememberedUnder(prefix: string): Entry[] {
+    return [...newest.values()].filter(({ key }) => key.startsWith(prefix));
+  }
+
+  function standsInFor(error: unknown): boolean {
+    return snapshot.complete && mayStandIn() && isUnavailable(error);
+  }
+
+  /**
+   * The entries of the store, with what it lacks of the remembered epochs. They are written back, except where something
+   * lies at the next place: then a later epoch was there, or is about to be.
+   */
+  async function completed(prefix: string, found: readonly Entry[]): Promise<Entry[]> {
+    for (const entry of found) learn(entry);
+    const byKey = new Map(found.map((entry) => [entry.key, entry]));
+    const back: string[] = [];
+    for (const entry of rememberedUnder(prefix)) {
+      const there = byKey.get(entry.key);
+      if (there !== undefined && judge(there) === "authentic") continue;
+      byKey.set(entry.key, entry);
+      const { ring, epoch } = placeOf(entry.key);
+      if (!byKey.has(`${ring}/${epoch + 1}`) && (await writeBack(entry, there))) back.push(entry.key);
+    }
+    if (back.length > 0) onRestored(back);
+    return [...byKey.values()];
+  }
+
+  /** Writes the same bytes under the same key, so every replica that remembers them may do so at the same time. */
+  async function writeBack({ key, value }: Entry, there: Entry | undefined): Promise<boolean> {
+    if (there === undefined) return (await store.create(key, value)) !== undefined;
+    // It may be an epoch that another replica can read.
+    if (judge(there) === "unknownKek") return false;
+    return (await store.update(key, value, there.revision)) !== undefined;
+  }
+
+  async function* watchAndGiveBack(prefix: string, signal: AbortSignal): AsyncGenerator<Change> {
+    const found: Entry[] = [];
+    let current = false;
+    for await (const change of store.watch(prefix, signal)) {
+      if (change.type === "put") learn(change.entry);
+      if (change.type === "put" && !current) found.push(change.entry);
+      if (change.type === "current") {
+        current = true;
+        const read = found.splice(0);
+        yield* lacking(read, await completed(prefix, read));
+        snapshot.completed();
+      }
+      if (current && isLoss(change)) await restoreRing(change);
+      yield change;
+    }
+  }
+
+  /** Whether the newest epoch of a ring was deleted or overwritten. */
+  function isLoss(change: Change): change is Extract<Change, { type: "put" | "delete" }> {
+    if (change.type !== "put" && change.type !== "delete") return false;
+    const key = change.type === "put" ? change.entry.key : change.key;
+    if (newest.get(placeOf(key).ring)?.key !== key) return false;
+    return change.type === "delete" || judge(change.entry) !== "authentic";
+  }
+
+  async function restoreRing(change: Extract<Change, { type: "put" | "delete" }>): Promise<void> {
+    const prefix = `${placeOf(change.type === "put" ? change.entry.key : change.key).ring}/`;
+    await completed(prefix, await store.list(prefix));
+  }
+
   return {
-    get: (key) => store.get(key),
-    delete: (key) => store.delete(key),
-    async create(key, value, options) {
-      const revision = await store.create(key, value, options);
-      if (revision !== undefined) snapshot.take({ key, value, revision });
+    ...store,
+    async create(key, value, writeOptions) {
+      const revision = await store.create(key, value, writeOptions);
+      if (revision !== undefined) learn({ key, value, revision });
       return revision;
     },
-    async update(key, value, revision, options) {
-      const written = await store.update(key, value, revision, options);
-      if (written !== undefined) snapshot.take({ key, value, revision: written });
+    async update(key, value, revision, writeOptions) {
+      const written = await store.update(key, value, revision, writeOptions);
+      if (written !== undefined) learn({ key, value, revision: written });
       return written;
     },
-    async writeAll(writes) {
-      const revisions = await store.writeAll(writes);
-      for (const [at, { key, value }] of writes.entries()) {
-        const revision = revisions[at];
-        if (revision !== undefined) snapshot.take({ key, value, revision });
-      }
-      return revisions;
-    },
     async list(prefix) {
-      const remembered = rememberedUnder(prefix);
       try {
-        const entries = await store.list(prefix);
-        for (const entry of entries) snapshot.take(entry);
-        return [...entries, ...(await complete(remembered, entries))];
+        const entries = await completed(prefix, await store.list(prefix));
+        snapshot.completed();
+        return entries;
       } catch (error) {
-        // Read again: if only writing back failed, the snapshot has what the store listed, which may be newer.
+        // If only writing back failed, what the store listed is remembered, and may be newer.
         if (standsInFor(error)) return rememberedUnder(prefix);
         throw error;
       }
@@ -56,78 +140,24 @@ export function createSnapshottedStore({ store, snapshot, mayStandIn, onRestored
       const remembered = rememberedUnder(prefix);
       let current = false;
       try {
-        for await (const change of watchAndGiveBack(prefix, signal, remembered)) {
+        for await (const change of watchAndGiveBack(prefix, signal)) {
           current ||= change.type === "current";
           yield change;
         }
       } catch (error) {
         if (current || !standsInFor(error)) throw error;
-        yield* puts(remembered);
+        for (const entry of remembered) yield { type: "put", entry };
         yield { type: "current" };
         throw error;
       }
     },
   };
-
-  async function* watchAndGiveBack(
-    prefix: string,
-    signal: AbortSignal,
-    remembered: readonly Entry[],
-  ): AsyncGenerator<Change> {
-    let found: Entry[] | undefined = [];
-    for await (const change of store.watch(prefix, signal)) {
-      if (change.type === "put") {
-        snapshot.take(change.entry);
-        found?.push(change.entry);
-      }
-      if (change.type === "current") {
-        yield* puts(await complete(remembered, found ?? []));
-        found = undefined;
-      }
-      yield change;
-    }
-  }
-
-  function rememberedUnder(prefix: string): Entry[] {
-    return snapshot.all().filter(({ key }) => key.startsWith(prefix));
-  }
-
-  function standsInFor(error: unknown): boolean {
-    return snapshot.complete && mayStandIn() && isUnavailable(error);
-  }
-
-  /** Writes back what the store lacks, and returns it. */
-  async function complete(remembered: readonly Entry[], found: readonly Entry[]): Promise<Entry[]> {
-    const back = await writeBack(store, forgotten(remembered, found));
-    if (back.length > 0) onRestored(back.map(({ key }) => key));
-    snapshot.completed();
-    return back;
-  }
 }
 
-function* puts(entries: readonly Entry[]): Generator<Change> {
-  for (const entry of entries) yield { type: "put", entry };
-}
-
-/** The remembered entries of rings that have nothing as new in the store. */
-function forgotten(remembered: readonly Entry[], found: readonly Entry[]): Entry[] {
-  const newest = new Map<string, number>();
-  for (const { ring, epoch } of found.map(({ key }) => placeOf(key)))
-    newest.set(ring, Math.max(newest.get(ring) ?? 0, epoch));
-  return remembered.filter(({ key }) => {
-    const { ring, epoch } = placeOf(key);
-    return epoch > (newest.get(ring) ?? 0);
-  });
-}
-
-/** Writes the same bytes under the same keys, so every replica that remembers them may do so at the same time. */
-async function writeBack(store: KeyValue, entries: readonly Entry[]): Promise<Entry[]> {
-  const back: Entry[] = [];
-  for (const entry of entries) {
-    const revision = await store.create(entry.key, entry.value);
-    if (revision !== undefined) back.push({ ...entry, revision });
-  }
-  return back;
+/** The entries that are not among those that were found. */
+function* lacking(found: readonly Entry[], entries: readonly Entry[]): Generator<Change> {
+  const known = new Set(found);
+  for (const entry of entries) if (!known.has(entry)) yield { type: "put", entry };
 }
 
 function placeOf(key: string): { readonly ring: string; readonly epoch: number } {

@@ -1,17 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
-import test from "ava";
+import test, { type ExecutionContext } from "ava";
 import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
 import { createKekFile } from "../../src/jose/kek-source.ts";
 import { openFileKeyValue } from "../../src/state/file.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { dialect, verdictOf } from "../support/profiles/dialect.ts";
 import { importKey } from "../support/service/key-calls.ts";
-import { startRemote } from "../support/service/remote-service.ts";
+import { type RemoteService, startRemote } from "../support/service/remote-service.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { listKeys, type Service, startService } from "../support/service/service.ts";
 import { PUBLIC_TEXTS } from "../support/tokens/public-texts.ts";
+import { waitUntil } from "../support/wait-until.ts";
 
 const hivekit = (service: Service, tenant = "acme") =>
   dialect(service, "hivekit", { tenant, encoding: SecretEncoding.SECRET_ENCODING_BASE64 });
@@ -49,16 +50,7 @@ test("a secret is sealed again under a new KEK while the earlier KEK is still gi
 });
 
 test("secrets that can't be read make their tenant UNAVAILABLE, are logged, and affect no other tenant", async (t) => {
-  const data = await tempFolder(t);
-  const before = await startRemote(t, { data });
-  for (const tenant of ["acme", "fine"]) await importKey(before, { profile: "hivekit", tenant, keyId: "k1" });
-  const { token } = await hivekit(before).issue({ sub: "u", allow_all: true });
-  t.is(await before.process.stop(), 0);
-  const store = await openFileKeyValue(join(data, "state", "state.db"), Date.now);
-  await store.create("secrets/hivekit/YWNtZQ/epoch/2", Buffer.from("rubbish"));
-  store.close();
-
-  const after = await startRemote(t, { data });
+  const { after, token } = await restartedOver(t, 1);
   for (const call of [
     hivekit(after).issue({ sub: "u", allow_all: true }),
     hivekit(after).verify(token),
@@ -70,12 +62,46 @@ test("secrets that can't be read make their tenant UNAVAILABLE, are logged, and 
   const fine = hivekit(after, "fine");
   t.is(verdictOf(await fine.verify((await fine.issue({ sub: "u", allow_all: true })).token)), "valid");
   t.deepEqual(await importedKeys(after), [["fine", "k1"]]);
-  t.true(
-    after.process.log.some(
-      ({ event, profile, tenant }) => event === "secrets.unreadable" && profile === "hivekit" && tenant === "acme",
-    ),
-  );
+  t.true(isUnreadable(after));
 });
+
+test("garbage after the newest epoch of secrets stops issuing until it is written over, and never verifying", async (t) => {
+  const { after, token } = await restartedOver(t, 2);
+  t.is(verdictOf(await hivekit(after).verify(token)), "valid");
+  t.is((await failureOf(hivekit(after).issue({ sub: "u", allow_all: true }))).reason, "KEYS_UNAVAILABLE");
+  t.true(isUnreadable(after));
+  await waitUntil("issuing is back", () =>
+    hivekit(after)
+      .issue({ sub: "u", allow_all: true })
+      .then(
+        () => true,
+        () => false,
+      ),
+  );
+  t.is(verdictOf(await hivekit(after).verify(token)), "valid");
+});
+
+/** A service with a secret of two tenants, restarted after garbage was written at an epoch of the first one. */
+async function restartedOver(t: ExecutionContext, epoch: number) {
+  const data = await tempFolder(t);
+  const before = await startRemote(t, { data });
+  for (const tenant of ["acme", "fine"]) await importKey(before, { profile: "hivekit", tenant, keyId: "k1" });
+  const { token } = await hivekit(before).issue({ sub: "u", allow_all: true });
+  t.is(await before.process.stop(), 0);
+  const store = await openFileKeyValue(join(data, "state", "state.db"), Date.now);
+  const key = `secrets/hivekit/YWNtZQ/epoch/${epoch}`;
+  const found = await store.get(key);
+  if (found === undefined) await store.create(key, Buffer.from("rubbish"));
+  else await store.update(key, Buffer.from("rubbish"), found.revision);
+  store.close();
+  return { after: await startRemote(t, { data }), token };
+}
+
+function isUnreadable({ process: { log } }: RemoteService): boolean {
+  return log.some(
+    ({ event, profile, tenant }) => event === "secrets.unreadable" && profile === "hivekit" && tenant === "acme",
+  );
+}
 
 test("a secret is listed with its length and fingerprint, and is in no JWKS", async (t) => {
   const service = await startService(t);

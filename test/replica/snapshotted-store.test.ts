@@ -1,11 +1,13 @@
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import type { Verdict } from "../../src/keys/store/authenticated-record.ts";
 import { openEntriesSnapshot } from "../../src/replica/entries-snapshot.ts";
 import { openSnapshotFiles } from "../../src/replica/snapshot-files.ts";
 import { createSnapshottedStore } from "../../src/replica/snapshotted-store.ts";
 import { type Change, type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
 import { tempFolder } from "../support/files/temp.ts";
+import { waitUntil } from "../support/wait-until.ts";
 
 const bytes = (text: string) => Buffer.from(text);
 
@@ -26,6 +28,14 @@ function away() {
   return new StateError("UNAVAILABLE", "unreachable");
 }
 
+/** Stands in for the check of MACs. */
+function verdictOf({ value }: { readonly value: Uint8Array }): Verdict {
+  if (value.byteLength === 0) return "emptied";
+  const text = Buffer.from(value).toString();
+  if (text === "sealed elsewhere") return "unknownKek";
+  return text === "garbage" ? "garbage" : "authentic";
+}
+
 /** A replica that keeps its snapshots in `folder` and looks at `store`. */
 async function opened(t: ExecutionContext, folder: string, store: KeyValue, mayStandIn = true) {
   const files = await openSnapshotFiles(folder, () => {});
@@ -37,6 +47,7 @@ async function opened(t: ExecutionContext, folder: string, store: KeyValue, mayS
   const kept = createSnapshottedStore({
     store,
     snapshot,
+    judge: verdictOf,
     mayStandIn: () => mayStandIn,
     onRestored: (keys) => void restored.push(...keys),
   });
@@ -115,7 +126,7 @@ test("what the store has counts, also when it becomes unreachable before it has 
   await store.create("secrets/hivekit/acme/epoch/2", bytes("newer"));
   const readable: KeyValue = { ...store, create: AWAY.create };
   const { kept } = await opened(t, await remembered(t), readable);
-  const expected = [...BOTH, "secrets/hivekit/acme/epoch/2=newer"];
+  const expected = [BOTH[0], "secrets/hivekit/acme/epoch/2=newer"];
   t.deepEqual((await listed(kept)).toSorted(), expected);
   t.deepEqual([...new Set(await readAll(kept))].toSorted(), expected);
 });
@@ -203,4 +214,77 @@ test("what others write is remembered too, and so is all of a burst", async (t) 
   await watching;
   await snapshot.saved();
   t.is((await readAll((await opened(t, folder, AWAY)).kept)).length, 200);
+});
+
+const EULER = "secrets/euler/_/epoch/2";
+
+async function overwrite(store: KeyValue, key: string, text: string): Promise<void> {
+  const revision = (await store.get(key))?.revision;
+  if (revision === undefined) await store.create(key, bytes(text));
+  else await store.update(key, bytes(text), revision);
+}
+
+const textAt = async (store: KeyValue, key: string) => String(Buffer.from((await store.get(key))?.value ?? "absent"));
+
+for (const text of ["garbage", ""]) {
+  test(`an epoch that was overwritten (${text}) is read from the snapshot, and put back`, async (t) => {
+    const folder = await remembered(t);
+    for (const read of [listed, readAll]) {
+      const store = memory();
+      for (const key of [EULER, "secrets/hivekit/acme/epoch/1"]) await store.create(key, bytes(text));
+      await store.create("secrets/euler/_/epoch/999", bytes("garbage"));
+      const { kept, restored, snapshot } = await opened(t, folder, store);
+      t.true((await read(kept)).includes(BOTH[0] ?? ""));
+      t.is(await textAt(store, EULER), "two");
+      t.deepEqual(restored, [EULER, "secrets/hivekit/acme/epoch/1"]);
+      await snapshot.saved();
+      t.deepEqual(await listed((await opened(t, folder, AWAY)).kept), BOTH, "the snapshot is as good as before");
+    }
+  });
+
+  test(`an epoch that is overwritten (${text}) while a reader watches is put back at once`, async (t) => {
+    const store = memory();
+    const { kept, restored } = await opened(t, await remembered(t), store);
+    const stop = new AbortController();
+    const seen: string[] = [];
+    const watching = (async () => {
+      for await (const change of kept.watch("secrets/", stop.signal)) seen.push(show(change));
+    })();
+    await waitUntil("it is current", () => seen.includes("current"));
+    await overwrite(store, EULER, text);
+    await waitUntil("it is back", async () => (await textAt(store, EULER)) === "two");
+    await store.delete(EULER);
+    await waitUntil("it is back again", async () => (await textAt(store, EULER)) === "two");
+    stop.abort();
+    await watching;
+    t.deepEqual(restored.slice(2), [EULER, EULER]);
+  });
+}
+
+test("an emptied epoch with something at the next place was superseded, and stays empty", async (t) => {
+  const store = memory();
+  await store.create(EULER, bytes(""));
+  await store.create("secrets/euler/_/epoch/3", bytes("sealed elsewhere"));
+  const { kept, restored } = await opened(t, await remembered(t), store);
+  t.true((await listed(kept)).includes("secrets/euler/_/epoch/2=two"), "it is read nevertheless");
+  t.is(await textAt(store, EULER), "");
+  t.deepEqual(restored, ["secrets/hivekit/acme/epoch/1"]);
+});
+
+test("what another replica may be able to read is never written over", async (t) => {
+  const store = memory();
+  await store.create(EULER, bytes("sealed elsewhere"));
+  const { kept } = await opened(t, await remembered(t), store);
+  t.true((await listed(kept)).includes("secrets/euler/_/epoch/2=two"));
+  t.is(await textAt(store, EULER), "sealed elsewhere");
+});
+
+test("a replica with the wrong KEK forgets nothing that it will need with the right one", async (t) => {
+  const folder = await remembered(t);
+  const files = await openSnapshotFiles(folder, () => {});
+  const snapshot = await openEntriesSnapshot(files, "secrets", () => {});
+  const judge = (): Verdict => "unknownKek";
+  createSnapshottedStore({ store: memory(), snapshot, judge, mayStandIn: () => true, onRestored: () => {} });
+  await snapshot.saved();
+  t.deepEqual(await listed((await opened(t, folder, AWAY)).kept), BOTH);
 });

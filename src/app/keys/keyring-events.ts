@@ -49,7 +49,7 @@ export function createKeyringReporter({ audit, log, isNew, now, stopping }: List
         log("warn", { type: "keys.mended", keyset, epoch: event.epoch });
         return;
       case "strays":
-        log("error", { type: "keys.strays", keyset, ...someOf(event.keys) });
+        log("error", { type: "keys.strays", keyset, count: event.count, keys: event.keys });
         return;
       case "unrevoked":
         log("error", { type: "keys.unrevoked", keyset, epoch: event.epoch, kid: event.kid });
@@ -69,11 +69,6 @@ export function createKeyringReporter({ audit, log, isNew, now, stopping }: List
       }
     }
   };
-}
-
-/** The number of keys, and some of them: any client of the store may choose their number and length. */
-function someOf(keys: readonly string[]): { readonly count: number; readonly keys: readonly string[] } {
-  return { count: keys.length, keys: keys.slice(0, 5).map((key) => key.slice(0, 100)) };
 }
 
 interface Rotated {

@@ -1,6 +1,7 @@
 import { endsWithin, within } from "../../async/timeout.ts";
 import type { Config } from "../../config/config.ts";
 import { isRetryable } from "../../keys/error.ts";
+import { judgeSecretEntry } from "../../keys/imported/parse-secret.ts";
 import { createNatsKeyValue } from "../../nats/bucket/keyvalue.ts";
 import { NatsLink } from "../../nats/link.ts";
 import { createClockCheck } from "../../replica/clock-check.ts";
@@ -90,12 +91,14 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
   return {
     store: {
       rings: bucket.store,
-      secrets: createSnapshottedStore({
-        store: bucket.store,
-        snapshot: secretsSnapshot,
-        mayStandIn: () => onStoreLost === undefined,
-        onRestored: (keys) => log("error", { type: "store.restored", keys }),
-      }),
+      secrets: (recordKeys) =>
+        createSnapshottedStore({
+          store: bucket.store,
+          snapshot: secretsSnapshot,
+          judge: (entry) => judgeSecretEntry(entry, recordKeys),
+          mayStandIn: () => onStoreLost === undefined,
+          onRestored: (keys) => log("error", { type: "store.restored", keys }),
+        }),
       firstStart,
       sealedBefore: async () => !firstStart || secretsSnapshot.complete || lastHeard !== undefined,
       isRetryable,

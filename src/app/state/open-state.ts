@@ -50,7 +50,7 @@ function createFileState(store: KeyValue, { keysets }: Config): SharedState {
   return {
     store: {
       rings: store,
-      secrets: store,
+      secrets: () => store,
       firstStart: true,
       async sealedBefore() {
         // Epochs are never deleted: if a first epoch exists, keys were sealed.

@@ -1,4 +1,5 @@
 import type { RingSnapshot } from "../../keys/rotating/options.ts";
+import type { RecordKeys } from "../../keys/store/authenticated-record.ts";
 import type { Fitness } from "../../replica/fitness.ts";
 import type { Peers } from "../../replica/presence.ts";
 import type { RevocationFile } from "../../replica/revocations-snapshot.ts";
@@ -19,8 +20,8 @@ export interface SharedState {
 export interface StateStore {
   /** Holds rings and revocations. */
   readonly rings: KeyValue;
-  /** Holds imported secrets. */
-  readonly secrets: KeyValue;
+  /** Holds imported secrets; their records are authenticated with these keys. */
+  secrets(recordKeys: RecordKeys): KeyValue;
   /** Whether this process may create the first ring of an empty store. */
   readonly firstStart: boolean;
   /** Whether keys were sealed before, as far as is known without the store: a new KEK would then hide their loss. */

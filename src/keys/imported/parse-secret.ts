@@ -1,5 +1,7 @@
-import type { RecordKind } from "../store/authenticated-record.ts";
+import type { Entry } from "../../state/keyvalue.ts";
+import { judgeRecord, type RecordKeys, type RecordKind, type Verdict } from "../store/authenticated-record.ts";
 import { array, broken, integer, object, oneOf, parseJson, parseRevoked, text } from "../store/fields.ts";
+import { epochNumber } from "../store/survey.ts";
 import { SECRET_ENCODINGS, type SecretEpoch, type SecretOwner, type SecretRecord } from "./secret.ts";
 
 /** Checks every field, and refuses unknown ones. Throws BROKEN_RECORD with the path of the first bad field. */
@@ -64,7 +66,7 @@ function parseSecret(value: unknown, path: string): SecretRecord {
 /** The prefix of all secrets of all profiles and tenants. */
 export const SECRETS_PREFIX = "secrets/";
 
-const PLACE = /^secrets\/([a-z0-9-]{1,64})\/([A-Za-z0-9_-]+)\/epoch\/([1-9][0-9]{0,14})$/;
+const PLACE = /^secrets\/([a-z0-9-]{1,64})\/([A-Za-z0-9_-]+)\/epoch\/(.+)$/;
 
 /** Never the base64url encoding of a tenant: no encoding has one character. */
 const NO_TENANT = "_";
@@ -81,11 +83,25 @@ export function secretRecords(owner: SecretOwner): RecordKind<SecretEpoch> {
   };
 }
 
-/** The owner and epoch that the key of an entry names; undefined when it names no epoch of secrets. */
-export function secretPlace(key: string): { readonly owner: SecretOwner; readonly epoch: number } | undefined {
+/** The owner of a ring of secrets, and the number of an epoch; undefined: an entry of the ring that is no epoch. */
+export interface SecretPlace {
+  readonly owner: SecretOwner;
+  readonly epoch: number | undefined;
+}
+
+/** What the key of an entry names; undefined when it names nothing in a ring of secrets. */
+export function secretPlace(key: string): SecretPlace | undefined {
   const [, profile = "", segment = "", epoch] = PLACE.exec(key) ?? [];
   const tenant = segment === NO_TENANT ? "" : Buffer.from(segment, "base64url").toString();
   const owner = { profile, tenant };
+  const { prefix } = secretRecords(owner);
   // Only the canonical key: two keys for one tenant would be two rings.
-  return key === `${secretRecords(owner).prefix}${epoch}` ? { owner, epoch: Number(epoch) } : undefined;
+  return key === `${prefix}${epoch}` ? { owner, epoch: epochNumber(key, prefix) } : undefined;
+}
+
+/** What an entry is at the place that its key names; one that names no epoch is garbage. */
+export function judgeSecretEntry({ key, value }: Pick<Entry, "key" | "value">, keys: RecordKeys): Verdict {
+  const { owner, epoch } = secretPlace(key) ?? {};
+  if (owner === undefined || epoch === undefined) return "garbage";
+  return judgeRecord(value, secretRecords(owner), epoch, keys);
 }

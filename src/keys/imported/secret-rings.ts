@@ -1,6 +1,10 @@
-import type { Entry } from "../../state/keyvalue.ts";
+import type { Change, Entry } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
-import { isUnderCurrent, type RecordKeys, unwrapRecord } from "../store/authenticated-record.ts";
+import { isUnderCurrent, judgeRecord, type RecordKeys, unwrapRecord } from "../store/authenticated-record.ts";
+import { mayHideAnEpoch, nothingAuthentic, underUnknownKek } from "../store/obstacle.ts";
+import { createStrayReport } from "../store/strays.ts";
+import { type StoredEpoch, type Survey, surveyEntries } from "../store/survey.ts";
+import { Vigil, type Watchfulness } from "../store/vigil.ts";
 import { secretsUnavailable } from "../unavailable.ts";
 import type { SecretVault } from "../vault.ts";
 import { type LoadedSecrets, loadSecrets } from "./loaded-secrets.ts";
@@ -8,10 +12,15 @@ import { secretPlace, secretRecords } from "./parse-secret.ts";
 import type { SecretEpoch, SecretOwner } from "./secret.ts";
 import type { SecretsEvent } from "./views.ts";
 
-/** An epoch of secrets that could be read. stale: it must be sealed again under the current KEK. */
-interface ReadRing {
+/** The newest epoch of a ring that could be read. */
+export interface ReadRing {
   readonly record: SecretEpoch;
+  /** It must be sealed again under the current KEK. */
   readonly stale: boolean;
+  /** Milliseconds until an epoch must be written over garbage; Infinity when there is none. */
+  readonly msUntilMending: number;
+  /** Whether nothing may be written now: there may be a newer epoch, which can't be read. */
+  readonly blocked: boolean;
 }
 
 /** Returns the epoch to create after `before`; undefined when none is needed. */
@@ -19,103 +28,230 @@ export type NextEpoch = (before: SecretEpoch | undefined) => Promise<SecretEpoch
 
 /** The newest epoch of every ring that this process has read. */
 export interface SecretRings {
-  /** Adds an entry of the store. One that can't be read is reported, and affects no other ring. */
-  addEntry(entry: Entry): void;
   /**
-   * Adds all entries of the store, the highest epochs first: emptied epochs may surround the newest one of a ring. At
-   * the start, records under an earlier KEK are stale.
+   * Takes all entries of the store. `stretch` as for {@link Vigil.saw}. At the start, records under an earlier KEK are
+   * stale.
    */
-  addEntries(entries: readonly Entry[], atStart: boolean): void;
-  /** Adds an epoch that this process made or read. */
-  use(record: SecretEpoch): void;
+  takeAll(entries: readonly Entry[], stretch: number | undefined, atStart: boolean): void;
+  /** Takes all entries of one ring. */
+  takeRing(owner: SecretOwner, entries: readonly Entry[], stretch: number | undefined): void;
+  /** Takes a change of the store. Returns the owner of the ring that must be read whole; undefined: none. */
+  takeChange(change: Change): SecretOwner | undefined;
+  /** Uses an epoch that this process made. */
+  useOwn(record: SecretEpoch): void;
   /** 0 when nothing was imported. */
   epochOf(owner: SecretOwner): number;
-  /** Undefined when nothing was imported. Throws the {@link KeyringError} of a ring that can't be read. */
+  /** Undefined when nothing was imported. Throws the {@link KeyringError} of a ring that nothing may be added to. */
   recordOf(owner: SecretOwner): SecretEpoch | undefined;
+  /** Whether an epoch of the ring may be written over garbage. */
+  mayReplaceGarbage(owner: SecretOwner): boolean;
   /** Opens the secrets at the first call. Undefined when nothing was imported. Throws the Problem KEYS_UNAVAILABLE. */
   keysOf(owner: SecretOwner): LoadedSecrets | undefined;
+  /** As {@link keysOf}, and throws KEYS_UNAVAILABLE also when there may be a newer epoch: it may revoke a secret. */
+  signingKeysOf(owner: SecretOwner): LoadedSecrets | undefined;
   /** All rings that can be read, by profile and tenant. */
   all(): readonly ReadRing[];
 }
 
-interface RingInUse {
-  readonly epoch: number;
-  readonly read: ReadRing | { readonly error: KeyringError };
-  loaded?: LoadedSecrets;
+interface Ring {
+  readonly owner: SecretOwner;
+  readonly vigil: Vigil;
+  inUse?: { readonly record: SecretEpoch; readonly stale: boolean; loaded?: LoadedSecrets };
+  /** Why the newest epoch can't be used. */
+  error?: KeyringError;
+  /** The message of the obstacle that was reported last. */
+  reported?: string;
 }
+
+/** How many rings that can't be used are reported in a minute: any client of the store can make more of them. */
+const REPORTS = { count: 20, everyMs: 60_000 } as const;
 
 export function createSecretRings(
   recordKeys: RecordKeys,
   vault: SecretVault,
+  watch: Watchfulness,
+  now: () => number,
   report: (event: SecretsEvent) => void,
 ): SecretRings {
-  const rings = new Map<string, RingInUse>();
+  const rings = new Map<string, Ring>();
+  const takeStrays = createStrayReport(now, (strays) => report({ type: "secrets.strays", ...strays }));
+  let reports = { since: Number.NEGATIVE_INFINITY, count: 0 };
 
-  function epochOf(owner: SecretOwner): number {
-    return rings.get(idOf(owner))?.epoch ?? 0;
+  const ringOf = (owner: SecretOwner): Ring | undefined => rings.get(idOf(owner));
+  const heldOf = (ring: Ring | undefined): number => ring?.inUse?.record.epoch ?? 0;
+
+  function ensureRing(owner: SecretOwner): Ring {
+    const ring = ringOf(owner) ?? { owner, vigil: new Vigil(watch) };
+    rings.set(idOf(owner), ring);
+    return ring;
   }
 
-  function useUnreadable(owner: SecretOwner, epoch: number, error: unknown): void {
+  /** Why nothing may sign with the secrets of a ring; undefined when it may. */
+  function obstacleOf(ring: Ring): KeyringError | undefined {
+    if (ring.error !== undefined) return ring.error;
+    const hidden = ring.vigil.obstructed && !ring.vigil.sound;
+    return hidden ? mayHideAnEpoch(secretRecords(ring.owner), heldOf(ring) + 1) : undefined;
+  }
+
+  function setError(ring: Ring, error: unknown): void {
     if (!(error instanceof KeyringError)) throw error;
-    rings.set(idOf(owner), { epoch, read: { error } });
-    report({ type: "secrets.unreadable", ...owner, error });
+    ring.error = error;
   }
 
-  function add({ key, value }: Entry, atStart = false): void {
-    const place = secretPlace(key);
-    if (place === undefined) {
-      report({ type: "secrets.stray", key });
-      return;
-    }
-    const { owner, epoch } = place;
-    // A lower epoch was emptied, or arrives late.
-    if (epoch <= epochOf(owner)) return;
+  function reportObstacle(ring: Ring): void {
+    const error = obstacleOf(ring);
+    const isNew = error !== undefined && error.message !== ring.reported;
+    if (error === undefined) delete ring.reported;
+    if (!isNew) return;
+    ring.reported = error.message;
+    if (Math.abs(now() - reports.since) >= REPORTS.everyMs) reports = { since: now(), count: 0 };
+    reports.count += 1;
+    if (reports.count <= REPORTS.count) report({ type: "secrets.unreadable", ...ring.owner, error });
+  }
+
+  function adopt(ring: Ring, { epoch, bytes }: StoredEpoch, atStart: boolean): void {
+    const record = unwrapRecord(bytes, secretRecords(ring.owner), epoch, recordKeys);
+    ring.inUse = { record, stale: atStart && !isUnderCurrent(bytes, recordKeys) };
+  }
+
+  /** Returns the keys of strays. */
+  function takeRing(
+    owner: SecretOwner,
+    entries: readonly Entry[],
+    stretch: number | undefined,
+    atStart = false,
+  ): readonly string[] {
+    const kind = secretRecords(owner);
+    const ring = ensureRing(owner);
+    const survey = surveyEntries(entries, kind, heldOf(ring), recordKeys);
     try {
-      const record = unwrapRecord(value, secretRecords(owner), epoch, recordKeys);
-      rings.set(idOf(owner), { epoch, read: { record, stale: atStart && !isUnderCurrent(value, recordKeys) } });
+      takeSurvey(ring, survey, atStart);
+      delete ring.error;
     } catch (error) {
-      useUnreadable(owner, epoch, error);
+      setError(ring, error);
     }
+    const unbroken = stretch === watch.stretch ? stretch : undefined;
+    if (survey.next !== "unknownKek") ring.vigil.saw(survey.next, unbroken, now());
+    reportObstacle(ring);
+    return survey.strays;
+  }
+
+  function takeSurvey(ring: Ring, survey: Survey, atStart: boolean): void {
+    const kind = secretRecords(ring.owner);
+    if (survey.highest !== undefined && survey.highest.epoch > heldOf(ring)) adopt(ring, survey.highest, atStart);
+    if (ring.inUse === undefined && survey.occupied) throw nothingAuthentic(kind, survey);
+    if (survey.next === "unknownKek") throw underUnknownKek(kind, heldOf(ring), recordKeys);
+  }
+
+  /** Takes what was written at the place of an epoch; undefined: it was deleted. Returns as `takeChange`. */
+  function takeEpoch(owner: SecretOwner, epoch: number, bytes: Uint8Array | undefined): SecretOwner | undefined {
+    const held = heldOf(ringOf(owner));
+    if (epoch <= held) return undefined;
+    if (bytes === undefined || judgeRecord(bytes, secretRecords(owner), epoch, recordKeys) !== "authentic") {
+      // Any number of strays may be written beyond the next place of a ring.
+      return held === 0 || epoch === held + 1 ? owner : undefined;
+    }
+    const ring = ensureRing(owner);
+    const obstructed = ring.error !== undefined || ring.vigil.obstructed;
+    try {
+      adopt(ring, { epoch, bytes }, false);
+    } catch (error) {
+      setError(ring, error);
+      reportObstacle(ring);
+    }
+    return obstructed ? owner : undefined;
+  }
+
+  function load(ring: Ring): LoadedSecrets | undefined {
+    const { inUse } = ring;
+    if (inUse === undefined) {
+      if (ring.error !== undefined) throw secretsUnavailable(ring.error);
+      return undefined;
+    }
+    try {
+      inUse.loaded ??= loadSecrets(inUse.record, vault);
+    } catch (error) {
+      setError(ring, error);
+      reportObstacle(ring);
+      throw secretsUnavailable(error);
+    }
+    return inUse.loaded;
   }
 
   return {
-    addEntry: (entry) => add(entry),
+    takeAll(entries, stretch, atStart) {
+      // A ring whose entries are gone is read as well.
+      const found = new Map([...rings].map(([id, { owner }]) => [id, { owner, entries: [] as Entry[] }]));
+      const strays: string[] = [];
+      for (const entry of entries) {
+        const owner = secretPlace(entry.key)?.owner;
+        if (owner === undefined) {
+          strays.push(entry.key);
+          continue;
+        }
+        const ring = found.get(idOf(owner)) ?? { owner, entries: [] };
+        ring.entries.push(entry);
+        found.set(idOf(owner), ring);
+      }
+      for (const ring of found.values()) strays.push(...takeRing(ring.owner, ring.entries, stretch, atStart));
+      takeStrays(strays);
+    },
+    takeRing: (owner, entries, stretch) => void takeRing(owner, entries, stretch),
 
-    addEntries(entries, atStart) {
-      const numbered = entries.map((entry) => ({ entry, epoch: secretPlace(entry.key)?.epoch ?? 0 }));
-      for (const { entry } of numbered.sort((left, right) => right.epoch - left.epoch)) add(entry, atStart);
+    takeChange(change) {
+      if (change.type === "current" || change.type === "gap") return undefined;
+      const [key, bytes] = change.type === "put" ? [change.entry.key, change.entry.value] : [change.key, undefined];
+      const place = secretPlace(key);
+      if (place?.epoch === undefined) return undefined;
+      return takeEpoch(place.owner, place.epoch, bytes);
     },
 
-    use(record) {
-      if (record.epoch > epochOf(record))
-        rings.set(idOf(record), { epoch: record.epoch, read: { record, stale: false } });
+    useOwn(record) {
+      const ring = ensureRing(record);
+      if (record.epoch <= heldOf(ring)) return;
+      ring.inUse = { record, stale: false };
+      delete ring.error;
+      ring.vigil.mended();
     },
 
-    epochOf,
+    epochOf: (owner) => heldOf(ringOf(owner)),
 
     recordOf(owner) {
-      const read = rings.get(idOf(owner))?.read;
-      if (read !== undefined && "error" in read) throw read.error;
-      return read?.record;
+      const ring = ringOf(owner);
+      const obstacle = ring && obstacleOf(ring);
+      if (ring?.error !== undefined || (obstacle !== undefined && ring?.vigil.msUntilMending(now()) !== 0))
+        throw obstacle;
+      return ring?.inUse?.record;
+    },
+
+    mayReplaceGarbage(owner) {
+      const ring = ringOf(owner);
+      if (ring?.inUse === undefined) return false;
+      return ring.vigil.sound || ring.vigil.msUntilMending(now()) === 0;
     },
 
     keysOf(owner) {
-      const ring = rings.get(idOf(owner));
-      if (ring === undefined || ring.loaded !== undefined) return ring?.loaded;
-      if ("error" in ring.read) throw secretsUnavailable(ring.read.error);
-      try {
-        ring.loaded = loadSecrets(ring.read.record, vault);
-      } catch (error) {
-        useUnreadable(owner, ring.epoch, error);
-        throw secretsUnavailable(error);
-      }
-      return ring.loaded;
+      const ring = ringOf(owner);
+      return ring?.inUse?.loaded ?? (ring && load(ring));
+    },
+
+    signingKeysOf(owner) {
+      const ring = ringOf(owner);
+      if (ring === undefined) return undefined;
+      const obstacle = obstacleOf(ring);
+      if (obstacle !== undefined) throw secretsUnavailable(obstacle);
+      return load(ring);
     },
 
     all: () =>
       [...rings]
         .toSorted(([left], [right]) => (left < right ? -1 : 1))
-        .flatMap(([, { read }]) => ("record" in read ? [read] : [])),
+        .flatMap(([, ring]) => {
+          if (ring.inUse === undefined) return [];
+          const msUntilMending = ring.vigil.msUntilMending(now());
+          const blocked = ring.error !== undefined || (obstacleOf(ring) !== undefined && msUntilMending > 0);
+          return [{ ...ring.inUse, msUntilMending: ring.error === undefined ? msUntilMending : Infinity, blocked }];
+        }),
   };
 }
 

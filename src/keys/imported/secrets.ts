@@ -1,10 +1,12 @@
-import { follow } from "../../async/follow.ts";
+import { follow, RETRY_MS } from "../../async/follow.ts";
+import { pause } from "../../async/timeout.ts";
 import { createWakeup } from "../../async/wakeup.ts";
-import { type Change, type KeyValue, pauseAfterWatch } from "../../state/keyvalue.ts";
+import { type Change, type Entry, type KeyValue, pauseAfterWatch } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
 import { createSharedReload } from "../shared-reload.ts";
 import type { RecordKeys } from "../store/authenticated-record.ts";
 import { openEpochs } from "../store/epochs.ts";
+import { Watchfulness } from "../store/vigil.ts";
 import type { TokenKeys } from "../token-keys.ts";
 import type { SecretVault } from "../vault.ts";
 import { SECRETS_PREFIX, secretRecords } from "./parse-secret.ts";
@@ -26,8 +28,8 @@ export interface SecretsOptions {
 export interface Secrets {
   /**
    * The keys of a profile and tenant, kept current; without an import every kid is unknown. Throws, as all functions of
-   * the keys do, the Problem KEYS_UNAVAILABLE while the newest epoch can't be read: it may revoke a secret of an older
-   * one.
+   * the keys do, the Problem KEYS_UNAVAILABLE while there are secrets and none can be read. `signer` also throws it while
+   * there may be a newer epoch that can't be read: it may revoke a secret of the one in use.
    */
   keysOf(owner: SecretOwner): TokenKeys;
   /** All secrets that can be read, by profile and tenant, the newest first. */
@@ -44,30 +46,70 @@ export interface Secrets {
   stop(): Promise<void>;
 }
 
+/** Above this many rings to read, all are read at once. */
+const MOST_SINGLE_READS = 16;
+
 /**
  * Reads all rings. Throws UNREADABLE when the store fails. A ring that can't be read is reported, and affects no other.
  */
 export async function openSecrets({ store, recordKeys, vault, now, report }: SecretsOptions): Promise<Secrets> {
-  const rings = createSecretRings(recordKeys, vault, report);
+  const watching = new Watchfulness();
+  const rings = createSecretRings(recordKeys, vault, watching, now, report);
   const distrusted = new Set<string>();
   const controller = new AbortController();
   const changed = createWakeup();
+  const unread = new Map<string, SecretOwner>();
+  const unreadArrived = createWakeup();
+  let allUnread = false;
   let running: Promise<unknown> = Promise.resolve();
   // Only at the start are records under an earlier KEK stale: replicas with different KEKs would otherwise keep
   // resealing what the other one has sealed.
   await readAll(true);
   const reload = createSharedReload(() => reportingErrors(readAll(false)), now);
 
-  async function readAll(atStart: boolean): Promise<void> {
-    const entries = await store.list(SECRETS_PREFIX).catch((cause) => {
+  async function read(prefix: string): Promise<readonly Entry[]> {
+    return store.list(prefix).catch((cause) => {
       throw new KeyringError("UNREADABLE", "the imported secrets can't be read from the store", { cause });
     });
-    rings.addEntries(entries, atStart);
   }
 
-  /** An emptied epoch was superseded: the later one is known already, or comes next. */
+  async function readAll(atStart: boolean): Promise<void> {
+    const { stretch } = watching;
+    rings.takeAll(await read(SECRETS_PREFIX), stretch, atStart);
+    changed.wake();
+  }
+
+  async function readRing(owner: SecretOwner): Promise<void> {
+    const { stretch } = watching;
+    rings.takeRing(owner, await read(secretRecords(owner).prefix), stretch);
+    changed.wake();
+  }
+
   function onChange(change: Change): void {
-    if (change.type === "put" && change.entry.value.byteLength > 0) rings.addEntry(change.entry);
+    if (change.type === "current" || change.type === "gap") allUnread = true;
+    const owner = rings.takeChange(change);
+    if (owner !== undefined) unread.set(nameOf(owner, ""), owner);
+    if (allUnread || unread.size > 0) unreadArrived.wake();
+  }
+
+  /** Reads the rings that a change may have obstructed, until the signal aborts. */
+  async function readUnread(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const owners = [...unread.values()];
+      const all = allUnread || owners.length > MOST_SINGLE_READS;
+      allUnread = false;
+      unread.clear();
+      try {
+        if (all) await readAll(false);
+        else for (const owner of owners) await readRing(owner);
+        if (!allUnread && unread.size === 0) await unreadArrived.wait(signal);
+      } catch (error) {
+        if (error instanceof KeyringError) reportFailure(error);
+        else throw error;
+        allUnread = true;
+        await pause(RETRY_MS, signal);
+      }
+    }
   }
 
   function reportFailure(error: unknown): void {
@@ -92,19 +134,20 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
       const before = rings.recordOf(owner);
       const record = await next(before && (await reseal(before, vault)));
       if (record === undefined) return;
-      if (await epochs.create(epochs.wrap(record), false)) {
-        rings.use(record);
+      if (await epochs.create(epochs.wrap(record), rings.mayReplaceGarbage(owner))) {
+        rings.useOwn(record);
         changed.wake();
         await epochs.emptyBelow(record.epoch).catch(reportFailure);
         return;
       }
-      const { highest: winner } = await epochs.survey(record.epoch - 1);
-      if (winner === undefined || winner.epoch < record.epoch)
-        throw new KeyringError(
-          "UNREADABLE",
-          "the store refuses to create an epoch that it does not hold: it may have been rolled back",
-        );
-      rings.use(epochs.read(winner));
+      await readRing(owner);
+      if (rings.epochOf(owner) >= record.epoch) continue;
+      // Throws when there is something that can't be read.
+      rings.recordOf(owner);
+      throw new KeyringError(
+        "UNREADABLE",
+        "the store refuses to create an epoch that it does not hold: it may have been rolled back",
+      );
     }
   }
 
@@ -116,7 +159,7 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
           return rings.epochOf(owner);
         },
         signer() {
-          const key = rings.keysOf(owner)?.signer;
+          const key = rings.signingKeysOf(owner)?.signer;
           return key === undefined || isDistrusted(owner, key.kid) ? undefined : key;
         },
         verifier: (kid, time) => rings.keysOf(owner)?.verifier(kid, time) ?? { state: "unknown" },
@@ -136,11 +179,11 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
         .map((info) => (isDistrusted(info, info.kid) ? outOfUse(info) : info)),
     advance: (owner, next) => reportingErrors(advance(owner, next)),
     start() {
-      const source = (signal: AbortSignal) => store.watch(SECRETS_PREFIX, signal);
+      const source = (signal: AbortSignal) => watching.follow(store.watch(SECRETS_PREFIX, signal));
       const watch = { source, onItem: onChange, onError: reportFailure, pauseAfter: pauseAfterWatch };
       const { signal } = controller;
       const tidying = tidySecrets({ rings, advance, now, changed, onError: reportFailure }, signal);
-      running = Promise.all([follow(watch, signal), tidying]);
+      running = Promise.all([follow(watch, signal), readUnread(signal), tidying]);
     },
     async stop() {
       controller.abort();

@@ -4,7 +4,7 @@ import { KeyringError } from "../error.ts";
 import type { SecretVault } from "../vault.ts";
 import { type SecretEpoch, type SecretOwner, type SecretRecord, secretBytes } from "./secret.ts";
 import { nextSpent, withoutSpentTexts } from "./secret-ring.ts";
-import type { NextEpoch, SecretRings } from "./secret-rings.ts";
+import type { NextEpoch, ReadRing, SecretRings } from "./secret-rings.ts";
 
 /** Node's timers take at most 24.8 days, and the clock may be set meanwhile. */
 const MAX_SLEEP_MS = 3_600_000;
@@ -20,8 +20,9 @@ export interface UpkeepParts {
 }
 
 /**
- * Creates new epochs, until the signal aborts, for rings that are under an earlier KEK or hold the text of a secret
- * that no longer verifies. Retries after five seconds what failed. Never rejects.
+ * Creates new epochs, until the signal aborts, for rings that are under an earlier KEK, hold the text of a secret that
+ * no longer verifies, or have garbage at the place of their next epoch. Retries after five seconds what failed. Never
+ * rejects.
  */
 export async function tidySecrets(
   { rings, advance, now, changed, onError }: UpkeepParts,
@@ -34,11 +35,16 @@ export async function tidySecrets(
 
   /** One ring at a time: there may be thousands. */
   async function tidyAll(): Promise<void> {
-    for (const { record, stale } of rings.all()) {
+    for (const ring of rings.all()) {
       if (signal.aborted) return;
-      if (!stale && withoutSpentTexts(record, now()) === undefined) continue;
+      if (ring.blocked || !isDue(ring)) continue;
+      const { record } = ring;
       await advance(record, async (before) => before && tidied(before, record.epoch)).catch(onError);
     }
+  }
+
+  function isDue({ record, stale, msUntilMending }: ReadRing): boolean {
+    return stale || msUntilMending === 0 || withoutSpentTexts(record, now()) !== undefined;
   }
 
   function tidied(ring: SecretEpoch, epoch: number): SecretEpoch | undefined {
@@ -49,8 +55,8 @@ export async function tidySecrets(
 
   function untilNext(): number {
     const time = now();
-    return rings.all().reduce((least, { record, stale }) => {
-      const next = stale ? time : (nextSpent(record) ?? Number.POSITIVE_INFINITY);
+    return rings.all().reduce((least, { record, stale, msUntilMending }) => {
+      const next = stale ? time : Math.min(nextSpent(record) ?? Infinity, time + msUntilMending);
       return Math.min(least, next > time ? next - time : RETRY_MS);
     }, MAX_SLEEP_MS);
   }

@@ -1,4 +1,5 @@
 import type { KeyState } from "../model.ts";
+import type { Strays } from "../store/strays.ts";
 import type { SecretEpoch, SecretOwner, SecretRecord } from "./secret.ts";
 
 /** An imported secret as an operator sees it. Times in Unix milliseconds. */
@@ -40,10 +41,10 @@ function stateOf({ verifyUntil, revoked }: SecretRecord, now: number): SecretInf
 
 /** What the imported secrets report, for the log. */
 export type SecretsEvent =
-  /** The newest epoch of a ring can't be trusted or opened: none of its secrets signs or verifies. */
+  /** There is, or may be, a newer epoch of a ring that can't be used: nothing signs, and what is known verifies. */
   | { readonly type: "secrets.unreadable"; readonly profile: string; readonly tenant: string; readonly error: unknown }
-  /** An entry below the prefix of the secrets names no epoch of secrets. */
-  | { readonly type: "secrets.stray"; readonly key: string }
+  /** Entries below the prefix of the secrets that are no epochs, and count as nothing. */
+  | ({ readonly type: "secrets.strays" } & Strays)
   /** A secret rejected its own signature. It no longer signs. */
   | { readonly type: "secrets.distrusted"; readonly profile: string; readonly tenant: string; readonly kid: string }
   /** The store failed. What was read stays in use, and the operation is retried. */

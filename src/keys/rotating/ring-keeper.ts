@@ -1,6 +1,9 @@
 import { createQueue } from "../../async/queue.ts";
 import { KeyringError } from "../error.ts";
+import type { RecordKind } from "../store/authenticated-record.ts";
 import { type Epochs, openEpochs } from "../store/epochs.ts";
+import { mayHideAnEpoch, nothingAuthentic, underUnknownKek } from "../store/obstacle.ts";
+import { createStrayReport } from "../store/strays.ts";
 import type { StoredEpoch, Survey } from "../store/survey.ts";
 import { Vigil, Watchfulness } from "../store/vigil.ts";
 import type { Postponed } from "./key-states.ts";
@@ -11,9 +14,6 @@ import { keysetRecords } from "./parse-record.ts";
 import { type EpochPlan, planEmergency, planEpoch, planOverGarbage } from "./plan.ts";
 import { type Decision, reconcile } from "./reconcile.ts";
 import type { EpochRecord } from "./record.ts";
-
-/** The least time between two reports of strays, in milliseconds. */
-const STRAYS_MS = 60_000;
 
 /** Returns the epoch to create after `ring`; undefined when none is needed. What it throws stops the change. */
 export type PlanChange = (ring: EpochRecord, now: number) => EpochPlan | undefined;
@@ -26,7 +26,9 @@ export type PlanChange = (ring: EpochRecord, now: number) => EpochPlan | undefin
 export class RingKeeper {
   readonly #options: KeyringOptions;
   readonly #postponed: Postponed;
+  readonly #kind: RecordKind<EpochRecord>;
   readonly #epochs: Epochs<EpochRecord>;
+  readonly #takeStrays: (keys: readonly string[]) => void;
   readonly #creator: EpochCreator;
   readonly #queue = createQueue();
   readonly #watch = new Watchfulness();
@@ -34,15 +36,16 @@ export class RingKeeper {
   #current: CurrentRing | undefined;
   #outdated = false;
   #snapshotError: unknown;
-  /** How many strays were reported last, and when. */
-  #strays = { count: 0, at: Number.NEGATIVE_INFINITY };
   /** The epoch below which all are emptied. */
   #prunedBelow = 0;
 
   private constructor(options: KeyringOptions, postponed: Postponed) {
     this.#options = options;
     this.#postponed = postponed;
-    this.#epochs = openEpochs(keysetRecords(options.keyset), options.store, options.recordKeys);
+    const { keyset, store, recordKeys, now, report } = options;
+    this.#kind = keysetRecords(keyset);
+    this.#epochs = openEpochs(this.#kind, store, recordKeys);
+    this.#takeStrays = createStrayReport(now, (strays) => report({ type: "strays", keyset, ...strays }));
     this.#creator = createEpochCreator(options, this.#epochs, (record) => this.#load(record));
   }
 
@@ -104,8 +107,7 @@ export class RingKeeper {
 
   /** Yields whenever the store may hold something that {@link maintain} must look at, until the signal aborts. */
   follow(signal: AbortSignal): AsyncIterable<unknown> {
-    const { store, keyset } = this.#options;
-    const changes = this.#watch.follow(store.watch(keysetRecords(keyset).prefix, signal));
+    const changes = this.#watch.follow(this.#options.store.watch(this.#kind.prefix, signal));
     return this.#epochs.newsIn(changes, () => this.#opened.stored);
   }
 
@@ -123,7 +125,7 @@ export class RingKeeper {
   async #catchUp(): Promise<void> {
     const { stretch } = this.#watch;
     const survey = await this.#epochs.survey(this.#current?.stored.epoch ?? 0);
-    this.#reportStrays(survey.strays);
+    this.#takeStrays(survey.strays);
     if (survey.next !== "unknownKek") {
       const unbroken = stretch === this.#watch.stretch ? stretch : undefined;
       this.#vigil.saw(survey.next, unbroken, this.#options.now());
@@ -139,8 +141,9 @@ export class RingKeeper {
       decision = this.#reconcile(highest);
       if (highest !== undefined && decision.type === "adopt") await this.#adopt(highest, decision);
       if (highest !== undefined && decision.type === "revokeAgain") await this.#revokeAgain(highest, decision);
-      if (this.#current === undefined && survey.occupied) throw this.#nothingAuthentic(survey);
-      if (survey.next === "unknownKek") throw this.#underUnknownKek();
+      if (this.#current === undefined && survey.occupied) throw nothingAuthentic(this.#kind, survey);
+      if (survey.next === "unknownKek")
+        throw underUnknownKek(this.#kind, this.#opened.stored.epoch, this.#options.recordKeys);
     } catch (error) {
       this.#outdated = true;
       throw error;
@@ -181,7 +184,7 @@ export class RingKeeper {
       const plan = planOverGarbage(this.ring.record, now(), policy);
       if (await this.#create(plan)) report({ type: "mended", keyset, epoch: plan.epoch });
     }
-    if (this.outdated) throw this.#mayHideAnEpoch();
+    if (this.outdated) throw mayHideAnEpoch(this.#kind, this.#opened.stored.epoch + 1);
   }
 
   /**
@@ -201,7 +204,7 @@ export class RingKeeper {
     if (created !== undefined) this.#vigil.mended();
     const next = await this.#epochs.survey(record.epoch);
     if ((next.highest?.epoch ?? 0) <= record.epoch)
-      throw next.next === "free" ? refusedEpoch() : this.#mayHideAnEpoch(record.epoch + 1);
+      throw next.next === "free" ? refusedEpoch() : mayHideAnEpoch(this.#kind, record.epoch + 1);
     await this.#apply(next);
   }
 
@@ -285,43 +288,6 @@ export class RingKeeper {
   #reportCreated(stored: StoredEpoch): void {
     const event = this.#creator.takeEvent(stored);
     if (event !== undefined) this.#options.report(event);
-  }
-
-  #reportStrays(keys: readonly string[]): void {
-    const { keyset, now, report } = this.#options;
-    const { count, at } = this.#strays;
-    // A client that writes strays all the time must not fill the log.
-    if (keys.length === count || Math.abs(now() - at) < STRAYS_MS) return;
-    this.#strays = { count: keys.length, at: now() };
-    if (keys.length > 0) report({ type: "strays", keyset, keys });
-  }
-
-  #mayHideAnEpoch(epoch = this.#opened.stored.epoch + 1): KeyringError {
-    const message =
-      `epoch ${epoch} of keyset ${this.#options.keyset} is not authentic, and may have been: nothing is signed until a ` +
-      "replica has put it back, or written over it, which takes some seconds";
-    return new KeyringError("BROKEN_RECORD", message);
-  }
-
-  #underUnknownKek(): KeyringError {
-    const { keyset, recordKeys } = this.#options;
-    const known = recordKeys.map(({ kek }) => kek).join(", ");
-    const message =
-      `an epoch of keyset ${keyset} after ${this.#opened.stored.epoch} was written under another key-encryption key ` +
-      `than the given ${known}, and may revoke keys: nothing is signed until this replica has that key too`;
-    return new KeyringError("WRONG_KEK", message);
-  }
-
-  #nothingAuthentic({ unknownKek }: Survey): KeyringError {
-    const { keyset } = this.#options;
-    const { prefix } = keysetRecords(keyset);
-    return unknownKek
-      ? new KeyringError("WRONG_KEK", `the epochs of keyset ${keyset} were written under another key-encryption key`)
-      : new KeyringError(
-          "BROKEN_RECORD",
-          `the entries under ${prefix} hold no authentic epoch of keyset ${keyset}: restore them from a backup, or ` +
-            "remove them if there never was one; no first keys are made over them",
-        );
   }
 
   #reportProblem(error: unknown): void {

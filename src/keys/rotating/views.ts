@@ -1,4 +1,5 @@
 import type { KeyState, KeysetAlgorithm, PublicJwk } from "../model.ts";
+import type { Strays } from "../store/strays.ts";
 import { keyState, newestFirst, type Postponed, published, takingOver } from "./key-states.ts";
 import type { EpochReason, EpochRecord, KeyTimes } from "./record.ts";
 
@@ -70,8 +71,8 @@ export type KeyringEvent =
   | { readonly type: "dropped"; readonly keyset: string; readonly epoch: number; readonly kids: readonly string[] }
   /** An epoch was created over garbage that lay at its place. */
   | { readonly type: "mended"; readonly keyset: string; readonly epoch: number }
-  /** Entries among those of the keyset that are no epochs, and count as nothing. Reported when their number changes. */
-  | { readonly type: "strays"; readonly keyset: string; readonly keys: readonly string[] }
+  /** Entries among those of the keyset that are no epochs, and count as nothing. */
+  | ({ readonly type: "strays"; readonly keyset: string } & Strays)
   /** A revoked key is not revoked in the store's epoch. The next epoch revokes it again. */
   | { readonly type: "unrevoked"; readonly keyset: string; readonly epoch: number; readonly kid: string }
   /** A key is due to sign and waits for replicas that don't have it yet. Reported once for a take-over. */

@@ -48,6 +48,7 @@ export async function openReplica(store: KeyValue, names: readonly [string, ...s
     events,
     audited,
     parts,
+    recordKeys,
     /** Every value of the store, as text. */
     stored: async () => (await store.list("secrets/")).map(({ value }) => Buffer.from(value).toString()),
     /** Imports for the tenant acme of hivekit, as base64 by default. */

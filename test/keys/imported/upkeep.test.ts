@@ -23,7 +23,7 @@ async function sleepsOf(ring: SecretEpoch, count: number, changes: Partial<Upkee
   let [record, now] = [ring, start];
   const [stopping, log] = [new AbortController(), [] as string[]];
   const parts: UpkeepParts = {
-    rings: { all: () => [{ record, stale }] },
+    rings: { all: () => [{ record, stale, msUntilMending: Infinity, blocked: false }] },
     advance: async (_owner, next) => {
       record = (await next(record)) ?? record;
     },

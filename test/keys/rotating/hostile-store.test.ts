@@ -72,7 +72,7 @@ for (const [what, epoch] of Object.entries({ "far beyond": 999, "two beyond": 5,
       t.is(ring.epoch, 3);
       t.true(signs(ring));
     }
-    t.deepEqual(fresh.events, [{ type: "strays", keyset: "service", keys: [place(epoch)] }]);
+    t.deepEqual(fresh.events, [{ type: "strays", keyset: "service", count: 1, keys: [place(epoch)] }]);
     t.deepEqual(events.at(-1), fresh.events[0]);
     clock.now += day;
     await keyring.maintain();
