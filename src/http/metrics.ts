@@ -26,7 +26,7 @@ export interface Metrics {
   call(method: string, code: string, seconds: number): void;
   issued(profile: string): void;
   rejected(profile: string, reason: string): void;
-  expressionFailed(profile: string, kind: string, name: string): void;
+  expressionFailed(profile: string, kind: string, name: string, reason: string): void;
   /** Adds the metrics that are read at each scrape. Called once. */
   addSources(sources: MetricSources): void;
   /** The text that Prometheus scrapes. */
@@ -59,9 +59,10 @@ export function createMetrics(): Metrics {
   const failed = new Counter({
     name: "signet_expression_errors_total",
     help:
-      "Expressions of profiles that failed or gave no boolean, by profile, kind (claim, warning or rule) " +
-      "and the claim's name, the warning's code or the rule's number in its file, from 0.",
-    labelNames: ["profile", "kind", "name"] as const,
+      "Expressions of profiles that failed or gave no boolean, by profile, kind (claim, warning or rule), " +
+      "the claim's name, the warning's code or the rule's number in its file, from 0, and reason " +
+      "(failed or too_costly).",
+    labelNames: ["profile", "kind", "name", "reason"] as const,
     registers,
   });
   let readSpool = async (): Promise<void> => {};
@@ -76,7 +77,7 @@ export function createMetrics(): Metrics {
     },
     issued: (profile) => issued.inc({ profile }),
     rejected: (profile, reason) => rejected.inc({ profile, reason }),
-    expressionFailed: (profile, kind, name) => failed.inc({ profile, kind, name }),
+    expressionFailed: (profile, kind, name, reason) => failed.inc({ profile, kind, name, reason }),
     addSources(sources) {
       readSpool = addSpoolGauges(registry, sources);
       addRotationGauge(registry, sources);

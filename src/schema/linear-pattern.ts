@@ -1,16 +1,21 @@
 import { RE2JS, RE2JSSyntaxException } from "@bufbuild/re2";
 
 /** In UTF-16 units; every text that a profile's schema checks is shorter. A longer text matches nothing. */
-const LONGEST_TEXT = 8_192;
+export const LONGEST_TEXT = 8_192;
 const MAX_STATES = 1_000;
 const MAX_SEEN = 65_536;
 /** Instructions of the compiled pattern; a repetition counts once for each time that it repeats. */
 const MAX_INSTRUCTIONS = 1_000;
 
+/** What may repeat without a limit. Escaped and in a class too, where it does no harm. */
+const LOOPS = /[*+]|,\}/;
+
 /** A regular expression that matches in linear time. */
 export interface LinearPattern {
   /** Whether the pattern matches anywhere in the text. */
   test(text: string): boolean;
+  /** The most steps that a match of a text of this length may take. */
+  mostSteps(length: number): number;
   /** The pattern's text. */
   toString(): string;
 }
@@ -26,10 +31,14 @@ export function compileLinearPattern(pattern: string): LinearPattern {
   const whole = wholeMatch(pattern);
   let engine = compile(whole ?? pattern);
   let seen = 0;
+  const instructions = engine.re2().prog.numInst();
+  // Without a loop each instruction takes one code point at most.
+  const longest = whole === undefined || LOOPS.test(whole) ? LONGEST_TEXT : Math.min(2 * instructions, LONGEST_TEXT);
   return {
+    mostSteps: (length) => Math.min(length, longest) * instructions,
     toString: () => pattern,
     test(text) {
-      if (text.length > LONGEST_TEXT) return false;
+      if (text.length > longest) return false;
       const matches = whole === undefined ? engine.test(text) : engine.testExact(text);
       seen += text.length;
       // The engine caches DFA states. Beyond 10 000 it changes to a search that is not linear, and each character of a

@@ -1,6 +1,6 @@
 import { Ajv2020, type FuncKeywordDefinition, type ValidateFunction } from "ajv/dist/2020.js";
 import { durationMs } from "./duration.ts";
-import { compileLinearPattern } from "./linear-pattern.ts";
+import { compileLinearPattern, type LinearPattern, LONGEST_TEXT } from "./linear-pattern.ts";
 import { type Violation, violationsOf } from "./violations.ts";
 
 /** Checks a value, after filling in the defaults of its schema where those are on. Returns at most 100 violations. */
@@ -9,7 +9,16 @@ export type Check = (value: unknown) => Violation[];
 // Shared: it compiles the meta-schema, which takes longer than most schemas.
 const metaSchema = new Ajv2020();
 
-const ENGINE = Object.assign((pattern: string) => compileLinearPattern(pattern), { code: "linearPattern" });
+/** About 40 ms, in which no other call is served, for a pattern and a text that are made for each other. */
+const MOST_STEPS = 524_288;
+
+/**
+ * Errors of one value that are put into words: most calls need the first one. ajv makes one for each item that is wrong,
+ * and bringing those of alternatives together takes the square of their number.
+ */
+const MOST_ERRORS = 500;
+
+const ENGINE = Object.assign((pattern: string) => boundedPattern(pattern, LONGEST_TEXT), { code: "linearPattern" });
 
 /**
  * Compiles a JSON Schema 2020-12. Compiling takes milliseconds and checking microseconds. Patterns are RE2 and run in
@@ -55,7 +64,7 @@ export function compileSchema(schema: object, options: { readonly defaults: bool
   });
   ajv.addKeyword({ keyword: "allowed", schemaType: "string" });
   const validate: ValidateFunction = ajv.compile(schema);
-  return (value) => (validate(value) ? [] : violationsOf(validate.errors ?? []).slice(0, 100));
+  return (value) => (validate(value) ? [] : violationsOf((validate.errors ?? []).slice(0, MOST_ERRORS)).slice(0, 100));
 }
 
 interface StringLimits {
@@ -77,9 +86,9 @@ const TEXT_KEYWORDS: readonly FuncKeywordDefinition[] = [
     schemaType: "string",
     compile(pattern: string, schema) {
       const { maxLength = Infinity, maxBytes = Infinity } = schema as StringLimits;
-      const expression = compileLinearPattern(pattern);
       // A code point has at most two UTF-16 units, and each unit takes at least one byte.
       const longest = Math.min(maxLength * 2, maxBytes);
+      const expression = boundedPattern(pattern, longest);
       return (text: string) => text.length > longest || expression.test(text);
     },
   },
@@ -94,6 +103,13 @@ const TEXT_KEYWORDS: readonly FuncKeywordDefinition[] = [
     error: { message: ({ schema }) => `must be letters of ${schema}, each at most once` },
   },
 ];
+
+/** Linear is not enough: a pattern that repeats much, in many ways, may follow each repetition for each character. */
+function boundedPattern(pattern: string, longest: number): LinearPattern {
+  const compiled = compileLinearPattern(pattern);
+  if (compiled.mostSteps(longest) <= MOST_STEPS) return compiled;
+  throw new Error(`the pattern "${pattern}" repeats too much for a long text: limit the length with maxLength`);
+}
 
 function byteLength(value: unknown): number {
   return Buffer.byteLength(typeof value === "string" ? value : JSON.stringify(value));

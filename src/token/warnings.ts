@@ -1,4 +1,5 @@
 import type { Profile } from "../profile/model/profile.ts";
+import type { ExpressionFailure } from "../profile/model/rules.ts";
 
 /** Something that is allowed but deserves attention. */
 export interface Warning {
@@ -27,11 +28,11 @@ export function issueWarnings(
   { warnings }: Profile,
   claims: Readonly<Record<string, unknown>>,
   expiresAt: number | undefined,
-  onError: (code: string) => void,
+  onError: (code: string, failure: ExpressionFailure) => void,
 ): readonly Warning[] {
   const own = warnings.flatMap(({ code, message, applies }) => {
     const found = applies(claims);
-    if (found === undefined) onError(code);
+    if (typeof found === "string") onError(code, found);
     return found === true ? [{ code, message }] : [];
   });
   return expiresAt === undefined ? [...own, NO_EXPIRY] : own;

@@ -98,7 +98,7 @@ test("docs/monitoring.md has each metric with its labels", async (t) => {
   metrics.call("M", "OK", 1);
   metrics.issued("p");
   metrics.rejected("p", "EXPIRED");
-  metrics.expressionFailed("p", "rule", "0");
+  metrics.expressionFailed("p", "rule", "0", "failed");
   const { body } = await metrics.render();
   const names = [...body.matchAll(/^# TYPE (signet_\w+)/gm)].map(([, name = ""]) => name);
   const labelled = names.map((name) => {

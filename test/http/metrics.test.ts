@@ -59,7 +59,7 @@ test("calls, tokens and rejections are counted by method, code, profile and reas
   t.is(samples.get(rejected("MALFORMED")), 1);
 });
 
-test("expressions of profiles that fail are counted by profile, kind and name, those that are false are not", async (t) => {
+test("expressions of profiles that fail are counted by profile, kind, name and reason, those that are false are not", async (t) => {
   const folder = await filesIn(t, { "lobby.yaml": LOBBY });
   const service = await startService(t, { env: { SIGNET_PROFILES_FOLDER: folder } });
   const lobby = { profile: "lobby", subject: "", audience: [] };
@@ -73,7 +73,7 @@ test("expressions of profiles that fail are counted by profile, kind and name, t
     );
   const samples = await scrape(service);
   const errors = (kind: string, name: string) =>
-    samples.get(`signet_expression_errors_total{profile="lobby",kind="${kind}",name="${name}"}`);
+    samples.get(`signet_expression_errors_total{profile="lobby",kind="${kind}",name="${name}",reason="failed"}`);
   t.deepEqual([errors("claim", "seats"), errors("warning", "FULL"), errors("rule", "0")], [1, 1, 2]);
 });
 

@@ -52,6 +52,15 @@ test("what it has met is forgotten before the engine changes to a search that is
   }
 });
 
+test("a pattern without a loop fails at once for a text that is longer than all that it matches", (t) => {
+  const linear = compileLinearPattern("^[ab]{1,64}$");
+  t.is(linear.mostSteps(8_192), linear.mostSteps(300));
+  t.true(linear.test("a".repeat(64)));
+  t.false(linear.test("a".repeat(65)));
+  t.true(compileLinearPattern("^[\\x{1F600}]{1,64}$").test("\u{1F600}".repeat(64)));
+  for (const loop of ["^[ab]{1,}$", "^[ab]*$", "^[ab]+$"]) t.true(compileLinearPattern(loop).test("a".repeat(8_192)));
+});
+
 test("a text beyond all limits matches nothing", (t) => {
   t.true(compileLinearPattern("a*").test("a".repeat(8_192)));
   t.false(compileLinearPattern("a*").test("a".repeat(8_193)));

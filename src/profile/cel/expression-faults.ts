@@ -1,9 +1,11 @@
 import type { CelEnv, parse } from "@bufbuild/cel";
 import { isExact, MUST_BE_EXACT } from "../../schema/exact-number.ts";
+import { compileLinearPattern, type LinearPattern } from "../../schema/linear-pattern.ts";
 import { onlyMembers } from "../compile/schema-members.ts";
 
 type Expression = ReturnType<typeof parse>["expr"];
 type Constant = Extract<Expression["exprKind"], { case: "constExpr" }>["value"]["constantKind"];
+type Struct = Extract<Expression["exprKind"], { case: "structExpr" }>["value"];
 type Comprehension = Extract<Expression["exprKind"], { case: "comprehensionExpr" }>["value"];
 
 /** In CEL the names of types are values. */
@@ -22,6 +24,8 @@ export interface KnownNames {
   readonly functions: CelEnv["funcs"];
   /** Values for the first argument of `normalised`. */
   readonly normalisers: ReadonlySet<string>;
+  /** Gets each literal pattern of `matches`, compiled. */
+  readonly patterns: Map<string, LinearPattern>;
 }
 
 /**
@@ -59,10 +63,7 @@ export function expressionFaults(expression: Expression, known: KnownNames): str
         for (const inner of kind.value.elements) visit(inner, scope);
         break;
       case "structExpr":
-        for (const { keyKind, value } of kind.value.entries) {
-          if (keyKind.case === "mapKey") visit(keyKind.value, scope);
-          visit(value, scope);
-        }
+        visitStruct(kind.value, scope);
         break;
       case "comprehensionExpr":
         visitComprehension(kind.value, scope);
@@ -75,6 +76,15 @@ export function expressionFaults(expression: Expression, known: KnownNames): str
   function checkNumber(constant: Constant): void {
     if (constant.case === "doubleValue" && !isExact(constant.value))
       found.push(`holds a double, which ${MUST_BE_EXACT}`);
+  }
+
+  function visitStruct({ messageName, entries }: Struct, scope: Scope): void {
+    // The value of a message is not JSON, and converting one takes time without a bound.
+    if (messageName !== "") found.push(`makes a protobuf message, ${messageName}`);
+    for (const { keyKind, value } of entries) {
+      if (keyKind.case === "mapKey") visit(keyKind.value, scope);
+      visit(value, scope);
+    }
   }
 
   function visitComprehension(of: Comprehension, scope: Scope): void {
@@ -101,10 +111,21 @@ export function expressionFaults(expression: Expression, known: KnownNames): str
     if (member !== undefined) checkMember(operand, member, scope);
   }
 
+  /** Compiles a literal pattern once, for all evaluations. */
+  function checkPattern(pattern: string | undefined): void {
+    if (pattern === undefined || known.patterns.has(pattern)) return;
+    try {
+      known.patterns.set(pattern, compileLinearPattern(pattern));
+    } catch (error) {
+      found.push(`calls matches, but ${error instanceof Error ? error.message : "the pattern is unreadable"}`);
+    }
+  }
+
   function checkCall(name: string, args: readonly Expression[]): void {
     // Operators have names such as _&&_, which an expression can't contain.
     if (/^[A-Za-z]\w*$/.test(name) && known.functions.find(name) === undefined)
       found.push(`calls the unknown function ${name}`);
+    if (name === "matches") checkPattern(textOf(args.at(-1)));
     if (name !== "normalised") return;
     const first = textOf(args[0]);
     if (first !== undefined && known.normalisers.has(first)) return;

@@ -1,6 +1,5 @@
 import { sortedJson } from "../canonical-json.ts";
-import type { Program } from "../cel/cel.ts";
-import { jsonOf } from "../cel/values.ts";
+import { failureOf, type Program } from "../cel/cel.ts";
 import {
   ClaimExpressionError,
   type ClaimRule,
@@ -91,11 +90,7 @@ function member(path: readonly string[]): ValueOf {
 function computedValue(name: string, program: Program): ValueOf {
   return (_values, request) => {
     const result = program({ request });
-    if (result instanceof Error) throw new ClaimExpressionError(name, result);
-    try {
-      return jsonOf(result);
-    } catch (error) {
-      throw new ClaimExpressionError(name, error instanceof Error ? error : new Error("unreadable"));
-    }
+    if (result instanceof Error) throw new ClaimExpressionError(name, failureOf(result), result);
+    return result;
   };
 }

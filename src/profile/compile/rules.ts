@@ -1,7 +1,7 @@
 import type { Faults } from "../../schema/fault.ts";
-import type { CompileCel, Program } from "../cel/cel.ts";
+import { type CompileCel, failureOf, type Program } from "../cel/cel.ts";
 import type { ProfileFile } from "../file/schema.ts";
-import type { Rule, WarningRule } from "../model/rules.ts";
+import type { ExpressionFailure, Rule, WarningRule } from "../model/rules.ts";
 import { NO_CONTEXT } from "./check-fit.ts";
 import { claimsShape } from "./schema-members.ts";
 
@@ -28,8 +28,9 @@ export function compileWarnings(
   });
 }
 
-function truth(result: ReturnType<Program>): boolean | undefined {
-  return typeof result === "boolean" ? result : undefined;
+function truth(result: unknown): boolean | ExpressionFailure {
+  if (result instanceof Error) return failureOf(result);
+  return typeof result === "boolean" ? result : "failed";
 }
 
 /** Compiles an expression of the file. Its errors become faults, and the program then always fails. */

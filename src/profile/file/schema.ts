@@ -60,6 +60,7 @@ const CLAIM = {
     name: CLAIM_NAME,
     from: {
       type: "string",
+      maxLength: 268,
       pattern: `^(${SOURCES}|request(\\.[^.]{1,64}){1,4})$`,
       allowed: `request.<member> or one of ${SOURCES.replaceAll("|", ", ")}`,
     },

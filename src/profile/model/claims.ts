@@ -1,3 +1,5 @@
+import type { ExpressionFailure } from "./rules.ts";
+
 /** Where the value of a signed claim comes from; `request.a.b` is a member of the request object. */
 export type ClaimSource =
   | "issuer"
@@ -51,9 +53,11 @@ export type MapClaims = (values: ClaimValues, request: Readonly<Record<string, u
 export class ClaimExpressionError extends Error {
   /** The name of the claim. */
   readonly claim: string;
-  constructor(claim: string, cause: Error) {
+  readonly failure: ExpressionFailure;
+  constructor(claim: string, failure: ExpressionFailure, cause: Error) {
     super(`the expression of the claim ${claim} fails for this request`, { cause });
     this.name = "ClaimExpressionError";
     this.claim = claim;
+    this.failure = failure;
   }
 }

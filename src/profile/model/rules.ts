@@ -35,6 +35,12 @@ export const RULE_REASONS = ["NOT_PERMITTED", "CONTEXT_INVALID"] as const satisf
 
 type RuleReason = (typeof RULE_REASONS)[number];
 
+/**
+ * Why an expression has no value: it failed (a missing key, a type error) or gave a value of the wrong type, or it would
+ * have cost more CPU than one evaluation may take.
+ */
+export type ExpressionFailure = "failed" | "too_costly";
+
 /** The variables of a rule's expression. */
 interface RuleInput {
   /** The claims of the token, with aliases resolved. */
@@ -48,11 +54,8 @@ export interface Rule {
   readonly expression: string;
   readonly reason: RuleReason;
   readonly message: string;
-  /**
-   * Undefined when the expression fails (a missing key, a type error) or yields no boolean. Anything but true MUST
-   * deny. Never throws.
-   */
-  holds(input: RuleInput): boolean | undefined;
+  /** Anything but true MUST deny. Never throws. */
+  holds(input: RuleInput): boolean | ExpressionFailure;
 }
 
 /** A condition on the request that causes a warning at issue. */
@@ -61,15 +64,15 @@ export interface WarningRule {
   /** Upper case, e.g. `ALLOW_ALL`. */
   readonly code: string;
   readonly message: string;
-  /** Undefined when the expression fails for this request or yields no boolean. Never throws. */
-  applies(request: Readonly<Record<string, unknown>>): boolean | undefined;
+  /** Only true warns. Never throws. */
+  applies(request: Readonly<Record<string, unknown>>): boolean | ExpressionFailure;
 }
 
 /**
- * Called when an expression of a profile fails or yields a value of the wrong type, which is usually the operator's
- * mistake. `name` is the name of the claim, the code of the warning, or the index of the rule in the file.
+ * Called when an expression of a profile has no value, which is usually the operator's mistake. `name` is the name of the
+ * claim, the code of the warning, or the index of the rule in the file.
  */
-export type OnExpressionError = (kind: "claim" | "warning" | "rule", name: string) => void;
+export type OnExpressionError = (kind: "claim" | "warning" | "rule", name: string, failure: ExpressionFailure) => void;
 
 /** An {@link OnExpressionError} that serves every profile. */
 export type OnProfileExpressionError = (profile: string, ...expression: Parameters<OnExpressionError>) => void;

@@ -73,7 +73,7 @@ export function draftToken(
     expiresAt,
     extended: ttl !== undefined && ttl > profile.lifetime.max,
     claims: signedClaims(profile, values, claims, onExpressionError),
-    warnings: issueWarnings(profile, claims, expiresAt, (code) => onExpressionError("warning", code)),
+    warnings: issueWarnings(profile, claims, expiresAt, onExpressionError.bind(undefined, "warning")),
   };
   return draft as Draft;
 }
@@ -118,7 +118,12 @@ function mapClaims(
     return profile.mapClaims(values, request);
   } catch (error) {
     if (!(error instanceof ClaimExpressionError)) throw error;
-    onExpressionError("claim", error.claim);
-    throw invalidRequest([{ field: "claims", description: `must allow the claim ${error.claim} to be computed` }]);
+    const { claim, failure } = error;
+    onExpressionError("claim", claim, failure);
+    const description =
+      failure === "too_costly"
+        ? `must be smaller: to compute the claim ${claim} of it would take too long`
+        : `must allow the claim ${claim} to be computed`;
+    throw invalidRequest([{ field: "claims", description }]);
   }
 }
