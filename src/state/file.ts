@@ -2,6 +2,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { createFileWith } from "../files/durable.ts";
+import { placeOf } from "../files/place.ts";
 import { exposedText, isExposed } from "../files/private-file.ts";
 import { type Entry, StateError } from "./keyvalue.ts";
 import { createLocalKeyValue, type LocalKeyValue, type Table } from "./local.ts";
@@ -54,7 +55,7 @@ function openDatabase(path: string, now: () => number): LocalKeyValue {
   try {
     checkDatabase(path, database);
     checkRows(database);
-    const table = createSqliteTable(database);
+    const table = { ...createSqliteTable(database), look: placeOf(path).look };
     return createLocalKeyValue(withStateErrors(path, table), now, () => database.close());
   } catch (error) {
     database.close();
@@ -99,6 +100,7 @@ function checkDatabase(path: string, database: DatabaseSync): void {
 
 function withStateErrors(path: string, table: Table): Table {
   return {
+    look: () => asStateError(path, () => table.look()),
     get: (key) => asStateError(path, () => table.get(key)),
     change: (removed, written) => asStateError(path, () => table.change(removed, written)),
     expired: (now, limit) => asStateError(path, () => table.expired(now, limit)),

@@ -11,6 +11,8 @@ import { createWatchers } from "./watchers.ts";
 
 /** Rows of one process. {@link createLocalKeyValue} adds expiry, watches and races. */
 export interface Table {
+  /** Throws when another process would not find what this one has written. */
+  look(): void;
   get(key: string): Entry | undefined;
   /**
    * Removes rows, then writes others, each under a revision that was never used before: all of it or nothing. Durable on
@@ -57,10 +59,14 @@ export function createLocalKeyValue(table: Table, now: () => number, onClose: ()
 
   /** Removes and writes entries, and purges some that have expired, in the same transaction. */
   function change(removed: readonly string[], writes: readonly EntryWrite[]): number[] {
+    // Before the change too: after a crash its journal would be applied to the file that has taken the place.
+    table.look();
     const gone = [...removed, ...table.expired(now(), PURGED_PER_WRITE)];
     const written = table.change(gone, writes);
     for (const key of gone) watchers.publish({ type: "delete", key });
     for (const entry of written) watchers.publish({ type: "put", entry });
+    // Last: what was written is in use here, but must not be answered unless the next process finds it.
+    table.look();
     return written.map(({ revision }) => revision);
   }
 

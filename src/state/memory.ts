@@ -10,6 +10,7 @@ function createMemoryTable(): Table {
   const rows = new Map<string, Entry>();
   let lastRevision = 0;
   return {
+    look() {},
     get: (key) => rows.get(key),
     change(removed, written) {
       for (const key of removed) rows.delete(key);

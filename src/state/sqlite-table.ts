@@ -23,7 +23,7 @@ export function createSchema(database: DatabaseSync): void {
 type Row = Record<string, SQLOutputValue>;
 
 /** The table of a database that {@link createSchema} made. Checks every row that it reads against its checksum. */
-export function createSqliteTable(database: DatabaseSync): Table {
+export function createSqliteTable(database: DatabaseSync): Omit<Table, "look"> {
   const select = database.prepare("SELECT * FROM entries WHERE key = ?");
   // Every character of a key sorts before "~".
   const selectKeys = database.prepare("SELECT key FROM entries WHERE key >= ? AND key < ? ORDER BY revision");

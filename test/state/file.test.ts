@@ -2,9 +2,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
+  copyFileSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -62,6 +65,50 @@ test("what was written is there after a restart, and revisions go on where they 
   t.deepEqual(await after.get("a"), entry);
   t.true(((await after.create("c", bytes("three"))) ?? 0) > deleted);
   after.close();
+});
+
+test("a file that was renamed takes no writes until it is renamed back, and reads go on", async (t) => {
+  const path = freshPath(t);
+  const store = await openFileKeyValue(path, () => start);
+  t.teardown(() => store.close());
+  const revision = (await store.create("a", bytes("one"))) ?? 0;
+  renameSync(path, `${path}.away`);
+  const gone = {
+    instanceOf: StateError,
+    code: "UNAVAILABLE",
+    message: `${path} can't be used: ${path} was removed, moved or replaced while it was in use`,
+  };
+  await t.throwsAsync(store.create("b", bytes("two")), gone);
+  await t.throwsAsync(store.update("a", bytes("two"), revision), gone);
+  await t.throwsAsync(store.delete("a"), gone);
+  t.is((await store.get("a"))?.revision, revision);
+  writeFileSync(path, "another file");
+  await t.throwsAsync(store.create("b", bytes("two")), gone);
+  t.is(readFileSync(path, "utf8"), "another file");
+  renameSync(`${path}.away`, path);
+  t.true(((await store.create("b", bytes("two"))) ?? 0) > revision);
+});
+
+test("a file that was unlinked can be copied from its open descriptor: nothing was written since", async (t) => {
+  const path = freshPath(t);
+  const store = await openFileKeyValue(path, () => start);
+  t.teardown(() => store.close());
+  await store.create("a", bytes("one"));
+  rmSync(path);
+  await t.throwsAsync(store.create("b", bytes("two")), { code: "UNAVAILABLE" });
+  const fd = readdirSync("/proc/self/fd").find((one) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${one}`) === `${path} (deleted)`;
+    } catch {
+      return false;
+    }
+  });
+  const copy = freshPath(t);
+  copyFileSync(`/proc/self/fd/${fd}`, copy);
+  chmodSync(copy, 0o600);
+  const other = await openFileKeyValue(copy, () => start);
+  t.teardown(() => other.close());
+  t.deepEqual([(await other.get("a"))?.value, await other.get("b")], [bytes("one"), undefined]);
 });
 
 test("a second opener in the same process is refused as LOCKED, and the first one keeps working", async (t) => {
