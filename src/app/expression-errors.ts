@@ -20,7 +20,7 @@ export function createExpressionErrorReporter(
     expressionFailed(profile, kind, name, failure);
     if (kind === "rule" && failure === "failed") return;
     const key = JSON.stringify([profile, kind, name, failure]);
-    if (now() - (last.get(key) ?? Number.NEGATIVE_INFINITY) < SILENCE_MS) return;
+    if (Math.abs(now() - (last.get(key) ?? Number.NEGATIVE_INFINITY)) < SILENCE_MS) return;
     last.set(key, now());
     if (failure === "too_costly") log("warn", { type: "expression.too_costly", profile, kind, name });
     else if (kind === "claim") log("warn", { type: "claim.failed", profile, claim: name });

@@ -19,7 +19,8 @@ function scheduled(changes: Partial<ScheduledWork> = {}) {
       state.running -= 1;
       ran.wake();
     },
-    msUntilNext: () => HOUR,
+    nextRun: (since) => since + HOUR,
+    now: Date.now,
     async *triggers(signal) {
       while (!signal.aborted) if (await pulled.wait(signal)) yield undefined;
     },
@@ -45,7 +46,7 @@ test("the first run begins at once, a trigger asks for another, and a stop ends 
 test("work that is overdue runs again without a trigger, one run at a time", async (t) => {
   const alive = setInterval(() => undefined, 1_000);
   t.teardown(() => clearInterval(alive));
-  const { state, until, stop } = scheduled({ msUntilNext: () => -1 });
+  const { state, until, stop } = scheduled({ nextRun: (since) => since });
   await until(3);
   await stop();
   t.is(state.most, 1);
@@ -70,4 +71,23 @@ test("a run that fails is reported, and a trigger runs the work again", async (t
   await failed.wait();
   await stop();
   t.deepEqual(errors, ["Error: run 1", "Error: run 2"]);
+});
+
+test("a wall clock that is set past the next run, or back, runs the work at the next tick and not an hour later", async (t) => {
+  const alive = setInterval(() => undefined, 1_000);
+  t.teardown(() => clearInterval(alive));
+  let time = 100 * HOUR;
+  const now = () => time;
+  const ticking = scheduled({ now, tickMs: 5 });
+  // Without ticks nothing notices the clock.
+  const control = scheduled({ now, tickMs: HOUR });
+  await Promise.all([ticking.until(1), control.until(1)]);
+  // Both have begun to wait.
+  await new Promise(setImmediate);
+  time += 1_000 * HOUR;
+  await ticking.until(2);
+  time -= 1_000 * HOUR;
+  await ticking.until(3);
+  t.deepEqual([ticking.state.runs, control.state.runs], [3, 1]);
+  await Promise.all([ticking.stop(), control.stop()]);
 });

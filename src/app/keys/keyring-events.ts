@@ -100,7 +100,8 @@ export function createFailureFilter(now: () => number): IsNewFailure {
     const name = JSON.stringify([where, ...codesOf(error)]);
     const before = seen.get(name) ?? Number.NEGATIVE_INFINITY;
     seen.set(name, now());
-    return now() - before >= QUIET_MS;
+    // A clock that was set back must not silence it.
+    return Math.abs(now() - before) >= QUIET_MS;
   };
 }
 

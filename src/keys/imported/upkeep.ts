@@ -1,4 +1,5 @@
 import { RETRY_MS } from "../../async/follow.ts";
+import { waitUntilDue } from "../../async/wait-until-due.ts";
 import type { Wakeup } from "../../async/wakeup.ts";
 import { KeyringError } from "../error.ts";
 import type { SecretVault } from "../vault.ts";
@@ -6,7 +7,7 @@ import { type SecretEpoch, type SecretOwner, type SecretRecord, secretBytes } fr
 import { nextSpent, withoutSpentTexts } from "./secret-ring.ts";
 import type { NextEpoch, ReadRing, SecretRings } from "./secret-rings.ts";
 
-/** Node's timers take at most 24.8 days, and the clock may be set meanwhile. */
+/** In case another replica's change was missed. */
 const MAX_SLEEP_MS = 3_600_000;
 
 export interface UpkeepParts {
@@ -14,6 +15,8 @@ export interface UpkeepParts {
   readonly advance: (owner: SecretOwner, next: NextEpoch) => Promise<void>;
   /** Unix milliseconds. */
   readonly now: () => number;
+  /** How often the clock is looked at, in milliseconds; a second by default. */
+  readonly tickMs?: number;
   /** Woken after each change that this process makes; other replicas tidy after their own. */
   readonly changed: Wakeup;
   readonly onError: (error: unknown) => void;
@@ -25,12 +28,12 @@ export interface UpkeepParts {
  * rejects.
  */
 export async function tidySecrets(
-  { rings, advance, now, changed, onError }: UpkeepParts,
+  { rings, advance, now, tickMs, changed, onError }: UpkeepParts,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
     await tidyAll();
-    await changed.wait(signal, untilNext());
+    await waitUntilDue(changed, { now, at: now() + untilNext(), withinMs: MAX_SLEEP_MS, signal, tickMs });
   }
 
   /** One ring at a time: there may be thousands. */

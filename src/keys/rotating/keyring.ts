@@ -142,7 +142,8 @@ function createKeyring(
     start() {
       stopSchedule = startSchedule({
         run: maintain,
-        msUntilNext: () => Math.min(nextChange(keeper.ring.record, now()) - now(), keeper.msUntilMending),
+        now,
+        nextRun: (since) => Math.min(nextChange(keeper.ring.record, since), now() + keeper.msUntilMending),
         triggers: (signal) => keeper.follow(signal),
         onError: reportProblem,
         pauseAfter: pauseAfterWatch,

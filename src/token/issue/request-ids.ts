@@ -33,7 +33,7 @@ export interface RequestIds<Answer> {
    */
   once(asked: Asked, make: () => Promise<Answer>, isGood: (answer: Answer) => boolean): Promise<Answer>;
   /**
-   * Drops the answers whose two minutes are over. To be called every few seconds: answers contain tokens, which must
+   * Drops the answers whose two minutes are over, and all of them when the clock was set back. To be called every few seconds: answers contain tokens, which must
    * not stay in memory, and the library drops an old entry only when its key is used again or its place is needed.
    */
   purge(): void;
@@ -53,6 +53,8 @@ export function createRequestIds<Answer>(now: () => number): RequestIds<Answer> 
     // Otherwise the library reads the clock once a millisecond, by a timer of its own.
     ttlResolution: 0,
   });
+
+  let purgedAt = Number.NEGATIVE_INFINITY;
 
   function remember(entry: Entry<Answer>): Promise<Answer> {
     entries.set(entry.key, entry);
@@ -81,7 +83,13 @@ export function createRequestIds<Answer>(now: () => number): RequestIds<Answer> 
       const isDead = known.made !== undefined && !isGood(known.made);
       return isDead ? remember({ ...asked, answer: make() }) : known.answer;
     },
-    purge: () => void entries.purgeStale(),
+    purge() {
+      const time = now();
+      // The library counts from the time of an entry, which a clock that was set back reaches once more, days later.
+      if (time < purgedAt) entries.clear();
+      else entries.purgeStale();
+      purgedAt = time;
+    },
     get size() {
       return entries.size;
     },

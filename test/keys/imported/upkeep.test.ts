@@ -28,6 +28,7 @@ async function sleepsOf(ring: SecretEpoch, count: number, changes: Partial<Upkee
       record = (await next(record)) ?? record;
     },
     now: () => now,
+    tickMs: Infinity,
     changed: {
       wake() {},
       async wait(_signal, milliseconds = 0) {

@@ -47,6 +47,15 @@ test("an answer leaves memory when its two minutes are over, although no call co
   t.is(ids.size, 0);
 });
 
+test("a clock that is set back by days keeps no answer for days", async (t) => {
+  const { clock, ids, ask } = makeIds();
+  await ask("a");
+  ids.purge();
+  clock.now -= 500_000;
+  ids.purge();
+  t.is(ids.size, 0);
+});
+
 test("other content is refused as long as the answer is kept", async (t) => {
   const { clock, ask } = makeIds();
   await ask("a");
