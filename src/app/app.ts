@@ -66,7 +66,8 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
 }
 
 /** Writes the event of the start, loads the profiles, and begins to open what needs the state. */
-async function startServices(run: Run, { audit, pipeline, state, keks }: Storage): Promise<Running> {
+async function startServices(run: Run, storage: Storage): Promise<Running> {
+  const { audit, pipeline, auditSettings, state, keks } = storage;
   const { config, machine, log, now, endings, stopping } = run;
   const started = { version: packageJson.version, configHash: configHash(config, config.profiles) };
   await audit.append({ type: "service.started", ...started }, now());
@@ -79,10 +80,14 @@ async function startServices(run: Run, { audit, pipeline, state, keks }: Storage
   state.start();
   const { newTokenId } = machine;
   const isNew = createFailureFilter(now);
-  const parts = { config, state, keks, audit, denials, live, metrics, cache, newTokenId, now, log, isNew, stopping };
-  const opening = startOpening(parts);
+  const opening = startOpening({
+    ...{ config, state, keks, audit, auditSettings, denials, live, metrics, cache, newTokenId, now, log, isNew },
+    stopping,
+  });
   endings.add((leftMs) => opening.stop(leftMs));
-  metrics.addSources(createMetricSources({ config, audit: pipeline, state, cache, rings: opening.rings, now }));
+  metrics.addSources(
+    createMetricSources({ config, audit: pipeline, auditSettings, state, cache, rings: opening.rings, now }),
+  );
   return { live, metrics, opening };
 }
 

@@ -32,7 +32,11 @@ export async function listen(run: Run, storage: Storage, running: Running): Prom
     audit: storage.pipeline,
     rings: opening.rings,
     now,
-    others: () => [...opening.waitsFor(), ...storage.state.fitness.waitsFor()],
+    others: () => [
+      ...opening.waitsFor(),
+      ...storage.state.fitness.waitsFor(),
+      ...storage.auditSettings().refused.map((setting) => `another setting: ${setting}`),
+    ],
   });
   const http = await listenForHttp(run, running, ready.waitsFor);
   endings.add(() => http.stop());

@@ -1,4 +1,5 @@
 import pino from "pino";
+import type { Findings } from "../audit/forward/sink.ts";
 import type { AuditReport } from "../audit/pipeline.ts";
 import type { StepBack } from "../clock.ts";
 import type { SecretsEvent } from "../keys/imported/views.ts";
@@ -25,7 +26,8 @@ type AppEvent =
   | { readonly type: "audit.failed"; readonly error: unknown }
   | { readonly type: "kek.created"; readonly file: string }
   | ({ readonly type: "clock.stepped_back" } & StepBack)
-  | { readonly type: "revocations.failed"; readonly error: unknown };
+  | { readonly type: "revocations.failed"; readonly error: unknown }
+  | { readonly type: "revocations.restored"; readonly count: number };
 
 type KeysEvent =
   | ({ readonly type: "keys.rotated" } & Pick<EpochCreated, "keyset" | "epoch" | "reason" | "added" | "removed">)
@@ -53,7 +55,8 @@ type ProfilesEvent =
 type StateEvent =
   | { readonly type: "store.up"; readonly server: string }
   | { readonly type: "store.down"; readonly message: string }
-  | { readonly type: "store.differs"; readonly differences: readonly string[] }
+  | ({ readonly type: "store.settings" } & Findings)
+  | { readonly type: "store.damaged"; readonly damage: string }
   | { readonly type: "store.lost" | "store.failed"; readonly error: unknown }
   | { readonly type: "store.own_keys"; readonly folder: string }
   | { readonly type: "store.restored"; readonly keys: readonly string[] }

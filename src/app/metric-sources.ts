@@ -1,3 +1,4 @@
+import type { Findings } from "../audit/forward/sink.ts";
 import type { AuditPipeline } from "../audit/pipeline.ts";
 import type { Config } from "../config/config.ts";
 import type { MetricSources } from "../http/metrics.ts";
@@ -8,6 +9,8 @@ import type { SharedState } from "./state/shared-state.ts";
 interface MetricParts {
   readonly config: Config;
   readonly audit: AuditPipeline;
+  /** Of the audit stream. */
+  readonly auditSettings: () => Findings;
   readonly state: SharedState;
   readonly cache: VerifiedCache;
   readonly rings: () => readonly Keyring[];
@@ -16,7 +19,15 @@ interface MetricParts {
 }
 
 /** The values that a scrape reads. */
-export function createMetricSources({ config, audit, state, cache, rings, now }: MetricParts): MetricSources {
+export function createMetricSources({
+  config,
+  audit,
+  auditSettings,
+  state,
+  cache,
+  rings,
+  now,
+}: MetricParts): MetricSources {
   return {
     spoolLimitBytes: config.spoolMaxBytes,
     verifyCache: cache,
@@ -29,6 +40,14 @@ export function createMetricSources({ config, audit, state, cache, rings, now }:
         const seconds = ring.secondsToNextRotation(now());
         return seconds === undefined ? [] : [{ keyset: ring.keyset, seconds }];
       }),
+    settings() {
+      const bucket = state.settings();
+      const streams = { ...(bucket && { bucket }), ...(config.nats && { audit: auditSettings() }) };
+      return Object.entries(streams).flatMap(([stream, { refused, alarms }]) => [
+        { stream, verdict: "refused", count: refused.length },
+        { stream, verdict: "alarm", count: alarms.length },
+      ]);
+    },
     replicas() {
       if (config.state.store === "file") return undefined;
       const late = new Set(rings().flatMap(({ keyset, epoch }) => state.peers.late(keyset, epoch)));

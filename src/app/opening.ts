@@ -47,8 +47,7 @@ export function startOpening(parts: ServiceParts): Opening {
         services = open;
         opened = endings;
         obstacle = undefined;
-        // The ring reports a failure itself, and tries again.
-        state.store.opened(() => open.keyrings.forEach((ring) => void ring.maintain().catch(() => undefined)));
+        state.store.opened(open.putBack);
       } catch (error) {
         await endings.end(GIVE_UP_MS);
         if (!state.store.isRetryable(error)) throw error;

@@ -4,8 +4,10 @@ import type { AuditLog } from "../audit/event.ts";
 import { AUDIT_THREAD } from "../audit-thread/start.ts";
 import { createSteadyClock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
+import { judgeSettings } from "../nats/settings.ts";
 import { STATE_THREAD } from "../state-thread/start.ts";
 import { createLog, type Log } from "./log.ts";
+import type { Sweeping } from "./state/nats-state.ts";
 
 /** What the service takes from the machine. Tests replace parts of it. */
 export interface Surroundings {
@@ -16,6 +18,8 @@ export interface Surroundings {
   readonly auditThread: URL;
   /** The program of the state's thread. */
   readonly stateThread: URL;
+  /** How the bucket that replicas share is looked after. */
+  readonly sweeping: Sweeping;
   readonly log?: Log;
   readonly wrapAudit: (audit: AuditLog) => AuditLog;
 }
@@ -26,6 +30,7 @@ const MACHINE: Surroundings = {
   wrapAudit: (audit) => audit,
   auditThread: AUDIT_THREAD,
   stateThread: STATE_THREAD,
+  sweeping: { sweepMs: 3_600_000, judgeSettings },
 };
 
 /** Time for the endings that follow the calls, after the grace for calls is over. */

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Shutdown } from "../async/shutdown.ts";
 import type { DenialCounter } from "../audit/denials.ts";
 import type { AuditLog } from "../audit/event.ts";
+import type { Findings } from "../audit/forward/sink.ts";
 import { createSubjectHasher } from "../audit/subject-hash.ts";
 import type { Config } from "../config/config.ts";
 import type { KeyService } from "../grpc/services/keys.ts";
@@ -19,6 +20,7 @@ import type { Keyring } from "../keys/rotating/keyring.ts";
 import { Problem } from "../problem/problem.ts";
 import type { LiveProfiles } from "../profile/live-profiles.ts";
 import type { Profile } from "../profile/model/profile.ts";
+import { storeForgets } from "../replica/fitness.ts";
 import { createRevokeTokens, createWatchRevocations } from "../revoke/revocation-service.ts";
 import { openRevocations, type Revocations } from "../revoke/revocations.ts";
 import type { SubjectHasher, SubjectHashers } from "../revoke/revoked-set.ts";
@@ -39,6 +41,8 @@ export interface ServiceParts {
   readonly state: SharedState;
   readonly keks: Keks;
   readonly audit: AuditLog;
+  /** Of the audit stream. */
+  readonly auditSettings: () => Findings;
   readonly denials: DenialCounter;
   readonly live: LiveProfiles;
   readonly metrics: Metrics;
@@ -57,6 +61,8 @@ export interface Services {
   readonly tokens: TokenService;
   readonly keys: KeyService;
   readonly keyrings: ReadonlyMap<string, Keyring>;
+  /** Stores keys and revocations again that the shared state has forgotten. */
+  putBack(): void;
 }
 
 /** What the services read, and the hasher of their events. */
@@ -82,7 +88,17 @@ export async function openServices(parts: ServiceParts, endings: Shutdown): Prom
   for (const keyring of keyrings.values()) await audit.append(currentKeys(keyring, now()), now());
   const opened = { keyrings, secrets, revocations, hasher };
   const requestIds = startRequestIds(now, endings);
-  return { tokens: createTokenService(parts, opened, requestIds), keys: createKeyService(parts, opened), keyrings };
+  return {
+    tokens: createTokenService(parts, opened, requestIds),
+    keys: createKeyService(parts, opened),
+    keyrings,
+    putBack() {
+      // A ring reports a failure itself, and tries again.
+      for (const keyring of keyrings.values()) void keyring.maintain().catch(() => undefined);
+      secrets.readAgain();
+      revocations.putBack();
+    },
+  };
 }
 
 async function startKeyrings(parts: ServiceParts, endings: Shutdown): Promise<ReadonlyMap<string, Keyring>> {
@@ -128,6 +144,7 @@ async function startRevocations(
     now,
     contactAgeMs: fitness.ageMs,
     onProblem: (error) => log("error", { type: "revocations.failed", error }),
+    onPutBack: (count) => log("error", { type: "revocations.restored", count }),
     ...snapshot,
   });
   endings.add(() => revocations.stop());
@@ -156,7 +173,7 @@ function createTokenService(
   { keyrings, secrets, revocations, hasher }: Opened,
   requestIds: RequestIds<IssuedToken>,
 ): TokenService {
-  const { config, state, audit, denials, live, metrics, cache, newTokenId, now, log } = parts;
+  const { config, state, audit, auditSettings, denials, live, metrics, cache, newTokenId, now, log } = parts;
   const { requireFit, requireRightClock } = state.fitness;
   const common = {
     profiles: live.current,
@@ -171,7 +188,10 @@ function createTokenService(
       signer: createTokenSigner({ audit, hashSubject: hasher.hash, verifyEvery: config.verifyEvery }),
       requestIds,
       isRevoked: revocations.has,
-      requireFit,
+      requireFit() {
+        requireFit();
+        if (auditSettings().refused.length > 0) throw storeForgets("audit events");
+      },
       newTokenId,
       onIssued: metrics.issued,
       onDenied: (profile, caller, error) =>

@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { AuditLog } from "../audit/event.ts";
 import { durabilityHorizon } from "../audit/forward/forwarder.ts";
+import type { Findings } from "../audit/forward/sink.ts";
 import type { AuditPipeline, AuditReport } from "../audit/pipeline.ts";
 import { startAuditThread } from "../audit-thread/start.ts";
 import type { Config } from "../config/config.ts";
@@ -13,6 +14,7 @@ import type { Log } from "./log.ts";
 import type { Run } from "./run.ts";
 import { openState } from "./state/open-state.ts";
 import type { SharedState } from "./state/shared-state.ts";
+import { createStreamSettings, levelOf, type StreamSettings } from "./stream-settings.ts";
 
 /** What the service reads and writes. */
 export interface Storage {
@@ -20,6 +22,8 @@ export interface Storage {
   readonly audit: AuditLog;
   /** The same log with its depth and its health. */
   readonly pipeline: AuditPipeline;
+  /** Of the audit stream. */
+  readonly auditSettings: () => Findings;
   readonly state: SharedState;
   readonly keks: Keks;
 }
@@ -34,14 +38,15 @@ export async function openStorage({ config, machine, log, now, endings }: Run): 
   await mkdir(config.data, { recursive: true, mode: 0o700 });
   const own = await openOwnState(config, machine.stateThread, log, now);
   endings.add((leftMs) => own.close(leftMs));
-  const pipeline = await startAudit(config, machine.auditThread, log);
+  const settings = createStreamSettings((found) => log(levelOf(found), { type: "audit.settings", ...found }));
+  const pipeline = await startAudit(config, machine.auditThread, log, settings);
   endings.add((leftMs) => pipeline.stop(leftMs));
-  const state = await openState(config, own, now, log);
+  const state = await openState(config, own, now, log, machine.sweeping);
   endings.add((leftMs) => state.stop(leftMs));
   const keks = await loadKeks(config.kek, await state.store.sealedBefore(), (file) =>
     log("warn", { type: "kek.created", file }),
   );
-  return { audit: machine.wrapAudit(pipeline), pipeline, state, keks };
+  return { audit: machine.wrapAudit(pipeline), pipeline, auditSettings: () => settings.current, state, keks };
 }
 
 /** Opens the state of the data folder, and so locks the folder. With NATS it is read once, and needs no thread. */
@@ -53,18 +58,20 @@ function openOwnState({ data, nats, state }: Config, program: URL, log: Log, now
 }
 
 /** Opens the spool of the data folder in a thread that runs `program`. Rejects with an AuditError. */
-function startAudit(config: Config, program: URL, log: Log): Promise<AuditPipeline> {
+function startAudit(config: Config, program: URL, log: Log, stream: StreamSettings): Promise<AuditPipeline> {
   const { nats } = config;
   const settings = {
     folder: join(config.data, "spool"),
     maxBytes: config.spoolMaxBytes,
     nats: nats && { url: nats.url, replicas: nats.replicas, horizonMs: durabilityHorizon(nats.syncInterval) },
   };
+  const report = (event: AuditReport) =>
+    event.type === "audit.settings" ? stream.take(event) : reportAudit(event, log);
   const onFailure = (error: unknown) => log("error", { type: "audit.failed", error });
-  return startAuditThread(settings, (report) => reportAudit(report, log), onFailure, program);
+  return startAuditThread(settings, report, onFailure, program);
 }
 
 function reportAudit(report: AuditReport, log: Log): void {
-  const expected = report.type === "nats.up" || (report.type === "audit.forwarding" && report.differences.length === 0);
+  const expected = report.type === "nats.up" || report.type === "audit.forwarding";
   log(expected ? "info" : "warn", report);
 }

@@ -1,16 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { createUuidV7Generator } from "../audit/event-id.ts";
-import { Forwarder } from "../audit/forward/forwarder.ts";
+import { Forwarder, type ForwarderOptions } from "../audit/forward/forwarder.ts";
 import type { EventSink } from "../audit/forward/sink.ts";
 import type { AuditPipeline, AuditReport, AuditSettings } from "../audit/pipeline.ts";
 import { openSpool } from "../audit/spool/open.ts";
 import type { OpenSpoolFile } from "../audit/spool/segment-file.ts";
 import type { Spool } from "../audit/spool/spool.ts";
-import { NatsPublisher } from "../nats/audit/publisher.ts";
+import { NatsPublisher, type PublisherOptions } from "../nats/audit/publisher.ts";
 import { NatsLink } from "../nats/link.ts";
 
 /** The pipeline's access to disk and network, which tests replace. */
-export interface AuditAdapters {
+export interface AuditAdapters extends Pick<ForwarderOptions, "inspectMs">, Pick<PublisherOptions, "judge"> {
   readonly openSpoolFile?: OpenSpoolFile;
   readonly wrapSink?: (sink: EventSink) => EventSink;
 }
@@ -28,7 +28,7 @@ const monotonic = () => performance.now();
 export async function openAuditPipeline(
   { folder, maxBytes, nats }: AuditSettings,
   report: (report: AuditReport) => void,
-  { openSpoolFile, wrapSink }: AuditAdapters = {},
+  { openSpoolFile, ...forwarding }: AuditAdapters = {},
 ): Promise<OpenPipeline> {
   const spool = await openSpool({
     folder,
@@ -40,7 +40,7 @@ export async function openAuditPipeline(
     ...(openSpoolFile === undefined ? {} : { openFile: openSpoolFile }),
   });
   if (spool.cut !== undefined) report({ type: "audit.cut", ...spool.cut });
-  const forwarding = nats && startForwarding(nats, spool, report, wrapSink);
+  const forwarder = nats && startForwarding(nats, spool, report, forwarding);
   return {
     append: (event, time) => spool.append(event, time),
     appendAll: (items) => spool.appendAll(items),
@@ -51,7 +51,7 @@ export async function openAuditPipeline(
     },
     async stop(deadlineMs) {
       await spool.flush();
-      await forwarding?.stop(deadlineMs);
+      await forwarder?.stop(deadlineMs);
       await spool.close();
     },
   };
@@ -61,13 +61,13 @@ function startForwarding(
   { url, replicas, horizonMs }: NonNullable<AuditSettings["nats"]>,
   spool: Spool,
   report: (report: AuditReport) => void,
-  wrapSink: (sink: EventSink) => EventSink = (sink) => sink,
+  { wrapSink = (sink) => sink, inspectMs, judge }: Omit<AuditAdapters, "openSpoolFile">,
 ) {
   const link = new NatsLink({ servers: url, name: "signet" }, (state) =>
     report(state.type === "up" ? { ...state, type: "nats.up" } : { ...state, type: "nats.down" }),
   );
-  const sink = wrapSink(new NatsPublisher(link, { replicas }));
-  const forwarder = new Forwarder({ spool, sink, horizonMs, monotonic, random: Math.random, report });
+  const sink = wrapSink(new NatsPublisher(link, { replicas, judge }));
+  const forwarder = new Forwarder({ spool, sink, horizonMs, monotonic, inspectMs, random: Math.random, report });
   return {
     async stop(deadlineMs: number): Promise<void> {
       await forwarder.stop(deadlineMs);

@@ -11,6 +11,8 @@ export interface MetricSources {
   /** Undefined for a single process, which has no replicas. */
   replicas(): ReplicaFigures | undefined;
   rotation(): readonly { readonly keyset: string; readonly seconds: number }[];
+  /** How many settings of a stream of NATS were found wrong. Empty without NATS. */
+  settings(): readonly { readonly stream: string; readonly verdict: string; readonly count: number }[];
 }
 
 interface ReplicaFigures {
@@ -81,6 +83,7 @@ export function createMetrics(): Metrics {
     addSources(sources) {
       readSpool = addSpoolGauges(registry, sources);
       addRotationGauge(registry, sources);
+      addSettingsGauge(registry, sources);
       addCacheCounter(registry, sources);
       addReplicaGauges(registry, sources);
     },
@@ -99,6 +102,18 @@ function addRotationGauge(registry: Registry, sources: MetricSources): void {
     registers: [registry],
     collect() {
       for (const { keyset, seconds } of sources.rotation()) this.set({ keyset }, seconds);
+    },
+  });
+}
+
+function addSettingsGauge(registry: Registry, sources: MetricSources): void {
+  new Gauge({
+    name: "signet_nats_settings",
+    help: "Settings of the bucket or the audit stream that stop issuing (refused) or should be changed (alarm).",
+    labelNames: ["stream", "verdict"] as const,
+    registers: [registry],
+    collect() {
+      for (const { stream, verdict, count } of sources.settings()) this.set({ stream, verdict }, count);
     },
   });
 }

@@ -34,6 +34,8 @@ export type ProblemCode =
   | "TTL_BEYOND_KEY"
   /** This replica has had no contact with the shared state for longer than `state.max_offline`. It issues nothing. */
   | "OFFLINE_TOO_LONG"
+  /** With a setting that an operator must change, NATS forgets what it stored: keys, revocations or audit events. */
+  | "STORE_FORGETS"
   /** This machine's clock differs from the shared state's by more than `rotation.clock_skew`. */
   | "CLOCK_DIFFERS"
   /** The profile (and tenant) signs with an imported secret, and none has been imported. */

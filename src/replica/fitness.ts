@@ -10,7 +10,7 @@ export interface Fitness {
   waitsFor(): readonly string[];
   /** Throws the Problem CLOCK_DIFFERS: every time that this replica writes down would be wrong. */
   requireRightClock(): void;
-  /** Throws the Problem CLOCK_DIFFERS or OFFLINE_TOO_LONG. */
+  /** Throws the Problem CLOCK_DIFFERS, STORE_FORGETS or OFFLINE_TOO_LONG. */
   requireFit(): void;
   /** Milliseconds since the last contact with the store. */
   ageMs(): number;
@@ -29,7 +29,13 @@ export const ALWAYS_FIT: Fitness = {
 
 const RETRY_AFTER_MS = 5_000;
 
-export function createFitness(contact: Contact, clock: ClockCheck, { state, clockSkewMs }: Config): Fitness {
+/** `refused`: the settings with which the store forgets what it stored, human-readable. */
+export function createFitness(
+  contact: Contact,
+  clock: ClockCheck,
+  refused: () => readonly string[],
+  { state, clockSkewMs }: Config,
+): Fitness {
   const maxOffline = formatDuration(state.maxOfflineMs);
   const skew = formatDuration(clockSkewMs);
   const lastHeard = (ageMs: number) =>
@@ -49,8 +55,10 @@ export function createFitness(contact: Contact, clock: ClockCheck, { state, cloc
     clockOffsetMs: clock.offsetMs,
     requireRightClock,
     waitsFor() {
-      const reasons: string[] = [];
-      if (contact.tooLongAgo) reasons.push(`the shared state (NATS), ${lastHeard(contact.ageMs())}`);
+      const reasons = refused().map((setting) => `another setting: ${setting}`);
+      // While a setting is refused, the last contact is not what to look into.
+      if (contact.tooLongAgo && reasons.length === 0)
+        reasons.push(`the shared state (NATS), ${lastHeard(contact.ageMs())}`);
       const offset = clock.offsetMs();
       if (!clock.agrees() && offset !== undefined) {
         const how = `${showSeconds(Math.abs(offset))} ${offset > 0 ? "behind" : "ahead of"}`;
@@ -60,6 +68,7 @@ export function createFitness(contact: Contact, clock: ClockCheck, { state, cloc
     },
     requireFit() {
       requireRightClock();
+      if (refused().length > 0) throw storeForgets("keys and revocations");
       if (!contact.tooLongAgo) return;
       const message =
         "this replica issues nothing: its last contact with the shared state was " +
@@ -67,6 +76,12 @@ export function createFitness(contact: Contact, clock: ClockCheck, { state, cloc
       throw new Problem("OFFLINE_TOO_LONG", message, { retryAfterMs: RETRY_AFTER_MS });
     },
   };
+}
+
+/** `what`: what NATS would forget. */
+export function storeForgets(what: string): Problem {
+  const message = `nothing is issued: with its present settings NATS would forget ${what}. /readyz names them`;
+  return new Problem("STORE_FORGETS", message, { retryAfterMs: RETRY_AFTER_MS });
 }
 
 function showSeconds(ms: number): string {

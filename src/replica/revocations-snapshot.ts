@@ -1,5 +1,5 @@
-import { setImmediate as turn } from "node:timers/promises";
 import { follow } from "../async/follow.ts";
+import { inTurns } from "../async/in-turns.ts";
 import { createSaver } from "../async/save-soon.ts";
 import { Problem } from "../problem/problem.ts";
 import { encodeRevocation, parseRevocation, type Revocation } from "../revoke/revocation.ts";
@@ -19,8 +19,6 @@ interface Watched {
 }
 
 const NAME = "revocations";
-/** How many are encoded in one turn of the event loop: encoding 10⁵ at once would make every call wait. */
-const PER_TURN = 1_000;
 const LINE_BREAK = Buffer.from("\n");
 
 export function createRevocationFile(files: SnapshotFiles, onError: (error: unknown) => void): RevocationFile {
@@ -60,9 +58,6 @@ export function createRevocationFile(files: SnapshotFiles, onError: (error: unkn
 /** One revocation per line. One that comes or goes meanwhile may be missing: it causes another save. */
 async function encode(revocations: Iterable<Revocation>): Promise<Uint8Array> {
   const lines: Uint8Array[] = [];
-  for (const one of revocations) {
-    lines.push(encodeRevocation(one), LINE_BREAK);
-    if (lines.length % (2 * PER_TURN) === 0) await turn();
-  }
+  for await (const one of inTurns(revocations)) lines.push(encodeRevocation(one), LINE_BREAK);
   return Buffer.concat(lines);
 }

@@ -1,4 +1,5 @@
 import { type Following, follow } from "../async/follow.ts";
+import { inTurns } from "../async/in-turns.ts";
 import { createInbox } from "../async/inbox.ts";
 import { pause } from "../async/timeout.ts";
 import { Problem } from "../problem/problem.ts";
@@ -20,6 +21,8 @@ export interface RevocationsOptions {
   readonly snapshot?: { readonly asOf: number; readonly revocations: Iterable<Revocation> };
   /** Called for an entry that can't be parsed, and when the watch fails, which is then opened again after a pause. */
   readonly onProblem: (error: unknown) => void;
+  /** Called with the number of revocations that the store had lost one by one, after they were stored again. */
+  readonly onPutBack?: (count: number) => void;
 }
 
 /**
@@ -39,6 +42,11 @@ export interface Revocations {
    * SLOW_READER.
    */
   watch(signal: AbortSignal): AsyncIterable<Revocation | "current">;
+  /**
+   * Stores again, in the background, what is known here and no longer in the store. No watch shows an entry that NATS
+   * purged, or that expired by a setting of the bucket.
+   */
+  putBack(): void;
   stop(): Promise<void>;
 }
 
@@ -49,7 +57,7 @@ const MAX_WAITING = 10_000;
 
 /** Resolves when every stored revocation is known. Rejects when the store can't be read and there is no snapshot. */
 export async function openRevocations(options: RevocationsOptions): Promise<Revocations> {
-  const { store, now, hashers, contactAgeMs, snapshot, onProblem } = options;
+  const { store, now, hashers, contactAgeMs, snapshot, onProblem, onPutBack } = options;
   const known = createRevokedSet(hashers);
   const keyIds = new Set(hashers.map(({ keyId }) => keyId));
   const stopping = new AbortController();
@@ -113,6 +121,21 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
     pauseAfter: () => REOPEN_MS,
   };
 
+  async function restoreMissing(): Promise<void> {
+    // While the watch is broken, the next one finds what is missing.
+    if (blindSince !== undefined || stopping.signal.aborted) return;
+    const stored = createRevokedSet(hashers);
+    for await (const entry of inTurns(await store.list(REVOKED))) {
+      const revocation = parseRevocation(entry);
+      if (revocation !== undefined) stored.add(revocation);
+    }
+    const missing: Revocation[] = [];
+    // Also one whose entry was written again, and now revokes less.
+    for await (const one of inTurns(known.all())) if (one.until > now() && stored.add(one)) missing.push(one);
+    await restoreRevocations(store, missing, stopping.signal, onProblem);
+    if (missing.length > 0) onPutBack?.(missing.length);
+  }
+
   for (const revocation of snapshot?.revocations ?? []) learn(revocation);
   const following = follow(watch, stopping.signal);
   await loaded.promise.catch((error) => {
@@ -141,6 +164,9 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
       } finally {
         listeners.delete(inbox.put);
       }
+    },
+    putBack() {
+      restoring = restoring.then(restoreMissing).catch(onProblem);
     },
     async stop() {
       stopping.abort();

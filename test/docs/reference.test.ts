@@ -5,6 +5,7 @@ import { EXIT } from "../../src/cli/failure.ts";
 import { buildProgram } from "../../src/cli/program.ts";
 import { CONFIG_SCHEMA } from "../../src/config/schema.ts";
 import { createMetrics } from "../../src/http/metrics.ts";
+import { SETTING_RULES } from "../../src/nats/settings.ts";
 import { terminal } from "../cli/terminal.ts";
 import { codeOf, readPage, tableRows } from "./pages.ts";
 
@@ -94,6 +95,7 @@ test("docs/monitoring.md has each metric with its labels", async (t) => {
     verifyCache: { hits: 0, misses: 0 },
     replicas: () => ({ live: 1, late: 0, storeAgeSeconds: 0, clockOffsetSeconds: 0 }),
     rotation: () => [{ keyset: "service", seconds: 1 }],
+    settings: () => [{ stream: "bucket", verdict: "refused", count: 1 }],
   });
   metrics.call("M", "OK", 1);
   metrics.issued("p");
@@ -110,6 +112,16 @@ test("docs/monitoring.md has each metric with its labels", async (t) => {
   );
   t.true(labelled.length > 10);
   t.deepEqual(documented.toSorted(), labelled.toSorted());
+});
+
+test("docs/operations.md has each judged setting of NATS, with its verdicts, what it does, and the way out", (t) => {
+  const documented = tableRows(readPage("docs/operations.md"), "## NATS forgets").map(
+    ([setting, bucket, audit, effect, wayOut]) => [codeOf(setting), bucket, audit, effect, codeOf(wayOut) ?? wayOut],
+  );
+  const judged = SETTING_RULES.map(({ setting, bucket, audit, effect, wayOut }) => {
+    return [setting, bucket, audit, effect, wayOut === "" ? "delete" : wayOut];
+  });
+  t.deepEqual(documented, judged);
 });
 
 test("docs/audit-events.md has each type of event", (t) => {

@@ -113,6 +113,7 @@ test("the spool is asked once for each scrape, and its values are left out when 
     verifyCache: { hits: 0, misses: 0 },
     replicas: () => undefined,
     rotation: () => [],
+    settings: () => [],
   });
   const spoolSamples = async () => {
     const samples = [...samplesIn((await render()).body)];

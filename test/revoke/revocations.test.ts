@@ -1,8 +1,8 @@
 import test, { type ExecutionContext } from "ava";
 import { Problem } from "../../src/problem/problem.ts";
-import { encodeRevocation, type Revocation, type RevokedSubject } from "../../src/revoke/revocation.ts";
+import { encodeRevocation, type Revocation, type RevokedSubject, revocationKey } from "../../src/revoke/revocation.ts";
 import { openRevocations, type Revocations, type RevocationsOptions } from "../../src/revoke/revocations.ts";
-import { type KeyValue, StateError } from "../../src/state/keyvalue.ts";
+import { type Change, type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -261,6 +261,43 @@ test("a store that was lost gets its revocations back, and revoked tokens stay r
   const newcomer = await open({ store: other });
   t.deepEqual([...newcomer.all()], [revokedToken("a"), revokedSubject("bob", 7)]);
 });
+
+test("what the store lost or weakened entry by entry is put back and counted, and nothing that has ended", async (t) => {
+  const { clock, store, open } = fixture(t);
+  const lossy: KeyValue = { ...store, watch: (prefix, signal) => withoutDeletions(store.watch(prefix, signal)) };
+  const counts: number[] = [];
+  const revocations = await open({ store: lossy, onPutBack: (count) => counts.push(count) });
+  const all = [
+    ...[revokedToken("lost"), revokedToken("kept"), revokedToken("ended", { until: NOW + 1 })],
+    ...[revokedSubject("bob", 7), revokedToken("shortened")],
+  ];
+  await revocations.revoke(all);
+  const places = new Map(all.map((one) => [one, revocationKey(one)]));
+  for (const at of [0, 2, 3]) await store.delete(places.get(all[at] as Revocation) ?? "");
+  const shortened = places.get(all[4] as Revocation) ?? "";
+  const { revision = 0 } = (await store.get(shortened)) ?? {};
+  await store.update(shortened, encodeRevocation(revokedToken("shortened", { until: NOW + 2 })), revision);
+  clock.now = NOW + 1;
+  revocations.putBack();
+  await waitUntil("they are put back", () => counts.length === 1);
+  t.deepEqual(counts, [3]);
+  const newcomer = await open({ store });
+  t.deepEqual(
+    [...newcomer.all()].map(revocationKey).toSorted(),
+    [0, 1, 3, 4].map((at) => places.get(all[at] as Revocation) ?? "").toSorted(),
+  );
+  clock.now = NOW + 2;
+  t.true(newcomer.has(token("shortened")));
+  revocations.putBack();
+  revocations.putBack();
+  await revocations.stop();
+  t.deepEqual(counts, [3], "once is enough");
+});
+
+/** As a watch of NATS, which does not show what was purged. */
+async function* withoutDeletions(changes: AsyncIterable<Change>): AsyncGenerator<Change> {
+  for await (const change of changes) if (change.type !== "delete") yield change;
+}
 
 test("with a snapshot it opens while the store is unreachable, and knows since when its view is old", async (t) => {
   const { clock, store, open } = fixture(t);

@@ -77,7 +77,10 @@ export async function openOfflineStore(config: Config, create: boolean, now: () 
       cause,
     });
   }
-  return { store: createNatsKeyValue(link, { replicas: nats.replicas, now, report: () => undefined }), close };
+  const { replicas } = nats;
+  // What is left in a bucket that forgets can still be exported; nothing is restored into one.
+  const strict = () => create;
+  return { store: createNatsKeyValue(link, { replicas, now, report: () => undefined, strict }), close };
 }
 
 async function fileStore(path: string, create: boolean, now: () => number): Promise<OfflineStore> {

@@ -1,9 +1,11 @@
 import { endsWithin, within } from "../../async/timeout.ts";
+import type { Findings } from "../../audit/forward/sink.ts";
 import type { Config } from "../../config/config.ts";
 import { isRetryable } from "../../keys/error.ts";
 import { judgeSecretEntry } from "../../keys/imported/parse-secret.ts";
 import { createNatsKeyValue } from "../../nats/bucket/keyvalue.ts";
 import { NatsLink } from "../../nats/link.ts";
+import type { JudgeSettings } from "../../nats/settings.ts";
 import { createClockCheck } from "../../replica/clock-check.ts";
 import { createContact, loadContact, saveContact } from "../../replica/contact.ts";
 import { openEntriesSnapshot } from "../../replica/entries-snapshot.ts";
@@ -15,9 +17,17 @@ import type { SnapshotFiles } from "../../replica/snapshot-files.ts";
 import { createSnapshottedStore } from "../../replica/snapshotted-store.ts";
 import { configDigests } from "../digests.ts";
 import type { Log } from "../log.ts";
+import { createStreamSettings, levelOf } from "../stream-settings.ts";
 import type { SharedState } from "./shared-state.ts";
 
-export interface NatsStateParts {
+/** How the bucket is looked after. Tests replace it. */
+export interface Sweeping {
+  /** Milliseconds between two sweeps. */
+  readonly sweepMs: number;
+  readonly judgeSettings: JudgeSettings;
+}
+
+export interface NatsStateParts extends Sweeping {
   readonly config: Config;
   /** Whether this replica may create the first ring of an empty store. */
   readonly firstStart: boolean;
@@ -33,7 +43,6 @@ export interface NatsStateParts {
 }
 
 const HEARTBEAT_MS = 2_000;
-const SWEEP_MS = 3_600_000;
 /** After a crash the state looks older than it is by at most this. */
 const SAVE_CONTACT_MS = 10_000;
 /** How long a start waits for the store before it uses its snapshots. */
@@ -45,13 +54,23 @@ const monotonic = () => performance.now();
 
 /** State that replicas share through a NATS bucket. Rejects with a StateError when a snapshot can't be used. */
 export async function openNatsState(parts: NatsStateParts): Promise<SharedState> {
-  const { config, firstStart, id, version, files, now, log } = parts;
+  const { config, firstStart, id, version, files, now, log, sweepMs } = parts;
   const onSnapshotError = (error: unknown) => log("error", { type: "snapshot.failed", error });
   const secretsSnapshot = await openEntriesSnapshot(files, "secrets", onSnapshotError);
   const lastHeard = await loadContact(files);
   /** Undefined until everything was opened. */
-  let onStoreLost: (() => void) | undefined;
-  const bucket = openBucket(parts, () => onStoreLost?.());
+  let putAllBack: (() => void) | undefined;
+  const settings = createStreamSettings((found, before) => {
+    log(levelOf(found), { type: "store.settings", ...found });
+    if (before.refused.length > 0 && found.refused.length === 0) putAllBack?.();
+  });
+  const bucket = openBucket(parts, {
+    onLost: () => putAllBack?.(),
+    onSettings: settings.take,
+    // A running replica holds what the bucket may have forgotten. One that starts can't know what it lacks: the bucket
+    // counts as unreachable, so its snapshots stand in, and without them it makes no keys and trusts no token.
+    strict: () => putAllBack === undefined,
+  });
 
   const contact = createContact({ now, monotonic, lastHeard, maxOfflineMs: config.state.maxOfflineMs });
   const clock = createClockCheck({
@@ -74,7 +93,8 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
     skewMs: config.clockSkewMs,
     maxOfflineMs: config.state.maxOfflineMs,
     onContact() {
-      contact.renew();
+      // A bucket that forgets may lack a revocation: the view must not look fresher than its last sound state.
+      if (settings.current.refused.length === 0) contact.renew();
       firstHeard.resolve();
     },
     report: (event) => log("error", event),
@@ -88,6 +108,11 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
     contactToSave = contact.lastHeard;
   }
 
+  async function sweep(): Promise<void> {
+    await bucket.current.sweep().catch((error) => log("warn", { type: "store.failed", error }));
+    putAllBack?.();
+  }
+
   return {
     store: {
       rings: bucket.store,
@@ -96,7 +121,7 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
           store: bucket.store,
           snapshot: secretsSnapshot,
           judge: (entry) => judgeSecretEntry(entry, recordKeys),
-          mayStandIn: () => onStoreLost === undefined,
+          mayStandIn: () => putAllBack === undefined,
           onRestored: (keys) => log("error", { type: "store.restored", keys }),
         }),
       firstStart,
@@ -107,14 +132,15 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
         await within({ ms, signal }, firstHeard.promise, () => undefined);
         await clock.look();
       },
-      opened(onLost) {
-        onStoreLost = onLost;
+      opened(putBack) {
+        putAllBack = putBack;
         contactToSave = contact.lastHeard;
         void save();
       },
     },
     peers: presence,
-    fitness: createFitness(contact, clock, config),
+    settings: () => settings.current,
+    fitness: createFitness(contact, clock, () => settings.current.refused, config),
     snapshots: {
       ring: (keyset) => ({
         load: () => files.load(`keyset.${keyset}`),
@@ -126,8 +152,7 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
     start() {
       presence.start();
       clock.start();
-      const sweep = () => void bucket.current.sweep().catch((error) => log("warn", { type: "store.failed", error }));
-      timers.push(setInterval(sweep, SWEEP_MS));
+      timers.push(setInterval(() => void sweep(), sweepMs));
       timers.push(setInterval(() => void save(), SAVE_CONTACT_MS));
     },
     async stop(leftMs) {
@@ -142,15 +167,24 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
   };
 }
 
-function openBucket({ url, replicas, id, now, log }: NatsStateParts, onLost: () => void) {
+interface BucketUse {
+  readonly onLost: () => void;
+  readonly onSettings: (found: Findings) => void;
+  readonly strict: () => boolean;
+}
+
+function openBucket(
+  { url, replicas, id, now, log, judgeSettings: judge }: NatsStateParts,
+  { onLost, onSettings, strict }: BucketUse,
+) {
   const link = new NatsLink({ servers: url, name: `signet ${id}` }, (report) =>
     report.type === "up"
       ? log("info", { type: "store.up", server: report.server })
       : log("warn", { type: "store.down", message: report.message }),
   );
-  const report = (differences: readonly string[]) => log("warn", { type: "store.differs", differences });
+  const report = (damage: string) => log("warn", { type: "store.damaged", damage });
   const reopening = createReopeningStore(
-    () => createNatsKeyValue(link, { replicas, now, report }),
+    () => createNatsKeyValue(link, { replicas, now, report, onSettings, strict, judge }),
     (error) => {
       log("error", { type: "store.lost", error });
       onLost();

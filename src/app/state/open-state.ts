@@ -10,14 +10,20 @@ import { openSnapshotFiles } from "../../replica/snapshot-files.ts";
 import { StartError } from "../../start-error.ts";
 import type { KeyValue } from "../../state/keyvalue.ts";
 import type { Log } from "../log.ts";
-import { openNatsState } from "./nats-state.ts";
+import { openNatsState, type Sweeping } from "./nats-state.ts";
 import { NO_SNAPSHOTS, type SharedState } from "./shared-state.ts";
 
 /**
  * Opens the state that the configuration names. `own` is the store of this data folder. Rejects with a StateError, or
  * with the StartError OTHER_STORE.
  */
-export async function openState(config: Config, own: KeyValue, now: () => number, log: Log): Promise<SharedState> {
+export async function openState(
+  config: Config,
+  own: KeyValue,
+  now: () => number,
+  log: Log,
+  sweeping: Sweeping,
+): Promise<SharedState> {
   const { nats, state, data } = config;
   const snapshots = join(data, "snapshots");
   if (state.store === "file" || nats === undefined) {
@@ -32,7 +38,8 @@ export async function openState(config: Config, own: KeyValue, now: () => number
   const files = await openSnapshotFiles(snapshots, (file) => log("error", { type: "snapshot.damaged", file }));
   const { url, replicas } = nats;
   const id = identity.writer;
-  return openNatsState({ config, firstStart, url, replicas, id, version: packageJson.version, files, now, log });
+  const { version } = packageJson;
+  return openNatsState({ config, firstStart, url, replicas, id, version, files, now, log, ...sweeping });
 }
 
 /** A revocation or a rotation in the shared state is not in this folder's own store: an old key would sign again. */
@@ -64,6 +71,7 @@ function createFileState(store: KeyValue, { keysets }: Config): SharedState {
     peers: NO_PEERS,
     fitness: ALWAYS_FIT,
     snapshots: NO_SNAPSHOTS,
+    settings: () => undefined,
     start: () => {},
     stop: async () => {},
   };

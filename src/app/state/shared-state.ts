@@ -1,3 +1,4 @@
+import type { Findings } from "../../audit/forward/sink.ts";
 import type { RingSnapshot } from "../../keys/rotating/options.ts";
 import type { RecordKeys } from "../../keys/store/authenticated-record.ts";
 import type { Fitness } from "../../replica/fitness.ts";
@@ -11,6 +12,8 @@ export interface SharedState {
   readonly peers: Peers;
   readonly fitness: Fitness;
   readonly snapshots: Snapshots;
+  /** Of the bucket. Undefined: the state is a file. */
+  readonly settings: () => Findings | undefined;
   start(): void;
   /** Leaves the other replicas, within about `leftMs`. Never rejects. */
   stop(leftMs: number): Promise<void>;
@@ -35,9 +38,11 @@ export interface StateStore {
   reached(signal: AbortSignal): Promise<void>;
   /**
    * Everything in the store was opened: from now on an unreachable store is an error, and no snapshot stands in for it.
-   * `onLost` is called whenever the store was lost and recreated, so that the rings can be written back.
+   * `putBack` is called whenever the store may have forgotten something: it was lost and recreated, a setting with which
+   * it forgets was changed, and now and then, because an entry that is purged or expires by itself changes nothing that
+   * a watch sees.
    */
-  opened(onLost: () => void): void;
+  opened(putBack: () => void): void;
 }
 
 /** Copies on disk of what the store holds, for a start without it. */

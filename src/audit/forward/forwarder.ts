@@ -6,6 +6,7 @@ import type { StoredEvent } from "../spool/reader.ts";
 import type { Spool } from "../spool/spool.ts";
 import {
   type EventSink,
+  type Findings,
   type Outcome,
   type OutgoingEvent,
   SinkError,
@@ -15,7 +16,8 @@ import {
 
 /** What the forwarder reports to the service's log. */
 export type ForwarderReport =
-  | { readonly type: "audit.forwarding"; readonly created: string; readonly differences: readonly string[] }
+  | { readonly type: "audit.forwarding"; readonly created: string }
+  | ({ readonly type: "audit.settings" } & Findings)
   | { readonly type: "audit.replaying"; readonly events: number }
   | {
       readonly type: "audit.retrying";
@@ -32,6 +34,8 @@ export interface ForwarderOptions {
   readonly horizonMs: number;
   /** Milliseconds of a monotonic clock. */
   readonly monotonic: () => number;
+  /** Milliseconds until the stream is inspected again. Default: 30 s. */
+  readonly inspectMs?: number | undefined;
   /** Jitter in [0, 1). */
   readonly random: () => number;
   /** MUST NOT throw. */
@@ -56,6 +60,7 @@ export class Forwarder {
   /** Events that are stored while an earlier one is not yet. */
   readonly #ahead = new Map<number, StreamMark>();
   #created = "";
+  #settings: Findings = { refused: [], alarms: [] };
   #failures = 0;
   #trimmedAt = Number.NEGATIVE_INFINITY;
   #trimFault: string | undefined;
@@ -81,11 +86,11 @@ export class Forwarder {
 
   // A session is one connection and one inspected stream. It ends as soon as either is in doubt.
   async #session(): Promise<void> {
-    const { sink, spool, monotonic } = this.#options;
+    const { sink, spool, monotonic, inspectMs = INSPECT_MS } = this.#options;
     const connection = await sink.connected(this.#stopping.signal);
-    await this.#inspect();
+    if (!(await this.#inspect())) return pause(Math.min(inspectMs, IDLE_MS), this.#stopping.signal);
     const inspectedAt = monotonic();
-    while (!this.#aborted.signal.aborted && monotonic() - inspectedAt < INSPECT_MS) {
+    while (!this.#aborted.signal.aborted && monotonic() - inspectedAt < inspectMs) {
       if ((await sink.connected(this.#stopping.signal)) !== connection) return;
       const events = await spool.read(spool.acknowledged.position, GROUP_LIMIT);
       if (events.length > 0) await this.#send(events);
@@ -94,15 +99,25 @@ export class Forwarder {
     }
   }
 
-  async #inspect(): Promise<void> {
+  /** Resolves to whether events may be published. */
+  async #inspect(): Promise<boolean> {
     const { sink, spool, report } = this.#options;
-    const { created, holds, differences } = await sink.inspect(spool.acknowledged.stream, this.#aborted.signal);
-    if (!holds) {
-      this.#ahead.clear();
-      report({ type: "audit.replaying", events: spool.rewind() });
-    }
-    if (created !== this.#created) report({ type: "audit.forwarding", created, differences });
+    const { created, holds, settings } = await sink.inspect(spool.acknowledged.stream, this.#aborted.signal);
+    const newlyRefused = settings.refused.length > 0 && this.#settings.refused.length === 0;
+    // A stream that forgets has proven nothing: whatever is still here is kept, and published again once it is mended.
+    if (!holds || newlyRefused) this.#replay();
+    if (JSON.stringify(settings) !== JSON.stringify(this.#settings)) report({ type: "audit.settings", ...settings });
+    this.#settings = settings;
+    if (settings.refused.length > 0) return false;
+    if (created !== this.#created) report({ type: "audit.forwarding", created });
     this.#created = created;
+    return true;
+  }
+
+  #replay(): void {
+    this.#ahead.clear();
+    const events = this.#options.spool.rewind();
+    this.#options.report({ type: "audit.replaying", events });
   }
 
   async #send(events: readonly StoredEvent[]): Promise<void> {

@@ -36,8 +36,18 @@ export interface StreamState {
   readonly created: string;
   /** False when the stream no longer has the marked event: it was lost or rolled back. */
   readonly holds: boolean;
-  /** Settings that differ from what the service needs; only the operator may change them. */
-  readonly differences: readonly string[];
+  readonly settings: Findings;
+}
+
+/**
+ * The settings of a stream that are not as they should be, and that only the operator may change. Each text names the
+ * setting, what is allowed, and the way out.
+ */
+export interface Findings {
+  /** With these the stream forgets what it acknowledged, or answers with something else. Nothing may rely on it. */
+  readonly refused: readonly string[];
+  /** With these it forgets nothing, but something may fail or is less safe. */
+  readonly alarms: readonly string[];
 }
 
 /** The destination of events. Storing an id twice within the sink's deduplication window MUST leave one event. */

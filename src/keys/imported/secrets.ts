@@ -40,6 +40,8 @@ export interface Secrets {
    * KeyringError} when the ring can't be read or written.
    */
   advance(owner: SecretOwner, next: NextEpoch): Promise<void>;
+  /** Reads all rings again, in the background: a store with a snapshot gets back what it has lost. */
+  readAgain(): void;
   /** Follows the store, and keeps the rings tidy as {@link tidySecrets} describes, until `stop`. */
   start(): void;
   /** Resolves when nothing is running. */
@@ -178,6 +180,10 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
         .flatMap(({ record }) => secretInfos(record, time))
         .map((info) => (isDistrusted(info, info.kid) ? outOfUse(info) : info)),
     advance: (owner, next) => reportingErrors(advance(owner, next)),
+    readAgain() {
+      allUnread = true;
+      unreadArrived.wake();
+    },
     start() {
       const source = (signal: AbortSignal) => watching.follow(store.watch(SECRETS_PREFIX, signal));
       const watch = { source, onItem: onChange, onError: reportFailure, pauseAfter: pauseAfterWatch };

@@ -10,14 +10,16 @@ import {
   type StreamState,
 } from "../../audit/forward/sink.ts";
 import type { NatsLink } from "../link.ts";
+import type { JudgeSettings } from "../settings.ts";
 import { eventHeaders } from "./event-headers.ts";
-import { AUDIT_STREAM, ensureStream, holdsMark } from "./stream.ts";
+import { AUDIT_STREAM, ensureStream, holdsEvent, holdsMark } from "./stream.ts";
 
 export interface PublisherOptions {
   /** On how many servers of a cluster the stream is stored. */
   readonly replicas: number;
   /** How long a group waits for its acknowledgements: 5 s by default. */
   readonly ackTimeoutMs?: number;
+  readonly judge?: JudgeSettings | undefined;
 }
 
 /** Events that were published together. Their reply subjects are numbered from `from`. */
@@ -60,9 +62,9 @@ export class NatsPublisher implements EventSink {
   async #inspect(mark: StreamMark | undefined): Promise<StreamState> {
     const connection = this.#link.connection;
     if (connection === undefined) throw new SinkError("DISCONNECTED", "not connected to NATS");
-    const { info, differences } = await ensureStream(connection, this.#options.replicas);
+    const { info, settings } = await ensureStream(connection, this.#options.replicas, this.#options.judge);
     const holds = mark === undefined || (await holdsMark(connection, info, mark));
-    return { created: info.created, holds, differences };
+    return { created: info.created, holds, settings };
   }
 
   async publish(events: readonly OutgoingEvent[], signal: AbortSignal): Promise<readonly Outcome[]> {
@@ -71,7 +73,12 @@ export class NatsPublisher implements EventSink {
     if (events.length === 0) return [];
     this.#subscribe(connection);
     const group = await this.#exchange(connection, events, signal);
-    return group.map((outcome) => outcome ?? failed("TIMEOUT", "JetStream did not acknowledge in time"));
+    return Promise.all(
+      events.map(({ id }, at) => {
+        const outcome = group[at] ?? failed("TIMEOUT", "JetStream did not acknowledge in time");
+        return outcome.stored && outcome.duplicate ? proveDuplicate(connection, outcome, id) : outcome;
+      }),
+    );
   }
 
   #exchange(
@@ -136,6 +143,26 @@ function settle(group: Group, at: number, outcome: Outcome): void {
   if (group.outcomes[at] !== undefined) return;
   group.outcomes[at] = outcome;
   if (--group.open === 0) group.finish();
+}
+
+/**
+ * JetStream acknowledges an id as a duplicate although it has dropped its message since, by a limit or a purge. Such an
+ * event is stored again only when the duplicate window is over.
+ */
+async function proveDuplicate(
+  connection: NatsConnection,
+  outcome: Extract<Outcome, { stored: true }>,
+  id: string,
+): Promise<Outcome> {
+  try {
+    if (await holdsEvent(connection, outcome.seq, id)) return outcome;
+    return failed(
+      "REFUSED",
+      "the stream has dropped the event, and remembers its id until its duplicate_window is over",
+    );
+  } catch (error) {
+    return error instanceof SinkError ? failed(error.code, error.message) : failed("REFUSED", String(error));
+  }
 }
 
 function readAck(message: Msg): Outcome {

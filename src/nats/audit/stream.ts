@@ -7,9 +7,9 @@ import {
   type StreamConfig,
   type StreamInfo,
 } from "nats";
-import type { StreamMark } from "../../audit/forward/sink.ts";
-import { differencesOf } from "../differences.ts";
+import type { Findings, StreamMark } from "../../audit/forward/sink.ts";
 import { apiCode, MESSAGE_NOT_FOUND, STREAM_NOT_FOUND, toSinkError } from "../errors.ts";
+import { type JudgeSettings, judgeSettings } from "../settings.ts";
 
 export const AUDIT_STREAM = "SIGNET_AUDIT";
 
@@ -33,7 +33,7 @@ type Wanted = Pick<
 >;
 
 // `discard: new` and no maximum age, because the defaults drop the oldest records silently. deny_delete and deny_purge
-// can't be undone, as an audit log requires.
+// can't be undone, as an audit log requires. `judgeSettings` says what other settings do.
 function wantedStream(replicas: number): Wanted {
   return {
     name: AUDIT_STREAM,
@@ -51,22 +51,26 @@ function wantedStream(replicas: number): Wanted {
   };
 }
 
-/** The stream, and a description of each setting that differs from the wanted one. */
+/** The stream, and what its settings would do. */
 export interface AuditStream {
   readonly info: StreamInfo;
-  readonly differences: readonly string[];
+  readonly settings: Findings;
 }
 
 /**
- * Creates the audit stream if there is none. An existing one is never changed: an operator may have chosen its
- * settings. Throws a SinkError.
+ * Creates the audit stream if there is none. An existing one is never changed: the operator decides about its settings.
+ * Throws a SinkError.
  */
-export async function ensureStream(connection: NatsConnection, replicas: number): Promise<AuditStream> {
+export async function ensureStream(
+  connection: NatsConnection,
+  replicas: number,
+  judge: JudgeSettings = judgeSettings,
+): Promise<AuditStream> {
   const wanted = wantedStream(replicas);
   try {
     const manager = await managerOf(connection);
     const info = (await findStream(manager)) ?? (await manager.streams.add({ ...wanted }));
-    return { info, differences: differencesOf(wanted, info.config) };
+    return { info, settings: judge("audit", info.config, wanted) };
   } catch (error) {
     throw toSinkError(error, `the stream ${AUDIT_STREAM}`);
   }
@@ -76,14 +80,19 @@ export async function ensureStream(connection: NatsConnection, replicas: number)
 export async function holdsMark(connection: NatsConnection, info: StreamInfo, mark: StreamMark): Promise<boolean> {
   if (info.created !== mark.created || info.state.last_seq < mark.seq) return false;
   if (mark.seq < info.state.first_seq) return true;
+  // After a rollback, other writers may have used the sequence number again: only the event's id is proof.
+  return holdsEvent(connection, mark.seq, mark.eventId);
+}
+
+/** Whether the stream has this event at this place. Throws a SinkError. */
+export async function holdsEvent(connection: NatsConnection, seq: number, eventId: string): Promise<boolean> {
   try {
     const manager = await managerOf(connection);
-    // After a rollback, other writers may have used the sequence number again: only the event's id is proof.
-    const message = await manager.streams.getMessage(AUDIT_STREAM, { seq: mark.seq });
-    return message.header.get("Nats-Msg-Id") === mark.eventId;
+    const message = await manager.streams.getMessage(AUDIT_STREAM, { seq });
+    return message.header.get("Nats-Msg-Id") === eventId;
   } catch (error) {
     if (apiCode(error) === MESSAGE_NOT_FOUND) return false;
-    throw toSinkError(error, `message ${mark.seq} of ${AUDIT_STREAM}`);
+    throw toSinkError(error, `message ${seq} of ${AUDIT_STREAM}`);
   }
 }
 

@@ -1,16 +1,22 @@
 import type { JetStreamManager, NatsConnection, StreamInfo } from "nats";
 import { pause, within } from "../../async/timeout.ts";
+import type { Findings } from "../../audit/forward/sink.ts";
 import { StateError } from "../../state/keyvalue.ts";
-import { differencesOf } from "../differences.ts";
 import { toStateError, unavailable } from "../errors.ts";
 import type { NatsLink } from "../link.ts";
+import { type JudgeSettings, judgeSettings, LARGEST_MESSAGE } from "../settings.ts";
 import { checkServerVersion, findBucket, findOrCreateBucket, wantedBucket } from "./config.ts";
 
 export interface BucketOptions {
   /** On how many servers of a cluster the bucket is stored. */
   readonly replicas: number;
-  /** Gets, at each connection, the settings that differ from the wanted ones, and each damaged entry. */
-  readonly report: (differences: readonly string[]) => void;
+  /** Gets a description of each damaged entry. */
+  readonly report: (damage: string) => void;
+  /** Gets the findings whenever the settings were looked at: at each connection, and at each verification. */
+  readonly onSettings?: (findings: Findings) => void;
+  /** While true, a bucket with a refused setting is UNAVAILABLE: what it lacks may have existed. Default: always. */
+  readonly strict?: () => boolean;
+  readonly judge?: JudgeSettings;
 }
 
 /** A checked connection, valid for one call. */
@@ -27,8 +33,6 @@ const REQUEST_MS = 1000;
 // A leader that was just elected may be behind for a moment: what it lacks is not lost yet.
 const LOOKS = 4;
 const LOOK_MS = 250;
-/** A value of 64 KiB as base64, with its headers. */
-const LEAST_PAYLOAD = 128 * 1024;
 
 /** One bucket from its first use on: another bucket of the same name never silently takes its place. */
 export class Bucket {
@@ -37,6 +41,7 @@ export class Bucket {
   #created: string | undefined;
   #highest = 0;
   #loss: StateError | undefined;
+  #refused: readonly string[] = [];
   #checkedGeneration = -1;
   #checking: Promise<void> | undefined;
 
@@ -47,7 +52,7 @@ export class Bucket {
 
   /**
    * Does the work within 2 s. Throws {@link StateError}: LOST; UNAVAILABLE when there is no connection or it is lost,
-   * when the time is over, and when `signal` aborts.
+   * when a setting of the bucket is refused, when the time is over, and when `signal` aborts.
    */
   async call<Result>(what: string, work: (access: Access) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     if (this.#loss !== undefined) throw this.#loss;
@@ -80,6 +85,7 @@ export class Bucket {
     try {
       const manager = await connection.jetstreamManager({ checkAPI: false, timeout: REQUEST_MS });
       await this.#checkOnce(connection, manager);
+      await this.#checkSettings(manager);
       const access = { connection, manager, signal };
       return await work(access).catch(async (error: unknown) => {
         // A missing stream and a server without JetStream fail alike: the publish gets no responder.
@@ -97,7 +103,10 @@ export class Bucket {
       if (this.#loss !== undefined) throw this.#loss;
       const info = await findBucket(manager);
       const contradiction = this.#contradiction(info);
-      if (contradiction === undefined && info !== undefined) return info;
+      if (contradiction === undefined && info !== undefined) {
+        this.#judge(info);
+        return info;
+      }
       if (look === LOOKS) throw this.markLost(contradiction ?? "it is gone");
       await pause(LOOK_MS);
     }
@@ -109,8 +118,8 @@ export class Bucket {
     return this.#loss;
   }
 
-  reportDamage(difference: string): void {
-    this.#options.report([difference]);
+  reportDamage(damage: string): void {
+    this.#options.report(damage);
   }
 
   /** Records a revision that was read. */
@@ -144,21 +153,36 @@ export class Bucket {
 
   async #check(generation: number, connection: NatsConnection, manager: JetStreamManager): Promise<void> {
     this.#checkServer(connection);
-    const { replicas, report } = this.#options;
-    const first = this.#created === undefined;
-    const info = first ? await findOrCreateBucket(manager, replicas) : await this.verify({ manager });
-    this.#created ??= info.created;
+    if (this.#created === undefined) {
+      const info = await findOrCreateBucket(manager, this.#options.replicas);
+      this.#created = info.created;
+      this.#judge(info);
+    } else {
+      await this.verify({ manager });
+    }
     this.#checkedGeneration = generation;
-    const differences = differencesOf(wantedBucket(replicas), info.config);
-    if (differences.length > 0) report(differences);
+  }
+
+  /** Looks again while a setting is refused, so that a bucket that was mended is used at once. */
+  async #checkSettings(manager: JetStreamManager): Promise<void> {
+    if (this.#refused.length > 0) await this.verify({ manager });
+    const { strict = () => true } = this.#options;
+    if (this.#refused.length > 0 && strict()) throw unavailable(this.#refused.join("; "));
+  }
+
+  #judge({ config }: StreamInfo): void {
+    const { replicas, judge = judgeSettings, onSettings } = this.#options;
+    const findings = judge("bucket", config, wantedBucket(replicas));
+    this.#refused = findings.refused;
+    onSettings?.(findings);
   }
 
   #checkServer({ info }: NatsConnection): void {
     if (info === undefined) throw unavailable("the NATS server sent no INFO");
     checkServerVersion(info.version, this.#options.replicas);
-    if (info.max_payload < LEAST_PAYLOAD) {
+    if (info.max_payload < LARGEST_MESSAGE) {
       throw unavailable(
-        `the NATS server takes messages of ${info.max_payload} bytes: max_payload must be at least ${LEAST_PAYLOAD}`,
+        `the NATS server takes messages of ${info.max_payload} bytes: max_payload must be at least ${LARGEST_MESSAGE}`,
       );
     }
   }

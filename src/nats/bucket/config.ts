@@ -19,7 +19,8 @@ const STREAM_EXISTS = 10058;
 
 /**
  * The settings of the bucket: one message per key. `discard: new` and no maximum age, because a key that disappears by
- * itself could be created twice. No direct reads, because followers answer them too, and may be behind.
+ * itself could be created twice, and a revoked token be valid again. No direct reads, because followers answer them
+ * too, and may be behind. `judgeSettings` says what other settings do.
  */
 export function wantedBucket(replicas: number) {
   return {
@@ -49,7 +50,7 @@ export async function findBucket(manager: JetStreamManager): Promise<StreamInfo 
   }
 }
 
-/** Creates the bucket if there is none. An existing one is never changed: an operator may have chosen its settings. */
+/** Creates the bucket if there is none. An existing one is never changed: the operator decides about its settings. */
 export async function findOrCreateBucket(manager: JetStreamManager, replicas: number): Promise<StreamInfo> {
   const found = await findBucket(manager);
   if (found !== undefined) return found;

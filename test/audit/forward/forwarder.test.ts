@@ -54,6 +54,30 @@ test("a stream that was lost is noticed by its first acknowledgement, and everyt
   t.true(reports.some((report) => report.type === "audit.replaying" && report.events === 4));
 });
 
+test("nothing is published while a setting is refused, and afterwards everything that is retained, once more", async (t) => {
+  const spool = await makeSpool(t);
+  const sink = new MemorySink();
+  const { reports } = startForwarder(t, { spool, sink, inspectMs: 1 });
+  await Promise.all([1, 2].map((number) => spool.append(issued(number), TIME)));
+  await waitUntil("two are acknowledged", () => spool.acknowledged.position === 2);
+  sink.settings = { refused: ["max_msgs_per_subject"], alarms: [] };
+  await waitUntil("it is reported", () => reports.some((report) => report.type === "audit.settings"));
+  await spool.append(issued(3), TIME);
+  sink.lose();
+  t.is(spool.acknowledged.position, 0, "what the stream acknowledged proves nothing");
+  t.is((await spool.depth()).events, 3);
+  await spool.trim(0);
+  t.is(sink.stored.length, 0);
+  sink.settings = { refused: [], alarms: ["max_age"] };
+  await waitUntil("all are acknowledged", () => spool.acknowledged.position === 3);
+  t.deepEqual(numbersIn(sink), [1, 2, 3]);
+  const settings = reports.filter((report) => report.type === "audit.settings");
+  t.deepEqual(
+    settings.map(({ refused, alarms }) => [...refused, ...alarms]),
+    [["max_msgs_per_subject"], ["max_age"]],
+  );
+});
+
 test("stopping forwards the events that are there", async (t) => {
   const spool = await makeSpool(t);
   const sink = new MemorySink();

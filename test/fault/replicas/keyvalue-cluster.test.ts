@@ -21,7 +21,7 @@ test.after.always("the cluster is stopped", async () => {
 /** Five stores, spread over the nodes. */
 async function fiveStores(t: Parameters<typeof connectStore>[0], { urls }: NatsCluster) {
   const turned = [0, 1, 2, 3, 4].map((by) => urls.map((_, at) => urls[(at + by) % urls.length] ?? ""));
-  return await Promise.all(turned.map((servers) => connectStore(t, servers, 3)));
+  return await Promise.all(turned.map((servers) => connectStore(t, servers, { replicas: 3 })));
 }
 
 serialTestWithNatsCluster("of fifty creators over a cluster of three one wins each round", async (t) => {

@@ -33,7 +33,7 @@ const contract: Record<string, (t: ExecutionContext, sink: EventSink) => Promise
     t.deepEqual(await sink.publish([], signal), []);
   },
   "holds nothing against a mark that was never made": async (t, sink) => {
-    t.like(await sink.inspect(undefined, signal), { holds: true, differences: [] });
+    t.like(await sink.inspect(undefined, signal), { holds: true, settings: { refused: [], alarms: [] } });
   },
   "holds the mark of an event that it has": async (t, sink) => {
     const { created } = await sink.inspect(undefined, signal);

@@ -35,12 +35,12 @@ for (const version of ["2.10.27", "2.10.28-rc.1", "2.11.0", "2.11.0-beta.1", "2.
 testWithNats("a server that introduces itself as too old is refused by every call, at each connection", async (t) => {
   const server = await startNats(t);
   const proxy = await startTcpProxy(t, server.url, (said) => said.replace(/"version":"[^"]*"/, '"version":"2.9.20"'));
-  const { store } = await connectStore(t, proxy.url, 3);
+  const { store } = await connectStore(t, proxy.url, { replicas: 3 });
   for (const call of [() => store.get("a"), () => store.create("a", bytes("1")), () => store.clockOffset()]) {
     const error = await t.throwsAsync(call, { instanceOf: StateError });
     t.is(error?.code, "UNAVAILABLE");
     t.regex(error?.message ?? "", /"2\.9\.20".*2\.10\.27/);
   }
-  const alone = await connectStore(t, proxy.url, 1);
+  const alone = await connectStore(t, proxy.url, { replicas: 1 });
   t.is(await alone.store.create("a", bytes("1")), 1);
 });

@@ -24,6 +24,6 @@ keyValueContract(serialTestWithNatsCluster, async (t) => {
   const manager = await connection.jetstreamManager();
   await manager.streams.delete("KV_signet").catch(() => undefined);
   const clock = { now: 1_700_000_000_000 };
-  const report = (differences: readonly string[]) => t.fail(differences.join("; "));
+  const report = (damage: string) => t.fail(damage);
   return { store: createNatsKeyValue(link, { replicas: 3, now: () => clock.now, report }), clock };
 });

@@ -9,6 +9,6 @@ keyValueContract(serialTestWithNats, async (t) => {
   t.teardown(() => link.close(1000));
   await link.connected(AbortSignal.timeout(10_000));
   const clock = { now: 1_700_000_000_000 };
-  const report = (differences: readonly string[]) => t.fail(differences.join("; "));
+  const report = (damage: string) => t.fail(damage);
   return { store: createNatsKeyValue(link, { replicas: 1, now: () => clock.now, report }), clock };
 });

@@ -1,5 +1,6 @@
 import type { ExecutionContext } from "ava";
-import { headers } from "nats";
+import { headers, nanos } from "nats";
+import { wantedBucket } from "../../../src/nats/bucket/config.ts";
 import { StateError } from "../../../src/state/keyvalue.ts";
 import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { startTcpProxy } from "../../support/nats/tcp-proxy.ts";
@@ -10,43 +11,68 @@ import { bytes, connectStore, watching } from "./store-under-test.ts";
 const asNewServer = (t: ExecutionContext<unknown>, url: string) =>
   startTcpProxy(t, url, (said) => said.replace(/"version":"[^"]*"/, '"version":"2.10.27"'));
 
+testWithNats("a bucket that forgets is refused by every call, never changed, and used once it is mended", async (t) => {
+  const server = await startNats(t);
+  const { link, store, found } = await connectStore(t, server.url);
+  const manager = await link.connection?.jetstreamManager();
+  await manager?.streams.add({ ...wantedBucket(1), max_age: nanos(3_600_000) });
+  const next = () => store.watch("", new AbortController().signal)[Symbol.asyncIterator]().next();
+  for (const call of [() => store.get("a"), () => store.create("a", bytes("1")), next, () => store.sweep()]) {
+    const error = await t.throwsAsync(call, { instanceOf: StateError });
+    t.is(error?.code, "UNAVAILABLE");
+    t.regex(error?.message ?? "", /^max_age of KV_signet is 3600 s, allowed is off: .*--max-age=0s\)$/);
+  }
+  t.is(found.at(-1)?.refused.length, 1);
+  t.is((await manager?.streams.info("KV_signet"))?.config.max_age, nanos(3_600_000));
+  await manager?.streams.update("KV_signet", { max_age: 0 });
+  t.is(await store.create("a", bytes("1")), 1);
+  t.deepEqual(found.at(-1), { refused: [], alarms: [] });
+});
+
 testWithNats(
-  "a bucket that exists is used as it is, and each setting that differs is reported, at each connection",
+  "a bucket that began to forget is used by whoever may, and looked at with each verification",
   async (t) => {
     const server = await startNats(t);
-    const { link, store, reports } = await connectStore(t, server.url);
-    const manager = await link.connection?.jetstreamManager();
-    await manager?.streams.add({ name: "KV_signet", subjects: ["$KV.signet.>"], max_age: 3_600_000_000_000 });
+    let strict = false;
+    const { link, store, found } = await connectStore(t, server.url, { strict: () => strict });
     await store.create("a", bytes("1"));
-    await store.get("a");
-    t.is(reports.length, 1);
-    for (const setting of ["max_age", "max_msgs_per_subject", "discard", "deny_delete"]) {
-      t.true(
-        reports[0]?.some((difference) => difference.startsWith(`${setting} is `)),
-        setting,
-      );
-    }
-    t.is((await manager?.streams.info("KV_signet"))?.config.max_age, 3_600_000_000_000);
-    await server.restart();
-    await waitUntil("it is connected again", () => link.generation === 2);
-    await store.get("a");
-    t.deepEqual(reports[1], reports[0]);
+    const manager = await link.connection?.jetstreamManager();
+    await manager?.streams.update("KV_signet", { max_age: nanos(3_600_000) });
+    await store.clockOffset();
+    t.is(found.at(-1)?.refused.length, 1);
+    t.is((await store.get("a"))?.revision, 1);
+    strict = true;
+    t.like(await t.throwsAsync(store.get("a")), { code: "UNAVAILABLE" });
   },
 );
 
-testWithNats("a bucket of its own making has no differences, and an older one on fewer servers has one", async (t) => {
+testWithNats("what was found is known at each connection", async (t) => {
   const server = await startNats(t);
-  const { store, reports } = await connectStore(t, server.url);
+  const { link, store, found } = await connectStore(t, server.url);
+  const manager = await link.connection?.jetstreamManager();
+  await manager?.streams.add({ name: "KV_signet", subjects: ["$KV.signet.>"], max_msgs_per_subject: 5 });
   await store.create("a", bytes("1"));
-  t.deepEqual(reports, []);
-  const three = await connectStore(t, (await asNewServer(t, server.url)).url, 3);
+  const settings = found.map(({ alarms }) => alarms.map((text) => text.split(" ")[0]));
+  t.deepEqual(settings, [["discard", "max_msgs_per_subject", "deny_delete"]]);
+  await server.restart();
+  await waitUntil("it is connected again", () => link.generation === 2);
+  await store.get("a");
+  t.deepEqual(found[1], found[0]);
+});
+
+testWithNats("a bucket of its own making is as it should be, and an older one on fewer servers is not", async (t) => {
+  const server = await startNats(t);
+  const { store, found } = await connectStore(t, server.url);
+  await store.create("a", bytes("1"));
+  t.deepEqual(found[0], { refused: [], alarms: [] });
+  const three = await connectStore(t, (await asNewServer(t, server.url)).url, { replicas: 3 });
   await three.store.get("a");
-  t.deepEqual(three.reports, [["num_replicas is 1, should be 3"]]);
+  t.regex(three.found[0]?.alarms.join() ?? "", /^num_replicas of KV_signet is 1, allowed is 3 or more/);
 });
 
 testWithNats("three replicas on one server can't be had, and JetStream's reason is reported", async (t) => {
   const server = await startNats(t);
-  const { store } = await connectStore(t, (await asNewServer(t, server.url)).url, 3);
+  const { store } = await connectStore(t, (await asNewServer(t, server.url)).url, { replicas: 3 });
   const error = await t.throwsAsync(store.get("a"), { instanceOf: StateError });
   t.is(error?.code, "UNAVAILABLE");
   t.regex(error?.message ?? "", /10074 replicas > 1 not supported in non-clustered mode/);
@@ -84,6 +110,6 @@ testWithNats(
     await store.create("later", bytes("1"));
     await waitUntil("the watch goes on", () => all.keys().includes("later"));
     t.deepEqual(all.keys(), ["mine", "broken", "foreign", "later"]);
-    t.deepEqual(reports, [["entry broken: Signet-Expires-At is not a number of milliseconds"]]);
+    t.deepEqual(reports, ["entry broken: Signet-Expires-At is not a number of milliseconds"]);
   },
 );

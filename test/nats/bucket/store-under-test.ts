@@ -1,5 +1,6 @@
 import type { ExecutionContext } from "ava";
-import { createNatsKeyValue, type NatsKeyValue } from "../../../src/nats/bucket/keyvalue.ts";
+import type { Findings } from "../../../src/audit/forward/sink.ts";
+import { createNatsKeyValue, type NatsKeyValue, type NatsKeyValueOptions } from "../../../src/nats/bucket/keyvalue.ts";
 import { NatsLink } from "../../../src/nats/link.ts";
 import type { Change, KeyValue, StateError } from "../../../src/state/keyvalue.ts";
 import { waitUntil } from "../../support/wait-until.ts";
@@ -7,22 +8,31 @@ import { waitUntil } from "../../support/wait-until.ts";
 export interface StoreUnderTest {
   readonly link: NatsLink;
   readonly store: NatsKeyValue;
-  /** What was reported of the bucket's settings. */
-  readonly reports: (readonly string[])[];
+  /** The damaged entries that were reported. */
+  readonly reports: string[];
+  /** What was found whenever the bucket's settings were looked at. */
+  readonly found: Findings[];
 }
 
 /** A store over a connection of its own, which is up; closed when the test is over. */
 export async function connectStore(
   t: Pick<ExecutionContext<unknown>, "teardown">,
   servers: string | readonly string[],
-  replicas = 1,
+  options: Partial<NatsKeyValueOptions> = {},
 ): Promise<StoreUnderTest> {
   const link = new NatsLink({ servers: typeof servers === "string" ? servers : [...servers] }, () => undefined);
   t.teardown(() => link.close(1000));
   await link.connected(AbortSignal.timeout(20_000));
-  const reports: (readonly string[])[] = [];
-  const report = (differences: readonly string[]) => void reports.push(differences);
-  return { link, store: createNatsKeyValue(link, { replicas, now: Date.now, report }), reports };
+  const reports: string[] = [];
+  const found: Findings[] = [];
+  const store = createNatsKeyValue(link, {
+    replicas: 1,
+    now: Date.now,
+    report: (damage) => void reports.push(damage),
+    onSettings: (findings) => void found.push(findings),
+    ...options,
+  });
+  return { link, store, reports, found };
 }
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

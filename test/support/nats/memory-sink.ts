@@ -1,10 +1,19 @@
-import type { EventSink, Outcome, OutgoingEvent, StreamMark, StreamState } from "../../../src/audit/forward/sink.ts";
+import type {
+  EventSink,
+  Findings,
+  Outcome,
+  OutgoingEvent,
+  StreamMark,
+  StreamState,
+} from "../../../src/audit/forward/sink.ts";
 
 /** An in-memory sink whose stream can fail and be lost. Its tests prove that it follows the contract of the port. */
 export class MemorySink implements EventSink {
   readonly stored: OutgoingEvent[] = [];
   /** The ids that are refused. */
   readonly refused = new Set<string>();
+  /** What an inspection finds. */
+  settings: Findings = { refused: [], alarms: [] };
   #created = 1;
 
   /** Deletes the stream, as an operator or a broken disk might. */
@@ -20,7 +29,7 @@ export class MemorySink implements EventSink {
   inspect(mark: StreamMark | undefined): Promise<StreamState> {
     const created = String(this.#created);
     const marked = mark && this.stored[mark.seq - 1]?.id === mark.eventId && mark.created === created;
-    return Promise.resolve({ created, holds: mark === undefined || marked === true, differences: [] });
+    return Promise.resolve({ created, holds: mark === undefined || marked === true, settings: this.settings });
   }
 
   publish(events: readonly OutgoingEvent[], signal: AbortSignal): Promise<readonly Outcome[]> {
