@@ -2,9 +2,16 @@ import { CodedError } from "./coded-error.ts";
 
 /**
  * OLD_NODE: this version of Node has known faults. CANT_LISTEN: an address is taken or can't be bound. OTHER_STORE: the
- * newest keys of the data folder are not in the store that the configuration names.
+ * newest keys of the data folder are not in the store that the configuration names. OTHER_INSTALLATION: spool and state
+ * belong to two installations. STATE_MISSING, SPOOL_MISSING: this part of the data folder is gone.
  */
-export type StartErrorCode = "OLD_NODE" | "CANT_LISTEN" | "OTHER_STORE";
+export type StartErrorCode =
+  | "OLD_NODE"
+  | "CANT_LISTEN"
+  | "OTHER_STORE"
+  | "OTHER_INSTALLATION"
+  | "STATE_MISSING"
+  | "SPOOL_MISSING";
 
 /** Why the service can't start on this machine, apart from damage to what it has stored. */
 export class StartError extends CodedError<StartErrorCode> {}

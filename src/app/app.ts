@@ -67,9 +67,9 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
 
 /** Writes the event of the start, loads the profiles, and begins to open what needs the state. */
 async function startServices(run: Run, storage: Storage): Promise<Running> {
-  const { audit, pipeline, auditSettings, state, keks } = storage;
+  const { audit, pipeline, auditSettings, acceptedLosses, state, keks } = storage;
   const { config, machine, log, now, endings, stopping } = run;
-  const started = { version: packageJson.version, configHash: configHash(config, config.profiles) };
+  const started = { version: packageJson.version, configHash: configHash(config, config.profiles), acceptedLosses };
   await audit.append({ type: "service.started", ...started }, now());
   endings.add(() => audit.append({ type: "service.stopped", reason: run.stopReason() }, now()).catch(() => {}));
   const denials = createDenialCounter(audit, now, (error) => log("warn", { type: "audit.failed", error }));

@@ -25,6 +25,8 @@ type AppEvent =
   | { readonly type: "call.failed"; readonly method: string; readonly error: unknown }
   | { readonly type: "audit.failed"; readonly error: unknown }
   | { readonly type: "kek.created"; readonly file: string }
+  | { readonly type: "loss.accepted"; readonly loss: string }
+  | { readonly type: "audit.new_writer"; readonly folder: string }
   | ({ readonly type: "clock.stepped_back" } & StepBack)
   | { readonly type: "revocations.failed"; readonly error: unknown }
   | { readonly type: "revocations.restored"; readonly count: number };

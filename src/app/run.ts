@@ -9,7 +9,7 @@ import { STATE_THREAD } from "../state-thread/start.ts";
 import { createLog, type Log } from "./log.ts";
 import type { Sweeping } from "./state/nats-state.ts";
 
-/** What the service takes from the machine. Tests replace parts of it. */
+/** What the service takes from the machine and from the operator who starts it. Tests replace parts of it. */
 export interface Surroundings {
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -21,6 +21,8 @@ export interface Surroundings {
   /** How the bucket that replicas share is looked after. */
   readonly sweeping: Sweeping;
   readonly log?: Log;
+  /** What the operator accepts to be lost, named as in the refusal: `state:ID`, `spool:ID`, `events:8-12`. */
+  readonly acceptLosses: readonly string[];
   readonly wrapAudit: (audit: AuditLog) => AuditLog;
 }
 
@@ -31,6 +33,7 @@ const MACHINE: Surroundings = {
   auditThread: AUDIT_THREAD,
   stateThread: STATE_THREAD,
   sweeping: { sweepMs: 3_600_000, judgeSettings },
+  acceptLosses: [],
 };
 
 /** Time for the endings that follow the calls, after the grace for calls is over. */

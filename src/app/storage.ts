@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { AuditLog } from "../audit/event.ts";
 import { durabilityHorizon } from "../audit/forward/forwarder.ts";
@@ -13,6 +13,7 @@ import { startStateThread } from "../state-thread/start.ts";
 import type { Log } from "./log.ts";
 import type { Run } from "./run.ts";
 import { openState } from "./state/open-state.ts";
+import { isShared, type OwnStore, openOwnState } from "./state/own-state.ts";
 import type { SharedState } from "./state/shared-state.ts";
 import { createStreamSettings, levelOf, type StreamSettings } from "./stream-settings.ts";
 
@@ -24,6 +25,8 @@ export interface Storage {
   readonly pipeline: AuditPipeline;
   /** Of the audit stream. */
   readonly auditSettings: () => Findings;
+  /** What was missing, and the operator accepted. */
+  readonly acceptedLosses: readonly string[];
   readonly state: SharedState;
   readonly keks: Keks;
 }
@@ -32,43 +35,54 @@ export interface Storage {
  * Opens the data folder, the audit log, the state and the KEK, in this order: the audit log is open before any key is
  * created.
  *
- * @throws StateError, KekError or AuditError when what is stored can't be used.
+ * @throws StartError, StateError, KekError or AuditError when what is stored can't be used or is missing.
  */
 export async function openStorage({ config, machine, log, now, endings }: Run): Promise<Storage> {
-  await mkdir(config.data, { recursive: true, mode: 0o700 });
-  const own = await openOwnState(config, machine.stateThread, log, now);
-  endings.add((leftMs) => own.close(leftMs));
+  const openFile = openerOf(config, machine.stateThread, log, now);
+  const own = await openOwnState(config, machine.acceptLosses, randomUUID, openFile);
+  endings.add((leftMs) => own.store.close(leftMs));
+  if (own.newWriter) log("error", { type: "audit.new_writer", folder: join(config.data, "spool") });
   const settings = createStreamSettings((found) => log(levelOf(found), { type: "audit.settings", ...found }));
-  const pipeline = await startAudit(config, machine.auditThread, log, settings);
+  const pipeline = await startAudit(config, machine, own.spoolInstallation, log, settings);
   endings.add((leftMs) => pipeline.stop(leftMs));
-  const state = await openState(config, own, now, log, machine.sweeping);
+  const acceptedLosses = [own.acceptedLoss, pipeline.acceptedLoss].filter((loss) => loss !== undefined);
+  for (const loss of acceptedLosses) log("error", { type: "loss.accepted", loss });
+  await own.settle((id) => pipeline.joinInstallation(id));
+  const state = await openState(config, own.store, now, log, machine.sweeping);
   endings.add((leftMs) => state.stop(leftMs));
   const keks = await loadKeks(config.kek, await state.store.sealedBefore(), (file) =>
     log("warn", { type: "kek.created", file }),
   );
-  return { audit: machine.wrapAudit(pipeline), pipeline, auditSettings: () => settings.current, state, keks };
+  const auditSettings = () => settings.current;
+  return { audit: machine.wrapAudit(pipeline), pipeline, auditSettings, acceptedLosses, state, keks };
 }
 
-/** Opens the state of the data folder, and so locks the folder. With NATS it is read once, and needs no thread. */
-function openOwnState({ data, nats, state }: Config, program: URL, log: Log, now: () => number) {
-  const path = join(data, "state", "state.db");
-  if (state.store !== "file" && nats !== undefined) return openFileKeyValue(path, now);
+/** How the state of the data folder is opened, and so locked. With NATS it is read once, and needs no thread. */
+function openerOf(config: Config, program: URL, log: Log, now: () => number): (path: string) => Promise<OwnStore> {
+  if (isShared(config)) return (path) => openFileKeyValue(path, now);
   const onDeath = (error: unknown) => log("error", { type: "store.failed", error });
-  return startStateThread(path, now, onDeath, program);
+  return (path) => startStateThread(path, now, onDeath, program);
 }
 
-/** Opens the spool of the data folder in a thread that runs `program`. Rejects with an AuditError. */
-function startAudit(config: Config, program: URL, log: Log, stream: StreamSettings): Promise<AuditPipeline> {
+/** Opens the spool of the data folder in a thread. Rejects with an AuditError. */
+function startAudit(
+  config: Config,
+  { auditThread, acceptLosses }: Run["machine"],
+  installation: string | undefined,
+  log: Log,
+  stream: StreamSettings,
+): Promise<AuditPipeline> {
   const { nats } = config;
   const settings = {
     folder: join(config.data, "spool"),
     maxBytes: config.spoolMaxBytes,
+    ...{ installation, acceptLosses },
     nats: nats && { url: nats.url, replicas: nats.replicas, horizonMs: durabilityHorizon(nats.syncInterval) },
   };
   const report = (event: AuditReport) =>
     event.type === "audit.settings" ? stream.take(event) : reportAudit(event, log);
   const onFailure = (error: unknown) => log("error", { type: "audit.failed", error });
-  return startAuditThread(settings, report, onFailure, program);
+  return startAuditThread(settings, report, onFailure, auditThread);
 }
 
 function reportAudit(report: AuditReport, log: Log): void {

@@ -15,6 +15,7 @@ export type ToAudit =
   | { readonly type: "append"; readonly batch: number; readonly items: readonly TimedEvent[] }
   | { readonly type: "depth" }
   | { readonly type: "examine"; readonly probe: boolean }
+  | { readonly type: "join"; readonly installation: string }
   | { readonly type: "stop"; readonly deadlineMs: number };
 
 /**
@@ -22,11 +23,12 @@ export type ToAudit =
  * `full` says whether events of tokens are refused.
  */
 export type FromAudit =
-  | { readonly type: "opened"; readonly full: boolean }
+  | { readonly type: "opened"; readonly full: boolean; readonly acceptedLoss: string | undefined }
   | { readonly type: "failed"; readonly error: SentError }
   | { readonly type: "appended"; readonly batch: number; readonly errors?: ReadonlyMap<number, SentError> }
   | { readonly type: "depth"; readonly depth: Depth }
   | { readonly type: "depth"; readonly error: SentError }
   | { readonly type: "examined"; readonly full: boolean; readonly error?: SentError }
+  | { readonly type: "joined"; readonly error?: SentError }
   | { readonly type: "report"; readonly report: AuditReport }
   | { readonly type: "stopped" };

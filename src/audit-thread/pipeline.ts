@@ -16,7 +16,10 @@ export interface AuditAdapters extends Pick<ForwarderOptions, "inspectMs">, Pick
 }
 
 /** The pipeline as its own thread sees it. */
-export type OpenPipeline = Pick<Spool, "append" | "appendAll" | "depth" | "examine" | "full"> &
+export type OpenPipeline = Pick<
+  Spool,
+  "append" | "appendAll" | "acceptedLoss" | "joinInstallation" | "depth" | "examine" | "full"
+> &
   Pick<AuditPipeline, "stop">;
 
 /** How long the connection may take to close: what is still being sent is in the spool as well. */
@@ -26,13 +29,12 @@ const monotonic = () => performance.now();
 
 /** Opens the spool and starts to forward its events to NATS, whether NATS is reachable or not. Throws an AuditError. */
 export async function openAuditPipeline(
-  { folder, maxBytes, nats }: AuditSettings,
+  { nats, ...settings }: AuditSettings,
   report: (report: AuditReport) => void,
   { openSpoolFile, ...forwarding }: AuditAdapters = {},
 ): Promise<OpenPipeline> {
   const spool = await openSpool({
-    folder,
-    maxBytes,
+    ...settings,
     writer: randomUUID,
     newId: createUuidV7Generator(),
     monotonic,
@@ -44,6 +46,8 @@ export async function openAuditPipeline(
   return {
     append: (event, time) => spool.append(event, time),
     appendAll: (items) => spool.appendAll(items),
+    acceptedLoss: spool.acceptedLoss,
+    joinInstallation: (id) => spool.joinInstallation(id),
     depth: () => spool.depth(),
     examine: (probe) => spool.examine(probe),
     get full() {

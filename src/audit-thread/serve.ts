@@ -16,7 +16,7 @@ export async function serveAudit(adapters: AuditAdapters = {}): Promise<void> {
       adapters,
     );
     port.on("message", (message: ToAudit) => void handle(message, pipeline, send, port));
-    send({ type: "opened", full: pipeline.full });
+    send({ type: "opened", full: pipeline.full, acceptedLoss: pipeline.acceptedLoss });
   } catch (error) {
     send({ type: "failed", error: sent(error) });
     port.close();
@@ -37,6 +37,11 @@ async function handle(message: ToAudit, pipeline: OpenPipeline, send: (message: 
       return pipeline.examine(message.probe).then(
         () => send({ type: "examined", full: pipeline.full }),
         (error) => send({ type: "examined", full: pipeline.full, error: sent(error) }),
+      );
+    case "join":
+      return pipeline.joinInstallation(message.installation).then(
+        () => send({ type: "joined" }),
+        (error) => send({ type: "joined", error: sent(error) }),
       );
     case "stop":
       await pipeline.stop(message.deadlineMs);

@@ -43,7 +43,8 @@ export async function startAuditThread(
   const send = (message: ToAudit): void => worker.postMessage(message);
   const appends = new AppendBatches(send, answerMs);
   const depths: PromiseWithResolvers<Depth>[] = [];
-  const opened = Promise.withResolvers<void>();
+  const joins: PromiseWithResolvers<void>[] = [];
+  const opened = Promise.withResolvers<string | undefined>();
   const exited = Promise.withResolvers<void>();
   let standing: Standing | undefined;
   let onObstacle = (): void => {};
@@ -62,9 +63,11 @@ export async function startAuditThread(
           : depths.shift()?.reject(received(message.error));
       case "examined":
         return standing?.examined(message);
+      case "joined":
+        return message.error === undefined ? joins.shift()?.resolve() : joins.shift()?.reject(received(message.error));
       case "opened":
         standing = new Standing(send, message.full, () => onObstacle(), examineMs);
-        return opened.resolve();
+        return opened.resolve(message.acceptedLoss);
       case "failed":
         return opened.reject(received(message.error));
       case "stopped":
@@ -76,9 +79,10 @@ export async function startAuditThread(
     fail(new Error("the audit thread has ended"));
     exited.resolve();
   });
-  await opened.promise;
+  const acceptedLoss = await opened.promise;
 
   return {
+    acceptedLoss,
     get obstacle() {
       return standing?.obstacle;
     },
@@ -92,14 +96,8 @@ export async function startAuditThread(
         ? appends.add(event, time)
         : Promise.reject(new AuditError("UNAVAILABLE", `waits for ${failure}`));
     },
-    async depth() {
-      if (ended !== undefined) throw ended;
-      const asked = Promise.withResolvers<Depth>();
-      depths.push(asked);
-      send({ type: "depth" });
-      if (!(await endsWithin(answerMs, asked.promise))) throw overdue();
-      return await asked.promise;
-    },
+    joinInstallation: (installation) => ask(joins, { type: "join", installation }),
+    depth: () => ask(depths, { type: "depth" }),
     async stop(deadlineMs) {
       appends.flush();
       send({ type: "stop", deadlineMs });
@@ -110,6 +108,16 @@ export async function startAuditThread(
       throw overdue();
     },
   };
+
+  /** Sends a message whose answers come in the order of the questions. */
+  async function ask<Answer>(questions: PromiseWithResolvers<Answer>[], message: ToAudit): Promise<Answer> {
+    if (ended !== undefined) throw ended;
+    const asked = Promise.withResolvers<Answer>();
+    questions.push(asked);
+    send(message);
+    if (!(await endsWithin(answerMs, asked.promise))) throw overdue();
+    return await asked.promise;
+  }
 
   function fail(cause: unknown): void {
     opened.reject(cause);
@@ -122,6 +130,6 @@ export async function startAuditThread(
     ended = new AuditError("UNAVAILABLE", `the audit thread ${how}`, { cause });
     standing?.end();
     appends.end(ended);
-    for (const { reject } of depths) reject(ended);
+    for (const { reject } of [...depths, ...joins]) reject(ended);
   }
 }

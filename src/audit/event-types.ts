@@ -96,7 +96,11 @@ export const EVENT_TYPES: { readonly [Type in AuditEventType]: EventType<Extract
   },
   "service.started": {
     field: "serviceStarted",
-    encode: (event) => ({ version: text(event.version), configHash: text(event.configHash) }),
+    encode: (event) => ({
+      version: text(event.version),
+      configHash: text(event.configHash),
+      acceptedLosses: list(event.acceptedLosses),
+    }),
   },
   "service.stopped": {
     field: "serviceStopped",

@@ -80,7 +80,13 @@ export type AuditEvent =
       readonly reason: string;
     }
   | { readonly type: "configuration.changed"; readonly configHash: string; readonly profiles: readonly string[] }
-  | { readonly type: "service.started"; readonly version: string; readonly configHash: string }
+  | {
+      readonly type: "service.started";
+      readonly version: string;
+      readonly configHash: string;
+      /** What was missing from the data folder, as the operator named it. */
+      readonly acceptedLosses: readonly string[];
+    }
   | { readonly type: "service.stopped"; readonly reason: string };
 
 /** An event's place in its writer's chain: (writer, epoch, seq) orders the events, `prevHash` links their bodies. */

@@ -12,6 +12,10 @@ export interface AuditPipeline extends AuditLog {
   readonly obstacle: string | undefined;
   /** Sets the one listener for changes of `obstacle`: it is called before the append that failed is rejected. */
   onObstacle(listener: () => void): void;
+  /** What was missing when the log was opened, and the operator accepted, e.g. `events:8-12`. */
+  readonly acceptedLoss: string | undefined;
+  /** Durably records the installation that the log belongs to. Rejects with UNAVAILABLE. */
+  joinInstallation(id: string): Promise<void>;
   depth(): Promise<Depth>;
   /**
    * Makes all appended events durable, forwards them for at most `deadlineMs`, and ends. Rejects with UNAVAILABLE when
@@ -24,6 +28,10 @@ export interface AuditPipeline extends AuditLog {
 export interface AuditSettings {
   readonly folder: string;
   readonly maxBytes: number;
+  /** The installation that the spool is known to belong to. */
+  readonly installation: string | undefined;
+  /** What the operator accepts to be missing, e.g. `events:8-12`. */
+  readonly acceptLosses: readonly string[];
   /** When undefined, events stay in the spool. */
   readonly nats: { readonly url: string; readonly replicas: number; readonly horizonMs: number } | undefined;
 }

@@ -43,8 +43,11 @@ export const EXIT = {
   failed: 2,
   /** EX_DATAERR: stored keys are damaged, forged or swapped. They are never overwritten. */
   keysDamaged: 65,
-  /** EX_NOINPUT: the key-encryption key is missing, and the configuration does not allow creating one. */
-  kekMissing: 66,
+  /**
+   * EX_NOINPUT: the state or the spool of the data folder is missing; or the key-encryption key is, and none may be
+   * created.
+   */
+  missing: 66,
   /** EX_UNAVAILABLE: an address is in use or can't be bound. */
   cantListen: 69,
   /** EX_OSERR: this version of Node has known vulnerabilities. */
@@ -55,6 +58,9 @@ export const EXIT = {
   dataInUse: 75,
   /** EX_NOPERM: the key-encryption key is malformed, open to other users, or not the one that sealed the keys. */
   kek: 77,
-  /** EX_CONFIG: the configuration has faults, or names a store other than the one that the data folder belongs to. */
+  /**
+   * EX_CONFIG: the configuration has faults, or the data folder belongs to another store, or its parts to different
+   * installations.
+   */
   config: 78,
 } as const;

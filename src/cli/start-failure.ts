@@ -12,6 +12,9 @@ const START_EXIT: Readonly<Record<StartErrorCode, number>> = {
   OLD_NODE: EXIT.oldNode,
   CANT_LISTEN: EXIT.cantListen,
   OTHER_STORE: EXIT.config,
+  OTHER_INSTALLATION: EXIT.config,
+  STATE_MISSING: EXIT.missing,
+  SPOOL_MISSING: EXIT.missing,
 };
 
 /** Converts an error of starting the service, or of opening its stored keys, to a failure with its own exit code. */
@@ -30,7 +33,7 @@ function codesOf(error: unknown): [code: string, exitCode: number] {
     return error.code === "LOCKED" ? ["DATA_IN_USE", EXIT.dataInUse] : ["STATE", EXIT.state];
   if (error instanceof AuditError) return ["STATE", EXIT.state];
   if (error instanceof KekError)
-    return error.code === "KEK_MISSING" ? ["KEK_MISSING", EXIT.kekMissing] : ["KEK", EXIT.kek];
+    return error.code === "KEK_MISSING" ? ["KEK_MISSING", EXIT.missing] : ["KEK", EXIT.kek];
   if (error instanceof KeyringError) return keyCodesOf(error.code);
   if (error instanceof StartError) return [error.code, START_EXIT[error.code]];
   return ["UNEXPECTED", EXIT.negative];

@@ -21,6 +21,7 @@ export async function openFileKeyValue(path: string, now: () => number): Promise
     await refuseExposed(dirname(path), "700");
     await stat(path).catch((error) => createIfMissing(path, error));
     await refuseExposed(path, "600");
+    await refuseEmpty(path);
     return openDatabase(path, now);
   } catch (error) {
     throw stateErrorOf(path, error);
@@ -30,6 +31,12 @@ export async function openFileKeyValue(path: string, now: () => number): Promise
 /** Only a stat: opening and closing the file would drop the locks that this process has on it (POSIX fcntl). */
 async function refuseExposed(path: string, mode: "600" | "700"): Promise<void> {
   if (isExposed(await stat(path))) throw new StateError("EXPOSED", exposedText(path, mode));
+}
+
+/** SQLite takes an empty file for a new database, and fills it. */
+async function refuseEmpty(path: string): Promise<void> {
+  if ((await stat(path)).size === 0)
+    throw new StateError("CORRUPT", `${path} is damaged: it is empty; restore it from a backup`);
 }
 
 /**

@@ -15,7 +15,7 @@ const TROUBLED = new URL("./troubled-audit.ts", import.meta.url);
 /** What a thread that was stopped, or has died, leaves behind. */
 const ENDED = "the audit log, which has ended";
 const unavailable = { name: "AuditError", code: "UNAVAILABLE" };
-const started = { type: "service.started", version: "1.0.0", configHash: "hash" } as const;
+const started = { type: "service.started", version: "1.0.0", configHash: "hash", acceptedLosses: [] } as const;
 /** An issuance whose event has about `bytes`. */
 const large = (bytes: number) => ({ ...issued(0), audience: ["a".repeat(bytes)] }) as ReturnType<typeof issued>;
 
@@ -27,7 +27,14 @@ interface Options extends Partial<AuditSettings> {
 
 async function startThread(t: ExecutionContext<unknown>, options: Options = {}) {
   const { program = AUDIT_THREAD, answerMs = 10_000, examineMs = 1_000, ...overrides } = options;
-  const settings = { folder: await tempFolder(t), maxBytes: 1 << 24, nats: undefined, ...overrides };
+  const settings = {
+    folder: await tempFolder(t),
+    maxBytes: 1 << 24,
+    installation: undefined,
+    acceptLosses: [],
+    nats: undefined,
+    ...overrides,
+  };
   const reports: AuditReport[] = [];
   const deaths: unknown[] = [];
   const report = (one: AuditReport) => void reports.push(one);
@@ -95,7 +102,7 @@ test("a spool that can't be opened rejects the start with its code, and no threa
   const folder = await tempFolder(t);
   await writeFile(join(folder, "identity.json"), "no identity");
   const deaths: unknown[] = [];
-  const settings = { folder, maxBytes: 1 << 24, nats: undefined };
+  const settings = { folder, maxBytes: 1 << 24, installation: undefined, acceptLosses: [], nats: undefined };
   const start = startAuditThread(
     settings,
     () => undefined,

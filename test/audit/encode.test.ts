@@ -79,7 +79,12 @@ const anyEvent: fc.Arbitrary<AuditEvent> = fc.oneof(
     reason: text,
   }),
   fc.record({ type: fc.constant("configuration.changed" as const), configHash: text, profiles: texts }),
-  fc.record({ type: fc.constant("service.started" as const), version: text, configHash: text }),
+  fc.record({
+    type: fc.constant("service.started" as const),
+    version: text,
+    configHash: text,
+    acceptedLosses: fc.array(text),
+  }),
   fc.record({ type: fc.constant("service.stopped" as const), reason: text }),
 );
 const place = fc.record({

@@ -33,7 +33,7 @@ test("the subject is the type and the profile, or _ where an event has none", (t
   t.is(subjectOf(readHeader(encode(rotated))), "signet.audit.key.rotated._");
   const changed = { type: "configuration.changed", configHash: "h", profiles: ["lobby"] } as const;
   t.is(subjectOf(readHeader(encode(changed))), "signet.audit.configuration.changed._");
-  const started = { type: "service.started", version: "1", configHash: "h" } as const;
+  const started = { type: "service.started", version: "1", configHash: "h", acceptedLosses: [] } as const;
   t.is(subjectOf(readHeader(encode(started))), "signet.audit.service.started._");
   t.is(subjectOf(readHeader(encode({ type: "service.stopped", reason: "SIGTERM" }))), "signet.audit.service.stopped._");
 });

@@ -156,10 +156,10 @@ const BODIES: readonly (readonly [AuditEvent, string])[] = [
   ],
   [{ type: "configuration.changed", configHash: "", profiles: [] }, '"configurationChanged":{}}'],
   [
-    { type: "service.started", version: "1.0.0", configHash: "c0ffee" },
+    { type: "service.started", version: "1.0.0", configHash: "c0ffee", acceptedLosses: [] },
     '"serviceStarted":{"version":"1.0.0","configHash":"c0ffee"}}',
   ],
-  [{ type: "service.started", version: "", configHash: "" }, '"serviceStarted":{}}'],
+  [{ type: "service.started", version: "", configHash: "", acceptedLosses: [] }, '"serviceStarted":{}}'],
   [{ type: "service.stopped", reason: "SIGTERM" }, '"serviceStopped":{"reason":"SIGTERM"}}'],
   [{ type: "service.stopped", reason: "" }, '"serviceStopped":{}}'],
 ];

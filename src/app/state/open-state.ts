@@ -1,4 +1,3 @@
-import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import packageJson from "../../../package.json" with { type: "json" };
 import { readIdentity } from "../../audit/spool/identity.ts";
@@ -7,16 +6,13 @@ import { holdsSecrets } from "../../keys/imported/secrets.ts";
 import { ALWAYS_FIT } from "../../replica/fitness.ts";
 import { NO_PEERS } from "../../replica/presence.ts";
 import { openSnapshotFiles } from "../../replica/snapshot-files.ts";
-import { StartError } from "../../start-error.ts";
 import type { KeyValue } from "../../state/keyvalue.ts";
 import type { Log } from "../log.ts";
 import { openNatsState, type Sweeping } from "./nats-state.ts";
+import { isShared } from "./own-state.ts";
 import { NO_SNAPSHOTS, type SharedState } from "./shared-state.ts";
 
-/**
- * Opens the state that the configuration names. `own` is the store of this data folder. Rejects with a StateError, or
- * with the StartError OTHER_STORE.
- */
+/** Opens the state that the configuration names. `own` is the store of this data folder. Rejects with a StateError. */
 export async function openState(
   config: Config,
   own: KeyValue,
@@ -26,10 +22,7 @@ export async function openState(
 ): Promise<SharedState> {
   const { nats, state, data } = config;
   const snapshots = join(data, "snapshots");
-  if (state.store === "file" || nats === undefined) {
-    refuseOlderKeys(snapshots);
-    return createFileState(own, config);
-  }
+  if (!isShared(config) || nats === undefined) return createFileState(own);
   const firstStart = state.firstStart && (await own.list("keys/")).length === 0;
   if (state.firstStart && !firstStart) log("error", { type: "store.own_keys", folder: join(data, "state") });
   // The writer of the audit log names the replica: the name lasts as long as the data folder.
@@ -42,27 +35,16 @@ export async function openState(
   return openNatsState({ config, firstStart, url, replicas, id, version, files, now, log, ...sweeping });
 }
 
-/** A revocation or a rotation in the shared state is not in this folder's own store: an old key would sign again. */
-function refuseOlderKeys(snapshots: string): void {
-  // An empty folder proves nothing: every start creates it, even one that never reached NATS.
-  if (!existsSync(snapshots) || !readdirSync(snapshots).some((file) => file.startsWith("keyset."))) return;
-  const message =
-    'state.store is "file", but this data folder belongs to a replica whose keys in NATS are newer than its own: ' +
-    `export those (signet keys export) and restore them into a new data folder, or move ${snapshots} away`;
-  throw new StartError("OTHER_STORE", message);
-}
-
 /** The state of a single process: always reachable, and by definition on the same clock. */
-function createFileState(store: KeyValue, { keysets }: Config): SharedState {
+function createFileState(store: KeyValue): SharedState {
   return {
     store: {
       rings: store,
       secrets: () => store,
       firstStart: true,
       async sealedBefore() {
-        // Epochs are never deleted: if a first epoch exists, keys were sealed.
-        const firsts = await Promise.all(keysets.map(({ name }) => store.get(`keys/${name}/epoch/1`)));
-        return firsts.some((entry) => entry !== undefined) || (await holdsSecrets(store));
+        // Epochs are never deleted, and a keyset may have left the configuration.
+        return (await store.list("keys/")).length > 0 || (await holdsSecrets(store));
       },
       isRetryable: () => false,
       reached: async () => {},

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createQueue } from "../../async/queue.ts";
 import type { Place } from "../../files/place.ts";
 import type { StreamMark } from "../forward/sink.ts";
+import { type LogEnd, parseLogEnd } from "./identity.ts";
 
 /** The last acknowledged position of a spool, and that event's place in the stream. */
 export interface Bookmark {
@@ -12,19 +13,36 @@ export interface Bookmark {
 
 const FILE_NAME = "acknowledged.json";
 
-/** The stored bookmark, or position 0 when none can be read, which costs duplicates and loses nothing. */
-export async function readBookmark(folder: string): Promise<Bookmark> {
-  try {
-    const { position, stream }: Record<string, unknown> = JSON.parse(await readFile(join(folder, FILE_NAME), "utf8"));
-    if (Number.isSafeInteger(position) && isMark(stream)) return { position: Number(position), stream };
-  } catch {}
-  return { position: 0, stream: undefined };
+/** What a spool's folder says about a log that may not have been closed. */
+export interface Progress {
+  readonly bookmark: Bookmark;
+  /** How far the log reached at least; undefined when this is not known. */
+  readonly end: LogEnd | undefined;
 }
 
-/** Not synced: an old bookmark costs only duplicates. */
-async function writeBookmark(folder: string, bookmark: Bookmark): Promise<void> {
+/** The stored progress. Position 0 when no bookmark can be read, which costs duplicates and loses nothing. */
+export async function readProgress(folder: string): Promise<Progress> {
+  const { position, stream, end } = await readMembers(folder);
+  const known = Number.isSafeInteger(position) && isMark(stream);
+  return {
+    bookmark: known ? { position: Number(position), stream } : { position: 0, stream: undefined },
+    end: parseLogEnd(end),
+  };
+}
+
+async function readMembers(folder: string): Promise<Record<string, unknown>> {
+  try {
+    return { ...JSON.parse(await readFile(join(folder, FILE_NAME), "utf8")) };
+  } catch {
+    return {};
+  }
+}
+
+/** Not synced: an old bookmark costs only duplicates, and an old end is still a lower bound. */
+async function writeProgress(folder: string, bookmark: Bookmark, end: LogEnd): Promise<void> {
   const temporary = join(folder, `${FILE_NAME}.new`);
-  await writeFile(temporary, `${JSON.stringify(bookmark)}\n`, { mode: 0o600 });
+  const reached = { next: end.next, prevHash: Buffer.from(end.prevHash).toString("base64") };
+  await writeFile(temporary, `${JSON.stringify({ ...bookmark, end: reached })}\n`, { mode: 0o600 });
   await rename(temporary, join(folder, FILE_NAME));
 }
 
@@ -36,16 +54,18 @@ function isMark(value: unknown): value is StreamMark {
 
 const SAVE_MS = 1000;
 
-/** The bookmark in memory, written to disk about once a second. */
+/** The bookmark and the end of the log in memory, written to disk about once a second. */
 export class BookmarkKeeper {
   readonly #folder: Place;
   readonly #writes = createQueue();
   #current: Bookmark;
+  #end: LogEnd;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(folder: Place, current: Bookmark) {
+  constructor(folder: Place, current: Bookmark, end: LogEnd) {
     this.#folder = folder;
     this.#current = current;
+    this.#end = end;
   }
 
   get current(): Bookmark {
@@ -54,7 +74,23 @@ export class BookmarkKeeper {
 
   move(bookmark: Bookmark): void {
     this.#current = bookmark;
-    // Unref'ed: `close` writes the bookmark anyway.
+    this.#saveSoon();
+  }
+
+  /** The log is durable up to `end`. */
+  reached(end: LogEnd): void {
+    this.#end = end;
+    this.#saveSoon();
+  }
+
+  /** Writes both now, for the last time. */
+  close(): Promise<void> {
+    clearTimeout(this.#timer);
+    return this.#save();
+  }
+
+  #saveSoon(): void {
+    // Unref'ed: `close` writes anyway.
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       // The next move retries.
@@ -62,17 +98,11 @@ export class BookmarkKeeper {
     }, SAVE_MS).unref();
   }
 
-  /** Writes the bookmark now, for the last time. */
-  close(): Promise<void> {
-    clearTimeout(this.#timer);
-    return this.#save();
-  }
-
   // One at a time: two at once would share the file that is written before it is renamed.
   #save(): Promise<void> {
     return this.#writes.run(async () => {
       this.#folder.look();
-      await writeBookmark(this.#folder.path, this.#current);
+      await writeProgress(this.#folder.path, this.#current, this.#end);
     });
   }
 }

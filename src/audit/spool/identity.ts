@@ -1,54 +1,124 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { createQueue } from "../../async/queue.ts";
 import { replaceFile } from "../../files/durable.ts";
+import type { Place } from "../../files/place.ts";
 import { AuditError } from "../event.ts";
+import type { Range } from "./ranges.ts";
 
-/** A spool's writer and the start of its current epoch. It outlives the trimmed records. */
-export interface Identity {
+/** A place up to which the log is known to be durable. */
+export interface LogEnd {
+  /** The number of the event that follows. */
+  readonly next: number;
+  /** SHA-256 of the body of event `next - 1`; empty when there has been none. */
+  readonly prevHash: Uint8Array;
+}
+
+/**
+ * A spool's writer, and what must be in its folder. It outlives the trimmed events. Its end is the log's after an
+ * orderly close, and otherwise a lower bound.
+ */
+export interface Identity extends LogEnd {
   readonly writer: string;
   readonly epoch: number;
-  /** The number of the epoch's first record. */
-  readonly next: number;
-  /** SHA-256 of the body of record `next - 1`; empty when there has been none. */
-  readonly prevHash: Uint8Array;
+  /** The number of the oldest event that was not trimmed. Undefined: version 0.1.0 wrote the identity. */
+  readonly first: number | undefined;
+  /** Events whose loss an operator has accepted. */
+  readonly lost: readonly Range[];
+  /** The id of the installation that the spool belongs to; undefined until it is known. */
+  readonly installation: string | undefined;
 }
 
 const FILE_NAME = "identity.json";
 
 /**
  * The identity in a spool's folder; undefined in a new folder. Rejects with CORRUPT or UNAVAILABLE when it can't be
- * read.
+ * read, and with CORRUPT when only the identity is missing.
  */
 export async function readIdentity(folder: string): Promise<Identity | undefined> {
-  const text = await readFile(join(folder, FILE_NAME), "utf8").catch(absent);
-  if (text === undefined) return undefined;
+  const path = join(folder, FILE_NAME);
+  const text = await readFile(path, "utf8").catch(absent);
+  if (text === undefined) return await requireNew(folder);
   const identity = parse(text);
-  if (identity === undefined) throw new AuditError("CORRUPT", `${join(folder, FILE_NAME)}: is not a spool's identity`);
+  if (identity === undefined) throw new AuditError("CORRUPT", `${path}: is not a spool's identity`);
   return identity;
 }
 
-/** Durable when it resolves: an epoch must never be used twice. */
-export async function writeIdentity(folder: string, identity: Identity): Promise<void> {
-  await replaceFile(folder, FILE_NAME, textOf(identity));
+/** The identity of an open spool, on disk and in memory. */
+export class IdentityKeeper {
+  readonly #folder: Place;
+  readonly #tasks = createQueue();
+  #current: Identity;
+
+  constructor(folder: Place, current: Identity) {
+    this.#folder = folder;
+    this.#current = current;
+  }
+
+  /** As it was written last. */
+  get current(): Identity {
+    return this.#current;
+  }
+
+  /** Durable when it resolves: an epoch must never be used twice. Rejects with UNAVAILABLE. */
+  change(part: Partial<Identity>): Promise<void> {
+    // One at a time: two at once would share the file that is written before it is renamed.
+    return this.#tasks.run(async () => {
+      const changed = { ...this.#current, ...part };
+      try {
+        this.#folder.look();
+        await replaceFile(this.#folder.path, FILE_NAME, textOf(changed));
+      } catch (cause) {
+        throw new AuditError("UNAVAILABLE", `${this.#folder.path}: its ${FILE_NAME} can't be written`, { cause });
+      }
+      this.#current = changed;
+    });
+  }
+
+  /** Whether the folder has it as it was written. Rejects when the file is there and can't be read. */
+  isIntact(): Promise<boolean> {
+    return this.#tasks.run(async () => {
+      const text = await readFile(join(this.#folder.path, FILE_NAME), "utf8").catch(absent);
+      return text === textOf(this.#current);
+    });
+  }
 }
 
-/** Whether the folder has this very identity. Rejects when the file is there and can't be read. */
-export async function hasIdentity(folder: string, identity: Identity): Promise<boolean> {
-  return (await readFile(join(folder, FILE_NAME), "utf8").catch(absent)) === textOf(identity);
+function textOf(identity: Identity): string {
+  return `${JSON.stringify({ ...identity, prevHash: Buffer.from(identity.prevHash).toString("base64") })}\n`;
 }
 
-function textOf({ writer, epoch, next, prevHash }: Identity): string {
-  return `${JSON.stringify({ writer, epoch, next, prevHash: Buffer.from(prevHash).toString("base64") })}\n`;
+async function requireNew(folder: string): Promise<undefined> {
+  const names = (await readdir(folder).catch(absent)) ?? [];
+  const left = names.find((name) => name.endsWith(".segment") || name === "acknowledged.json");
+  if (left !== undefined) throw new AuditError("CORRUPT", `${folder}: holds ${left}, but no ${FILE_NAME}`);
 }
 
 function parse(text: string): Identity | undefined {
   try {
-    const { writer, epoch, next, prevHash }: Record<string, unknown> = JSON.parse(text);
-    if (!isWriter(writer) || typeof prevHash !== "string" || !isCount(epoch) || !isCount(next)) return undefined;
-    return { writer, epoch, next, prevHash: Buffer.from(prevHash, "base64") };
+    const { writer, epoch, first, lost = [], installation, ...end }: Record<string, unknown> = JSON.parse(text);
+    const { next, prevHash } = parseLogEnd(end) ?? {};
+    if (!isWriter(writer) || !isCount(epoch) || next === undefined || prevHash === undefined) return undefined;
+    if (!(first === undefined || isCount(first)) || !(Array.isArray(lost) && lost.every(isRange))) return undefined;
+    if (!(installation === undefined || isWriter(installation))) return undefined;
+    return { writer, epoch, next, prevHash, first, lost, installation };
   } catch {
     return undefined;
   }
+}
+
+/** Undefined unless both members are right. */
+export function parseLogEnd(value: unknown): LogEnd | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { next, prevHash }: Partial<Record<keyof LogEnd, unknown>> = value;
+  if (!isCount(next) || typeof prevHash !== "string") return undefined;
+  return { next, prevHash: Buffer.from(prevHash, "base64") };
+}
+
+function isRange(value: unknown): value is Range {
+  if (typeof value !== "object" || value === null) return false;
+  const { first, last }: Partial<Record<keyof Range, unknown>> = value;
+  return isCount(first) && isCount(last) && first <= last;
 }
 
 /**
@@ -64,5 +134,4 @@ function isCount(value: unknown): value is number {
 
 function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== "ENOENT") throw new AuditError("UNAVAILABLE", "the audit spool can't be read", { cause: error });
-  return undefined;
 }

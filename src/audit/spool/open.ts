@@ -1,7 +1,7 @@
 import { chmod, mkdir } from "node:fs/promises";
 import { placeOf } from "../../files/place.ts";
-import { readBookmark } from "./bookmark.ts";
-import { type Identity, isWriter, readIdentity, writeIdentity } from "./identity.ts";
+import { readProgress } from "./bookmark.ts";
+import { IdentityKeeper, isWriter, type LogEnd, readIdentity } from "./identity.ts";
 import { Journal } from "./journal.ts";
 import { recoverSegments } from "./recovery.ts";
 import { openDiskFile } from "./segment-file.ts";
@@ -10,33 +10,34 @@ import { Spool, type SpoolOptions } from "./spool.ts";
 /** Opens the spool in a folder: recovers its segments and begins a new epoch. Rejects with an {@link AuditError}. */
 export async function openSpool(options: SpoolOptions): Promise<Spool> {
   const { folder, openFile = openDiskFile, maxBytes = 1024 ** 3, segmentBytes = 8 * 1024 ** 2 } = options;
+  const { installation, acceptLosses = [] } = options;
   if (maxBytes < 2 * segmentBytes) throw new RangeError("maxBytes must be at least twice segmentBytes");
   await mkdir(folder, { recursive: true });
   await chmod(folder, 0o700);
   const place = placeOf(folder);
   const identity = await readIdentity(folder);
-  const recovered = await recoverSegments(folder, identity, openFile);
-  const next = Math.max(identity?.next ?? 1, (recovered.segments.at(-1)?.last ?? 0) + 1);
-  const opened: Identity = {
+  const { bookmark, end } = await readProgress(folder);
+  const reached = furthest(identity ?? START, end);
+  const recovered = await recoverSegments({ folder, identity, reached, open: openFile, acceptLosses });
+  const opened = new IdentityKeeper(place, {
     writer: identity?.writer ?? requireWriter(options.writer()),
-    epoch: (identity?.epoch ?? 0) + 1,
-    next,
-    prevHash: recovered.prevHash,
-  };
-  await writeIdentity(folder, opened);
-  const journal = new Journal(place, recovered.segments, next, segmentBytes, openFile);
-  const bookmark = await readBookmark(folder);
-  const spool = new Spool(
-    { ...options, maxBytes },
-    place,
-    opened,
-    journal,
-    recovered.segments,
-    bookmark,
-    recovered.cut,
-  );
+    epoch: identity?.epoch ?? 0,
+    ...recovered.end,
+    first: recovered.first,
+    lost: recovered.lost,
+    installation,
+  });
+  await opened.change({ epoch: opened.current.epoch + 1 });
+  const journal = new Journal(place, recovered.segments, recovered.end.next, segmentBytes, openFile);
+  const spool = new Spool({ ...options, maxBytes }, place, opened, journal, recovered, bookmark);
   await spool.hold();
   return spool;
+}
+
+const START: LogEnd = { next: 1, prevHash: new Uint8Array() };
+
+function furthest({ next, prevHash }: LogEnd, other: LogEnd | undefined): LogEnd {
+  return other !== undefined && other.next > next ? other : { next, prevHash };
 }
 
 function requireWriter(writer: string): string {

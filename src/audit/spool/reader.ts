@@ -63,7 +63,7 @@ export class SegmentReader {
   }
 
   async #read(position: number, limit: number): Promise<StoredEvent[]> {
-    const segment = this.#segments.find((candidate) => candidate.last > position);
+    const segment = this.#segments.find(({ last, bytes }) => last > position && bytes > 0);
     if (segment === undefined) return [];
     const wanted = Math.max(position + 1, segment.first);
     const handle = await this.#select(segment);

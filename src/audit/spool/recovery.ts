@@ -4,7 +4,8 @@ import { syncFolder } from "../../files/durable.ts";
 import { bodyHash } from "../chain.ts";
 import { AuditError } from "../event.ts";
 import { frameAt, groupBeginsAfter } from "./frame.ts";
-import type { Identity } from "./identity.ts";
+import type { Identity, LogEnd } from "./identity.ts";
+import { type Range, rangesText, uncovered } from "./ranges.ts";
 import { emptySegment, firstOf, mark, type Segment } from "./segment.ts";
 import type { OpenSpoolFile } from "./segment-file.ts";
 
@@ -15,42 +16,61 @@ export interface Cut {
   readonly bytes: number;
 }
 
-/**
- * The state of a spool's folder: complete segments without a gap, the last body's hash, and the end that was cut off.
- */
+/** What a spool's folder holds, and what it should hold. */
 export interface Recovered {
+  /** Every one has records. Between them only what is in `lost` is missing. */
   readonly segments: Segment[];
-  readonly prevHash: Uint8Array;
+  /** Where the log goes on: behind everything that was ever durable, also if it is lost. */
+  readonly end: LogEnd;
+  /** The number of the oldest event that was not trimmed. */
+  readonly first: number;
+  readonly lost: readonly Range[];
+  /** The loss that was accepted now, as the operator named it. */
+  readonly accepted: string | undefined;
   readonly cut: Cut | undefined;
 }
 
+export interface RecoveryOptions {
+  readonly folder: string;
+  readonly identity: Identity | undefined;
+  /** The furthest place that the log is known to have reached. */
+  readonly reached: LogEnd;
+  readonly open: OpenSpoolFile;
+  /** Losses that the operator accepts: `events:` and the {@link rangesText} of exactly what is missing. */
+  readonly acceptLosses: readonly string[];
+}
+
 /**
- * Reads all segments. The last may end in a torn frame, which is cut off. Damage anywhere else, or a missing file, is
- * the loss of acknowledged events and throws CORRUPT with the file and the offset.
+ * Reads all segments. The last may end in a torn frame, which is cut off. Damage anywhere else, and events that are
+ * missing before `reached`, are the loss of acknowledged events and throw CORRUPT with the file and the offset or the
+ * numbers. Nothing is changed before everything was checked.
  */
-export async function recoverSegments(
-  folder: string,
-  identity: Identity | undefined,
-  open: OpenSpoolFile,
-): Promise<Recovered> {
-  const segments: Segment[] = [];
-  let prevHash: Uint8Array = identity?.prevHash ?? new Uint8Array();
-  let cut: Cut | undefined;
+export async function recoverSegments(options: RecoveryOptions): Promise<Recovered> {
+  const { folder, identity, reached, open, acceptLosses } = options;
   const firsts = await listFirsts(folder);
+  const segments: Segment[] = [];
+  let end = reached;
+  let tail: { readonly segment: Segment; readonly torn: number } | undefined;
   for (const first of firsts) {
     const segment = emptySegment(folder, first);
-    requireContiguous(segments.at(-1), segment);
     const bytes = await readFile(segment.path);
-    const lastBody = scan(segment, bytes);
-    if (first === firsts.at(-1)) {
-      // Check before anything is cut off: damaged but acknowledged events must stay as evidence.
-      requireAcknowledged(segment, identity, folder);
-      cut = await cutTornEnd(segment, bytes, open);
-    } else if (segment.bytes === 0 || bytesWrittenAfter(segment, bytes) > 0) throw damaged(segment);
-    if (lastBody !== undefined && segment.last >= (identity?.next ?? 1)) prevHash = bodyHash(lastBody);
+    const scanned = scan(segment, bytes, reached);
+    requireAfter(segments.at(-1), segment);
+    const torn = bytesWrittenAfter(segment, bytes);
+    const isLast = first === firsts.at(-1);
+    if (isLast ? groupBeginsAfter(bytes, segment.bytes) : torn > 0) throw damaged(segment);
+    if (isLast) tail = { segment, torn };
     if (segment.bytes > 0) segments.push(segment);
+    if (scanned !== undefined && segment.last >= end.next)
+      end = { next: segment.last + 1, prevHash: bodyHash(scanned) };
   }
-  return { segments, prevHash, cut };
+  const first = identity?.first ?? segments[0]?.first ?? end.next;
+  const known = (identity?.lost ?? []).filter(({ last }) => last >= first);
+  const missing = uncovered({ first, last: end.next - 1 }, [...segments, ...known]);
+  const accepted = missing.length === 0 ? undefined : acceptLoss(missing, folder, firsts, acceptLosses);
+  if (tail !== undefined) await cutOff(tail.segment, open);
+  const cut = tail && tail.torn > 0 ? cutOf(tail.segment, tail.torn) : undefined;
+  return { segments, end, first, lost: [...known, ...missing], accepted, cut };
 }
 
 async function listFirsts(folder: string): Promise<number[]> {
@@ -58,15 +78,25 @@ async function listFirsts(folder: string): Promise<number[]> {
   return firsts.toSorted((a, b) => a - b);
 }
 
-function scan(segment: Segment, bytes: Buffer): Buffer | undefined {
+/** Counts the records, and returns the last body. Throws CORRUPT for another event than the log is known to have. */
+function scan(segment: Segment, bytes: Buffer, reached: LogEnd): Buffer | undefined {
   let lastBody: Buffer | undefined;
   for (let frame = frameAt(bytes, 0); frame !== undefined; frame = frameAt(bytes, frame.end)) {
     mark(segment, segment.last + 1, segment.bytes);
     lastBody = bytes.subarray(frame.start, frame.end);
     segment.last++;
     segment.bytes = frame.end;
+    if (segment.last === reached.next - 1 && !isHashOf(lastBody, reached.prevHash))
+      throw new AuditError(
+        "CORRUPT",
+        `${segment.path}: event ${segment.last} is another one than the spool had stored`,
+      );
   }
   return lastBody;
+}
+
+function isHashOf(body: Buffer, hash: Uint8Array): boolean {
+  return Buffer.compare(bodyHash(body), hash) === 0;
 }
 
 /** The bytes after the last complete record, without the zeros at the end, which were written ahead. */
@@ -74,16 +104,10 @@ function bytesWrittenAfter(segment: Segment, bytes: Buffer): number {
   return bytes.subarray(segment.bytes).findLastIndex((byte) => byte !== 0) + 1;
 }
 
-// Syncs even without a torn end: a process that was killed before its sync leaves complete frames that may not be on
-// disk.
-async function cutTornEnd(segment: Segment, bytes: Buffer, open: OpenSpoolFile): Promise<Cut | undefined> {
-  if (groupBeginsAfter(bytes, segment.bytes)) throw damaged(segment);
-  await cutOff(segment, open);
-  const torn = bytesWrittenAfter(segment, bytes);
-  return torn === 0 ? undefined : { file: segment.path, offset: segment.bytes, bytes: torn };
-}
-
-/** Durably truncates a segment's file to its last durable record, or removes it when it has no record. */
+/**
+ * Durably truncates a segment's file to its last durable record, or removes it when it has no record. It syncs even
+ * without a torn end: a process that was killed before its sync leaves complete frames that may not be on disk.
+ */
 export async function cutOff(segment: Segment, open: OpenSpoolFile): Promise<void> {
   if (segment.bytes === 0) {
     // `force`, because this runs again when the file was removed but syncing the folder failed.
@@ -99,24 +123,40 @@ export async function cutOff(segment: Segment, open: OpenSpoolFile): Promise<voi
   }
 }
 
-function requireContiguous(before: Segment | undefined, segment: Segment): void {
-  if (before === undefined || before.last + 1 === segment.first) return;
+function cutOf({ path, bytes }: Segment, torn: number): Cut {
+  return { file: path, offset: bytes, bytes: torn };
+}
+
+function requireAfter(before: Segment | undefined, segment: Segment): void {
+  if (before === undefined || before.last < segment.first) return;
   throw new AuditError(
     "CORRUPT",
-    `${segment.path}: begins with record ${segment.first}, \
-but ${basename(before.path)} ends with record ${before.last}`,
+    `${segment.path}: begins with event ${segment.first}, but ${basename(before.path)} holds it already`,
   );
 }
 
-function requireAcknowledged(last: Segment, identity: Identity | undefined, folder: string): void {
-  if (identity === undefined) throw new AuditError("CORRUPT", `${folder}: has segments, but no identity.json`);
-  if (last.last + 1 < identity.next) {
-    throw new AuditError(
-      "CORRUPT",
-      `${last.path}: ends at offset ${last.bytes} with record ${last.last}, \
-but the spool ended with record ${identity.next - 1} when it was last opened`,
-    );
-  }
+/** The name of the loss, if the operator accepts exactly this one. Throws CORRUPT otherwise. */
+function acceptLoss(
+  missing: readonly Range[],
+  folder: string,
+  firsts: readonly number[],
+  accepted: readonly string[],
+): string {
+  const loss = `events:${rangesText(missing)}`;
+  if (accepted.includes(loss)) return loss;
+  const places = missing.map((range) => `events ${range.first} to ${range.last} (${placeOf(range, folder, firsts)})`);
+  throw new AuditError(
+    "CORRUPT",
+    `${folder}: stored events are missing: ${places.join(", ")}. Put the files back. \
+If the events are lost, start once with --accept-loss ${loss}, which leaves a gap in the chain`,
+  );
+}
+
+/** Where the first event of the range should be. */
+function placeOf({ first }: Range, folder: string, firsts: readonly number[]): string {
+  const at = firsts.findLast((candidate) => candidate <= first);
+  const { path } = emptySegment(folder, at ?? first);
+  return at === undefined || at === first ? basename(path) : `at the end of ${basename(path)} or after it`;
 }
 
 function damaged(segment: Segment): AuditError {

@@ -77,17 +77,22 @@ export function requireStored({ path, bytes }: Segment): void {
   }
 }
 
+/** The oldest segments that were acknowledged by `until`, on the monotonic clock. */
+export function trimmable(segments: readonly Segment[], until: number): readonly Segment[] {
+  const kept = segments.findIndex(({ acknowledgedAt }) => acknowledgedAt === undefined || acknowledgedAt > until);
+  return kept === -1 ? [...segments] : segments.slice(0, kept);
+}
+
 /**
- * Deletes the oldest segments that were acknowledged by `until`, on the monotonic clock, and removes them from
- * `segments`. Keeps every segment with a record from `keepFrom` on. Rejects when the folder is not in its place.
+ * Deletes the oldest segment, if there is one, and removes it from `segments`. Rejects when the folder is not in its
+ * place.
  */
-export async function trimSegments(folder: Place, segments: Segment[], until: number, keepFrom: number): Promise<void> {
-  for (let oldest = segments[0]; oldest !== undefined; oldest = segments[0]) {
-    if (oldest.acknowledgedAt === undefined || oldest.acknowledgedAt > until || oldest.last >= keepFrom) return;
-    folder.look();
-    await unlink(oldest.path);
-    segments.shift();
-    // Sync each removal: if a power failure undid only an earlier one, a segment would seem to be missing.
-    await syncFolder(folder.path);
-  }
+export async function removeOldest(folder: Place, segments: Segment[]): Promise<void> {
+  const [oldest] = segments;
+  if (oldest === undefined) return;
+  folder.look();
+  await unlink(oldest.path);
+  segments.shift();
+  // Before the next one: version 0.1.0 would miss a segment between others if a power failure undid this removal alone.
+  await syncFolder(folder.path);
 }

@@ -6,13 +6,13 @@ import type { StreamMark } from "../forward/sink.ts";
 import { type Bookmark, BookmarkKeeper } from "./bookmark.ts";
 import { requireFreeSpace } from "./free-space.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { hasIdentity, type Identity, writeIdentity } from "./identity.ts";
+import type { IdentityKeeper, LogEnd } from "./identity.ts";
 import type { Journal } from "./journal.ts";
 import { isToken, linkGroup, type Waiter } from "./link-group.ts";
 import { SegmentReader, type StoredEvent } from "./reader.ts";
 import { RecentEvents } from "./recent.ts";
-import type { Cut } from "./recovery.ts";
-import { markAcknowledged, requireStored, type Segment, trimSegments } from "./segment.ts";
+import type { Cut, Recovered } from "./recovery.ts";
+import { markAcknowledged, removeOldest, requireStored, type Segment, trimmable } from "./segment.ts";
 import type { OpenSpoolFile } from "./segment-file.ts";
 
 export interface SpoolOptions {
@@ -39,6 +39,10 @@ export interface SpoolOptions {
   readonly openFile?: OpenSpoolFile;
   /** Whether a forwarder reads the spool: what it has not acknowledged then stays open. No by default. */
   readonly forwarded?: boolean;
+  /** The id of the installation that the spool belongs to; undefined while it is not known. */
+  readonly installation?: string | undefined;
+  /** What the operator accepts to be missing, e.g. `events:8-12`. */
+  readonly acceptLosses?: readonly string[];
 }
 
 /**
@@ -61,6 +65,8 @@ export interface Depth {
 export class Spool implements AuditLog {
   /** The torn end that was cut off when the folder was opened. */
   readonly cut: Cut | undefined;
+  /** The loss that was found when the folder was opened, and that the operator accepted. */
+  readonly acceptedLoss: string | undefined;
   readonly #options: SpoolOptions & { readonly maxBytes: number };
   readonly #folder: Place;
   readonly #journal: Journal;
@@ -71,35 +77,35 @@ export class Spool implements AuditLog {
   readonly #durable = createWakeup();
   readonly #hardLimit: number;
   readonly #bookmark: BookmarkKeeper;
-  #identity: Identity;
-  /** The identity in the folder. It is ahead while the end of the last epoch is not settled. */
-  #stored: Identity;
+  readonly #identity: IdentityKeeper;
   #head: Head;
+  /** Behind the last durable event. Set together with the head. */
+  #end: LogEnd;
   #full: boolean;
   #closed = false;
 
   constructor(
     options: SpoolOptions & { readonly maxBytes: number },
     folder: Place,
-    identity: Identity,
+    identity: IdentityKeeper,
     journal: Journal,
-    segments: Segment[],
+    { segments, end, accepted, cut }: Recovered,
     bookmark: Bookmark,
-    cut: Cut | undefined,
   ) {
     this.#options = options;
     this.#folder = folder;
     this.#identity = identity;
-    this.#stored = identity;
     this.#journal = journal;
     this.#segments = segments;
     this.#reader = new SegmentReader(segments);
     this.#recent = new RecentEvents(options.recentBytes ?? 4 * 1024 ** 2);
-    this.#bookmark = new BookmarkKeeper(folder, this.#plausible(bookmark));
-    this.#head = startEpoch(identity.writer, identity.epoch, identity.prevHash);
+    this.#bookmark = new BookmarkKeeper(folder, this.#plausible(bookmark), end);
+    this.#head = startEpoch(identity.current.writer, identity.current.epoch, end.prevHash);
+    this.#end = end;
     this.#hardLimit = Math.max(options.maxBytes, this.#bytes()) + RESERVE_BYTES;
     this.#full = this.#bytes() >= options.maxBytes;
     this.cut = cut;
+    this.acceptedLoss = accepted;
   }
 
   /** Whether events of tokens are refused until segments have been trimmed. */
@@ -108,7 +114,12 @@ export class Spool implements AuditLog {
   }
 
   get writer(): string {
-    return this.#identity.writer;
+    return this.#identity.current.writer;
+  }
+
+  /** Durably records the installation that the spool belongs to. Rejects with UNAVAILABLE. */
+  joinInstallation(installation: string): Promise<void> {
+    return this.#identity.change({ installation });
   }
 
   async append(event: AuditEvent, time: number): Promise<void> {
@@ -143,7 +154,7 @@ export class Spool implements AuditLog {
 
   /** Resolves when there is an event after `position`, when the signal aborts, or after about `ms`. */
   async changed(position: number, signal: AbortSignal, ms?: number): Promise<void> {
-    for (let more = true; more && position >= this.#journal.next - 1; ) more = await this.#durable.wait(signal, ms);
+    for (let more = true; more && position >= this.#lastStored(); ) more = await this.#durable.wait(signal, ms);
   }
 
   /** The position up to which the sink has every event. */
@@ -170,10 +181,19 @@ export class Spool implements AuditLog {
   async trim(horizonMs: number): Promise<void> {
     const now = this.#options.monotonic();
     markAcknowledged(this.#segments, this.#journal.active, this.#bookmark.current.position, now);
-    // The next epoch links to the last record, so it stays until the identity holds its hash.
-    const keepFrom = Math.max(this.#identity.next, this.#journal.next - 1);
     const before = this.#bytes();
-    await this.#reader.exclusively(() => trimSegments(this.#folder, this.#segments, now - horizonMs, keepFrom));
+    await this.#reader.exclusively(async () => {
+      const oldest = trimmable(this.#segments, now - horizonMs);
+      // A segment whose end is unknown is still to be truncated.
+      if (oldest.length === 0 || this.#journal.unsettled) return;
+      const first = this.#segments[oldest.length]?.first ?? this.#end.next;
+      const lost = this.#identity.current.lost.filter(({ last }) => last >= first);
+      const note = () => this.#identity.change({ ...this.#end, first, lost });
+      // Before they go: a crash in between must not leave a spool in which they seem to be missing. The next epoch
+      // links to the last record, whose hash the identity then holds. On a full disk one has to go before that.
+      await note().catch(() => removeOldest(this.#folder, this.#segments).then(note));
+      while (this.#lastTrimmed() + 1 < first) await removeOldest(this.#folder, this.#segments);
+    });
     if (this.#bytes() < before) this.#full = this.#bytes() >= this.#options.maxBytes;
   }
 
@@ -205,13 +225,17 @@ export class Spool implements AuditLog {
     return this.#commits.idle();
   }
 
-  /** Flushes, saves the bookmark and closes the files. Later appends are rejected with UNAVAILABLE. */
+  /**
+   * Flushes, saves the bookmark and where the log ends, and closes the files. Later appends are rejected with
+   * UNAVAILABLE.
+   */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     await this.#commits.idle();
-    // A lost bookmark costs only duplicates.
+    // A lost bookmark costs only duplicates, and the end of the log stays a lower bound.
     await this.#bookmark.close().catch(() => undefined);
+    await this.#identity.change({ ...this.#end, first: this.#lastTrimmed() + 1 }).catch(() => undefined);
     try {
       await this.#reader.close();
     } finally {
@@ -236,6 +260,8 @@ export class Spool implements AuditLog {
       if (events.length > 0) await this.#journal.append(events.map(({ body }) => body));
       if (this.#journal.active !== before) await this.hold();
       this.#head = head;
+      this.#end = { next: this.#journal.next, prevHash: head.prevHash };
+      if (events.length > 0) this.#bookmark.reached(this.#end);
       this.#recent.add(events);
       // Until there is room again: otherwise small events would get through where larger ones do not.
       this.#full ||= refused.some(({ waiter, error }) => error.code === "FULL" && isToken(waiter.event));
@@ -252,12 +278,12 @@ export class Spool implements AuditLog {
     if (this.#closed) throw new AuditError("UNAVAILABLE", "the audit spool is closed");
     await this.#requireSegments();
     await requireFreeSpace(this.#folder.path);
-    const { path } = this.#folder;
-    const isIntact = await hasIdentity(path, this.#stored);
-    if (!isIntact && !probe) throw new AuditError("UNAVAILABLE", `${path}: its identity.json is not as it was written`);
+    const isIntact = await this.#identity.isIntact();
+    if (!isIntact && !probe)
+      throw new AuditError("UNAVAILABLE", `${this.#folder.path}: its identity.json is not as it was written`);
     if (!probe) return;
     // Nothing else has it: without it the spool could not be opened again.
-    if (!isIntact) await this.#writeIdentity(this.#stored);
+    if (!isIntact) await this.#identity.change({});
     if (this.#journal.unsettled) await this.#reopen();
     await this.#journal.probe();
   }
@@ -275,26 +301,14 @@ export class Spool implements AuditLog {
     });
   }
 
-  async #writeIdentity(identity: Identity): Promise<void> {
-    try {
-      this.#folder.look();
-      await writeIdentity(this.#folder.path, identity);
-      this.#stored = identity;
-    } catch (cause) {
-      throw new AuditError("UNAVAILABLE", `${this.#folder.path}: its identity.json can't be written`, { cause });
-    }
-  }
-
   // Begins a new epoch, as after a crash: the abandoned events may have reached the disk after all, and their places in
   // the old epoch must not be used twice. The epoch is stored first: once the end is settled, events could continue the
   // old one.
   async #reopen(): Promise<void> {
-    const { writer, epoch } = this.#identity;
-    const identity = { writer, epoch: epoch + 1, next: this.#journal.next, prevHash: this.#head.prevHash };
-    await this.#writeIdentity(identity);
+    const { writer, epoch } = this.#head;
+    await this.#identity.change({ epoch: epoch + 1, ...this.#end });
     await this.#journal.settle();
-    this.#identity = identity;
-    this.#head = startEpoch(writer, identity.epoch, identity.prevHash);
+    this.#head = startEpoch(writer, epoch + 1, this.#end.prevHash);
   }
 
   // A bookmark that contradicts the segments (it was lost, or the folder was tampered with) costs only duplicates.
@@ -306,6 +320,11 @@ export class Spool implements AuditLog {
   async #timeAfter(position: number): Promise<number | undefined> {
     const [oldest] = await this.read(position, 1);
     return oldest && Date.parse(oldest.header.time);
+  }
+
+  /** The number of the last record that is stored; 0 when every one was trimmed. */
+  #lastStored(): number {
+    return this.#segments.findLast(({ bytes }) => bytes > 0)?.last ?? 0;
   }
 
   /** The number of the last record that was trimmed. */

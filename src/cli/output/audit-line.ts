@@ -96,7 +96,7 @@ function detailsOf({ $case, value }: TypedEvent): string[] {
     case "configurationChanged":
       return [`profiles ${value.profiles.join(" ")}`];
     case "serviceStarted":
-      return [`version ${value.version}`];
+      return [`version ${value.version}`, ...value.acceptedLosses.map((loss) => `lost ${loss}`)];
     default:
       return "reason" in value ? [value.reason] : [];
   }

@@ -9,7 +9,7 @@ import { MemorySink } from "../../support/nats/memory-sink.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 const full = { name: "AuditError", code: "FULL" };
-const started: AuditEvent = { type: "service.started", version: "1.0.0", configHash: "hash" };
+const started: AuditEvent = { type: "service.started", version: "1.0.0", configHash: "hash", acceptedLosses: [] };
 const denied: AuditEvent = { type: "token.denied", profile: "service", caller: "loopback", reason: "X", count: 1 };
 const rotated: AuditEvent = {
   type: "key.rotated",

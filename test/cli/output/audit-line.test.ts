@@ -99,9 +99,16 @@ test("a changed configuration is printed with its profiles", (t) => {
 });
 
 test("start and stop are printed with the version and the signal", (t) => {
-  const started = { $case: "serviceStarted", value: { version: "0.1.0", configHash: "h" } } as const;
+  const acceptedLosses = ["events:8-12"];
+  const started = {
+    $case: "serviceStarted",
+    value: { version: "0.1.0", configHash: "h", acceptedLosses },
+  } as const;
   const stopped = { $case: "serviceStopped", value: { reason: "SIGTERM" } } as const;
-  t.regex(auditLine(message(started, "service.started")), /service\.started {2}- {2}e-1 {2}- {2}- {2}version 0\.1\.0$/);
+  t.regex(
+    auditLine(message(started, "service.started")),
+    /service\.started {2}- {2}e-1 {2}- {2}- {2}version 0\.1\.0 {2}lost events:8-12$/,
+  );
   t.regex(auditLine(message(stopped, "service.stopped")), /service\.stopped {2}- {2}e-1 {2}- {2}- {2}SIGTERM$/);
 });
 

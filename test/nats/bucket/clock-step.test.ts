@@ -29,7 +29,7 @@ test("setting the wall clock an hour ahead trims no event that was just acknowle
     publish: (...args: Parameters<MemorySink["publish"]>) => sink.publish(...args),
   };
   const nats = { url: `nats://127.0.0.1:${await freePort()}`, replicas: 1, horizonMs: 60_000 };
-  const settings = { folder, maxBytes: 1 << 26, nats };
+  const settings = { folder, maxBytes: 1 << 26, installation: undefined, acceptLosses: [], nats };
   const side = await openAuditPipeline(settings, () => undefined, { wrapSink: () => counting });
   await side.append(issued(4), TIME);
   await waitUntil("all is acknowledged", async () => (await side.depth()).events === 0);

@@ -18,11 +18,12 @@ interface Running {
 }
 
 /** Builds and starts the service. An argument, since the app is above the command line in the order of folders. */
-export type StartApp = (config: Config) => Promise<Running>;
+export type StartApp = (config: Config, operator: { readonly acceptLosses: readonly string[] }) => Promise<Running>;
 
 interface ServeOptions {
   readonly config?: string;
   readonly data?: string;
+  readonly acceptLoss: readonly string[];
 }
 
 export function addServe(program: Command, io: Io, exit: Exit, startApp: StartApp): void {
@@ -33,13 +34,20 @@ export function addServe(program: Command, io: Io, exit: Exit, startApp: StartAp
     )
     .option("--config <file>", "the configuration file (SIGNET_CONFIG)")
     .option("--data <dir>", "the data folder (SIGNET_DATA)")
+    .option(
+      "--accept-loss <loss>",
+      "start once although this is lost, named as in the refusal; may be repeated",
+      (loss: string, before: readonly string[]) => [...before, loss],
+      [],
+    )
     .addHelpText(
       "after",
       `${examples("signet serve --config signet.yaml --data ./data")}
 Exit codes: 0 orderly stop, 1 unexpected end, 2 wrong usage, 65 stored keys are damaged,
-66 the key-encryption key is missing, 69 an address is in use, 71 Node is too old,
-74 the state is damaged or open to other users, 75 the data folder is in use,
-77 the key-encryption key is wrong, 78 the configuration has faults.\n`,
+66 the key-encryption key, the state or the spool is missing, 69 an address is in use,
+71 Node is too old, 74 the state or the spool is damaged or open to other users,
+75 the data folder is in use, 77 the key-encryption key is wrong,
+78 the configuration has faults or does not fit the data folder.\n`,
     )
     .action(async (options: ServeOptions) => exit(await serve(options, io, startApp)));
 }
@@ -50,7 +58,7 @@ async function serve(options: ServeOptions, io: Io, startApp: StartApp): Promise
   const signals = listenForSignals(io.signals);
   try {
     const config = await loadOrFail(options.config, env, EXIT.config);
-    const ended = runUntil(signals, config, startApp);
+    const ended = runUntil(signals, startApp(config, { acceptLosses: options.acceptLoss }));
     return await Promise.race([ended, signals.second.then((): number => EXIT.negative)]);
   } catch (error) {
     throw startFailure(error);
@@ -59,8 +67,8 @@ async function serve(options: ServeOptions, io: Io, startApp: StartApp): Promise
   }
 }
 
-async function runUntil(signals: Signals, config: Config, startApp: StartApp): Promise<number> {
-  const app = await startApp(config);
+async function runUntil(signals: Signals, starting: ReturnType<StartApp>): Promise<number> {
+  const app = await starting;
   signals.running(app);
   await app.stop(await Promise.race([signals.first, app.failed]));
   return EXIT.ok;

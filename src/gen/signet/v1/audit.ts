@@ -140,6 +140,12 @@ export interface ServiceStarted {
   version: string;
   /** SHA-256 of the validated configuration as JSON, base64url. Equal on replicas with the same configuration. */
   configHash: string;
+  /**
+   * What was missing from the data folder, and the operator accepted: "events:8-12" are events of this writer, by their
+   * numbers in its spool; "state:ID" is the whole state, so that keys, revocations and imported secrets are new or gone;
+   * "spool:ID" is the spool of the writer before. ID is the installation until then.
+   */
+  acceptedLosses: string[];
 }
 
 /** ServiceStopped reports an orderly stop: the writer closes its log. Type `service.stopped`. */
@@ -1146,7 +1152,7 @@ export const KeyRotated: MessageFns<KeyRotated> = {
 };
 
 function createBaseServiceStarted(): ServiceStarted {
-  return { version: "", configHash: "" };
+  return { version: "", configHash: "", acceptedLosses: [] };
 }
 
 export const ServiceStarted: MessageFns<ServiceStarted> = {
@@ -1156,6 +1162,9 @@ export const ServiceStarted: MessageFns<ServiceStarted> = {
     }
     if (message.configHash !== "") {
       writer.uint32(18).string(message.configHash);
+    }
+    for (const v of message.acceptedLosses) {
+      writer.uint32(26).string(v!);
     }
     return writer;
   },
@@ -1189,6 +1198,14 @@ export const ServiceStarted: MessageFns<ServiceStarted> = {
             message.configHash = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.acceptedLosses.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1209,6 +1226,11 @@ export const ServiceStarted: MessageFns<ServiceStarted> = {
         : isSet(object.config_hash)
         ? globalThis.String(object.config_hash)
         : "",
+      acceptedLosses: globalThis.Array.isArray(object?.acceptedLosses)
+        ? object.acceptedLosses.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.accepted_losses)
+        ? object.accepted_losses.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1220,6 +1242,9 @@ export const ServiceStarted: MessageFns<ServiceStarted> = {
     if (message.configHash !== "") {
       obj.configHash = message.configHash;
     }
+    if (message.acceptedLosses?.length) {
+      obj.acceptedLosses = message.acceptedLosses;
+    }
     return obj;
   },
 
@@ -1230,6 +1255,7 @@ export const ServiceStarted: MessageFns<ServiceStarted> = {
     const message = createBaseServiceStarted();
     message.version = object.version ?? "";
     message.configHash = object.configHash ?? "";
+    message.acceptedLosses = object.acceptedLosses?.map((e) => e) || [];
     return message;
   },
 };
