@@ -1,6 +1,5 @@
 import test from "ava";
-import { failureOf } from "../support/service/rich-error.ts";
-import { issue, listKeys, startService, verify } from "../support/service/service.ts";
+import { issue, startService, verify } from "../support/service/service.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const DAY = 86_400_000;
@@ -11,12 +10,11 @@ test("after a clock jump past the whole ring, and after one back, issuing return
   const before = await issue(service);
 
   ahead = 40 * DAY;
-  t.is((await failureOf(issue(service))).reason, "NO_SIGNING_KEY");
   await waitUntil("issuing returns", () => succeeds(issue(service)), 5_000);
   const after = await issue(service);
   t.true((await verify(service, after.token)).valid);
   t.false((await verify(service, before.token)).valid);
-  t.true((await listKeys(service)).keys.some(({ keyId }) => keyId === after.keyId));
+  t.not(after.keyId, before.keyId);
 
   for (const step of [0, -40 * DAY, 400 * DAY, 0]) {
     ahead = step;
