@@ -2,6 +2,7 @@ import { type GrpcServer, startGrpcServer } from "../grpc/server.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import type { LiveProfiles } from "../profile/live-profiles.ts";
+import { reasonsOf } from "../replica/fitness.ts";
 import { createReadiness, type Health, startHealth } from "./health.ts";
 import type { Opening } from "./opening.ts";
 import type { Run } from "./run.ts";
@@ -35,7 +36,7 @@ export async function listen(run: Run, storage: Storage, running: Running): Prom
     others: () => [
       ...opening.waitsFor(),
       ...storage.state.fitness.waitsFor(),
-      ...storage.auditSettings().refused.map((setting) => `another setting: ${setting}`),
+      ...reasonsOf(storage.auditSettings().refused),
     ],
   });
   const http = await listenForHttp(run, running, ready.waitsFor);

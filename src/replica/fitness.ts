@@ -55,7 +55,7 @@ export function createFitness(
     clockOffsetMs: clock.offsetMs,
     requireRightClock,
     waitsFor() {
-      const reasons = refused().map((setting) => `another setting: ${setting}`);
+      const reasons = reasonsOf(refused());
       // While a setting is refused, the last contact is not what to look into.
       if (contact.tooLongAgo && reasons.length === 0)
         reasons.push(`the shared state (NATS), ${lastHeard(contact.ageMs())}`);
@@ -76,6 +76,11 @@ export function createFitness(
       throw new Problem("OFFLINE_TOO_LONG", message, { retryAfterMs: RETRY_AFTER_MS });
     },
   };
+}
+
+/** What `waitsFor` says of refused settings. */
+export function reasonsOf(refused: readonly string[]): string[] {
+  return refused.map((setting) => `another setting: ${setting}`);
 }
 
 /** `what`: what NATS would forget. */

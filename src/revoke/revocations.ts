@@ -64,6 +64,7 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
   const listeners = new Set<(revocation: Revocation) => void>();
   /** When the watch was lost, in Unix milliseconds; undefined while it is open. */
   let blindSince: number | undefined = snapshot?.asOf ?? now();
+  /** One restoration at a time, and a stop waits for the last. Never rejects. */
   let restoring = Promise.resolve();
 
   function learn(revocation: Revocation): void {
@@ -91,7 +92,7 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
     opened = true;
     loaded.resolve();
     const forgotten = before.filter((one) => one.until > now() && !listed.has(revocationKey(one)));
-    restoring = restoreRevocations(store, forgotten, stopping.signal, onProblem);
+    restoring = restoring.then(() => restoreRevocations(store, forgotten, stopping.signal, onProblem));
     // The watch lasts as long as the process and must not keep 10⁵ of them in memory.
     before = [];
     listed.clear();

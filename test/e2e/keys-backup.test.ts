@@ -1,7 +1,9 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { connect, nanos } from "nats";
 import { createKekFile } from "../../src/jose/kek-source.ts";
+import { wantedBucket } from "../../src/nats/bucket/config.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { dialect, verdictOf } from "../support/profiles/dialect.ts";
@@ -63,6 +65,26 @@ testWithNats("keys of one process are restored into the bucket of replicas, whic
   t.like(await verify(after, tokens.own), { valid: true });
   const again = join(await tempFolder(t), "again.signet");
   t.is((await signetProcess(["keys", "export", "--out", again, "--json"], { data: fresh, env })).code, 0);
+});
+
+testWithNats("from a bucket that forgets keys can be exported, and none are restored into one", async (t) => {
+  const nats = await startNats(t);
+  const { data, file } = await exported(t);
+  const fresh = await lost(t, data);
+  const env = { SIGNET_NATS_URL: nats.url, SIGNET_STATE_STORE: "nats" };
+  const connection = await connect({ servers: nats.url });
+  const { streams } = await connection.jetstreamManager();
+  await streams.add({ ...wantedBucket(1), max_age: nanos(3_600_000) });
+  const refused = await signetProcess(["keys", "restore", file], { data: fresh, env });
+  t.is(refused.code, 74);
+  t.regex(refused.stderr, /max_age of KV_signet is 3600 s, allowed is off.*nats stream edit KV_signet --max-age=0s/);
+  t.is((await streams.info("KV_signet")).state.messages, 0);
+  await streams.update("KV_signet", { max_age: 0 });
+  t.is((await signetProcess(["keys", "restore", file], { data: fresh, env })).code, 0);
+  await streams.update("KV_signet", { max_age: nanos(3_600_000) });
+  const again = join(await tempFolder(t), "again.signet");
+  t.is((await signetProcess(["keys", "export", "--out", again], { data: fresh, env })).code, 0);
+  await connection.close();
 });
 
 test("a refused restore or export leaves the store and the file as they were", async (t) => {
