@@ -1,6 +1,10 @@
 #!/usr/bin/env -S node --disable-sigusr1
+import { keepHeapSmall } from "./app/heap.ts";
 import type { KeyBackup } from "./cli/commands/keys/export-restore.ts";
-import { run } from "./cli/program.ts";
+
+// Before the sources are read: most of what that allocates is garbage.
+if (process.argv.includes("serve")) keepHeapSmall();
+const { run } = await import("./cli/program.ts");
 
 const { stdin, stdout, stderr, env } = process;
 const io = { stdin, stdout, stderr, env, now: Date.now, signals: process };

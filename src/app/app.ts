@@ -5,6 +5,7 @@ import { createMetrics } from "../http/metrics.ts";
 import { requireSupportedNode } from "../node-version.ts";
 import { createVerifiedCache } from "../token/verify/cache.ts";
 import { configHash } from "./digests.ts";
+import { letHeapGrow } from "./heap.ts";
 import { createFailureFilter } from "./keys/keyring-events.ts";
 import { listen, type Running } from "./listen.ts";
 import { createMetricSources } from "./metric-sources.ts";
@@ -44,6 +45,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
     const running = await startServices(run, storage);
     const { addresses, health } = await listen(run, storage, running);
     const serving = running.opening.done.then(async () => {
+      letHeapGrow();
       if (run.stopping.aborted) return;
       health.update();
       log("info", { type: "ready", version: packageJson.version, ...addresses, nats: config.nats?.url ?? "none" });

@@ -1,18 +1,27 @@
 import { randomUUID } from "node:crypto";
-import { link, open, rename, unlink } from "node:fs/promises";
+import { type FileHandle, link, open, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 /** Replaces a small file, mode 0600. A crash at any moment leaves either the old content or the new. */
 export async function replaceFile(folder: string, name: string, content: string | Uint8Array): Promise<void> {
+  await replaceFileWith(folder, name, (file) => file.writeFile(content));
+}
+
+/** As {@link replaceFile}, for a file that `write` fills part by part. */
+export async function replaceFileWith(
+  folder: string,
+  name: string,
+  write: (file: FileHandle) => Promise<void>,
+): Promise<void> {
   const draft = join(folder, `${name}.new`);
-  await writeSynced(draft, content);
+  await writeSynced(draft, write);
   await rename(draft, join(folder, name));
   await syncFolder(folder);
 }
 
 /** Creates a file of mode 0600, whole or not at all, and durably. Throws EEXIST rather than replace an existing one. */
 export async function createFile(path: string, content: string | Uint8Array): Promise<void> {
-  await createFileWith(path, (draft) => writeSynced(draft, content));
+  await createFileWith(path, (draft) => writeSynced(draft, (file) => file.writeFile(content)));
 }
 
 /** As {@link createFile}, but `write` fills and syncs an empty file of mode 0600, which then gets its name. */
@@ -39,10 +48,10 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-async function writeSynced(path: string, content: string | Uint8Array): Promise<void> {
+async function writeSynced(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   const file = await open(path, "w", 0o600);
   try {
-    await file.writeFile(content);
+    await write(file);
     await file.sync();
   } finally {
     await file.close();

@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 
 const GROUP_AND_OTHERS = 0o077;
 
@@ -13,11 +13,20 @@ export function exposedText(path: string, mode: "600" | "700"): string {
 }
 
 /** Reads a file that only its owner may access. Throws `refuse` of {@link exposedText} if others may access it too. */
-export async function readPrivateFile(path: string, refuse: (text: string) => Error): Promise<Buffer> {
+export function readPrivateFile(path: string, refuse: (text: string) => Error): Promise<Buffer> {
+  return withPrivateFile(path, refuse, (file) => file.readFile());
+}
+
+/** As {@link readPrivateFile}, for a file that `read` reads part by part. */
+export async function withPrivateFile<Result>(
+  path: string,
+  refuse: (text: string) => Error,
+  read: (file: FileHandle) => Promise<Result>,
+): Promise<Result> {
   const file = await open(path, "r");
   try {
     if (isExposed(await file.stat())) throw refuse(exposedText(path, "600"));
-    return await file.readFile();
+    return await read(file);
   } finally {
     await file.close();
   }

@@ -1,8 +1,7 @@
 import { follow } from "../async/follow.ts";
-import { inTurns } from "../async/in-turns.ts";
 import { createSaver } from "../async/save-soon.ts";
 import { Problem } from "../problem/problem.ts";
-import { encodeRevocation, parseRevocation, type Revocation } from "../revoke/revocation.ts";
+import { parseRevocationText, type Revocation, revocationText } from "../revoke/revocation.ts";
 import type { SnapshotFiles } from "./snapshot-files.ts";
 
 /** The revocations that this replica knows, on disk for a start without the store. */
@@ -19,18 +18,21 @@ interface Watched {
 }
 
 const NAME = "revocations";
-const LINE_BREAK = Buffer.from("\n");
+/** How many are encoded in one turn of the event loop: encoding 10⁵ at once would make every call wait. */
+const PER_TURN = 500;
 
 export function createRevocationFile(files: SnapshotFiles, onError: (error: unknown) => void): RevocationFile {
   return {
     async load() {
-      const content = await files.load(NAME);
-      if (content === undefined) return undefined;
-      const lines = Buffer.from(content).toString().split("\n");
-      return lines.flatMap((line) => parseRevocation({ value: Buffer.from(line) }) ?? []);
+      const revocations: Revocation[] = [];
+      const found = await files.loadLines(NAME, (line) => {
+        const revocation = parseRevocationText(line);
+        if (revocation !== undefined) revocations.push(revocation);
+      });
+      return found ? revocations : undefined;
     },
     async keep(revocations, signal) {
-      const disk = createSaver(async () => files.save(NAME, await encode(revocations.all())), onError);
+      const disk = createSaver(() => files.saveLines(NAME, encode(revocations.all())), onError);
       let current = false;
       await follow<Revocation | "current">(
         {
@@ -56,8 +58,13 @@ export function createRevocationFile(files: SnapshotFiles, onError: (error: unkn
 }
 
 /** One revocation per line. One that comes or goes meanwhile may be missing: it causes another save. */
-async function encode(revocations: Iterable<Revocation>): Promise<Uint8Array> {
-  const lines: Uint8Array[] = [];
-  for await (const one of inTurns(revocations)) lines.push(encodeRevocation(one), LINE_BREAK);
-  return Buffer.concat(lines);
+async function* encode(revocations: Iterable<Revocation>): AsyncGenerator<string> {
+  let lines: string[] = [];
+  for (const one of revocations) {
+    lines.push(`${revocationText(one)}\n`);
+    if (lines.length < PER_TURN) continue;
+    yield lines.join("");
+    lines = [];
+  }
+  yield lines.join("");
 }

@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
-import { mkdir, rename } from "node:fs/promises";
+import { createHash, type Hash } from "node:crypto";
+import { type FileHandle, mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { replaceFile } from "../files/durable.ts";
-import { readPrivateFile } from "../files/private-file.ts";
+import { replaceFile, replaceFileWith } from "../files/durable.ts";
+import { withPrivateFile } from "../files/private-file.ts";
 import { StateError } from "../state/keyvalue.ts";
 
 /** Copies of parts of the shared state, from which a replica starts when the state is unreachable. */
@@ -14,18 +14,58 @@ export interface SnapshotFiles {
   load(name: string): Promise<Uint8Array | undefined>;
   /** Durable when it resolves. A crash leaves the old content or the new, never a mixture. */
   save(name: string, content: Uint8Array): Promise<void>;
+  /**
+   * As {@link load}, for a file that need not fit into memory: calls `onLine` with each line of an intact one. Resolves
+   * with whether there was one.
+   */
+  loadLines(name: string, onLine: (line: string) => void): Promise<boolean>;
+  /** As {@link save}. Each text of `parts` is any number of whole lines. */
+  saveLines(name: string, parts: AsyncIterable<string>): Promise<void>;
 }
 
 /** The SHA-256 of the content in hex, and a line break. */
 const DIGEST_BYTES = 65;
+const PART_BYTES = 64 * 1024;
 
 /** Creates the folder if it is missing. `onDamaged` gets the path of a damaged file. */
 export async function openSnapshotFiles(folder: string, onDamaged: (file: string) => void): Promise<SnapshotFiles> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
+
+  async function loadLines(name: string, onLine: (line: string) => void): Promise<boolean> {
+    const path = join(folder, name);
+    const intact = await readPrivate(path, async (file) => {
+      const good = await digestFits(file);
+      if (good) for await (const line of file.readLines({ start: DIGEST_BYTES, autoClose: false })) onLine(line);
+      return good;
+    });
+    if (intact === false) {
+      await rename(path, `${path}.damaged`);
+      onDamaged(path);
+    }
+    return intact === true;
+  }
+
+  async function saveLines(name: string, parts: AsyncIterable<string>): Promise<void> {
+    await replaceFileWith(folder, name, async (file) => {
+      const hash = createHash("sha256");
+      // Its place is kept free until everything is known.
+      let end = DIGEST_BYTES;
+      for await (const text of parts) {
+        const part = Buffer.from(text);
+        hash.update(part);
+        await file.write(part, 0, part.byteLength, end);
+        end += part.byteLength;
+      }
+      await file.write(headOf(hash), 0, DIGEST_BYTES, 0);
+    });
+  }
+
   return {
+    loadLines,
+    saveLines,
     async load(name) {
       const path = join(folder, name);
-      const bytes = await readPrivate(path);
+      const bytes = await readPrivate(path, (file) => file.readFile());
       if (bytes === undefined) return undefined;
       const content = bytes.subarray(DIGEST_BYTES);
       if (bytes.subarray(0, DIGEST_BYTES).equals(digestOf(content))) return content;
@@ -37,9 +77,13 @@ export async function openSnapshotFiles(folder: string, onDamaged: (file: string
   };
 }
 
-async function readPrivate(path: string): Promise<Buffer | undefined> {
+/** Undefined when there is none. */
+async function readPrivate<Result>(
+  path: string,
+  read: (file: FileHandle) => Promise<Result>,
+): Promise<Result | undefined> {
   try {
-    return await readPrivateFile(path, (text) => new StateError("EXPOSED", text));
+    return await withPrivateFile(path, (text) => new StateError("EXPOSED", text), read);
   } catch (cause) {
     if (cause instanceof StateError) throw cause;
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
@@ -47,6 +91,23 @@ async function readPrivate(path: string): Promise<Buffer | undefined> {
   }
 }
 
+async function digestFits(file: FileHandle): Promise<boolean> {
+  const hash = createHash("sha256");
+  const part = Buffer.alloc(PART_BYTES);
+  const head = Buffer.alloc(DIGEST_BYTES);
+  await file.read(head, 0, DIGEST_BYTES, 0);
+  for (let at = DIGEST_BYTES; ; ) {
+    const { bytesRead } = await file.read(part, 0, PART_BYTES, at);
+    if (bytesRead === 0) return head.equals(headOf(hash));
+    hash.update(part.subarray(0, bytesRead));
+    at += bytesRead;
+  }
+}
+
 function digestOf(content: Uint8Array): Buffer {
-  return Buffer.from(`${createHash("sha256").update(content).digest("hex")}\n`);
+  return headOf(createHash("sha256").update(content));
+}
+
+function headOf(hash: Hash): Buffer {
+  return Buffer.from(`${hash.digest("hex")}\n`);
 }

@@ -45,7 +45,12 @@ export function revocationKey(revocation: Revocation): string {
 }
 
 export function encodeRevocation(revocation: Revocation): Uint8Array {
-  return Buffer.from(JSON.stringify(revocation));
+  return Buffer.from(revocationText(revocation));
+}
+
+/** One line. */
+export function revocationText(revocation: Revocation): string {
+  return JSON.stringify(revocation);
 }
 
 /** A revocation that covers both, which have the same key: neither may lift what the other revokes. */
@@ -63,7 +68,12 @@ export function covers(one: Revocation, other: Revocation): boolean {
 
 /** The revocation in an entry; undefined when this version can't read it. */
 export function parseRevocation({ value }: Pick<Entry, "value">): Revocation | undefined {
-  const fields = parseObject(Buffer.from(value).toString());
+  return parseRevocationText(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString());
+}
+
+/** The revocation in the text of {@link revocationText}. */
+export function parseRevocationText(text: string): Revocation | undefined {
+  const fields = parseObject(text);
   if (fields === undefined) return undefined;
   const { kind, profile, tenant, at, until, tokenId, subjectHash, hashedUnder, issuedBefore } = fields;
   if (typeof profile !== "string" || typeof tenant !== "string") return undefined;

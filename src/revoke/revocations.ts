@@ -75,33 +75,37 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
 
   const loaded = Promise.withResolvers<void>();
   let opened = snapshot !== undefined;
-  // What this replica knew when the watch began, and what the store then listed: a store that was lost or rolled back
-  // has forgotten the difference.
-  let before: Revocation[] = [];
-  const listed = new Set<string>();
+  // What this replica knew when the watch began and the store has not listed since: a store that was lost or rolled back
+  // has forgotten it. Empty while the watch is current, which lasts as long as the process.
+  let unlisted = new Set<Revocation>();
+  const unreadable = new Set<string>();
 
   function onPut(entry: Entry): void {
     const revocation = parseRevocation(entry);
-    if (revocation === undefined) onProblem(new Error(`${entry.key} is not a revocation that this version can read`));
-    else learn(revocation);
-    if (blindSince !== undefined) listed.add(entry.key);
+    if (revocation === undefined) {
+      onProblem(new Error(`${entry.key} is not a revocation that this version can read`));
+      if (blindSince !== undefined) unreadable.add(entry.key);
+      return;
+    }
+    const knownBefore = unlisted.size > 0 ? known.get(revocation) : undefined;
+    if (knownBefore !== undefined) unlisted.delete(knownBefore);
+    learn(revocation);
   }
 
   function onCurrent(): void {
     blindSince = undefined;
     opened = true;
     loaded.resolve();
-    const forgotten = before.filter((one) => one.until > now() && !listed.has(revocationKey(one)));
+    const forgotten = [...unlisted].filter((one) => one.until > now() && !unreadable.has(revocationKey(one)));
     restoring = restoring.then(() => restoreRevocations(store, forgotten, stopping.signal, onProblem));
-    // The watch lasts as long as the process and must not keep 10⁵ of them in memory.
-    before = [];
-    listed.clear();
+    unlisted = new Set();
+    unreadable.clear();
   }
 
   const watch: Following<Change> = {
     async *source(signal) {
-      before = [...known.all()];
-      listed.clear();
+      unlisted = new Set(known.all());
+      unreadable.clear();
       try {
         yield* store.watch(REVOKED, signal);
       } finally {

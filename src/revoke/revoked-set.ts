@@ -12,6 +12,8 @@ export interface RevocableToken {
 
 /** The revocations in memory, checked for every otherwise valid token. Only expired entries are removed. */
 export interface RevokedSet {
+  /** The known revocation of the same token or subject. */
+  get(revocation: Revocation): Revocation | undefined;
   /** False when a known revocation covers this one. */
   add(revocation: Revocation): boolean;
   /** Removes expired entries. `now` in Unix milliseconds. */
@@ -22,31 +24,34 @@ export interface RevokedSet {
 }
 
 export function createRevokedSet(hashers: SubjectHashers): RevokedSet {
-  const tokens = new Map<string, Revocation>();
-  const subjects = new Map<string, Revocation>();
+  const tokens = new ScopedMap<Revocation>();
+  const subjects = new ScopedMap<Revocation>();
 
   function subjectHas(token: RevocableToken, subject: string): boolean {
     return hashers.some(({ hash }) => {
-      const revoked = subjects.get(nameOf(token, hash(subject))) as RevokedSubject | undefined;
+      const revoked = subjects.get(token, hash(subject)) as RevokedSubject | undefined;
       return revoked !== undefined && (token.issuedAt === undefined || token.issuedAt <= revoked.issuedBefore);
     });
   }
 
+  const mapOf = ({ kind }: Revocation) => (kind === "token" ? tokens : subjects);
+
   return {
+    get: (revocation) => mapOf(revocation).get(revocation, idOf(revocation)),
     add(revocation) {
-      const isToken = revocation.kind === "token";
-      const map = isToken ? tokens : subjects;
-      const name = nameOf(revocation, isToken ? revocation.tokenId : revocation.subjectHash);
-      const known = map.get(name);
+      const map = mapOf(revocation);
+      const id = idOf(revocation);
+      const known = map.get(revocation, id);
       if (known !== undefined && covers(known, revocation)) return false;
-      map.set(name, known === undefined ? revocation : merge(revocation, known));
+      map.set(revocation, id, known === undefined ? revocation : merge(revocation, known));
       return true;
     },
     sweep(now) {
-      for (const map of [tokens, subjects]) for (const [name, { until }] of map) if (until <= now) map.delete(name);
+      for (const map of [tokens, subjects])
+        for (const revocation of map.values()) if (revocation.until <= now) map.delete(revocation, idOf(revocation));
     },
     has(token) {
-      if (tokens.size > 0 && tokens.has(nameOf(token, token.tokenId))) return true;
+      if (tokens.size > 0 && tokens.get(token, token.tokenId) !== undefined) return true;
       // Skip the hash, the most expensive step, while no subject is revoked, which is the usual case.
       return subjects.size > 0 && token.subject !== undefined && subjectHas(token, token.subject);
     },
@@ -57,8 +62,40 @@ export function createRevokedSet(hashers: SubjectHashers): RevokedSet {
   };
 }
 
-function nameOf({ profile, tenant }: { readonly profile: string; readonly tenant: string }, id: string): string {
-  return `${profile}\n${tenant}\n${id}`;
+function idOf(revocation: Revocation): string {
+  return revocation.kind === "token" ? revocation.tokenId : revocation.subjectHash;
+}
+
+interface Scope {
+  readonly profile: string;
+  readonly tenant: string;
+}
+
+/** Values by profile, tenant and id. The maps in it share the ids with their values: one text for all three costs more. */
+class ScopedMap<Value> {
+  readonly #profiles = new Map<string, Map<string, Map<string, Value>>>();
+  size = 0;
+
+  get({ profile, tenant }: Scope, id: string): Value | undefined {
+    return this.#profiles.get(profile)?.get(tenant)?.get(id);
+  }
+
+  set({ profile, tenant }: Scope, id: string, value: Value): void {
+    const tenants = this.#profiles.get(profile) ?? new Map<string, Map<string, Value>>();
+    const ids = tenants.get(tenant) ?? new Map<string, Value>();
+    this.#profiles.set(profile, tenants);
+    tenants.set(tenant, ids);
+    if (!ids.has(id)) this.size += 1;
+    ids.set(id, value);
+  }
+
+  delete({ profile, tenant }: Scope, id: string): void {
+    if (this.#profiles.get(profile)?.get(tenant)?.delete(id)) this.size -= 1;
+  }
+
+  *values(): Generator<Value> {
+    for (const tenants of this.#profiles.values()) for (const ids of tenants.values()) yield* ids.values();
+  }
 }
 
 /** The keyed hash of a subject, under one key. */

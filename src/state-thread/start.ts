@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { endsWithin, within } from "../async/timeout.ts";
+import { endsWithin } from "../async/timeout.ts";
 import { checkPrefix, type EntryWrite, type KeyValue, StateError } from "../state/keyvalue.ts";
 import { received } from "./errors.ts";
 import type { Call, FromState, Operations, ToState } from "./messages.ts";
@@ -8,8 +8,8 @@ import { createReceivedWatch, type ReceivedWatch } from "./received-watch.ts";
 /** The entry point of the thread. */
 export const STATE_THREAD = new URL("./entry.ts", import.meta.url);
 
-/** How long the thread may take to answer: callers must not wait indefinitely for storage that hangs. */
-const ANSWER_MS = 10_000;
+/** How long the thread may answer nothing while calls wait: they must not wait indefinitely for storage that hangs. */
+const ANSWER_MS = 30_000;
 
 /** The thread reads rows one by one and keeps none: a large young generation would only fill with garbage. */
 const LIMITS = { maxYoungGenerationSizeMb: 4 };
@@ -25,7 +25,7 @@ export interface ThreadedKeyValue extends KeyValue {
  * answers calls. `now` in Unix milliseconds.
  *
  * Rejects as {@link openFileKeyValue} does. When the thread dies later, `onDeath` is called once, and every pending and
- * later call and every watch is UNAVAILABLE. So is a call that is not answered within ten seconds.
+ * later call and every watch is UNAVAILABLE. So is a call while the thread has answered nothing for 30 s.
  */
 export async function startStateThread(
   path: string,
@@ -42,6 +42,7 @@ export async function startStateThread(
   let running = false;
   let ended: StateError | undefined;
   let nextId = 0;
+  let messages = 0;
 
   function end(error: StateError): void {
     if (ended !== undefined) return;
@@ -58,6 +59,7 @@ export async function startStateThread(
   }
 
   worker.on("message", (message: FromState) => {
+    messages += 1;
     switch (message.type) {
       case "opened":
         running = true;
@@ -89,9 +91,11 @@ export async function startStateThread(
     calls.set(id, answer);
     send({ type: "call", id, now: now(), call });
     try {
-      return (await within({ ms: ANSWER_MS }, answer.promise, () => {
-        throw new StateError("UNAVAILABLE", `the state's file did not answer within ${ANSWER_MS} ms`);
-      })) as Result;
+      for (let before = -1; before !== messages; ) {
+        before = messages;
+        if (await endsWithin(ANSWER_MS, answer.promise)) return (await answer.promise) as Result;
+      }
+      throw new StateError("UNAVAILABLE", `the state's file has not answered for ${ANSWER_MS} ms`);
     } finally {
       calls.delete(id);
     }

@@ -1,7 +1,9 @@
 import { setImmediate as turn } from "node:timers/promises";
 import test from "ava";
 import { createRevocationFile } from "../../src/replica/revocations-snapshot.ts";
+import { openSnapshotFiles } from "../../src/replica/snapshot-files.ts";
 import type { Revocation } from "../../src/revoke/revocation.ts";
+import { tempFolder } from "../support/files/temp.ts";
 
 const MANY = 5_000;
 
@@ -10,24 +12,15 @@ const revocations = Array.from(
   (_, at): Revocation => ({ kind: "token", profile: "service", tenant: "", at, until: at + 60_000, tokenId: `t${at}` }),
 );
 
-function filesWith(saved: (content: Uint8Array) => void) {
-  let kept: Uint8Array | undefined;
-  return {
-    load: async () => kept,
-    async save(_: string, content: Uint8Array) {
-      kept = content;
-      saved(content);
-    },
-  };
-}
-
 test("all revocations are there again, and other work had its turn while they were written down", async (t) => {
   const stopping = new AbortController();
   const first = Promise.withResolvers<void>();
-  const file = createRevocationFile(
-    filesWith(() => first.resolve()),
-    (error) => t.fail(String(error)),
-  );
+  const files = await openSnapshotFiles(await tempFolder(t), (file) => t.fail(file));
+  async function saveLines(...args: Parameters<typeof files.saveLines>): Promise<void> {
+    await files.saveLines(...args);
+    first.resolve();
+  }
+  const file = createRevocationFile({ ...files, saveLines }, (error) => t.fail(String(error)));
   t.is(await file.load(), undefined);
   let turns = 0;
   let begun = false;

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { openSnapshotFiles } from "../../src/replica/snapshot-files.ts";
+import { openSnapshotFiles, type SnapshotFiles } from "../../src/replica/snapshot-files.ts";
 import type { StateError } from "../../src/state/keyvalue.ts";
 import { tempFolder } from "../support/files/temp.ts";
 
@@ -62,3 +62,37 @@ test("a snapshot that exists and can't be read is UNAVAILABLE, and never counts 
   const error = await t.throwsAsync<StateError>(files.load("ring"));
   t.is(error.code, "UNAVAILABLE");
 });
+
+test("lines that were saved part by part are loaded line by line, and as one content by a version that knows no lines", async (t) => {
+  const { files } = await filesUnderTest(t);
+  t.deepEqual(await linesOf(files), { found: false, lines: [] });
+  const lines = Array.from({ length: 10_000 }, (_, at) => `line ${at}`);
+  await files.saveLines("ring", partsOf(lines));
+  t.deepEqual(await linesOf(files), { found: true, lines });
+  t.is(Buffer.from((await files.load("ring")) ?? []).toString(), `${lines.join("\n")}\n`);
+  await files.save("ring", Buffer.from("a\nb\n"));
+  t.deepEqual(await linesOf(files), { found: true, lines: ["a", "b"] });
+});
+
+test("of lines that are damaged at any byte, or cut off anywhere, none is loaded", async (t) => {
+  const { files, path, damaged } = await filesUnderTest(t);
+  await files.saveLines("ring", partsOf(["a", "b"]));
+  const good = await readFile(path);
+  const flipped = Array.from(good, (byte, at) => good.with(at, byte ^ 0x01));
+  const cut = Array.from(good, (_, length) => good.subarray(0, length));
+  for (const bytes of [...flipped, ...cut]) {
+    await writeFile(path, bytes, { mode: 0o600 });
+    t.deepEqual(await linesOf(files), { found: false, lines: [] });
+  }
+  t.is(damaged.length, 2 * good.length);
+});
+
+async function* partsOf(lines: readonly string[]): AsyncGenerator<string> {
+  for (const line of lines) yield `${line}\n`;
+}
+
+async function linesOf(files: SnapshotFiles): Promise<{ found: boolean; lines: string[] }> {
+  const lines: string[] = [];
+  const found = await files.loadLines("ring", (line) => void lines.push(line));
+  return { found, lines };
+}

@@ -23,7 +23,8 @@ async function open(
   return { store, path: file, deaths, clock };
 }
 
-keyValueContract(test, open);
+// One after the other: each test has a thread of its own.
+keyValueContract(test.serial, open);
 
 test("ten thousand entries come through a watch in the order of their revisions, with changes meanwhile", async (t) => {
   const { store } = await open(t);

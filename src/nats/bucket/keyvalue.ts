@@ -75,8 +75,13 @@ export function createNatsKeyValue(link: NatsLink, options: NatsKeyValueOptions)
     },
     async list(prefix) {
       checkPrefix(prefix);
-      const entries = await readBucket({ link, bucket, prefix });
-      return entries.flatMap((entry) => liveEntry(entry, now()) ?? []);
+      const entries = new Map<string, StoredEntry>();
+      for await (const entry of readBucket({ link, bucket, prefix })) {
+        // Deleted first: a Map keeps the position of a key that is set again.
+        entries.delete(entry.key);
+        entries.set(entry.key, entry);
+      }
+      return [...entries.values()].flatMap((entry) => liveEntry(entry, now()) ?? []);
     },
     watch: (prefix, signal) => watchBucket({ link, bucket, prefix, signal, now }),
     clockOffset: () => clockOffset(bucket, now),

@@ -15,7 +15,7 @@ import { BUCKET_STREAM } from "./config.ts";
 import { filterOf, keyOf, type StoredEntry, storedEntry } from "./entry.ts";
 
 const HEARTBEAT_MS = 1000;
-const SILENCE_MS = 3 * HEARTBEAT_MS;
+const SILENCE_MS = 2 * HEARTBEAT_MS;
 const MOST_IDLE = 3;
 /** Counts flow control too: the server may not receive the answers to it. */
 const MOST_SIGNS = 60;
@@ -50,12 +50,20 @@ export async function openBucketReader(bucket: Bucket, access: Access, prefix: s
   const inbox = createInbox();
   const subscription = connection.subscribe(inbox, {
     callback: (error, message) => {
+      silent = false;
       watchdog.refresh();
       if (error === null) arrivals.put(message);
       else arrivals.fail(unavailable(`the server refused the reader: ${error.code}`));
     },
   });
-  const watchdog = setTimeout(() => arrivals.fail(unavailable("the server stopped its heartbeats")), SILENCE_MS);
+  let silent = false;
+  const watchdog = setTimeout(onSilence, SILENCE_MS);
+  function onSilence(): void {
+    if (silent) arrivals.fail(unavailable("the server stopped its heartbeats"));
+    // If this process was held up, what came meanwhile is read after this timer.
+    else watchdog.refresh();
+    silent = true;
+  }
   let consumer: string | undefined;
   const close = () => {
     clearTimeout(watchdog);
@@ -89,12 +97,11 @@ export async function openBucketReader(bucket: Bucket, access: Access, prefix: s
 }
 
 /**
- * Reads everything that existed when the reader was opened: the last message of each key, in the order of revisions.
- * Goes on for as long as messages arrive. Rejects with UNAVAILABLE when none came for three heartbeats, or for a minute
- * while the server waits for this reader.
+ * Yields everything that existed when the reader was opened: the last message of each key, in the order of revisions. A
+ * key that is written meanwhile may come twice. Goes on for as long as messages arrive. Rejects with UNAVAILABLE when none
+ * came for three heartbeats, or for a minute while the server waits for this reader.
  */
-export async function readSnapshot(bucket: Bucket, reader: BucketReader): Promise<ReadonlyMap<string, StoredEntry>> {
-  const snapshot = new Map<string, StoredEntry>();
+export async function* existingEntries(bucket: Bucket, reader: BucketReader): AsyncGenerator<StoredEntry> {
   let idle = 0;
   let signs = 0;
   for (let reached = 0; reached < reader.target; ) {
@@ -106,12 +113,8 @@ export async function readSnapshot(bucket: Bucket, reader: BucketReader): Promis
       throw unavailable("the reading does not end: its server is behind the leader");
     bucket.sawRead(revision);
     reached = Math.max(reached, revision);
-    if (entry === undefined) continue;
-    // Deleted first: a Map keeps the position of a key that is set again.
-    snapshot.delete(entry.key);
-    snapshot.set(entry.key, entry);
+    if (entry !== undefined) yield entry;
   }
-  return snapshot;
 }
 
 async function lastRevision(bucket: Bucket, access: Access, filter: string): Promise<number> {

@@ -3,7 +3,8 @@ import { liveEntry, type StoredEntry } from "./entry.ts";
 
 interface Yielded {
   readonly revision: number;
-  readonly write: string | undefined;
+  /** The {@link hashOf} of the write's id. */
+  readonly write: number;
   readonly expiresAt: number;
 }
 
@@ -16,29 +17,47 @@ export class WatchProgress {
   #nextExpiry = Infinity;
 
   /**
-   * Yields the changes since the last snapshot. `snapshot` has the last message of each key, in the order of revisions.
-   * Throws `contradicted(reason)` when the bucket that was watched before can't have this content.
+   * Yields "gap", then what has changed since the watch was interrupted. `existing` has the last message of each key, in the order of
+   * revisions; only what differs is kept until all of it was read. Throws `contradicted(reason)`, before it yields
+   * anything, when the bucket that was watched before can't have this content.
    */
-  *compare(
-    snapshot: ReadonlyMap<string, StoredEntry>,
-    now: number,
+  async *compare(
+    existing: AsyncIterable<StoredEntry>,
+    now: () => number,
     contradicted: (reason: string) => Error,
-  ): Generator<Change> {
-    for (const [key, yielded] of this.#live) {
-      const found = snapshot.get(key);
-      const rolledBack = found !== undefined && found.revision < yielded.revision;
-      const replaced = found?.revision === yielded.revision && found.write !== yielded.write;
-      if (rolledBack || replaced)
-        throw contradicted(`${key} had revision ${yielded.revision}, and now another history`);
+  ): AsyncGenerator<Change> {
+    const gone = new Set(this.#live.keys());
+    const changed = new Map<string, StoredEntry>();
+    let last = this.#last;
+    for await (const found of existing) {
+      const contradiction = this.#contradiction(found);
+      if (contradiction !== undefined) throw contradicted(contradiction);
+      const { key, revision } = found;
+      last = Math.max(last, revision);
+      gone.delete(key);
+      // Deleted first: a Map keeps the position of a key that is set again.
+      changed.delete(key);
+      const yielded = this.#live.get(key);
+      const differs = yielded === undefined ? liveEntry(found, now()) !== undefined : yielded.revision !== revision;
+      if (differs) changed.set(key, found);
     }
-    for (const [key, found] of snapshot) {
-      const fits = found.revision > this.#last || this.#live.get(key)?.revision === found.revision;
-      // An entry with an expiry may be live again: a clock may have been set back.
-      const mayReturn = found.deleted || found.expiresAt !== undefined;
-      if (!fits && !mayReturn) throw contradicted(`revision ${found.revision} of ${key} came after a later one`);
-    }
-    for (const key of [...this.#live.keys()]) if (!snapshot.has(key)) yield* this.#drop(key);
-    for (const found of snapshot.values()) yield* this.take(found, now);
+    this.#last = last;
+    yield { type: "gap" };
+    yield* this.expire(now());
+    for (const key of gone) yield* this.#drop(key);
+    for (const found of changed.values()) yield* this.take(found, now());
+  }
+
+  #contradiction(found: StoredEntry): string | undefined {
+    const { key, revision } = found;
+    const yielded = this.#live.get(key);
+    if (yielded !== undefined && revision < yielded.revision)
+      return `${key} had revision ${yielded.revision}, and now another history`;
+    if (yielded?.revision === revision)
+      return yielded.write === hashOf(found.write) ? undefined : `revision ${revision} of ${key} is another write now`;
+    // An entry with an expiry may be live again: a clock may have been set back.
+    const mayReturn = found.deleted || found.expiresAt !== undefined;
+    return revision > this.#last || mayReturn ? undefined : `revision ${revision} of ${key} came after a later one`;
   }
 
   /** Yields the change that a message makes, if any. */
@@ -49,7 +68,7 @@ export class WatchProgress {
     if (this.#live.get(found.key)?.revision === found.revision) return;
     const expiresAt = found.expiresAt ?? Infinity;
     this.#nextExpiry = Math.min(this.#nextExpiry, expiresAt);
-    this.#live.set(found.key, { revision: found.revision, write: found.write, expiresAt });
+    this.#live.set(found.key, { revision: found.revision, write: hashOf(found.write), expiresAt });
     yield { type: "put", entry };
   }
 
@@ -68,4 +87,11 @@ export class WatchProgress {
   *#drop(key: string): Generator<Change> {
     if (this.#live.delete(key)) yield { type: "delete", key };
   }
+}
+
+/** 32 bits instead of a text: 10⁵ entries may be watched. */
+function hashOf(write = ""): number {
+  let hash = 0;
+  for (let at = 0; at < write.length; at++) hash = (Math.imul(hash, 31) + write.charCodeAt(at)) | 0;
+  return hash;
 }

@@ -4,7 +4,7 @@ import { unavailable } from "../errors.ts";
 import type { NatsLink } from "../link.ts";
 import type { Access, Bucket } from "./bucket.ts";
 import type { StoredEntry } from "./entry.ts";
-import { type BucketReader, openBucketReader, readSnapshot } from "./reader.ts";
+import { type BucketReader, existingEntries, openBucketReader } from "./reader.ts";
 import { WatchProgress } from "./watch-progress.ts";
 
 const REOPEN_MS = 250;
@@ -21,10 +21,9 @@ export interface BucketWatch extends Reading {
   readonly now: () => number;
 }
 
-/** A reader that has read everything that existed when it was opened. */
-interface OpenWatch {
+/** A reader that fails when the connection is lost or the signal aborts. */
+interface OpenReader {
   readonly reader: BucketReader;
-  readonly snapshot: ReadonlyMap<string, StoredEntry>;
   readonly close: () => void;
 }
 
@@ -45,25 +44,34 @@ export async function* watchBucket(watch: BucketWatch): AsyncGenerator<Change> {
   );
 }
 
-/** Reads the last message of each key with this prefix, by revision; deleted and expired entries are among them. */
-export async function readBucket(reading: Reading): Promise<readonly StoredEntry[]> {
-  const { snapshot, close } = await openWatch(reading);
-  close();
-  return [...snapshot.values()];
+/**
+ * Yields the last message of each key with this prefix, by revision; deleted and expired entries are among them. A key
+ * that is written meanwhile may come twice.
+ */
+export async function* readBucket(reading: Reading): AsyncGenerator<StoredEntry> {
+  const { reader, close } = await openReader(reading);
+  try {
+    yield* existingEntries(reading.bucket, reader);
+  } finally {
+    close();
+  }
 }
 
 async function* changesUntilInterrupted(watch: BucketWatch, progress: WatchProgress): AsyncGenerator<Change> {
   const { link, bucket, signal, now } = watch;
   if (progress.current) await link.connected(signal);
-  const { reader, snapshot, close } = await openWatch(watch);
+  const { reader, close } = await openReader(watch);
   try {
-    if (progress.current) yield { type: "gap" };
-    for (const change of progress.compare(snapshot, now(), (reason) => bucket.markLost(reason))) {
+    const existing = existingEntries(bucket, reader);
+    if (progress.current) {
+      for await (const change of progress.compare(existing, now, (reason) => bucket.markLost(reason))) {
+        if (signal.aborted) return;
+        yield change;
+      }
+    } else {
+      // Yielded as it is read: a large bucket does not have to fit into memory.
+      for await (const entry of existing) yield* progress.take(entry, now());
       if (signal.aborted) return;
-      yield change;
-    }
-    if (signal.aborted) return;
-    if (!progress.current) {
       progress.current = true;
       yield { type: "current" };
     }
@@ -79,7 +87,7 @@ async function* changesUntilInterrupted(watch: BucketWatch, progress: WatchProgr
 }
 
 /** The call ends where the reading begins: reading everything may take longer than a call may last. */
-async function openWatch({ link, bucket, prefix, signal }: Reading): Promise<OpenWatch> {
+async function openReader({ link, bucket, prefix, signal }: Reading): Promise<OpenReader> {
   const open = (access: Access) => openBucketReader(bucket, access, prefix);
   const reader = await bucket.call(`reading ${prefix || "the bucket"}`, open, signal);
   const failOnDown = () => reader.fail(unavailable("the connection to NATS was lost"));
@@ -92,10 +100,5 @@ async function openWatch({ link, bucket, prefix, signal }: Reading): Promise<Ope
     signal?.removeEventListener("abort", failOnEnd);
     reader.close();
   };
-  try {
-    return { reader, snapshot: await readSnapshot(bucket, reader), close };
-  } catch (error) {
-    close();
-    throw error;
-  }
+  return { reader, close };
 }

@@ -1,8 +1,9 @@
 import test, { type ExecutionContext } from "ava";
 import { headers, type Msg } from "nats";
 import type { Access, Bucket } from "../../../src/nats/bucket/bucket.ts";
-import { openBucketReader, readSnapshot } from "../../../src/nats/bucket/reader.ts";
+import { existingEntries, openBucketReader } from "../../../src/nats/bucket/reader.ts";
 import type { StateError } from "../../../src/state/keyvalue.ts";
+import { collect } from "../../support/collect.ts";
 
 /** A reader of `a/` whose server is the test: up to revision 9 there was something when it was opened. */
 async function readerUnderTest(t: ExecutionContext) {
@@ -78,13 +79,13 @@ test("reading the existing entries ends when nothing arrives for three heartbeat
   idle("0");
   entry(4, 1);
   for (let beat = 0; beat < 3; beat++) idle("1");
-  await ends(t, readSnapshot(bucket, reader), /does not end/);
+  await ends(t, collect(existingEntries(bucket, reader)), /does not end/);
 });
 
 test("reading what was there ends when the server waits for a minute, since it does not hear that it is read on", async (t) => {
   const { bucket, reader, status } = await readerUnderTest(t);
   for (let beat = 0; beat < 60; beat++) status({ "Nats-Consumer-Stalled": "flow.1", "Nats-Last-Consumer": "0" });
-  await ends(t, readSnapshot(bucket, reader), /does not end/);
+  await ends(t, collect(existingEntries(bucket, reader)), /does not end/);
 });
 
 test("a process that was held up reads on: its server waited for it, and was not idle", async (t) => {
@@ -93,5 +94,21 @@ test("a process that was held up reads on: its server waited for it, and was not
   status({}, "flow.1");
   for (let beat = 0; beat < 3; beat++) status({ "Nats-Consumer-Stalled": "flow.1", "Nats-Last-Consumer": "1" });
   entry(9, 2);
-  t.deepEqual([...(await readSnapshot(bucket, reader)).keys()], ["a/4", "a/9"]);
+  const entries = await collect(existingEntries(bucket, reader));
+  t.deepEqual(
+    entries.map(({ key }) => key),
+    ["a/4", "a/9"],
+  );
 });
+
+test.serial(
+  "a process that was held up for longer than its server may be silent reads on: it looks at what came first",
+  async (t) => {
+    const { reader, entry } = await readerUnderTest(t);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3_100);
+    // Timers that are due come before what the connection has received.
+    setImmediate(() => entry(4, 1));
+    t.is((await reader.next()).revision, 4);
+    await ends(t, reader.next(), /stopped its heartbeats/);
+  },
+);
