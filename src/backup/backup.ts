@@ -2,7 +2,7 @@ import { SECRETS_PREFIX } from "../keys/imported/parse-secret.ts";
 import { inBatches, parseRevocation, REVOKED, type Revocation, storeRevocations } from "../revoke/revocation.ts";
 import type { Entry, KeyValue } from "../state/keyvalue.ts";
 import { type BackupEntry, BackupError, decodeBackup, encodeBackup } from "./archive.ts";
-import { type BackupTools, KEYS_PREFIX, type ProvenRing, provenRings } from "./proven-rings.ts";
+import { type BackupTools, epochsIn, KEYS_PREFIX, type ProvenRing, provenRings } from "./proven-rings.ts";
 
 /** The content of a backup, for a report. */
 export interface BackupContent {
@@ -20,7 +20,8 @@ export async function createBackup(
   tools: BackupTools,
   now: number,
 ): Promise<BackupContent & { readonly file: Buffer }> {
-  const keys = [...(await store.list(KEYS_PREFIX)), ...(await store.list(SECRETS_PREFIX))];
+  const stored = [...(await store.list(KEYS_PREFIX)), ...(await store.list(SECRETS_PREFIX))];
+  const keys = epochsIn(stored, tools.recordKeys);
   const rings = await provenRings(keys, tools);
   if (rings.length === 0) throw new BackupError("NOTHING", "there are no keys to back up");
   const revoked = await store.list(REVOKED);

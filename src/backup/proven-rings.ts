@@ -1,10 +1,15 @@
 import { KeyringError } from "../keys/error.ts";
 import { loadSecrets } from "../keys/imported/loaded-secrets.ts";
-import { SECRETS_PREFIX, secretPlace, secretRecords } from "../keys/imported/parse-secret.ts";
+import { secretPlace, secretRecords } from "../keys/imported/parse-secret.ts";
+import type { SecretEpoch } from "../keys/imported/secret.ts";
 import { type LoadTools, loadRing } from "../keys/rotating/loaded-ring.ts";
-import { keysetRecords } from "../keys/rotating/parse-record.ts";
-import { type Epoch, type RecordKeys, type RecordKind, unwrapRecord } from "../keys/store/authenticated-record.ts";
+import { keysetPlace, keysetRecords } from "../keys/rotating/parse-record.ts";
+import type { EpochRecord } from "../keys/rotating/record.ts";
+import { type RecordKeys, type RecordKind, unwrapRecord } from "../keys/store/authenticated-record.ts";
+import { nothingAuthentic, underUnknownKek } from "../keys/store/obstacle.ts";
+import { surveyEntries } from "../keys/store/survey.ts";
 import type { SecretVault } from "../keys/vault.ts";
+import type { Entry } from "../state/keyvalue.ts";
 import type { BackupEntry } from "./archive.ts";
 
 export const KEYS_PREFIX = "keys/";
@@ -42,21 +47,53 @@ async function prove(prefix: string, entries: readonly BackupEntry[], tools: Bac
   const highest = sorted.at(-1);
   if (highest === undefined) throw stray(prefix);
   const epoch = epochOf(highest);
-  const proven = (kind: RecordKind<Epoch>, keys: number) => ({ name: kind.name, prefix, epoch, keys, entries: sorted });
-  if (prefix.startsWith(SECRETS_PREFIX)) {
-    const owner = secretPlace(highest.key)?.owner;
-    if (owner === undefined) throw stray(highest.key);
-    const kind = secretRecords(owner);
-    const record = unwrapRecord(highest.value, kind, epoch, tools.recordKeys);
+  const kind = kindOf(highest.key);
+  if (kind === undefined) throw stray(highest.key);
+  const keys = await keysIn(highest.value, kind, epoch, tools);
+  return { name: kind.records.name, prefix, epoch, keys, entries: sorted };
+}
+
+type Kind =
+  | { readonly type: "secrets"; readonly records: RecordKind<SecretEpoch> }
+  | { readonly type: "keyset"; readonly records: RecordKind<EpochRecord> };
+
+/** The ring that an entry belongs to; undefined when its key names no epoch. */
+function kindOf(key: string): Kind | undefined {
+  const keyset = keysetPlace(key)?.keyset;
+  if (keyset !== undefined) return { type: "keyset", records: keysetRecords(keyset) };
+  const { owner, epoch } = secretPlace(key) ?? {};
+  if (owner === undefined || epoch === undefined) return undefined;
+  return { type: "secrets", records: secretRecords(owner) };
+}
+
+/** Opens every key of the highest epoch, and returns how many there are. */
+async function keysIn(value: Uint8Array, kind: Kind, epoch: number, tools: BackupTools): Promise<number> {
+  if (kind.type === "secrets") {
+    const record = unwrapRecord(value, kind.records, epoch, tools.recordKeys);
     loadSecrets(record, tools.vault);
-    return proven(kind, record.secrets.length);
+    return record.secrets.length;
   }
-  const [, keyset] = /^keys\/([A-Za-z0-9_-]+)\/epoch\/$/.exec(prefix) ?? [];
-  if (keyset === undefined) throw stray(prefix);
-  const kind = keysetRecords(keyset);
-  const record = unwrapRecord(highest.value, kind, epoch, tools.recordKeys);
+  const record = unwrapRecord(value, kind.records, epoch, tools.recordKeys);
   await loadRing(record, tools, () => false);
-  return proven(kind, record.keys.length);
+  return record.keys.length;
+}
+
+/**
+ * The entries of a store that belong into a backup: no strays, and nothing above the highest authentic epoch of each
+ * ring. Throws {@link KeyringError} when a ring has none, or perhaps a newer one: a backup must hold the newest.
+ */
+export function epochsIn(entries: readonly Entry[], recordKeys: RecordKeys): readonly Entry[] {
+  const rings = Map.groupBy(entries, ({ key }) => kindOf(key)?.records.prefix);
+  return [...rings].flatMap(([prefix, ring]) => {
+    const records = kindOf(ring[0]?.key ?? "")?.records;
+    if (prefix === undefined || records === undefined) return [];
+    const survey = surveyEntries(ring, records, 0, recordKeys);
+    const { highest } = survey;
+    if (highest === undefined) throw nothingAuthentic(records, survey);
+    if (survey.next === "unknownKek") throw underUnknownKek(records, highest.epoch, recordKeys);
+    const strays = new Set(survey.strays);
+    return ring.filter(({ key }) => !strays.has(key));
+  });
 }
 
 function epochOf({ key }: BackupEntry): number {

@@ -182,6 +182,19 @@ test("a store without keys has no backup, and one with a ring that does not open
   t.is(await codeOf(createBackup(store, TOOLS, now)), "BROKEN_RECORD");
 });
 
+test("strays in the store are no part of a backup, and keep nothing from being backed up", async (t) => {
+  const { store, now } = await filledStore();
+  const clean = await createBackup(store, TOOLS, now);
+  const garbage = Buffer.from("garbage");
+  const strays = ["keys/service/epoch/3", "keys/service/epoch/999", "keys/service/epoch/x", "keys/x", "secrets/x/y"];
+  for (const key of strays) await store.create(key, garbage);
+  const { rings, file } = await createBackup(store, TOOLS, now);
+  t.deepEqual(rings, clean.rings);
+  t.is(await codeOf(restored(emptyStore(), file, TOOLS, now)), "done");
+  await store.create("keys/service/epoch/4", wrapRecord({ epoch: 4 }, toolsUnder("two").recordKeys));
+  t.is(await codeOf(createBackup(store, TOOLS, now)), "WRONG_KEK", "there may be a newer epoch");
+});
+
 test("a revocation that has ended is not restored, and one that reaches further is not shortened", async (t) => {
   const { store, revoked, now } = await filledStore();
   const { file } = await createBackup(store, TOOLS, now);

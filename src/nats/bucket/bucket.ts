@@ -33,6 +33,7 @@ const REQUEST_MS = 1000;
 // A leader that was just elected may be behind for a moment: what it lacks is not lost yet.
 const LOOKS = 4;
 const LOOK_MS = 250;
+const MOST_DAMAGE = 20;
 
 /** One bucket from its first use on: another bucket of the same name never silently takes its place. */
 export class Bucket {
@@ -43,6 +44,7 @@ export class Bucket {
   #loss: StateError | undefined;
   #refused: readonly string[] = [];
   #checkedGeneration = -1;
+  readonly #damage = new Set<string>();
   #checking: Promise<void> | undefined;
 
   constructor(link: NatsLink, options: BucketOptions) {
@@ -118,7 +120,10 @@ export class Bucket {
     return this.#loss;
   }
 
+  /** Reports each damage once, and no more than the first few: any client of NATS can make more of them. */
   reportDamage(damage: string): void {
+    if (this.#damage.has(damage) || this.#damage.size >= MOST_DAMAGE) return;
+    this.#damage.add(damage);
     this.#options.report(damage);
   }
 

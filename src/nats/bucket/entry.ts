@@ -40,8 +40,8 @@ export interface StoredMessage {
 }
 
 /**
- * Parses a message of the bucket. An expiry that can't be parsed is passed to `onDamage` as CORRUPT; unless that
- * throws, the entry never expires.
+ * Parses a message of the bucket. An entry whose expiry can't be parsed never expires, and is passed to `onDamage` as
+ * CORRUPT.
  */
 export function storedEntry(
   { key, revision, writtenAt, value, headers: found }: StoredMessage,

@@ -42,7 +42,7 @@ export function createNatsKeyValue(link: NatsLink, options: NatsKeyValueOptions)
     async get(key) {
       checkKey(key);
       return bucket.call(`reading ${key}`, async (access) => {
-        const found = await readLast(access, key);
+        const found = await readLast(bucket, access, key);
         if (found !== undefined) bucket.sawRead(found.revision);
         // A key is absent only if the bucket that says so is the right one.
         else await bucket.verify(access);
@@ -123,7 +123,7 @@ async function offerUntilDecided(
       unsure = true;
       continue;
     }
-    const found = await readLast(access, write.key);
+    const found = await readLast(bucket, access, write.key);
     if (found?.write === write.id) return found.revision;
     const decision = decide(found, unsure);
     if (decision === "lost") return undefined;
@@ -149,7 +149,7 @@ async function update(
   revision: number,
   now: () => number,
 ): Promise<number | undefined> {
-  const current = await readLast(access, write.key);
+  const current = await readLast(bucket, access, write.key);
   if (current?.revision === revision && liveEntry(current, now()) === undefined) return undefined;
   return offerUntilDecided(bucket, access, write, revision, (found, unsure) => {
     if (found?.revision === revision) return { offerAt: revision };
@@ -160,7 +160,7 @@ async function update(
 /** Deletes exactly what was read: a deletion that arrives late must not hit what was created since. */
 async function remove(bucket: Bucket, access: Access, write: Write, now: () => number): Promise<void> {
   for (let last = 0; !access.signal.aborted; ) {
-    const found = await readLast(access, write.key);
+    const found = await readLast(bucket, access, write.key);
     if (found === undefined) await bucket.verify(access);
     if (found === undefined || liveEntry(found, now()) === undefined) return;
     if (found.revision === last) await waitForInFlightWrites(access);

@@ -56,7 +56,7 @@ export async function offer(bucket: Bucket, access: Access, write: Write, expect
  * Reads the last message of a key from the bucket's leader. A leader that was deposed without knowing it can be behind,
  * so this read decides nothing, except when it finds the caller's own write.
  */
-export async function readLast({ manager }: Access, key: string): Promise<StoredEntry | undefined> {
+export async function readLast(bucket: Bucket, { manager }: Access, key: string): Promise<StoredEntry | undefined> {
   try {
     const found = await manager.streams.getMessage(BUCKET_STREAM, { last_by_subj: subjectOf(key) });
     const { seq: revision, data: value, header } = found;
@@ -67,9 +67,8 @@ export async function readLast({ manager }: Access, key: string): Promise<Stored
       value,
       headers: header,
     };
-    return storedEntry(message, (error) => {
-      throw error;
-    });
+    // A damaged entry must not keep its key from being written: any client of NATS can damage one.
+    return storedEntry(message, (error) => bucket.reportDamage(error.message));
   } catch (error) {
     if (apiCode(error) === MESSAGE_NOT_FOUND) return undefined;
     throw error;
