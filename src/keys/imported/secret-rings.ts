@@ -75,13 +75,19 @@ export function createSecretRings(
 ): SecretRings {
   const rings = new Map<string, Ring>();
   const takeStrays = createStrayReport(now, (strays) => report({ type: "secrets.strays", ...strays }));
+  /** The stretch in which all entries were read last. */
+  let readIn: number | undefined;
   let reports = { since: Number.NEGATIVE_INFINITY, count: 0 };
 
   const ringOf = (owner: SecretOwner): Ring | undefined => rings.get(idOf(owner));
   const heldOf = (ring: Ring | undefined): number => ring?.inUse?.record.epoch ?? 0;
 
   function ensureRing(owner: SecretOwner): Ring {
-    const ring = ringOf(owner) ?? { owner, vigil: new Vigil(watch) };
+    const known = ringOf(owner);
+    if (known !== undefined) return known;
+    const ring = { owner, vigil: new Vigil(watch) };
+    // It had no entries when all were read.
+    ring.vigil.saw("free", readIn, now());
     rings.set(idOf(owner), ring);
     return ring;
   }
@@ -194,6 +200,7 @@ export function createSecretRings(
         found.set(idOf(owner), ring);
       }
       for (const ring of found.values()) strays.push(...takeRing(ring.owner, ring.entries, stretch, atStart));
+      readIn = stretch === watch.stretch ? stretch : undefined;
       takeStrays(strays);
     },
     takeRing: (owner, entries, stretch) => void takeRing(owner, entries, stretch),

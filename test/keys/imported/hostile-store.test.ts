@@ -65,6 +65,17 @@ test("garbage at the next place does not stop a replica that has watched the pla
   t.is((await openReplica(store)).secrets.keysOf(acme).epoch, 3);
 });
 
+test("nor one that learned of the ring by its watch", async (t) => {
+  const store = memory();
+  const watching = await started(t, await openReplica(store));
+  const secret = newSecret();
+  await (await openReplica(store)).import(secret, { keyId: "k1" });
+  await waitUntil("it is known", async () => watching.secrets.keysOf(acme).epoch === 1);
+  await overwrite(store, place(2), GARBAGE);
+  for (let turns = 0; turns < 50; turns++) await new Promise(setImmediate);
+  t.is(await signs(watching), "done");
+});
+
 test("a replica that starts over garbage verifies, signs and imports nothing, and writes the ring over it after a while", async (t) => {
   const { store, secret } = await imported();
   await overwrite(store, place(3), GARBAGE);

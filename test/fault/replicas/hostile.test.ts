@@ -1,0 +1,208 @@
+import type { ExecutionContext } from "ava";
+import { SecretEncoding } from "../../../src/gen/signet/v1/keys.ts";
+import { type HostileClient, hostileClient } from "../../support/nats/hostile-client.ts";
+import { serialTestWithNats, startNats } from "../../support/nats/nats-server.ts";
+import { dialect, verdictOf } from "../../support/profiles/dialect.ts";
+import { issueShort } from "../../support/replicas/replica-tokens.ts";
+import { type Replica, type ReplicaSet, replicaSet, untilReady } from "../../support/replicas/replicas.ts";
+import { look } from "../../support/replicas/ring-witness.ts";
+import { rounds } from "../../support/rounds.ts";
+import { importKey, revokeKey } from "../../support/service/key-calls.ts";
+import { failureOf } from "../../support/service/rich-error.ts";
+import { verify } from "../../support/service/service.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+
+const GARBAGE = "garbage";
+const UNKNOWN_KEK = JSON.stringify({ kek: "stranger", mac: "x", body: "{}" });
+/** Nothing rotates during a test. */
+const SLOW = { period: 600_000 };
+const RINGS = ["keys/service/epoch", "secrets/hivekit/YWNtZQ/epoch"] as const;
+
+const hivekit = (replica: Replica) =>
+  dialect(replica, "hivekit", { tenant: "acme", encoding: SecretEncoding.SECRET_ENCODING_BASE64 });
+
+interface Scene {
+  readonly set: ReplicaSet;
+  readonly replicas: readonly Replica[];
+  readonly hostile: HostileClient;
+  readonly tokens: Tokens;
+}
+
+/** Of a keyset, and of an imported secret. */
+interface Tokens {
+  readonly keyset: string;
+  readonly secret: string;
+}
+
+/** Replicas with a ring at epoch 2 and a secret at epoch 1, and tokens of both. */
+async function scene(t: ExecutionContext, count: number): Promise<Scene> {
+  t.timeout(120_000);
+  const nats = await startNats(t);
+  const set = await replicaSet(t, [nats.url], SLOW);
+  const replicas = await set.startAll(count);
+  const [one] = replicas;
+  if (one === undefined) throw new Error("there is no replica");
+  await revokeKey(one, (await issueShort(one)).keyId);
+  await importKey(one, { profile: "hivekit", tenant: "acme", keyId: "k1" });
+  await waitUntil("all hold epoch 2", async () =>
+    (await Promise.all(replicas.map(look))).every(({ epoch }) => epoch === 2),
+  );
+  const hostile = await hostileClient(t, nats.url);
+  await waitUntil("all issue", () => allIssue(replicas));
+  return { set, replicas, hostile, tokens: await issueBoth(one) };
+}
+
+async function issueBoth(replica: Replica): Promise<Tokens> {
+  const { token: keyset } = await issueShort(replica);
+  const { token: secret } = await hivekit(replica).issue({ sub: "u", allow_all: true });
+  return { keyset, secret };
+}
+
+function allIssue(replicas: readonly Replica[]): Promise<boolean> {
+  return Promise.all(replicas.map(issueBoth)).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function verdicts(replica: Replica, { keyset, secret }: Tokens): Promise<readonly string[]> {
+  return [verdictOf(await verify(replica, keyset)), verdictOf(await hivekit(replica).verify(secret))];
+}
+
+const VALID = ["valid", "valid"];
+
+async function restarted({ set }: Scene, replica: Replica): Promise<Replica> {
+  await replica.process.stop();
+  return set.start(replica.name);
+}
+
+/** Verifies as soon as it answers, whatever it waits for. */
+async function untilVerifies(t: ExecutionContext, replica: Replica, tokens: Tokens): Promise<void> {
+  let last: readonly string[] = [];
+  await waitUntil("it answers", async () => {
+    last = await verdicts(replica, tokens).catch(() => []);
+    return last.length > 0;
+  });
+  t.deepEqual(last, VALID);
+}
+
+const eventsOf = ({ process: { log } }: Replica, ...names: readonly string[]) =>
+  log.filter(({ event }) => names.includes(event));
+
+serialTestWithNats(
+  "garbage far above, or under a name that is no number, stops nothing: not on a running replica, nor at its start",
+  async (t) => {
+    const here = await scene(t, 1);
+    const { replicas, hostile, tokens } = here;
+    for (const ring of RINGS)
+      for (const name of ["999", "x", "03", "9.9"]) await hostile.put(`${ring}/${name}`, GARBAGE);
+    for (const key of ["keys/stray", "secrets/stray"]) await hostile.put(key, GARBAGE);
+    const again = await restarted(here, replicas[0] as Replica);
+    await untilReady(again);
+    t.deepEqual(await verdicts(again, tokens), VALID);
+    t.deepEqual(await verdicts(again, await issueBoth(again)), VALID);
+    t.is(eventsOf(again, "keys.strays").length, 1);
+    t.is(eventsOf(again, "secrets.strays").length, 1);
+    await revokeKey(again, (await issueShort(again)).keyId);
+    await importKey(again, { profile: "hivekit", tenant: "acme", keyId: "k2" });
+    t.deepEqual(await verdicts(again, await issueBoth(again)), VALID);
+  },
+);
+
+serialTestWithNats(
+  "garbage at the next place does not stop replicas that run; one that starts verifies, and issues once it is written over",
+  async (t) => {
+    const here = await scene(t, 3);
+    const { replicas, hostile, tokens } = here;
+    await hostile.put(`${RINGS[0]}/3`, GARBAGE);
+    await hostile.put(`${RINGS[1]}/2`, GARBAGE);
+    const [, , last] = replicas;
+    const running = replicas.slice(0, 2);
+    // It has seen the garbage when a later entry has reached it.
+    await importKey(running[0] as Replica, { profile: "hivekit", tenant: "other", keyId: "later" });
+    for (const replica of running) t.deepEqual(await verdicts(replica, await issueBoth(replica)), VALID, replica.name);
+    const again = await restarted(here, last as Replica);
+    const fresh = await here.set.start("fresh", { SIGNET_STATE_FIRST_START: "false" });
+    const all = [...running, again, fresh];
+    for (const replica of [again, fresh]) await untilVerifies(t, replica, tokens);
+    await waitUntil("all issue", () => allIssue(all));
+    t.true(eventsOf(again, "keys.failed").length > 0, "it said why it did not issue");
+    for (const replica of all) t.deepEqual(await verdicts(replica, await issueBoth(running[0] as Replica)), VALID);
+    await waitUntil("all hold epoch 3", async () =>
+      (await Promise.all(all.map(look))).every(({ epoch }) => epoch === 3),
+    );
+    for (const replica of all) t.deepEqual(await verdicts(replica, tokens), VALID);
+  },
+);
+
+serialTestWithNats(
+  "an unknown KEK at the next place stops issuing, never verifying and never a start, until the entry is gone",
+  async (t) => {
+    const here = await scene(t, 2);
+    const { replicas, hostile, tokens } = here;
+    const places = [`${RINGS[0]}/3`, `${RINGS[1]}/2`];
+    for (const place of places) await hostile.put(place, UNKNOWN_KEK);
+    const again = await restarted(here, replicas[1] as Replica);
+    await untilVerifies(t, again, tokens);
+    for (const replica of [replicas[0] as Replica, again]) {
+      await waitUntil("it does not issue", async () => (await failureOf(issueShort(replica))).code !== "OK");
+      t.is((await failureOf(issueShort(replica))).reason, "NO_SIGNING_KEY");
+      t.is((await failureOf(hivekit(replica).issue({ sub: "u", allow_all: true }))).reason, "KEYS_UNAVAILABLE");
+      t.deepEqual(await verdicts(replica, tokens), VALID);
+    }
+    for (const place of places) {
+      t.is((await hostile.read(place))?.toString(), UNKNOWN_KEK, "nothing was written over it");
+      await hostile.delete(place);
+    }
+    await waitUntil("all issue", () => allIssue([replicas[0] as Replica, again]));
+  },
+);
+
+for (const [what, spoil] of Object.entries({
+  "overwritten with garbage": (hostile, key) => hostile.put(key, GARBAGE),
+  emptied: (hostile, key) => hostile.put(key, ""),
+  deleted: (hostile, key) => hostile.delete(key),
+  "given an end that is over": async (hostile, key) =>
+    hostile.put(key, (await hostile.read(key)) ?? "", { "Signet-Expires-At": "1" }),
+} satisfies Record<string, (hostile: HostileClient, key: string) => Promise<void>>)) {
+  serialTestWithNats(`the newest epochs, ${what}, are put back as they were, running or from a copy`, async (t) => {
+    const here = await scene(t, 1);
+    const { replicas, hostile, tokens } = here;
+    const newest = [`${RINGS[0]}/2`, `${RINGS[1]}/1`];
+    const before = await Promise.all(newest.map((key) => hostile.read(key)));
+    const spoilAll = () => Promise.all(newest.map((key) => spoil(hostile, key)));
+    const isBack = async () => {
+      const now = await Promise.all(newest.map((key) => hostile.read(key)));
+      return now.every((value, at) => value?.equals(before[at] ?? Buffer.alloc(0)) === true);
+    };
+    await spoilAll();
+    await waitUntil("they are back", isBack);
+    const [one] = replicas as readonly [Replica];
+    await one.process.stop();
+    await spoilAll();
+    const again = await here.set.start(one.name);
+    await untilReady(again);
+    t.true(await isBack());
+    t.deepEqual(await verdicts(again, tokens), VALID);
+    t.deepEqual(await verdicts(again, await issueBoth(again)), VALID);
+    t.false(
+      again.process.log.some(({ event }) => event === "keys.rotated"),
+      "no new keys were made",
+    );
+  });
+}
+
+serialTestWithNats("tens of thousands of strays stop no start, and fill no log", async (t) => {
+  const here = await scene(t, 1);
+  const { replicas, hostile, tokens } = here;
+  const names = Array.from({ length: rounds(10_000) }, (_, at) => at + 1_000);
+  await hostile.flood(
+    RINGS.flatMap((ring) => names.map((name) => `${ring}/${name}`)),
+    GARBAGE,
+  );
+  const again = await restarted(here, replicas[0] as Replica);
+  await untilReady(again);
+  t.deepEqual(await verdicts(again, tokens), VALID);
+  t.deepEqual(await verdicts(again, await issueBoth(again)), VALID);
+  t.true(again.process.log.length < 100, `${again.process.log.length} lines`);
+});
