@@ -147,6 +147,8 @@ serialTestWithNats(
     await waitUntil("it issues", () => allIssue([again]));
     t.like(eventsOf(again, "keys.failed")[0], { keyset: "service", error: { code: "BROKEN_RECORD" } });
     t.like(eventsOf(again, "secrets.unreadable")[0], { tenant: "acme", error: { code: "BROKEN_RECORD" } });
+    // It is logged when the copy on disk is durable, a moment after the key signs.
+    await waitUntil("it is logged", async () => eventsOf(again, "keys.mended").length > 0);
     t.like(eventsOf(again, "keys.mended"), [{ keyset: "service", epoch: 3 }]);
     t.deepEqual(await verdicts(again, tokens), VALID);
   },
