@@ -1,4 +1,6 @@
+import { type Place, placeOf } from "../files/place.ts";
 import { type GrpcServer, startGrpcServer } from "../grpc/server.ts";
+import { socketPath } from "../grpc/unix-socket.ts";
 import type { Metrics } from "../http/metrics.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import type { LiveProfiles } from "../profile/live-profiles.ts";
@@ -29,6 +31,7 @@ export interface Listening {
 export async function listen(run: Run, storage: Storage, running: Running): Promise<Listening> {
   const { now, log, endings } = run;
   const { opening } = running;
+  let socket: Place | undefined;
   const ready = createReadiness({
     audit: storage.pipeline,
     rings: opening.rings,
@@ -37,12 +40,15 @@ export async function listen(run: Run, storage: Storage, running: Running): Prom
       ...opening.waitsFor(),
       ...storage.state.fitness.waitsFor(),
       ...reasonsOf(storage.auditSettings().refused),
+      ...lost(socket),
     ],
   });
   const http = await listenForHttp(run, running, ready.waitsFor);
   endings.add(() => http.stop());
   const grpc = await listenForGrpc(run, running);
   endings.add((leftMs) => grpc.stop(leftMs));
+  const path = socketPath(grpc.address);
+  if (path !== undefined) socket = placeOf(path);
   const addresses = { grpc: grpc.address, http: http.address };
   log("info", { type: "listening", ...addresses });
   const monotonic = () => performance.now();
@@ -51,6 +57,16 @@ export async function listen(run: Run, storage: Storage, running: Running): Prom
   endings.add(() => health.stop());
   ready.start();
   return { addresses, health };
+}
+
+/** Why no new client can connect, although the socket is open: nothing but a new start makes another one. */
+function lost(socket: Place | undefined): readonly string[] {
+  try {
+    socket?.look();
+    return [];
+  } catch (error) {
+    return [`a new start: ${error instanceof Error ? error.message : String(error)}`];
+  }
 }
 
 function listenForHttp(

@@ -8,6 +8,7 @@ import { startAuditThread } from "../audit-thread/start.ts";
 import type { Config } from "../config/config.ts";
 import type { Keks } from "../jose/kek.ts";
 import { loadKeks } from "../jose/kek-source.ts";
+import { requireStateFile } from "../replica/state-file.ts";
 import { openFileKeyValue } from "../state/file.ts";
 import { startStateThread } from "../state-thread/start.ts";
 import type { Log } from "./log.ts";
@@ -54,7 +55,11 @@ export async function openStorage({ config, machine, log, now, endings }: Run): 
     log("warn", { type: "kek.created", file }),
   );
   const auditSettings = () => settings.current;
-  return { audit: machine.wrapAudit(pipeline), pipeline, auditSettings, acceptedLosses, state, keks };
+  const fitness = requireStateFile(state.fitness, own.file);
+  return {
+    ...{ audit: machine.wrapAudit(pipeline), pipeline, auditSettings, acceptedLosses, keks },
+    state: { ...state, fitness },
+  };
 }
 
 /** How the state of the data folder is opened, and so locked. With NATS it is read once, and needs no thread. */

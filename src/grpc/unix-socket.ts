@@ -12,8 +12,11 @@ export async function removeStaleSocket(address: string): Promise<void> {
   await unlink(path);
 }
 
-/** The forms that grpc-js accepts: `unix:relative`, `unix:/absolute` and `unix:///absolute`. */
-function socketPath(address: string): string | undefined {
+/**
+ * The path in an address, undefined for TCP. The forms that grpc-js accepts are `unix:relative`, `unix:/absolute` and
+ * `unix:///absolute`.
+ */
+export function socketPath(address: string): string | undefined {
   return /^unix:(?:\/\/(?=\/))?(.+)$/.exec(address)?.[1];
 }
 

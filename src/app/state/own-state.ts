@@ -3,6 +3,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Identity, readIdentity } from "../../audit/spool/identity.ts";
 import type { Config } from "../../config/config.ts";
+import { type Place, placeOf } from "../../files/place.ts";
 import { StartError } from "../../start-error.ts";
 import type { KeyValue } from "../../state/keyvalue.ts";
 
@@ -15,6 +16,8 @@ export interface OwnStore extends KeyValue {
 /** The data folder's own store, opened, and what the folder belongs to. */
 export interface OwnState {
   readonly store: OwnStore;
+  /** The file of the store. */
+  readonly file: Place;
   /** The installation that the spool names and may go on naming. */
   readonly spoolInstallation: string | undefined;
   /** Whether a replica's spool is gone, so that a new writer begins. */
@@ -50,7 +53,7 @@ export async function openOwnState(
   if (isShared(config)) {
     const store = await open();
     return {
-      store,
+      ...{ store, file: placeOf(path) },
       spoolInstallation: spool?.installation,
       acceptedLoss: undefined,
       newWriter: spool === undefined && stateExists,
@@ -66,7 +69,7 @@ export async function openOwnState(
     const store = existing ?? (await open());
     const kept = verdict.acceptedLoss === undefined ? spool : undefined;
     return {
-      store,
+      ...{ store, file: placeOf(path) },
       spoolInstallation: kept?.installation,
       acceptedLoss: verdict.acceptedLoss,
       newWriter: false,

@@ -204,9 +204,8 @@ export class Spool implements AuditLog {
 
   /**
    * Rejects with an {@link AuditError} when an append would fail, because of the storage or of its free space, or when
-   * the next process would not find what this one has written. With `probe` it also writes what it can put back, and
-   * then as an append does. It takes its turn among the groups, so it waits as long as they
-   * do: a disk that hangs holds it back.
+   * the next process would not find what this one has written. With `probe` it also puts back what it can, and then
+   * writes and syncs as an append does. It takes its turn among the groups, so a disk that hangs holds it back.
    */
   examine(probe: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -258,11 +257,11 @@ export class Spool implements AuditLog {
       );
       const before = this.#journal.active;
       if (events.length > 0) await this.#journal.append(events.map(({ body }) => body));
-      if (this.#journal.active !== before) await this.hold();
       this.#head = head;
       this.#end = { next: this.#journal.next, prevHash: head.prevHash };
       if (events.length > 0) this.#bookmark.reached(this.#end);
       this.#recent.add(events);
+      if (this.#journal.active !== before) this.hold().catch(() => undefined);
       // Until there is room again: otherwise small events would get through where larger ones do not.
       this.#full ||= refused.some(({ waiter, error }) => error.code === "FULL" && isToken(waiter.event));
       for (const { settle } of accepted) settle();

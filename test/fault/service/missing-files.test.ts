@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { readdir, rename, rm } from "node:fs/promises";
+import { chmod, copyFile, readdir, readlink, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { RejectionReason } from "../../../src/gen/signet/v1/token.ts";
 import { ISSUING } from "../../../src/grpc/server.ts";
 import { mountSmallDisk, testWithSmallDisk } from "../../support/files/small-disk.ts";
 import { tempFolder } from "../../support/files/temp.ts";
@@ -10,6 +11,7 @@ import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { healthClient } from "../../support/service/health.ts";
 import { startLoad } from "../../support/service/load.ts";
 import { allForwarded, type RemoteService, startRemote } from "../../support/service/remote-service.ts";
+import { revokeTokens } from "../../support/service/revoke-tokens.ts";
 import { issue, startService, verify } from "../../support/service/service.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
@@ -97,4 +99,54 @@ test("a service without a call notices within seconds that its identity is gone,
   t.true(existsSync(identity));
   await service.process.kill9();
   await t.notThrowsAsync(startRemote(t, { data: service.data }));
+});
+
+const STATE_GONE = /^waits for the state's file: \S+state\.db was removed, moved or replaced while it was in use\n$/;
+
+test("a service whose state's file was unlinked issues and revokes nothing, and the file can be copied from the process", async (t) => {
+  const service = await startRemote(t, { data: await tempFolder(t) });
+  const statuses = await healthClient(t, service.app.addresses.grpc).watch(ISSUING);
+  const [kept, revoked] = [await issue(service), await issue(service)];
+  await revokeTokens(service, { tokenIds: [revoked.tokenId] });
+  const file = join(service.data, "state", "state.db");
+  await rm(file);
+  await t.throwsAsync(revokeTokens(service, { tokenIds: [kept.tokenId] }), { code: 14 });
+  await waitUntil("issuing is not served", () => statuses.at(-1) === "NOT_SERVING");
+  await t.throwsAsync(issue(service), { code: 14 });
+  t.regex(await readyText(service), STATE_GONE);
+  t.is((await verify(service, kept.token)).rejection, undefined, "verifying goes on");
+
+  const fds = `/proc/${service.process.child.pid}/fd`;
+  const links = await Promise.all((await readdir(fds)).map(async (fd) => [fd, await readlink(join(fds, fd))] as const));
+  const [fd = ""] = links.find(([, target]) => target === `${file} (deleted)`) ?? [];
+  await copyFile(join(fds, fd), file);
+  await chmod(file, 0o600);
+  t.is(await service.process.stop(), 0);
+  const next = await startRemote(t, { data: service.data });
+  t.is((await verify(next, kept.token)).rejection, undefined);
+  t.is((await verify(next, revoked.token)).rejection?.reason, RejectionReason.REJECTION_REASON_REVOKED);
+});
+
+test("a state's file that is renamed back is used again, without a restart", async (t) => {
+  const service = await startService(t);
+  const statuses = await healthClient(t, service.app.addresses.grpc).watch(ISSUING);
+  const file = join(service.data, "state", "state.db");
+  await rename(file, `${file}.away`);
+  await waitUntil("issuing is not served", () => statuses.at(-1) === "NOT_SERVING");
+  await rename(`${file}.away`, file);
+  await waitUntil("issuing is served again", () => statuses.at(-1) === "SERVING");
+  const { token, tokenId } = await issue(service);
+  await revokeTokens(service, { tokenIds: [tokenId] });
+  t.is((await verify(service, token)).rejection?.reason, RejectionReason.REJECTION_REASON_REVOKED);
+});
+
+test("a service whose socket was unlinked is not ready: no new client finds it", async (t) => {
+  const socket = join(await tempFolder(t), "signet.sock");
+  const service = await startService(t, { env: { SIGNET_GRPC_ADDRESS: `unix:${socket}` } });
+  t.is(await readyText(service), "ok\n");
+  await rm(socket);
+  t.is(
+    await readyText(service),
+    `waits for a new start: ${socket} was removed, moved or replaced while it was in use\n`,
+  );
 });
