@@ -114,11 +114,15 @@ test("nothing is written to, or deleted from, a folder that has taken the place 
   spool.acknowledge(2, { created: "2026-01-01T00:00:00Z", seq: 2, eventId: "id" });
   await rename(folder, `${folder}.away`);
   await cp(`${folder}.away`, folder, { recursive: true });
-  const names = await readdir(folder);
+  const contents = async () => {
+    const names = await readdir(folder);
+    return Promise.all(names.map(async (name) => [name, await readFile(join(folder, name), "hex")]));
+  };
+  const before = await contents();
   await t.throwsAsync(spool.trim(0), { message: /removed, moved or replaced/ });
   await refuses(t, spool, /removed, moved or replaced/);
   await spool.close();
-  t.deepEqual(await readdir(folder), names);
+  t.deepEqual(await contents(), before);
 });
 
 test("an empty folder in place of the spool's gets no segment", async (t) => {
