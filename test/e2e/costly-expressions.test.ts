@@ -1,8 +1,11 @@
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { Metadata } from "@grpc/grpc-js";
 import test from "ava";
-import { RejectionReason } from "../../src/gen/signet/v1/token.ts";
+import { RejectionReason, VerifyTokenRequest } from "../../src/gen/signet/v1/token.ts";
 import { filesIn } from "../support/files/config-files.ts";
 import { tempFolder } from "../support/files/temp.ts";
-import { startRemote, untilLogged } from "../support/service/remote-service.ts";
+import { type RemoteService, startRemote, untilLogged } from "../support/service/remote-service.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { issue, verify } from "../support/service/service.ts";
 
@@ -76,3 +79,24 @@ test("rules, claims and warnings that would take seconds are answered, and so ar
       log.some((line) => line.event === "expression.too_costly" && line.kind === kind),
     );
 });
+
+test("negative control: without the limit, honest calls are not answered beside two such rules", async (t) => {
+  const folder = await filesIn(t, { "club.yaml": CLUB.replace(/^warnings:.*\n/m, "") });
+  const program = fileURLToPath(new URL("unlimited-service.ts", import.meta.url));
+  const env = { SIGNET_PROFILES_FOLDER: folder };
+  const service = await startRemote(t, { data: await tempFolder(t), env, program });
+  const { token } = await issue(service, { ...NOBODY, claims: { roles: Array(2_700).fill(1) } });
+  const costly = [1, 2].map(() => verify(service, token, { ...AT_CLUB, context: { roles: Array(3_900).fill(2) } }));
+  const abandoned = Promise.allSettled(costly);
+  t.is((await failureOf(verifyWithin(1_500, service, token))).code, "DEADLINE_EXCEEDED");
+  await service.process.kill9();
+  await abandoned;
+});
+
+/** Verifies a token at the club with a deadline of so many milliseconds. */
+function verifyWithin(ms: number, { tokens }: RemoteService, token: string): Promise<unknown> {
+  const credential = { $case: "token", value: token } as const;
+  const request = VerifyTokenRequest.fromPartial({ ...AT_CLUB, credential, context: { roles: [1] } });
+  const call = tokens.verifyToken.bind(tokens, request, new Metadata(), { deadline: Date.now() + ms });
+  return promisify(call)();
+}

@@ -20,7 +20,7 @@ export function celInput(value: unknown, meter: CostMeter): CelInput {
 
 type Key = Exclude<Parameters<CelMap["get"]>[0], number>;
 
-/** A map that lets nobody walk its keys for nothing: the library does so for each look-up by a number. */
+/** A map whose keys cost something to walk: the library walks them for each look-up by a number. */
 export class MeteredMap extends Map<Key, CelInput> {
   readonly #meter: CostMeter;
 
@@ -46,7 +46,7 @@ const CHARACTERS = 16;
  * strings or that verifiers reject, and more than 8 levels.
  */
 export function jsonOf(value: CelValue, spend: CostMeter["spend"], depth = 0): unknown {
-  spend(1 + (typeof value === "string" ? value.length / CHARACTERS : 0));
+  spend(1 + (typeof value === "string" ? value.length / CHARACTERS : isCelList(value) ? value.size : 0));
   if (depth > MAX_DEPTH) throw new RangeError(`the value nests deeper than ${MAX_DEPTH} levels`);
   if (value === null || typeof value === "string" || typeof value === "boolean") return value;
   if (typeof value === "number" || typeof value === "bigint") return jsonNumber(Number(value));

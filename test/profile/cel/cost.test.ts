@@ -69,6 +69,7 @@ for (const [what, expression, claims] of [
   ["a text that doubles", doubled("'xxxxxxxx'", "x + x", 25), {}],
   ["bytes that double", doubled("b'xxxxxxxx'", "x + x", 25), {}],
   ["a list that doubles", `${doubled("[1, 2]", "x + x", 40)}.all(x, true)`, {}],
+  ["a list that doubles, as JSON", doubled("[1, 2]", "x + x", 40), {}],
   ["lists of lists, compared", `${doubled("1", "[x, x]", 20)} == ${doubled("1", "[x, x]", 20)}`, {}],
   [
     "lists of lists, as JSON",
