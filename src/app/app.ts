@@ -69,7 +69,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
 
 /** Writes the event of the start, loads the profiles, and begins to open what needs the state. */
 async function startServices(run: Run, storage: Storage): Promise<Running> {
-  const { audit, pipeline, auditSettings, acceptedLosses, state, keks } = storage;
+  const { audit, pipeline, auditSettings, acceptedLosses, state, installation, keks } = storage;
   const { config, machine, log, now, endings, stopping } = run;
   const started = { version: packageJson.version, configHash: configHash(config, config.profiles), acceptedLosses };
   await audit.append({ type: "service.started", ...started }, now());
@@ -84,7 +84,7 @@ async function startServices(run: Run, storage: Storage): Promise<Running> {
   const isNew = createFailureFilter(now);
   const opening = startOpening({
     ...{ config, state, keks, audit, auditSettings, denials, live, metrics, cache, newTokenId, now, log, isNew },
-    stopping,
+    ...{ installation, stopping },
   });
   endings.add((leftMs) => opening.stop(leftMs));
   metrics.addSources(

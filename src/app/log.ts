@@ -5,6 +5,7 @@ import type { StepBack } from "../clock.ts";
 import type { SecretsEvent } from "../keys/imported/views.ts";
 import type { KeyringEvent } from "../keys/rotating/views.ts";
 import type { Strays } from "../keys/store/strays.ts";
+import type { InstallationEvent } from "../replica/installation.ts";
 import type { PresenceEvent } from "../replica/presence.ts";
 import type { Fault } from "../schema/fault.ts";
 
@@ -70,7 +71,15 @@ type StateEvent =
  * Everything that may be logged: an allow-list of events with typed fields. It has no free text and no request, so no
  * token, key or personal claim can reach a log.
  */
-export type LogEvent = AppEvent | AuditReport | KeysEvent | SecretsEvent | ProfilesEvent | StateEvent | PresenceEvent;
+export type LogEvent =
+  | AppEvent
+  | AuditReport
+  | KeysEvent
+  | SecretsEvent
+  | ProfilesEvent
+  | StateEvent
+  | InstallationEvent
+  | PresenceEvent;
 
 export type Log = (level: "info" | "warn" | "error", event: LogEvent) => void;
 

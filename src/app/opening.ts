@@ -26,12 +26,13 @@ export interface Opening {
 
 const NOT_REACHED = "the shared state (NATS), which is not reached yet";
 const RETRY_MS = 500;
+const SETTLE_RETRY_MS = 5_000;
 /** How long an attempt that failed may take to end what it opened, before the next attempt. */
 const GIVE_UP_MS = 10_000;
 
 /** Opens the services, and retries while the shared state is unreachable. */
 export function startOpening(parts: ServiceParts): Opening {
-  const { state, log, stopping } = parts;
+  const { state, installation, log, stopping } = parts;
   const onStopError = (error: unknown) => log("error", { type: "stop.failed", error });
   let services: Services | undefined;
   let opened: Shutdown | undefined;
@@ -43,17 +44,32 @@ export function startOpening(parts: ServiceParts): Opening {
     while (!stopping.aborted && services === undefined) {
       const endings = createShutdown(onStopError);
       try {
+        await installation.check();
         const open = await openServices(parts, endings);
         services = open;
         opened = endings;
         obstacle = undefined;
-        state.store.opened(open.putBack);
+        state.store.opened(() => {
+          open.putBack();
+          void settleInstallation();
+        });
+        void settleInstallation();
       } catch (error) {
         await endings.end(GIVE_UP_MS);
         if (!state.store.isRetryable(error)) throw error;
         obstacle = obstacleOf(error);
         await pause(RETRY_MS, stopping);
       }
+    }
+  }
+
+  async function settleInstallation(): Promise<void> {
+    try {
+      await installation.settle();
+    } catch (error) {
+      if (!state.store.isRetryable(error)) return log("error", { type: "store.failed", error });
+      await pause(SETTLE_RETRY_MS, stopping);
+      if (!stopping.aborted) await settleInstallation();
     }
   }
 

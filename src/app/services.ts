@@ -21,6 +21,7 @@ import { Problem } from "../problem/problem.ts";
 import type { LiveProfiles } from "../profile/live-profiles.ts";
 import type { Profile } from "../profile/model/profile.ts";
 import { storeForgets } from "../replica/fitness.ts";
+import type { Installation } from "../replica/installation.ts";
 import { createRevokeTokens, createWatchRevocations } from "../revoke/revocation-service.ts";
 import { openRevocations, type Revocations } from "../revoke/revocations.ts";
 import type { SubjectHasher, SubjectHashers } from "../revoke/revoked-set.ts";
@@ -39,6 +40,7 @@ import type { SharedState } from "./state/shared-state.ts";
 export interface ServiceParts {
   readonly config: Config;
   readonly state: SharedState;
+  readonly installation: Installation;
   readonly keks: Keks;
   readonly audit: AuditLog;
   /** Of the audit stream. */

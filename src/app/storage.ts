@@ -8,6 +8,8 @@ import { startAuditThread } from "../audit-thread/start.ts";
 import type { Config } from "../config/config.ts";
 import type { Keks } from "../jose/kek.ts";
 import { loadKeks } from "../jose/kek-source.ts";
+import { recordKeysOf } from "../jose/key-vault.ts";
+import { createInstallation, type Installation, OWN_INSTALLATION } from "../replica/installation.ts";
 import { requireStateFile } from "../replica/state-file.ts";
 import { openFileKeyValue } from "../state/file.ts";
 import { startStateThread } from "../state-thread/start.ts";
@@ -29,6 +31,7 @@ export interface Storage {
   /** What was missing, and the operator accepted. */
   readonly acceptedLosses: readonly string[];
   readonly state: SharedState;
+  readonly installation: Installation;
   readonly keks: Keks;
 }
 
@@ -51,13 +54,23 @@ export async function openStorage({ config, machine, log, now, endings }: Run): 
   await own.settle((id) => pipeline.joinInstallation(id));
   const state = await openState(config, own.store, now, log, machine.sweeping);
   endings.add((leftMs) => state.stop(leftMs));
-  const keks = await loadKeks(config.kek, await state.store.sealedBefore(), (file) =>
-    log("warn", { type: "kek.created", file }),
-  );
+  // A replica gets the id of its installation only once it has its keys.
+  const sealedBefore = (isShared(config) && own.spoolInstallation !== undefined) || (await state.store.sealedBefore());
+  const keks = await loadKeks(config.kek, sealedBefore, (file) => log("warn", { type: "kek.created", file }));
+  const installation = isShared(config)
+    ? createInstallation({
+        store: state.store.rings,
+        recordKeys: recordKeysOf(keks),
+        known: own.spoolInstallation,
+        newId: randomUUID,
+        join: (id) => pipeline.joinInstallation(id),
+        report: (event) => log(event.type === "installation.joined" ? "info" : "error", event),
+      })
+    : OWN_INSTALLATION;
   const auditSettings = () => settings.current;
   const fitness = requireStateFile(state.fitness, own.file);
   return {
-    ...{ audit: machine.wrapAudit(pipeline), pipeline, auditSettings, acceptedLosses, keks },
+    ...{ audit: machine.wrapAudit(pipeline), pipeline, auditSettings, acceptedLosses, installation, keks },
     state: { ...state, fitness },
   };
 }

@@ -1,4 +1,4 @@
-import { rename } from "node:fs/promises";
+import { readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { tempFolder } from "../support/files/temp.ts";
 import { serialTestWithNats, startNats } from "../support/nats/nats-server.ts";
@@ -26,7 +26,12 @@ serialTestWithNats(
     );
 
     await rename(join(data, "snapshots"), join(await tempFolder(t), "snapshots"));
-    await t.notThrowsAsync(startRemote(t, { data }), "it was the snapshots");
+    const { installation } = JSON.parse(await readFile(join(data, "spool", "identity.json"), "utf8"));
+    const loss = `state:${installation}`;
+    const empty = await spawnService(t, { data }).catch((error: Error) => error.message);
+    t.regex(String(empty), new RegExp(`ended with 66: error: STATE_MISSING: .*is empty, .*--accept-loss ${loss}: `));
+    const args = ["serve", "--accept-loss", loss];
+    await t.notThrowsAsync(startRemote(t, { data, args }), "it was the snapshots");
   },
 );
 

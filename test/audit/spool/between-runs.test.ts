@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { cp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, rmdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import type { Spool } from "../../../src/audit/spool/spool.ts";
@@ -150,6 +150,18 @@ test("a crash between the note of what is trimmed and its removal leaves a spool
   const crashed = await tempFolder(t);
   await cp(folder, crashed, { recursive: true });
   t.deepEqual(numbersOf(await bodiesOf(await makeSpool(t, { folder: crashed }))), [4, 5, 6, 7, 8, 9]);
+});
+
+test("a disk too full to note what is trimmed gets room all the same, and the spool opens afterwards", async (t) => {
+  const { folder, spool } = await openNine(t);
+  spool.acknowledge(6, MARK);
+  // In place of the file that is written first.
+  await mkdir(join(folder, "identity.json.new"));
+  await t.throwsAsync(spool.trim(0), { code: "UNAVAILABLE" });
+  t.deepEqual(numbersOf(await bodiesOf(spool)), [4, 5, 6, 7, 8, 9]);
+  await rmdir(join(folder, "identity.json.new"));
+  await spool.close();
+  t.deepEqual(numbersOf(await bodiesOf(await makeSpool(t, { folder }))), [4, 5, 6, 7, 8, 9]);
 });
 
 test("a spool that was not closed knows within about a second how far it had reached", async (t) => {
