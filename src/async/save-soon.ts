@@ -14,12 +14,13 @@ const PAUSE_PER_SAVE = 10;
 export function createSaver(save: () => Promise<void>, onError: (error: unknown) => void): Saver {
   const hurry = createWakeup();
   let dirty = false;
+  let inHurry = false;
   let mayBeginAt = 0;
   let saving: Promise<void> | undefined;
 
   async function run(): Promise<void> {
     while (dirty) {
-      await hurry.wait(undefined, Math.max(DELAY_MS, mayBeginAt - performance.now()));
+      if (!inHurry) await hurry.wait(undefined, Math.max(DELAY_MS, mayBeginAt - performance.now()));
       dirty = false;
       const began = performance.now();
       await save().catch(onError);
@@ -27,6 +28,7 @@ export function createSaver(save: () => Promise<void>, onError: (error: unknown)
       mayBeginAt = ended + (ended - began) * PAUSE_PER_SAVE;
     }
     saving = undefined;
+    inHurry = false;
   }
 
   return {
@@ -35,7 +37,10 @@ export function createSaver(save: () => Promise<void>, onError: (error: unknown)
       saving ??= run();
     },
     async saved() {
-      if (saving !== undefined) hurry.wake();
+      if (saving === undefined) return;
+      // Also for a change during the save that runs: waiting for it would not keep a process alive that is ending.
+      inHurry = true;
+      hurry.wake();
       await saving;
     },
   };

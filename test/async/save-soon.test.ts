@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import test from "ava";
 import { createSaver } from "../../src/async/save-soon.ts";
 
@@ -36,4 +39,11 @@ test("a save that fails is reported, and the next change is saved", async (t) =>
   saver.changed();
   await saver.saved();
   t.deepEqual([saves, errors], [2, ["Error: disk full"]]);
+});
+
+test("what changes while it is saved in a hurry is saved at once as well, even with no timer to keep the process alive", async (t) => {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    fileURLToPath(new URL("hurried-save.ts", import.meta.url)),
+  ]);
+  t.is(stdout, "saved 3 times\n");
 });
