@@ -292,7 +292,7 @@ export class Spool implements AuditLog {
     await this.#reader.exclusively(async () => {
       try {
         this.#folder.look();
-        for (const segment of this.#segments) requireStored(segment);
+        for (const segment of this.#segments) if (segment !== this.#journal.active) requireStored(segment);
         this.#journal.look();
       } catch (cause) {
         throw new AuditError("UNAVAILABLE", `${this.#folder.path}: is not as it was written`, { cause });
