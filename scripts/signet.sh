@@ -2,10 +2,13 @@
 # Usage: scripts/signet.sh [ARGUMENT...]
 # The `signet` command of package.json. npx starts it on any machine; Signet runs on the Node that npm installed beside
 # it, else on the one on PATH. Node older than 24 could not even read its source.
+# A small young generation: clients that open and reset thousands of calls fill it with garbage, which honest calls
+# do not. What can be set at run time is in src/app/heap.ts.
+flags="--disable-sigusr1 --max-semi-space-size=4"
 root=$(dirname "$(readlink -f "$0")")/..
 for node in "$root/node_modules/.bin/node" node; do
   case $("$node" --version 2>/dev/null) in
-    v2[4-9].* | v[3-9][0-9].*) exec "$node" --disable-sigusr1 "$root/src/main.ts" "$@" ;;
+    v2[4-9].* | v[3-9][0-9].*) exec "$node" $flags "$root/src/main.ts" "$@" ;;
   esac
 done
 echo "error: OLD_NODE: Signet needs Node >=24.14.1; npm ci installs it on Linux with glibc, else put it on PATH" >&2

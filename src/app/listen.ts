@@ -1,8 +1,9 @@
 import { type Place, placeOf } from "../files/place.ts";
 import { type GrpcServer, startGrpcServer } from "../grpc/server.ts";
+import type { OnCall } from "../grpc/unary.ts";
 import { socketPath } from "../grpc/unix-socket.ts";
 import type { Metrics } from "../http/metrics.ts";
-import { type HttpServer, startHttpServer } from "../http/server.ts";
+import { type HttpServer, type HttpSources, startHttpServer } from "../http/server.ts";
 import type { LiveProfiles } from "../profile/live-profiles.ts";
 import { reasonsOf } from "../replica/fitness.ts";
 import { createReadiness, type Health, startHealth } from "./health.ts";
@@ -74,21 +75,25 @@ function listenForHttp(
   { opening, metrics }: Running,
   waitsFor: () => readonly string[],
 ): Promise<HttpServer> {
-  return startHttpServer(config.http.address, {
+  const sources: HttpSources = {
     jwks() {
       const { keys, maxAgeSeconds } = opening.keys.jwks();
       return { json: JSON.stringify({ keys }), maxAgeSeconds };
     },
     metrics: metrics.render,
     waitsFor,
-  });
+  };
+  return startHttpServer(config.http, sources, () => metrics.limited("http.max_connections"));
 }
 
-function listenForGrpc({ config, log }: Run, { opening, live, metrics }: Running): Promise<GrpcServer> {
+async function listenForGrpc({ config, log }: Run, { opening, live, metrics }: Running): Promise<GrpcServer> {
   const { tokens, keys } = opening;
   const services = { tokens, keys, profiles: live.current };
-  return startGrpcServer(config.grpc.address, services, config.grpc, (call) => {
+  const onCall: OnCall = (call) => {
     metrics.call(call.method, call.code, call.seconds);
     if ("cause" in call) log("error", { type: "call.failed", method: call.method, error: call.cause });
-  });
+  };
+  const server = await startGrpcServer(config.grpc.address, services, config.grpc, onCall, metrics.limited);
+  metrics.addLoad(server.load);
+  return server;
 }

@@ -23,14 +23,18 @@ export function buildConfig(raw: RawConfig, { profiles, keysets }: ProfileSet) {
     data: raw.data,
     grpc: {
       address: grpc.address,
+      maxConnections: grpc.max_connections,
+      maxOpenCalls: grpc.max_open_calls,
       maxConcurrentStreams: grpc.max_concurrent_streams,
       maxMessageBytes: grpc.max_message_bytes,
+      maxUnreadBytes: grpc.max_unread_bytes,
+      maxBufferedBytes: grpc.max_buffered_bytes,
       maxConnectionIdleMs: msOf(grpc.max_connection_idle),
       maxConnectionAgeMs: msOf(grpc.max_connection_age),
       keepaliveMs: msOf(grpc.keepalive),
       youngCalls: grpc.young_calls,
     },
-    http: raw.http,
+    http: { address: raw.http.address, maxConnections: raw.http.max_connections },
     /** Undefined: events stay in the spool. */
     nats: nats.url ? { url: nats.url, replicas: nats.replicas, syncInterval: syncInterval(nats) } : undefined,
     state: {

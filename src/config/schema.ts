@@ -5,6 +5,7 @@ const DURATION = { type: "string", duration: true } as const;
 // A timer of Node takes at most 2^31 ms (24.8 days) and fires at once when asked for more.
 const LONGEST_TIMER = "24d";
 const CONNECTION_TIMER = { ...DURATION, durationFrom: ["1s", LONGEST_TIMER] } as const;
+const LARGEST_BUFFER = 2 ** 40;
 const ADDRESS = { type: "string", allowed: "host:port", pattern: "^.+:\\d{1,5}$" } as const;
 // Descriptors 1 and 2 are for output; a misspelt descriptor must not become the name of a new file.
 const KEK_PLACE = {
@@ -31,15 +32,22 @@ export const CONFIG_SCHEMA = objectSchema({
   data: { type: "string", minLength: 1, allowed: "a folder", default: "./data" },
   grpc: section({
     address: { type: "string", pattern: "^(unix:.+|.+:\\d{1,5})$", default: "127.0.0.1:50051" },
+    max_connections: { type: "integer", minimum: 1, maximum: 1_000_000, default: 1000 },
+    max_open_calls: { type: "integer", minimum: 1, maximum: 1_000_000, default: 4000 },
     max_concurrent_streams: { type: "integer", minimum: 1, maximum: 100_000, default: 1000 },
     max_message_bytes: { type: "integer", minimum: 16_384, maximum: 16_777_216, default: 1_048_576 },
+    max_unread_bytes: { type: "integer", minimum: 65_536, maximum: LARGEST_BUFFER, default: 1_048_576 },
+    max_buffered_bytes: { type: "integer", minimum: 1_048_576, maximum: LARGEST_BUFFER, default: 33_554_432 },
     max_connection_idle: { ...CONNECTION_TIMER, default: "30m" },
     max_connection_age: { ...CONNECTION_TIMER, default: "24h" },
     keepalive: { ...CONNECTION_TIMER, default: "60s" },
     // Replaces private state of Node's HTTP/2 and sets a V8 flag: an operator whose Node can't bear that turns it off.
     young_calls: { type: "boolean", allowed: "true or false", default: true },
   }),
-  http: section({ address: { ...ADDRESS, default: "127.0.0.1:8081" } }),
+  http: section({
+    address: { ...ADDRESS, default: "127.0.0.1:8081" },
+    max_connections: { type: "integer", minimum: 1, maximum: 1_000_000, default: 1000 },
+  }),
   nats: section({
     // No user and password: a secret in a file or the environment ends up in logs and process lists.
     url: {

@@ -52,13 +52,15 @@ function withStrictDecoder(method: Method, registry: FileRegistry): Method {
   return { ...method, requestDeserialize };
 }
 
-/** Our own services, which answer undecodable requests themselves. */
-const OWN = "/signet.";
+/** Whether a method is of our own services, which answer undecodable requests and wait for slow readers themselves. */
+export function isOwn(path: string): boolean {
+  return path.startsWith("/signet.");
+}
 
 /** Ends a call of a library's service as UNDECODABLE, in place of its handler. */
 export const refuseUndecodable: ServerInterceptor = ({ path }, call) => {
   // The type asks for a wrapper, which our own calls need not pay for; grpc-js itself takes any call.
-  if (path.startsWith(OWN)) return call as ServerInterceptingCall;
+  if (isOwn(path)) return call as ServerInterceptingCall;
   let refused = false;
   return new ServerInterceptingCall(call, {
     start: (next) =>

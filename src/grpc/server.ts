@@ -14,7 +14,9 @@ import { ProfileServiceService } from "../gen/signet/v1/profiles.ts";
 import type { Profile } from "../profile/model/profile.ts";
 import { loadContract } from "../protobuf/contract.ts";
 import { StartError } from "../start-error.ts";
+import { ConnectionGuard, type Limit, type Load } from "./connections/guard.ts";
 import { addLibraryService, refuseUndecodable } from "./library-services.ts";
+import { paceRequests } from "./paced-requests.ts";
 import { makeProtoPlainName } from "./process/plain-proto.ts";
 import { keepCallsYoung } from "./process/young-calls.ts";
 import { reflection } from "./reflection.ts";
@@ -28,8 +30,12 @@ import { requestDecoder } from "./wire/decode-request.ts";
 
 /** Settings of the transport. The limits are those that grpc-js leaves open by default. */
 export interface TransportOptions {
+  readonly maxConnections: number;
+  readonly maxOpenCalls: number;
   readonly maxConcurrentStreams: number;
   readonly maxMessageBytes: number;
+  readonly maxUnreadBytes: number;
+  readonly maxBufferedBytes: number;
   readonly maxConnectionIdleMs: number;
   readonly maxConnectionAgeMs: number;
   readonly keepaliveMs: number;
@@ -62,6 +68,8 @@ export interface GrpcServer {
   /** The address in use. Port 0 is replaced by the port that the system chose. */
   readonly address: string;
   setHealth(service: "" | typeof ISSUING, serving: boolean): void;
+  /** What is open at this moment. */
+  load(): Load;
   /** Ends streams, refuses new calls, and waits at most `graceMs` for the others before it cuts them. */
   stop(graceMs: number): Promise<void>;
 }
@@ -77,6 +85,7 @@ export async function startGrpcServer(
   services: Services,
   options: TransportOptions,
   onCall: OnCall,
+  onLimit: (limit: Limit) => void,
 ): Promise<GrpcServer> {
   // Log lines are an allow-list, and grpc-js writes its own to standard error. Errors are thrown or observed instead.
   setLogVerbosity(logVerbosity.NONE);
@@ -86,13 +95,10 @@ export async function startGrpcServer(
     "grpc.max_concurrent_streams": options.maxConcurrentStreams,
     "grpc.max_receive_message_length": options.maxMessageBytes,
     "grpc.max_connection_idle_ms": options.maxConnectionIdleMs,
-    "grpc.max_connection_age_ms": options.maxConnectionAgeMs,
-    // Without it one stream that never ends, e.g. a health watch, keeps its connection open permanently.
-    "grpc.max_connection_age_grace_ms": Math.min(options.maxConnectionAgeMs, LONGEST_AGE_GRACE_MS),
     "grpc.keepalive_time_ms": options.keepaliveMs,
     // It counts every call and message, for a service that is not offered.
     "grpc.enable_channelz": 0,
-    interceptors: [refuseUndecodable],
+    interceptors: [refuseUndecodable, paceRequests],
   });
   const streams = createStreams(MAX_STREAMS);
   const serving = { registry: createFileRegistry(contract), streams, stalledMs: STALLED_MS, onCall };
@@ -105,12 +111,17 @@ export async function startGrpcServer(
   await removeStaleSocket(address);
   const bound = await bind(server, address);
   if (options.youngCalls) keepCallsYoung(server);
+  // Without a grace one stream that never ends, e.g. a health watch, keeps its connection open permanently.
+  const ageGraceMs = Math.min(options.maxConnectionAgeMs, LONGEST_AGE_GRACE_MS);
+  const guard = new ConnectionGuard(server, { ...options, ageGraceMs }, onLimit);
   return {
     address: bound,
+    load: () => guard.load,
     setHealth: (service, serving) => health.setStatus(service, serving ? "SERVING" : "NOT_SERVING"),
-    stop: (graceMs) => {
+    async stop(graceMs) {
       streams.stop();
-      return stop(server, graceMs);
+      await stop(server, graceMs);
+      guard.stop();
     },
   };
 }

@@ -29,6 +29,10 @@ export interface Metrics {
   issued(profile: string): void;
   rejected(profile: string, reason: string): void;
   expressionFailed(profile: string, kind: string, name: string, reason: string): void;
+  /** A connection was closed or a call ended because of this limit, a key of the configuration. */
+  limited(limit: string): void;
+  /** Adds the metrics of what clients hold open. Called once. */
+  addLoad(read: () => { readonly connections: number; readonly openCalls: number }): void;
   /** Adds the metrics that are read at each scrape. Called once. */
   addSources(sources: MetricSources): void;
   /** The text that Prometheus scrapes. */
@@ -67,6 +71,12 @@ export function createMetrics(): Metrics {
     labelNames: ["profile", "kind", "name", "reason"] as const,
     registers,
   });
+  const limited = new Counter({
+    name: "signet_limited_total",
+    help: "Connections closed and calls ended because clients took too much, by the configuration key of the limit.",
+    labelNames: ["limit"] as const,
+    registers,
+  });
   let readSpool = async (): Promise<void> => {};
   const observers = new Map<string, ReturnType<typeof calls.labels>>();
   return {
@@ -80,6 +90,8 @@ export function createMetrics(): Metrics {
     issued: (profile) => issued.inc({ profile }),
     rejected: (profile, reason) => rejected.inc({ profile, reason }),
     expressionFailed: (profile, kind, name, reason) => failed.inc({ profile, kind, name, reason }),
+    limited: (limit) => limited.inc({ limit }),
+    addLoad: (read) => addLoadGauges(registry, read),
     addSources(sources) {
       readSpool = addSpoolGauges(registry, sources);
       addRotationGauge(registry, sources);
@@ -92,6 +104,20 @@ export function createMetrics(): Metrics {
       return { contentType: registry.contentType, body: await registry.metrics() };
     },
   };
+}
+
+function addLoadGauges(registry: Registry, read: Parameters<Metrics["addLoad"]>[0]): void {
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(value());
+      },
+    });
+  gauge("signet_grpc_connections", "Open gRPC connections.", () => read().connections);
+  gauge("signet_grpc_open_calls", "Open gRPC calls and streams.", () => read().openCalls);
 }
 
 function addRotationGauge(registry: Registry, sources: MetricSources): void {

@@ -3,6 +3,7 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Problem } from "../problem/problem.ts";
 import { StartError } from "../start-error.ts";
+import { keepRecentConnections } from "./recent-connections.ts";
 
 /** What the HTTP server shows. None of it needs a credential. */
 export interface HttpSources {
@@ -19,13 +20,21 @@ export interface HttpServer {
   stop(): Promise<void>;
 }
 
+/** Node looks for requests that are late only every 30 seconds by default. */
+const TIMES = { requestTimeout: 10_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 } as const;
+
 /**
- * Serves `/.well-known/jwks.json`, `/metrics`, `/livez` and `/readyz` at `host:port`.
+ * Serves `/.well-known/jwks.json`, `/metrics`, `/livez` and `/readyz` at `host:port`, over `maxConnections` at most;
+ * `onLimit` is called when a connection is closed for a new one.
  *
  * @throws StartError when the address can't be bound.
  */
-export async function startHttpServer(address: string, sources: HttpSources): Promise<HttpServer> {
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
+export async function startHttpServer(
+  { address, maxConnections }: { readonly address: string; readonly maxConnections: number },
+  sources: HttpSources,
+  onLimit: () => void,
+): Promise<HttpServer> {
+  const server = createServer(TIMES, (request, response) => {
     answer(request.method ?? "", request.url ?? "", request.headers["if-none-match"], response, sources).catch(
       (error) => {
         if (!response.headersSent) sendProblem(response, error);
@@ -33,7 +42,7 @@ export async function startHttpServer(address: string, sources: HttpSources): Pr
       },
     );
   });
-  server.maxConnections = 1024;
+  keepRecentConnections(server, maxConnections, onLimit);
   const host = address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
   const port = Number(address.slice(address.lastIndexOf(":") + 1));
   await new Promise<void>((resolve, reject) => {

@@ -54,6 +54,8 @@ export type ProblemCode =
   | "SLOW_READER"
   /** The server has its maximum number of watches open. */
   | "TOO_MANY_STREAMS"
+  /** The server has its maximum number of calls open, and this caller's connection has its share of them. */
+  | "TOO_MANY_CALLS"
   /** The server is stopping and has ended its watches. */
   | "STOPPING"
   /** The audit log has reached its limit. */

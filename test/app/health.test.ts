@@ -10,6 +10,7 @@ function healthUnderTest(t: ExecutionContext) {
   const logged: LogEvent[] = [];
   const grpc = {
     address: "",
+    load: () => ({ connections: 0, openCalls: 0 }),
     setHealth: (service: string, serving: boolean) => void set.push([service, serving]),
     stop: async () => {},
   };

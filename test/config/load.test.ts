@@ -13,7 +13,7 @@ test("without a file every key has its default", (t) => {
   t.like(config, {
     data: "./data",
     grpc: { address: "127.0.0.1:50051", maxConcurrentStreams: 1000, maxMessageBytes: 1_048_576, keepaliveMs: 60_000 },
-    http: { address: "127.0.0.1:8081" },
+    http: { address: "127.0.0.1:8081", maxConnections: 1000 },
     nats: { url: "nats://127.0.0.1:4222", replicas: 1, syncInterval: 120_000 },
     state: { store: "file", firstStart: false, maxOfflineMs: 3_600_000 },
     kek: { file: "data/kek", previous: undefined, create: true },
@@ -23,6 +23,8 @@ test("without a file every key has its default", (t) => {
     logLevel: "info",
     graceMs: 10_000,
   });
+  const bounds = { maxConnections: 1000, maxOpenCalls: 4000, maxUnreadBytes: 1_048_576, maxBufferedBytes: 33_554_432 };
+  t.like(config.grpc, bounds);
   t.is(config.grpc.maxConnectionIdleMs, 1_800_000);
   t.is(config.grpc.maxConnectionAgeMs, 86_400_000);
 });
@@ -75,7 +77,7 @@ colour: blue
 `;
   t.deepEqual((await faultTexts(t, text)).toSorted(), [
     "FILE:1 issuer: must be an http or https URL without user, query and fragment",
-    "FILE:3 grpc.adress: is not a known key (known: address, max_concurrent_streams, max_message_bytes, max_connection_idle, max_connection_age, keepalive, young_calls)",
+    "FILE:3 grpc.adress: is not a known key (known: address, max_connections, max_open_calls, max_concurrent_streams, max_message_bytes, max_unread_bytes, max_buffered_bytes, max_connection_idle, max_connection_age, keepalive, young_calls)",
     "FILE:4 grpc.max_message_bytes: must be integer",
     "FILE:6 rotation.period: must be a duration such as 500ms, 90s, 15m, 24h or 30d",
     "FILE:8 nats.replicas: must be one of [1,3,5]",

@@ -97,6 +97,8 @@ test("docs/monitoring.md has each metric with its labels", async (t) => {
     rotation: () => [{ keyset: "service", seconds: 1 }],
     settings: () => [{ stream: "bucket", verdict: "refused", count: 1 }],
   });
+  metrics.addLoad(() => ({ connections: 1, openCalls: 1 }));
+  metrics.limited("grpc.max_connections");
   metrics.call("M", "OK", 1);
   metrics.issued("p");
   metrics.rejected("p", "EXPIRED");

@@ -17,8 +17,12 @@ async function serverThat(t: ExecutionContext, handler: () => unknown) {
   const tokens = { issue: handler, verify: handler } as unknown as TokenService;
   const keys = {} as KeyService;
   const limits = {
+    maxConnections: 10,
+    maxOpenCalls: 100,
     maxConcurrentStreams: 100,
     maxMessageBytes: 16_384,
+    maxUnreadBytes: 65_536,
+    maxBufferedBytes: 1_048_576,
     maxConnectionIdleMs: 60_000,
     youngCalls: true,
     maxConnectionAgeMs: 60_000,
@@ -29,6 +33,7 @@ async function serverThat(t: ExecutionContext, handler: () => unknown) {
     { tokens, keys, profiles: () => new Map() },
     limits,
     (call) => void observed.push(call),
+    () => undefined,
   );
   const client = new TokenServiceClient(server.address, credentials.createInsecure());
   t.teardown(() => {

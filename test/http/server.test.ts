@@ -4,6 +4,7 @@ import test, { type ExecutionContext } from "ava";
 import { type HttpSources, startHttpServer } from "../../src/http/server.ts";
 import { Problem } from "../../src/problem/problem.ts";
 
+const LISTENER = { address: "127.0.0.1:0", maxConnections: 100 };
 const JWKS = '{"keys":[]}';
 
 const SOURCES: HttpSources = {
@@ -14,7 +15,7 @@ const SOURCES: HttpSources = {
 
 /** A server with little behind it; override one source per test. Answers a fetch of it. */
 async function serve(t: ExecutionContext, overrides: Partial<HttpSources> = {}) {
-  const server = await startHttpServer("127.0.0.1:0", { ...SOURCES, ...overrides });
+  const server = await startHttpServer(LISTENER, { ...SOURCES, ...overrides }, () => {});
   t.teardown(() => server.stop());
   return (path: string, init?: RequestInit) => fetch(`http://${server.address}${path}`, init);
 }
@@ -128,14 +129,17 @@ test("keys that are not read yet are 503, never an empty set that a verifier wou
 });
 
 test("a port that is taken is an error that names the address", async (t) => {
-  const first = await startHttpServer("127.0.0.1:0", SOURCES);
+  const first = await startHttpServer(LISTENER, SOURCES, () => {});
   t.teardown(() => first.stop());
   const message = new RegExp(`^HTTP can't listen at ${first.address}: .*EADDRINUSE`);
-  await t.throwsAsync(startHttpServer(first.address, SOURCES), { message });
+  await t.throwsAsync(
+    startHttpServer({ ...LISTENER, address: first.address }, SOURCES, () => {}),
+    { message },
+  );
 });
 
 test("stop ends although a client keeps its connection open", async (t) => {
-  const server = await startHttpServer("127.0.0.1:0", SOURCES);
+  const server = await startHttpServer(LISTENER, SOURCES, () => {});
   const [host = "", port] = server.address.split(":");
   const idle = connect(Number(port), host);
   await once(idle, "connect");

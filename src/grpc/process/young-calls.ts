@@ -1,7 +1,8 @@
-import type { Http2Server, Http2Session } from "node:http2";
+import type { Http2Session } from "node:http2";
 import { isMap } from "node:util/types";
 import { setFlagsFromString } from "node:v8";
 import type { Server } from "@grpc/grpc-js";
+import { http2ServersOf } from "./http2-servers.ts";
 
 /**
  * Makes the objects of a call collectable as soon as the call has ended. Two changes, permanent, and wider than the
@@ -19,9 +20,7 @@ import type { Server } from "@grpc/grpc-js";
  */
 export function keepCallsYoung(server: Server): void {
   setFlagsFromString("--no-allocation-site-pretenuring");
-  const { http2Servers } = server as unknown as { readonly http2Servers?: unknown };
-  if (!(http2Servers instanceof Map)) return;
-  for (const http2Server of http2Servers.keys() as Iterable<Http2Server>) http2Server.on("session", keepStreamsYoung);
+  for (const http2Server of http2ServersOf(server) ?? []) http2Server.on("session", keepStreamsYoung);
 }
 
 function keepStreamsYoung(session: Http2Session): void {

@@ -8,11 +8,13 @@ async function startService(young: boolean): Promise<string> {
   const issue = async () => ({ token: "token", tokenId: "id", keyId: "key", draft });
   const services = { tokens: { issue } as unknown as TokenService, keys: {} as KeyService, profiles: () => new Map() };
   const hour = 3_600_000;
-  const limits = { maxConnectionIdleMs: hour, maxConnectionAgeMs: hour, keepaliveMs: hour, youngCalls: young };
+  const times = { maxConnectionIdleMs: hour, maxConnectionAgeMs: hour, keepaliveMs: hour };
+  const limits = { maxConnections: 100, maxOpenCalls: 100, maxUnreadBytes: 65_536, maxBufferedBytes: 1_048_576 };
   const server = await startGrpcServer(
     "127.0.0.1:0",
     services,
-    { ...limits, maxConcurrentStreams: 100, maxMessageBytes: 1024 },
+    { ...times, ...limits, maxConcurrentStreams: 100, maxMessageBytes: 1024, youngCalls: young },
+    () => undefined,
     () => undefined,
   );
   return server.address;

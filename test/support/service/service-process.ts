@@ -3,9 +3,13 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { ExecutionContext } from "ava";
+import packageJson from "../../../package.json" with { type: "json" };
 import { testEnv } from "./service.ts";
 
 const MAIN = fileURLToPath(new URL("../../../src/main.ts", import.meta.url));
+
+/** The flags of Node with which the service is started. */
+const FLAGS = packageJson.scripts.start.split(" ").filter((word) => word.startsWith("--"));
 
 /** One line of the service's log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly event: string };
@@ -37,7 +41,7 @@ export async function spawnService(
 ): Promise<ServiceProcess> {
   const { data, env, program = MAIN, args = ["serve"], until = "ready" } = options;
   const settings = testEnv(data, { SIGNET_LOG_LEVEL: "info", ...env });
-  const child = spawn(process.execPath, [program, ...args], {
+  const child = spawn(process.execPath, [...FLAGS, program, ...args], {
     env: { PATH: process.env.PATH, ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });

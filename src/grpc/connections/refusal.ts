@@ -1,0 +1,28 @@
+import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import { Problem } from "../../problem/problem.ts";
+import { toServiceError } from "../status.ts";
+
+/** Ends the call of a stream with one status, whether it has begun to answer or not. */
+export type Refusal = (stream: ServerHttp2Stream) => void;
+
+/** The refusal of calls beyond `limit`, which is `grpc.max_open_calls`. Its headers are built once. */
+export function refusalOfCalls(limit: number): Refusal {
+  const message = `the server has ${limit} calls open, its maximum (grpc.max_open_calls)`;
+  const { code, details, metadata } = toServiceError(new Problem("TOO_MANY_CALLS", message, { retryAfterMs: 1_000 }));
+  const headers: OutgoingHttpHeaders = {
+    ":status": 200,
+    "content-type": "application/grpc+proto",
+    "grpc-status": code,
+    "grpc-message": encodeURI(details),
+    ...metadata.toHttp2Headers(),
+  };
+  return (stream) => {
+    // It has been reset, and nobody waits for an answer.
+    if (stream.destroyed || stream.closed) return;
+    if (!stream.headersSent) stream.respond(headers, { endStream: true });
+    // gRPC reads this code of a reset as RESOURCE_EXHAUSTED too.
+    else stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    // Otherwise it would stay open until its client ends the request.
+    stream.destroy();
+  };
+}

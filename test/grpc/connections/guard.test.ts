@@ -1,0 +1,117 @@
+import { credentials } from "@grpc/grpc-js";
+import test from "ava";
+import { DATA, END_STREAM, frame, greeting } from "../../../bench/client/http2-frames.ts";
+import { TokenServiceClient } from "../../../src/gen/signet/v1/token.ts";
+import { greet, head, message } from "../../support/http2/frames.ts";
+import { rawConnection } from "../../support/http2/raw-connection.ts";
+import { healthClient } from "../../support/service/health.ts";
+import { failureOf } from "../../support/service/rich-error.ts";
+import { issue, type Service, startService } from "../../support/service/service.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+
+const ISSUE = "/signet.v1.TokenService/IssueToken";
+const PROFILES = "/signet.v1.ProfileService/ListProfiles";
+
+/** Issues a token on a connection of its own. */
+async function issueApart({ app }: Service): Promise<void> {
+  const options = { "grpc.use_local_subchannel_pool": 1 };
+  const tokens = new TokenServiceClient(app.addresses.grpc, credentials.createInsecure(), options);
+  await issue({ tokens }).finally(() => tokens.close());
+}
+
+/** Resolves when a line of /metrics has the value. */
+function untilMetric({ url }: Service, name: string, value: number): Promise<void> {
+  return waitUntil(`${name} is ${value}`, async () =>
+    (await (await fetch(`${url}/metrics`)).text()).includes(`\n${name} ${value}\n`),
+  );
+}
+
+function untilLimited(service: Service, limit: string): Promise<void> {
+  return untilMetric(service, `signet_limited_total{limit="${limit}"}`, 1);
+}
+
+function calls(count: number, bytes: (stream: number) => Buffer): Buffer {
+  return Buffer.concat(Array.from({ length: count }, (_, index) => bytes(2 * index + 1)));
+}
+
+/** Calls whose answers are far larger than 64 KiB together. */
+const LARGE_ANSWERS = calls(100, (stream) =>
+  Buffer.concat([head(stream, PROFILES), frame(DATA, END_STREAM, stream, message())]),
+);
+
+test("a call too many is refused in words, if no other connection takes more", async (t) => {
+  const service = await startService(t, { env: { SIGNET_GRPC_MAX_OPEN_CALLS: "3" } });
+  // Clients in one process share a connection to the same address.
+  const health = healthClient(t, service.app.addresses.grpc);
+  for (let open = 0; open < 3; open++) await health.watch("");
+  await untilMetric(service, "signet_grpc_open_calls", 3);
+  t.like(await failureOf(issue(service)), {
+    code: "RESOURCE_EXHAUSTED",
+    reason: "TOO_MANY_CALLS",
+    message: "the server has 3 calls open, its maximum (grpc.max_open_calls)",
+  });
+  await untilLimited(service, "grpc.max_open_calls");
+});
+
+test("a client that takes little gets the place of the oldest call of the one that takes most", async (t) => {
+  const service = await startService(t, { env: { SIGNET_GRPC_MAX_OPEN_CALLS: "3" } });
+  const health = healthClient(t, service.app.addresses.grpc);
+  const watches = [await health.watch(""), await health.watch(""), await health.watch("")];
+  for (let issued = 0; issued < 3; issued++) await issueApart(service);
+  await waitUntil("a watch is cut", () => watches.flat().includes("CUT"));
+  t.deepEqual(
+    watches.map((statuses) => statuses.at(-1)),
+    ["CUT", "SERVING", "SERVING"],
+  );
+});
+
+test("a connection too many replaces the one that has had no call for the longest time", async (t) => {
+  const service = await startService(t, { env: { SIGNET_GRPC_MAX_CONNECTIONS: "2" } });
+  const first = await rawConnection(t, service.app.addresses.grpc, greet());
+  const second = await rawConnection(t, service.app.addresses.grpc, greet());
+  await untilMetric(service, "signet_grpc_connections", 2);
+  await issueApart(service);
+  await waitUntil("the first is closed", () => first.destroyed);
+  t.false(second.destroyed);
+  await untilLimited(service, "grpc.max_connections");
+});
+
+test("a connection whose client does not read its answers is cut; one that reads as many is not", async (t) => {
+  const service = await startService(t, { env: { SIGNET_GRPC_MAX_UNREAD_BYTES: "65536" } });
+  const { grpc } = service.app.addresses;
+  const reading = await rawConnection(t, grpc, Buffer.concat([greeting(), LARGE_ANSWERS]));
+  const unread = await rawConnection(t, grpc, Buffer.concat([greet(0), LARGE_ANSWERS]));
+  await waitUntil("it is cut", () => unread.destroyed);
+  t.false(reading.destroyed);
+  await untilLimited(service, "grpc.max_unread_bytes");
+  await untilMetric(service, "signet_grpc_open_calls", 0);
+});
+
+test("when too much is held for all, the connection that holds most is cut", async (t) => {
+  const service = await startService(t, { env: { SIGNET_GRPC_MAX_BUFFERED_BYTES: "1048576" } });
+  const unfinished = (count: number) =>
+    Buffer.concat([
+      greet(),
+      calls(count, (stream) =>
+        Buffer.concat([
+          head(stream, ISSUE),
+          frame(DATA, 0, stream, message(Buffer.alloc(16_000), { length: 1_000_000 })),
+          frame(DATA, 0, stream, Buffer.alloc(16_000)),
+        ]),
+      ),
+    ]);
+  const small = await rawConnection(t, service.app.addresses.grpc, unfinished(5));
+  await untilMetric(service, "signet_grpc_open_calls", 5);
+  const large = await rawConnection(t, service.app.addresses.grpc, unfinished(40));
+  await waitUntil("the large one is cut", () => large.destroyed);
+  t.false(small.destroyed);
+  await issueApart(service);
+  await untilLimited(service, "grpc.max_buffered_bytes");
+});
+
+test("a connection without calls ends at its age", async (t) => {
+  const service = await startService(t, { env: { SIGNET_GRPC_MAX_CONNECTION_AGE: "1s" } });
+  const idle = await rawConnection(t, service.app.addresses.grpc, greet());
+  await waitUntil("it is closed", () => idle.destroyed);
+  t.pass();
+});

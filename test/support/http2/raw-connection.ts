@@ -1,0 +1,14 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import type { ExecutionContext } from "ava";
+
+/** A connection to `host:port` over which a test sends any bytes, destroyed after the test. */
+export async function rawConnection(t: ExecutionContext<unknown>, address: string, first: Buffer): Promise<Socket> {
+  const [host = "", port = ""] = address.split(":");
+  const socket = connect({ host, port: Number(port), noDelay: true });
+  t.teardown(() => socket.destroy());
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  socket.write(first);
+  return socket.resume();
+}
