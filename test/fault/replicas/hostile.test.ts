@@ -6,7 +6,8 @@ import { dialect, verdictOf } from "../../support/profiles/dialect.ts";
 import { issueShort } from "../../support/replicas/replica-tokens.ts";
 import { type Replica, type ReplicaSet, replicaSet, untilReady } from "../../support/replicas/replicas.ts";
 import { look } from "../../support/replicas/ring-witness.ts";
-import { rounds } from "../../support/rounds.ts";
+import { boundByRounds, rounds } from "../../support/rounds.ts";
+import { seededRandom } from "../../support/seeded-random.ts";
 import { importKey, revokeKey } from "../../support/service/key-calls.ts";
 import { failureOf } from "../../support/service/rich-error.ts";
 import { verify } from "../../support/service/service.ts";
@@ -16,10 +17,14 @@ const GARBAGE = "garbage";
 const UNKNOWN_KEK = JSON.stringify({ kek: "stranger", mac: "x", body: "{}" });
 /** Nothing rotates during a test. */
 const SLOW = { period: 600_000 };
+/** Often, but not so often that the tests' own tokens outlive their keys. */
+const FAST = { period: 8_000 };
 const RINGS = ["keys/service/epoch", "secrets/hivekit/YWNtZQ/epoch"] as const;
 
 const hivekit = (replica: Replica) =>
   dialect(replica, "hivekit", { tenant: "acme", encoding: SecretEncoding.SECRET_ENCODING_BASE64 });
+
+type Random = (from: number, to: number) => number;
 
 interface Scene {
   readonly set: ReplicaSet;
@@ -35,17 +40,17 @@ interface Tokens {
 }
 
 /** Replicas with a ring at epoch 2 and a secret at epoch 1, and tokens of both. */
-async function scene(t: ExecutionContext, count: number): Promise<Scene> {
+async function scene(t: ExecutionContext, count: number, rotation = SLOW): Promise<Scene> {
   t.timeout(120_000);
   const nats = await startNats(t);
-  const set = await replicaSet(t, [nats.url], SLOW);
+  const set = await replicaSet(t, [nats.url], rotation);
   const replicas = await set.startAll(count);
   const [one] = replicas;
   if (one === undefined) throw new Error("there is no replica");
   await revokeKey(one, (await issueShort(one)).keyId);
   await importKey(one, { profile: "hivekit", tenant: "acme", keyId: "k1" });
   await waitUntil("all hold epoch 2", async () =>
-    (await Promise.all(replicas.map(look))).every(({ epoch }) => epoch === 2),
+    (await Promise.all(replicas.map(look))).every(({ epoch }) => epoch >= 2),
   );
   const hostile = await hostileClient(t, nats.url);
   await waitUntil("all issue", () => allIssue(replicas));
@@ -177,44 +182,45 @@ serialTestWithNats(
   },
 );
 
-for (const [what, spoil] of Object.entries({
+const SPOILERS: Readonly<Record<string, (hostile: HostileClient, key: string) => Promise<void>>> = {
   "overwritten with garbage": (hostile, key) => hostile.put(key, GARBAGE),
   emptied: (hostile, key) => hostile.put(key, ""),
   deleted: (hostile, key) => hostile.delete(key),
   "given an end that is over": async (hostile, key) =>
     hostile.put(key, (await hostile.read(key)) ?? "", { "Signet-Expires-At": "1" }),
-} satisfies Record<string, (hostile: HostileClient, key: string) => Promise<void>>)) {
-  serialTestWithNats(`the newest epochs, ${what}, are put back as they were, running or from a copy`, async (t) => {
-    const here = await scene(t, 1);
-    const { replicas, hostile, tokens } = here;
+};
+
+serialTestWithNats(
+  `the newest epochs, ${Object.keys(SPOILERS).join(", ")}, are put back as they were, running or from a copy`,
+  async (t) => {
+    const { set, replicas, hostile, tokens } = await scene(t, 1);
     const newest = [`${RINGS[0]}/2`, `${RINGS[1]}/1`];
     const before = await Promise.all(newest.map((key) => hostile.read(key)));
-    const spoilAll = () => Promise.all(newest.map((key) => spoil(hostile, key)));
     const isBack = async () => {
       const now = await Promise.all(newest.map((key) => hostile.read(key)));
       return now.every((value, at) => value?.equals(before[at] ?? Buffer.alloc(0)) === true);
     };
-    await spoilAll();
-    await waitUntil("they are back", isBack);
-    const [one] = replicas as readonly [Replica];
-    await one.process.stop();
-    await spoilAll();
-    const again = await here.set.start(one.name);
-    await untilReady(again);
-    t.true(await isBack());
-    t.deepEqual(await verdicts(again, tokens), VALID);
-    t.deepEqual(await verdicts(again, await issueBoth(again)), VALID);
-    t.false(
-      again.process.log.some(({ event }) => event === "keys.rotated"),
-      "no new keys were made",
-    );
-  });
-}
+    let [replica] = replicas as readonly [Replica];
+    for (const [what, spoil] of Object.entries(SPOILERS)) {
+      const spoilAll = () => Promise.all(newest.map((key) => spoil(hostile, key)));
+      await spoilAll();
+      await waitUntil(`what was ${what} is back`, isBack);
+      await replica.process.stop();
+      await spoilAll();
+      replica = await set.start(replica.name);
+      await untilReady(replica);
+      t.true(await isBack(), what);
+      t.deepEqual(await verdicts(replica, tokens), VALID, what);
+      t.deepEqual(await verdicts(replica, await issueBoth(replica)), VALID, what);
+      t.is(eventsOf(replica, "keys.rotated").length, 0, "no new keys were made");
+    }
+  },
+);
 
-serialTestWithNats("tens of thousands of strays stop no start, and fill no log", async (t) => {
+serialTestWithNats("thousands of strays, and 100 000 in make soak, stop no start, and fill no log", async (t) => {
   const here = await scene(t, 1);
   const { replicas, hostile, tokens } = here;
-  const names = Array.from({ length: rounds(10_000) }, (_, at) => at + 1_000);
+  const names = Array.from({ length: rounds(5_000) }, (_, at) => at + 1_000);
   await hostile.flood(
     RINGS.flatMap((ring) => names.map((name) => `${ring}/${name}`)),
     GARBAGE,
@@ -225,3 +231,61 @@ serialTestWithNats("tens of thousands of strays stop no start, and fill no log",
   t.deepEqual(await verdicts(again, await issueBoth(again)), VALID);
   t.true(again.process.log.length < 100, `${again.process.log.length} lines`);
 });
+
+/** The shares of a random liar's deeds, for a ring whose newest epoch is about `newest`. */
+async function tellALie(hostile: HostileClient, ring: string, copies: Buffer[], random: Random): Promise<void> {
+  const keys = await hostile.keys(`${ring}/`);
+  const newest = Math.max(0, ...keys.map((key) => Number(key.split("/").at(-1))).filter((epoch) => epoch < 900));
+  const value = await hostile.read(`${ring}/${newest}`);
+  if (value !== undefined && value.length > 100) copies.push(value);
+  const key = `${ring}/${[newest, newest + 1, newest + 2, random(1, newest + 2), 999][random(0, 5)]}`;
+  const copy = () => copies[random(0, copies.length)] ?? "{}";
+  const deeds = [
+    () => hostile.put(key, GARBAGE),
+    () => hostile.put(key, ""),
+    () => hostile.put(key, copy()),
+    () => hostile.put(key, String(copy()).replace(/verifyUntil\\":\d/g, 'verifyUntil\\":9')),
+    () => hostile.put(key, copy(), { "Signet-Expires-At": ["1", "tomorrow"][random(0, 2)] ?? "" }),
+    () => hostile.put(key, copy(), { "KV-Operation": "PURGE" }),
+    () => hostile.delete(key),
+    () => Promise.all(keys.map((one) => hostile.delete(one))),
+    () =>
+      hostile.flood(
+        Array.from({ length: 100 }, (_, at) => `${ring}/${1_000 + random(0, 500) + at}`),
+        GARBAGE,
+      ),
+    () => hostile.put(`revoked/token/${random(0, 9)}`, GARBAGE, { "Signet-Expires-At": "never" }),
+    () => hostile.put(`replicas/${random(0, 9)}`, '{"version":"9","startedAt":1,"epochs":{"service":999}}'),
+  ];
+  await deeds[random(0, deeds.length)]?.();
+}
+
+serialTestWithNats(
+  "beside a client that garbles, replays, deletes and floods, replicas verify what they issued, and issue when it ends",
+  async (t) => {
+    boundByRounds(t);
+    const random = seededRandom(t);
+    const here = await scene(t, 3, FAST);
+    boundByRounds(t);
+    const { replicas, hostile, tokens } = here;
+    const issued: Tokens[] = [tokens];
+    const bad: string[] = [];
+    const copies: Buffer[] = [];
+    const one = () => replicas[random(0, replicas.length)] as Replica;
+    for (let round = 0; round < rounds(60); round++) {
+      await tellALie(hostile, RINGS[random(0, RINGS.length)] ?? RINGS[0], copies, random);
+      const more = await issueBoth(one()).catch(() => undefined);
+      if (more !== undefined) issued.push(more);
+      const asked = one();
+      const answer = await verdicts(asked, issued[random(Math.max(0, issued.length - 20), issued.length)] ?? tokens);
+      bad.push(...answer.filter((verdict) => verdict !== "valid").map((verdict) => `${verdict} on ${asked.name}`));
+    }
+    t.deepEqual(bad, []);
+    await waitUntil("all issue", () => allIssue(replicas));
+    for (const replica of replicas) {
+      const answers = await Promise.all(replicas.map(async (issuer) => verdicts(replica, await issueBoth(issuer))));
+      t.deepEqual(answers, [VALID, VALID, VALID], replica.name);
+    }
+    t.log(`${issued.length} tokens issued meanwhile`);
+  },
+);
