@@ -67,9 +67,10 @@ export function startOpening(parts: ServiceParts): Opening {
     try {
       await installation.settle();
     } catch (error) {
+      if (stopping.aborted) return;
       if (!state.store.isRetryable(error)) return log("error", { type: "store.failed", error });
       await pause(SETTLE_RETRY_MS, stopping);
-      if (!stopping.aborted) await settleInstallation();
+      await settleInstallation();
     }
   }
 
