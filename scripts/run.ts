@@ -70,6 +70,8 @@ async function describeEnd(child: Child, consequence: string): Promise<string> {
 }
 
 process.chdir(checkout);
+// Of the NATS server too, whose files hold every event.
+process.umask(0o077);
 const stopping = new AbortController();
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stopping.abort());
 try {

@@ -6,6 +6,9 @@ import type { KeyBackup } from "./cli/commands/keys/export-restore.ts";
 if (process.argv.includes("serve")) keepHeapSmall();
 const { run } = await import("./cli/program.ts");
 
+// Nothing that this process makes is ever open to others, e.g. a Unix socket, whose mode follows from the umask alone.
+// Whether its group may use a socket stays with whoever set the umask.
+process.umask(process.umask() | 0o007);
 const { stdin, stdout, stderr, env } = process;
 const io = { stdin, stdout, stderr, env, now: Date.now, signals: process };
 // Only `serve` needs the service: the other commands start in half the time without it.

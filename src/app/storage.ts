@@ -6,6 +6,7 @@ import type { Findings } from "../audit/forward/sink.ts";
 import type { AuditPipeline, AuditReport } from "../audit/pipeline.ts";
 import { startAuditThread } from "../audit-thread/start.ts";
 import type { Config } from "../config/config.ts";
+import { openDataFolder } from "../files/private-path.ts";
 import type { Keks } from "../jose/kek.ts";
 import { loadKeks } from "../jose/kek-source.ts";
 import { recordKeysOf } from "../jose/key-vault.ts";
@@ -39,9 +40,10 @@ export interface Storage {
  * Opens the data folder, the audit log, the state and the KEK, in this order: the audit log is open before any key is
  * created.
  *
- * @throws StartError, StateError, KekError or AuditError when what is stored can't be used or is missing.
+ * @throws FileError, StartError, StateError, KekError or AuditError when what is stored can't be used or is missing.
  */
 export async function openStorage({ config, machine, log, now, endings }: Run): Promise<Storage> {
+  openDataFolder(config.data);
   const openFile = openerOf(config, machine.stateThread, log, now);
   const own = await openOwnState(config, machine.acceptLosses, randomUUID, openFile);
   endings.add((leftMs) => own.store.close(leftMs));

@@ -1,4 +1,5 @@
 import { AuditError } from "../audit/event.ts";
+import { FileError } from "../files/file-error.ts";
 import { KekError } from "../jose/kek.ts";
 import { KeyringError, type KeyringErrorCode } from "../keys/error.ts";
 import { StartError, type StartErrorCode } from "../start-error.ts";
@@ -23,19 +24,26 @@ export function startFailure(error: unknown): Failure {
   // A keyring that can't read its store has the store's error, which gives the reason, as its cause.
   const cause = error instanceof KeyringError && error.cause instanceof StateError ? error.cause : error;
   const [code, exitCode] = codesOf(cause);
-  return new Failure({ code, message: cause instanceof Error ? cause.message : String(cause) }, exitCode, {
-    cause: error,
-  });
+  return new Failure({ code, message: textOf(cause) }, exitCode, { cause: error });
+}
+
+/** An AuditError names the file, and its cause is what the disk said. */
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error instanceof AuditError && error.cause instanceof Error ? error.cause.message : "";
+  return error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
 }
 
 function codesOf(error: unknown): [code: string, exitCode: number] {
   if (error instanceof StateError)
     return error.code === "LOCKED" ? ["DATA_IN_USE", EXIT.dataInUse] : ["STATE", EXIT.state];
-  if (error instanceof AuditError) return ["STATE", EXIT.state];
+  if (error instanceof AuditError || error instanceof FileError) return ["STATE", EXIT.state];
   if (error instanceof KekError)
     return error.code === "KEK_MISSING" ? ["KEK_MISSING", EXIT.missing] : ["KEK", EXIT.kek];
   if (error instanceof KeyringError) return keyCodesOf(error.code);
   if (error instanceof StartError) return [error.code, START_EXIT[error.code]];
+  // Only errors of the file system have a path.
+  if (error instanceof Error && "syscall" in error && "path" in error) return ["STATE", EXIT.state];
   return ["UNEXPECTED", EXIT.negative];
 }
 

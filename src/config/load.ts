@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { publicFaults } from "../files/private-path.ts";
 import type { ProfileSet } from "../profile/keysets.ts";
-import { loadProfiles } from "../profile/load.ts";
+import { exposedProfiles, loadProfiles } from "../profile/load.ts";
 import { ConfigError, createFaults, type Fault, type FaultAt, type Faults } from "../schema/fault.ts";
 import { compileSchema } from "../schema/schema.ts";
 import { parseYaml, type YamlDocument } from "../schema/yaml.ts";
@@ -44,7 +45,9 @@ export function loadConfig({ file, env }: ConfigSource): Config {
 export function loadProfileSet(raw: RawConfig, known?: ProfileSet["profiles"]): ProfileSet {
   const { folder } = raw.profiles;
   const folders = folder === "" ? [SHIPPED_PROFILES] : [SHIPPED_PROFILES, folder];
-  const profiles = loadProfiles(folders, raw.issuer, known);
+  // A user who may write to the folder that ships may change the program as well: only the operator's is checked.
+  const exposed = folder === "" ? [] : exposedProfiles(folder);
+  const profiles = loadProfiles(folders, raw.issuer, known, exposed);
   return { profiles, keysets: buildKeysets(profiles.values(), raw.rotation) };
 }
 
@@ -57,6 +60,8 @@ function readDocument(file: string): YamlDocument {
   } catch {
     throw new ConfigError([fault(file, [], "can't be read")]);
   }
+  const exposed = publicFaults(file);
+  if (exposed.length > 0) throw new ConfigError(exposed.map(({ path, message }) => fault(path, [], message)));
   const document = parseYaml(text, file);
   if (Array.isArray(document)) throw new ConfigError(document);
   return document;

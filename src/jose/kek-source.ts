@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { close, fstat, read } from "node:fs";
 import { promisify } from "node:util";
 import { createFile } from "../files/durable.ts";
-import { isExposed, readPrivateFile } from "../files/private-file.ts";
+import { FileError } from "../files/file-error.ts";
+import { readSecretFile, refuseExposedSecret } from "../files/private-path.ts";
 import { KEK_BYTES, type Kek, KekError, type Keks, kekOf } from "./kek.ts";
 
 /** Where the KEKs are. A place is a path, or `fd:N`: a descriptor that the process was started with. */
@@ -48,32 +49,37 @@ function lostKek(file: string): KekError {
   return new KekError("KEK_MISSING", message);
 }
 
-/** Reads a KEK: 32 bytes as base64url text in a file that only its owner may access. Throws {@link KekError}. */
+/**
+ * Reads a KEK: 32 bytes as base64url text in a file that only its owner, and perhaps a group of this process, may read.
+ * Throws {@link KekError}.
+ */
 export async function loadKek(path: string): Promise<Kek> {
   const where = `KEK file ${path}`;
-  const exposed = (text: string) => new KekError("KEK_EXPOSED", `KEK file ${text}`);
-  const content = await readPrivateFile(path, exposed).catch((cause) => {
-    throw cause instanceof KekError ? cause : fileError(cause, where);
+  const content = await readSecretFile(path).catch((cause) => {
+    throw fileError(cause, where);
   });
   return parseKek(content, where);
 }
 
 /**
  * Creates a KEK file of mode 0600, durable when this resolves, and whole or not at all: a truncated one would make
- * every later start fail. Throws KEK_EXISTS rather than lose what is sealed under an existing one.
+ * every later start fail. Throws KEK_EXISTS rather than lose what is sealed under an existing one, and the FileError of
+ * a folder or disk that takes no file.
  */
 export async function createKekFile(path: string): Promise<void> {
   await createFile(path, `${randomBytes(KEK_BYTES).toString("base64url")}\n`).catch((cause) => {
-    throw fileError(cause, `KEK file ${path}`);
+    const code = codeOf(cause);
+    if (code === "EEXIST")
+      throw new KekError("KEK_EXISTS", `KEK file ${path} exists already and is never overwritten`, { cause });
+    throw code === "ENOENT" ? fileError(cause, `KEK file ${path}`) : cause;
   });
 }
 
 function fileError(cause: unknown, where: string): KekError {
   const code = codeOf(cause);
   if (code === "ENOENT") return new KekError("KEK_MISSING", `${where}: there is no such file or folder`, { cause });
-  if (code === "EEXIST")
-    return new KekError("KEK_EXISTS", `${where} exists already and is never overwritten`, { cause });
-  return new KekError("KEK_UNREADABLE", `${where} can't be read or created: ${code}`, { cause });
+  const message = cause instanceof FileError ? `KEK file ${cause.message}` : `${where} can't be read: ${code}`;
+  return new KekError(code === "EXPOSED" ? "KEK_EXPOSED" : "KEK_UNREADABLE", message, { cause });
 }
 
 const DESCRIPTOR_PREFIX = "fd:";
@@ -104,8 +110,7 @@ async function readDescriptor(descriptor: number, where: string): Promise<Buffer
   const stats = await promisify(fstat)(descriptor);
   if (!(stats.isFIFO() || stats.isSocket() || stats.isFile()))
     throw new KekError("KEK_UNREADABLE", `${where} is not a pipe, socket or file`);
-  if (stats.isFile() && isExposed(stats))
-    throw new KekError("KEK_EXPOSED", `${where} is a file that is open to group or others: chmod 600 it`);
+  if (stats.isFile()) refuseExposedSecret(descriptor, stats);
   const buffer = Buffer.alloc(MAX_KEK_TEXT_BYTES);
   try {
     let length = 0;
@@ -119,6 +124,7 @@ async function readDescriptor(descriptor: number, where: string): Promise<Buffer
 }
 
 function descriptorError(cause: unknown, where: string): KekError {
+  if (cause instanceof FileError) return new KekError("KEK_EXPOSED", `${where}: ${cause.message}`, { cause });
   const code = codeOf(cause);
   if (code === "EBADF") return new KekError("KEK_MISSING", `${where} is not open: start Signet with it`, { cause });
   return new KekError("KEK_UNREADABLE", `${where} can't be read: ${code}`, { cause });

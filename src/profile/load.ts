@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { publicFaults } from "../files/private-path.ts";
 import { ConfigError, type Fault } from "../schema/fault.ts";
 import { compileProfile, profileDigest } from "./compile/compile.ts";
 import { faultIn, keysetFaults, type LoadedProfile } from "./keysets.ts";
@@ -14,14 +15,15 @@ const MISNAMED = /\.(?:yml|YML|YAML)$/;
  *
  * @param issuer `iss` of the profiles that use the service's issuer.
  * @param known What was loaded before with this issuer: an unchanged file is not compiled again.
+ * @param faults Those that were found before.
  * @throws ConfigError with the faults of all files, each with its file, line and path.
  */
 export function loadProfiles(
   folders: readonly string[],
   issuer: string,
   known: ReadonlyMap<string, Profile> = new Map(),
+  faults: Fault[] = [],
 ): Map<string, Profile> {
-  const faults: Fault[] = [];
   const files = folders.flatMap((folder) => profileFiles(folder, faults));
   return new Map(loadProfileFiles(files, issuer, faults, known).map(({ profile }) => [profile.name, profile]));
 }
@@ -53,6 +55,13 @@ export function profileFiles(folder: string, faults: Fault[]): string[] {
   for (const name of names.filter((name) => MISNAMED.test(name)))
     faults.push({ file: join(folder, name), path: "", message: "is not read: its name must end with .yaml" });
   return names.filter((name) => name.endsWith(".yaml")).map((name) => join(folder, name));
+}
+
+/** Why others may change or replace a folder of profiles or a file in it: they would decide what a token may say. */
+export function exposedProfiles(folder: string): Fault[] {
+  const exposed = [folder, ...profileFiles(folder, [])].flatMap(publicFaults);
+  const byPath = new Map(exposed.map((fault) => [fault.path, fault]));
+  return [...byPath.values()].map(({ path, message }) => ({ file: path, path: "", message }));
 }
 
 function namesIn(folder: string, faults: Fault[]): string[] {

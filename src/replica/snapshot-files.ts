@@ -1,15 +1,16 @@
 import { createHash, type Hash } from "node:crypto";
-import { type FileHandle, mkdir, rename } from "node:fs/promises";
+import { type FileHandle, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { replaceFile, replaceFileWith } from "../files/durable.ts";
-import { withPrivateFile } from "../files/private-file.ts";
+import { FileError } from "../files/file-error.ts";
+import { openPrivateFolder } from "../files/private-path.ts";
 import { StateError } from "../state/keyvalue.ts";
 
 /** Copies of parts of the shared state, from which a replica starts when the state is unreachable. */
 export interface SnapshotFiles {
   /**
    * Undefined when there is none. A damaged one is reported, renamed to `.damaged`, and counts as none. Throws
-   * {@link StateError}: EXPOSED when group or others have any right to it, UNAVAILABLE when it can't be read.
+   * {@link StateError} UNAVAILABLE when it can't be read.
    */
   load(name: string): Promise<Uint8Array | undefined>;
   /** Durable when it resolves. A crash leaves the old content or the new, never a mixture. */
@@ -27,13 +28,16 @@ export interface SnapshotFiles {
 const DIGEST_BYTES = 65;
 const PART_BYTES = 64 * 1024;
 
-/** Creates the folder if it is missing. `onDamaged` gets the path of a damaged file. */
+/**
+ * Creates the folder if it is missing. `onDamaged` gets the path of a damaged file. Throws {@link StateError}: EXPOSED
+ * when others have any access to a snapshot or the folder, UNAVAILABLE when the folder can't be used.
+ */
 export async function openSnapshotFiles(folder: string, onDamaged: (file: string) => void): Promise<SnapshotFiles> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  openFolder(folder);
 
   async function loadLines(name: string, onLine: (line: string) => void): Promise<boolean> {
     const path = join(folder, name);
-    const intact = await readPrivate(path, async (file) => {
+    const intact = await readIfExists(path, async (file) => {
       const good = await digestFits(file);
       if (good) for await (const line of file.readLines({ start: DIGEST_BYTES, autoClose: false })) onLine(line);
       return good;
@@ -65,7 +69,7 @@ export async function openSnapshotFiles(folder: string, onDamaged: (file: string
     saveLines,
     async load(name) {
       const path = join(folder, name);
-      const bytes = await readPrivate(path, (file) => file.readFile());
+      const bytes = await readIfExists(path, (file) => file.readFile());
       if (bytes === undefined) return undefined;
       const content = bytes.subarray(DIGEST_BYTES);
       if (bytes.subarray(0, DIGEST_BYTES).equals(digestOf(content))) return content;
@@ -77,17 +81,30 @@ export async function openSnapshotFiles(folder: string, onDamaged: (file: string
   };
 }
 
+function openFolder(folder: string): void {
+  try {
+    openPrivateFolder(folder, /(?<!\.damaged)$/);
+  } catch (cause) {
+    if (!(cause instanceof FileError)) throw cause;
+    throw new StateError(cause.code === "EXPOSED" ? "EXPOSED" : "UNAVAILABLE", cause.message, { cause });
+  }
+}
+
 /** Undefined when there is none. */
-async function readPrivate<Result>(
+async function readIfExists<Result>(
   path: string,
   read: (file: FileHandle) => Promise<Result>,
 ): Promise<Result | undefined> {
+  let file: FileHandle | undefined;
   try {
-    return await withPrivateFile(path, (text) => new StateError("EXPOSED", text), read);
+    file = await open(path, "r");
+    return await read(file);
   } catch (cause) {
     if (cause instanceof StateError) throw cause;
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
     throw new StateError("UNAVAILABLE", `the snapshot ${path} can't be read`, { cause });
+  } finally {
+    await file?.close();
   }
 }
 

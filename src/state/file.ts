@@ -1,9 +1,10 @@
-import { mkdir, stat } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { createFileWith } from "../files/durable.ts";
+import { FileError } from "../files/file-error.ts";
 import { placeOf } from "../files/place.ts";
-import { exposedText, isExposed } from "../files/private-file.ts";
+import { openPrivateFolder } from "../files/private-path.ts";
 import { type Entry, StateError } from "./keyvalue.ts";
 import { createLocalKeyValue, type LocalKeyValue, type Table } from "./local.ts";
 import { checkRows, createSchema, createSqliteTable, SCHEMA_VERSION } from "./sqlite-table.ts";
@@ -13,24 +14,20 @@ import { checkRows, createSchema, createSqliteTable, SCHEMA_VERSION } from "./sq
  * dies. Creates the folder (0700) and the file (0600) if they are missing.
  *
  * Throws {@link StateError}: LOCKED when it is open already, in this process or another; CORRUPT when any of it is
- * damaged; EXPOSED when group or others have any access to the file or its folder; UNAVAILABLE when the disk fails.
+ * damaged; EXPOSED when others have any access to the file or its folder; UNAVAILABLE when the disk fails.
  */
 export async function openFileKeyValue(path: string, now: () => number): Promise<LocalKeyValue> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await refuseExposed(dirname(path), "700");
+    // Only stats the file: opening and closing it would drop the locks that this process has on it (POSIX fcntl).
+    openPrivateFolder(dirname(path), /\.db(?:-journal)?$/);
     await stat(path).catch((error) => createIfMissing(path, error));
-    await refuseExposed(path, "600");
+    // SQLite has no reason of its own for a file that it may not write.
+    await access(path, constants.R_OK | constants.W_OK);
     await refuseEmpty(path);
     return openDatabase(path, now);
   } catch (error) {
     throw stateErrorOf(path, error);
   }
-}
-
-/** Only a stat: opening and closing the file would drop the locks that this process has on it (POSIX fcntl). */
-async function refuseExposed(path: string, mode: "600" | "700"): Promise<void> {
-  if (isExposed(await stat(path))) throw new StateError("EXPOSED", exposedText(path, mode));
 }
 
 /** SQLite takes an empty file for a new database, and fills it. */
@@ -143,6 +140,8 @@ const DAMAGED = [1, 11, 26];
 /** Converts what SQLite or the file system threw into a {@link StateError} that an operator can act on. */
 function stateErrorOf(path: string, cause: unknown): StateError {
   if (cause instanceof StateError) return cause;
+  if (cause instanceof FileError)
+    return new StateError(cause.code === "EXPOSED" ? "EXPOSED" : "UNAVAILABLE", cause.message, { cause });
   const reason = cause instanceof Error ? cause.message : String(cause);
   const code = cause instanceof Error && "errcode" in cause ? Number(cause.errcode) & 0xff : undefined;
   if (code !== undefined && BUSY.includes(code)) {

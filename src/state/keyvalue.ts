@@ -65,8 +65,8 @@ export interface KeyValue {
 }
 
 /**
- * Why the store could not serve. LOCKED: another opener uses it. CORRUPT: its content is damaged. EXPOSED: group or
- * others may access it. LOST: since it was opened it was removed, created again or rolled back; what was read may no
+ * Why the store could not serve. LOCKED: another opener uses it. CORRUPT: its content is damaged. EXPOSED: others may
+ * access it. LOST: since it was opened it was removed, created again or rolled back; what was read may no
  * longer be in it, and the store must be opened again. UNAVAILABLE: closed, unreachable or failing; a write may have
  * happened, or may happen later. BAD_KEY, TOO_LARGE: the caller's error.
  */

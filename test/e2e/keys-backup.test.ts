@@ -113,8 +113,10 @@ test("a refused restore or export leaves the store and the file as they were", a
   await writeFile(damaged, content.subarray(0, content.length - 7));
   const empty = await lost(t, data);
   t.is((await signetProcess(["keys", "restore", damaged], { data: empty })).code, 65);
-  const nowhere = await signetProcess(["keys", "restore", join(empty, "no-such-file")], { data: empty });
-  t.deepEqual(nowhere, { code: 2, stdout: "", stderr: "error: the file can't be used (ENOENT)\n" });
+  const missing = join(empty, "no-such-file");
+  const nowhere = await signetProcess(["keys", "restore", missing], { data: empty });
+  t.like(nowhere, { code: 2, stdout: "" });
+  t.true(nowhere.stderr.startsWith(`error: ${missing} can't be used: ENOENT: `), nowhere.stderr);
   t.deepEqual(await readdir(empty), ["kek"], "no store was made");
 });
 

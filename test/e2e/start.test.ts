@@ -7,18 +7,9 @@ import { openFileKeyValue } from "../../src/state/file.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { startRemote } from "../support/service/remote-service.ts";
 import { issue, listKeys, type Service } from "../support/service/service.ts";
-import { spawnService } from "../support/service/service-process.ts";
+import { refusedStart, spawnService } from "../support/service/service-process.ts";
 
-/** The exit code and standard error of a service that must not start. */
-async function refusal(t: ExecutionContext, data: string, env: Record<string, string> = {}) {
-  const outcome = await spawnService(t, { data, env }).then(
-    () => "it started",
-    (error: Error) => error.message,
-  );
-  const [, code, text = outcome] = /^the service ended with (\d+): (.*)$/s.exec(outcome) ?? [];
-  return { code: Number(code), text };
-}
-
+const refusal = (t: ExecutionContext, data: string, env: Record<string, string> = {}) => refusedStart(t, { data, env });
 const kidsOf = async (service: Service) => (await listKeys(service)).keys.map(({ keyId }) => keyId);
 
 test.serial("a second process on a data folder ends with 75 and says so, and the first is not disturbed", async (t) => {
@@ -53,7 +44,11 @@ test.serial(
 
 for (const [what, spoil, text] of [
   ["another KEK", (kek: string) => writeFile(kek, `${"A".repeat(43)}\n`), /under another/],
-  ["a KEK that others may read", (kek: string) => chmod(kek, 0o644), /only its owner may have access \(chmod 600/],
+  [
+    "a KEK that others may read",
+    (kek: string) => chmod(kek, 0o644),
+    /has mode 0644: others must have no access to it \(chmod o-rwx /,
+  ],
   ["a KEK that is cut off", (kek: string) => writeFile(kek, "AAAA"), /holds 3 bytes: it must hold 32/],
 ] as const) {
   test.serial(`${what} over existing keys ends with 77`, async (t) => {
@@ -114,8 +109,8 @@ test.serial(
 );
 
 for (const [what, path, mode] of [
-  ["file", "state/state.db", 0o640],
-  ["folder", "state", 0o750],
+  ["file", "state/state.db", 0o604],
+  ["folder", "state", 0o755],
 ] as const) {
   test.serial(`a ${what} of the state that others may read ends with 74 and says how to close it`, async (t) => {
     const data = await tempFolder(t);
@@ -123,7 +118,7 @@ for (const [what, path, mode] of [
     await chmod(join(data, path), mode);
     const { code, text } = await refusal(t, data);
     t.is(code, 74);
-    t.regex(text, /^error: STATE: .* is open to group or others: only its owner may have access \(chmod [67]00 /);
+    t.regex(text, /^error: STATE: .* has mode 0[67][05][45]: others must have no access to it \(chmod o-rwx /);
   });
 }
 

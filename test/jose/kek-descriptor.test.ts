@@ -51,7 +51,7 @@ test("an open file that only its owner may read is a KEK, one that others may re
   const file = join(await tempFolder(t), "kek");
   await writeFile(file, TEXT, { mode: 0o600 });
   t.deepEqual(await loaded(`3< ${file}`), { ids: [ID], open: false });
-  await chmod(file, 0o640);
+  await chmod(file, 0o604);
   t.is((await loaded(`3< ${file}`)).code, "KEK_EXPOSED");
 });
 

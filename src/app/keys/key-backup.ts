@@ -6,6 +6,8 @@ import { type BackupContent, createBackup, readBackup, restoreBackup } from "../
 import type { BackupTools } from "../../backup/proven-rings.ts";
 import type { Config } from "../../config/config.ts";
 import { createFile } from "../../files/durable.ts";
+import { fileErrorOf } from "../../files/file-error.ts";
+import { openDataFolder } from "../../files/private-path.ts";
 import { loadKeks } from "../../jose/kek-source.ts";
 import { createKeyVault, recordKeysOf } from "../../jose/key-vault.ts";
 import { createSecretVault } from "../../jose/secret-vault.ts";
@@ -27,8 +29,14 @@ export async function exportKeys(config: Config, path: string, now: () => number
 /** Writes an export of {@link exportKeys} into the configured store. */
 export async function restoreKeys(config: Config, path: string, now: () => number): Promise<BackupContent> {
   // Before the store is opened and perhaps created: an invalid backup must leave no trace.
-  const backup = await readBackup(await readFile(path), await toolsOf(config));
+  const backup = await readBackup(await read(path), await toolsOf(config));
   return withStore(config, true, now, (store) => restoreBackup(store, backup, now()));
+}
+
+async function read(path: string): Promise<Buffer> {
+  return await readFile(path).catch((cause) => {
+    throw fileErrorOf(path, cause);
+  });
 }
 
 async function toolsOf({ kek }: Config): Promise<BackupTools> {
@@ -61,12 +69,11 @@ export interface OfflineStore {
 
 /**
  * Opens the configured store without a service. A file store MUST NOT be in use, and is created only if `create` is
- * true. Throws {@link StateError}.
+ * true. Throws {@link StateError}, or the FileError of a data folder that can't be used.
  */
 export async function openOfflineStore(config: Config, create: boolean, now: () => number): Promise<OfflineStore> {
   const { nats, state } = config;
-  if (state.store === "file" || nats === undefined)
-    return fileStore(join(config.data, "state", "state.db"), create, now);
+  if (state.store === "file" || nats === undefined) return fileStore(config.data, create, now);
   const link = new NatsLink({ servers: nats.url, name: "signet keys" }, () => undefined);
   const close = () => link.close(CLOSE_MS);
   try {
@@ -83,10 +90,12 @@ export async function openOfflineStore(config: Config, create: boolean, now: () 
   return { store: createNatsKeyValue(link, { replicas, now, report: () => undefined, strict }), close };
 }
 
-async function fileStore(path: string, create: boolean, now: () => number): Promise<OfflineStore> {
+async function fileStore(data: string, create: boolean, now: () => number): Promise<OfflineStore> {
+  const path = join(data, "state", "state.db");
   // A misspelt data folder must not look like an empty one.
   if (!create && !existsSync(path))
     throw new StateError("UNAVAILABLE", `there is no state at ${path} (state.store: file)`);
+  openDataFolder(data);
   const store = await openFileKeyValue(path, now);
   return { store, close: async () => store.close() };
 }

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
-import { mkdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Identity, readIdentity } from "../../audit/spool/identity.ts";
 import type { Config } from "../../config/config.ts";
@@ -46,10 +46,7 @@ export async function openOwnState(
   const path = join(data, "state", "state.db");
   const spool = await readIdentity(join(data, "spool"));
   const stateExists = await exists(path);
-  const open = async () => {
-    await mkdir(data, { recursive: true, mode: 0o700 });
-    return openFile(path);
-  };
+  const open = () => openFile(path);
   if (isShared(config)) {
     const store = await open();
     return {

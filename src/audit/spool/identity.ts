@@ -36,11 +36,10 @@ const FILE_NAME = "identity.json";
  * read, and with CORRUPT when only the identity is missing.
  */
 export async function readIdentity(folder: string): Promise<Identity | undefined> {
-  const path = join(folder, FILE_NAME);
-  const text = await readFile(path, "utf8").catch(absent);
+  const text = await readText(folder);
   if (text === undefined) return await requireNew(folder);
   const identity = parse(text);
-  if (identity === undefined) throw new AuditError("CORRUPT", `${path}: is not a spool's identity`);
+  if (identity === undefined) throw new AuditError("CORRUPT", `${join(folder, FILE_NAME)}: is not a spool's identity`);
   return identity;
 }
 
@@ -78,7 +77,7 @@ export class IdentityKeeper {
   /** Whether the folder has it as it was written. Rejects when the file is there and can't be read. */
   isIntact(): Promise<boolean> {
     return this.#tasks.run(async () => {
-      const text = await readFile(join(this.#folder.path, FILE_NAME), "utf8").catch(absent);
+      const text = await readText(this.#folder.path);
       return text === textOf(this.#current);
     });
   }
@@ -89,7 +88,7 @@ function textOf(identity: Identity): string {
 }
 
 async function requireNew(folder: string): Promise<undefined> {
-  const names = (await readdir(folder).catch(absent)) ?? [];
+  const names = (await readdir(folder).catch((cause) => absent(folder, cause))) ?? [];
   const left = names.find((name) => name.endsWith(".segment") || name === "acknowledged.json");
   if (left !== undefined) throw new AuditError("CORRUPT", `${folder}: holds ${left}, but no ${FILE_NAME}`);
 }
@@ -132,6 +131,11 @@ function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 1;
 }
 
-function absent(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== "ENOENT") throw new AuditError("UNAVAILABLE", "the audit spool can't be read", { cause: error });
+async function readText(folder: string): Promise<string | undefined> {
+  const path = join(folder, FILE_NAME);
+  return await readFile(path, "utf8").catch((cause) => absent(path, cause));
+}
+
+function absent(path: string, cause: NodeJS.ErrnoException): undefined {
+  if (cause.code !== "ENOENT") throw new AuditError("UNAVAILABLE", `${path}: can't be read`, { cause });
 }

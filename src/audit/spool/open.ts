@@ -1,5 +1,7 @@
-import { chmod, mkdir } from "node:fs/promises";
+import { FileError, fileErrorOf } from "../../files/file-error.ts";
 import { placeOf } from "../../files/place.ts";
+import { openPrivateFolder } from "../../files/private-path.ts";
+import { AuditError } from "../event.ts";
 import { readProgress } from "./bookmark.ts";
 import { IdentityKeeper, isWriter, type LogEnd, readIdentity } from "./identity.ts";
 import { Journal } from "./journal.ts";
@@ -9,11 +11,20 @@ import { Spool, type SpoolOptions } from "./spool.ts";
 
 /** Opens the spool in a folder: recovers its segments and begins a new epoch. Rejects with an {@link AuditError}. */
 export async function openSpool(options: SpoolOptions): Promise<Spool> {
+  try {
+    return await open(options);
+  } catch (cause) {
+    const error = fileErrorOf(options.folder, cause);
+    if (error instanceof FileError) throw new AuditError("UNAVAILABLE", error.message, { cause });
+    throw error;
+  }
+}
+
+async function open(options: SpoolOptions): Promise<Spool> {
   const { folder, openFile = openDiskFile, maxBytes = 1024 ** 3, segmentBytes = 8 * 1024 ** 2 } = options;
   const { installation, acceptLosses = [] } = options;
   if (maxBytes < 2 * segmentBytes) throw new RangeError("maxBytes must be at least twice segmentBytes");
-  await mkdir(folder, { recursive: true });
-  await chmod(folder, 0o700);
+  openPrivateFolder(folder, /\.(?:segment|json)$/);
   const place = placeOf(folder);
   const identity = await readIdentity(folder);
   const { bookmark, end } = await readProgress(folder);

@@ -236,7 +236,7 @@ test("a KEK file with any byte flipped, or cut off at any length, never opens an
 
 test("a KEK or a state that others may read is refused in every such mode", async (t) => {
   const { kek, file, open, kids } = await ringOnDisk(t);
-  for (const bits of [0o040, 0o020, 0o010, 0o004, 0o002, 0o001]) {
+  for (const bits of [0o004, 0o002, 0o001]) {
     for (const [path, code] of [
       [kek, "KEK_EXPOSED"],
       [file, "EXPOSED"],

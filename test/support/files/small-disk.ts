@@ -50,7 +50,7 @@ export async function fillDisk(folder: string): Promise<string> {
 }
 
 function mountTmpfs(folder: string, bytes: number): boolean {
-  return spawnSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", folder]).status === 0;
+  return spawnSync("mount", ["-t", "tmpfs", "-o", `size=${bytes},mode=700`, "tmpfs", folder]).status === 0;
 }
 
 /** Lazily: a file that is still open must not keep it mounted. */

@@ -36,14 +36,19 @@ export async function spawnService(
     env?: Record<string, string>;
     program?: string;
     args?: readonly string[];
+    /** A command that runs the service as its arguments say, e.g. as another user. */
+    under?: readonly string[];
+    /** An open file, which becomes descriptor 3. */
+    fd?: number;
     until?: "listening";
   },
 ): Promise<ServiceProcess> {
-  const { data, env, program = MAIN, args = ["serve"], until = "ready" } = options;
+  const { data, env, program = MAIN, args = ["serve"], under = [], fd, until = "ready" } = options;
   const settings = testEnv(data, { SIGNET_LOG_LEVEL: "info", ...env });
-  const child = spawn(process.execPath, [...FLAGS, program, ...args], {
+  const [command = "", ...words] = [...under, process.execPath, ...FLAGS, program, ...args];
+  const child = spawn(command, words, {
     env: { PATH: process.env.PATH, ...settings },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", ...(fd === undefined ? [] : [fd])],
   });
   t.teardown(() => end(child, "SIGKILL"));
   const errors: string[] = [];
@@ -65,6 +70,19 @@ export async function spawnService(
     kill9: async () => void (await end(child, "SIGKILL")),
     stop: () => end(child, "SIGTERM"),
   };
+}
+
+/** The exit code and standard error of a service that must not start. */
+export async function refusedStart(
+  t: ExecutionContext<unknown>,
+  options: Parameters<typeof spawnService>[1],
+): Promise<{ code: number; text: string }> {
+  const outcome = await spawnService(t, options).then(
+    () => "it started",
+    (error: Error) => error.message,
+  );
+  const [, code, text = outcome] = /^the service ended with (\d+): (.*)$/s.exec(outcome) ?? [];
+  return { code: Number(code), text };
 }
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {

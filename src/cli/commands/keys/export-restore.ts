@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { BackupError } from "../../../backup/archive.ts";
 import type { Config } from "../../../config/config.ts";
+import { FileError } from "../../../files/file-error.ts";
 import { EXIT, Failure, usageError } from "../../failure.ts";
 import { examples } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
@@ -89,11 +90,14 @@ function sheet({ rings, revocations }: CopiedKeys, verb: string): string {
   return `${table(rows)}${verb}, with ${revocations} revocations\n`;
 }
 
+/** There is no such file, or no such folder to write it to: the command line names another one. */
+const MISNAMED = ["ENOENT", "ENOTDIR", "EISDIR"];
+
 function copyFailure(error: unknown): Failure {
   if (error instanceof BackupError)
     return new Failure({ code: error.code, message: error.message }, EXIT.failed, { cause: error });
-  const code = error instanceof Error && "syscall" in error && "code" in error ? String(error.code) : undefined;
+  const code = error instanceof FileError ? error.code : undefined;
   if (code === "EEXIST") return usageError("the file of --out exists; it is never overwritten");
-  if (code !== undefined) return usageError(`the file can't be used (${code})`);
+  if (error instanceof FileError && MISNAMED.includes(error.code)) return usageError(error.message);
   return startFailure(error);
 }

@@ -1,0 +1,17 @@
+import { CodedError } from "../coded-error.ts";
+
+/**
+ * A file or folder can't be used. The message begins with its path. The code is the operating system's (ENOSPC, EROFS,
+ * EACCES, …), or EXPOSED: another user has more access than is allowed.
+ */
+export class FileError extends CodedError<string> {}
+
+/**
+ * The error of the operating system with the path that it concerns, which an error of an open file lacks. Any other
+ * error is returned as it is.
+ */
+export function fileErrorOf(path: string, cause: unknown): unknown {
+  if (cause instanceof FileError || !(cause instanceof Error) || !("syscall" in cause) || !("code" in cause))
+    return cause;
+  return new FileError(String(cause.code), `${path} can't be used: ${cause.message}`, { cause });
+}

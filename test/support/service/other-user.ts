@@ -1,0 +1,87 @@
+import { spawnSync } from "node:child_process";
+import { chmod, chown, lchown, lstat, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import test, { type ExecutionContext, type Implementation } from "ava";
+import { tempFolder } from "../files/temp.ts";
+import { findTool } from "./find-tool.ts";
+
+/** A user who is not root, as a container of Kubernetes has. */
+export const USER = 65_534;
+/** The `fsGroup` of a pod: a group of the user beside its own. */
+export const FS_GROUP = 2_000;
+
+const setpriv = findTool("setpriv") ?? "setpriv";
+const missing = whyNotAsUser();
+const mountsFail = missing ?? (run(["unshare", "--mount", "true"]) ? undefined : "this machine allows no mounts");
+
+/** A test that runs the service as {@link USER}. It is skipped with a notice where that can't be done. */
+export const testAsUser = register(missing);
+
+/** As {@link testAsUser}, for a test that mounts file systems, too. */
+export const testWithMounts = register(mountsFail);
+
+/** A new folder that belongs to {@link USER}, removed after the test. */
+export async function userFolder(t: ExecutionContext<unknown>): Promise<string> {
+  const folder = await tempFolder(t);
+  await chown(folder, USER, USER);
+  return folder;
+}
+
+/** The command before a command that runs it as {@link USER}, in its own group and in `groups`. */
+export function asUser(groups: readonly number[] = []): readonly string[] {
+  const others = groups.length === 0 ? ["--clear-groups"] : [`--groups=${groups.join(",")}`];
+  return [setpriv, `--reuid=${USER}`, `--regid=${USER}`, ...others];
+}
+
+/** The command before a command that runs it with this umask. */
+export function withUmask(umask: string): readonly string[] {
+  return ["sh", "-c", `umask ${umask}; exec "$@"`, "sh"];
+}
+
+/** The command before a command that runs it where `script` has mounted what only that command sees. */
+export function withMounts(script: string): readonly string[] {
+  return ["unshare", "--mount", "sh", "-ec", `${script}\nexec "$@"`, "sh"];
+}
+
+/** A script for {@link withMounts}: the folder is read-only. */
+export function readOnly(folder: string): string {
+  return `mount --bind ${folder} ${folder}; mount -o remount,bind,ro ${folder}`;
+}
+
+/**
+ * What kubelet does to a volume with `fsGroup` before each start (SetVolumeOwnership): everything belongs to the group,
+ * which may read and write it, or only read it; new files in each folder belong to it, too.
+ */
+export async function kubeletWalk(path: string, mayWrite = true): Promise<void> {
+  const stats = await lstat(path);
+  await lchown(path, stats.uid, FS_GROUP);
+  if (stats.isSymbolicLink()) return;
+  const access = mayWrite ? 0o660 : 0o440;
+  await chmod(path, (stats.mode & 0o7777) | (stats.isDirectory() ? access | 0o2110 : access));
+  if (stats.isDirectory()) for (const name of await readdir(path)) await kubeletWalk(join(path, name), mayWrite);
+}
+
+/** The mode of every path in a folder, by its name within the folder. */
+export async function modesIn(folder: string): Promise<Record<string, string>> {
+  const names = await readdir(folder, { recursive: true });
+  const modeOf = async (name: string) => [name, ((await lstat(join(folder, name))).mode & 0o7777).toString(8)] as const;
+  return Object.fromEntries(await Promise.all(names.sort().map(modeOf)));
+}
+
+function whyNotAsUser(): string | undefined {
+  if (process.getuid?.() !== 0) return "only root can become another user";
+  if (!run([...asUser(), "true"])) return "setpriv can't be used";
+  const readable = run([...asUser(), process.execPath, "--version"]) && run([...asUser(), "ls", import.meta.filename]);
+  return readable ? undefined : `uid ${USER} can't read this checkout`;
+}
+
+function run([command = "", ...words]: readonly string[]): boolean {
+  return spawnSync(command, words, { stdio: "ignore" }).status === 0;
+}
+
+function register(reason: string | undefined) {
+  return (title: string, implementation: Implementation<[]>): void => {
+    if (reason === undefined) test.serial(title, implementation);
+    else test.skip(`${title} (skipped: ${reason})`, implementation);
+  };
+}
