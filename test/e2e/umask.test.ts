@@ -1,0 +1,44 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import test, { type ExecutionContext } from "ava";
+import { tempFolder } from "../support/files/temp.ts";
+import { signetProcess } from "../support/service/command-line.ts";
+import { modesIn, withUmask } from "../support/service/other-user.ts";
+import { startRemote } from "../support/service/remote-service.ts";
+import { issue } from "../support/service/service.ts";
+import { spawnService } from "../support/service/service-process.ts";
+
+const UNMASKED = fileURLToPath(new URL("./unmasked-service.ts", import.meta.url));
+
+const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
+
+async function underUmask(t: ExecutionContext, umask: string) {
+  const [data, socket] = [await tempFolder(t), join(await tempFolder(t), "socket")];
+  return { data, socket, under: withUmask(umask), env: { SIGNET_GRPC_ADDRESS: `unix:${socket}` } };
+}
+
+for (const [umask, socketMode] of [
+  ["000", "770"],
+  ["007", "770"],
+  ["022", "750"],
+  ["077", "700"],
+] as const) {
+  test.serial(`umask ${umask} opens nothing to others, and the socket to its group at most`, async (t) => {
+    const { socket, ...options } = await underUmask(t, umask);
+    const service = await startRemote(t, options);
+    await t.notThrowsAsync(issue(service));
+    t.is(await modeOf(socket), socketMode);
+    await service.process.stop();
+    const { data, under } = options;
+    t.is((await signetProcess(["keys", "export", "--out", join(data, "keys.signet")], { data, under })).code, 0);
+    const open = Object.entries(await modesIn(data)).filter(([, mode]) => mode !== "600" && mode !== "700");
+    t.deepEqual(open, []);
+  });
+}
+
+test.serial("a service that leaves the umask alone opens its socket to everyone, and would be caught", async (t) => {
+  const { socket, ...options } = await underUmask(t, "000");
+  await spawnService(t, { ...options, program: UNMASKED });
+  t.is(await modeOf(socket), "777");
+});
