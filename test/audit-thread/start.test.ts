@@ -100,7 +100,7 @@ test("a full spool is FULL, and takes events of the service itself", async (t) =
 
 test("a spool that can't be opened rejects the start with its code, and no thread is reported as dead", async (t) => {
   const folder = await tempFolder(t);
-  await writeFile(join(folder, "identity.json"), "no identity");
+  await writeFile(join(folder, "identity.json"), "no identity", { mode: 0o600 });
   const deaths: unknown[] = [];
   const settings = { folder, maxBytes: 1 << 24, installation: undefined, acceptLosses: [], nats: undefined };
   const start = startAuditThread(

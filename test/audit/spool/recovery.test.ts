@@ -180,7 +180,7 @@ test("a bookmark that can't be read costs a repetition and nothing else", async 
     '{"position":-1}',
     '{"position":99,"stream":{"created":"c","seq":1,"eventId":"e"}}',
   ]) {
-    await writeFile(join(folder, "acknowledged.json"), content);
+    await writeFile(join(folder, "acknowledged.json"), content, { mode: 0o600 });
     const spool = await makeSpool(t, { folder });
     t.deepEqual(spool.acknowledged, { position: 0, stream: undefined }, content);
     await spool.close();
