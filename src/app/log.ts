@@ -30,6 +30,7 @@ type AppEvent =
   | { readonly type: "audit.new_writer"; readonly folder: string }
   | ({ readonly type: "clock.stepped_back" } & StepBack)
   | { readonly type: "revocations.failed"; readonly error: unknown }
+  | { readonly type: "revocations.read"; readonly count: number; readonly complete: boolean }
   | { readonly type: "revocations.restored"; readonly count: number };
 
 type KeysEvent =

@@ -146,6 +146,7 @@ async function startRevocations(
     now,
     contactAgeMs: fitness.ageMs,
     onProblem: (error) => log("error", { type: "revocations.failed", error }),
+    onProgress: (count, complete) => log("info", { type: "revocations.read", count, complete }),
     onPutBack: (count) => log("error", { type: "revocations.restored", count }),
     ...snapshot,
   });

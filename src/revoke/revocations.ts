@@ -21,6 +21,8 @@ export interface RevocationsOptions {
   readonly snapshot?: { readonly asOf: number; readonly revocations: Iterable<Revocation> };
   /** Called for an entry that can't be parsed, and when the watch fails, which is then opened again after a pause. */
   readonly onProblem: (error: unknown) => void;
+  /** Called for every 10 000 entries that were read, and with `complete` when they are all of at least so many. */
+  readonly onProgress?: (read: number, complete: boolean) => void;
   /** Called with the number of revocations that the store had lost one by one, after they were stored again. */
   readonly onPutBack?: (count: number) => void;
 }
@@ -51,13 +53,15 @@ export interface Revocations {
 }
 
 const REOPEN_MS = 1_000;
+/** After how many entries a reading reports its progress: a few tenths of a second each. */
+const PROGRESS = 10_000;
 const SWEEP_MS = 60_000;
 /** Revocations that may wait for a reader of `watch`: a bulk revocation arrives faster than any reader reads. */
 const MAX_WAITING = 10_000;
 
 /** Resolves when every stored revocation is known. Rejects when the store can't be read and there is no snapshot. */
 export async function openRevocations(options: RevocationsOptions): Promise<Revocations> {
-  const { store, now, hashers, contactAgeMs, snapshot, onProblem, onPutBack } = options;
+  const { store, now, hashers, contactAgeMs, snapshot, onProblem, onPutBack, onProgress } = options;
   const known = createRevokedSet(hashers);
   const keyIds = new Set(hashers.map(({ keyId }) => keyId));
   const stopping = new AbortController();
@@ -75,12 +79,15 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
 
   const loaded = Promise.withResolvers<void>();
   let opened = snapshot !== undefined;
+  /** The entries that were read since the watch began, until it is current. */
+  let read = 0;
   // What this replica knew when the watch began and the store has not listed since: a store that was lost or rolled back
   // has forgotten it. Empty while the watch is current, which lasts as long as the process.
   let unlisted = new Set<Revocation>();
   const unreadable = new Set<string>();
 
   function onPut(entry: Entry): void {
+    if (blindSince !== undefined && ++read % PROGRESS === 0) onProgress?.(read, false);
     const revocation = parseRevocation(entry);
     if (revocation === undefined) {
       onProblem(new Error(`${entry.key} is not a revocation that this version can read`));
@@ -93,6 +100,8 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
   }
 
   function onCurrent(): void {
+    if (read >= PROGRESS) onProgress?.(read, true);
+    read = 0;
     blindSince = undefined;
     opened = true;
     loaded.resolve();
@@ -104,6 +113,7 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
 
   const watch: Following<Change> = {
     async *source(signal) {
+      read = 0;
       unlisted = new Set(known.all());
       unreadable.clear();
       try {
