@@ -10,7 +10,7 @@ import { performance } from "node:perf_hooks";
 import type { Server } from "@grpc/grpc-js";
 import { http2ServersOf } from "../process/http2-servers.ts";
 import { Connection, type OpenCall } from "./connection.ts";
-import { MessageMeter } from "./message-meter.ts";
+import { INFLATER_BYTES, MessageMeter } from "./message-meter.ts";
 import { type Refusal, refusalOfCalls } from "./refusal.ts";
 
 /** What clients may take of the server, over all its listeners. */
@@ -83,6 +83,8 @@ export class ConnectionGuard {
   /** The sums over all connections. */
   #requestBytes = 0;
   #queuedBytes = 0;
+  /** Requests of connections that have gone, which halve with each look. */
+  #leavingBytes = 0;
 
   constructor(server: Server, limits: ConnectionLimits, onLimit: (limit: Limit) => void) {
     const http2Servers = http2ServersOf(server);
@@ -154,7 +156,7 @@ export class ConnectionGuard {
     const call: OpenCall = { connection, stream, openedAt: at, meter, requestBytes: 0, isLong: false, place: -1 };
     connection.open(call);
     this.#openCalls += 1;
-    stream.on("data", (chunk: Buffer) => this.#addRequestBytes(call, call.meter.costOf(chunk)));
+    stream.on("data", (chunk: Buffer) => this.#addRequestBytes(call, chunk.length, call.meter.costOf(chunk)));
     stream.on("close", () => this.#closeCall(call));
     return true;
   }
@@ -185,16 +187,21 @@ export class ConnectionGuard {
     this.#requestBytes -= call.requestBytes;
   }
 
-  #addRequestBytes(call: OpenCall, bytes: number): void {
+  #addRequestBytes(call: OpenCall, arrived: number, bytes: number): void {
     if (call.place === -1) return;
     call.connection.addRequestBytes(call, bytes);
     this.#requestBytes += bytes;
+    // A connection that is cut does not end its inflaters: until they have ended, none are added.
+    const inflates = bytes > arrived + INFLATER_BYTES;
+    if (inflates && this.#requestBytes + this.#leavingBytes > this.#limits.maxBufferedBytes)
+      this.#cut(call.connection, "grpc.max_buffered_bytes");
     this.#fitBuffers();
   }
 
   #look(at: number): void {
     const { maxUnreadBytes } = this.#limits;
     this.#queuedBytes = 0;
+    this.#leavingBytes = Math.trunc(this.#leavingBytes / 2);
     for (const connection of this.#connections.values()) {
       if (at >= connection.endsAt) this.#end(connection, at);
       const isBehind = connection.look(at, maxUnreadBytes);
@@ -233,6 +240,7 @@ export class ConnectionGuard {
   #forget(connection: Connection): void {
     if (!this.#connections.delete(connection.session)) return;
     this.#queuedBytes -= connection.queuedBytes;
+    this.#leavingBytes += connection.heldBytes - connection.queuedBytes;
     for (const call of [...connection.calls]) this.#closeCall(call);
   }
 }

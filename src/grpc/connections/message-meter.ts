@@ -2,7 +2,7 @@ const PREFIX_BYTES = 5;
 /** What grpc-js allocates for a message that waits for its handler, however short it is. */
 const MESSAGE_BYTES = 1024;
 /** The state of an inflater. */
-const INFLATER_BYTES = 65_536;
+export const INFLATER_BYTES = 65_536;
 /** DEFLATE turns one byte into at most this many. */
 const MOST_INFLATED = 1032;
 
