@@ -12,12 +12,6 @@ const metaSchema = new Ajv2020();
 /** About 40 ms, in which no other call is served, for a pattern and a text that are made for each other. */
 const MOST_STEPS = 524_288;
 
-/**
- * Errors of one value that are put into words: most calls need the first one. ajv makes one for each item that is wrong,
- * and bringing those of alternatives together takes the square of their number.
- */
-const MOST_ERRORS = 500;
-
 const ENGINE = Object.assign((pattern: string) => boundedPattern(pattern, LONGEST_TEXT), { code: "linearPattern" });
 
 /**
@@ -64,7 +58,7 @@ export function compileSchema(schema: object, options: { readonly defaults: bool
   });
   ajv.addKeyword({ keyword: "allowed", schemaType: "string" });
   const validate: ValidateFunction = ajv.compile(schema);
-  return (value) => (validate(value) ? [] : violationsOf((validate.errors ?? []).slice(0, MOST_ERRORS)).slice(0, 100));
+  return (value) => (validate(value) ? [] : violationsOf(validate.errors ?? []).slice(0, 100));
 }
 
 interface StringLimits {

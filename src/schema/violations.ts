@@ -4,6 +4,12 @@ import { resolveAlternatives } from "./alternatives.ts";
 /** Keeps a fault on one line. */
 const MAX_KNOWN = 32;
 
+/**
+ * Errors of one value that are put into words: most calls need the first one. ajv makes one for each item that is
+ * wrong, and bringing those of alternatives together takes the square of their number.
+ */
+const MOST_ERRORS = 500;
+
 /** One way in which a value does not match its schema. The message states the rule and never repeats the value. */
 export interface Violation {
   /** The keyword that rejects the value, e.g. `required`. */
@@ -15,7 +21,9 @@ export interface Violation {
 /** Condenses the errors of ajv to one violation for each thing that has to change. */
 export function violationsOf(errors: readonly ErrorObject[]): Violation[] {
   const violations = new Map<string, Violation>();
-  for (const error of resolveAlternatives(errors.filter(isInformative), wording)) {
+  // Cut only after the filter: with nothing left, a wrong value would count as right.
+  const considered = errors.filter(isInformative).slice(0, MOST_ERRORS);
+  for (const error of resolveAlternatives(considered, wording)) {
     const one = violation(error);
     violations.set(JSON.stringify([one.path, one.message]), one);
   }

@@ -152,3 +152,8 @@ test("of thousands of items that fit no alternative, the first are reported", (t
   t.is(found[0], "0: must be string, or must be boolean");
   t.true(found.length <= 100);
 });
+
+test("a name that breaks hundreds of rules is refused", (t) => {
+  const propertyNames = { allOf: Array(600).fill({ enum: ["allowed"] }) };
+  t.deepEqual(faults({ type: "object", propertyNames }, { other: 1 }), ["other: is not an allowed name"]);
+});
