@@ -111,7 +111,8 @@ export interface AuditLog {
 
 /**
  * FULL: the spool has reached its limit for events of this type. TOO_LARGE: no spool takes an event of this size.
- * UNAVAILABLE: the storage failed, or the log is closed. CORRUPT: stored events are damaged elsewhere than at a torn end; the message names the file and the offset.
+ * UNAVAILABLE: the storage failed, or the log is closed. CORRUPT: stored events are missing, or damaged elsewhere than
+ * at a torn end; the message names the file and the offset, or the events.
  */
 export type AuditErrorCode = "FULL" | "TOO_LARGE" | "UNAVAILABLE" | "CORRUPT";
 

@@ -15,6 +15,9 @@ export interface StoredEvent {
 /** MUST be at least the size of the largest frame. */
 const CHUNK_BYTES = 256 * 1024;
 
+/** Open files have a limit too; a spool of the default size has half as many segments. */
+const MOST_HELD = 1024;
+
 interface Cursor {
   readonly index: number;
   readonly offset: number;
@@ -41,15 +44,15 @@ export class SegmentReader {
   }
 
   /**
-   * Opens every segment that is not acknowledged, so that it can be read even when its name is gone, and closes the
-   * others. A segment that can't be opened is read by its name.
+   * Opens the segments that are not acknowledged, at most {@link MOST_HELD}, so that they can be read even when their
+   * names are gone, and closes the others. A segment that is not open is read by its name.
    */
   hold(): Promise<void> {
     this.#holds = true;
     return this.#queue.run(async () => {
       await this.#closeFiles((segment) => !this.#isInUse(segment));
       for (const segment of this.#segments)
-        if (this.#isInUse(segment)) await this.#open(segment).catch(() => undefined);
+        if (this.#files.size < MOST_HELD && this.#isInUse(segment)) await this.#open(segment).catch(() => undefined);
     });
   }
 
@@ -88,8 +91,8 @@ export class SegmentReader {
   }
 
   #isInUse(segment: Segment): boolean {
-    if (segment === this.#current) return true;
-    return this.#holds && segment.acknowledgedAt === undefined && this.#segments.includes(segment);
+    if (!this.#segments.includes(segment)) return false;
+    return segment === this.#current || (this.#holds && segment.acknowledgedAt === undefined);
   }
 
   async #open(segment: Segment): Promise<FileHandle> {

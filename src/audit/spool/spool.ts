@@ -82,6 +82,8 @@ export class Spool implements AuditLog {
   /** Behind the last durable event. Set together with the head. */
   #end: LogEnd;
   #full: boolean;
+  /** The active segment when all were held. */
+  #held: Segment | undefined;
   #closed = false;
 
   constructor(
@@ -181,24 +183,20 @@ export class Spool implements AuditLog {
   async trim(horizonMs: number): Promise<void> {
     const now = this.#options.monotonic();
     markAcknowledged(this.#segments, this.#journal.active, this.#bookmark.current.position, now);
+    const { length } = this.#segments;
     const before = this.#bytes();
-    await this.#reader.exclusively(async () => {
-      const oldest = trimmable(this.#segments, now - horizonMs);
-      // A segment whose end is unknown is still to be truncated.
-      if (oldest.length === 0 || this.#journal.unsettled) return;
-      const first = this.#segments[oldest.length]?.first ?? this.#end.next;
-      const lost = this.#identity.current.lost.filter(({ last }) => last >= first);
-      const note = () => this.#identity.change({ ...this.#end, first, lost });
-      // Before they go: a crash in between must not leave a spool in which they seem to be missing. The next epoch
-      // links to the last record, whose hash the identity then holds. On a full disk one has to go before that.
-      await note().catch(() => removeOldest(this.#folder, this.#segments).then(note));
-      while (this.#lastTrimmed() + 1 < first) await removeOldest(this.#folder, this.#segments);
-    });
+    try {
+      await this.#reader.exclusively(() => this.#remove(trimmable(this.#segments, now - horizonMs).length));
+    } finally {
+      // An open file keeps its space, for which a full disk waits.
+      if (this.#segments.length < length) await this.hold();
+    }
     if (this.#bytes() < before) this.#full = this.#bytes() >= this.#options.maxBytes;
   }
 
   /** Keeps what is not acknowledged open for the forwarder, if there is one. */
   async hold(): Promise<void> {
+    this.#held = this.#journal.active;
     if (this.#options.forwarded) await this.#reader.hold();
   }
 
@@ -255,13 +253,12 @@ export class Spool implements AuditLog {
         room,
         this.#options.newId,
       );
-      const before = this.#journal.active;
       if (events.length > 0) await this.#journal.append(events.map(({ body }) => body));
       this.#head = head;
       this.#end = { next: this.#journal.next, prevHash: head.prevHash };
       if (events.length > 0) this.#bookmark.reached(this.#end);
       this.#recent.add(events);
-      if (this.#journal.active !== before) this.hold().catch(() => undefined);
+      if (this.#journal.active !== this.#held) this.hold().catch(() => undefined);
       // Until there is room again: otherwise small events would get through where larger ones do not.
       this.#full ||= refused.some(({ waiter, error }) => error.code === "FULL" && isToken(waiter.event));
       for (const { settle } of accepted) settle();
@@ -271,6 +268,18 @@ export class Spool implements AuditLog {
     } catch (error) {
       for (const { settle } of group) settle(error);
     }
+  }
+
+  async #remove(count: number): Promise<void> {
+    // A segment whose end is unknown is still to be truncated.
+    if (count === 0 || this.#journal.unsettled) return;
+    const first = this.#segments[count]?.first ?? this.#end.next;
+    const lost = this.#identity.current.lost.filter(({ last }) => last >= first);
+    const note = () => this.#identity.change({ ...this.#end, first, lost });
+    // Before they go: a crash in between must not leave a spool in which they seem to be missing. The next epoch links to
+    // the last record, whose hash the identity then holds. On a full disk one has to go before that.
+    await note().catch(() => removeOldest(this.#folder, this.#segments).then(note));
+    while (this.#lastTrimmed() + 1 < first) await removeOldest(this.#folder, this.#segments);
   }
 
   async #examine(probe: boolean): Promise<void> {

@@ -33,8 +33,9 @@ export interface RequestIds<Answer> {
    */
   once(asked: Asked, make: () => Promise<Answer>, isGood: (answer: Answer) => boolean): Promise<Answer>;
   /**
-   * Drops the answers whose two minutes are over, and all of them when the clock was set back. To be called every few seconds: answers contain tokens, which must
-   * not stay in memory, and the library drops an old entry only when its key is used again or its place is needed.
+   * Drops the answers whose two minutes are over, and all of them when the clock was set back. To be called every few
+   * seconds: answers contain tokens, which must not stay in memory, and the library drops an old entry only when its
+   * key is used again or its place is needed.
    */
   purge(): void;
   /** Number of answers in memory. */

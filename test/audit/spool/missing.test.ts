@@ -3,6 +3,7 @@ import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { type OpenSpoolFile, openDiskFile } from "../../../src/audit/spool/segment-file.ts";
 import type { Spool, SpoolOptions } from "../../../src/audit/spool/spool.ts";
+import { errno, type Faults, faultyFiles } from "../../support/files/spool-files.ts";
 import { bodiesOf, issued, makeSpool, numbersOf, TIME } from "../../support/files/spool-fixture.ts";
 import { tempFolder } from "../../support/files/temp.ts";
 import { waitUntil } from "../../support/wait-until.ts";
@@ -19,6 +20,13 @@ async function spoolOfThree(t: ExecutionContext, overrides: Partial<SpoolOptions
 }
 
 const numbersIn = async (spool: Spool) => numbersOf(await bodiesOf(spool));
+
+/** The files of the folder that this process has open, each as often as it is open. */
+async function openFiles(folder: string): Promise<string[]> {
+  const links = await readdir("/proc/self/fd");
+  const paths = await Promise.all(links.map((link) => readlink(`/proc/self/fd/${link}`).catch(() => "")));
+  return paths.filter((path) => path.startsWith(folder));
+}
 
 async function refuses(t: ExecutionContext, spool: Spool, cause: RegExp): Promise<void> {
   const error = await t.throwsAsync(spool.append(issued(100), TIME), unavailable);
@@ -78,15 +86,34 @@ test("an older segment that is gone is found when the storage is examined, and r
   t.deepEqual(await numbersIn(spool), [1, 2, 3]);
 });
 
+test("a segment whose first event could not be written is kept open as well", async (t) => {
+  const folder = join(await tempFolder(t), "spool");
+  const faults: Faults = { write: errno("ENOSPC") };
+  const spool = await makeSpool(t, { folder, forwarded: true, openFile: faultyFiles(faults) });
+  await t.throwsAsync(spool.append(issued(1), TIME), unavailable);
+  delete faults.write;
+  await spool.append(issued(2), TIME);
+  t.deepEqual(await spool.read(1, 1), [], "all that was to be opened is open");
+  await rm(join(folder, FIRST));
+  t.deepEqual(await numbersIn(spool), [2]);
+});
+
+test("a segment that is trimmed is closed, because an open file keeps its space", async (t) => {
+  const { spool, folder } = await spoolOfThree(t, { segmentBytes: 1 });
+  t.deepEqual(numbersOf((await spool.read(1, 1)).map(({ body }) => body)), [2]);
+  spool.acknowledge(2, { created: "2026-01-01T00:00:00Z", seq: 2, eventId: "id" });
+  await spool.trim(0);
+  t.deepEqual(
+    (await openFiles(folder)).filter((path) => path.endsWith(" (deleted)")),
+    [],
+  );
+});
+
 test("segments of an earlier run are kept open too, and closed when they are acknowledged", async (t) => {
   const { spool, folder } = await spoolOfThree(t, { segmentBytes: 1 });
   await spool.close();
   const next = await makeSpool(t, { folder, forwarded: true, maxBytes: 1 << 24, segmentBytes: 1 });
-  const opened = async () => {
-    const links = await readdir("/proc/self/fd");
-    const paths = await Promise.all(links.map((link) => readlink(`/proc/self/fd/${link}`).catch(() => "")));
-    return paths.filter((path) => path.startsWith(folder)).length;
-  };
+  const opened = async () => (await openFiles(folder)).length;
   t.is(await opened(), 3);
   await rename(folder, `${folder}.away`);
   t.deepEqual(await numbersIn(next), [1, 2, 3]);
