@@ -3,10 +3,15 @@ import { type GrpcServer, ISSUING } from "../grpc/server.ts";
 import type { Keyring } from "../keys/rotating/keyring.ts";
 import type { Log } from "./log.ts";
 
-/** Whether tokens can be issued, and if not, what must happen first. */
+/** Whether new callers can get tokens, and if not, what must happen first. */
 export interface Readiness {
   /** Human-readable reasons why tokens can't be issued; empty when they can. */
   waitsFor(): readonly string[];
+  /**
+   * Human-readable reasons why new callers can't connect. Those that are connected are served: the gRPC health service,
+   * which only they can ask, does not tell them to go away.
+   */
+  shutsOut(): readonly string[];
   /** Called when the listeners are up. */
   start(): void;
   /** Called when the service stops: it finishes its open calls, and should get no new ones. */
@@ -20,9 +25,10 @@ export interface ReadinessParts {
   readonly now: () => number;
   /** Further reasons, of the same kind. */
   readonly others: () => readonly string[];
+  readonly shutsOut: Readiness["shutsOut"];
 }
 
-export function createReadiness({ audit, rings, now, others }: ReadinessParts): Readiness {
+export function createReadiness({ audit, rings, now, others, shutsOut }: ReadinessParts): Readiness {
   let phase: "starting" | "serving" | "stopping" = "starting";
 
   return {
@@ -35,6 +41,7 @@ export function createReadiness({ audit, rings, now, others }: ReadinessParts): 
         if (ring.signer(now()) === undefined) reasons.push(`a key of keyset ${ring.keyset} that may sign`);
       return reasons;
     },
+    shutsOut,
     start() {
       phase = "serving";
     },
@@ -72,9 +79,10 @@ export function startHealth(
 
   function update(): void {
     if (stopped) return;
-    const reasons = ready.waitsFor();
+    const missing = ready.waitsFor();
     show("", canVerify());
-    show(ISSUING, reasons.length === 0);
+    show(ISSUING, missing.length === 0);
+    const reasons = [...missing, ...ready.shutsOut()];
     // Reasons that differ only in their figures are not logged again.
     const what = reasons.join("\n").replace(/\d+/g, "");
     if (what !== before && reasons.length > 0 && isDue(what)) log("warn", { type: "waiting", for: reasons });

@@ -1,4 +1,4 @@
-import { type Place, placeOf } from "../files/place.ts";
+import { type ObservedPlace, observe, placeOf } from "../files/place.ts";
 import { type GrpcServer, startGrpcServer } from "../grpc/server.ts";
 import type { OnCall } from "../grpc/unary.ts";
 import { socketPath } from "../grpc/unix-socket.ts";
@@ -32,7 +32,7 @@ export interface Listening {
 export async function listen(run: Run, storage: Storage, running: Running): Promise<Listening> {
   const { now, log, endings } = run;
   const { opening } = running;
-  let socket: Place | undefined;
+  let socket: ObservedPlace | undefined;
   const ready = createReadiness({
     audit: storage.pipeline,
     rings: opening.rings,
@@ -41,15 +41,15 @@ export async function listen(run: Run, storage: Storage, running: Running): Prom
       ...opening.waitsFor(),
       ...storage.state.fitness.waitsFor(),
       ...reasonsOf(storage.auditSettings().refused),
-      ...lost(socket),
     ],
+    shutsOut: () => lost(socket),
   });
-  const http = await listenForHttp(run, running, ready.waitsFor);
+  const http = await listenForHttp(run, running, () => [...ready.waitsFor(), ...ready.shutsOut()]);
   endings.add(() => http.stop());
   const grpc = await listenForGrpc(run, running);
   endings.add((leftMs) => grpc.stop(leftMs));
   const path = socketPath(grpc.address);
-  if (path !== undefined) socket = placeOf(path);
+  if (path !== undefined) socket = observe(placeOf(path));
   const addresses = { grpc: grpc.address, http: http.address };
   log("info", { type: "listening", ...addresses });
   const monotonic = () => performance.now();
@@ -60,14 +60,10 @@ export async function listen(run: Run, storage: Storage, running: Running): Prom
   return { addresses, health };
 }
 
-/** Why no new client can connect, although the socket is open: nothing but a new start makes another one. */
-function lost(socket: Place | undefined): readonly string[] {
-  try {
-    socket?.look();
-    return [];
-  } catch (error) {
-    return [`a new start: ${error instanceof Error ? error.message : String(error)}`];
-  }
+/** Why no new caller can connect, although the socket is open: nothing but a new start makes another one. */
+function lost(socket: ObservedPlace | undefined): readonly string[] {
+  socket?.look();
+  return socket?.fault === undefined ? [] : [`a new start: ${socket.fault}`];
 }
 
 function listenForHttp(

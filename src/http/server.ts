@@ -10,7 +10,7 @@ export interface HttpSources {
   /** The JWK Set as JSON (RFC 7517, 5) and how long a verifier may cache it, in seconds. */
   jwks(): { readonly json: string; readonly maxAgeSeconds: number };
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
-  /** What must happen before tokens can be issued, human-readable; empty when they can. */
+  /** What must happen before new callers can get tokens, human-readable; empty when they can. */
   waitsFor(): readonly string[];
 }
 

@@ -1,4 +1,4 @@
-import type { Place } from "../files/place.ts";
+import { observe, type Place } from "../files/place.ts";
 import { Problem } from "../problem/problem.ts";
 import type { Fitness } from "./fitness.ts";
 
@@ -6,30 +6,21 @@ const RETRY_AFTER_MS = 5_000;
 
 /**
  * The same fitness, but nothing is issued while the state's file is not in its place. The next start would know neither
- * the keys nor the revocations, and a second process could use the data folder. The file is looked at with each call of
- * `waitsFor`, of which there is one each second.
+ * the keys nor the revocations, and a second process could use the data folder. Each call of `waitsFor`, of which there
+ * is one each second, begins a look at the file.
  */
-export function requireStateFile(fitness: Fitness, file: Place): Fitness {
-  let fault: string | undefined;
-
-  function look(): void {
-    try {
-      file.look();
-      fault = undefined;
-    } catch (error) {
-      fault = error instanceof Error ? error.message : String(error);
-    }
-  }
-
+export function requireStateFile(fitness: Fitness, file: Pick<Place, "lookAsync">): Fitness {
+  const observed = observe(file);
   return {
     ...fitness,
     waitsFor() {
-      look();
+      observed.look();
+      const { fault } = observed;
       return fault === undefined ? fitness.waitsFor() : [...fitness.waitsFor(), `the state's file: ${fault}`];
     },
     requireFit() {
       fitness.requireFit();
-      if (fault === undefined) return;
+      if (observed.fault === undefined) return;
       const message = "this replica issues nothing: its state's file is not in its place";
       throw new Problem("KEYS_UNAVAILABLE", message, { retryAfterMs: RETRY_AFTER_MS });
     },

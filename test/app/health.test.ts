@@ -5,7 +5,7 @@ import { ISSUING } from "../../src/grpc/server.ts";
 
 /** Health over reasons and a clock that the test moves, with what it has set and logged. */
 function healthUnderTest(t: ExecutionContext) {
-  const state = { reasons: [] as readonly string[], now: 0 };
+  const state = { reasons: [] as readonly string[], shutsOut: [] as readonly string[], now: 0 };
   const set: [string, boolean][] = [];
   const logged: LogEvent[] = [];
   const grpc = {
@@ -14,7 +14,12 @@ function healthUnderTest(t: ExecutionContext) {
     setHealth: (service: string, serving: boolean) => void set.push([service, serving]),
     stop: async () => {},
   };
-  const ready: Readiness = { waitsFor: () => state.reasons, start: () => {}, stop: () => {} };
+  const ready: Readiness = {
+    waitsFor: () => state.reasons,
+    shutsOut: () => state.shutsOut,
+    start: () => {},
+    stop: () => {},
+  };
   const log = (_level: string, event: LogEvent): void => void logged.push(event);
   const health: Health = startHealth(
     grpc,
@@ -55,6 +60,18 @@ test("a reason that comes and goes each second is logged once a minute, and anot
   state.reasons = ["a key"];
   health.update();
   t.like(logged.at(-1), { for: ["a key"] });
+});
+
+test("what shuts out new callers is logged, and changes no status: connected callers are served", (t) => {
+  const { state, set, logged, health } = healthUnderTest(t);
+  health.update();
+  state.shutsOut = ["a new start"];
+  health.update();
+  t.deepEqual(logged, [{ type: "waiting", for: ["a new start"] }]);
+  t.deepEqual(set, [
+    ["", true],
+    [ISSUING, true],
+  ]);
 });
 
 test("after the stop nothing is served, whatever changes", (t) => {

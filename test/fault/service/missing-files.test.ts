@@ -140,13 +140,18 @@ test("a state's file that is renamed back is used again, without a restart", asy
   t.is((await verify(service, token)).rejection?.reason, RejectionReason.REJECTION_REASON_REVOKED);
 });
 
-test("a service whose socket was unlinked is not ready: no new client finds it", async (t) => {
+test("a service whose socket was unlinked is not ready for new callers, and serves those that are connected", async (t) => {
   const socket = join(await tempFolder(t), "signet.sock");
   const service = await startService(t, { env: { SIGNET_GRPC_ADDRESS: `unix:${socket}` } });
+  const statuses = await healthClient(t, service.app.addresses.grpc).watch(ISSUING);
+  await issue(service);
   t.is(await readyText(service), "ok\n");
   await rm(socket);
+  await waitUntil("the service is not ready", async () => (await readyText(service)) !== "ok\n");
   t.is(
     await readyText(service),
     `waits for a new start: ${socket} was removed, moved or replaced while it was in use\n`,
   );
+  await t.notThrowsAsync(issue(service));
+  t.deepEqual(statuses, ["SERVING"]);
 });
