@@ -130,14 +130,15 @@ export function createSecretRings(
     const kind = secretRecords(owner);
     const ring = ensureRing(owner);
     const survey = surveyEntries(entries, kind, heldOf(ring), recordKeys);
+    const unbroken = stretch === watch.stretch ? stretch : undefined;
+    ring.vigil.saw(survey.next, unbroken, now());
     try {
       takeSurvey(ring, survey, atStart);
       delete ring.error;
     } catch (error) {
       setError(ring, error);
+      ring.vigil.doubt();
     }
-    const unbroken = stretch === watch.stretch ? stretch : undefined;
-    if (survey.next !== "unknownKek") ring.vigil.saw(survey.next, unbroken, now());
     reportObstacle(ring);
     return survey.strays;
   }
@@ -163,6 +164,7 @@ export function createSecretRings(
       adopt(ring, { epoch, bytes }, false);
     } catch (error) {
       setError(ring, error);
+      ring.vigil.doubt();
       reportObstacle(ring);
     }
     return obstructed ? owner : undefined;
@@ -209,8 +211,10 @@ export function createSecretRings(
       if (change.type === "current" || change.type === "gap") return undefined;
       const [key, bytes] = change.type === "put" ? [change.entry.key, change.entry.value] : [change.key, undefined];
       const place = secretPlace(key);
-      if (place?.epoch === undefined) return undefined;
-      return takeEpoch(place.owner, place.epoch, bytes);
+      if (place === undefined) return undefined;
+      if (place.epoch !== undefined) return takeEpoch(place.owner, place.epoch, bytes);
+      // Even an entry that names no epoch keeps a first secret from being stored.
+      return heldOf(ringOf(place.owner)) === 0 ? place.owner : undefined;
     },
 
     useOwn(record) {

@@ -126,10 +126,8 @@ export class RingKeeper {
     const { stretch } = this.#watch;
     const survey = await this.#epochs.survey(this.#current?.stored.epoch ?? 0);
     this.#takeStrays(survey.strays);
-    if (survey.next !== "unknownKek") {
-      const unbroken = stretch === this.#watch.stretch ? stretch : undefined;
-      this.#vigil.saw(survey.next, unbroken, this.#options.now());
-    }
+    const unbroken = stretch === this.#watch.stretch ? stretch : undefined;
+    this.#vigil.saw(survey.next, unbroken, this.#options.now());
     await this.#apply(survey);
     this.#outdated = false;
   }
@@ -146,6 +144,7 @@ export class RingKeeper {
         throw underUnknownKek(this.#kind, this.#opened.stored.epoch, this.#options.recordKeys);
     } catch (error) {
       this.#outdated = true;
+      this.#vigil.doubt();
       throw error;
     }
     // Where garbage lies at the next place, an epoch is about to be written there. A restore that fails does not make

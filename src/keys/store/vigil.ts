@@ -1,4 +1,5 @@
 import type { Change } from "../../state/keyvalue.ts";
+import type { Survey } from "./survey.ts";
 
 /**
  * How long garbage lies at the place of the next epoch before a replica writes over it, in milliseconds: time for a
@@ -49,15 +50,21 @@ export class Vigil {
   /**
    * Takes what a look at the store found. `stretch`: as it was before the look began. `now` in Unix milliseconds.
    */
-  saw(next: "free" | "garbage", stretch: number | undefined, now: number): void {
-    if (next === "free") {
+  saw(next: Survey["next"], stretch: number | undefined, now: number): void {
+    if (next !== "garbage") {
       this.#garbage = undefined;
-      this.#sound = stretch;
+      // What lies there under an unknown KEK may be an epoch: garbage that replaces it would hide it.
+      this.#sound = next === "free" ? stretch : undefined;
       return;
     }
     const { since = now, stretch: before = stretch } = this.#garbage ?? {};
     // After a gap it may be other garbage. A clock that was set back must not lengthen the wait.
     this.#garbage = { since: before === stretch ? Math.min(since, now) : now, stretch };
+  }
+
+  /** There is an epoch that this replica can't use, and that garbage may replace before the next look. */
+  doubt(): void {
+    this.#sound = undefined;
   }
 
   /** This replica wrote an epoch over the garbage. */

@@ -118,6 +118,24 @@ test("an unknown KEK at the next place stops signing, never verifying, and is ne
   await waitUntil("it signs again", async () => (await signs(replica)) === "done");
 });
 
+test("garbage in place of what can't be read may hide an epoch, also for a replica that watched", async (t) => {
+  const foreign = memory();
+  await (await openReplica(foreign, ["two"])).import(newSecret());
+  const underOtherKek = (await foreign.get(place(1)))?.value ?? GARBAGE;
+  for (const later of [undefined, JSON.stringify({ version: 2, ...acme, epoch: 3 })]) {
+    const { store, replica, secret } = await imported();
+    await started(t, replica);
+    await overwrite(store, place(3), later === undefined ? underOtherKek : wrapBody(later, replica.recordKeys));
+    await waitUntil("it is seen", async () => (await signs(replica)) === "KEYS_UNAVAILABLE");
+    for (let turns = 0; turns < 50; turns++) await new Promise(setImmediate);
+    await overwrite(store, place(3), GARBAGE);
+    for (let turns = 0; turns < 50; turns++) await new Promise(setImmediate);
+    t.is(await signs(replica), "KEYS_UNAVAILABLE", later);
+    t.is(lookUp(replica, "k1", secret), "verifies");
+    t.deepEqual(Buffer.from((await store.get(place(3)))?.value ?? []), GARBAGE);
+  }
+});
+
 test("an authentic epoch that can't be parsed stops signing, and never verifying", async (t) => {
   const { store, replica, secret } = await imported();
   await started(t, replica);
@@ -149,8 +167,8 @@ test("no first secret is stored while an entry lies under its prefix", async (t)
     await overwrite(store, place(epoch), GARBAGE);
     const late = await openReplica(store);
     t.is(await problemOf(() => late.import(newSecret())), "KEYS_UNAVAILABLE", `${epoch}`);
-    if (epoch !== "x")
-      await waitUntil("it is seen", async () => (await problemOf(() => replica.import(newSecret()))) !== "done");
+    await waitUntil("it is seen", async () => (await signs(replica)) === "KEYS_UNAVAILABLE");
+    t.is(await problemOf(() => replica.import(newSecret())), "KEYS_UNAVAILABLE", `${epoch}`);
     t.is((await store.list("")).length, 1, `${epoch}`);
   }
 });

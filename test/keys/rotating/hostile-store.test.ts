@@ -246,6 +246,23 @@ test("an unknown KEK at the next place stops signing, and neither verifying nor 
   t.true(signs(keyring));
 });
 
+test("garbage in place of what was under an unknown KEK may hide an epoch, also for a replica that watched", async (t) => {
+  const { keyring, store, signs, clock } = await replica();
+  const stranger = makeOptions({ ...underKeks("two"), store: createMemoryKeyValue(() => start) });
+  await openKeyring(stranger.options);
+  await started(t, keyring);
+  await overwrite(store, 4, await bytesAt(stranger.options.store, 1));
+  await t.throwsAsync(keyring.maintain(), { instanceOf: KeyringError, code: "WRONG_KEK" });
+  await overwrite(store, 4, GARBAGE);
+  await t.throwsAsync(keyring.maintain(), { instanceOf: KeyringError, code: "BROKEN_RECORD" });
+  t.false(signs(keyring));
+  t.deepEqual(await bytesAt(store, 4), GARBAGE);
+  clock.now += PATIENCE_MS;
+  await keyring.maintain();
+  t.is(keyring.epoch, 4);
+  t.true(signs(keyring));
+});
+
 test("a replica that lacks the KEK of later epochs waits, although those between were emptied", async (t) => {
   const { store, begin, snapshot, signs, clock, options } = await replica();
   const before = snapshot.copy();
