@@ -222,8 +222,10 @@ export class ConnectionGuard {
   /** Tells the client to connect again for further calls; a client that is still there after the grace is cut. */
   #end(connection: Connection, at: number): void {
     const { session } = connection;
-    if (connection.isEnding) session.destroy();
-    if (session.destroyed) return;
+    if (connection.isEnding || session.destroyed) {
+      destroy(connection);
+      return;
+    }
     connection.isEnding = true;
     connection.endsAt = at + this.#limits.ageGraceMs;
     session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM, Buffer.from("max_age"));
@@ -233,7 +235,8 @@ export class ConnectionGuard {
   #cut(connection: Connection, limit: Limit): void {
     this.#onLimit(limit);
     this.#forget(connection);
-    connection.session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    if (!connection.session.destroyed) connection.session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    destroy(connection);
   }
 
   /** Its places are free at once, although its socket takes a moment to close. */
@@ -243,6 +246,16 @@ export class ConnectionGuard {
     this.#leavingBytes += connection.heldBytes - connection.queuedBytes;
     for (const call of [...connection.calls]) this.#closeCall(call);
   }
+}
+
+/**
+ * Ends a connection, whatever its client does. Node ends only the session: it waits until the client has read what was
+ * written, and after an orderly close until the client closes the socket.
+ */
+function destroy({ session, socket }: Connection): void {
+  session.destroy();
+  // Not in this turn, in which the GOAWAY is written.
+  setImmediate(() => socket.destroy());
 }
 
 /** The connection without a call for the longest time; else the one of the highest usage, if its calls stay open. */

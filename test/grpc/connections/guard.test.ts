@@ -1,8 +1,11 @@
+import { once } from "node:events";
+import { constants } from "node:http2";
+import type { Socket } from "node:net";
 import { credentials } from "@grpc/grpc-js";
-import test from "ava";
-import { DATA, END_STREAM, frame, greeting } from "../../../bench/client/http2-frames.ts";
+import test, { type ExecutionContext } from "ava";
+import { DATA, END_STREAM, frame, GOAWAY, greeting, PING } from "../../../bench/client/http2-frames.ts";
 import { TokenServiceClient } from "../../../src/gen/signet/v1/token.ts";
-import { greet, head, message } from "../../support/http2/frames.ts";
+import { greet, head, message, numberFrame } from "../../support/http2/frames.ts";
 import { rawConnection } from "../../support/http2/raw-connection.ts";
 import { healthClient } from "../../support/service/health.ts";
 import { failureOf } from "../../support/service/rich-error.ts";
@@ -81,7 +84,12 @@ test("a connection whose client does not read its answers is cut; one that reads
   const { grpc } = service.app.addresses;
   const reading = await rawConnection(t, grpc, Buffer.concat([greeting(), LARGE_ANSWERS]));
   const unread = await rawConnection(t, grpc, Buffer.concat([greet(0), LARGE_ANSWERS]));
+  const received: Buffer[] = [];
+  unread.on("data", (bytes: Buffer) => received.push(bytes));
   await waitUntil("it is cut", () => unread.destroyed);
+  const reason = numberFrame(GOAWAY, 0, 0).subarray(3, 9);
+  const goaway = Buffer.concat(received).indexOf(reason);
+  t.is(Buffer.concat(received).readUInt32BE(goaway + reason.length + 4), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   t.false(reading.destroyed);
   await untilLimited(service, "grpc.max_unread_bytes");
   await untilMetric(service, "signet_grpc_open_calls", 0);
@@ -113,5 +121,38 @@ test("a connection without calls ends at its age", async (t) => {
   const service = await startService(t, { env: { SIGNET_GRPC_MAX_CONNECTION_AGE: "1s" } });
   const idle = await rawConnection(t, service.app.addresses.grpc, greet());
   await waitUntil("it is closed", () => idle.destroyed);
+  t.pass();
+});
+
+/** A client that does not close its connection when the server ends it. */
+async function unclosed(t: ExecutionContext, { app }: Service): Promise<Socket> {
+  const socket = await rawConnection(t, app.addresses.grpc, greet(), { allowHalfOpen: true });
+  await once(socket, "end");
+  return socket;
+}
+
+/** Resolves when the server has closed its end as well, so that it refuses what it is sent. */
+function untilGone(socket: Socket): Promise<void> {
+  return waitUntil("the server closes the socket", () => {
+    if (!socket.destroyed) socket.write(frame(PING, 0, 0, Buffer.alloc(8)));
+    return socket.destroyed;
+  });
+}
+
+test("a client that does not close its connection at its age is cut after the grace", async (t) => {
+  const service = await startService(t, { env: { SIGNET_GRPC_MAX_CONNECTION_AGE: "1s" } });
+  await untilGone(await unclosed(t, service));
+  await untilMetric(service, "signet_grpc_connections", 0);
+  t.pass();
+});
+
+test("a client that does not close its idle connection keeps no socket when another one takes its place", async (t) => {
+  const service = await startService(t, {
+    env: { SIGNET_GRPC_MAX_CONNECTIONS: "1", SIGNET_GRPC_MAX_CONNECTION_IDLE: "1s" },
+  });
+  const left = await unclosed(t, service);
+  await untilMetric(service, "signet_grpc_connections", 1);
+  await issueApart(service);
+  await untilGone(left);
   t.pass();
 });
