@@ -130,7 +130,7 @@ export class Forwarder {
       const id = outgoing[at]?.id;
       if (outcome?.stored && id) this.#ahead.set(position, { created: this.#created, seq: outcome.seq, eventId: id });
     }
-    this.#acknowledge();
+    this.#acknowledge(events);
     const failed = outcomes.find((outcome) => !outcome.stored);
     if (failed) throw new SinkError(failed.code, failed.message);
   }
@@ -147,12 +147,16 @@ export class Forwarder {
       );
   }
 
-  #acknowledge(): void {
+  // Along what was read after the acknowledged position: where an operator has accepted a loss, numbers are missing.
+  #acknowledge(events: readonly StoredEvent[]): void {
     const { spool } = this.#options;
     let { position, stream } = spool.acknowledged;
-    for (let next = this.#ahead.get(position + 1); next !== undefined; next = this.#ahead.get(position + 1)) {
-      this.#ahead.delete(++position);
-      stream = next;
+    for (const event of events) {
+      const mark = this.#ahead.get(event.position);
+      if (mark === undefined) break;
+      this.#ahead.delete(event.position);
+      ({ position } = event);
+      stream = mark;
     }
     if (stream === undefined || position === spool.acknowledged.position) return;
     spool.acknowledge(position, stream);

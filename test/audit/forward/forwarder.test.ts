@@ -1,7 +1,10 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import test from "ava";
 import { readHeader } from "../../../src/audit/event-header.ts";
 import { startForwarder } from "../../support/files/forwarder-fixture.ts";
 import { bodiesOf, issued, makeSpool, numbersOf, TIME } from "../../support/files/spool-fixture.ts";
+import { tempFolder } from "../../support/files/temp.ts";
 import { MemorySink } from "../../support/nats/memory-sink.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
@@ -52,6 +55,25 @@ test("a stream that was lost is noticed by its first acknowledgement, and everyt
   await waitUntil("all are in the new stream", () => spool.acknowledged.position === 4 && sink.stored.length === 4);
   t.deepEqual(numbersIn(sink).toSorted(), [1, 2, 3, 4]);
   t.true(reports.some((report) => report.type === "audit.replaying" && report.events === 4));
+});
+
+test("events behind an accepted loss are forwarded and acknowledged, also when all is replayed", async (t) => {
+  const folder = await tempFolder(t);
+  const options = { folder, segmentBytes: 1, maxBytes: 1 << 24 };
+  const before = await makeSpool(t, options);
+  for (const number of [1, 2, 3]) await before.append(issued(number), TIME);
+  await before.close();
+  await rm(join(folder, "0000000000000002.segment"));
+  const spool = await makeSpool(t, { ...options, acceptLosses: ["events:2-2"] });
+  const sink = new MemorySink();
+  startForwarder(t, { spool, sink });
+  await spool.append(issued(4), TIME);
+  await waitUntil("all are acknowledged", () => spool.acknowledged.position === 4);
+  t.deepEqual(numbersIn(sink), [1, 3, 4]);
+  sink.lose();
+  await spool.append(issued(5), TIME);
+  await waitUntil("all are acknowledged again", () => spool.acknowledged.position === 5 && sink.stored.length === 4);
+  t.is((await spool.depth()).events, 0);
 });
 
 test("nothing is published while a setting is refused, and afterwards everything that is retained, once more", async (t) => {
