@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { unlink } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder } from "../../files/durable.ts";
 import type { Place } from "../../files/place.ts";
@@ -91,7 +91,8 @@ export async function removeOldest(folder: Place, segments: Segment[]): Promise<
   const [oldest] = segments;
   if (oldest === undefined) return;
   folder.look();
-  await unlink(oldest.path);
+  // `force`: one that is gone already would keep all others.
+  await rm(oldest.path, { force: true });
   segments.shift();
   // Before the next one: version 0.1.0 would miss a segment between others if a power failure undid this removal alone.
   await syncFolder(folder.path);

@@ -109,6 +109,27 @@ test("a segment that is trimmed is closed, because an open file keeps its space"
   );
 });
 
+test("an acknowledged segment that is gone stops issuing until it would have been trimmed", async (t) => {
+  const { spool, folder } = await spoolOfThree(t, { segmentBytes: 1 });
+  spool.acknowledge(2, { created: "2026-01-01T00:00:00Z", seq: 2, eventId: "id" });
+  await rm(join(folder, FIRST));
+  await t.throwsAsync(spool.examine(true), unavailable);
+  await spool.trim(0);
+  await spool.examine(true);
+  t.deepEqual(await numbersIn(spool), [3]);
+});
+
+test("an examination, and so the next group, does not wait while many segments are trimmed", async (t) => {
+  const spool = await makeSpool(t, { segmentBytes: 1, maxBytes: 1 << 24 });
+  for (let number = 1; number <= 50; number++) await spool.append(issued(number), TIME);
+  spool.acknowledge(49, { created: "2026-01-01T00:00:00Z", seq: 49, eventId: "id" });
+  const order: string[] = [];
+  const trimmed = spool.trim(0).then(() => order.push("trimmed"));
+  await spool.examine(false).then(() => order.push("examined"));
+  await trimmed;
+  t.deepEqual(order, ["examined", "trimmed"]);
+});
+
 test("segments of an earlier run are kept open too, and closed when they are acknowledged", async (t) => {
   const { spool, folder } = await spoolOfThree(t, { segmentBytes: 1 });
   await spool.close();
