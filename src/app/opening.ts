@@ -37,6 +37,7 @@ export function startOpening(parts: ServiceParts): Opening {
   let services: Services | undefined;
   let opened: Shutdown | undefined;
   let obstacle: string | undefined = NOT_REACHED;
+  let isSettling = false;
 
   async function open(): Promise<void> {
     await state.store.reached(stopping);
@@ -64,14 +65,23 @@ export function startOpening(parts: ServiceParts): Opening {
   }
 
   async function settleInstallation(): Promise<void> {
+    // It goes on until the store is reachable, and becomes due each hour meanwhile.
+    if (isSettling) return;
+    isSettling = true;
+    while (!(await isSettled())) await pause(SETTLE_RETRY_MS, stopping);
+    isSettling = false;
+  }
+
+  /** Whether nothing is left to try. */
+  async function isSettled(): Promise<boolean> {
     try {
       await installation.settle();
     } catch (error) {
-      if (stopping.aborted) return;
-      if (!state.store.isRetryable(error)) return log("error", { type: "store.failed", error });
-      await pause(SETTLE_RETRY_MS, stopping);
-      await settleInstallation();
+      if (stopping.aborted) return true;
+      if (state.store.isRetryable(error)) return false;
+      log("error", { type: "store.failed", error });
     }
+    return true;
   }
 
   const done = open();
