@@ -6,10 +6,10 @@ import { type Server, startServer } from "./process.ts";
 
 export const PEERS = ["echo", "limit", "obvious"] as const;
 
-/** Starts a peer with the same Node flags as the service. */
+/** Starts a peer with the same Node flags and environment as the service. */
 export async function startPeer(name: (typeof PEERS)[number], nats: Server): Promise<Server> {
   const program = join(import.meta.dirname, "peers", `${name}.ts`);
-  return await startServer(name, [process.execPath, ...startFlags(), program, nats.address], readyAt);
+  return await startServer(name, [...startNode(), program, nats.address], readyAt);
 }
 
 /**
@@ -35,17 +35,18 @@ export async function startSignet(
     }),
   );
   const program = join(import.meta.dirname, "../src/main.ts");
-  const command = [process.execPath, ...startFlags(), ...flags, program, "serve", "--config", config];
+  const command = [...startNode(), ...flags, program, "serve", "--config", config];
   const server = await startServer("signet", command, readyAt);
   await waitUntilServing(server.address, "signet.v1.TokenService/IssueToken");
   return server;
 }
 
-/** The Node flags of the start script in package.json. */
-function startFlags(): string[] {
+/** Node with the environment and the flags of the start script in package.json. */
+function startNode(): string[] {
   const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, "../package.json"), "utf8"));
   const words: string[] = scripts.start.split(" ");
-  return words.slice(0, words.indexOf("src/main.ts")).filter((word) => word.startsWith("-"));
+  const start = words.slice(0, words.indexOf("src/main.ts"));
+  return ["/usr/bin/env", ...start.map((word) => (word === "node" ? process.execPath : word))];
 }
 
 /** The gRPC address, if this is the log line of a server that is ready. */

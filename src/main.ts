@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --disable-sigusr1 --max-semi-space-size=4
+#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --disable-sigusr1 --max-semi-space-size=4
 import { keepHeapSmall } from "./app/heap.ts";
 import type { KeyBackup } from "./cli/commands/keys/export-restore.ts";
 

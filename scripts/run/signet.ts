@@ -7,7 +7,7 @@ import { address, type ReplicaSettings, type Settings } from "./settings.ts";
 const GRACE_MS = 25_000;
 const ANSWER_MS = 1_000;
 
-/** Starts one replica with the Node flags and the command of the `start` script in package.json. */
+/** Starts one replica as the `start` script in package.json does. */
 export function startSignet(
   { replicas, data }: Settings,
   replica: ReplicaSettings,
@@ -23,8 +23,7 @@ export function startSignet(
     SIGNET_NATS_URL: natsUrl ?? "",
   };
   const name = alone ? "signet" : `signet ${replica.number}`;
-  const command = [process.execPath, ...startArguments()];
-  return startChild(name, command, { ...env, ...own, ...(alone ? {} : shared(replica, data)) }, GRACE_MS);
+  return startChild(name, startCommand(), { ...env, ...own, ...(alone ? {} : shared(replica, data)) }, GRACE_MS);
 }
 
 /** Only the first replica creates the shared KEK and the first keys: two that did so would never agree. */
@@ -38,9 +37,10 @@ function shared({ number }: ReplicaSettings, data: string) {
   };
 }
 
-function startArguments(): string[] {
+function startCommand(): string[] {
   const manifest = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: { start: string } };
-  return manifest.scripts.start.split(" ").filter((word) => word !== "node");
+  const words = manifest.scripts.start.split(" ");
+  return ["/usr/bin/env", ...words.map((word) => (word === "node" ? process.execPath : word))];
 }
 
 /** Whether the service reports that it is ready. False while it does not answer. */

@@ -8,8 +8,9 @@ import { testEnv } from "./service.ts";
 
 const MAIN = fileURLToPath(new URL("../../../src/main.ts", import.meta.url));
 
-/** The flags of Node with which the service is started. */
-const FLAGS = packageJson.scripts.start.split(" ").filter((word) => word.startsWith("--"));
+/** Node, with the environment and the flags with which the service is started. */
+const START = packageJson.scripts.start.split(" ").slice(0, -2);
+const NODE = ["/usr/bin/env", ...START.map((word) => (word === "node" ? process.execPath : word))];
 
 /** One line of the service's log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly event: string };
@@ -45,7 +46,7 @@ export async function spawnService(
 ): Promise<ServiceProcess> {
   const { data, env, program = MAIN, args = ["serve"], under = [], fd, until = "ready" } = options;
   const settings = testEnv(data, { SIGNET_LOG_LEVEL: "info", ...env });
-  const [command = "", ...words] = [...under, process.execPath, ...FLAGS, program, ...args];
+  const [command = "", ...words] = [...under, ...NODE, program, ...args];
   const child = spawn(command, words, {
     env: { PATH: process.env.PATH, ...settings },
     stdio: ["ignore", "pipe", "pipe", ...(fd === undefined ? [] : [fd])],
