@@ -44,7 +44,11 @@ export interface Storage {
  */
 export async function openStorage({ config, machine, log, now, endings }: Run): Promise<Storage> {
   openDataFolder(config.data);
-  const openFile = openerOf(config, machine.stateThread, log, now);
+  let threadDeath: unknown;
+  const openFile = openerOf(config, machine.stateThread, now, (error) => {
+    threadDeath = error;
+    log("error", { type: "store.failed", error });
+  });
   const own = await openOwnState(config, machine.acceptLosses, randomUUID, openFile);
   endings.add((leftMs) => own.store.close(leftMs));
   if (own.newWriter) log("error", { type: "audit.new_writer", folder: join(config.data, "spool") });
@@ -70,7 +74,12 @@ export async function openStorage({ config, machine, log, now, endings }: Run): 
       })
     : OWN_INSTALLATION;
   const auditSettings = () => settings.current;
-  const fitness = requireStateFile(state.fitness, own.file);
+  const fitness = requireStateFile(state.fitness, {
+    async lookAsync() {
+      if (threadDeath !== undefined) throw new Error("its thread has died: restart the service");
+      return own.file.lookAsync();
+    },
+  });
   return {
     ...{ audit: machine.wrapAudit(pipeline), pipeline, auditSettings, acceptedLosses, installation, keks },
     state: { ...state, fitness },
@@ -78,9 +87,13 @@ export async function openStorage({ config, machine, log, now, endings }: Run): 
 }
 
 /** How the state of the data folder is opened, and so locked. With NATS it is read once, and needs no thread. */
-function openerOf(config: Config, program: URL, log: Log, now: () => number): (path: string) => Promise<OwnStore> {
+function openerOf(
+  config: Config,
+  program: URL,
+  now: () => number,
+  onDeath: (error: unknown) => void,
+): (path: string) => Promise<OwnStore> {
   if (isShared(config)) return (path) => openFileKeyValue(path, now);
-  const onDeath = (error: unknown) => log("error", { type: "store.failed", error });
   return (path) => startStateThread(path, now, onDeath, program);
 }
 

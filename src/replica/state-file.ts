@@ -21,7 +21,7 @@ export function requireStateFile(fitness: Fitness, file: Pick<Place, "lookAsync"
     requireFit() {
       fitness.requireFit();
       if (observed.fault === undefined) return;
-      const message = "this replica issues nothing: its state's file is not in its place";
+      const message = "this replica issues nothing: its state's file can't be used";
       throw new Problem("KEYS_UNAVAILABLE", message, { retryAfterMs: RETRY_AFTER_MS });
     },
   };
