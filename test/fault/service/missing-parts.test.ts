@@ -204,7 +204,7 @@ test.serial(
       );
       t.true(text.includes(`start once with --accept-loss events:1-${next - 1}, `), text);
       t.deepEqual(await contentOf(data), found);
-      await writeFile(file, whole);
+      await writeFile(file, whole, { mode: 0o600 });
     }
     await rm(file);
     const losses = [`events:1-${next - 1}`];
