@@ -11,7 +11,7 @@ import type { Server } from "@grpc/grpc-js";
 import { http2ServersOf } from "../process/http2-servers.ts";
 import { Connection, type OpenCall } from "./connection.ts";
 import { INFLATER_BYTES, MessageMeter } from "./message-meter.ts";
-import { type Refusal, refusalOfCalls } from "./refusal.ts";
+import { type Refusal, refusalOf } from "./refusal.ts";
 
 /** What clients may take of the server, over all its listeners. */
 export interface ConnectionLimits {
@@ -63,7 +63,7 @@ type OnStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...res
  * - A connection too many replaces the one that has had no call for the longest time.
  * - A call too many is refused, or replaces the oldest call of the connection with the highest usage.
  * - A connection whose client does not read its answers is cut; so is the one for which most is held, when too much is
- *   held for all.
+ *   held for all. A compressed message that might inflate to too much is refused.
  *
  * It also ends connections at their age: grpc-js sets an unref'ed timer with a random duration for each of them, and
  * Node keeps the list of such a duration until it is over, even if its timer was cleared.
@@ -73,6 +73,7 @@ export class ConnectionGuard {
   readonly #onLimit: (limit: Limit) => void;
   readonly #connections = new Map<unknown, Connection>();
   readonly #refuse: Refusal;
+  readonly #refuseToInflate: Refusal;
   readonly #timer: NodeJS.Timeout;
   #openCalls = 0;
   /** Libuv's number of the turn of the event loop that was looked at last. */
@@ -83,7 +84,7 @@ export class ConnectionGuard {
   /** The sums over all connections. */
   #requestBytes = 0;
   #queuedBytes = 0;
-  /** Requests of connections that have gone, which halve with each look. */
+  /** Requests of calls that were aborted: what inflates them goes on, for a moment. An eighth is forgotten with each look. */
   #leavingBytes = 0;
 
   constructor(server: Server, limits: ConnectionLimits, onLimit: (limit: Limit) => void) {
@@ -91,7 +92,10 @@ export class ConnectionGuard {
     if (http2Servers === undefined) throw new Error("grpc-js hides its HTTP/2 servers: connections can't be bounded");
     this.#limits = limits;
     this.#onLimit = onLimit;
-    this.#refuse = refusalOfCalls(limits.maxOpenCalls);
+    this.#refuse = refusalOf(`the server has ${limits.maxOpenCalls} calls open, its maximum (grpc.max_open_calls)`);
+    this.#refuseToInflate = refusalOf(
+      "the server inflates as much as it may hold (grpc.max_buffered_bytes): send less at once, or uncompressed",
+    );
     for (const http2Server of http2Servers) this.#guard(http2Server);
     this.#timer = setInterval(() => this.#look(now()), LOOK_MS).unref();
   }
@@ -146,7 +150,7 @@ export class ConnectionGuard {
       this.#onLimit("grpc.max_open_calls");
       const replaced = oldestCallOfHighestUsage(this.#connections.values(), connection, at);
       this.#refuse(replaced?.stream ?? stream);
-      if (replaced !== undefined) this.#closeCall(replaced);
+      if (replaced !== undefined) this.#closeCall(replaced, true);
       else {
         this.#goneInTurn += 1;
         return false;
@@ -157,7 +161,7 @@ export class ConnectionGuard {
     connection.open(call);
     this.#openCalls += 1;
     stream.on("data", (chunk: Buffer) => this.#addRequestBytes(call, chunk.length, call.meter.costOf(chunk)));
-    stream.on("close", () => this.#closeCall(call));
+    stream.on("close", () => this.#closeCall(call, stream.aborted));
     return true;
   }
 
@@ -179,29 +183,37 @@ export class ConnectionGuard {
     return isStorm && isSameTurn;
   }
 
-  #closeCall(call: OpenCall): void {
+  #closeCall(call: OpenCall, isAborted: boolean): void {
     if (call.place === -1) return;
     call.connection.close(call, now());
     this.#openCalls -= 1;
     this.#goneInTurn += 1;
     this.#requestBytes -= call.requestBytes;
+    if (isAborted) this.#leavingBytes += call.requestBytes;
   }
 
+  /** Sees the bytes before grpc-js does, which inflates all messages at once. */
   #addRequestBytes(call: OpenCall, arrived: number, bytes: number): void {
     if (call.place === -1) return;
-    call.connection.addRequestBytes(call, bytes);
-    this.#requestBytes += bytes;
-    // A connection that is cut does not end its inflaters: until they have ended, none are added.
     const inflates = bytes > arrived + INFLATER_BYTES;
-    if (inflates && this.#requestBytes + this.#leavingBytes > this.#limits.maxBufferedBytes)
+    // A client that aborts such calls again and again would not be slowed by refusals.
+    if (inflates && this.#leavingBytes + bytes > this.#limits.maxBufferedBytes)
       this.#cut(call.connection, "grpc.max_buffered_bytes");
-    this.#fitBuffers();
+    else if (inflates && this.#requestBytes + this.#leavingBytes + bytes > this.#limits.maxBufferedBytes) {
+      this.#onLimit("grpc.max_buffered_bytes");
+      this.#refuseToInflate(call.stream);
+      this.#closeCall(call, true);
+    } else {
+      call.connection.addRequestBytes(call, bytes);
+      this.#requestBytes += bytes;
+      this.#fitBuffers();
+    }
   }
 
   #look(at: number): void {
     const { maxUnreadBytes } = this.#limits;
     this.#queuedBytes = 0;
-    this.#leavingBytes = Math.trunc(this.#leavingBytes / 2);
+    this.#leavingBytes = Math.trunc((this.#leavingBytes * 7) / 8);
     for (const connection of this.#connections.values()) {
       if (at >= connection.endsAt) this.#end(connection, at);
       const isBehind = connection.look(at, maxUnreadBytes);
@@ -235,7 +247,10 @@ export class ConnectionGuard {
   #cut(connection: Connection, limit: Limit): void {
     this.#onLimit(limit);
     this.#forget(connection);
-    if (!connection.session.destroyed) connection.session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    // A client whose place was needed has done nothing wrong, and connects again at once.
+    const isCalm = limit === "grpc.max_connections";
+    const code = isCalm ? constants.NGHTTP2_NO_ERROR : constants.NGHTTP2_ENHANCE_YOUR_CALM;
+    if (!connection.session.destroyed) connection.session.goaway(code);
     destroy(connection);
   }
 
@@ -243,8 +258,7 @@ export class ConnectionGuard {
   #forget(connection: Connection): void {
     if (!this.#connections.delete(connection.session)) return;
     this.#queuedBytes -= connection.queuedBytes;
-    this.#leavingBytes += connection.heldBytes - connection.queuedBytes;
-    for (const call of [...connection.calls]) this.#closeCall(call);
+    for (const call of [...connection.calls]) this.#closeCall(call, true);
   }
 }
 

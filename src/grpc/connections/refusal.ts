@@ -5,9 +5,8 @@ import { toServiceError } from "../status.ts";
 /** Ends the call of a stream with one status, whether it has begun to answer or not. */
 export type Refusal = (stream: ServerHttp2Stream) => void;
 
-/** The refusal of calls beyond `limit`, which is `grpc.max_open_calls`. Its headers are built once. */
-export function refusalOfCalls(limit: number): Refusal {
-  const message = `the server has ${limit} calls open, its maximum (grpc.max_open_calls)`;
+/** The refusal of calls with RESOURCE_EXHAUSTED and this message. Its headers are built once. */
+export function refusalOf(message: string): Refusal {
   const { code, details, metadata } = toServiceError(new Problem("TOO_MANY_CALLS", message, { retryAfterMs: 1_000 }));
   const headers: OutgoingHttpHeaders = {
     ":status": 200,

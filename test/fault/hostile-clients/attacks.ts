@@ -238,6 +238,15 @@ export const ATTACKS = {
         data(idOf(step), repeat(55, message(BOMB, { compressed: true }))),
       ]),
   },
+  "compressed bombs that are reset": {
+    ...PLAIN,
+    step: (step: number) =>
+      Buffer.concat([
+        head(idOf(step), ISSUE, GZIP),
+        data(idOf(step), message(BOMB, { compressed: true })),
+        numberFrame(RST_STREAM, idOf(step), 0),
+      ]),
+  },
   "large compressed bombs": {
     ...PLAIN,
     step: (step: number) =>

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { constants } from "node:http2";
 import type { Socket } from "node:net";
-import { credentials } from "@grpc/grpc-js";
+import { compressionAlgorithms, credentials } from "@grpc/grpc-js";
 import test, { type ExecutionContext } from "ava";
 import { DATA, END_STREAM, frame, GOAWAY, greeting, PING } from "../../../bench/client/http2-frames.ts";
 import { TokenServiceClient } from "../../../src/gen/signet/v1/token.ts";
@@ -115,6 +115,18 @@ test("when too much is held for all, the connection that holds most is cut", asy
   t.false(small.destroyed);
   await issueApart(service);
   await untilLimited(service, "grpc.max_buffered_bytes");
+});
+
+test("compressed calls too many are refused in words, and the others on their connection are answered", async (t) => {
+  const service = await startService(t, { env: { SIGNET_GRPC_MAX_BUFFERED_BYTES: "1048576" } });
+  const options = { "grpc.default_compression_algorithm": compressionAlgorithms.gzip };
+  const tokens = new TokenServiceClient(service.app.addresses.grpc, credentials.createInsecure(), options);
+  t.teardown(() => tokens.close());
+  const results = await Promise.allSettled(Array.from({ length: 50 }, () => issue({ tokens })));
+  const refused = results.filter(({ status }) => status === "rejected");
+  t.true(refused.length > 0 && refused.length < results.length, `${refused.length}`);
+  for (const { reason } of refused as PromiseRejectedResult[])
+    t.like(await failureOf(Promise.reject(reason)), { code: "RESOURCE_EXHAUSTED", reason: "TOO_MANY_CALLS" });
 });
 
 test("a connection without calls ends at its age", async (t) => {
