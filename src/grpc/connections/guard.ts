@@ -160,7 +160,9 @@ export class ConnectionGuard {
     const call: OpenCall = { connection, stream, openedAt: at, meter, requestBytes: 0, isLong: false, place: -1 };
     connection.open(call);
     this.#openCalls += 1;
-    stream.on("data", (chunk: Buffer) => this.#addRequestBytes(call, chunk.length, call.meter.costOf(chunk)));
+    stream.on("data", (chunk: Buffer) =>
+      this.#addRequestBytes(call, chunk.buffer.byteLength, call.meter.costOf(chunk)),
+    );
     stream.on("close", () => this.#closeCall(call, stream.aborted));
     return true;
   }
@@ -193,9 +195,9 @@ export class ConnectionGuard {
   }
 
   /** Sees the bytes before grpc-js does, which inflates all messages at once. */
-  #addRequestBytes(call: OpenCall, arrived: number, bytes: number): void {
+  #addRequestBytes(call: OpenCall, readBytes: number, bytes: number): void {
     if (call.place === -1) return;
-    const inflates = bytes > arrived + INFLATER_BYTES;
+    const inflates = bytes > readBytes + INFLATER_BYTES;
     // A client that aborts such calls again and again would not be slowed by refusals.
     if (inflates && this.#leavingBytes + bytes > this.#limits.maxBufferedBytes)
       this.#cut(call.connection, "grpc.max_buffered_bytes");

@@ -220,6 +220,17 @@ export const ATTACKS = {
       ]),
     ),
   },
+  "a byte of each read": {
+    ...PLAIN,
+    // Node slices DATA from the 64 KiB that it has read from the socket; a slice keeps all of it alive.
+    step: upTo(STREAMS, (step) =>
+      Buffer.concat([
+        head(idOf(step), ISSUE),
+        data(idOf(step), message(Buffer.alloc(1), { length: MEBIBYTE - 5 })),
+        repeat(4, frame(0xee, 0, 0, Buffer.alloc(16_000))),
+      ]),
+    ),
+  },
   "thousands of messages in each stream": {
     ...PLAIN,
     step: upTo(STREAMS, (step) =>
