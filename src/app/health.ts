@@ -37,8 +37,7 @@ export function createReadiness({ audit, rings, now, others, shutsOut }: Readine
         phase === "serving" ? [] : [phase === "starting" ? "the start" : "a new start: the service is stopping"];
       if (audit.obstacle !== undefined) reasons.push(audit.obstacle);
       reasons.push(...others());
-      for (const ring of rings())
-        if (ring.signer(now()) === undefined) reasons.push(`a key of keyset ${ring.keyset} that may sign`);
+      for (const ring of rings()) if (ring.signer(now()) === undefined) reasons.push(signerOf(ring));
       return reasons;
     },
     shutsOut,
@@ -49,6 +48,11 @@ export function createReadiness({ audit, rings, now, others, shutsOut }: Readine
       phase = "stopping";
     },
   };
+}
+
+function signerOf({ keyset, obstacle }: Keyring): string {
+  const signer = `a key of keyset ${keyset} that may sign`;
+  return obstacle === undefined ? signer : `${signer}: ${obstacle}`;
 }
 
 /** Keeps the gRPC health services up to date. */

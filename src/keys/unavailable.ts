@@ -3,7 +3,7 @@ import { isUnreachable, KeyringError } from "./error.ts";
 
 /** For calls while the store is unreachable. `outcome` is what can't be known then. */
 export function storeUnreachable(outcome: string, cause?: unknown): Problem {
-  const message = `the store is unreachable: whether ${outcome} is not known; retrying is safe`;
+  const message = `the store is unreachable or takes no writes: whether ${outcome} is not known; retrying is safe`;
   return new Problem("KEYS_UNAVAILABLE", message, { cause, retryAfterMs: 1_000 });
 }
 

@@ -9,6 +9,9 @@ import { type Entry, StateError } from "./keyvalue.ts";
 import { createLocalKeyValue, type LocalKeyValue, type Table } from "./local.ts";
 import { checkRows, createSchema, createSqliteTable, SCHEMA_VERSION } from "./sqlite-table.ts";
 
+/** Nothing is restored over a damaged file: it is evidence, and a part of it may still be read. */
+const WAY_OUT = "move it away, then put back a copy or restore a backup (signet keys restore)";
+
 /**
  * Opens the store of one process in one file, and locks it until `close`; the kernel releases the lock when the process
  * dies. Creates the folder (0700) and the file (0600) if they are missing.
@@ -32,8 +35,7 @@ export async function openFileKeyValue(path: string, now: () => number): Promise
 
 /** SQLite takes an empty file for a new database, and fills it. */
 async function refuseEmpty(path: string): Promise<void> {
-  if ((await stat(path)).size === 0)
-    throw new StateError("CORRUPT", `${path} is damaged: it is empty; restore it from a backup`);
+  if ((await stat(path)).size === 0) throw new StateError("CORRUPT", `${path} is damaged: it is empty; ${WAY_OUT}`);
 }
 
 /**
@@ -95,7 +97,7 @@ function checkDatabase(path: string, database: DatabaseSync): void {
     );
   }
   const verdict = database.prepare("PRAGMA integrity_check(1)").get()?.integrity_check;
-  if (verdict !== "ok") throw new StateError("CORRUPT", `${path} is damaged: ${verdict}; restore it from a backup`);
+  if (verdict !== "ok") throw new StateError("CORRUPT", `${path} is damaged: ${verdict}; ${WAY_OUT}`);
   const behind = database.prepare("SELECT 1 FROM entries WHERE revision > (SELECT max(revision) FROM counter)").get();
   const counters = database.prepare("SELECT count(*) AS count FROM counter").get()?.count;
   if (behind !== undefined || counters !== 1)
@@ -150,7 +152,7 @@ function stateErrorOf(path: string, cause: unknown): StateError {
   // Only a damaged number is too large for JavaScript.
   const outOfRange = cause instanceof Error && "code" in cause && cause.code === "ERR_OUT_OF_RANGE";
   if (outOfRange || (code !== undefined && DAMAGED.includes(code))) {
-    return new StateError("CORRUPT", `${path} is damaged: ${reason}; restore it from a backup`, { cause });
+    return new StateError("CORRUPT", `${path} is damaged: ${reason}; ${WAY_OUT}`, { cause });
   }
   return new StateError("UNAVAILABLE", `${path} can't be used: ${reason}`, { cause });
 }

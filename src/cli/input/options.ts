@@ -39,6 +39,13 @@ export function collect(value: string, before: readonly string[] = []): string[]
   return [...before, value];
 }
 
+/** Parses the name of a loss, as a refused start prints it. */
+export function loss(text: string): string {
+  if (!/^((state|spool):[\w-]{1,64}|events:\d+-\d+(,\d+-\d+)*)$/.test(text))
+    throw new InvalidArgumentError("Allowed: state:ID, spool:ID or events:FIRST-LAST, as the refused start names it.");
+  return text;
+}
+
 /** Parses a whole number from 0 to 999999999. */
 export function count(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("Allowed: a whole number from 0 to 999999999.");

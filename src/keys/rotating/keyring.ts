@@ -19,6 +19,8 @@ import { type JwksKey, jwksOf, type KeyInfo, keyInfos } from "./views.ts";
 export interface Keyring extends TokenKeys {
   readonly keyset: string;
   readonly policy: KeyPolicy;
+  /** Why no key may sign although the ring has one, human-readable; undefined when nothing prevents it. */
+  readonly obstacle: string | undefined;
   /** Every key that a verifier must know now, the newest first. */
   jwks(now: number): readonly JwksKey[];
   /** Every key that the ring lists, the newest first. */
@@ -102,8 +104,11 @@ function createKeyring(
     get epoch() {
       return keeper.ring.record.epoch;
     },
+    get obstacle() {
+      return keeper.obstacle;
+    },
     signer(time) {
-      const key = keeper.outdated ? undefined : keeper.ring.signer(time);
+      const key = keeper.obstacle === undefined ? keeper.ring.signer(time) : undefined;
       return key === undefined || distrusted.has(key.kid) ? undefined : key;
     },
     verifier: (kid, time) => keeper.ring.verifier(kid, time),

@@ -34,7 +34,7 @@ export class RingKeeper {
   readonly #watch = new Watchfulness();
   readonly #vigil = new Vigil(this.#watch);
   #current: CurrentRing | undefined;
-  #outdated = false;
+  #obstacle: string | undefined;
   #snapshotError: unknown;
   /** The epoch below which all are emptied. */
   #prunedBelow = 0;
@@ -69,12 +69,13 @@ export class RingKeeper {
   }
 
   /**
-   * Whether the store holds, or may have held, a newer epoch that can't be used: it may revoke a key of the ring in use,
-   * so nothing may sign.
+   * Why nothing may sign, human-readable: the store holds, or may have held, a newer epoch that can't be used, and that
+   * may revoke a key of the ring in use. Undefined: there is none.
    */
-  get outdated(): boolean {
+  get obstacle(): string | undefined {
     // Garbage that appears in an outage may hide an epoch; without garbage nothing is hidden.
-    return this.#outdated || (this.#vigil.obstructed && !this.#vigil.sound);
+    const hidden = this.#vigil.obstructed && !this.#vigil.sound;
+    return this.#obstacle ?? (hidden ? this.#hiddenEpoch().message : undefined);
   }
 
   /** Milliseconds until {@link maintain} writes over garbage; Infinity when there is none. */
@@ -129,7 +130,7 @@ export class RingKeeper {
     const unbroken = stretch === this.#watch.stretch ? stretch : undefined;
     this.#vigil.saw(survey.next, unbroken, this.#options.now());
     await this.#apply(survey);
-    this.#outdated = false;
+    this.#obstacle = undefined;
   }
 
   async #apply(survey: Survey): Promise<void> {
@@ -143,7 +144,7 @@ export class RingKeeper {
       if (survey.next === "unknownKek")
         throw underUnknownKek(this.#kind, this.#opened.stored.epoch, this.#options.recordKeys);
     } catch (error) {
-      this.#outdated = true;
+      this.#obstacle = error instanceof KeyringError ? error.message : "its newest epoch can't be used";
       this.#vigil.doubt();
       throw error;
     }
@@ -183,7 +184,11 @@ export class RingKeeper {
       const plan = planOverGarbage(this.ring.record, now(), policy);
       if (await this.#create(plan)) report({ type: "mended", keyset, epoch: plan.epoch });
     }
-    if (this.outdated) throw mayHideAnEpoch(this.#kind, this.#opened.stored.epoch + 1);
+    if (this.obstacle !== undefined) throw this.#hiddenEpoch();
+  }
+
+  #hiddenEpoch(): KeyringError {
+    return mayHideAnEpoch(this.#kind, this.#opened.stored.epoch + 1);
   }
 
   /**

@@ -173,6 +173,10 @@ serialTestWithNats(
       t.is((await failureOf(issueShort(replica))).reason, "NO_SIGNING_KEY");
       t.is((await failureOf(hivekit(replica).issue({ sub: "u", allow_all: true }))).reason, "KEYS_UNAVAILABLE");
       t.deepEqual(await verdicts(replica, tokens), VALID);
+      t.regex(
+        await replica.waitsFor(),
+        /an epoch of keyset service after 2 was written under another key-encryption key/,
+      );
     }
     for (const place of places) {
       t.is((await hostile.read(place))?.toString(), UNKNOWN_KEK, "nothing was written over it");

@@ -147,8 +147,10 @@ test.serial(
     const emptied = await contentOf(data);
     const { code, text } = await refusal(t, data);
     t.is(code, 74);
-    t.regex(text, /^error: STATE: \S+state\.db is damaged: it is empty/);
+    t.regex(text, /^error: STATE: \S+state\.db is damaged: it is empty; move it away, then put back a copy or restore/);
     t.deepEqual(await contentOf(data), emptied);
+    await rename(file, `${file}.damaged`);
+    t.regex((await refusal(t, data)).text, /^error: STATE_MISSING: /, "what the message says leads on");
   },
 );
 

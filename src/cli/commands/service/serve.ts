@@ -2,7 +2,7 @@ import type { EventEmitter } from "node:events";
 import type { Command } from "commander";
 import type { Config } from "../../../config/config.ts";
 import { EXIT } from "../../failure.ts";
-import { examples } from "../../input/options.ts";
+import { collect, examples, loss } from "../../input/options.ts";
 import type { Exit, Io } from "../../io.ts";
 import { loadOrFail } from "../../load-config.ts";
 import { startFailure } from "../../start-failure.ts";
@@ -37,7 +37,7 @@ export function addServe(program: Command, io: Io, exit: Exit, startApp: StartAp
     .option(
       "--accept-loss <loss>",
       "start once although this is lost, named as in the refusal; may be repeated",
-      (loss: string, before: readonly string[]) => [...before, loss],
+      (text: string, before: readonly string[]) => collect(loss(text), before),
       [],
     )
     .addHelpText(

@@ -209,3 +209,17 @@ async function configFile(t: ExecutionContext, text: string): Promise<string> {
   await writeFile(file, text);
   return file;
 }
+
+test("a loss that no refused start can have named is wrong usage, and starts nothing", async (t) => {
+  for (const loss of ["bogus", "events", "events:1", "state:", "spool:a b"]) {
+    let starts = 0;
+    const startApp = async () => {
+      starts += 1;
+      throw new Error("started");
+    };
+    const { code, stderr } = await terminal({ startApp }).signet("serve", "--accept-loss", loss);
+    t.is(code, EXIT.failed, loss);
+    t.regex(stderr, /Allowed: state:ID, spool:ID or events:FIRST-LAST/);
+    t.is(starts, 0);
+  }
+});
