@@ -84,7 +84,7 @@ async function startServices(run: Run, storage: Storage): Promise<Running> {
   const isNew = createFailureFilter(now);
   const opening = startOpening({
     ...{ config, state, keks, audit, auditSettings, denials, live, metrics, cache, newTokenId, now, log, isNew },
-    ...{ installation, stopping },
+    ...{ installation, stopping, lookAtAudit: pipeline.look },
   });
   endings.add((leftMs) => opening.stop(leftMs));
   metrics.addSources(

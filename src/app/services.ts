@@ -43,6 +43,8 @@ export interface ServiceParts {
   readonly installation: Installation;
   readonly keks: Keks;
   readonly audit: AuditLog;
+  /** As `look` of the audit pipeline. */
+  readonly lookAtAudit: () => Promise<void>;
   /** Of the audit stream. */
   readonly auditSettings: () => Findings;
   readonly denials: DenialCounter;
@@ -80,7 +82,7 @@ interface Opened {
  * KeyringError. In either case `endings` undoes what was begun.
  */
 export async function openServices(parts: ServiceParts, endings: Shutdown): Promise<Services> {
-  const { audit, keks, now } = parts;
+  const { audit, lookAtAudit, keks, now } = parts;
   const hashers = subjectHashersOf(keks);
   const [hasher] = hashers;
   const keyrings = await startKeyrings(parts, endings);
@@ -88,6 +90,8 @@ export async function openServices(parts: ServiceParts, endings: Shutdown): Prom
   const revocations = await startRevocations(parts, hashers, endings);
   // Only now: an attempt that failed has written no event, and none of these keys has signed yet.
   for (const keyring of keyrings.values()) await audit.append(currentKeys(keyring, now()), now());
+  // A rolling update would take a moment of readiness on a full disk for a good start.
+  await lookAtAudit();
   const opened = { keyrings, secrets, revocations, hasher };
   const requestIds = startRequestIds(now, endings);
   return {

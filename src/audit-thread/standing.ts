@@ -22,6 +22,7 @@ export class Standing {
   #age = 0;
   #failure: string | undefined;
   #full: boolean;
+  #looked: PromiseWithResolvers<void> | undefined;
   #shown: string | undefined;
 
   /** `onChange` is called after each change of the obstacle. It MUST NOT throw. */
@@ -43,6 +44,14 @@ export class Standing {
     return this.#failure ?? (this.#full ? "room in the audit log" : undefined);
   }
 
+  /** Examines the storage now. Resolves when {@link obstacle} says what was found. Never rejects. */
+  async look(): Promise<void> {
+    if (this.obstacle !== undefined) return;
+    this.#looked ??= Promise.withResolvers();
+    if (this.#running === undefined) this.#examine();
+    await this.#looked.promise;
+  }
+
   /** Learns from the errors of appends. MUST be called before a caller sees them. */
   failed(errors: Iterable<SentError>): void {
     for (const error of errors) {
@@ -60,6 +69,7 @@ export class Standing {
     if (error !== undefined) this.#fail(error);
     else if (probed) this.#failure = undefined;
     this.#show();
+    this.#looked?.resolve();
   }
 
   /** Nothing can be stored any more. */
@@ -67,6 +77,7 @@ export class Standing {
     clearInterval(this.#timer);
     this.#failure = ENDED;
     this.#show();
+    this.#looked?.resolve();
   }
 
   // The age counts turns of the timer instead of time: a process that was paused, or busy itself, learns nothing about
@@ -78,6 +89,7 @@ export class Standing {
     } else if (++this.#age === LATE) {
       this.#failure = "storage for the audit log: it does not answer";
       this.#show();
+      this.#looked?.resolve();
     }
   }
 

@@ -89,6 +89,7 @@ export async function startAuditThread(
     onObstacle(listener) {
       onObstacle = listener;
     },
+    look: async () => standing?.look(),
     append(event, time) {
       if (ended !== undefined) return Promise.reject(ended);
       const failure = standing?.failure;

@@ -12,6 +12,8 @@ export interface AuditPipeline extends AuditLog {
   readonly obstacle: string | undefined;
   /** Sets the one listener for changes of `obstacle`: it is called before the append that failed is rejected. */
   onObstacle(listener: () => void): void;
+  /** Examines the storage now. Resolves when `obstacle` says what was found. Never rejects. */
+  look(): Promise<void>;
   /** What was missing when the log was opened, and the operator accepted, e.g. `events:8-12`. */
   readonly acceptedLoss: string | undefined;
   /** Durably records the installation that the log belongs to. Rejects with UNAVAILABLE. */

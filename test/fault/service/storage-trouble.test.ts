@@ -1,4 +1,4 @@
-import { rm, writeFile } from "node:fs/promises";
+import { rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { AuditError } from "../../../src/audit/event.ts";
@@ -68,6 +68,24 @@ testWithSmallDisk(
     t.is(stored.length, tokens.length + 2, "every token that was answered, and no other");
   },
 );
+
+testWithSmallDisk("a start on a disk with little room left does not say for a moment that it can issue", async (t) => {
+  const disk = await smallDisk(t, 6 << 20);
+  const data = join(disk, "data");
+  const { token } = await startService(t, { data }).then(async (first) => {
+    const answer = await issue(first);
+    await first.app.stop("SIGTERM");
+    return answer;
+  });
+  const filler = await fillDisk(disk);
+  // Room for a start, which writes zeros ahead, and too little to go on.
+  await truncate(filler, (await stat(filler)).size - 900 * 1024);
+  const service = await startService(t, { data });
+  const { status, text } = await readiness(service.url);
+  t.is(status, 503);
+  t.regex(text, /less than 1048576 bytes free/);
+  t.is((await verify(service, token)).rejection, undefined, "verifying goes on");
+});
 
 test("a write that fails is known before its caller learns of it, and a probe alone ends it", async (t) => {
   const service = await startService(t, { surroundings: { auditThread: TROUBLED } });
