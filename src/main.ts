@@ -7,7 +7,7 @@ if (process.argv.includes("serve")) keepHeapSmall();
 const { run } = await import("./cli/program.ts");
 
 // Nothing that this process makes is ever open to others, e.g. a Unix socket, whose mode follows from the umask alone.
-// Whether its group may use a socket stays with whoever set the umask.
+// Whether its group may use a socket stays the operator's decision.
 process.umask(process.umask() | 0o007);
 const { stdin, stdout, stderr, env } = process;
 const io = { stdin, stdout, stderr, env, now: Date.now, signals: process };

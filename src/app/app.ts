@@ -33,8 +33,8 @@ export interface App {
  * order. Resolves when the service serves. With state that replicas share it resolves when it listens, because that
  * state may be unreachable; `/readyz` then says what the service waits for.
  *
- * @throws FileError, StateError, KekError, KeyringError or AuditError when what is stored can't be used; StartError when
- * an address is taken.
+ * @throws FileError, StateError, KekError, KeyringError or AuditError when what is stored can't be used; StartError
+ * when an address is taken.
  */
 export async function startApp(config: Config, surroundings: Partial<Surroundings> = {}): Promise<App> {
   requireSupportedNode(process.versions.node);

@@ -6,8 +6,8 @@ const SILENCE_MS = 10_000;
 
 /**
  * Counts the profile expressions that fail. Logs them, each at most once in 10 seconds, because a caller can cause them
- * without limit. A rule that fails is only counted: it denies, and it fails for any client that leaves out a value which
- * it names. One that costs too much is logged. `now` in Unix milliseconds.
+ * without limit. A rule that fails is only counted: it denies, and it fails for any client that leaves out a value
+ * which it names. One that costs too much is logged. `now` in Unix milliseconds.
  */
 export function createExpressionErrorReporter(
   { expressionFailed }: Pick<Metrics, "expressionFailed">,

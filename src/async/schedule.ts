@@ -7,8 +7,8 @@ export interface ScheduledWork {
   /** When it rejects it is run again after five seconds. */
   run(): Promise<void>;
   /**
-   * When the next run is due, in Unix milliseconds: the first time after `since`, when the last run began. What came due
-   * during a run, which may be long or meet a clock that is set, is due at once.
+   * When the next run is due, in Unix milliseconds: the first time after `since`, when the last run began. What came
+   * due during a run, which may be long or meet a clock that is set, is due at once.
    */
   nextRun(since: number): number;
   /** The wall clock, in Unix milliseconds. */

@@ -69,7 +69,7 @@ export class Standing {
     if (error !== undefined) this.#fail(error);
     else if (probed) this.#failure = undefined;
     this.#show();
-    this.#looked?.resolve();
+    this.#answerLooks();
   }
 
   /** Nothing can be stored any more. */
@@ -77,7 +77,7 @@ export class Standing {
     clearInterval(this.#timer);
     this.#failure = ENDED;
     this.#show();
-    this.#looked?.resolve();
+    this.#answerLooks();
   }
 
   // The age counts turns of the timer instead of time: a process that was paused, or busy itself, learns nothing about
@@ -89,8 +89,13 @@ export class Standing {
     } else if (++this.#age === LATE) {
       this.#failure = "storage for the audit log: it does not answer";
       this.#show();
-      this.#looked?.resolve();
+      this.#answerLooks();
     }
+  }
+
+  #answerLooks(): void {
+    this.#looked?.resolve();
+    this.#looked = undefined;
   }
 
   #fail({ message, cause }: SentError): void {

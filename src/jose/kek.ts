@@ -31,9 +31,9 @@ export function deriveKey(kek: Kek, label: string): KeyObject {
 }
 
 /**
- * KEK_MISSING: no such file, or the descriptor is not open. KEK_EXPOSED: another user may read or replace it. KEK_LENGTH: not
- * 32 bytes. KEK_ENCODING: not base64url. KEK_EXISTS: the file exists already and is never overwritten. KEK_UNREADABLE:
- * the operating system refuses.
+ * KEK_MISSING: no such file, or the descriptor is not open. KEK_EXPOSED: another user may read or replace it.
+ * KEK_LENGTH: not 32 bytes. KEK_ENCODING: not base64url. KEK_EXISTS: the file exists already and is never overwritten.
+ * KEK_UNREADABLE: the operating system refuses.
  */
 export type KekErrorCode =
   | "KEK_MISSING"

@@ -1,7 +1,9 @@
 import type { StreamConfig } from "nats";
 import type { Findings } from "../audit/forward/sink.ts";
 
-/** Judges the settings that a stream was found with. `wanted`: those that Signet creates it with; the others are off. */
+/**
+ * Judges the settings that a stream was found with. `wanted`: those that Signet creates it with; the others are off.
+ */
 export type JudgeSettings = (use: StreamUse, found: StreamConfig, wanted: Partial<StreamConfig>) => Findings;
 
 type StreamUse = "bucket" | "audit";

@@ -23,7 +23,9 @@ export type InstallationEvent =
   /** The store was exchanged while this replica ran. */
   | { readonly type: "installation.differs"; readonly installation: string; readonly found: string };
 
-/** The installation of the replicas that share a store. Its id is under a MAC: a client of the store can't forge one. */
+/**
+ * The installation of the replicas that share a store. Its id is under a MAC: a client of the store can't forge one.
+ */
 export interface Installation {
   /** Throws the StartError OTHER_INSTALLATION. An unreachable store, and one without an id, is no obstacle. */
   check(): Promise<void>;

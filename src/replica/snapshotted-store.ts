@@ -57,8 +57,8 @@ export function createSnapshottedStore(options: SnapshottedOptions): KeyValue {
   }
 
   /**
-   * The entries of the store, with what it lacks of the remembered epochs. They are written back, except where something
-   * lies at the next place: then a later epoch was there, or is about to be.
+   * The entries of the store, with what it lacks of the remembered epochs. They are written back, except where
+   * something lies at the next place: then a later epoch was there, or is about to be.
    */
   async function completed(prefix: string, found: readonly Entry[]): Promise<Entry[]> {
     for (const entry of found) learn(entry);

@@ -98,9 +98,9 @@ function isTime(value: unknown): value is number {
 }
 
 /**
- * Stores revocations, each merged with the stored one of the same key. Writes nothing where that covers it. A store that
- * can, writes all of them in one step. Rejects with a StateError when it is unknown which of them are stored; storing them
- * again is safe.
+ * Stores revocations, each merged with the stored one of the same key. Writes nothing where that covers it. A store
+ * that can, writes all of them in one step. Rejects with a StateError when it is unknown which of them are stored;
+ * storing them again is safe.
  */
 export async function storeRevocations(store: KeyValue, revocations: Iterable<Revocation>): Promise<void> {
   let writes = [...mergedByKey(revocations)].map(([key, revocation]) => ({

@@ -81,8 +81,8 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
   let opened = snapshot !== undefined;
   /** The entries that were read since the watch began, until it is current. */
   let read = 0;
-  // What this replica knew when the watch began and the store has not listed since: a store that was lost or rolled back
-  // has forgotten it. Empty while the watch is current, which lasts as long as the process.
+  // What this replica knew when the watch began and the store has not listed since: a store that was lost or rolled
+  // back has forgotten it. Empty while the watch is current, which lasts as long as the process.
   let unlisted = new Set<Revocation>();
   const unreadable = new Set<string>();
 

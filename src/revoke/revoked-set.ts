@@ -71,7 +71,9 @@ interface Scope {
   readonly tenant: string;
 }
 
-/** Values by profile, tenant and id. The maps in it share the ids with their values: one text for all three costs more. */
+/**
+ * Values by profile, tenant and id. The maps in it share the ids with their values: one text for all three costs more.
+ */
 class ScopedMap<Value> {
   readonly #profiles = new Map<string, Map<string, Map<string, Value>>>();
   size = 0;

@@ -8,8 +8,8 @@ export type Operations = Omit<KeyValue, "watch">;
 export type Call = { [Name in keyof Operations]: readonly [Name, ...Parameters<Operations[Name]>] }[keyof Operations];
 
 /**
- * To the state's thread. `now` is the service's clock (Unix milliseconds), by which the thread judges expiry. After each
- * `changes` of a watch the thread waits for `more`.
+ * To the state's thread. `now` is the service's clock (Unix milliseconds), by which the thread judges expiry. After
+ * each `changes` of a watch the thread waits for `more`.
  */
 export type ToState =
   | { readonly type: "call"; readonly id: number; readonly now: number; readonly call: Call }

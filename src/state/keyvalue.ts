@@ -46,9 +46,9 @@ export interface KeyValue {
   /** Replaces exactly this revision; undefined when the entry has another one, has expired or is gone. */
   update(key: string, value: Uint8Array, revision: number, options?: WriteOptions): Promise<number | undefined>;
   /**
-   * Does many writes, each as `create` or `update` does, and returns their results in the same order. Throws BAD_KEY when
-   * a key comes twice. An implementation MAY write all of them or, if one gets undefined, none; then all get undefined.
-   * One that can't MUST wait for all of them, and throw if it does not know whether one of them happened.
+   * Does many writes, each as `create` or `update` does, and returns their results in the same order. Throws BAD_KEY
+   * when a key comes twice. An implementation MAY write all of them or, if one gets undefined, none; then all get
+   * undefined. One that can't MUST wait for all of them, and throw if it does not know whether one of them happened.
    */
   writeAll(writes: readonly EntryWrite[]): Promise<readonly (number | undefined)[]>;
   /** Removes the entry if there is one. A key that MUST be created only once MUST NOT be deleted. */

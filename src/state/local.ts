@@ -15,15 +15,16 @@ export interface Table {
   look(): void;
   get(key: string): Entry | undefined;
   /**
-   * Removes rows, then writes others, each under a revision that was never used before: all of it or nothing. Durable on
-   * return, if the table is.
+   * Removes rows, then writes others, each under a revision that was never used before: all of it or nothing. Durable
+   * on return, if the table is.
    */
   change(removed: readonly string[], written: readonly EntryWrite[]): readonly Entry[];
   /** The keys of rows whose expiry is at or before `now`, at most `limit`. */
   expired(now: number, limit: number): readonly string[];
   /**
-   * The rows whose key begins with `prefix`, by revision. They are those of the moment of the call, but each is read when
-   * its turn comes, so that a large table does not have to fit into memory. One that was changed by then is left out.
+   * The rows whose key begins with `prefix`, by revision. They are those of the moment of the call, but each is read
+   * when its turn comes, so that a large table does not have to fit into memory. One that was changed by then is left
+   * out.
    */
   scan(prefix: string): Iterable<Entry>;
 }

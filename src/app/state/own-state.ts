@@ -103,7 +103,7 @@ interface Parts {
 }
 
 /**
- * The installation that the parts belong to; undefined where it has no id yet, or begins anew with the loss that the
+ * The installation that the parts belong to; undefined where it has no id yet, or begins again with the loss that the
  * operator accepted. A loss is accepted by its own name only: with the next start the installation has another id, and
  * the same words accept nothing. Throws a StartError.
  */

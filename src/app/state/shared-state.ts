@@ -38,9 +38,9 @@ export interface StateStore {
   reached(signal: AbortSignal): Promise<void>;
   /**
    * Everything in the store was opened: from now on an unreachable store is an error, and no snapshot stands in for it.
-   * `putBack` is called whenever the store may have forgotten something: it was lost and recreated, a setting with which
-   * it forgets was changed, and now and then, because an entry that is purged or expires by itself changes nothing that
-   * a watch sees.
+   * `putBack` is called whenever the store may have forgotten something: it was lost and recreated, a setting with
+   * which it forgets was changed, and now and then, because an entry that is purged or expires by itself changes
+   * nothing that a watch sees.
    */
   opened(putBack: () => void): void;
 }

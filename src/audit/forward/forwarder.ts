@@ -209,8 +209,8 @@ const MIN_HORIZON_MS = 60_000;
 /**
  * How long an acknowledged event stays in the spool, in milliseconds. A server that syncs at intervals (`syncInterval`,
  * in milliseconds) loses the events acknowledged since its last sync when the power fails; twice the interval, and at
- * least a minute, covers that. A server that syncs before each acknowledgement (`always`) loses none, but the stream may:
- * for up to {@link INSPECT_MS} it may have settings by which it drops events before the forwarder notices.
+ * least a minute, covers that. A server that syncs before each acknowledgement (`always`) loses none, but the stream
+ * may: for up to {@link INSPECT_MS} it may have settings by which it drops events before the forwarder notices.
  */
 export function durabilityHorizon(syncInterval: number | "always"): number {
   return syncInterval === "always" ? MIN_HORIZON_MS : Math.max(2 * syncInterval, MIN_HORIZON_MS);

@@ -276,8 +276,8 @@ export class Spool implements AuditLog {
     const first = this.#segments[count]?.first ?? this.#end.next;
     const lost = this.#identity.current.lost.filter(({ last }) => last >= first);
     const note = () => this.#identity.change({ ...this.#end, first, lost });
-    // Before they go: a crash in between must not leave a spool in which they seem to be missing. The next epoch links to
-    // the last record, whose hash the identity then holds. On a full disk one has to go before that.
+    // Before they go: a crash in between must not leave a spool in which they seem to be missing. The next epoch links
+    // to the last record, whose hash the identity then holds. On a full disk one has to go before that.
     await note().catch(() => removeOldest(this.#folder, this.#segments).then(note));
     while (this.#lastTrimmed() + 1 < first) await removeOldest(this.#folder, this.#segments);
   }

@@ -33,7 +33,7 @@ export class Connection {
   readonly session: ServerHttp2Session;
   readonly socket: Socket;
   readonly calls: OpenCall[] = [];
-  /** When it is told to go, so that its client connects to a newer server; later, when it is cut. */
+  /** When it gets a GOAWAY, so that its client connects to a newer server; after that, when it is cut. */
   endsAt: number;
   isEnding = false;
   /** Since when it has had no call. */

@@ -84,7 +84,10 @@ export class ConnectionGuard {
   /** The sums over all connections. */
   #requestBytes = 0;
   #queuedBytes = 0;
-  /** Requests of calls that were aborted: what inflates them goes on, for a moment. An eighth is forgotten with each look. */
+  /**
+   * Requests of calls that were aborted: what inflates them goes on, for a moment. An eighth is forgotten with each
+   * look.
+   */
   #leavingBytes = 0;
 
   constructor(server: Server, limits: ConnectionLimits, onLimit: (limit: Limit) => void) {

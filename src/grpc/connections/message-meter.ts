@@ -41,7 +41,9 @@ export class MessageMeter {
     return cost + this.#pinnedBeside(chunk);
   }
 
-  /** A chunk is a slice of what was read from the socket, all of which it keeps alive while its message is unfinished. */
+  /**
+   * A chunk is a slice of what was read from the socket, all of which it keeps alive while its message is unfinished.
+   */
   #pinnedBeside({ buffer, length }: Uint8Array): number {
     const isNew = buffer !== this.#read;
     const isUnfinished = this.#missing > 0 || this.#prefixBytes > 0;

@@ -16,7 +16,7 @@ export function refusalOf(message: string): Refusal {
     ...metadata.toHttp2Headers(),
   };
   return (stream) => {
-    // It has been reset, and nobody waits for an answer.
+    // It has been reset: no client waits for an answer.
     if (stream.destroyed || stream.closed) return;
     if (!stream.headersSent) stream.respond(headers, { endStream: true });
     // gRPC reads this code of a reset as RESOURCE_EXHAUSTED too.

@@ -95,8 +95,7 @@ export function createSecretRings(
   /** Why nothing may sign with the secrets of a ring; undefined when it may. */
   function obstacleOf(ring: Ring): KeyringError | undefined {
     if (ring.error !== undefined) return ring.error;
-    const hidden = ring.vigil.obstructed && !ring.vigil.sound;
-    return hidden ? mayHideAnEpoch(secretRecords(ring.owner), heldOf(ring) + 1) : undefined;
+    return ring.vigil.mayHideAnEpoch ? mayHideAnEpoch(secretRecords(ring.owner), heldOf(ring) + 1) : undefined;
   }
 
   function setError(ring: Ring, error: unknown): void {
@@ -130,8 +129,7 @@ export function createSecretRings(
     const kind = secretRecords(owner);
     const ring = ensureRing(owner);
     const survey = surveyEntries(entries, kind, heldOf(ring), recordKeys);
-    const unbroken = stretch === watch.stretch ? stretch : undefined;
-    ring.vigil.saw(survey.next, unbroken, now());
+    ring.vigil.saw(survey.next, stretch, now());
     try {
       takeSurvey(ring, survey, atStart);
       delete ring.error;
@@ -202,7 +200,7 @@ export function createSecretRings(
         found.set(idOf(owner), ring);
       }
       for (const ring of found.values()) strays.push(...takeRing(ring.owner, ring.entries, stretch, atStart));
-      readIn = stretch === watch.stretch ? stretch : undefined;
+      readIn = stretch;
       takeStrays(strays);
     },
     takeRing: (owner, entries, stretch) => void takeRing(owner, entries, stretch),
@@ -237,8 +235,7 @@ export function createSecretRings(
 
     mayReplaceGarbage(owner) {
       const ring = ringOf(owner);
-      if (ring?.inUse === undefined) return false;
-      return ring.vigil.sound || ring.vigil.msUntilMending(now()) === 0;
+      return ring?.inUse !== undefined && ring.vigil.mayReplaceGarbage(now());
     },
 
     keysOf(owner) {

@@ -6,6 +6,7 @@ import { KeyringError } from "../error.ts";
 import { createSharedReload } from "../shared-reload.ts";
 import type { RecordKeys } from "../store/authenticated-record.ts";
 import { openEpochs } from "../store/epochs.ts";
+import { refusedEpoch } from "../store/obstacle.ts";
 import { Watchfulness } from "../store/vigil.ts";
 import type { TokenKeys } from "../token-keys.ts";
 import type { SecretVault } from "../vault.ts";
@@ -28,8 +29,8 @@ export interface SecretsOptions {
 export interface Secrets {
   /**
    * The keys of a profile and tenant, kept current; without an import every kid is unknown. Throws, as all functions of
-   * the keys do, the Problem KEYS_UNAVAILABLE while there are secrets and none can be read. `signer` also throws it while
-   * there may be a newer epoch that can't be read: it may revoke a secret of the one in use.
+   * the keys do, the Problem KEYS_UNAVAILABLE while there are secrets and none can be read. `signer` also throws it
+   * while there may be a newer epoch that can't be read: it may revoke a secret of the one in use.
    */
   keysOf(owner: SecretOwner): TokenKeys;
   /** All secrets that can be read, by profile and tenant, the newest first. */
@@ -146,10 +147,7 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
       if (rings.epochOf(owner) >= record.epoch) continue;
       // Throws when there is something that can't be read.
       rings.recordOf(owner);
-      throw new KeyringError(
-        "UNREADABLE",
-        "the store refuses to create an epoch that it does not hold: it may have been rolled back",
-      );
+      throw refusedEpoch();
     }
   }
 

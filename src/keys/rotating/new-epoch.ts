@@ -47,8 +47,8 @@ async function makeUnlike(
 /** Creates the epochs of this process, and reports each of them once. */
 export interface EpochCreator {
   /**
-   * Creates the epoch after `before`, for `caller`, with `overGarbage` also where garbage lies. Undefined when something
-   * else is at its place: another replica was faster.
+   * Creates the epoch after `before`, for `caller`, with `overGarbage` also where garbage lies. Undefined when
+   * something else is at its place: another replica was faster.
    */
   create(
     plan: EpochPlan,

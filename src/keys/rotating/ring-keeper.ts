@@ -2,7 +2,7 @@ import { createQueue } from "../../async/queue.ts";
 import { KeyringError } from "../error.ts";
 import type { RecordKind } from "../store/authenticated-record.ts";
 import { type Epochs, openEpochs } from "../store/epochs.ts";
-import { mayHideAnEpoch, nothingAuthentic, underUnknownKek } from "../store/obstacle.ts";
+import { mayHideAnEpoch, nothingAuthentic, refusedEpoch, underUnknownKek } from "../store/obstacle.ts";
 import { createStrayReport } from "../store/strays.ts";
 import type { StoredEpoch, Survey } from "../store/survey.ts";
 import { Vigil, Watchfulness } from "../store/vigil.ts";
@@ -73,9 +73,7 @@ export class RingKeeper {
    * may revoke a key of the ring in use. Undefined: there is none.
    */
   get obstacle(): string | undefined {
-    // Garbage that appears in an outage may hide an epoch; without garbage nothing is hidden.
-    const hidden = this.#vigil.obstructed && !this.#vigil.sound;
-    return this.#obstacle ?? (hidden ? this.#hiddenEpoch().message : undefined);
+    return this.#obstacle ?? (this.#vigil.mayHideAnEpoch ? this.#hiddenEpoch().message : undefined);
   }
 
   /** Milliseconds until {@link maintain} writes over garbage; Infinity when there is none. */
@@ -127,8 +125,7 @@ export class RingKeeper {
     const { stretch } = this.#watch;
     const survey = await this.#epochs.survey(this.#current?.stored.epoch ?? 0);
     this.#takeStrays(survey.strays);
-    const unbroken = stretch === this.#watch.stretch ? stretch : undefined;
-    this.#vigil.saw(survey.next, unbroken, this.#options.now());
+    this.#vigil.saw(survey.next, stretch, this.#options.now());
     await this.#apply(survey);
     this.#obstacle = undefined;
   }
@@ -252,7 +249,7 @@ export class RingKeeper {
   }
 
   get #mayReplaceGarbage(): boolean {
-    return this.#vigil.sound || this.msUntilMending === 0;
+    return this.#vigil.mayReplaceGarbage(this.#options.now());
   }
 
   /** Empties the epochs below the one in use. */
@@ -297,9 +294,4 @@ export class RingKeeper {
   #reportProblem(error: unknown): void {
     this.#options.report({ type: "problem", keyset: this.#options.keyset, error });
   }
-}
-
-function refusedEpoch(): KeyringError {
-  const message = "the store refuses to create an epoch that it does not hold: it may have been rolled back";
-  return new KeyringError("UNREADABLE", message);
 }

@@ -30,3 +30,9 @@ export function nothingAuthentic({ name, prefix }: Kind, { unknownKek }: Survey)
     "there never was one; nothing is created over them";
   return new KeyringError("BROKEN_RECORD", message);
 }
+
+/** The store takes no epoch at a place where it holds none. */
+export function refusedEpoch(): KeyringError {
+  const message = "the store refuses to create an epoch that it does not hold: it may have been rolled back";
+  return new KeyringError("UNREADABLE", message);
+}

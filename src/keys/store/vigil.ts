@@ -48,9 +48,10 @@ export class Vigil {
   }
 
   /**
-   * Takes what a look at the store found. `stretch`: as it was before the look began. `now` in Unix milliseconds.
+   * Takes what a look at the store found. `lookedIn`: the stretch when the look began. `now` in Unix milliseconds.
    */
-  saw(next: Survey["next"], stretch: number | undefined, now: number): void {
+  saw(next: Survey["next"], lookedIn: number | undefined, now: number): void {
+    const stretch = lookedIn === this.#watch.stretch ? lookedIn : undefined;
     if (next !== "garbage") {
       this.#garbage = undefined;
       // What lies there under an unknown KEK may be an epoch: garbage that replaces it would hide it.
@@ -80,6 +81,19 @@ export class Vigil {
 
   get obstructed(): boolean {
     return this.#garbage !== undefined;
+  }
+
+  /**
+   * Whether there is garbage that may hide an epoch. Garbage that appears in an outage may; without any nothing is
+   * hidden.
+   */
+  get mayHideAnEpoch(): boolean {
+    return this.obstructed && !this.sound;
+  }
+
+  /** Whether this replica may write an epoch over garbage, if there is some. */
+  mayReplaceGarbage(now: number): boolean {
+    return this.sound || this.msUntilMending(now) === 0;
   }
 
   /** Milliseconds until this replica may write over the garbage; Infinity when there is none. */

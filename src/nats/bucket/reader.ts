@@ -98,8 +98,8 @@ export async function openBucketReader(bucket: Bucket, access: Access, prefix: s
 
 /**
  * Yields everything that existed when the reader was opened: the last message of each key, in the order of revisions. A
- * key that is written meanwhile may come twice. Goes on for as long as messages arrive. Rejects with UNAVAILABLE when none
- * came for three heartbeats, or for a minute while the server waits for this reader.
+ * key that is written meanwhile may come twice. Goes on for as long as messages arrive. Rejects with UNAVAILABLE when
+ * none came for three heartbeats, or for a minute while the server waits for this reader.
  */
 export async function* existingEntries(bucket: Bucket, reader: BucketReader): AsyncGenerator<StoredEntry> {
   let idle = 0;

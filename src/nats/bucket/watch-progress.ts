@@ -17,9 +17,9 @@ export class WatchProgress {
   #nextExpiry = Infinity;
 
   /**
-   * Yields "gap", then what has changed since the watch was interrupted. `existing` has the last message of each key, in
-   * the order of revisions; only what differs is kept until all of it was read. Throws `contradicted(reason)`, before
-   * it yields anything, when the bucket that was watched before can't have this content.
+   * Yields "gap", then what has changed since the watch was interrupted. `existing` has the last message of each key,
+   * in the order of revisions; only what differs is kept until all of it was read. Throws `contradicted(reason)`,
+   * before it yields anything, when the bucket that was watched before can't have this content.
    */
   async *compare(
     existing: AsyncIterable<StoredEntry>,

@@ -12,8 +12,8 @@ import { celInput, jsonOf } from "./values.ts";
 const MAX_BRACKETS = 64;
 
 /**
- * Evaluates one expression to a JSON value. Returns an Error when that fails, and a {@link CostError} when it would cost
- * too much; never throws.
+ * Evaluates one expression to a JSON value. Returns an Error when that fails, and a {@link CostError} when it would
+ * cost too much; never throws.
  */
 export type Program = (variables: Readonly<Record<string, unknown>>) => unknown;
 

@@ -1,7 +1,7 @@
 /**
- * What one evaluation may cost. A unit is about the work of one operator or name, 50 ns: a whole budget is about 10 ms of
- * CPU, in which no other call is served. Every loop over one list of a request fits (8 KiB of JSON: at most 4096 items),
- * and so do two nested loops over 100 items each.
+ * What one evaluation may cost. A unit is about the work of one operator or name, 50 ns: a whole budget is about 10 ms
+ * of CPU, in which no other call is served. Every loop over one list of a request fits (8 KiB of JSON: at most 4096
+ * items), and so do two nested loops over 100 items each.
  */
 export const COST_LIMIT = 250_000;
 
@@ -14,8 +14,8 @@ export class CostError extends Error {
 }
 
 /**
- * Counts what an evaluation costs, in work and not in time: the same values cost the same on every machine, at any load.
- * Evaluations don't overlap, so those of a profile share one meter.
+ * Counts what an evaluation costs, in work and not in time: the same values cost the same on every machine, at any
+ * load. Evaluations don't overlap, so those of a profile share one meter.
  */
 export interface CostMeter {
   /** Begins an evaluation with a whole budget. */

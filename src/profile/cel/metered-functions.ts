@@ -64,7 +64,8 @@ function meteredGroup(meter: CostMeter, group: FuncGroup): FuncGroup {
     for (const arg of args) cost += textCost(arg);
     meter.spend(isTimePart && args.length > 0 ? cost + TIME_ZONE_COST : cost);
     const result = group.call(id, target, args);
-    // The library turns what a function throws into an error, which `||` drops. Here the meter throws again, to the end.
+    // The library turns what a function throws into an error, which `||` drops. Here the meter throws again, to the
+    // end.
     meter.spend(result === undefined || isCelError(result) ? ERROR_COST : 0);
     return result;
   };
@@ -140,7 +141,9 @@ function loopFunctions(meter: CostMeter): CelFunc[] {
   ];
 }
 
-/** A pattern that a claim or a context holds: one that counts repetitions would make a large program of a short text. */
+/**
+ * A pattern that a claim or a context holds: one that counts repetitions would make a large program of a short text.
+ */
 function givenPattern(meter: CostMeter, pattern: string): LinearPattern {
   meter.spend(pattern.length * GIVEN_PATTERN_COST);
   if (pattern.length > LONGEST_GIVEN_PATTERN) throw new Error("a pattern that is not a literal is too long");

@@ -17,12 +17,12 @@ const LOGIC = new Set(["_&&_", "_||_", "_?_:_"]);
 const LOGIC_COST = 3;
 
 /**
- * Makes the loops of a parsed expression pay for what they do, since the library has no hook for that. A macro becomes a
- * loop over a list; the list is now an argument of {@link LOOP}, beside the cost of one step. A loop pays before its
+ * Makes the loops of a parsed expression pay for what they do, since the library has no hook for that. A macro becomes
+ * a loop over a list; the list is now an argument of {@link LOOP}, beside the cost of one step. A loop pays before its
  * first step, for all of them: whether it fits depends on how long its list is, not on where a match stands.
  *
- * `map` and `filter` append to their own list ({@link APPEND}). The library would nest a list in a list for each step, and
- * reading the result would take the square of its length. Map literals become {@link MAP}s.
+ * `map` and `filter` append to their own list ({@link APPEND}). The library would nest a list in a list for each step,
+ * and reading the result would take the square of its length. Map literals become {@link MAP}s.
  *
  * Changes the expression. Returns the cost of an evaluation without its loops.
  */

@@ -39,11 +39,11 @@ export class MeteredMap extends Map<Key, CelInput> {
 const CHARACTERS = 16;
 
 /**
- * Converts a result of CEL to a JSON value that a token may contain. `spend` is asked for each value: a list may hold the
- * same value many times, which JSON writes out.
+ * Converts a result of CEL to a JSON value that a token may contain. `spend` is asked for each value: a list may hold
+ * the same value many times, which JSON writes out.
  *
- * @throws RangeError for bytes, times and types, numbers beyond ±(2^53-1), member names that are not
- * strings or that verifiers reject, and more than 8 levels.
+ * @throws RangeError for bytes, times and types, numbers beyond ±(2^53-1), member names that are not strings or that
+ * verifiers reject, and more than 8 levels.
  */
 export function jsonOf(value: CelValue, spend: CostMeter["spend"], depth = 0): unknown {
   spend(1 + (typeof value === "string" ? value.length / CHARACTERS : isCelList(value) ? value.size : 0));

@@ -36,8 +36,8 @@ export const RULE_REASONS = ["NOT_PERMITTED", "CONTEXT_INVALID"] as const satisf
 type RuleReason = (typeof RULE_REASONS)[number];
 
 /**
- * Why an expression has no value: it failed (a missing key, a type error) or gave a value of the wrong type, or it would
- * have cost more CPU than one evaluation may take.
+ * Why an expression has no value: it failed (a missing key, a type error) or gave a value of the wrong type, or it
+ * would have cost more CPU than one evaluation may take.
  */
 export type ExpressionFailure = "failed" | "too_costly";
 
@@ -69,8 +69,8 @@ export interface WarningRule {
 }
 
 /**
- * Called when an expression of a profile has no value, which is usually the operator's mistake. `name` is the name of the
- * claim, the code of the warning, or the index of the rule in the file.
+ * Called when an expression of a profile has no value, which is usually the operator's mistake. `name` is the name of
+ * the claim, the code of the warning, or the index of the rule in the file.
  */
 export type OnExpressionError = (kind: "claim" | "warning" | "rule", name: string, failure: ExpressionFailure) => void;
 
