@@ -82,10 +82,9 @@ export function createRevokeKey(parts: RevokeKeyParts): RevokeKey {
    * Shared and rate-limited: calls with unknown kids must not keep the store from those that revoke an existing key.
    */
   async function reload({ keyset, reload }: Keyring): Promise<void> {
-    const read = await reload()?.catch((error) => {
+    await reload()?.catch((error) => {
       throw isUnreachable(error) ? storeUnreachable(WHETHER_KNOWN, error) : keysetUnavailable(error, keyset);
     });
-    if (read === false) throw storeUnreachable(WHETHER_KNOWN);
   }
 
   async function revokeSecret({ keyId, reason, ...owner }: RevokeKeyRequest, caller: string): Promise<RevokedKey> {

@@ -1,18 +1,24 @@
-import { endsWithin } from "../async/timeout.ts";
+import { within } from "../async/timeout.ts";
+import { KeyringError } from "./error.ts";
 
-/** How long a caller waits for a reload, and for how long after its start no other one starts. In milliseconds. */
+/** How long a caller waits for a reload, and for how long at most no other one starts. In milliseconds. */
 export const RELOAD = { wait: 250, coolDown: 5_000 } as const;
 
 /**
  * Reads the store again for callers that met an unknown kid, in case the watch of the store has not brought its key
- * yet. They share a running reload, and none starts during a cool-down after the last start: a flood of invented kids
- * must not become a flood of reads.
+ * yet. They share a running reload, and none starts within `coolDown` milliseconds after the last start: a flood of
+ * invented kids must not become a flood of reads. A key that a token needs must have been in the store for that long.
  *
- * The function returns undefined when there is nothing to wait for. Otherwise its promise resolves to whether the
- * reload ended within the bound, which counts for each caller separately, and rejects with the reload's error. It does
- * so in the cool-down after a failed reload too, since the kid may be known to the store.
+ * The function returns undefined when the store was read so lately that the kid is unknown there too. Otherwise its
+ * promise resolves when the reload has ended. It rejects with the reload's error, and with {@link KeyringError}
+ * UNREADABLE for a caller that has waited for the bound: the kid may be known to the store. It does so in the cool-down
+ * after a failed reload too.
  */
-export function createSharedReload(reload: () => Promise<void>, now: () => number): () => Promise<boolean> | undefined {
+export function createSharedReload(
+  reload: () => Promise<void>,
+  now: () => number,
+  coolDown: number = RELOAD.coolDown,
+): () => Promise<void> | undefined {
   let latest: Promise<void> | undefined;
   let quietUntil = Number.NEGATIVE_INFINITY;
 
@@ -31,17 +37,15 @@ export function createSharedReload(reload: () => Promise<void>, now: () => numbe
   return () => {
     const time = now();
     // A clock that stepped back must not lengthen the cool-down.
-    const quiet = time < quietUntil && time >= quietUntil - RELOAD.coolDown;
+    const quiet = time < quietUntil && time >= quietUntil - coolDown;
     if (!quiet) {
-      quietUntil = time + RELOAD.coolDown;
+      quietUntil = time + coolDown;
       latest = begin();
     }
-    return latest && waitFor(latest);
+    return latest && within({ ms: RELOAD.wait }, latest, throwLate);
   };
 }
 
-async function waitFor(work: Promise<void>): Promise<boolean> {
-  if (!(await endsWithin(RELOAD.wait, work))) return false;
-  await work;
-  return true;
+function throwLate(): never {
+  throw new KeyringError("UNREADABLE", `the store was not read within ${RELOAD.wait} ms`);
 }

@@ -23,8 +23,11 @@ export interface TokenKeys {
   verifier(kid: string, now: number): FoundKey;
   /** All keys that verify now, the newest first: for tokens without a kid. */
   verifiers(now: number): readonly VerifyingKey[];
-  /** Reads the store again, shared and rate-limited, within 250 ms; undefined when it was read a moment ago. */
-  reload(): Promise<unknown> | undefined;
+  /**
+   * Reads the store again, shared and rate-limited. Rejects when it can't be read, or not within 250 ms. Undefined when
+   * it was read a moment ago.
+   */
+  reload(): Promise<void> | undefined;
   /** Stops signing with a key whose own verifying key rejected its signature. */
   distrust(kid: string): void;
   /** For diagnosis: the encoding under which the text of an imported secret, decoded differently, verifies this. */

@@ -1,13 +1,13 @@
 import { startSchedule } from "../../async/schedule.ts";
 import { pauseAfterWatch } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
-import { createSharedReload } from "../shared-reload.ts";
+import { createSharedReload, RELOAD } from "../shared-reload.ts";
 import type { TokenKeys } from "../token-keys.ts";
 import { type RotationPlan, rotationPlan, timeToRotate } from "./forecast.ts";
 import { nextChange, nextRotation, type Postponed, takingOver } from "./key-states.ts";
 import type { KeyringOptions } from "./options.ts";
 import { planEmergency, planManual } from "./plan.ts";
-import { brokenBounds, type KeyPolicy } from "./policy.ts";
+import { brokenBounds, type KeyPolicy, timeInStore } from "./policy.ts";
 import type { EpochRecord } from "./record.ts";
 import { RingKeeper } from "./ring-keeper.ts";
 import { type JwksKey, jwksOf, type KeyInfo, keyInfos } from "./views.ts";
@@ -44,9 +44,10 @@ export interface Keyring extends TokenKeys {
   /** Brings the ring up to date once. Rejects, and leaves the ring as it was, when the store or a key fails. */
   maintain(): Promise<void>;
   /**
-   * Resolves to whether the store was read in time. Rejects as `maintain` does, also in the cool-down after a failure.
+   * Resolves when the store was read again; undefined when it was read so lately that it knows no other key that signs.
+   * Rejects as `maintain` does, also in the cool-down after a failure.
    */
-  reload(): Promise<boolean> | undefined;
+  reload(): Promise<void> | undefined;
   /** Resolves when nothing of the keyring is running. */
   stop(): Promise<void>;
 }
@@ -142,7 +143,7 @@ function createKeyring(
     },
     revoke: (kid, reason, caller) =>
       reportingErrors(keeper.change((ring, time) => planEmergency(ring, time, policy, kid, reason), caller)),
-    reload: createSharedReload(() => reportingErrors(maintain()), now),
+    reload: createSharedReload(() => reportingErrors(maintain()), now, Math.min(RELOAD.coolDown, timeInStore(policy))),
     maintain,
     start() {
       stopSchedule = startSchedule({

@@ -44,6 +44,11 @@ export function leastLead(policy: Pick<KeyPolicy, "verifierCache" | "propagation
   return policy.verifierCache + policy.propagation + policy.skew;
 }
 
+/** How long a key has been in the store, at least, when a token that it signed appears: the clocks may differ. */
+export function timeInStore({ lead, skew }: Pick<KeyPolicy, "lead" | "skew">): number {
+  return lead - skew;
+}
+
 /** A bound that a policy breaks: the field, and the rule with its numbers. */
 export interface BrokenBound {
   readonly path: keyof KeyPolicy;

@@ -91,8 +91,12 @@ function isUnknownKey({ verdict }: VerifyAnswer): boolean {
 }
 
 function throwUnreadable(cause: unknown): never {
-  throw new Problem("KEYS_UNAVAILABLE", "the token's key is unknown here and the key store can't be read", {
-    cause,
-    retryAfterMs: 1_000,
-  });
+  throw new Problem(
+    "KEYS_UNAVAILABLE",
+    "the token's key is unknown here, and the key store can't be read, or not in time",
+    {
+      cause,
+      retryAfterMs: 1_000,
+    },
+  );
 }

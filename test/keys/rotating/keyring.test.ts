@@ -213,6 +213,22 @@ test("a started keyring rotates by itself when it is time", async (t) => {
   t.true(newest() > before);
 });
 
+for (const [name, lead, quietMs] of [
+  ["that waits long", policy.lead, 5 * second],
+  ["that waits two seconds", 2 * second, 1_500],
+] as const)
+  test(`no kid counts as unknown once a key ${name} may have signed since the store was read`, async (t) => {
+    const quick = { verifierCache: second, propagation: 500, skew: 500, activationDelay: second, stopUsing: 500 };
+    const { options, clock } = makeOptions({ policy: { ...policy, ...quick, lead } });
+    const keyring = await openKeyring(options);
+    await keyring.reload();
+    clock.now = start + quietMs - 1;
+    t.is(keyring.reload(), undefined);
+    clock.now = start + quietMs;
+    t.true(keyring.reload() instanceof Promise);
+    await keyring.stop();
+  });
+
 test("a store that fails leaves the ring as it is, is reported while started, and rotation goes on afterwards", async (t) => {
   const store = createMemoryKeyValue(() => start);
   let fails = false;

@@ -1,5 +1,5 @@
 import test from "ava";
-import { brokenBounds, jwksMaxAge, keyPolicy } from "../../../src/keys/rotating/policy.ts";
+import { brokenBounds, jwksMaxAge, keyPolicy, timeInStore } from "../../../src/keys/rotating/policy.ts";
 import { hour, minute, policy, second } from "./ring-under-test.ts";
 
 const paths = (overrides: Partial<typeof policy>): string[] =>
@@ -13,6 +13,10 @@ test("the defaults keep every bound, and the lead is cache, propagation and skew
 
 test("the default lead follows the cache that is given", (t) => {
   t.is(keyPolicy({ maxTtl: minute, verifierCache: 30 * minute }).lead, 32 * minute);
+});
+
+test("a key that signs was in the store for its lead, less what the clocks differ", (t) => {
+  t.is(timeInStore(policy), 16 * minute);
 });
 
 test("a lead one millisecond too short is named with the sum that it must reach", (t) => {
