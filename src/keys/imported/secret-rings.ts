@@ -1,27 +1,12 @@
 import type { Change, Entry } from "../../state/keyvalue.ts";
-import { KeyringError } from "../error.ts";
-import { isUnderCurrent, judgeRecord, type RecordKeys, unwrapRecord } from "../store/authenticated-record.ts";
-import { mayHideAnEpoch, nothingAuthentic, underUnknownKek } from "../store/obstacle.ts";
+import type { KeyringError } from "../error.ts";
+import { judgeRecord } from "../store/authenticated-record.ts";
 import { createStrayReport } from "../store/strays.ts";
-import { type StoredEpoch, type Survey, surveyEntries } from "../store/survey.ts";
-import { Vigil, type Watchfulness } from "../store/vigil.ts";
-import { secretsUnavailable } from "../unavailable.ts";
-import type { SecretVault } from "../vault.ts";
-import { type LoadedSecrets, loadSecrets } from "./loaded-secrets.ts";
+import { HeldRing, type ReadRing, type RingParts } from "./held-ring.ts";
+import type { LoadedSecrets } from "./loaded-secrets.ts";
 import { secretPlace, secretRecords } from "./parse-secret.ts";
 import type { SecretEpoch, SecretOwner } from "./secret.ts";
 import type { SecretsEvent } from "./views.ts";
-
-/** The newest epoch of a ring that could be read. */
-export interface ReadRing {
-  readonly record: SecretEpoch;
-  /** It must be sealed again under the current KEK. */
-  readonly stale: boolean;
-  /** Milliseconds until an epoch must be written over garbage; Infinity when there is none. */
-  readonly msUntilMending: number;
-  /** Whether nothing may be written now: there may be a newer epoch, which can't be read. */
-  readonly blocked: boolean;
-}
 
 /** Returns the epoch to create after `before`; undefined when none is needed. */
 export type NextEpoch = (before: SecretEpoch | undefined) => Promise<SecretEpoch | undefined>;
@@ -53,135 +38,49 @@ export interface SecretRings {
   all(): readonly ReadRing[];
 }
 
-interface Ring {
-  readonly owner: SecretOwner;
-  readonly vigil: Vigil;
-  inUse?: { readonly record: SecretEpoch; readonly stale: boolean; loaded?: LoadedSecrets };
-  /** Why the newest epoch can't be used. */
-  error?: KeyringError;
-  /** The message of the obstacle that was reported last. */
-  reported?: string;
-}
-
 /** How many rings that can't be used are reported in a minute: any client of the store can make more of them. */
 const REPORTS = { count: 20, everyMs: 60_000 } as const;
 
 export function createSecretRings(
-  recordKeys: RecordKeys,
-  vault: SecretVault,
-  watch: Watchfulness,
-  now: () => number,
+  parts: Omit<RingParts, "onObstacle">,
   report: (event: SecretsEvent) => void,
 ): SecretRings {
-  const rings = new Map<string, Ring>();
+  const { recordKeys, now } = parts;
+  const rings = new Map<string, HeldRing>();
   const takeStrays = createStrayReport(now, (strays) => report({ type: "secrets.strays", ...strays }));
   /** The stretch in which all entries were read last. */
   let readIn: number | undefined;
   let reports = { since: Number.NEGATIVE_INFINITY, count: 0 };
 
-  const ringOf = (owner: SecretOwner): Ring | undefined => rings.get(idOf(owner));
-  const heldOf = (ring: Ring | undefined): number => ring?.inUse?.record.epoch ?? 0;
+  const ringOf = (owner: SecretOwner): HeldRing | undefined => rings.get(idOf(owner));
+  const heldOf = (owner: SecretOwner): number => ringOf(owner)?.epoch ?? 0;
 
-  function ensureRing(owner: SecretOwner): Ring {
+  function ensureRing(owner: SecretOwner): HeldRing {
     const known = ringOf(owner);
     if (known !== undefined) return known;
-    const ring = { owner, vigil: new Vigil(watch) };
-    // It had no entries when all were read.
-    ring.vigil.saw("free", readIn, now());
+    const ring = new HeldRing(owner, { ...parts, onObstacle }, readIn);
     rings.set(idOf(owner), ring);
     return ring;
   }
 
-  /** Why nothing may sign with the secrets of a ring; undefined when it may. */
-  function obstacleOf(ring: Ring): KeyringError | undefined {
-    if (ring.error !== undefined) return ring.error;
-    return ring.vigil.mayHideAnEpoch ? mayHideAnEpoch(secretRecords(ring.owner), heldOf(ring) + 1) : undefined;
-  }
-
-  function setError(ring: Ring, error: unknown): void {
-    if (!(error instanceof KeyringError)) throw error;
-    ring.error = error;
-  }
-
-  function reportObstacle(ring: Ring): void {
-    const error = obstacleOf(ring);
-    const isNew = error !== undefined && error.message !== ring.reported;
-    if (error === undefined) delete ring.reported;
-    if (!isNew) return;
-    ring.reported = error.message;
+  function onObstacle(owner: SecretOwner, error: KeyringError): void {
     if (Math.abs(now() - reports.since) >= REPORTS.everyMs) reports = { since: now(), count: 0 };
     reports.count += 1;
-    if (reports.count <= REPORTS.count) report({ type: "secrets.unreadable", ...ring.owner, error });
-  }
-
-  function adopt(ring: Ring, { epoch, bytes }: StoredEpoch, atStart: boolean): void {
-    const record = unwrapRecord(bytes, secretRecords(ring.owner), epoch, recordKeys);
-    ring.inUse = { record, stale: atStart && !isUnderCurrent(bytes, recordKeys) };
-  }
-
-  /** Returns the keys of strays. */
-  function takeRing(
-    owner: SecretOwner,
-    entries: readonly Entry[],
-    stretch: number | undefined,
-    atStart = false,
-  ): readonly string[] {
-    const kind = secretRecords(owner);
-    const ring = ensureRing(owner);
-    const survey = surveyEntries(entries, kind, heldOf(ring), recordKeys);
-    ring.vigil.saw(survey.next, stretch, now());
-    try {
-      takeSurvey(ring, survey, atStart);
-      delete ring.error;
-    } catch (error) {
-      setError(ring, error);
-      ring.vigil.doubt();
-    }
-    reportObstacle(ring);
-    return survey.strays;
-  }
-
-  function takeSurvey(ring: Ring, survey: Survey, atStart: boolean): void {
-    const kind = secretRecords(ring.owner);
-    if (survey.highest !== undefined && survey.highest.epoch > heldOf(ring)) adopt(ring, survey.highest, atStart);
-    if (ring.inUse === undefined && survey.occupied) throw nothingAuthentic(kind, survey);
-    if (survey.next === "unknownKek") throw underUnknownKek(kind, heldOf(ring), recordKeys);
+    if (reports.count <= REPORTS.count) report({ type: "secrets.unreadable", ...owner, error });
   }
 
   /** Takes what was written at the place of an epoch; undefined: it was deleted. Returns as `takeChange`. */
   function takeEpoch(owner: SecretOwner, epoch: number, bytes: Uint8Array | undefined): SecretOwner | undefined {
-    const held = heldOf(ringOf(owner));
+    const held = heldOf(owner);
     if (epoch <= held) return undefined;
     if (bytes === undefined || judgeRecord(bytes, secretRecords(owner), epoch, recordKeys) !== "authentic") {
       // Any number of strays may be written beyond the next place of a ring.
       return held === 0 || epoch === held + 1 ? owner : undefined;
     }
     const ring = ensureRing(owner);
-    const obstructed = ring.error !== undefined || ring.vigil.obstructed;
-    try {
-      adopt(ring, { epoch, bytes }, false);
-    } catch (error) {
-      setError(ring, error);
-      ring.vigil.doubt();
-      reportObstacle(ring);
-    }
+    const { obstructed } = ring;
+    ring.takeNewer({ epoch, bytes });
     return obstructed ? owner : undefined;
-  }
-
-  function load(ring: Ring): LoadedSecrets | undefined {
-    const { inUse } = ring;
-    if (inUse === undefined) {
-      if (ring.error !== undefined) throw secretsUnavailable(ring.error);
-      return undefined;
-    }
-    try {
-      inUse.loaded ??= loadSecrets(inUse.record, vault);
-    } catch (error) {
-      setError(ring, error);
-      reportObstacle(ring);
-      throw secretsUnavailable(error);
-    }
-    return inUse.loaded;
   }
 
   return {
@@ -199,11 +98,11 @@ export function createSecretRings(
         ring.entries.push(entry);
         found.set(idOf(owner), ring);
       }
-      for (const ring of found.values()) strays.push(...takeRing(ring.owner, ring.entries, stretch, atStart));
+      for (const ring of found.values()) strays.push(...ensureRing(ring.owner).take(ring.entries, stretch, atStart));
       readIn = stretch;
       takeStrays(strays);
     },
-    takeRing: (owner, entries, stretch) => void takeRing(owner, entries, stretch),
+    takeRing: (owner, entries, stretch) => void ensureRing(owner).take(entries, stretch, false),
 
     takeChange(change) {
       if (change.type === "current" || change.type === "gap") return undefined;
@@ -212,54 +111,17 @@ export function createSecretRings(
       if (place === undefined) return undefined;
       if (place.epoch !== undefined) return takeEpoch(place.owner, place.epoch, bytes);
       // Even an entry that names no epoch keeps a first secret from being stored.
-      return heldOf(ringOf(place.owner)) === 0 ? place.owner : undefined;
+      return heldOf(place.owner) === 0 ? place.owner : undefined;
     },
 
-    useOwn(record) {
-      const ring = ensureRing(record);
-      if (record.epoch <= heldOf(ring)) return;
-      ring.inUse = { record, stale: false };
-      delete ring.error;
-      ring.vigil.mended();
-    },
+    useOwn: (record) => ensureRing(record).useOwn(record),
+    epochOf: heldOf,
+    recordOf: (owner) => ringOf(owner)?.writable(),
+    mayReplaceGarbage: (owner) => ringOf(owner)?.mayReplaceGarbage ?? false,
+    keysOf: (owner) => ringOf(owner)?.keys(),
+    signingKeysOf: (owner) => ringOf(owner)?.signingKeys(),
 
-    epochOf: (owner) => heldOf(ringOf(owner)),
-
-    recordOf(owner) {
-      const ring = ringOf(owner);
-      const obstacle = ring && obstacleOf(ring);
-      if (ring?.error !== undefined || (obstacle !== undefined && ring?.vigil.msUntilMending(now()) !== 0))
-        throw obstacle;
-      return ring?.inUse?.record;
-    },
-
-    mayReplaceGarbage(owner) {
-      const ring = ringOf(owner);
-      return ring?.inUse !== undefined && ring.vigil.mayReplaceGarbage(now());
-    },
-
-    keysOf(owner) {
-      const ring = ringOf(owner);
-      return ring?.inUse?.loaded ?? (ring && load(ring));
-    },
-
-    signingKeysOf(owner) {
-      const ring = ringOf(owner);
-      if (ring === undefined) return undefined;
-      const obstacle = obstacleOf(ring);
-      if (obstacle !== undefined) throw secretsUnavailable(obstacle);
-      return load(ring);
-    },
-
-    all: () =>
-      [...rings]
-        .toSorted(([left], [right]) => (left < right ? -1 : 1))
-        .flatMap(([, ring]) => {
-          if (ring.inUse === undefined) return [];
-          const msUntilMending = ring.vigil.msUntilMending(now());
-          const blocked = ring.error !== undefined || (obstacleOf(ring) !== undefined && msUntilMending > 0);
-          return [{ ...ring.inUse, msUntilMending: ring.error === undefined ? msUntilMending : Infinity, blocked }];
-        }),
+    all: () => [...rings].toSorted(([left], [right]) => (left < right ? -1 : 1)).flatMap(([, ring]) => ring.read ?? []),
   };
 }
 

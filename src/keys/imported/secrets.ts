@@ -57,7 +57,7 @@ const MOST_SINGLE_READS = 16;
  */
 export async function openSecrets({ store, recordKeys, vault, now, report }: SecretsOptions): Promise<Secrets> {
   const watching = new Watchfulness();
-  const rings = createSecretRings(recordKeys, vault, watching, now, report);
+  const rings = createSecretRings({ recordKeys, vault, watch: watching, now }, report);
   const distrusted = new Set<string>();
   const controller = new AbortController();
   const changed = createWakeup();

@@ -3,9 +3,10 @@ import { waitUntilDue } from "../../async/wait-until-due.ts";
 import type { Wakeup } from "../../async/wakeup.ts";
 import { KeyringError } from "../error.ts";
 import type { SecretVault } from "../vault.ts";
+import type { ReadRing } from "./held-ring.ts";
 import { type SecretEpoch, type SecretOwner, type SecretRecord, secretBytes } from "./secret.ts";
 import { nextSpent, withoutSpentTexts } from "./secret-ring.ts";
-import type { NextEpoch, ReadRing, SecretRings } from "./secret-rings.ts";
+import type { NextEpoch, SecretRings } from "./secret-rings.ts";
 
 /** In case another replica's change was missed. */
 const MAX_SLEEP_MS = 3_600_000;
