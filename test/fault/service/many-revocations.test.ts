@@ -16,6 +16,7 @@ const MOST_MEGABYTES = 250;
 async function staysSmall(t: ExecutionContext, { process }: RemoteService): Promise<void> {
   const status = await readFile(`/proc/${process.child.pid}/status`, "utf8");
   const megabytes = Math.round(Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024);
+  t.log(`${megabytes} MB at most`);
   t.true(megabytes <= MOST_MEGABYTES, `${megabytes} MB`);
 }
 
