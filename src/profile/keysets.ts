@@ -4,6 +4,7 @@ import { formatDuration } from "../schema/duration.ts";
 import type { Fault, Path } from "../schema/fault.ts";
 import { parseYaml } from "../schema/yaml.ts";
 import type { Profile } from "./model/profile.ts";
+import { mediaType } from "./token-types.ts";
 
 /** A rotating keyset that profiles name. */
 export interface Keyset {
@@ -54,10 +55,10 @@ function differences(one: LoadedProfile, other: LoadedProfile): readonly Fault[]
   return faultIn(one, ["keys", "keyset"], `${difference}: one keyset serves one (issuer, typ) and one algorithm`);
 }
 
-/** What distinguishes the tokens of a keyset from others. `typ` is compared without case, as in verifying. */
+/** What distinguishes the tokens of a keyset from others. `typ` is compared as in verifying. */
 function identity({ profile }: LoadedProfile): Readonly<Record<string, string | undefined>> {
   const { issuer, header, keys } = profile;
-  return { issuer, typ: header.typ?.toLowerCase(), algorithm: keys.algorithm };
+  return { issuer, typ: header.typ && mediaType(header.typ), algorithm: keys.algorithm };
 }
 
 /** Profiles whose tokens have the same keys, issuer and typ. */

@@ -246,7 +246,7 @@ test.serial(
 );
 
 test.serial(
-  "X11: the kid of another profile is UNKNOWN_KEY; where a key is shared, typ, kid or iss distinguish the profiles",
+  "X11: the kid of another profile is UNKNOWN_KEY; where a key is shared, kid, iss or the claims distinguish the profiles",
   async (t) => {
     const profiles = await everyProfile(await startService(t));
     const { service, euler, reactive, hivekit, shoplive, viasocket } = profiles;
@@ -255,9 +255,9 @@ test.serial(
     t.is(await verdict(euler, service), "UNKNOWN_KEY");
     t.is(await verdict(hivekit, service), "UNKNOWN_KEY");
     t.is(await verdict(service, hivekit), "UNKNOWN_KEY");
-    t.is(await verdict(shoplive, reactive), "TYPE_MISMATCH");
-    t.is(await verdict(reactive, shoplive), "TYPE_MISMATCH");
-    t.is(await verdict(shoplive, viasocket), "TYPE_MISMATCH");
+    t.is(await verdict(shoplive, reactive), "ISSUER_MISMATCH");
+    t.is(await verdict(reactive, shoplive), "CLAIM_MISSING");
+    t.is(await verdict(shoplive, viasocket), "CLAIM_MISSING");
     t.is(await verdict(viasocket, reactive), "ISSUER_MISMATCH");
     for (const from of Object.values(profiles))
       for (const to of Object.values(profiles).filter((one) => one !== from))

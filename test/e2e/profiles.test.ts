@@ -55,7 +55,7 @@ test("a profile with a quarantine, tenants and a frame shows them", async (t) =>
     tenantRequired: true,
     tenantClaim: "tnd",
     issuer: "platform.hivekit.io",
-    header: { typ: "JWT", kidRequired: true },
+    header: { typ: "JWT", kidRequired: true, acceptedTyp: ["jwt", ""] },
     keys: { algorithm: "HS256", keyset: "", encoding: "base64" },
     quarantine: { deadline: { seconds: 10n, nanos: 0 }, maxFailures: 5 },
   });

@@ -71,7 +71,7 @@ for (const [what, change] of [
 test("profiles with the same issuer, typ and algorithm share a keyset; typ is compared without case", async (t) => {
   const folder = await filesIn(t, {
     "a.yaml": tinyProfile({ 9: "header: { typ: JWT }" }),
-    "b.yaml": tinyProfile({ 1: "profile: other", 9: "header: { typ: jwt }" }),
+    "b.yaml": tinyProfile({ 1: "profile: other", 9: "header: { typ: application/jwt }" }),
   });
   t.is(loadProfiles([folder], ISSUER).size, 2);
 });

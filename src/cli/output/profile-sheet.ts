@@ -41,6 +41,7 @@ export function profileSheet(profile: Profile): string {
 
 function facts(profile: Profile): string[][] {
   const { header, keys, lifetime } = profile;
+  const accepted = header?.acceptedTyp ?? [];
   const tenant = profile.tenantClaim === "" ? "required, in no claim" : `required, in the claim ${profile.tenantClaim}`;
   return [
     ["issuer", profile.issuer === "" ? "none" : profile.issuer],
@@ -51,6 +52,7 @@ function facts(profile: Profile): string[][] {
       "header",
       `typ ${header?.typ || "absent"}, kid ${header?.kidRequired ? "required" : "absent: all keys are tried"}`,
     ],
+    ...(accepted.length === 0 ? [] : [["accepted typ", accepted.map((typ) => typ || "absent").join(", ")]]),
     [
       "keys",
       keys?.keyset

@@ -51,7 +51,11 @@ function profileMessage(profile: Profile): ProfileMessage {
     tenantClaim: profile.tenant?.claim ?? "",
     audienceRequired: profile.hasAudience,
     subjectClaim: profile.subjectClaim,
-    header: { typ: header.typ ?? "", kidRequired: header.kid === "required" },
+    header: {
+      typ: header.typ ?? "",
+      kidRequired: header.kid === "required",
+      acceptedTyp: header.types.accepted.map((typ) => typ ?? ""),
+    },
     keys: {
       algorithm: keys.algorithm,
       keyset: keys.kind === "keyset" ? keys.keyset : "",

@@ -12,6 +12,11 @@ export function checkFit(
 ): void {
   if ("keyset" in keys && header.kid === "absent")
     faults.add(["header", "kid"], "must be required for a keyset: its keys rotate, and verifiers find one by its kid");
+  if ("keyset" in keys && header.accept_typ.length > 0)
+    faults.add(
+      ["header", "accept_typ"],
+      "is for imported keys: the typ of a keyset's tokens distinguishes them from those of other profiles",
+    );
   if ("keyset" in keys && tenant !== undefined && tenant.claim === undefined)
     faults.add(["tenant"], "must have a claim for a keyset: every tenant's tokens are signed with the same keys");
   if (ip !== undefined && ip.mode !== "off" && memberOfSchema(context ?? NO_CONTEXT, ["ip"]) === "unknown")

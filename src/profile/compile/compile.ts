@@ -6,6 +6,7 @@ import { parseYaml } from "../../schema/yaml.ts";
 import { createCelCompiler, createNormaliser } from "../cel/cel.ts";
 import { PROFILE_FILE_SCHEMA, type ProfileFile } from "../file/schema.ts";
 import type { Profile, ProfileKeys } from "../model/profile.ts";
+import { createTokenTypes } from "../token-types.ts";
 import { compileCarriers, longestTokenFor } from "./carriers.ts";
 import { checkClaims, signsClaim, signsFrom } from "./check-claims.ts";
 import { checkFit } from "./check-fit.ts";
@@ -54,7 +55,7 @@ function compileFile(raw: ProfileFile, issuer: string, faults: Faults): Omit<Pro
     description: raw.description,
     issuer: issuerOf(raw.issuer, issuer),
     tenant: raw.tenant && { claim: raw.tenant.claim },
-    header: { typ: raw.header.typ, kid: raw.header.kid ?? ("keyset" in raw.keys ? "required" : "absent") },
+    header: headerOf(raw),
     keys: keysOf(raw.keys),
     lifetime: compileLifetime(raw, faults),
     claims: raw.claims,
@@ -85,6 +86,11 @@ function compileFile(raw: ProfileFile, issuer: string, faults: Faults): Omit<Pro
 function issuerOf(written: string, service: string): string | undefined {
   if (written === "none") return undefined;
   return written === "service" ? service : written;
+}
+
+function headerOf({ header: { typ, accept_typ, kid }, keys }: ProfileFile): Profile["header"] {
+  const imported = "imported" in keys;
+  return { typ, types: createTokenTypes(typ, accept_typ, imported), kid: kid ?? (imported ? "absent" : "required") };
 }
 
 function keysOf(keys: ProfileFile["keys"]): ProfileKeys {

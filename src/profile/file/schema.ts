@@ -117,7 +117,11 @@ export const PROFILE_FILE_SCHEMA = objectSchema(
     tenant: objectSchema({ claim: CLAIM_NAME }),
     subject: CLAIM_NAME,
     header: {
-      ...objectSchema({ typ: { type: "string", minLength: 1, maxLength: 64 }, kid: { enum: ["required", "absent"] } }),
+      ...objectSchema({
+        typ: MEMBER,
+        accept_typ: { type: "array", default: [], maxItems: 16, items: MEMBER },
+        kid: { enum: ["required", "absent"] },
+      }),
       default: {},
     },
     keys: KEYS,

@@ -29,6 +29,13 @@ export interface ProfileLifetime {
   readonly skew: number;
 }
 
+/** The `typ` of presented tokens; undefined stands for none. */
+export interface TokenTypes {
+  accepts(typ: string | undefined): boolean;
+  /** For display: in lower case, and without `application/`. */
+  readonly accepted: readonly (string | undefined)[];
+}
+
 /** A named kind of token, compiled and validated: nothing in it is left to check. */
 export interface Profile {
   readonly name: string;
@@ -39,8 +46,12 @@ export interface Profile {
   readonly issuer: string | undefined;
   /** Undefined when the profile has no tenants. `claim` is the claim with the tenant, if tokens have one. */
   readonly tenant: { readonly claim: string | undefined } | undefined;
-  /** `kid` absent: verifying tries all keys of the profile and tenant. */
-  readonly header: { readonly typ: string | undefined; readonly kid: "required" | "absent" };
+  /** `typ` is signed, `types` are accepted. `kid` absent: verifying tries all keys of the profile and tenant. */
+  readonly header: {
+    readonly typ: string | undefined;
+    readonly types: TokenTypes;
+    readonly kid: "required" | "absent";
+  };
   readonly keys: ProfileKeys;
   readonly lifetime: ProfileLifetime;
   /** In signing order. */

@@ -36,16 +36,3 @@ export function readKid({ kid }: Header, expected: Profile["header"]): Step<stri
   const fault = keyIdFault(text);
   return fault === undefined ? { ok: text } : reject("HEADER_INVALID", `kid ${fault}`);
 }
-
-/**
- * Whether `typ` is the profile's, ignoring case. A value without a slash stands for itself with the prefix
- * `application/` (RFC 7515, 4.1.9). A profile without `typ` accepts none.
- */
-export function isType(typ: string | undefined, expected: string | undefined): boolean {
-  return typ === expected || (typ !== undefined && expected !== undefined && mediaType(typ) === mediaType(expected));
-}
-
-function mediaType(typ: string): string {
-  const lower = typ.toLowerCase();
-  return lower.includes("/") ? lower : `application/${lower}`;
-}

@@ -1,13 +1,13 @@
 import type { TokenKeys } from "../../keys/token-keys.ts";
 import type { VerifyingKey } from "../../keys/vault.ts";
-import type { Profile } from "../../profile/model/profile.ts";
+import type { Profile, TokenTypes } from "../../profile/model/profile.ts";
 import { parseStrictObject } from "../claims/strict-json.ts";
 import { type Rejection, reject, type Step } from "../rejection.ts";
 import { tokenIdOf } from "../token-id.ts";
 import type { Signed, VerifiedCache } from "./cache.ts";
 import type { Presented } from "./carriers.ts";
 import { type Compact, splitCompact } from "./compact.ts";
-import { type Header, isType, readHeader, readKid } from "./header.ts";
+import { type Header, readHeader, readKid } from "./header.ts";
 
 /**
  * Checks the form of a token, which keys may have signed it, and the signature. `now` in Unix milliseconds. For a token
@@ -61,8 +61,7 @@ function allowedKeys(
   // secret.
   const allowed = found.ok.filter((key) => key.alg === header.alg);
   if (allowed.length === 0) return reject("ALGORITHM_NOT_ALLOWED", `only ${algorithmsOf(found.ok)} is allowed here`);
-  if (!isType(header.typ, expected.typ))
-    return reject("TYPE_MISMATCH", expected.typ ? `typ must be ${expected.typ}` : "typ must be absent");
+  if (!expected.types.accepts(header.typ)) return reject("TYPE_MISMATCH", `typ must be ${namesOf(expected.types)}`);
   return { ok: allowed };
 }
 
@@ -77,6 +76,10 @@ function keysNamed(kid: string | undefined, keys: TokenKeys, now: number): Step<
   if (found.state === "retired") return reject("KEY_RETIRED", "the key no longer verifies");
   if (found.state === "revoked") return reject("KEY_REVOKED", "the key was revoked");
   return { ok: [found.key] };
+}
+
+function namesOf({ accepted }: TokenTypes): string {
+  return accepted.map((typ) => typ ?? "absent").join(" or ");
 }
 
 /** Names each algorithm once, so that a client can't count the secrets that overlap. */

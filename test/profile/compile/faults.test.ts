@@ -51,6 +51,16 @@ for (const [what, changes, ...expected] of [
     { 9: "header: { kid: absent }" },
     "9 header.kid: must be required for a keyset: its keys rotate, and verifiers find one by its kid",
   ],
+  [
+    "another typ for a keyset",
+    { 9: "header: { typ: a+jwt, accept_typ: [JWT] }" },
+    "9 header.accept_typ: is for imported keys: the typ of a keyset's tokens distinguishes them from those of other profiles",
+  ],
+  [
+    "another typ that is no text",
+    { 2: "keys: { imported: HS256, encoding: hex }", 9: "header: { accept_typ: [null] }" },
+    "9 header.accept_typ.0: must be string",
+  ],
   // lifetime
   [
     "a lifetime that is no duration",

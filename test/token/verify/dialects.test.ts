@@ -98,12 +98,17 @@ test("an algorithm that is not the keys' is refused before any key is tried", (t
     );
 });
 
-test("a dialect without typ accepts none, and one with typ accepts no other", (t) => {
-  const without = (text: string) => text.replace("typ: JWT, ", "");
+test("a dialect with typ JWT or none accepts both, and one with an explicit type neither", (t) => {
   const bare = foreignToken({ alg: "HS256" }, CLAIMS, young);
-  t.is(verdictText(bare, {}, without), "valid");
-  t.is(verdictText(signed(), {}, without), "TYPE_MISMATCH: typ must be absent");
-  t.is(verdictText(bare), "TYPE_MISMATCH: typ must be JWT");
+  for (const typ of ["typ: JWT, ", ""]) {
+    const edit = (text: string) => text.replace("typ: JWT, ", typ);
+    for (const token of [signed(), bare]) t.is(verdictText(token, {}, edit), "valid");
+    const other = foreignToken({ ...HEADER, typ: "at+jwt" }, CLAIMS, young);
+    t.is(verdictText(other, {}, edit), "TYPE_MISMATCH: typ must be jwt or absent");
+  }
+  const explicit = (text: string) => text.replace("typ: JWT, ", "typ: a+jwt, accept_typ: [b+jwt], ");
+  for (const token of [signed(), bare])
+    t.is(verdictText(token, {}, explicit), "TYPE_MISMATCH: typ must be a+jwt or b+jwt");
 });
 
 test("another issuer is refused, and a dialect without one checks none", (t) => {

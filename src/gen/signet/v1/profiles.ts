@@ -117,10 +117,12 @@ export interface Profile {
 
 /** ProfileHeader is the header of a profile's tokens. */
 export interface ProfileHeader {
-  /** `typ`. Empty: absent. */
+  /** `typ` of issued tokens. Empty: absent. */
   typ: string;
   /** Whether `kid` is required. Otherwise `kid` is absent, and every key of the profile is tried. */
   kidRequired: boolean;
+  /** Each `typ` with which a presented token is accepted, without `application/` and whatever its case. Empty: absent. */
+  acceptedTyp: string[];
 }
 
 /** ProfileKeys names the keys that sign and verify a profile's tokens. */
@@ -1097,7 +1099,7 @@ export const Profile: MessageFns<Profile> = {
 };
 
 function createBaseProfileHeader(): ProfileHeader {
-  return { typ: "", kidRequired: false };
+  return { typ: "", kidRequired: false, acceptedTyp: [] };
 }
 
 export const ProfileHeader: MessageFns<ProfileHeader> = {
@@ -1107,6 +1109,9 @@ export const ProfileHeader: MessageFns<ProfileHeader> = {
     }
     if (message.kidRequired !== false) {
       writer.uint32(16).bool(message.kidRequired);
+    }
+    for (const v of message.acceptedTyp) {
+      writer.uint32(26).string(v!);
     }
     return writer;
   },
@@ -1140,6 +1145,14 @@ export const ProfileHeader: MessageFns<ProfileHeader> = {
             message.kidRequired = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.acceptedTyp.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1160,6 +1173,11 @@ export const ProfileHeader: MessageFns<ProfileHeader> = {
         : isSet(object.kid_required)
         ? globalThis.Boolean(object.kid_required)
         : false,
+      acceptedTyp: globalThis.Array.isArray(object?.acceptedTyp)
+        ? object.acceptedTyp.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.accepted_typ)
+        ? object.accepted_typ.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1171,6 +1189,9 @@ export const ProfileHeader: MessageFns<ProfileHeader> = {
     if (message.kidRequired !== false) {
       obj.kidRequired = message.kidRequired;
     }
+    if (message.acceptedTyp?.length) {
+      obj.acceptedTyp = message.acceptedTyp;
+    }
     return obj;
   },
 
@@ -1181,6 +1202,7 @@ export const ProfileHeader: MessageFns<ProfileHeader> = {
     const message = createBaseProfileHeader();
     message.typ = object.typ ?? "";
     message.kidRequired = object.kidRequired ?? false;
+    message.acceptedTyp = object.acceptedTyp?.map((e) => e) || [];
     return message;
   },
 };

@@ -15,7 +15,7 @@ const LOBBY: Profile = ProfileMessage.fromPartial({
   tenantClaim: "studio",
   audienceRequired: true,
   subjectClaim: "player",
-  header: { typ: "JWT", kidRequired: true },
+  header: { typ: "JWT", kidRequired: true, acceptedTyp: ["jwt", ""] },
   keys: { algorithm: "HS256", encoding: "base64" },
   lifetime: {
     exp: "required",
@@ -73,6 +73,7 @@ test("a profile is a page that says what it accepts, demands and enforces", asyn
   audience        required to verify
   subject         the claim player
   header          typ JWT, kid required
+  accepted typ    jwt, absent
   keys            HS256, imported secrets, read as base64
   exp             required
   ttl             1s to 1h, default 15m, up to 1d where bot is true
