@@ -1,7 +1,9 @@
 /** Longest subject and longest audience, in bytes of UTF-8. */
 const MAX_TEXT_BYTES = 255;
 const MAX_REASON_BYTES = 256;
-const KEY_ID = /^[A-Za-z0-9_-]{1,64}$/;
+/** The form of a `kid`: vendors build theirs of several parts, such as `appId.keyId`. */
+export const KEY_ID = /^[!-~]{1,255}$/;
+export const KEY_ID_FORM = "must be 1 to 255 characters of printable ASCII without white space";
 /** A JWS in compact serialisation. Its header is a JSON object, and base64url encodes the leading `{"` as `ey`. */
 const TOKEN = /\bey[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{20,}/;
 
@@ -58,9 +60,9 @@ export function tokenFault(text: string): string | undefined {
   return TOKEN.test(text) ? "must not contain a token" : undefined;
 }
 
-/** Checks the `kid` of a key. */
+/** Checks the `kid` that an operator gives. */
 export function keyIdFault(text: string): string | undefined {
-  return KEY_ID.test(text) ? undefined : "must be 1 to 64 characters of A-Z a-z 0-9 _ -";
+  return KEY_ID.test(text) ? tokenFault(text) : KEY_ID_FORM;
 }
 
 /** Checks any text of a request. */

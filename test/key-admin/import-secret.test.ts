@@ -105,7 +105,7 @@ for (const [name, request, fields] of [
   ["a profile with a rotating keyset", { profile: "service", tenant: "" }, ["profile"]],
   ["no encoding", { encoding: undefined }, ["encoding"]],
   ["a bad key id", { keyId: "a b" }, ["key_id"]],
-  ["a key id that is too long", { keyId: "k".repeat(65) }, ["key_id"]],
+  ["a key id that is too long", { keyId: "k".repeat(256) }, ["key_id"]],
   ["a negative overlap", { overlap: { seconds: -1n, nanos: 0 } }, ["overlap"]],
   ["a fraction of a second", { overlap: { seconds: 1n, nanos: 1 } }, ["overlap"]],
   ["an overlap of more than ten years", { overlap: { seconds: 315_360_001n, nanos: 0 } }, ["overlap"]],
@@ -113,7 +113,7 @@ for (const [name, request, fields] of [
   ["a secret that is too long", { secret: "A".repeat(4100) }, ["secret"]],
   [
     "everything",
-    { tenant: "", encoding: undefined, keyId: "/", secret: "" },
+    { tenant: "", encoding: undefined, keyId: " ", secret: "" },
     ["encoding", "key_id", "secret", "tenant"],
   ],
 ] as const satisfies readonly (readonly [string, Partial<ImportRequest>, readonly string[]])[]) {

@@ -1,4 +1,5 @@
 import { isLoopback } from "../../config/checks.ts";
+import { keyIdFault } from "../../problem/field-rules.ts";
 import { usageError } from "../failure.ts";
 
 /** Checks a profile's name before the call, since a token passed by mistake would reach the logs of the service. */
@@ -9,8 +10,9 @@ export function profileName(text: string): string {
 
 /** Checks a `kid` before the call, since a token passed by mistake would reach the logs of the service. */
 export function keyId(text: string): string {
-  if (/^[A-Za-z0-9_-]{1,64}$/.test(text)) return text;
-  throw usageError("KID must be 1 to 64 characters of A-Z, a-z, 0-9, _ and -");
+  const fault = keyIdFault(text);
+  if (fault === undefined) return text;
+  throw usageError(`KID ${fault}`);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { KEY_ID } from "../../problem/field-rules.ts";
 import type { Entry } from "../../state/keyvalue.ts";
 import { judgeRecord, type RecordKeys, type RecordKind, type Verdict } from "../store/authenticated-record.ts";
 import { array, broken, integer, object, oneOf, parseJson, parseRevoked, text } from "../store/fields.ts";
@@ -43,7 +44,7 @@ const SECRET_FIELDS = ["kid", "alg", "encoding", "byteLength", "fingerprint", "s
 function parseSecret(value: unknown, path: string): SecretRecord {
   const fields = object(value, path, SECRET_FIELDS, ["verifyUntil", "sealed", "revoked"]);
   const secret: SecretRecord = {
-    kid: text(fields.kid, `${path}.kid`, /^[A-Za-z0-9_-]{1,64}$/),
+    kid: text(fields.kid, `${path}.kid`, KEY_ID),
     alg: oneOf(fields.alg, `${path}.alg`, ["HS256"] as const),
     encoding: oneOf(fields.encoding, `${path}.encoding`, SECRET_ENCODINGS),
     byteLength: integer(fields.byteLength, `${path}.byteLength`, 1),

@@ -1,4 +1,4 @@
-import { keyIdFault } from "../../problem/field-rules.ts";
+import { KEY_ID, KEY_ID_FORM } from "../../problem/field-rules.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import { type Json, parseStrictObject } from "../claims/strict-json.ts";
 import { reject, type Step } from "../rejection.ts";
@@ -32,7 +32,5 @@ export function readHeader(bytes: Buffer): Step<Header> {
 export function readKid({ kid }: Header, expected: Profile["header"]): Step<string | undefined> {
   if (expected.kid === "absent")
     return kid === undefined ? { ok: undefined } : reject("HEADER_INVALID", "kid must be absent");
-  const text = typeof kid === "string" ? kid : "";
-  const fault = keyIdFault(text);
-  return fault === undefined ? { ok: text } : reject("HEADER_INVALID", `kid ${fault}`);
+  return typeof kid === "string" && KEY_ID.test(kid) ? { ok: kid } : reject("HEADER_INVALID", `kid ${KEY_ID_FORM}`);
 }

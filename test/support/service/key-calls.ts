@@ -46,8 +46,13 @@ export function rotateKeys(
   return promised(keys.rotateKeys.bind(keys), RotateKeysRequest.fromPartial({ keyset: KEYSET, ...request }));
 }
 
-export function revokeKey({ keys }: Pick<Service, "keys">, keyId: string): Promise<RevokeKeyResponse> {
-  return promised(keys.revokeKey.bind(keys), RevokeKeyRequest.fromPartial({ keyId, reason: "a test of emergencies" }));
+export function revokeKey(
+  { keys }: Pick<Service, "keys">,
+  keyId: string,
+  request: Partial<RevokeKeyRequest> = {},
+): Promise<RevokeKeyResponse> {
+  const whole = RevokeKeyRequest.fromPartial({ keyId, reason: "a test of emergencies", ...request });
+  return promised(keys.revokeKey.bind(keys), whole);
 }
 
 /** Imports a secret, by default 32 random bytes in base64. Rejects with the ServiceError. */

@@ -280,7 +280,10 @@ export interface ImportKeyRequest {
   secret: string;
   /** How the text is decoded into the bytes of the key. Required. */
   encoding: SecretEncoding;
-  /** The `kid`, if the vendor gave one: 1 to 64 characters of A-Z a-z 0-9 _ -. Empty: a random one is chosen. */
+  /**
+   * The `kid`, if the vendor gave one: 1 to 255 characters of printable ASCII without white space, and no token. It is
+   * looked up exactly. Empty: a random one is chosen.
+   */
   keyId: string;
   /**
    * How long earlier secrets keep verifying. Unset: for as long as a token that they signed can live. Zero: they stop

@@ -115,7 +115,8 @@ test("keys revoke names the profile and tenant of an imported secret, and says w
 
 for (const [words, said] of [
   [["revoke", "kid"], /required option '--reason <text>' not specified/],
-  [["revoke", "a.b.c", "--reason", "r"], /KID must be 1 to 64 characters/],
+  [["revoke", "a b", "--reason", "r"], /KID must be 1 to 255 characters of printable ASCII/],
+  [["revoke", `eyJhbGciOiJIUzI1NiJ9.e30.${"x".repeat(43)}`, "--reason", "r"], /KID must not contain a token/],
   [["rotate", "service", "--at", "tomorrow"], /Allowed: an RFC 3339 time/],
 ] as const) {
   test(`keys ${words.join(" ")} is wrong usage, and nothing is sent`, async (t) => {
