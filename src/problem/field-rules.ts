@@ -4,8 +4,11 @@ const MAX_REASON_BYTES = 256;
 /** The form of a `kid`: vendors build theirs of several parts, such as `appId.keyId`. */
 export const KEY_ID = /^[!-~]{1,255}$/;
 export const KEY_ID_FORM = "must be 1 to 255 characters of printable ASCII without white space";
-/** A JWS in compact serialisation. Its header is a JSON object, and base64url encodes the leading `{"` as `ey`. */
-const TOKEN = /\bey[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{20,}/;
+/**
+ * A JWS in compact serialisation. Its header is a JSON object: base64url encodes `{` and a quote or a space as `ey`, and
+ * `{` and a line break as `ew`.
+ */
+const TOKEN = /\be[wy][A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{20,}/;
 
 /*
  * Each function below returns what is wrong with a value, as the description of a field violation, or undefined when

@@ -92,6 +92,28 @@ test("--address overrides SIGNET_ADDRESS", async (t) => {
   t.is((await signet(ISSUE, { env })).code, 2);
 });
 
+test("the service's own variable says where it is, SIGNET_ADDRESS overrides it, and an empty one is unset", async (t) => {
+  const service = await fakeService({ issueToken: { token: "t" } });
+  t.teardown(service.stop);
+  const [here, nowhere] = [service.address, await freeAddress()];
+  for (const [env, found] of [
+    [{ SIGNET_GRPC_ADDRESS: here }, 0],
+    [{ SIGNET_GRPC_ADDRESS: here, SIGNET_ADDRESS: "" }, 0],
+    [{ SIGNET_GRPC_ADDRESS: nowhere, SIGNET_ADDRESS: here }, 0],
+    [{ SIGNET_GRPC_ADDRESS: here, SIGNET_ADDRESS: nowhere }, 2],
+  ] as const)
+    t.is((await signet(ISSUE, { env })).code, found, JSON.stringify(env));
+});
+
+test("port 0, with which the service may listen, is no address to call", async (t) => {
+  const { code, stderr } = await signet(ISSUE, { env: { SIGNET_GRPC_ADDRESS: "127.0.0.1:0" } });
+  t.is(code, 2);
+  t.regex(
+    stderr,
+    /--address \(else SIGNET_ADDRESS, else SIGNET_GRPC_ADDRESS\) must be .*the one that the service logs/,
+  );
+});
+
 test("an answer of more than 4 MiB, such as the secrets of many tenants, is shown whole", async (t) => {
   const [key] = ListKeysResponse.fromPartial({
     keys: [{ profile: "hivekit", fingerprint: "f".repeat(1_000_000) }],
@@ -103,7 +125,14 @@ test("an answer of more than 4 MiB, such as the secrets of many tenants, is show
   t.is(JSON.parse(stdout).keys.length, 6);
 });
 
-for (const address of ["192.0.2.1:50051", "signet.example:50051", "127.0.0.1.example:1", "dns:x:1", "localhost"]) {
+for (const address of [
+  "192.0.2.1:50051",
+  "signet.example:50051",
+  "127.0.0.1.example:1",
+  "dns:x:1",
+  "localhost",
+  "127.0.0.1:65536",
+]) {
   test(`${address} is refused, since a token would travel in clear text`, async (t) => {
     const { code, stderr } = await signet(ISSUE, { env: { SIGNET_ADDRESS: address } });
     t.is(code, 2);

@@ -8,6 +8,7 @@ const COMMANDS = [
   "serve",
   "token issue",
   "token verify",
+  "token inspect",
   "token revoke",
   "keys list",
   "keys plan",
@@ -37,8 +38,8 @@ for (const name of COMMANDS) {
   });
 }
 
-test("every command is in this test", (t) => {
-  t.deepEqual(leaves(program()).map(fullName), COMMANDS);
+test("every command is in this test", async (t) => {
+  t.deepEqual(leaves(await program()).map(fullName), COMMANDS);
 });
 
 test("--version is the version of the package", async (t) => {
@@ -81,6 +82,60 @@ for (const [words, said] of [
   });
 }
 
+test("all faults of a command line are reported together, without the values of unknown options", async (t) => {
+  const line = "token revoke --foo --timeout 0 --bar=secret --expires-at soon";
+  const { code, stdout, stderr } = await signet(line.split(" "));
+  t.is(code, 2);
+  t.is(stdout, "");
+  t.is(
+    stderr,
+    "error: option '--timeout <duration>' argument '0' is invalid. Allowed: 1ms to 1h; " +
+      "option '--expires-at <time>' argument 'soon' is invalid. " +
+      "Allowed: an RFC 3339 time such as 2026-11-22T12:00:00Z; " +
+      "required option '--profile <profile>' not specified; required option '--reason <text>' not specified; " +
+      "unknown option '--foo'; unknown option '--bar'\n",
+  );
+});
+
+test("an argument behind an unknown option is not called missing, and what follows -- is no option", async (t) => {
+  const { stderr } = await signet(["token", "issue", "--foo", "service", "--", "--bar"]);
+  t.is(stderr, "error: unknown option '--foo'\n");
+});
+
+for (const words of [
+  ["help", "keys", "revoke"],
+  ["keys", "help", "revoke"],
+])
+  test(`signet ${words.join(" ")} is signet keys revoke --help`, async (t) => {
+    const { code, stdout, stderr } = await signet(words);
+    t.is(code, 0);
+    t.is(stderr, "");
+    t.is(stdout, (await signet(["keys", "revoke", "--help"])).stdout);
+  });
+
+test("signet help lists every command, and signet help GROUP those of the group", async (t) => {
+  const all = await signet(["help"]);
+  t.is(all.code, 0);
+  t.is(all.stdout, (await signet(["--help"])).stdout);
+  for (const name of ["serve", "token", "keys", "profile", "audit", "config", "help"])
+    t.regex(all.stdout, new RegExp(`^  ${name} `, "m"));
+  const group = await signet(["help", "token"]);
+  t.is(group.code, 0);
+  for (const name of ["issue", "verify", "inspect", "revoke"]) t.regex(group.stdout, new RegExp(`^  ${name} `, "m"));
+});
+
+for (const [words, said] of [
+  [["help", "tokn"], /error: signet has the commands serve, token, keys, profile, audit, config, help/],
+  [["help", "token", "isue"], /error: token has the commands issue, verify, inspect, revoke/],
+  [["help", "token", "issue", "x"], /error: issue has no commands/],
+] as const)
+  test(`signet ${words.join(" ")} names the commands that there are`, async (t) => {
+    const { code, stdout, stderr } = await signet(words);
+    t.is(code, 2);
+    t.is(stdout, "");
+    t.regex(stderr, said);
+  });
+
 test("usage errors are one JSON object with --json", async (t) => {
   const { code, stderr } = await signet(["token", "issue", "--json"]);
   t.is(code, 2);
@@ -98,14 +153,19 @@ for (const words of [[], ["token"], ["keys"], ["profile"]]) {
 
 /** Parses a line without running its command; throws a CommanderError for a wrong one. */
 async function parse(line: string): Promise<void> {
-  const built = program();
+  const built = await program();
   for (const leaf of leaves(built)) leaf.action(() => {});
   await built.parseAsync(["node", ...line.trim().split(/\s+/)]);
 }
 
-function program(): Command {
+function program(): Promise<Command> {
   const unused = () => Promise.reject(new Error("not run"));
-  return buildProgram(terminal().io, unused, { exportKeys: unused, restoreKeys: unused }, () => {});
+  return buildProgram({
+    io: terminal().io,
+    startApp: unused,
+    backup: { exportKeys: unused, restoreKeys: unused },
+    exit: () => {},
+  });
 }
 
 function leaves(command: Command): Command[] {

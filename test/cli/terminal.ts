@@ -9,7 +9,9 @@ export const NOW = Date.UTC(2026, 10, 22, 12);
 
 interface Setting {
   readonly env?: Record<string, string>;
-  readonly stdin?: string;
+  readonly stdin?: string | Buffer;
+  /** Unix milliseconds; {@link NOW} by default. */
+  readonly now?: () => number;
   readonly tty?: boolean;
   /** The width of the terminal. */
   readonly columns?: number;
@@ -21,6 +23,7 @@ interface Setting {
 export function terminal({
   env = {},
   stdin = "",
+  now = () => NOW,
   tty = false,
   columns,
   startApp = noApp,
@@ -29,7 +32,7 @@ export function terminal({
   const signals = new EventEmitter();
   const stdout = Object.assign(new PassThrough(), { isTTY: tty, ...(columns === undefined ? {} : { columns }) });
   const stderr = Object.assign(new PassThrough(), { isTTY: tty });
-  const io = { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr, env, now: () => NOW, signals };
+  const io = { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr, env, now, signals };
   const written = { stdout: "", stderr: "" };
   stdout.on("data", (chunk: Buffer) => {
     written.stdout += chunk.toString();

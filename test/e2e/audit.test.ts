@@ -1,4 +1,5 @@
 import { connect } from "nats";
+import { terminal } from "../cli/terminal.ts";
 import { type AuditMessage, decodeMessage, readAuditStream, tokenIdsOf } from "../support/nats/audit-stream.ts";
 import { chainFaults } from "../support/nats/audit-trail.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
@@ -44,6 +45,30 @@ testWithNats("a subscriber decodes the event of a token: what was issued, to who
     );
     break;
   }
+});
+
+testWithNats("an operator issues, inspects and finds a token with the variables of the service alone", async (t) => {
+  const nats = await startNats(t);
+  const service = await startService(t, { env: { SIGNET_NATS_URL: nats.url } });
+  const env = { SIGNET_GRPC_ADDRESS: service.app.addresses.grpc, SIGNET_NATS_URL: nats.url };
+  const run = async (words: string, stdin = "") => {
+    const { code, stdout, stderr } = await terminal({ env, stdin, now: Date.now }).signet(...words.split(" "));
+    t.is(code, 0, stderr);
+    return stdout;
+  };
+  const [token, other] = [await run("token issue service --audience api --subject a"), await issue(service)];
+  const { tokenId, header, verified } = JSON.parse(await run("token inspect --json", `Bearer ${token}`));
+  t.false(verified);
+  await arrived(nats.url, "two tokens", (all) => tokenIdsOf(all).length === 2);
+  const found = async (words: string) => {
+    const lines = (await run(`audit tail --json --no-follow --since 15m ${words}`)).split("\n").slice(0, -1);
+    return lines.flatMap((line) => JSON.parse(line).tokenIssued?.tokenId ?? []);
+  };
+  t.deepEqual(await found(`--token ${tokenId}`), [tokenId]);
+  t.deepEqual(await found(`--token ${tokenId} ${other.tokenId}`), [tokenId, other.tokenId]);
+  t.deepEqual(await found(`--key ${header.kid} --caller loopback --type token.issued`), [tokenId, other.tokenId]);
+  t.deepEqual(await found(`--token ${tokenId} --type token.denied token.revoked`), []);
+  t.deepEqual(await found(`--token ${tokenId} --caller another`), []);
 });
 
 testWithNats("one subject has one hash, and two have two", async (t) => {

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { durationMs } from "../../schema/duration.ts";
 import type { Target } from "../client.ts";
 import type { Io } from "../io.ts";
+import { addressFrom } from "./arguments.ts";
 
 export interface RpcOptions extends Target {
   readonly json?: boolean;
@@ -12,8 +13,8 @@ export function rpcOptions(command: Command, { env }: Io): Command {
   return command
     .option(
       "--address <address>",
-      "host:port on loopback or unix:/path (SIGNET_ADDRESS)",
-      env.SIGNET_ADDRESS ?? "127.0.0.1:50051",
+      "host:port on loopback or unix:/path (SIGNET_ADDRESS, else SIGNET_GRPC_ADDRESS)",
+      addressFrom(env),
     )
     .addOption(
       new Option("--timeout <duration>", "how long to wait for the answer").argParser(timeout).default(5_000, "5s"),
@@ -54,9 +55,24 @@ export function count(text: string): number {
 
 /** Parses a time in RFC 3339 format. */
 export function time(text: string): Date {
+  const date = timeOf(text);
+  if (date === undefined) throw new InvalidArgumentError("Allowed: an RFC 3339 time such as 2026-11-22T12:00:00Z.");
+  return date;
+}
+
+function timeOf(text: string): Date | undefined {
   const date = new Date(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text) ? text : Number.NaN);
-  if (Number.isNaN(date.getTime()))
-    throw new InvalidArgumentError("Allowed: an RFC 3339 time such as 2026-11-22T12:00:00Z.");
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}
+
+/** Parses a time of the past: RFC 3339, or how long before `now` (Unix milliseconds), such as `15m`. */
+export function since(text: string, now: number): Date {
+  const ms = durationMs(/^\d+$/.test(text) ? `${text}s` : text);
+  const date = ms === undefined ? timeOf(text) : new Date(now - ms);
+  if (date === undefined || Number.isNaN(date.getTime()) || date.getTime() > now)
+    throw new InvalidArgumentError(
+      "Allowed: an RFC 3339 time that is not in the future, such as 2026-11-22T12:00:00Z, or a duration such as 15m.",
+    );
   return date;
 }
 

@@ -12,7 +12,7 @@ export interface AuditMessage {
 
 /** One line of text: time, type, profile, id, caller, key, and fields of the type. Absent values are "-". */
 export function auditLine(message: AuditMessage): string {
-  const event = decode(message.body);
+  const event = decodeEvent(message.body);
   if (event === undefined) return `- ${printable(message.subject)} not an audit event (${message.body.length} bytes)`;
   const time = event.time?.toISOString() ?? "-";
   const type = message.headers["ce-type"] ?? message.subject;
@@ -29,7 +29,8 @@ export function auditJson({ subject, body }: AuditMessage): string {
   return JSON.stringify({ subject, undecodable: Buffer.from(body).toString("base64") });
 }
 
-function decode(body: Uint8Array): AuditEvent | undefined {
+/** The event of a body; undefined if it is none. */
+export function decodeEvent(body: Uint8Array): AuditEvent | undefined {
   const object = isUtf8(body) ? parse(Buffer.from(body).toString("utf8")) : undefined;
   if (object === undefined) return undefined;
   try {

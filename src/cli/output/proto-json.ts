@@ -1,4 +1,5 @@
 import type { Duration } from "../../gen/google/protobuf/duration.ts";
+import { printableJson } from "./safe-text.ts";
 
 interface Codec<T> {
   toJSON(message: T): unknown;
@@ -10,7 +11,7 @@ interface Codec<T> {
  * server has no number.
  */
 export function protoJsonText<T>(codec: Codec<T>, message: T): string {
-  return `${JSON.stringify(canonical(codec.toJSON(message), message), null, 2)}\n`;
+  return `${printableJson(canonical(codec.toJSON(message), message))}\n`;
 }
 
 /**

@@ -6,9 +6,21 @@ export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, escaped);
 }
 
-/** Indented JSON that is safe for a terminal, see {@link printable}. */
+/** Indented JSON that is safe for a terminal, see {@link safeJson}. */
 export function printableJson(value: unknown): string {
-  return JSON.stringify(value, null, 2).split("\n").map(printable).join("\n");
+  return safeJson(JSON.stringify(value, null, 2));
+}
+
+/** Escapes what {@link printable} escapes, but as JSON does: the text stays JSON with the same values. */
+export function safeJson(json: string): string {
+  return json.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => {
+    if (character === "\n") return character;
+    return Array.from({ length: character.length }, (_, at) => utf16Escape(character.charCodeAt(at))).join("");
+  });
+}
+
+function utf16Escape(unit: number): string {
+  return `\\u${unit.toString(16).padStart(4, "0")}`;
 }
 
 function escaped(character: string): string {
@@ -20,8 +32,8 @@ function escaped(character: string): string {
  * token typed by mistake would otherwise put it into the scrollback or a build log.
  */
 export function redact(text: string): string {
-  // A token begins with the base64url of a JSON object, which begins with "ey".
+  // A token begins with the base64url of a JSON object: of "{", and a quote or white space.
   return text
-    .replace(/\bey[A-Za-z0-9_-]{6,}(\.[A-Za-z0-9_-]*){2,4}/g, "[token]")
+    .replace(/\be[wy][A-Za-z0-9_-]{6,}(\.[A-Za-z0-9_-]*){2,4}/g, "[token]")
     .replace(/(\w+:\/\/)[^\s/@]*@/g, "$1***@");
 }

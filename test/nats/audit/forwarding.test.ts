@@ -13,7 +13,7 @@ import { waitUntil } from "../../support/wait-until.ts";
 
 async function storedIn(server: Pick<NatsServer, "url">): Promise<TailedEvent[]> {
   const signal = new AbortController().signal;
-  return await collect(tail({ url: server.url, subject: "signet.audit.>", from: "all", follow: false, signal }));
+  return await collect(tail({ url: server.url, subjects: ["signet.audit.>"], follow: false, signal }));
 }
 
 const appendAll = (spool: Spool, from: number, to: number) =>

@@ -1,9 +1,11 @@
 import type { ExecutionContext } from "ava";
+import { connect } from "nats";
 import type { OutgoingEvent } from "../../../src/audit/forward/sink.ts";
-import { type TailedEvent, type TailOptions, tail } from "../../../src/nats/audit/tail.ts";
+import { type TailedEvent, type TailQuery, tail } from "../../../src/nats/audit/tail.ts";
 import { collect } from "../../support/collect.ts";
 import { makePublisher } from "../../support/files/forwarder-fixture.ts";
 import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
+import { waitUntil } from "../../support/wait-until.ts";
 
 const forever = new AbortController().signal;
 
@@ -30,34 +32,68 @@ async function stream(t: ExecutionContext, count: number) {
     Array.from({ length: count }, (_, at) => event(at + 1)),
     forever,
   );
-  const read = (options: Partial<TailOptions>) =>
-    tail({ url: server.url, subject: "signet.audit.>", from: "all", follow: false, signal: forever, ...options });
-  return { sink, read };
+  const read = (options: Partial<TailQuery>) =>
+    tail({ url: server.url, subjects: ["signet.audit.>"], follow: false, signal: forever, ...options });
+  const connection = await connect({ servers: server.url });
+  t.teardown(() => connection.close());
+  const manager = await connection.jetstreamManager();
+  const storedAt = async (seq: number) => (await manager.streams.getMessage("SIGNET_AUDIT", { seq })).time;
+  return { sink, read, storedAt };
 }
 
 const number = ({ body }: TailedEvent) => Number(Buffer.from(body).toString());
 
 testWithNats("the last events of a subject are yielded in order, however many others lie between", async (t) => {
   const { read } = await stream(t, 50);
-  const last = (await collect(read({ from: { last: 3 } }))).map(number);
+  const last = (await collect(read({ last: 3 }))).map(number);
   t.deepEqual(last, [48, 49, 50]);
-  const odd = (await collect(read({ from: { last: 3 }, subject: "signet.audit.*.*.odd" }))).map(number);
+  const odd = (await collect(read({ last: 3, subjects: ["signet.audit.*.*.odd"] }))).map(number);
   t.deepEqual(odd, [45, 47, 49]);
-  const more = (await collect(read({ from: { last: 100 }, subject: "signet.audit.*.*.odd" }))).map(number);
+  const more = (await collect(read({ last: 100, subjects: ["signet.audit.*.*.odd"] }))).map(number);
   t.is(more.length, 25);
+});
+
+testWithNats("the last events that match are found, however many others lie between", async (t) => {
+  const { read } = await stream(t, 50);
+  const matches = (found: TailedEvent) => number(found) % 20 === 1;
+  t.deepEqual((await collect(read({ last: 2, matches }))).map(number), [21, 41]);
+  t.deepEqual((await collect(read({ last: 9, matches }))).map(number), [1, 21, 41]);
+  t.deepEqual((await collect(read({ matches, subjects: ["signet.audit.*.*.odd"] }))).map(number), [1, 21, 41]);
+  t.deepEqual(await collect(read({ last: 1, matches: () => false })), []);
+});
+
+testWithNats("a time begins with what JetStream stored since, and asks for nothing older", async (t) => {
+  const { sink, read, storedAt } = await stream(t, 3);
+  const before = (await storedAt(3)).getTime();
+  await waitUntil("the clock has moved", () => Date.now() > before + 1);
+  await sink.publish([event(4), event(5)], forever);
+  const since = await storedAt(4);
+  const looked: number[] = [];
+  const matches = (found: TailedEvent) => looked.push(number(found)) > 0;
+  t.deepEqual((await collect(read({ since, matches }))).map(number), [4, 5]);
+  t.deepEqual(looked, [4, 5]);
+  t.deepEqual((await collect(read({ since, last: 1 }))).map(number), [5]);
+  t.deepEqual((await collect(read({ since, last: 9 }))).map(number), [4, 5]);
+  t.deepEqual(await collect(read({ since: new Date((await storedAt(5)).getTime() + 1) })), []);
+});
+
+testWithNats("several subjects are read in the order of the stream", async (t) => {
+  const { read } = await stream(t, 4);
+  const subjects = ["signet.audit.*.*.odd", "signet.audit.*.*.even"];
+  t.deepEqual((await collect(read({ subjects }))).map(number), [1, 2, 3, 4]);
 });
 
 testWithNats("without following, a subject without stored events ends at once", async (t) => {
   const { read } = await stream(t, 2);
-  t.deepEqual(await collect(read({ subject: "signet.audit.key.>" })), []);
-  t.deepEqual(await collect(read({ from: "new" })), []);
+  t.deepEqual(await collect(read({ subjects: ["signet.audit.key.>"] })), []);
+  t.deepEqual(await collect(read({ last: 0 })), []);
 });
 
 testWithNats("following continues with new events until the signal aborts", async (t) => {
   const { sink, read } = await stream(t, 2);
   const stop = new AbortController();
   const seen: number[] = [];
-  for await (const message of read({ from: { last: 1 }, follow: true, signal: stop.signal })) {
+  for await (const message of read({ last: 1, follow: true, signal: stop.signal })) {
     seen.push(number(message));
     if (seen.length === 1) await sink.publish([event(3)], forever);
     else stop.abort();
@@ -67,6 +103,6 @@ testWithNats("following continues with new events until the signal aborts", asyn
 
 testWithNats("a tail without a stream says so", async (t) => {
   const server = await startNats(t);
-  const events = tail({ url: server.url, subject: "signet.audit.>", from: "all", follow: false, signal: forever });
+  const events = tail({ url: server.url, subjects: ["signet.audit.>"], follow: false, signal: forever });
   await t.throwsAsync(collect(events), { name: "SinkError", code: "REFUSED", message: /10059/ });
 });

@@ -23,7 +23,7 @@ interface Entry {
 /** All events of the stream, in its order. */
 export function trailOf({ url }: Pick<NatsServer, "url">): Promise<TailedEvent[]> {
   const { signal } = new AbortController();
-  return collect(tail({ url, subject: "signet.audit.>", from: "all", follow: false, signal }));
+  return collect(tail({ url, subjects: ["signet.audit.>"], follow: false, signal }));
 }
 
 /**

@@ -6,7 +6,7 @@ import { EXIT, Failure, usageError } from "../../failure.ts";
 import { examples } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
 import { loadOrFail } from "../../load-config.ts";
-import { printable } from "../../output/safe-text.ts";
+import { printable, printableJson } from "../../output/safe-text.ts";
 import { table } from "../../output/table.ts";
 import { startFailure } from "../../start-failure.ts";
 
@@ -81,7 +81,7 @@ async function copy(
     throw copyFailure(error);
   });
   const copied = { rings: rings.map(({ name, epoch, keys }) => ({ name, epoch, keys })), revocations };
-  if (options.json) io.stdout.write(`${JSON.stringify(copied, null, 2)}\n`);
+  if (options.json) io.stdout.write(`${printableJson(copied)}\n`);
   else io.stdout.write(sheet(copied, verb));
 }
 

@@ -4,7 +4,7 @@ import { ConfigError, type Fault } from "../../../schema/fault.ts";
 import { EXIT, Failure } from "../../failure.ts";
 import { examples } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
-import { printable } from "../../output/safe-text.ts";
+import { printable, printableJson } from "../../output/safe-text.ts";
 import { table } from "../../output/table.ts";
 
 /** Stands in for the issuer of the service: the checks only compare issuers with each other. */
@@ -29,7 +29,7 @@ Needs no running service. Exit codes: 0 no faults, 1 faults, 2 wrong usage.\n`,
 
 async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<void> {
   const { checked, shared } = await loadProfiles(paths);
-  if (options.json) io.stdout.write(`${JSON.stringify({ profiles: checked, shared }, null, 2)}\n`);
+  if (options.json) io.stdout.write(`${printableJson({ profiles: checked, shared })}\n`);
   else io.stdout.write(table(checked.map(({ name, file }) => ["ok", printable(name), printable(file)])));
   for (const { keyset, files } of shared)
     io.stderr.write(

@@ -4,7 +4,7 @@ import { EXIT } from "../../failure.ts";
 import { examples } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
 import { loadOrFail } from "../../load-config.ts";
-import { redact } from "../../output/safe-text.ts";
+import { printableJson, redact } from "../../output/safe-text.ts";
 
 interface CheckOptions {
   readonly config?: string;
@@ -27,6 +27,6 @@ export function addConfigCheck(config: Command, io: Io): void {
 async function check(options: CheckOptions, io: Io): Promise<void> {
   const { effective } = await loadOrFail(options.config, io.env, EXIT.negative);
   // The URL of a NATS server may contain a password.
-  if (options.json) io.stdout.write(redact(`${JSON.stringify(effective, null, 2)}\n`));
+  if (options.json) io.stdout.write(redact(`${printableJson(effective)}\n`));
   else io.stdout.write(redact(`ok\n${stringify(effective)}`));
 }

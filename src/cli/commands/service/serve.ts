@@ -5,7 +5,6 @@ import { EXIT } from "../../failure.ts";
 import { collect, examples, loss } from "../../input/options.ts";
 import type { Exit, Io } from "../../io.ts";
 import { loadOrFail } from "../../load-config.ts";
-import { startFailure } from "../../start-failure.ts";
 
 type Signal = "SIGINT" | "SIGTERM";
 
@@ -61,10 +60,15 @@ async function serve(options: ServeOptions, io: Io, startApp: StartApp): Promise
     const ended = runUntil(signals, startApp(config, { acceptLosses: options.acceptLoss }));
     return await Promise.race([ended, signals.second.then((): number => EXIT.negative)]);
   } catch (error) {
-    throw startFailure(error);
+    throw await failureOf(error);
   } finally {
     signals.close();
   }
+}
+
+/** Imported late: the help of all commands is faster without the errors of a start. */
+async function failureOf(error: unknown): Promise<Error> {
+  return (await import("../../start-failure.ts")).startFailure(error);
 }
 
 async function runUntil(signals: Signals, starting: ReturnType<StartApp>): Promise<number> {

@@ -7,7 +7,7 @@ import { collect, duration, examples, type RpcOptions, rpcOptions } from "../../
 import type { Io } from "../../io.ts";
 import { durationMessage, protoJsonText } from "../../output/proto-json.ts";
 import { when } from "../../output/relative-time.ts";
-import { printable } from "../../output/safe-text.ts";
+import { printable, printableJson } from "../../output/safe-text.ts";
 
 interface IssueOptions extends RpcOptions {
   readonly tenant?: string;
@@ -69,5 +69,5 @@ function show({ token, tokenId, keyId, expiresAt, claims, warnings }: IssueToken
   const what = token === "" ? "nothing was signed;" : `id ${printable(tokenId)},`;
   io.stderr.write(`${what} key ${printable(keyId)}, ${end}\n`);
   for (const { code, message } of warnings) io.stderr.write(`warning: ${printable(code)}: ${printable(message)}\n`);
-  io.stdout.write(token === "" ? `${JSON.stringify(claims, null, 2)}\n` : `${token}\n`);
+  io.stdout.write(token === "" ? `${printableJson(claims)}\n` : `${token}\n`);
 }

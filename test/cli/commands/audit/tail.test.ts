@@ -66,6 +66,57 @@ testWithNats("the options choose the events, and --last counts the chosen ones",
   }
 });
 
+testWithNats(
+  "filters combine: one option's values are alternatives, and an event satisfies every option",
+  async (t) => {
+    const server = await startNats(t);
+    const connection = await connect({ servers: server.url });
+    t.teardown(() => connection.close());
+    await ensureStream(connection, 1);
+    const publish = (type: string, id: string, event: object) => {
+      const body = JSON.stringify({ eventId: id, time: "2026-11-22T12:00:00Z", ...event });
+      return connection.jetstream().publish(`signet.audit.${type}.service`, body);
+    };
+    await publish("token.issued", "1", { tokenIssued: { tokenId: "t1", keyId: "k1", caller: "a" } });
+    await publish("token.issued", "2", { tokenIssued: { tokenId: "t2", keyId: "k2", caller: "b" } });
+    await publish("token.denied", "3", { tokenDenied: { caller: "b" } });
+    await publish("token.revoked", "4", { tokenRevoked: { tokenIds: ["t1", "t2"], caller: "c" } });
+    await publish("key.rotated", "5", { keyRotated: { added: ["k3"], removed: ["k1"] } });
+    await publish("key.revoked", "6", { keyRevoked: { keyId: "k2", signingKeyId: "k3", caller: "a" } });
+    await publish("token.issued", "7", { eventId: "", tokenIssued: { tokenId: "t1" } });
+    for (const [words, found] of [
+      ["--caller a", ["1", "6"]],
+      ["--caller a b", ["1", "2", "3", "6"]],
+      ["--caller a --caller b --type token.issued token.denied", ["1", "2", "3"]],
+      ["--key k1", ["1", "5"]],
+      ["--key k3", ["5", "6"]],
+      ["--token t1", ["1", "4"]],
+      ["--token t2 --caller b", ["2"]],
+      ["--token t2 --profile other", []],
+      ["--type token.denied key.rotated --profile service other", ["3", "5"]],
+      ["--last 1 --caller b", ["3"]],
+      ["--since 1h --key k2", ["2", "6"]],
+      ["--since 1h --last 1 --key k2", ["6"]],
+      ["--since 0", []],
+    ] as const) {
+      const { code, stdout, stderr } = await terminal({ env: { SIGNET_NATS_URL: server.url }, now: Date.now }).signet(
+        ...["audit", "tail", "--json", "--no-follow", ...words.split(" ")],
+      );
+      t.is(code, 0, stderr);
+      t.deepEqual(ids(stdout), [...found], words);
+    }
+  },
+);
+
+testWithNats("on a terminal no byte of an event is a command to it", async (t) => {
+  const { env, publish } = await stream(t, []);
+  await publish("token.issued.service", "a\u009b2Jb\u202e");
+  const { stdout } = await signet(["audit", "tail", "--json", "--no-follow"], { env, tty: true });
+  t.true(stdout.includes('"eventId":"a\\u009b2Jb\\u202e"'));
+  const piped = await signet(["audit", "tail", "--json", "--no-follow"], { env });
+  t.is(piped.stdout, `${body("a\u009b2Jb\u202e")}\n`);
+});
+
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   testWithNats(`it prints later events until ${signal}, and ends with 0`, async (t) => {
     const { env, publish } = await stream(t, EVENTS);
@@ -140,6 +191,7 @@ for (const words of [
 
 for (const words of [
   ["--all", "--last", "3"],
+  ["--all", "--since", "1h"],
   ["--subject", "signet.audit.>", "--type", "token.issued"],
 ]) {
   test(`${words.join(" ")} contradict each other`, async (t) => {
@@ -148,3 +200,34 @@ for (const words of [
     t.regex(stderr, /cannot be used with option/);
   });
 }
+
+test("faults of the filters are reported together, say what is allowed, and repeat no value", async (t) => {
+  const token = `eyJhbGciOiJFZERTQSJ9.e30.${"A".repeat(86)}`;
+  const { code, stderr } = await signet([
+    ..."audit tail --type token.isued --profile a.b --caller".split(" "),
+    "a\r\nb",
+    ...["--key", "", "--token", token],
+  ]);
+  t.is(code, 2);
+  t.regex(stderr, /--type must be of token\.issued, token\.denied, .*service\.stopped; --profile must be/);
+  t.regex(stderr, /--caller must be the name of a caller, .*; it must not contain control characters/);
+  t.regex(stderr, /--key must be a key id; it must not be empty/);
+  t.regex(stderr, /--token must be the id of a token, as signet token inspect shows it; it must not contain a token/);
+  t.notRegex(stderr, /eyJ|a.b;|isued/);
+});
+
+for (const since of ["soon", "2026-11-22", "2026-11-22T12:00:00.001Z", "15 m", "-1m"])
+  test(`--since ${since} is refused at noon of 2026-11-22`, async (t) => {
+    const { code, stderr } = await signet(["audit", "tail", `--since=${since}`]);
+    t.is(code, 2);
+    t.regex(
+      stderr,
+      /'--since <time>' .*Allowed: an RFC 3339 time that is not in the future, .* or a duration such as 15m/,
+    );
+  });
+
+test("a service without NATS has no stream to read", async (t) => {
+  const { code, stderr } = await signet(["audit", "tail"], { env: { SIGNET_NATS_URL: "" } });
+  t.is(code, 2);
+  t.regex(stderr, /--nats \(SIGNET_NATS_URL\) is empty: such a service keeps its events in its spool/);
+});

@@ -40,7 +40,7 @@ issued   2026-11-22T10:00:00Z (2h ago)
 expires  2026-11-22T12:00:01Z (in 1s)
 claims {
   "sub": "alice",
-  "note": "\\u001b[2J\\u{9b}\\u{202e}"
+  "note": "\\u001b[2J\\u009b\\u202e"
 }
 `,
   );

@@ -1,0 +1,74 @@
+import { Command, InvalidArgumentError, type Option } from "commander";
+import { usageError } from "./failure.ts";
+
+/** Faults after which the rest of a command line can still be checked. */
+const COLLECTED = new Set([
+  "commander.conflictingOption",
+  "commander.excessArguments",
+  "commander.missingArgument",
+  "commander.missingMandatoryOptionValue",
+  "commander.unknownOption",
+]);
+
+/** A command that reports all faults of its command line together, where commander stops at the first. */
+export class StrictCommand extends Command {
+  readonly #faults: string[] = [];
+  #unknown: readonly string[] = [];
+
+  constructor(name?: string) {
+    super(name);
+    const stop = this.error.bind(this);
+    // Commander goes on with its other checks when this returns, and reaches the hook only after all of them.
+    const collect = (message: string, options?: { code?: string }) => {
+      const fault = { message, code: options?.code ?? "" };
+      if (this.commands.length > 0 || !COLLECTED.has(fault.code)) stop(message, options);
+      this.#faults.push(...this.#worded(fault));
+    };
+    this.error = collect as Command["error"];
+    this.hook("preAction", () => {
+      if (this.#faults.length > 0) throw usageError(this.#faults.join("; ").replaceAll(".; ", "; "));
+    });
+  }
+
+  override createCommand(name?: string): Command {
+    return new StrictCommand(name);
+  }
+
+  override parseOptions(words: string[]): ReturnType<Command["parseOptions"]> {
+    const parsed = super.parseOptions(words);
+    const end = parsed.unknown.indexOf("--");
+    this.#unknown = parsed.unknown.slice(0, end === -1 ? undefined : end).filter((word) => word.startsWith("-"));
+    return parsed;
+  }
+
+  override addOption(option: Option): this {
+    const { parseArg } = option;
+    if (parseArg !== undefined)
+      option.parseArg = (value, previous) => {
+        try {
+          return parseArg(value, previous);
+        } catch (error) {
+          if (!(error instanceof InvalidArgumentError)) throw error;
+          this.#faults.push(`option '${option.flags}' argument '${value}' is invalid. ${error.message}`);
+          return previous;
+        }
+      };
+    return super.addOption(option);
+  }
+
+  #worded(fault: { readonly code: string; readonly message: string }): string[] {
+    const [, ...others] = this.#unknown;
+    if (fault.code === "commander.unknownOption")
+      return [usageText(fault), ...others.map((word) => usageText({ ...fault, message: `unknown option '${word}'` }))];
+    // Commander takes what follows an unknown option for more options: it can't count the arguments.
+    const isCount = fault.code === "commander.missingArgument" || fault.code === "commander.excessArguments";
+    return isCount && this.#unknown.length > 0 ? [] : [usageText(fault)];
+  }
+}
+
+/** The text of commander's error without the values that it repeats, which may be tokens or personal data. */
+export function usageText({ code, message }: { readonly code: string; readonly message: string }): string {
+  const text = message.replace(/^error: /, "").replaceAll("\n", " ");
+  if (code === "commander.excessArguments") return text.replace(/(but got \d+): .*$/s, "$1");
+  return code === "commander.unknownOption" ? text.replace(/^(unknown option '[^=]*)=.*'/s, "$1'") : text;
+}
