@@ -10,7 +10,7 @@ export interface Report {
 type State = "pass" | "pending" | "FAIL" | "SKIPPED" | "NO TEST";
 
 /**
- * One line for each row, in order, then the totals. A row passes when all its tests pass; parts of it may be pending. A
+ * One line for each row, in order, with its id, its state and its text, then the totals. A row passes when all its tests pass; parts of it may be pending. A
  * failed test without a row, and any test of a row that is not in the list, get a line of their own.
  */
 export function report(rows: readonly string[], results: readonly TestResult[]): Report {
@@ -33,7 +33,8 @@ export function report(rows: readonly string[], results: readonly TestResult[]):
 
 function judge({ row, results }: { row: string; results: readonly TestResult[] }): { state: State; line: string } {
   const state = stateOf(results);
-  return { state, line: `${row} ${state}${state === "pass" ? pendingParts(results) : failures(results)}` };
+  const more = state === "pass" ? pendingParts(results) : failures(results);
+  return { state, line: `${row} ${state}: ${textOf(results)}${more}`.replace(/: $/, "") };
 }
 
 function stateOf(results: readonly TestResult[]): State {
@@ -44,9 +45,16 @@ function stateOf(results: readonly TestResult[]): State {
   return has("todo") ? "pending" : "NO TEST";
 }
 
+/** What the row says: the titles of its tests, without those of its parts unless it has no others. */
+function textOf(results: readonly TestResult[]): string {
+  const titles = results.flatMap(({ title }) => rowOf(title) ?? []);
+  const whole = titles.filter(({ part }) => part === "");
+  return (whole.length > 0 ? whole : titles).map(({ text }) => text).join("; ");
+}
+
 function pendingParts(results: readonly TestResult[]): string {
   const parts = results.filter(({ outcome }) => outcome === "todo").map(({ title }) => rowOf(title)?.part);
-  return parts.length === 0 ? "" : `, pending: ${parts.join(", ")}`;
+  return parts.length === 0 ? "" : ` (pending: ${parts.join(", ")})`;
 }
 
 function failures(results: readonly TestResult[]): string {

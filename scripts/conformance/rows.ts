@@ -17,10 +17,12 @@ export interface RowTitle {
   readonly row: string;
   /** Empty for the row as a whole. */
   readonly part: string;
+  /** What the test says of it. */
+  readonly text: string;
 }
 
 /** The row that a title begins with, after an optional file name; undefined for any other title. */
 export function rowOf(title: string): RowTitle | undefined {
-  const [, row, part = ""] = /^(?:[^:]* › )?([A-Z]\d+)(?: \(([^)]*)\))?: /.exec(title) ?? [];
-  return row === undefined ? undefined : { row, part };
+  const [, row, part = "", text = ""] = /^(?:[^:]* › )?([A-Z]\d+)(?: \(([^)]*)\))?: (.*)/s.exec(title) ?? [];
+  return row === undefined ? undefined : { row, part, text };
 }

@@ -19,6 +19,8 @@ export interface CarrierView {
   readonly schemeOptional: boolean;
   /** Characters of the token alone. */
   readonly maxLength: number;
+  /** Whether a token that is too long for it is issued all the same. */
+  readonly optional: boolean;
 }
 
 /** How the rejections of one reason are presented, for display. The empty reason stands for all others. */
@@ -36,7 +38,8 @@ export function describeClaim(rule: ClaimRule): ClaimView {
 }
 
 export function describeCarrier(rule: CarrierRule): CarrierView {
-  const plain = { in: rule.in, name: "", scheme: "", schemeOptional: false, maxLength: rule.maxLength };
+  const { maxLength, optional } = rule;
+  const plain = { in: rule.in, name: "", scheme: "", schemeOptional: false, maxLength, optional };
   switch (rule.in) {
     case "header":
       return { ...plain, name: rule.name, scheme: rule.scheme ?? "", schemeOptional: rule.schemeOptional };

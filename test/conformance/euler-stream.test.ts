@@ -88,6 +88,13 @@ test.serial("E8: the token is EXPIRED from its exp on, closed with 4401; a secon
   }
 });
 
+test.serial("E10 (advice): a lifetime above the 60 seconds that the page advises has a warning", async (t) => {
+  const profile = euler(await startService(t));
+  const warned = async (expireAfter: number) =>
+    (await profile.issue({ ...ACCOUNT, expireAfter })).warnings.map(({ code }) => code);
+  t.deepEqual([await warned(60), await warned(61)], [[], ["LONG_LIFETIME"]]);
+});
+
 test.todo("E8 (open socket): c1, already open, stays until session_max");
 
 test.serial("E9: no token, garbage and an empty creator are closed with 4401, 4401 and 4400", async (t) => {

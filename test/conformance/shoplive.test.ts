@@ -111,20 +111,62 @@ test.serial("S6: a userScore is an integer from -100 to 100", (t) =>
   outcomes(t, "userScore", [-100, 0, 100, undefined], [-101, 101, 1.5, "10"]),
 );
 
-test.serial("S7: a gender is empty, m, f, n or absent", (t) =>
-  outcomes(t, "gender", ["", "m", "f", "n", undefined], ["male", "F", 1]),
+test.serial("S7: a gender is empty, m, f, n, null or absent", (t) =>
+  outcomes(t, "gender", ["", "m", "f", "n", null, undefined], ["male", "F", 1]),
 );
 
 test.serial("S8: an age is a non-negative integer", (t) => outcomes(t, "age", [0, 130, undefined], [-1, 1.5, "15"]));
 
-test.serial("S9: custom data has at most 1024 bytes, as a text or as an object", (t) => {
+test.serial("S9: custom data has at most 1024 bytes, of any JSON kind", (t) => {
   const inObject = (length: number) => ({ c: "c".repeat(length - '{"c":""}'.length) });
   return outcomes(
     t,
     "custom",
-    ["c".repeat(1024), "é".repeat(512), { nested: { list: [1, "two", null] } }, inObject(1024)],
-    ["c".repeat(1025), `${"é".repeat(512)}c`, inObject(1025), 7, [1]],
+    [
+      "c".repeat(1024),
+      "é".repeat(512),
+      "\t\r\n",
+      { nested: { list: [1, "two", null] } },
+      inObject(1024),
+      Array.from({ length: 511 }, () => 1),
+      7,
+      true,
+      null,
+    ],
+    ["c".repeat(1025), `${"é".repeat(512)}c`, inObject(1025), "\u0001", Array.from({ length: 512 }, () => 1)],
   );
+});
+
+test.serial("S9 (foreign): custom data of 2000 bytes is CLAIM_INVALID, of 1024 bytes valid", async (t) => {
+  const profile = await shoplive(t);
+  const iat = Math.floor(Date.now() / 1000);
+  const verdictFor = async (custom: unknown) =>
+    verdictOf(
+      await profile.verify(foreignToken({ alg: "HS256" }, { exp: iat + 3_600, iat, userId: "u", custom }, KEY)),
+    );
+  for (const custom of ["c".repeat(2000), ["c".repeat(1021)], { c: "c".repeat(1017) }])
+    t.is(await verdictFor(custom), "CLAIM_INVALID");
+  for (const custom of ["c".repeat(1024), ["c".repeat(1020)], 7, null, false]) t.is(await verdictFor(custom), "valid");
+});
+
+test.serial("S4 (limits): fields that are each within their limits fit a token", async (t) => {
+  const profile = await shoplive(t);
+  // JSON writes each of these characters with two bytes: nothing within the limits becomes longer.
+  const longest = {
+    userId: '"'.repeat(255),
+    name: '"'.repeat(255),
+    gender: "n",
+    age: Number.MAX_SAFE_INTEGER,
+    custom: "\n".repeat(1024),
+    userScore: -100,
+    userType: '"'.repeat(64),
+    profile: `https://${'"'.repeat(1016)}`,
+  };
+  const { token } = await profile.issue(longest);
+  t.true(token.length > 7_000 && token.length <= 8_192, `${token.length} characters`);
+  t.is(verdictOf(await profile.present({ body: [{ name: "userJWT", value: token }] })), "valid");
+  // A gateway that takes the token from the address bar keeps the bound of addresses.
+  t.is(verdictOf(await profile.present({ query: [{ name: "tk", value: token }] })), "TOO_LARGE");
 });
 
 test.serial(

@@ -26,12 +26,23 @@ test("a claim is described by its source: a value as JSON, an expression as writ
 
 test("a carrier is described by its name and by what precedes the token", (t) => {
   t.deepEqual(
-    describeCarrier({ in: "header", name: "authorization", scheme: "Bearer", schemeOptional: true, maxLength: 100 }),
-    { in: "header", name: "authorization", scheme: "Bearer", schemeOptional: true, maxLength: 100 },
+    describeCarrier({
+      in: "header",
+      name: "authorization",
+      scheme: "Bearer",
+      schemeOptional: true,
+      maxLength: 100,
+      optional: false,
+    }),
+    { in: "header", name: "authorization", scheme: "Bearer", schemeOptional: true, maxLength: 100, optional: false },
   );
-  const plain = { scheme: "", schemeOptional: false, maxLength: 9 };
-  t.deepEqual(describeCarrier({ in: "query", name: "t", maxLength: 9 }), { in: "query", name: "t", ...plain });
-  t.deepEqual(describeCarrier({ in: "frame", prefix: "Bearer ", maxLength: 9 }), {
+  const plain = { scheme: "", schemeOptional: false, maxLength: 9, optional: false };
+  t.deepEqual(describeCarrier({ in: "query", name: "t", maxLength: 9, optional: false }), {
+    in: "query",
+    name: "t",
+    ...plain,
+  });
+  t.deepEqual(describeCarrier({ in: "frame", prefix: "Bearer ", maxLength: 9, optional: false }), {
     in: "frame",
     name: "",
     ...plain,

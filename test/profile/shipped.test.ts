@@ -236,17 +236,17 @@ test("shoplive measures bytes, not characters", (t) => {
   t.deepEqual(faults("shoplive", { userId: "가".repeat(85), custom: "x".repeat(1024) }), []);
   t.deepEqual(faults("shoplive", { userId: `${"가".repeat(85)}x`, custom: "x".repeat(1025) }), [
     "userId: must be text of 1 to 255 bytes without control characters",
-    "custom: must NOT have more than 1024 bytes of UTF-8",
+    "custom: must be any value of at most 1024 bytes, without control characters other than tabs and line breaks",
   ]);
   t.deepEqual(faults("shoplive", { userId: "u", custom: { a: "x".repeat(1016) } }), []);
   t.deepEqual(faults("shoplive", { userId: "u", custom: { a: "x".repeat(1017) } }), [
-    "custom: must NOT have more than 1024 bytes as compact JSON",
+    "custom: must be any value of at most 1024 bytes, without control characters other than tabs and line breaks",
   ]);
 });
 
 for (const [member, good, bad] of [
   ["userScore", [-100, 0, 100], [-101, 101, 1.5, "10"]],
-  ["gender", ["", "m", "f", "n"], ["male", "F", null]],
+  ["gender", ["", "m", "f", "n", null], ["male", "F", 1]],
   ["age", [0, 130], [-1, 1.5, "1"]],
   ["profile", ["http://a", "https://a/b?c"], ["ftp://a", "https://", "https://a b", "javascript:x"]],
 ] as const) {
@@ -299,7 +299,7 @@ test("viasocket accepts identities as texts alone", (t) => {
 
 test("no token is issued that a carrier of its profile can't hold", (t) => {
   t.is(shippedProfile("hivekit").maxTokenLength, 4000);
-  t.is(shippedProfile("shoplive").maxTokenLength, 4096);
+  t.is(shippedProfile("shoplive").maxTokenLength, 8192, "its address parameter is optional");
   t.is(shippedProfile("service").maxTokenLength, 8192);
 });
 

@@ -37,8 +37,8 @@ test("titles are found in tests of every kind, on the line of the call or on the
 });
 
 test("a title names its row and perhaps a part of it, with or without the name of its file", (t) => {
-  t.deepEqual(rowOf("E10: nothing is signed"), { row: "E10", part: "" });
-  t.deepEqual(rowOf("euler-stream › E8 (open socket): it stays"), { row: "E8", part: "open socket" });
+  t.deepEqual(rowOf("E10: nothing is signed"), { row: "E10", part: "", text: "nothing is signed" });
+  t.deepEqual(rowOf("euler-stream › E8 (open socket): it stays"), { row: "E8", part: "open socket", text: "it stays" });
   t.is(rowOf("a title that is of no row"), undefined);
   t.is(rowOf("common › what X1: is no id"), undefined);
 });
@@ -59,35 +59,35 @@ for (const [line, result] of [
 
 const result = (title: string, outcome: TestResult["outcome"] = "passed"): TestResult => ({ title, outcome });
 
-test("rows that pass or are pending have a line each in their order, and the totals are the last line", (t) => {
+test("rows that pass or are pending have a line each in their order, with their texts, and the totals are the last line", (t) => {
   const results = [result("R2: b"), result("R1: a"), result("R3: c", "todo"), result("R1: more")];
   t.deepEqual(report(["R1", "R2", "R3"], results), {
-    lines: ["R1 pass", "R2 pass", "R3 pending", "3 rows: 2 pass, 1 pending, 0 FAIL"],
+    lines: ["R1 pass: a; more", "R2 pass: b", "R3 pending: c", "3 rows: 2 pass, 1 pending, 0 FAIL"],
     ok: true,
   });
 });
 
 test("a row that is pending in a part says in which", (t) => {
   const { lines, ok } = report(["E8"], [result("E8: a"), result("E8 (open socket): b", "todo")]);
-  t.is(lines[0], "E8 pass, pending: open socket");
+  t.is(lines[0], "E8 pass: a (pending: open socket)");
   t.true(ok);
 });
 
 test("one failure among the tests of a row fails it, with the title below", (t) => {
   const { lines, ok } = report(["E1", "E2"], [result("E1: a"), result("x › E1: b", "failed"), result("E2: c")]);
-  t.deepEqual(lines, ["E1 FAIL\n    x › E1: b", "E2 pass", "2 rows: 1 pass, 1 FAIL"]);
+  t.deepEqual(lines, ["E1 FAIL: a; b\n    x › E1: b", "E2 pass: c", "2 rows: 1 pass, 1 FAIL"]);
   t.false(ok);
 });
 
 test("a row without a test, and one whose test was skipped, are not in order", (t) => {
   t.deepEqual(report(["E1"], []), { lines: ["E1 NO TEST", "1 rows: 0 pass, 0 FAIL, 1 NO TEST"], ok: false });
   t.like(report(["E1"], [result("E1: a"), result("E1: b", "skipped")]), { ok: false });
-  t.is(report(["E1"], [result("E1: a", "skipped")]).lines[0], "E1 SKIPPED");
+  t.is(report(["E1"], [result("E1: a", "skipped")]).lines[0], "E1 SKIPPED: a");
 });
 
 test("a failure of no row, and a test of a row that is not in the list, are not in order", (t) => {
   t.deepEqual(report(["E1"], [result("E1: a"), result("Uncaught exception", "failed")]), {
-    lines: ["E1 pass", "FAIL, not in the list of rows: Uncaught exception", "1 rows: 1 pass, 0 FAIL"],
+    lines: ["E1 pass: a", "FAIL, not in the list of rows: Uncaught exception", "1 rows: 1 pass, 0 FAIL"],
     ok: false,
   });
   t.false(report(["E1"], [result("E1: a"), result("E99: b")]).ok);

@@ -81,9 +81,9 @@ function lifetimeFacts(lifetime: ProfileLifetime): string[][] {
   ];
 }
 
-function carrier({ in: place, name, scheme, schemeOptional, maxBytes }: ProfileCarrier): string[] {
+function carrier({ in: place, name, scheme, schemeOptional, maxBytes, optional }: ProfileCarrier): string[] {
   const before = scheme.trim() === "" ? "TOKEN" : `${scheme.trim()} TOKEN${schemeOptional ? " or TOKEN alone" : ""}`;
-  return [place, name, before, `at most ${maxBytes} bytes`];
+  return [place, name, before, `at most ${maxBytes} bytes${optional ? ", if it fits" : ""}`];
 }
 
 function surface(response: ProfileSurface): string[] {

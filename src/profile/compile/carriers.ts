@@ -16,13 +16,13 @@ export function compileCarriers(carriers: readonly CarrierInFile[], faults: Faul
   });
 }
 
-/** The longest token that every one of the carriers can transport, in characters. */
+/** The longest token that every carrier can transport, except the optional ones, in characters. */
 export function longestTokenFor(carriers: readonly CarrierRule[]): number {
-  return Math.min(LONGEST_TOKEN, ...carriers.map(({ maxLength }) => maxLength));
+  return Math.min(LONGEST_TOKEN, ...carriers.filter(({ optional }) => !optional).map(({ maxLength }) => maxLength));
 }
 
 function carrierRule(raw: CarrierInFile): CarrierRule {
-  const maxLength = raw.max_bytes;
+  const common = { maxLength: raw.max_bytes, optional: raw.optional };
   switch (raw.in) {
     case "header":
       return {
@@ -30,11 +30,11 @@ function carrierRule(raw: CarrierInFile): CarrierRule {
         name: raw.name.toLowerCase(),
         scheme: raw.scheme,
         schemeOptional: raw.scheme_optional ?? false,
-        maxLength,
+        ...common,
       };
     case "frame":
-      return { in: "frame", prefix: raw.prefix, maxLength };
+      return { in: "frame", prefix: raw.prefix, ...common };
     default:
-      return { in: raw.in, name: raw.name, maxLength };
+      return { in: raw.in, name: raw.name, ...common };
   }
 }

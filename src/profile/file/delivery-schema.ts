@@ -70,7 +70,7 @@ function carrier<const P extends Readonly<Record<string, object>>, const R exten
   properties: P,
   required: readonly R[],
 ) {
-  return objectSchema({ in: {}, max_bytes: {}, ...properties }, required);
+  return objectSchema({ in: {}, max_bytes: {}, optional: {}, ...properties }, required);
 }
 
 /** The other keys of a carrier, by its `in`. */
@@ -86,11 +86,19 @@ const CARRIERS = {
 export const CARRIER_SCHEMA = {
   type: "object",
   required: ["in"],
-  properties: { in: { enum: Object.keys(CARRIERS) }, max_bytes: MAX_BYTES },
+  properties: {
+    in: { enum: Object.keys(CARRIERS) },
+    max_bytes: MAX_BYTES,
+    optional: { type: "boolean", default: false },
+  },
   allOf: Object.entries(CARRIERS).map(([kind, then]) => ({ if: { properties: { in: { const: kind } } }, then })),
 };
 
 /** One of a profile file's `carriers`. */
 export type CarrierInFile = {
-  [Kind in keyof typeof CARRIERS]: Static<(typeof CARRIERS)[Kind]> & { in: Kind; max_bytes: number };
+  [Kind in keyof typeof CARRIERS]: Static<(typeof CARRIERS)[Kind]> & {
+    in: Kind;
+    max_bytes: number;
+    optional: boolean;
+  };
 }[keyof typeof CARRIERS];

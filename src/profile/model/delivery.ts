@@ -17,8 +17,11 @@ export interface Surfaces {
   readonly acceptedFrame: string | undefined;
 }
 
-/** A place that may carry a token. `maxLength` counts the characters of the token alone. */
-export type CarrierRule =
+/**
+ * A place that may carry a token. `maxLength` counts the characters of the token alone. A token that is too long for an
+ * optional carrier is issued all the same.
+ */
+export type CarrierRule = { readonly maxLength: number; readonly optional: boolean } & (
   | {
       readonly in: "header";
       /** Lower case. */
@@ -26,7 +29,7 @@ export type CarrierRule =
       /** The word before the token, compared without case (RFC 9110, 11.1). */
       readonly scheme: string | undefined;
       readonly schemeOptional: boolean;
-      readonly maxLength: number;
     }
-  | { readonly in: "query" | "cookie" | "body"; readonly name: string; readonly maxLength: number }
-  | { readonly in: "frame"; readonly prefix: string; readonly maxLength: number };
+  | { readonly in: "query" | "cookie" | "body"; readonly name: string }
+  | { readonly in: "frame"; readonly prefix: string }
+);

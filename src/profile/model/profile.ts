@@ -80,7 +80,7 @@ export interface Profile {
     | { readonly mode: "warn" | "enforce"; readonly claim: string; readonly prefix: { v4: number; v6: number } }
     | undefined;
   readonly carriers: readonly CarrierRule[];
-  /** The longest token that every carrier can transport, in characters. */
+  /** The longest token that every carrier can transport, except the optional ones, in characters. */
   readonly maxTokenLength: number;
   readonly surfaces: Surfaces;
   readonly quarantine: { readonly deadlineSeconds: number; readonly maxFailures: number } | undefined;

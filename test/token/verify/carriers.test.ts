@@ -14,14 +14,15 @@ const BEARER: CarrierRule = {
   scheme: "Bearer",
   schemeOptional: false,
   maxLength: 100,
+  optional: false,
 };
 const RULES: readonly CarrierRule[] = [
   BEARER,
-  { in: "header", name: "x-key", scheme: undefined, schemeOptional: false, maxLength: 90 },
-  { in: "query", name: "token", maxLength: 80 },
-  { in: "cookie", name: "session", maxLength: 70 },
-  { in: "body", name: "token", maxLength: 60 },
-  { in: "frame", prefix: "Bearer ", maxLength: 50 },
+  { in: "header", name: "x-key", scheme: undefined, schemeOptional: false, maxLength: 90, optional: false },
+  { in: "query", name: "token", maxLength: 80, optional: false },
+  { in: "cookie", name: "session", maxLength: 70, optional: false },
+  { in: "body", name: "token", maxLength: 60, optional: false },
+  { in: "frame", prefix: "Bearer ", maxLength: 50, optional: false },
 ];
 
 const header = (...values: string[]) => ({ headers: values.map((value) => ({ name: "Authorization", value })) });

@@ -204,6 +204,8 @@ export interface ProfileCarrier {
   schemeOptional: boolean;
   /** The length of the longest token that the carrier holds, in bytes. */
   maxBytes: number;
+  /** Whether a token that is too long for this carrier is issued all the same. */
+  optional: boolean;
 }
 
 /** ProfileRule is a condition with the rejection or warning that it leads to. */
@@ -1743,7 +1745,7 @@ export const ProfileAlias: MessageFns<ProfileAlias> = {
 };
 
 function createBaseProfileCarrier(): ProfileCarrier {
-  return { in: "", name: "", scheme: "", schemeOptional: false, maxBytes: 0 };
+  return { in: "", name: "", scheme: "", schemeOptional: false, maxBytes: 0, optional: false };
 }
 
 export const ProfileCarrier: MessageFns<ProfileCarrier> = {
@@ -1762,6 +1764,9 @@ export const ProfileCarrier: MessageFns<ProfileCarrier> = {
     }
     if (message.maxBytes !== 0) {
       writer.uint32(40).int32(message.maxBytes);
+    }
+    if (message.optional !== false) {
+      writer.uint32(48).bool(message.optional);
     }
     return writer;
   },
@@ -1819,6 +1824,14 @@ export const ProfileCarrier: MessageFns<ProfileCarrier> = {
             message.maxBytes = reader.int32();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.optional = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1846,6 +1859,7 @@ export const ProfileCarrier: MessageFns<ProfileCarrier> = {
         : isSet(object.max_bytes)
         ? globalThis.Number(object.max_bytes)
         : 0,
+      optional: isSet(object.optional) ? globalThis.Boolean(object.optional) : false,
     };
   },
 
@@ -1866,6 +1880,9 @@ export const ProfileCarrier: MessageFns<ProfileCarrier> = {
     if (message.maxBytes !== 0) {
       obj.maxBytes = Math.round(message.maxBytes);
     }
+    if (message.optional !== false) {
+      obj.optional = message.optional;
+    }
     return obj;
   },
 
@@ -1879,6 +1896,7 @@ export const ProfileCarrier: MessageFns<ProfileCarrier> = {
     message.scheme = object.scheme ?? "";
     message.schemeOptional = object.schemeOptional ?? false;
     message.maxBytes = object.maxBytes ?? 0;
+    message.optional = object.optional ?? false;
     return message;
   },
 };
