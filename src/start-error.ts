@@ -3,7 +3,8 @@ import { CodedError } from "./coded-error.ts";
 /**
  * OLD_NODE: this version of Node has known faults. CANT_LISTEN: an address is taken or can't be bound. OTHER_STORE: the
  * newest keys of the data folder are not in the store that the configuration names. OTHER_INSTALLATION: spool and state
- * belong to two installations. STATE_MISSING, SPOOL_MISSING: this part of the data folder is gone.
+ * belong to two installations. STATE_MISSING, SPOOL_MISSING: this part of the data folder is gone. SOCKET_EXPOSED: others
+ * may replace the Unix socket.
  */
 export type StartErrorCode =
   | "OLD_NODE"
@@ -11,7 +12,8 @@ export type StartErrorCode =
   | "OTHER_STORE"
   | "OTHER_INSTALLATION"
   | "STATE_MISSING"
-  | "SPOOL_MISSING";
+  | "SPOOL_MISSING"
+  | "SOCKET_EXPOSED";
 
 /** Why the service can't start on this machine, apart from damage to what it has stored. */
 export class StartError extends CodedError<StartErrorCode> {}

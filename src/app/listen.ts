@@ -1,4 +1,6 @@
+import { FileError } from "../files/file-error.ts";
 import { type ObservedPlace, observe, placeOf } from "../files/place.ts";
+import { refuseReplaceableSocket } from "../files/private-path.ts";
 import { type GrpcServer, startGrpcServer } from "../grpc/server.ts";
 import type { OnCall } from "../grpc/unary.ts";
 import { socketPath } from "../grpc/unix-socket.ts";
@@ -6,6 +8,7 @@ import type { Metrics } from "../http/metrics.ts";
 import { type HttpServer, type HttpSources, startHttpServer } from "../http/server.ts";
 import type { LiveProfiles } from "../profile/live-profiles.ts";
 import { reasonsOf } from "../replica/fitness.ts";
+import { StartError } from "../start-error.ts";
 import { createReadiness, type Health, startHealth } from "./health.ts";
 import type { Opening } from "./opening.ts";
 import type { Run } from "./run.ts";
@@ -27,7 +30,7 @@ export interface Listening {
 /**
  * Listens for HTTP, then for gRPC, and begins to report the health of both.
  *
- * @throws StartError when an address can't be bound.
+ * @throws StartError when an address can't be bound, or others may replace its socket.
  */
 export async function listen(run: Run, storage: Storage, running: Running): Promise<Listening> {
   const { now, log, endings } = run;
@@ -89,7 +92,19 @@ async function listenForGrpc({ config, log }: Run, { opening, live, metrics }: R
     metrics.call(call.method, call.code, call.seconds);
     if ("cause" in call) log("error", { type: "call.failed", method: call.method, error: call.cause });
   };
+  refuseExposedSocket(config.grpc.address);
   const server = await startGrpcServer(config.grpc.address, services, config.grpc, onCall, metrics.limited);
   metrics.addLoad(server.load);
   return server;
+}
+
+function refuseExposedSocket(address: string): void {
+  const path = socketPath(address);
+  if (path === undefined) return;
+  try {
+    refuseReplaceableSocket(path);
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    throw new StartError("SOCKET_EXPOSED", `grpc.address ${address}: ${error.message}`, { cause: error });
+  }
 }

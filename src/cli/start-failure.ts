@@ -16,6 +16,7 @@ const START_EXIT: Readonly<Record<StartErrorCode, number>> = {
   OTHER_INSTALLATION: EXIT.config,
   STATE_MISSING: EXIT.missing,
   SPOOL_MISSING: EXIT.missing,
+  SOCKET_EXPOSED: EXIT.config,
 };
 
 /** Converts an error of starting the service, or of opening its stored keys, to a failure with its own exit code. */

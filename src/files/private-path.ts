@@ -73,6 +73,15 @@ export function publicFaults(path: string): AccessFault[] {
   return [...(isReadOnly(path) ? [] : faultsOf(path, "public")), ...replacementsOf(path)];
 }
 
+/** Throws EXPOSED when others may replace a Unix socket, and so receive the calls that are meant for this process. */
+export function refuseReplaceableSocket(path: string): void {
+  const folder = dirname(resolve(path));
+  const stats = statSync(folder, { throwIfNoEntry: false });
+  // Binding then says that there is no such folder.
+  if (stats === undefined) return;
+  refuse([...(isReadOnly(folder) ? [] : replacementFaults(folder, stats)), ...replacementsOf(folder)]);
+}
+
 function faultsOf(path: string, allowed: Allowed): AccessFault[] {
   // It may have been removed since its folder was read.
   const stats = statSync(path, { throwIfNoEntry: false });

@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { chmod, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import test, { type ExecutionContext } from "ava";
@@ -36,6 +36,23 @@ for (const [umask, socketMode] of [
     t.deepEqual(open, []);
   });
 }
+
+test.serial(
+  "a socket that others could replace is refused with the way out; in a sticky folder it is not",
+  async (t) => {
+    const [data, folder] = [await tempFolder(t), join(await tempFolder(t), "open")];
+    await mkdir(folder);
+    await chmod(folder, 0o777);
+    const options = { data, env: { SIGNET_GRPC_ADDRESS: `unix:${folder}/socket` } };
+    await t.throwsAsync(startRemote(t, options), {
+      message: new RegExp(
+        `ended with 78: .*SOCKET_EXPOSED: grpc.address unix:${folder}/socket: ${folder} has mode 0777: .*chmod o-w`,
+      ),
+    });
+    await chmod(folder, 0o1777);
+    await t.notThrowsAsync(issue(await startRemote(t, options)));
+  },
+);
 
 test.serial("a service that leaves the umask alone opens its socket to everyone, and would be caught", async (t) => {
   const { socket, ...options } = await underUmask(t, "000");
