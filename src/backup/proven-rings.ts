@@ -89,8 +89,9 @@ export function epochsIn(entries: readonly Entry[], recordKeys: RecordKeys): rea
     if (prefix === undefined || records === undefined) return [];
     const survey = surveyEntries(ring, records, 0, recordKeys);
     const { highest } = survey;
-    if (highest === undefined) throw nothingAuthentic(records, survey);
-    if (survey.next === "unknownKek") throw underUnknownKek(records, highest.epoch, recordKeys);
+    if (highest === undefined) throw nothingAuthentic(records, survey, recordKeys);
+    const unknown = underUnknownKek(records, survey, recordKeys);
+    if (unknown !== undefined) throw unknown;
     const strays = new Set(survey.strays);
     return ring.filter(({ key }) => !strays.has(key));
   });

@@ -34,7 +34,10 @@ export function unseal(sealed: string, binding: Binding, keks: Keks): Buffer {
   const kek = keks.find(({ id }) => id === header.kek);
   if (kek === undefined) {
     const known = keks.map(({ id }) => id).join(", ");
-    throw new KeyringError("WRONG_KEK", `${where} is sealed under another KEK than the given ${known}`);
+    throw new KeyringError(
+      "WRONG_KEK",
+      `${where} is sealed under the KEK ${header.kek}, and not under the given ${known}`,
+    );
   }
   const plaintext = decrypted(sealed, where, kek);
   const wanted = { alg: "dir", enc: "A256GCM", typ: "signet-key", v: VERSION, ...headerOf(binding) };

@@ -18,6 +18,8 @@ export function keysetUnavailable(cause: unknown, keyset: string): Problem {
 /** For calls while the newest secrets of their profile and tenant can't be read: earlier ones may have been revoked. */
 export function secretsUnavailable(cause: unknown): Problem {
   if (isUnreachable(cause)) return storeUnreachable("the imported secrets were changed", cause);
-  const message = "the imported secrets of the profile (and tenant) can't be read or written";
+  const message =
+    "the imported secrets of the profile (and tenant) can't be used as they are stored: Signet mends within seconds " +
+    "what it can; for the rest, secrets.unreadable in its log says what an operator must do";
   return new Problem("KEYS_UNAVAILABLE", message, { cause, retryAfterMs: 10_000 });
 }

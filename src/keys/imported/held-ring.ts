@@ -146,9 +146,11 @@ export class HeldRing {
 
   #apply(survey: Survey, atStart: boolean): void {
     const kind = secretRecords(this.owner);
+    const { recordKeys } = this.#parts;
     if (survey.highest !== undefined && survey.highest.epoch > this.epoch) this.#adopt(survey.highest, atStart);
-    if (this.#inUse === undefined && survey.occupied) throw nothingAuthentic(kind, survey);
-    if (survey.next === "unknownKek") throw underUnknownKek(kind, this.epoch, this.#parts.recordKeys);
+    if (this.#inUse === undefined && survey.occupied) throw nothingAuthentic(kind, survey, recordKeys);
+    const unknown = underUnknownKek(kind, survey, recordKeys);
+    if (unknown !== undefined) throw unknown;
   }
 
   #adopt({ epoch, bytes }: StoredEpoch, atStart: boolean): void {

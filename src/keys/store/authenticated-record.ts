@@ -83,16 +83,20 @@ export function unwrapBody(stored: Uint8Array, where: string, keys: RecordKeys):
   const { kek, mac, body } = parseEnvelope(stored, where);
   const author = keys.find((key) => sameText(key.mac(body), mac));
   if (author === undefined && keys.every((key) => key.kek !== kek)) {
-    const known = keys.map((key) => key.kek).join(", ");
-    throw new KeyringError(
-      "WRONG_KEK",
-      `${where} was written under another key-encryption key than the given ${known}`,
-    );
+    throw new KeyringError("WRONG_KEK", `${where} was written under ${otherKek(stored, keys)}`);
   }
   // Where the MAC is right and the key's id is not, the id is damaged.
   if (author?.kek !== kek)
     throw new KeyringError("BROKEN_RECORD", `${where} does not match its MAC: restore it from a backup`);
   return body;
+}
+
+/** Names the key that a record was written under, and those that are given, human-readable. */
+export function otherKek(stored: Uint8Array, keys: RecordKeys): string {
+  const { kek } = parseEnvelope(stored, "the record");
+  // Any client of the store may have written it.
+  const id = /^[A-Za-z0-9_-]{1,64}$/.test(kek) ? kek : "without a right id";
+  return `the key-encryption key ${id}, and not under the given ${keys.map((key) => key.kek).join(", ")}`;
 }
 
 function parseEnvelope(stored: Uint8Array, where: string): { kek: string; mac: string; body: string } {

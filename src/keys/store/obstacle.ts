@@ -1,5 +1,5 @@
 import { KeyringError } from "../error.ts";
-import type { Epoch, RecordKeys, RecordKind } from "./authenticated-record.ts";
+import { type Epoch, otherKek, type RecordKeys, type RecordKind } from "./authenticated-record.ts";
 import type { Survey } from "./survey.ts";
 
 type Kind = Pick<RecordKind<Epoch>, "name" | "prefix">;
@@ -12,19 +12,23 @@ export function mayHideAnEpoch({ name }: Kind, epoch: number): KeyringError {
   return new KeyringError("BROKEN_RECORD", message);
 }
 
-/** An epoch after the one in use is under a KEK that was not given. */
-export function underUnknownKek({ name }: Kind, inUse: number, keys: RecordKeys): KeyringError {
-  const known = keys.map(({ kek }) => kek).join(", ");
+/** The error of a ring with an epoch after the one in use under a KEK that was not given. Undefined: it has none. */
+export function underUnknownKek({ name }: Kind, survey: Survey, keys: RecordKeys): KeyringError | undefined {
+  const { unknownKek, next } = survey;
+  if (next !== "unknownKek" || unknownKek === undefined) return undefined;
   const message =
-    `an epoch of ${name} after ${inUse} was written under another key-encryption key than the given ${known}, and may ` +
-    "revoke keys: nothing is signed until this replica has that key too";
+    `${unknownKek.key}, an epoch of ${name} after the one in use, was written under ` +
+    `${otherKek(unknownKek.value, keys)}. It may revoke keys: nothing is signed until this replica has that key too. ` +
+    "If it is none of yours, delete the entry";
   return new KeyringError("WRONG_KEK", message);
 }
 
 /** There are entries, and none is an authentic epoch. */
-export function nothingAuthentic({ name, prefix }: Kind, { unknownKek }: Survey): KeyringError {
-  if (unknownKek)
-    return new KeyringError("WRONG_KEK", `the epochs of ${name} were written under another key-encryption key`);
+export function nothingAuthentic({ name, prefix }: Kind, { unknownKek }: Survey, keys: RecordKeys): KeyringError {
+  if (unknownKek !== undefined) {
+    const under = otherKek(unknownKek.value, keys);
+    return new KeyringError("WRONG_KEK", `${unknownKek.key}, an epoch of ${name}, was written under ${under}`);
+  }
   const message =
     `the entries under ${prefix} hold no authentic epoch of ${name}: restore them from a backup, or remove them if ` +
     "there never was one; nothing is created over them";

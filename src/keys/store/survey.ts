@@ -21,8 +21,8 @@ export interface Survey {
   readonly next: "free" | "garbage" | "unknownKek";
   /** Whether any entry lies there, whatever it is. */
   readonly occupied: boolean;
-  /** Whether any entry that was judged is under an unknown KEK. */
-  readonly unknownKek: boolean;
+  /** The lowest entry under an unknown KEK, at that place or above. */
+  readonly unknownKek: Pick<Entry, "key" | "value"> | undefined;
   /** The keys of entries that count as nothing, other than emptied epochs below {@link highest}. */
   readonly strays: readonly string[];
 }
@@ -63,12 +63,14 @@ export function surveyEntries(
     verdicts.set(epoch, verdict);
     if (epoch > held || verdict !== "emptied") strays.push(key);
   }
+  const place = Math.max(held, highest?.epoch ?? 0) + 1;
+  const unknown = numbered.findLast(({ epoch }) => epoch >= place && verdicts.get(epoch) === "unknownKek");
   return {
     highest,
     stored: highest !== met || met === undefined,
-    next: judgeNext(Math.max(held, highest?.epoch ?? 0) + 1, verdicts),
+    next: judgeNext(place, verdicts),
     occupied: entries.length > 0,
-    unknownKek: [...verdicts.values()].includes("unknownKek"),
+    unknownKek: unknown && { key: unknown.key, value: unknown.bytes },
     strays,
   };
 }
