@@ -58,11 +58,11 @@ export async function openStorage({ config, machine, log, now, endings }: Run): 
   const acceptedLosses = [own.acceptedLoss, pipeline.acceptedLoss].filter((loss) => loss !== undefined);
   for (const loss of acceptedLosses) log("error", { type: "loss.accepted", loss });
   await own.settle((id) => pipeline.joinInstallation(id));
-  const state = await openState(config, own.store, now, log, machine.sweeping);
+  const state = await openState(config, own, now, log, machine.sweeping);
   endings.add((leftMs) => state.stop(leftMs));
-  // A replica gets the id of its installation only once it has its keys.
-  const sealedBefore = (isShared(config) && own.spoolInstallation !== undefined) || (await state.store.sealedBefore());
-  const keks = await loadKeks(config.kek, sealedBefore, (file) => log("warn", { type: "kek.created", file }));
+  const keks = await loadKeks(config.kek, await state.store.sealedBefore(), (file) =>
+    log("warn", { type: "kek.created", file }),
+  );
   const installation = isShared(config)
     ? createInstallation({
         store: state.store.rings,

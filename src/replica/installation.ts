@@ -101,7 +101,8 @@ export function createInstallation({
       throw new StartError(
         "OTHER_INSTALLATION",
         `the data folder belongs to installation ${own}, but the bucket in NATS to ${found}: \
-use the NATS server of the folder's own installation, or start this replica with an empty data folder`,
+use the NATS server of the folder's own installation, or start this replica with an empty data folder. \
+If the keys of its installation are lost, start it once with --accept-loss state:${own}`,
       );
     },
     settle: () =>

@@ -25,7 +25,8 @@ export async function openKeyrings(
   const jwksMayBeCached = entries?.length !== 0;
   // Where rings exist, the store is not new, so a keyset without a ring has lost nothing. Any client of the store can
   // write an entry, but not an epoch.
-  const firstStart = store.firstStart || entries?.some((entry) => isEpoch(entry, recordKeys)) === true;
+  const holdsRing = entries?.some((entry) => isEpoch(entry, recordKeys)) === true;
+  const noFirstKeys = holdsRing ? undefined : store.noFirstKeys;
   const mayPlan = () => fitness.waitsFor().length === 0;
   const tools = { maker: createKeyVault(keks), recordKeys, randomBytes };
   const rings: Keyring[] = [];
@@ -34,7 +35,7 @@ export async function openKeyrings(
   };
   const open = keysets.map(({ name, algorithm, policy }) =>
     openKeyring({
-      ...{ ...tools, store: store.rings, now, report, jwksMayBeCached, firstStart, mayPlan, policy },
+      ...{ ...tools, store: store.rings, now, report, jwksMayBeCached, noFirstKeys, mayPlan, policy },
       keyset: name,
       alg: algorithm,
       snapshot: withAnnouncement(snapshots.ring(name), announce),

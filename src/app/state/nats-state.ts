@@ -29,8 +29,8 @@ export interface Sweeping {
 
 export interface NatsStateParts extends Sweeping {
   readonly config: Config;
-  /** Whether this replica may create the first ring of an empty store. */
-  readonly firstStart: boolean;
+  /** As in the `StateStore`. */
+  readonly noFirstKeys: string | undefined;
   readonly url: string;
   readonly replicas: number;
   /** The name of this replica. It never changes. */
@@ -54,7 +54,7 @@ const monotonic = () => performance.now();
 
 /** State that replicas share through a NATS bucket. Rejects with a StateError when a snapshot can't be used. */
 export async function openNatsState(parts: NatsStateParts): Promise<SharedState> {
-  const { config, firstStart, id, version, files, now, log, sweepMs } = parts;
+  const { config, noFirstKeys, id, version, files, now, log, sweepMs } = parts;
   const onSnapshotError = (error: unknown) => log("error", { type: "snapshot.failed", error });
   const secretsSnapshot = await openEntriesSnapshot(files, "secrets", onSnapshotError);
   const lastHeard = await loadContact(files);
@@ -124,8 +124,8 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
           mayStandIn: () => putAllBack === undefined,
           onRestored: (keys) => log("error", { type: "store.restored", keys }),
         }),
-      firstStart,
-      sealedBefore: async () => !firstStart || secretsSnapshot.complete || lastHeard !== undefined,
+      noFirstKeys,
+      sealedBefore: async () => noFirstKeys !== undefined || secretsSnapshot.complete || lastHeard !== undefined,
       isRetryable,
       async reached(signal) {
         const ms = lastHeard === undefined ? undefined : PATIENCE_MS;

@@ -9,30 +9,43 @@ import { openSnapshotFiles } from "../../replica/snapshot-files.ts";
 import type { KeyValue } from "../../state/keyvalue.ts";
 import type { Log } from "../log.ts";
 import { openNatsState, type Sweeping } from "./nats-state.ts";
-import { isShared } from "./own-state.ts";
+import { bucketLost, isShared, type OwnState, snapshotsOf } from "./own-state.ts";
 import { NO_SNAPSHOTS, type SharedState } from "./shared-state.ts";
 
-/** Opens the state that the configuration names. `own` is the store of this data folder. Rejects with a StateError. */
+/** Opens the state that the configuration names. `own` is what this data folder holds. Rejects with a StateError. */
 export async function openState(
   config: Config,
-  own: KeyValue,
+  own: Pick<OwnState, "store" | "spoolInstallation">,
   now: () => number,
   log: Log,
   sweeping: Sweeping,
 ): Promise<SharedState> {
   const { nats, state, data } = config;
-  const snapshots = join(data, "snapshots");
-  if (!isShared(config) || nats === undefined) return createFileState(own);
-  const firstStart = state.firstStart && (await own.list("keys/")).length === 0;
-  if (state.firstStart && !firstStart) log("error", { type: "store.own_keys", folder: join(data, "state") });
+  if (!isShared(config) || nats === undefined) return createFileState(own.store);
+  const hasOwnKeys = (await own.store.list("keys/")).length > 0;
+  if (state.firstStart && hasOwnKeys) log("error", { type: "store.own_keys", folder: join(data, "state") });
+  const noFirstKeys = whyNoFirstKeys(config, hasOwnKeys, own.spoolInstallation);
   // The writer of the audit log names the replica: the name lasts as long as the data folder.
   const identity = await readIdentity(join(data, "spool"));
   if (identity === undefined) throw new Error("the audit log has no writer");
-  const files = await openSnapshotFiles(snapshots, (file) => log("error", { type: "snapshot.damaged", file }));
+  const files = await openSnapshotFiles(snapshotsOf(data), (file) => log("error", { type: "snapshot.damaged", file }));
   const { url, replicas } = nats;
   const id = identity.writer;
   const { version } = packageJson;
-  return openNatsState({ config, firstStart, url, replicas, id, version, files, now, log, ...sweeping });
+  return openNatsState({ config, noFirstKeys, url, replicas, id, version, files, now, log, ...sweeping });
+}
+
+/** As {@link StateStore.noFirstKeys}, for a bucket. `installation` is the one that the data folder belongs to. */
+function whyNoFirstKeys(
+  { state, data }: Config,
+  hasOwnKeys: boolean,
+  installation: string | undefined,
+): string | undefined {
+  if (!state.firstStart)
+    return "they come from another replica or a restored backup, or a replica with state.first_start makes them";
+  if (hasOwnKeys)
+    return `restore those that ${join(data, "state")} still holds (signet keys export, signet keys restore)`;
+  return installation && bucketLost(data, installation);
 }
 
 /** The state of a single process: always reachable, and by definition on the same clock. */
@@ -41,7 +54,7 @@ function createFileState(store: KeyValue): SharedState {
     store: {
       rings: store,
       secrets: () => store,
-      firstStart: true,
+      noFirstKeys: undefined,
       async sealedBefore() {
         // Epochs are never deleted, and a keyset may have left the configuration.
         return (await store.list("keys/")).length > 0 || (await holdsSecrets(store));

@@ -22,7 +22,10 @@ export interface OwnState {
   readonly spoolInstallation: string | undefined;
   /** Whether a replica's spool is gone, so that a new writer begins. */
   readonly newWriter: boolean;
-  /** The loss that the operator accepted, if there was one. */
+  /**
+   * The loss that the operator accepted, if there was one. A replica then leaves its installation: it joins that of the
+   * bucket, or begins one with new keys.
+   */
   readonly acceptedLoss: string | undefined;
   /**
    * Names the installation in the state, and then in the spool by `join`: in this order a crash in between is no loss.
@@ -49,15 +52,17 @@ export async function openOwnState(
   const open = () => openFile(path);
   if (isShared(config)) {
     const store = await open();
+    const loss = spool?.installation && stateLoss(spool.installation);
+    const acceptedLoss = acceptLosses.find((accepted) => accepted === loss && !holdsRings(snapshotsOf(data)));
     return {
       ...{ store, file: placeOf(path) },
-      spoolInstallation: spool?.installation,
-      acceptedLoss: undefined,
+      spoolInstallation: acceptedLoss === undefined ? spool?.installation : undefined,
+      acceptedLoss,
       newWriter: spool === undefined && stateExists,
       settle: async () => {},
     };
   }
-  refuseOlderKeys(join(data, "snapshots"));
+  refuseOlderKeys(snapshotsOf(data));
   const existing = stateExists ? await open() : undefined;
   try {
     const state = existing && (await readState(existing));
@@ -117,14 +122,13 @@ function judgeParts(
   };
   // The state is created first and named first: a spool without it, or a named spool beside an empty one, has lost it.
   if (spool !== undefined && (state === undefined || (spool.installation !== undefined && isEmpty(state)))) {
-    const loss = `state:${spool.installation ?? spool.writer}`;
+    const loss = stateLoss(spool.installation ?? spool.writer);
     const what = state === undefined ? "is missing" : "is empty";
     return accept(
       loss,
       "STATE_MISSING",
       `${path} ${what}, but the data folder had keys: put it back, or restore a backup (signet keys restore). \
-To begin with new keys, start once with --accept-loss ${loss}: \
-every token becomes invalid, and revocations and imported secrets are lost`,
+${toBeginAgain(loss)}`,
     );
   }
   if (spool === undefined && state?.installation !== undefined) {
@@ -144,6 +148,30 @@ To begin with a new one, start once with --accept-loss ${loss}: audit events tha
 move away the one that is in the wrong place, and put back the right one`,
     );
   return { installation: own ?? other, acceptedLoss: undefined };
+}
+
+function stateLoss(id: string): string {
+  return `state:${id}`;
+}
+
+function toBeginAgain(loss: string): string {
+  return `To begin with new keys, start once with --accept-loss ${loss}: \
+every token becomes invalid, and revocations and imported secrets are lost`;
+}
+
+/**
+ * Why a replica whose folder belongs to this installation makes no keys for an empty bucket: it had keys, so their loss
+ * is the operator's to accept.
+ */
+export function bucketLost(data: string, installation: string): string {
+  const snapshots = snapshotsOf(data);
+  const first = holdsRings(snapshots) ? `The copies in ${snapshots} are of other keys: move them away first. ` : "";
+  return `they are lost, since this data folder belongs to installation ${installation}, which had keys. They come back \
+with a replica that has a copy, or with a restored backup. ${first}${toBeginAgain(stateLoss(installation))}`;
+}
+
+export function snapshotsOf(data: string): string {
+  return join(data, "snapshots");
 }
 
 function isEmpty({ installation, hasKeys }: FoundState): boolean {
@@ -176,10 +204,14 @@ async function exists(path: string): Promise<boolean> {
 
 /** A revocation or a rotation in the shared state is not in this folder's own store: an old key would sign again. */
 function refuseOlderKeys(snapshots: string): void {
-  // An empty folder proves nothing: every start creates it, even one that never reached NATS.
-  if (!existsSync(snapshots) || !readdirSync(snapshots).some((file) => file.startsWith("keyset."))) return;
+  if (!holdsRings(snapshots)) return;
   const message =
     'state.store is "file", but this data folder belongs to a replica whose keys in NATS are newer than its own: ' +
     `export those (signet keys export) and restore them into a new data folder, or move ${snapshots} away`;
   throw new StartError("OTHER_STORE", message);
+}
+
+/** Whether there are copies of rings. An empty folder proves nothing: every start creates it, even without NATS. */
+function holdsRings(snapshots: string): boolean {
+  return existsSync(snapshots) && readdirSync(snapshots).some((file) => file.startsWith("keyset."));
 }

@@ -25,8 +25,8 @@ export interface StateStore {
   readonly rings: KeyValue;
   /** Holds imported secrets; their records are authenticated with these keys. */
   secrets(recordKeys: RecordKeys): KeyValue;
-  /** Whether this process may create the first ring of an empty store. */
-  readonly firstStart: boolean;
+  /** Why this process may not create the first ring of an empty store, human-readable. Undefined: it may. */
+  readonly noFirstKeys: string | undefined;
   /** Whether keys were sealed before, as far as is known without the store: a new KEK would then hide their loss. */
   sealedBefore(): Promise<boolean>;
   /** Whether the work that failed with this error may succeed later. */

@@ -23,8 +23,8 @@ export interface KeyringOptions extends LoadTools {
   readonly now: () => number;
   /** Whether a verifier may have cached a JWKS without this keyset's first key: that key then waits its lead. */
   readonly jwksMayBeCached: boolean;
-  /** Whether this replica may create the first epoch where it finds none. Default: true. */
-  readonly firstStart?: boolean;
+  /** Why this replica may not create the first epoch where it finds none, human-readable. Undefined: it may. */
+  readonly noFirstKeys?: string | undefined;
   /** The ring is served from it while the store is unreachable, and restored from it when the store has lost it. */
   readonly snapshot?: RingSnapshot | undefined;
   /** Names of the live replicas whose epoch is below this one. Default: there are no other replicas. */

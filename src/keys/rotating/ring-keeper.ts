@@ -132,14 +132,15 @@ export class RingKeeper {
 
   async #apply(survey: Survey): Promise<void> {
     const { highest } = survey;
+    const { recordKeys } = this.#options;
     let decision: Decision;
     try {
       decision = this.#reconcile(highest);
       if (highest !== undefined && decision.type === "adopt") await this.#adopt(highest, decision);
       if (highest !== undefined && decision.type === "revokeAgain") await this.#revokeAgain(highest, decision);
-      if (this.#current === undefined && survey.occupied) throw nothingAuthentic(this.#kind, survey);
-      if (survey.next === "unknownKek")
-        throw underUnknownKek(this.#kind, this.#opened.stored.epoch, this.#options.recordKeys);
+      if (this.#current === undefined && survey.occupied) throw nothingAuthentic(this.#kind, survey, recordKeys);
+      const unknown = underUnknownKek(this.#kind, survey, recordKeys);
+      if (unknown !== undefined) throw unknown;
     } catch (error) {
       this.#obstacle = error instanceof KeyringError ? error.message : "its newest epoch can't be used";
       this.#vigil.doubt();
@@ -223,11 +224,10 @@ export class RingKeeper {
   #checkFirstEpoch(): void {
     // The keys of a snapshot that can't be read must not be replaced by new ones.
     if (this.#snapshotError !== undefined) throw this.#snapshotError;
-    const { keyset, firstStart = true } = this.#options;
-    if (firstStart && this.#mayPlan()) return;
-    const sources =
-      "they come from another replica or a restored backup, or a replica with state.first_start makes them";
-    throw new KeyringError("WAITING", `keyset ${keyset} has no keys yet: ${sources}`);
+    const { keyset, noFirstKeys } = this.#options;
+    if (noFirstKeys !== undefined) throw new KeyringError("WAITING", `keyset ${keyset} has no keys: ${noFirstKeys}`);
+    if (!this.#mayPlan())
+      throw new KeyringError("WAITING", `keyset ${keyset} has no keys yet, and none may be made now`);
   }
 
   #mayPlan(): boolean {

@@ -5,7 +5,7 @@ import type { IssueTokenResponse } from "../../../src/gen/signet/v1/token.ts";
 import { serialTestWithNats, startNats } from "../../support/nats/nats-server.ts";
 import { verdictOf } from "../../support/profiles/dialect.ts";
 import { issueEverywhere, issueShort } from "../../support/replicas/replica-tokens.ts";
-import { type Replica, replicaSet, untilReady } from "../../support/replicas/replicas.ts";
+import { lossToAccept, type Replica, replicaSet, untilReady } from "../../support/replicas/replicas.ts";
 import { look, watchRings } from "../../support/replicas/ring-witness.ts";
 import { badVerdicts } from "../../support/replicas/verify-everywhere.ts";
 import { revokeTokens } from "../../support/service/revoke-tokens.ts";
@@ -53,36 +53,65 @@ serialTestWithNats(
 );
 
 serialTestWithNats("a bucket that is lost while no replica runs is put back from the snapshots", async (t) => {
-  const { tokens, revoked, replicas } = await loseAll(t, { keepSnapshots: true });
+  const { set, names, tokens, revoked } = await loseAll(t, [FIRST, SECOND]);
+  const replicas = await Promise.all(names.map((name) => set.start(name)));
   await Promise.all(replicas.map(untilReady));
   t.deepEqual(await badVerdicts(replicas, tokens), {});
   for (const replica of replicas) t.is(verdictOf(await verify(replica, revoked.token)), "REVOKED", replica.name);
 });
 
 serialTestWithNats(
-  "negative control: without snapshots the tokens from before the loss are lost with it",
+  "a replica that has lost its snapshots makes no keys for a lost bucket, even with first_start: it waits for another's",
   async (t) => {
-    const { tokens, replicas } = await loseAll(t, { keepSnapshots: false });
+    const { set, tokens } = await loseAll(t, [SECOND]);
+    const first = await set.start(FIRST);
+    await lossToAccept(first);
+    const replicas = [first, await set.start(SECOND)];
     await Promise.all(replicas.map(untilReady));
-    const [first = ""] = replicas.map(({ name }) => name);
-    t.is((await badVerdicts(replicas, tokens))[`UNKNOWN_KEY on ${first}`], tokens.length);
+    t.deepEqual(await badVerdicts(replicas, tokens), {});
   },
 );
 
-async function loseAll(t: ExecutionContext, { keepSnapshots }: { readonly keepSnapshots: boolean }) {
+serialTestWithNats(
+  "negative control: where no snapshot is left and the operator accepts the loss, the tokens from before are lost with it",
+  async (t) => {
+    const { set, tokens } = await loseAll(t, []);
+    const waiting = await Promise.all([set.start(FIRST), set.start(SECOND)]);
+    const [loss, other] = await Promise.all([lossToAccept(waiting[0]), lossToAccept(waiting[1])]);
+    t.is(loss, other, "both belonged to the same installation");
+    for (const { process } of waiting) await process.stop();
+
+    const first = await set.start(FIRST, { REPLICA_ACCEPT_LOSSES: loss });
+    await untilReady(first);
+    t.true(first.process.log.some((line) => line.event === "loss.accepted" && line.loss === loss));
+    const second = await set.start(SECOND, { REPLICA_ACCEPT_LOSSES: loss });
+    await untilReady(second);
+    const lost = { [`UNKNOWN_KEY on ${FIRST}`]: tokens.length, [`UNKNOWN_KEY on ${SECOND}`]: tokens.length };
+    t.deepEqual(await badVerdicts([first, second], tokens), lost);
+    const { installation } = JSON.parse(
+      await readFile(join(await set.folderOf(SECOND), "spool/identity.json"), "utf8"),
+    );
+    t.not(`state:${installation}`, loss, "the same words accept nothing twice");
+  },
+);
+
+const [FIRST, SECOND] = ["replica-1", "replica-2"] as const;
+
+/** Two replicas that were killed, and whose bucket is lost. The snapshots of those in `keep` are left. */
+async function loseAll(t: ExecutionContext, keep: readonly string[]) {
   const nats = await startNats(t);
   const set = await replicaSet(t, [nats.url]);
   const before = await set.startAll(2);
+  const names = before.map(({ name }) => name);
   const tokens = await issueEverywhere(before);
   const revoked = await revokedToken(before);
-  for (const { name } of before) await untilRemembered(join(await set.folderOf(name), "snapshots"), revoked);
+  for (const name of names) await untilRemembered(join(await set.folderOf(name), "snapshots"), revoked);
   for (const { process } of before) await process.kill9();
   await nats.restart({ loseStore: true });
-  for (const { name } of before) {
-    if (!keepSnapshots) await rm(join(await set.folderOf(name), "snapshots"), { recursive: true });
+  for (const name of names) {
+    if (!keep.includes(name)) await rm(join(await set.folderOf(name), "snapshots"), { recursive: true });
   }
-  const replicas = await Promise.all(before.map(({ name }) => set.start(name)));
-  return { tokens, revoked, replicas };
+  return { set, names, tokens, revoked };
 }
 
 /** A revoked token, once every replica knows of its revocation. */

@@ -8,7 +8,8 @@ const policy = JSON.parse(env.REPLICA_POLICY ?? "") as KeyPolicy;
 const config = loadConfig({ env });
 const keysets = config.keysets.map((keyset) => ({ ...keyset, policy }));
 const now = () => Date.now() + Number(readFileSync(env.REPLICA_CLOCK ?? "", "utf8"));
-const app = await startApp({ ...config, keysets, clockSkewMs: policy.skew }, { now });
+const acceptLosses = (env.REPLICA_ACCEPT_LOSSES ?? "").split(" ");
+const app = await startApp({ ...config, keysets, clockSkewMs: policy.skew }, { now, acceptLosses });
 process.once("SIGTERM", async () => {
   await app.stop("SIGTERM");
   process.exit();

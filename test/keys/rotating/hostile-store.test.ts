@@ -48,7 +48,7 @@ async function replica(overrides: Partial<KeyringOptions> = {}) {
   const signs = (ring: Keyring) => ring.signer(made.clock.now) !== undefined;
   /** Another replica that starts now, with or without a copy of its own, and its events. */
   const begin = async (own: Partial<KeyringOptions> = { snapshot: snapshot.copy() }) => {
-    const other = makeOptions({ store, now: () => made.clock.now, firstStart: false, ...own });
+    const other = makeOptions({ store, now: () => made.clock.now, noFirstKeys: "others make them", ...own });
     return { ring: await openKeyring(other.options), events: other.events };
   };
   return { ...made, store, keyring, snapshot, signs, begin };

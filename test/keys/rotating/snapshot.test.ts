@@ -55,7 +55,7 @@ async function replica(t: ExecutionContext) {
   made.clock.now = start + day;
   await keyring.maintain();
   t.is(keyring.epoch, 2);
-  const { options, events, clock } = makeOptions({ store, snapshot, firstStart: false });
+  const { options, events, clock } = makeOptions({ store, snapshot, noFirstKeys: "others make them" });
   clock.now = start + day;
   return { keyring, snapshot, state, store, clock, events, options, first: made };
 }
@@ -242,10 +242,10 @@ test("a store that refuses the epoch that revokes again is an error, and nothing
 });
 
 test("a replica that may not make the first ring waits, says for what, and makes nothing", async (t) => {
-  const { options } = makeOptions({ firstStart: false });
+  const { options } = makeOptions({ noFirstKeys: "others make them" });
   const error = await t.throwsAsync(openKeyring(options), { instanceOf: KeyringError });
   t.is(error?.code, "WAITING");
-  t.regex(error?.message ?? "", /^keyset service has no keys yet: .*state\.first_start/);
+  t.is(error?.message, "keyset service has no keys: others make them");
   t.is(await options.store.get("keys/service/epoch/1"), undefined);
   await openKeyring(makeOptions({ store: options.store }).options);
   t.is((await openKeyring(options)).epoch, 1);
@@ -279,9 +279,9 @@ test("a damaged snapshot is reported and replaced by what the store holds", asyn
 test("no new ring is made over a snapshot that can't be read", async (t) => {
   const { options, state, snapshot } = await replica(t);
   state.inner = empty();
-  t.is(await codeOf({ ...options, ...underKeks("two"), firstStart: true }), "WRONG_KEK");
+  t.is(await codeOf({ ...options, ...underKeks("two"), noFirstKeys: undefined }), "WRONG_KEK");
   snapshot.bytes = Buffer.from("damaged");
-  t.is(await codeOf({ ...options, firstStart: true }), "BROKEN_RECORD");
+  t.is(await codeOf({ ...options, noFirstKeys: undefined }), "BROKEN_RECORD");
   t.is(await state.inner.get("keys/service/epoch/1"), undefined);
 });
 

@@ -38,7 +38,10 @@ export interface Replica extends RemoteService {
  * Replicas that share a KEK and NATS. A replica that restarts under its name keeps its data folder, ports and clock.
  */
 export interface ReplicaSet {
-  /** Resolves when the replica listens, even if it is not ready. `env` is for this start only. */
+  /**
+   * Resolves when the replica listens, even if it is not ready. `env` is for this start only; `REPLICA_ACCEPT_LOSSES`
+   * holds what `serve --accept-loss` accepts, with spaces between.
+   */
   start(name: string, env?: Readonly<Record<string, string>>): Promise<Replica>;
   /** Starts `count` replicas at once, and resolves when all can issue. */
   startAll(count: number): Promise<readonly Replica[]>;
@@ -120,6 +123,16 @@ export async function replicaSet(
 /** Resolves when the replica can issue. */
 export function untilReady(replica: Replica): Promise<void> {
   return waitUntil(`${replica.name} is ready`, async () => (await replica.waitsFor()) === "");
+}
+
+/** The loss that a replica asks its operator to accept, e.g. `state:ID`, once it does. */
+export async function lossToAccept(replica: Replica): Promise<string> {
+  let loss: string | undefined;
+  await waitUntil(`${replica.name} names a loss`, async () => {
+    loss = / start once with --accept-loss (\S+): /.exec(await replica.waitsFor())?.[1];
+    return loss !== undefined;
+  });
+  return loss ?? "";
 }
 
 async function newPlace(t: ExecutionContext<unknown>): Promise<Place> {
