@@ -54,17 +54,23 @@ export type Digests = Readonly<Record<string, string>>;
 /** Called with the parts in which a replica differs: once, and again only when the parts change. */
 export type OnDifferences = (replica: string, parts: readonly string[]) => void;
 
-/** Takes the digests of every heartbeat, and calls `onDifferences` only when a difference is new. */
+/**
+ * Takes the digests of every heartbeat, and calls `onDifferences` only when a difference is new and `mayReport`. What
+ * was held back is new at the next heartbeat.
+ */
 export function createDifferenceFilter(
   own: Digests,
   onDifferences: OnDifferences,
+  mayReport: () => boolean,
 ): (replica: string, digests: Digests) => void {
   const reported = new Map<string, string>();
   return (replica, digests) => {
     const parts = differingParts(own, digests);
     if (parts.join() === (reported.get(replica) ?? "")) return;
+    if (parts.length === 0) return void reported.delete(replica);
+    if (!mayReport()) return;
     reported.set(replica, parts.join());
-    if (parts.length > 0) onDifferences(replica, parts);
+    onDifferences(replica, parts);
   };
 }
 

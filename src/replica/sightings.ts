@@ -1,3 +1,4 @@
+import { createReportLimit } from "../async/report-limit.ts";
 import { createDifferenceFilter, type Digests, type OnDifferences, type PresenceRecord } from "./presence-record.ts";
 
 /** A replica, as of its last heartbeat. */
@@ -40,7 +41,7 @@ interface Seen {
 
 export function createSightings({ now, monotonic, freshMs, digests, onDifferences }: SightingsOptions): Sightings {
   const others = new Map<string, Seen>();
-  const compare = createDifferenceFilter(digests, onDifferences);
+  const compare = createDifferenceFilter(digests, onDifferences, createReportLimit(now));
   const replicasOf = (which: (seen: Seen) => boolean) =>
     [...others.values()].filter(which).map(({ replica }) => replica);
 

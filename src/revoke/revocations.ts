@@ -1,6 +1,7 @@
 import { type Following, follow } from "../async/follow.ts";
 import { inTurns } from "../async/in-turns.ts";
 import { createInbox } from "../async/inbox.ts";
+import { createReportLimit } from "../async/report-limit.ts";
 import { pause } from "../async/timeout.ts";
 import { Problem } from "../problem/problem.ts";
 import { type Change, type Entry, type KeyValue, StateError } from "../state/keyvalue.ts";
@@ -19,7 +20,10 @@ export interface RevocationsOptions {
    * unreachable.
    */
   readonly snapshot?: { readonly asOf: number; readonly revocations: Iterable<Revocation> };
-  /** Called for an entry that can't be parsed, and when the watch fails, which is then opened again after a pause. */
+  /**
+   * Called for an entry that can't be parsed, and when the watch fails, which is then opened again after a pause. At
+   * most 20 times in a minute: any client of the store can write entries.
+   */
   readonly onProblem: (error: unknown) => void;
   /** Called for every 10 000 entries that were read, and with `complete` when they are all of at least so many. */
   readonly onProgress?: (read: number, complete: boolean) => void;
@@ -61,7 +65,8 @@ const MAX_WAITING = 10_000;
 
 /** Resolves when every stored revocation is known. Rejects when the store can't be read and there is no snapshot. */
 export async function openRevocations(options: RevocationsOptions): Promise<Revocations> {
-  const { store, now, hashers, contactAgeMs, snapshot, onProblem, onPutBack, onProgress } = options;
+  const { store, now, hashers, contactAgeMs, snapshot, onPutBack, onProgress } = options;
+  const mayReport = createReportLimit(now);
   const known = createRevokedSet(hashers);
   const keyIds = new Set(hashers.map(({ keyId }) => keyId));
   const stopping = new AbortController();
@@ -70,6 +75,10 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
   let blindSince: number | undefined = snapshot?.asOf ?? now();
   /** One restoration at a time, and a stop waits for the last. Never rejects. */
   let restoring = Promise.resolve();
+
+  function onProblem(error: unknown): void {
+    if (mayReport()) options.onProblem(error);
+  }
 
   function learn(revocation: Revocation): void {
     if (revocation.until <= now() || !known.add(revocation)) return;
@@ -140,10 +149,8 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
     // While the watch is broken, the next one finds what is missing.
     if (blindSince !== undefined || stopping.signal.aborted) return;
     const stored = createRevokedSet(hashers);
-    for await (const entry of inTurns(await store.list(REVOKED))) {
-      const revocation = parseRevocation(entry);
-      if (revocation !== undefined) stored.add(revocation);
-    }
+    for await (const revocation of storedRevocations(store, stopping.signal)) stored.add(revocation);
+    if (stopping.signal.aborted) return;
     const missing: Revocation[] = [];
     // Also one whose entry was written again, and now revokes less.
     for await (const one of inTurns(known.all())) if (one.until > now() && stored.add(one)) missing.push(one);
@@ -189,6 +196,15 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
       await Promise.all([following, restoring]);
     },
   };
+}
+
+/** All that are stored now. By a watch and not a list, because 10⁵ entries at once take much memory. */
+async function* storedRevocations(store: KeyValue, signal: AbortSignal): AsyncGenerator<Revocation> {
+  for await (const change of store.watch(REVOKED, signal)) {
+    if (change.type === "current") return;
+    const revocation = change.type === "put" ? parseRevocation(change.entry) : undefined;
+    if (revocation !== undefined) yield revocation;
+  }
 }
 
 function unknownKey({ profile, hashedUnder, until }: Extract<Revocation, { kind: "subject" }>): Error {

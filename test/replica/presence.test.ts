@@ -181,6 +181,28 @@ test("a replica with another configuration is reported once, with the parts that
   t.deepEqual(a.events[1], { type: "replica.differs", replica: "b", parts: ["issuer"] });
 });
 
+test("a flood of replicas that differ does not fill the log; what was held back is reported later", async (t) => {
+  const time = timeUnderTest();
+  const store = createMemoryKeyValue(time.now);
+  const a = replica(t, time, store, "a", { issuer: "1" });
+  const flood = async () => {
+    const record = { version: "0", startedAt: 1, epochs: {}, digests: { issuer: "2" }, at: time.now() };
+    const value = Buffer.from(JSON.stringify(record));
+    for (let id = 0; id < 50; id++) {
+      const before = await store.get(`replicas/r${id}`);
+      if (before === undefined) await store.create(`replicas/r${id}`, value);
+      else await store.update(before.key, value, before.revision);
+    }
+  };
+  await flood();
+  await waitUntil("a sees all", () => a.ids().length === 51);
+  t.is(a.events.length, 20);
+  time.pass(60_000);
+  await flood();
+  await waitUntil("a reports others", () => a.events.length === 40);
+  t.is(new Set(a.events.map((event) => "replica" in event && event.replica)).size, 40);
+});
+
 test("a replica that is cut off hears no other, and goes by what it knew: that does not make the others dead", async (t) => {
   const time = timeUnderTest();
   const store = createMemoryKeyValue(time.now);

@@ -66,6 +66,16 @@ async function firstItems(revocations: Revocations, count: number, act: () => un
   return items;
 }
 
+test("a flood of entries that can't be read is reported in bounds", async (t) => {
+  const { clock, store, problems, open } = fixture(t);
+  for (let at = 0; at < 50; at++) await store.create(`revoked/garbage/${at}`, Buffer.from("garbage"));
+  await open();
+  t.is(problems.length, 20);
+  clock.now += 60_000;
+  await store.create("revoked/garbage/late", Buffer.from("garbage"));
+  await waitUntil("a later one is reported", () => problems.length === 21);
+});
+
 test("a revoked token is revoked, and no other one is", async (t) => {
   const revocations = await fixture(t).open();
   await revocations.revoke([revokedToken("a")]);

@@ -74,7 +74,9 @@ export class Journal {
     await cutOff(segment, this.#open).catch(
       unavailable(`${segment.path}: can't be truncated to its last synced record`),
     );
-    if (segment.bytes === 0) this.#segments.splice(this.#segments.indexOf(segment), 1);
+    const at = this.#segments.indexOf(segment);
+    // It may have been trimmed: then no other must go in its place.
+    if (segment.bytes === 0 && at !== -1) this.#segments.splice(at, 1);
     this.#unsettled = undefined;
   }
 

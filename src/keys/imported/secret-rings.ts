@@ -1,3 +1,4 @@
+import { createReportLimit } from "../../async/report-limit.ts";
 import type { Change, Entry } from "../../state/keyvalue.ts";
 import type { KeyringError } from "../error.ts";
 import { judgeRecord } from "../store/authenticated-record.ts";
@@ -38,9 +39,6 @@ export interface SecretRings {
   all(): readonly ReadRing[];
 }
 
-/** How many rings that can't be used are reported in a minute: any client of the store can make more of them. */
-const REPORTS = { count: 20, everyMs: 60_000 } as const;
-
 export function createSecretRings(
   parts: Omit<RingParts, "onObstacle">,
   report: (event: SecretsEvent) => void,
@@ -50,7 +48,8 @@ export function createSecretRings(
   const takeStrays = createStrayReport(now, (strays) => report({ type: "secrets.strays", ...strays }));
   /** The stretch in which all entries were read last. */
   let readIn: number | undefined;
-  let reports = { since: Number.NEGATIVE_INFINITY, count: 0 };
+  // Any client of the store can make more rings that can't be used.
+  const mayReport = createReportLimit(now);
 
   const ringOf = (owner: SecretOwner): HeldRing | undefined => rings.get(idOf(owner));
   const heldOf = (owner: SecretOwner): number => ringOf(owner)?.epoch ?? 0;
@@ -64,9 +63,7 @@ export function createSecretRings(
   }
 
   function onObstacle(owner: SecretOwner, error: KeyringError): void {
-    if (Math.abs(now() - reports.since) >= REPORTS.everyMs) reports = { since: now(), count: 0 };
-    reports.count += 1;
-    if (reports.count <= REPORTS.count) report({ type: "secrets.unreadable", ...owner, error });
+    if (mayReport()) report({ type: "secrets.unreadable", ...owner, error });
   }
 
   /** Takes what was written at the place of an epoch; undefined: it was deleted. Returns as `takeChange`. */

@@ -7,7 +7,10 @@ import type { Survey } from "./survey.ts";
  */
 export const PATIENCE_MS = 5_000;
 
-/** How the watch of a store goes. While it has no gap, an authentic epoch can't have been there without being seen. */
+/**
+ * How the watch of a store goes. While it has no gap, every epoch is seen, except one that is overwritten before it is
+ * delivered: the changes of one key may be merged. The replica that made it holds it, and puts it back.
+ */
 export class Watchfulness {
   #stretches = 0;
   #unbroken = false;
