@@ -1,4 +1,5 @@
 import { within } from "../async/timeout.ts";
+import { StateError } from "../state/keyvalue.ts";
 import { KeyringError } from "./error.ts";
 
 /** How long a caller waits for a reload, and for how long at most no other one starts. In milliseconds. */
@@ -47,5 +48,7 @@ export function createSharedReload(
 }
 
 function throwLate(): never {
-  throw new KeyringError("UNREADABLE", `the store was not read within ${RELOAD.wait} ms`);
+  // The store is the cause, as for callers of a reload that failed.
+  const cause = new StateError("UNAVAILABLE", "it does not answer in time");
+  throw new KeyringError("UNREADABLE", `the store was not read within ${RELOAD.wait} ms`, { cause });
 }
