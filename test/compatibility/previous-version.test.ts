@@ -13,6 +13,7 @@ import { trailFaults, trailOf } from "../support/nats/audit-trail.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { issue, listKeys, type Service, startService, testEnv, verify } from "../support/service/service.ts";
 import { waitUntil } from "../support/wait-until.ts";
+import { bodiesOf } from "./segment-bodies.ts";
 import answers from "./0.1.0/answers.json" with { type: "json" };
 
 const FIXTURE = fileURLToPath(new URL("0.1.0/", import.meta.url));
@@ -84,18 +85,6 @@ const FILE_VERDICTS = {
   imported: "valid",
   keyRevoked: "REJECTION_REASON_KEY_REVOKED",
 };
-
-/** The bodies of a segment: each follows 8 bytes, which begin with its length below a mark in the top bit. */
-function bodiesOf(segment: Buffer): string[] {
-  const bodies: string[] = [];
-  for (let at = 0; at + 8 <= segment.length; ) {
-    const length = segment.readUInt32BE(at) & 0x7fff_ffff;
-    if (length === 0) break;
-    bodies.push(segment.toString("utf8", at + 8, at + 8 + length));
-    at += 8 + length;
-  }
-  return bodies;
-}
 
 async function storedKeys(url: string): Promise<string[]> {
   const connection = await connect({ servers: url });
