@@ -3,7 +3,7 @@ import type { Place } from "../../files/place.ts";
 import { type Head, startEpoch } from "../chain.ts";
 import { AuditError, type AuditEvent, type AuditLog, type TimedEvent } from "../event.ts";
 import type { StreamMark } from "../forward/sink.ts";
-import { type Bookmark, BookmarkKeeper } from "./bookmark.ts";
+import type { Bookmark } from "./bookmark.ts";
 import { requireFreeSpace } from "./free-space.ts";
 import { GroupCommit } from "./group-commit.ts";
 import type { IdentityKeeper, LogEnd } from "./identity.ts";
@@ -12,7 +12,8 @@ import { isToken, linkGroup, type Waiter } from "./link-group.ts";
 import { SegmentReader, type StoredEvent } from "./reader.ts";
 import { RecentEvents } from "./recent.ts";
 import type { Cut, Recovered } from "./recovery.ts";
-import { markAcknowledged, removeOldest, requireStored, type Segment, trimmable } from "./segment.ts";
+import { Retention } from "./retention.ts";
+import type { Segment } from "./segment.ts";
 import type { OpenSpoolFile } from "./segment-file.ts";
 
 export interface SpoolOptions {
@@ -76,14 +77,12 @@ export class Spool implements AuditLog {
   readonly #commits = new GroupCommit<Waiter>((group) => this.#commit(group));
   readonly #durable = createWakeup();
   readonly #hardLimit: number;
-  readonly #bookmark: BookmarkKeeper;
+  readonly #retention: Retention;
   readonly #identity: IdentityKeeper;
   #head: Head;
   /** Behind the last durable event. Set together with the head. */
   #end: LogEnd;
   #full: boolean;
-  /** The active segment when all were held. */
-  #held: Segment | undefined;
   #closed = false;
 
   constructor(
@@ -101,11 +100,14 @@ export class Spool implements AuditLog {
     this.#segments = segments;
     this.#reader = new SegmentReader(segments);
     this.#recent = new RecentEvents(options.recentBytes ?? 4 * 1024 ** 2);
-    this.#bookmark = new BookmarkKeeper(folder, this.#plausible(bookmark), end);
     this.#head = startEpoch(identity.current.writer, identity.current.epoch, end.prevHash);
     this.#end = end;
-    this.#hardLimit = Math.max(options.maxBytes, this.#bytes()) + RESERVE_BYTES;
-    this.#full = this.#bytes() >= options.maxBytes;
+    const { monotonic, forwarded = false, maxBytes } = options;
+    const shared = { folder, identity, journal, segments, reader: this.#reader };
+    this.#retention = new Retention({ ...shared, end: () => this.#end, monotonic, forwarded }, bookmark);
+    const { bytes } = this.#retention;
+    this.#hardLimit = Math.max(maxBytes, bytes) + RESERVE_BYTES;
+    this.#full = bytes >= maxBytes;
     this.cut = cut;
     this.acceptedLoss = accepted;
   }
@@ -161,43 +163,31 @@ export class Spool implements AuditLog {
 
   /** The position up to which the sink has every event. */
   get acknowledged(): Bookmark {
-    return this.#bookmark.current;
+    return this.#retention.acknowledged;
   }
 
   /** Records that every event up to `position` is in the sink, the last of them at `stream`. */
   acknowledge(position: number, stream: StreamMark): void {
-    this.#bookmark.move({ position, stream });
+    this.#retention.acknowledge(position, stream);
     this.#recent.forget(position);
-    markAcknowledged(this.#segments, this.#journal.active, position, this.#options.monotonic());
   }
 
   /** Records that the sink has lost the retained events. Returns the number of events to send again. */
   rewind(): number {
-    for (const segment of this.#segments) segment.acknowledgedAt = undefined;
-    const position = this.#lastTrimmed();
-    this.#bookmark.move({ position, stream: undefined });
-    return this.#journal.next - 1 - position;
+    return this.#retention.rewind();
   }
 
   /** Deletes the segments whose events were all acknowledged at least `horizonMs` ago. */
   async trim(horizonMs: number): Promise<void> {
-    const now = this.#options.monotonic();
-    markAcknowledged(this.#segments, this.#journal.active, this.#bookmark.current.position, now);
-    const { length } = this.#segments;
-    const before = this.#bytes();
-    try {
-      await this.#reader.exclusively(() => this.#remove(trimmable(this.#segments, now - horizonMs).length));
-    } finally {
-      // An open file keeps its space, for which a full disk waits.
-      if (this.#segments.length < length) await this.hold();
-    }
-    if (this.#bytes() < before) this.#full = this.#bytes() >= this.#options.maxBytes;
+    const before = this.#retention.bytes;
+    await this.#retention.trim(horizonMs);
+    const { bytes } = this.#retention;
+    if (bytes < before) this.#full = bytes >= this.#options.maxBytes;
   }
 
   /** Keeps what is not acknowledged open for the forwarder, if there is one. */
-  async hold(): Promise<void> {
-    this.#held = this.#journal.active;
-    if (this.#options.forwarded) await this.#reader.hold();
+  hold(): Promise<void> {
+    return this.#retention.hold();
   }
 
   /**
@@ -212,9 +202,9 @@ export class Spool implements AuditLog {
   }
 
   async depth(): Promise<Depth> {
-    const { position } = this.#bookmark.current;
+    const { position } = this.acknowledged;
     const oldestTime = await this.#timeAfter(position).catch(() => undefined);
-    return { events: this.#journal.next - 1 - position, bytes: this.#bytes(), oldestTime };
+    return { events: this.#journal.next - 1 - position, bytes: this.#retention.bytes, oldestTime };
   }
 
   /** Resolves when every event appended so far is durable or rejected. */
@@ -230,9 +220,7 @@ export class Spool implements AuditLog {
     if (this.#closed) return;
     this.#closed = true;
     await this.#commits.idle();
-    // A lost bookmark costs only duplicates, and the end of the log stays a lower bound.
-    await this.#bookmark.close().catch(() => undefined);
-    await this.#identity.change({ ...this.#end, first: this.#lastTrimmed() + 1 }).catch(() => undefined);
+    await this.#retention.close();
     try {
       await this.#reader.close();
     } finally {
@@ -244,7 +232,7 @@ export class Spool implements AuditLog {
   async #commit(group: readonly Waiter[]): Promise<void> {
     try {
       if (this.#journal.unsettled) await this.#reopen();
-      const bytes = this.#bytes();
+      const { bytes } = this.#retention;
       const room = { token: this.#full ? 0 : this.#options.maxBytes - bytes, other: this.#hardLimit - bytes };
       const { events, accepted, refused, head } = linkGroup(
         group,
@@ -256,9 +244,8 @@ export class Spool implements AuditLog {
       if (events.length > 0) await this.#journal.append(events.map(({ body }) => body));
       this.#head = head;
       this.#end = { next: this.#journal.next, prevHash: head.prevHash };
-      if (events.length > 0) this.#bookmark.reached(this.#end);
+      if (events.length > 0) this.#retention.reached();
       this.#recent.add(events);
-      if (this.#journal.active !== this.#held) this.hold().catch(() => undefined);
       // Until there is room again: otherwise small events would get through where larger ones do not.
       this.#full ||= refused.some(({ waiter, error }) => error.code === "FULL" && isToken(waiter.event));
       for (const { settle } of accepted) settle();
@@ -270,21 +257,9 @@ export class Spool implements AuditLog {
     }
   }
 
-  async #remove(count: number): Promise<void> {
-    // A segment whose end is unknown is still to be truncated.
-    if (count === 0 || this.#journal.unsettled) return;
-    const first = this.#segments[count]?.first ?? this.#end.next;
-    const lost = this.#identity.current.lost.filter(({ last }) => last >= first);
-    const note = () => this.#identity.change({ ...this.#end, first, lost });
-    // Before they go: a crash in between must not leave a spool in which they seem to be missing. The next epoch links
-    // to the last record, whose hash the identity then holds. On a full disk one has to go before that.
-    await note().catch(() => removeOldest(this.#folder, this.#segments).then(note));
-    while (this.#lastTrimmed() + 1 < first) await removeOldest(this.#folder, this.#segments);
-  }
-
   async #examine(probe: boolean): Promise<void> {
     if (this.#closed) throw new AuditError("UNAVAILABLE", "the audit spool is closed");
-    this.#requireSegments();
+    this.#retention.look();
     await requireFreeSpace(this.#folder.path);
     const isIntact = await this.#identity.isIntact();
     if (!isIntact && !probe)
@@ -294,19 +269,6 @@ export class Spool implements AuditLog {
     if (!isIntact) await this.#identity.change({});
     if (this.#journal.unsettled) await this.#reopen();
     await this.#journal.probe();
-  }
-
-  #requireSegments(): void {
-    // What was noted as trimmed is on its way out. This does not wait until it is gone: no group is written meanwhile.
-    const { first = 1 } = this.#identity.current;
-    const kept = this.#segments.filter((segment) => segment.first >= first && segment !== this.#journal.active);
-    try {
-      this.#folder.look();
-      for (const segment of kept) requireStored(segment);
-      this.#journal.look();
-    } catch (cause) {
-      throw new AuditError("UNAVAILABLE", `${this.#folder.path}: is not as it was written`, { cause });
-    }
   }
 
   // Begins a new epoch, as after a crash: the abandoned events may have reached the disk after all, and their places in
@@ -319,12 +281,6 @@ export class Spool implements AuditLog {
     this.#head = startEpoch(writer, epoch + 1, this.#end.prevHash);
   }
 
-  // A bookmark that contradicts the segments (it was lost, or the folder was tampered with) costs only duplicates.
-  #plausible(bookmark: Bookmark): Bookmark {
-    if (bookmark.position >= this.#journal.next) return { position: this.#lastTrimmed(), stream: undefined };
-    return { ...bookmark, position: Math.max(bookmark.position, this.#lastTrimmed()) };
-  }
-
   async #timeAfter(position: number): Promise<number | undefined> {
     const [oldest] = await this.read(position, 1);
     return oldest && Date.parse(oldest.header.time);
@@ -333,14 +289,5 @@ export class Spool implements AuditLog {
   /** The number of the last record that is stored; 0 when every one was trimmed. */
   #lastStored(): number {
     return this.#segments.findLast(({ bytes }) => bytes > 0)?.last ?? 0;
-  }
-
-  /** The number of the last record that was trimmed. */
-  #lastTrimmed(): number {
-    return (this.#segments[0]?.first ?? this.#journal.next) - 1;
-  }
-
-  #bytes(): number {
-    return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
   }
 }

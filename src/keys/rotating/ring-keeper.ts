@@ -1,19 +1,11 @@
 import { createQueue } from "../../async/queue.ts";
 import { KeyringError } from "../error.ts";
-import type { RecordKind } from "../store/authenticated-record.ts";
-import { type Epochs, openEpochs } from "../store/epochs.ts";
-import { mayHideAnEpoch, nothingAuthentic, refusedEpoch, underUnknownKek } from "../store/obstacle.ts";
-import { createStrayReport } from "../store/strays.ts";
-import type { StoredEpoch, Survey } from "../store/survey.ts";
-import { Vigil, Watchfulness } from "../store/vigil.ts";
 import type { Postponed } from "./key-states.ts";
-import { type CurrentRing, type LoadedRing, loadRing, loadSnapshot } from "./loaded-ring.ts";
-import { createEpochCreator, type EpochCreator } from "./new-epoch.ts";
+import type { LoadedRing } from "./loaded-ring.ts";
 import type { KeyringOptions } from "./options.ts";
-import { keysetRecords } from "./parse-record.ts";
-import { type EpochPlan, planEmergency, planEpoch, planOverGarbage } from "./plan.ts";
-import { type Decision, reconcile } from "./reconcile.ts";
+import { type EpochPlan, planEpoch, planOverGarbage } from "./plan.ts";
 import type { EpochRecord } from "./record.ts";
+import { RingInUse } from "./ring-in-use.ts";
 
 /** Returns the epoch to create after `ring`; undefined when none is needed. What it throws stops the change. */
 export type PlanChange = (ring: EpochRecord, now: number) => EpochPlan | undefined;
@@ -25,28 +17,13 @@ export type PlanChange = (ring: EpochRecord, now: number) => EpochPlan | undefin
  */
 export class RingKeeper {
   readonly #options: KeyringOptions;
-  readonly #postponed: Postponed;
-  readonly #kind: RecordKind<EpochRecord>;
-  readonly #epochs: Epochs<EpochRecord>;
-  readonly #takeStrays: (keys: readonly string[]) => void;
-  readonly #creator: EpochCreator;
   readonly #queue = createQueue();
-  readonly #watch = new Watchfulness();
-  readonly #vigil = new Vigil(this.#watch);
-  #current: CurrentRing | undefined;
-  #obstacle: string | undefined;
+  readonly #inUse: RingInUse;
   #snapshotError: unknown;
-  /** The epoch below which all are emptied. */
-  #prunedBelow = 0;
 
   private constructor(options: KeyringOptions, postponed: Postponed) {
     this.#options = options;
-    this.#postponed = postponed;
-    const { keyset, store, recordKeys, now, report } = options;
-    this.#kind = keysetRecords(keyset);
-    this.#epochs = openEpochs(this.#kind, store, recordKeys);
-    this.#takeStrays = createStrayReport(now, (strays) => report({ type: "strays", keyset, ...strays }));
-    this.#creator = createEpochCreator(options, this.#epochs, (record) => this.#load(record));
+    this.#inUse = new RingInUse(options, postponed);
   }
 
   /**
@@ -58,34 +35,33 @@ export class RingKeeper {
     const keeper = new RingKeeper(options, postponed);
     await keeper.#loadSnapshot();
     await keeper.#update().catch((error) => {
-      if (keeper.#current === undefined || !(error instanceof KeyringError)) throw error;
+      if (keeper.#inUse.ring === undefined || !(error instanceof KeyringError)) throw error;
       keeper.#reportProblem(error);
     });
     return keeper;
   }
 
   get ring(): LoadedRing {
-    return this.#opened.ring;
+    // `open` ends with a ring or throws.
+    if (this.#inUse.ring === undefined) throw new Error("a ring keeper has no ring before it is open");
+    return this.#inUse.ring;
   }
 
-  /**
-   * Why nothing may sign, human-readable: the store holds, or may have held, a newer epoch that can't be used, and that
-   * may revoke a key of the ring in use. Undefined: there is none.
-   */
+  /** Why nothing may sign, as {@link RingInUse.obstacle}, human-readable. */
   get obstacle(): string | undefined {
-    return this.#obstacle ?? (this.#vigil.mayHideAnEpoch ? this.#hiddenEpoch().message : undefined);
+    return this.#inUse.obstacle?.message;
   }
 
   /** Milliseconds until {@link maintain} writes over garbage; Infinity when there is none. */
   get msUntilMending(): number {
-    return this.#vigil.msUntilMending(this.#options.now());
+    return this.#inUse.msUntilMending;
   }
 
   /** Brings the ring up to date once. Rejects, and leaves the ring as it was, when the store or a key fails. */
   maintain(): Promise<void> {
     return this.#queue.run(async () => {
       await this.#update();
-      await this.#prune();
+      await this.#inUse.prune();
     });
   }
 
@@ -95,19 +71,18 @@ export class RingKeeper {
       for (let done = false; !done; ) {
         await this.#update();
         const next = plan(this.ring.record, this.#options.now());
-        done = next === undefined || (await this.#create(next, caller));
+        done = next === undefined || (await this.#inUse.create(next, caller));
       }
       await this.#makeDueEpochs();
       // The change is already made. If pruning fails, the next run removes the private keys left in earlier epochs.
-      await this.#prune().catch((error) => this.#reportProblem(error));
+      await this.#inUse.prune().catch((error) => this.#reportProblem(error));
       return this.ring.record;
     });
   }
 
   /** Yields whenever the store may hold something that {@link maintain} must look at, until the signal aborts. */
   follow(signal: AbortSignal): AsyncIterable<unknown> {
-    const changes = this.#watch.follow(this.#options.store.watch(this.#kind.prefix, signal));
-    return this.#epochs.newsIn(changes, () => this.#opened.stored);
+    return this.#inUse.follow(signal);
   }
 
   /** Resolves when no operation is running. */
@@ -116,59 +91,9 @@ export class RingKeeper {
   }
 
   async #update(): Promise<void> {
-    await this.#catchUp();
+    await this.#inUse.catchUp();
     await this.#mend();
     await this.#makeDueEpochs();
-  }
-
-  async #catchUp(): Promise<void> {
-    const { stretch } = this.#watch;
-    const survey = await this.#epochs.survey(this.#current?.stored.epoch ?? 0);
-    this.#takeStrays(survey.strays);
-    this.#vigil.saw(survey.next, stretch, this.#options.now());
-    await this.#apply(survey);
-    this.#obstacle = undefined;
-  }
-
-  async #apply(survey: Survey): Promise<void> {
-    const { highest } = survey;
-    const { recordKeys } = this.#options;
-    let decision: Decision;
-    try {
-      decision = this.#reconcile(highest);
-      if (highest !== undefined && decision.type === "adopt") await this.#adopt(highest, decision);
-      if (highest !== undefined && decision.type === "revokeAgain") await this.#revokeAgain(highest, decision);
-      if (this.#current === undefined && survey.occupied) throw nothingAuthentic(this.#kind, survey, recordKeys);
-      const unknown = underUnknownKek(this.#kind, survey, recordKeys);
-      if (unknown !== undefined) throw unknown;
-    } catch (error) {
-      this.#obstacle = error instanceof KeyringError ? error.message : "its newest epoch can't be used";
-      this.#vigil.doubt();
-      throw error;
-    }
-    // Where garbage lies at the next place, an epoch is about to be written there. A restore that fails does not make
-    // the ring outdated: the store holds nothing newer.
-    const lost = decision.type === "restore" || !survey.stored;
-    if (lost && survey.next === "free") await this.#restore(decision.type === "restore" ? decision.found : 0);
-  }
-
-  #reconcile(highest: StoredEpoch | undefined): Decision {
-    const stored = highest && { ...highest, read: () => this.#epochs.read(highest) };
-    return reconcile(this.#current, stored, this.#options.now());
-  }
-
-  async #adopt(stored: StoredEpoch, { record, dropped }: Extract<Decision, { type: "adopt" }>): Promise<void> {
-    const { keyset, report } = this.#options;
-    this.#reportCreated(stored);
-    await this.#use({ stored, ring: await this.#load(record) });
-    if (dropped.length > 0) report({ type: "dropped", keyset, epoch: record.epoch, kids: dropped });
-  }
-
-  /** Writes the ring in use back, byte for byte at its own epoch: other replicas may do the same at the same time. */
-  async #restore(found: number): Promise<void> {
-    const { keyset, report } = this.#options;
-    const { stored } = this.#opened;
-    if (await this.#epochs.create(stored, true)) report({ type: "restored", keyset, epoch: stored.epoch, found });
   }
 
   /**
@@ -177,46 +102,22 @@ export class RingKeeper {
    */
   async #mend(): Promise<void> {
     const { keyset, now, policy, report } = this.#options;
-    if (!this.#vigil.obstructed) return;
+    if (!this.#inUse.obstructed) return;
     if (this.msUntilMending === 0 && this.#mayPlan()) {
       const plan = planOverGarbage(this.ring.record, now(), policy);
-      if (await this.#create(plan)) report({ type: "mended", keyset, epoch: plan.epoch });
+      if (await this.#inUse.create(plan)) report({ type: "mended", keyset, epoch: plan.epoch });
     }
-    if (this.obstacle !== undefined) throw this.#hiddenEpoch();
-  }
-
-  #hiddenEpoch(): KeyringError {
-    return mayHideAnEpoch(this.#kind, this.#opened.stored.epoch + 1);
-  }
-
-  /**
-   * The store's epoch lacks a revocation, so it is never used: the key must not sign again. Revokes the key in the
-   * epoch after it.
-   */
-  async #revokeAgain(
-    stored: StoredEpoch,
-    { record, kid, reason }: Extract<Decision, { type: "revokeAgain" }>,
-  ): Promise<void> {
-    const { keyset, policy, now, report } = this.#options;
-    this.#reportCreated(stored);
-    if (!this.#mayPlan()) throw new KeyringError("WAITING", `keyset ${keyset}: key ${kid} must still be revoked again`);
-    report({ type: "unrevoked", keyset, epoch: record.epoch, kid });
-    const plan = planEmergency(record, now(), policy, kid, reason);
-    const created = plan && (await this.#creator.create(plan, record, this.#mayReplaceGarbage));
-    if (created !== undefined) this.#vigil.mended();
-    const next = await this.#epochs.survey(record.epoch);
-    if ((next.highest?.epoch ?? 0) <= record.epoch)
-      throw next.next === "free" ? refusedEpoch() : mayHideAnEpoch(this.#kind, record.epoch + 1);
-    await this.#apply(next);
+    const { obstacle } = this.#inUse;
+    if (obstacle !== undefined) throw obstacle;
   }
 
   async #makeDueEpochs(): Promise<void> {
     const { now, policy, jwksMayBeCached } = this.#options;
     for (;;) {
-      if (this.#current === undefined) this.#checkFirstEpoch();
-      const record = this.#current?.ring.record;
+      const record = this.#inUse.ring?.record;
+      if (record === undefined) this.#checkFirstEpoch();
       const plan = this.#mayPlan() ? planEpoch(record, now(), policy, jwksMayBeCached) : undefined;
-      if (plan !== undefined) await this.#create(plan);
+      if (plan !== undefined) await this.#inUse.create(plan);
       else if (record !== undefined) return;
     }
   }
@@ -234,61 +135,15 @@ export class RingKeeper {
     return this.#options.mayPlan?.() ?? true;
   }
 
-  /** Resolves to false when another replica was faster; the ring in use is then the one of that replica. */
-  async #create(plan: EpochPlan, caller?: string): Promise<boolean> {
-    const created = await this.#creator.create(plan, this.#current?.ring.record, this.#mayReplaceGarbage, caller);
-    if (created === undefined) {
-      await this.#catchUp();
-    } else {
-      this.#vigil.mended();
-      this.#reportCreated(created.stored);
-      await this.#use(created);
-    }
-    if ((this.#current?.stored.epoch ?? 0) < plan.epoch) throw refusedEpoch();
-    return created !== undefined;
-  }
-
-  get #mayReplaceGarbage(): boolean {
-    return this.#vigil.mayReplaceGarbage(this.#options.now());
-  }
-
-  /** Empties the epochs below the one in use. */
-  async #prune(): Promise<void> {
-    const { epoch } = this.#opened.stored;
-    if (this.#prunedBelow === epoch) return;
-    await this.#epochs.emptyBelow(epoch);
-    this.#prunedBelow = epoch;
-  }
-
-  #load(record: EpochRecord): Promise<LoadedRing> {
-    return loadRing(record, this.#options, this.#postponed);
-  }
-
   async #loadSnapshot(): Promise<void> {
     const bytes = await this.#options.snapshot?.load();
     if (bytes === undefined) return;
     try {
-      this.#current = await loadSnapshot(bytes, this.#options, this.#postponed);
+      await this.#inUse.takeSnapshot(bytes);
     } catch (error) {
       this.#snapshotError = error;
       this.#reportProblem(error);
     }
-  }
-
-  async #use(current: CurrentRing): Promise<void> {
-    this.#current = current;
-    await this.#options.snapshot?.save(current.stored.bytes);
-  }
-
-  /** `open` ends with a ring or throws. */
-  get #opened(): CurrentRing {
-    if (this.#current === undefined) throw new Error("a ring keeper has no ring before it is open");
-    return this.#current;
-  }
-
-  #reportCreated(stored: StoredEpoch): void {
-    const event = this.#creator.takeEvent(stored);
-    if (event !== undefined) this.#options.report(event);
   }
 
   #reportProblem(error: unknown): void {
