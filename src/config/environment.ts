@@ -1,10 +1,8 @@
 import type { Fault } from "../schema/fault.ts";
+import { isServiceLink } from "./service-link.ts";
 
 /** Variables with the same prefix that only the command line reads. */
 const COMMAND_LINE = new Set(["SIGNET_CONFIG", "SIGNET_ADDRESS"]);
-
-/** Variables that Kubernetes sets in every pod when a Service is named `signet`. */
-const SERVICE_LINK = /^SIGNET_(SERVICE_(HOST|PORT)|PORT)(_|$)/;
 
 /** The part of a JSON Schema that overrides need. */
 interface Schema {
@@ -24,11 +22,11 @@ export function overrideFromEnvironment(
   const targets = new Map(leaves(schema as Schema, []).map((leaf) => [variableName(leaf.path), leaf]));
   const faults: Fault[] = [];
   for (const [name, text] of Object.entries(env)) {
-    if (!name.startsWith("SIGNET_") || COMMAND_LINE.has(name) || SERVICE_LINK.test(name) || text === undefined)
-      continue;
+    if (!name.startsWith("SIGNET_") || COMMAND_LINE.has(name) || text === undefined) continue;
     const target = targets.get(name);
-    if (target === undefined) faults.push({ file: name, path: "", message: "is not the name of a configuration key" });
-    else set(data, target.path, parse(text, target.type));
+    if (target !== undefined) set(data, target.path, parse(text, target.type));
+    else if (!isServiceLink(name, text))
+      faults.push({ file: name, path: "", message: "is not the name of a configuration key" });
   }
   return faults;
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import test from "ava";
 import { loadConfig } from "../../src/config/load.ts";
 import { CONFIG_SCHEMA } from "../../src/config/schema.ts";
+import { isServiceLink } from "../../src/config/service-link.ts";
 import { faultsOf, filesIn } from "../support/files/config-files.ts";
 
 const DEFAULTS = loadConfig({ env: {} }).effective;
@@ -51,31 +52,59 @@ test("the command line's own variables and foreign ones are not faults", (t) => 
   t.notThrows(() => loadConfig({ env: { SIGNET_CONFIG: "x", SIGNET_ADDRESS: "y", PATH: "z", signet_data: "" } }));
 });
 
-for (const name of [
-  "SERVICE_HOST",
-  "SERVICE_PORT",
-  "SERVICE_PORT_GRPC",
-  "PORT",
-  "PORT_50051_TCP",
-  "PORT_50051_TCP_ADDR",
-]) {
-  test(`SIGNET_${name}, which Kubernetes sets for a Service of that name, is passed over`, (t) => {
-    t.deepEqual(loadConfig({ env: { [`SIGNET_${name}`]: "tcp://10.0.0.1:50051" } }).effective, DEFAULTS);
+/** What Kubernetes and Docker set for a service at this address. */
+function serviceLinks(prefix: string, [host, written] = ["10.96.0.7", "10.96.0.7"]): Record<string, string> {
+  const links = {
+    SERVICE_HOST: host,
+    SERVICE_PORT: "4222",
+    SERVICE_PORT_CLIENT_TLS: "4222",
+    PORT: `tcp://${written}:4222`,
+    PORT_4222_TCP: `tcp://${written}:4222`,
+    PORT_4222_TCP_PROTO: "tcp",
+    PORT_4222_TCP_PORT: "4222",
+    PORT_4222_TCP_ADDR: host,
+    PORT_53_UDP: `udp://${written}:53`,
+    PORT_53_UDP_PROTO: "udp",
+    NAME: "/signet/nats",
+  };
+  return Object.fromEntries(Object.entries(links).map(([end, value]) => [`${prefix}_${end}`, value]));
+}
+
+test("what Kubernetes and Docker set for services named signet, signet-nats and signet-grpc is passed over", (t) => {
+  const env = {
+    ...serviceLinks("SIGNET"),
+    ...serviceLinks("SIGNET_NATS"),
+    ...serviceLinks("SIGNET_GRPC", ["fd00::7", "[fd00::7]"]),
+    ...serviceLinks("SIGNET_STATE_STORE"),
+  };
+  t.deepEqual(loadConfig({ env }).effective, DEFAULTS);
+});
+
+for (const [name, value] of [
+  ["SIGNET_NATS_PROT", "x"],
+  ["SIGNET_NATS_PORT", "4222"],
+  ["SIGNET_PORT", "50051"],
+  ["SIGNET_NATS_PORT", "nats://10.96.0.7:4222"],
+  ["SIGNET_NATS_PORTS", "tcp://10.96.0.7:4222"],
+  ["SIGNET_NATS_PORT_4222", "tcp://10.96.0.7:4222"],
+  ["SIGNET_NATS_PORT_4222_TCP_PROTO", "http"],
+  ["SIGNET_SERVICE", "10.96.0.7"],
+  ["SIGNET_GRPC_SERVICE_HOST", "grpc.internal"],
+  ["SIGNET_GRPC_SERVICE_HOSTS", "10.96.0.9"],
+  ["SIGNET_GRPC_SERVICE_PORT", "http"],
+  ["SIGNET_KEYSET_NAME", "service"],
+] as const) {
+  test(`${name}=${value}, which is no service link, is a fault`, (t) => {
+    const faults = faultsOf(() => loadConfig({ env: { ...serviceLinks("SIGNET_GRPC"), [name]: value } }));
+    t.deepEqual(faults, [{ file: name, path: "", message: "is not the name of a configuration key" }]);
   });
 }
 
-for (const name of ["SIGNET_SERVICE", "SIGNET_SERVICE_HOSTS", "SIGNET_PORTS", "SIGNET_GRPC_PORT"]) {
-  test(`${name}, which Kubernetes does not set, is a fault`, (t) => {
-    t.is(faultsOf(() => loadConfig({ env: { [name]: "x" } }))[0]?.message, "is not the name of a configuration key");
-  });
-}
-
-test("no key of the configuration has a name that Kubernetes sets", (t) => {
+test("no key of the configuration has the name of a service link", (t) => {
   const names = leaves(DEFAULTS, "SIGNET").map(([name]) => name);
-  t.deepEqual(
-    names.filter((name) => /^SIGNET_(SERVICE_HOST|SERVICE_PORT|PORT)/.test(name)),
-    [],
-  );
+  const values = Object.values(serviceLinks("SIGNET"));
+  const links = names.filter((name) => values.some((value) => isServiceLink(name, value)));
+  t.deepEqual(links, []);
 });
 
 for (const [name, value, path, message] of [
