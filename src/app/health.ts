@@ -1,3 +1,4 @@
+import { createChangeFilter } from "../async/changes.ts";
 import type { AuditPipeline } from "../audit/pipeline.ts";
 import { type GrpcServer, ISSUING } from "../grpc/server.ts";
 import type { Keyring } from "../keys/rotating/keyring.ts";
@@ -65,9 +66,6 @@ export interface Health {
 
 const UPDATE_MS = 1_000;
 
-/** A reason that comes and goes is logged at most once in this time. */
-const LOG_AGAIN_MS = 60_000;
-
 /** The service "" is SERVING once tokens can be verified; the issuing service, while they can also be issued. */
 export function startHealth(
   grpc: GrpcServer,
@@ -78,8 +76,7 @@ export function startHealth(
 ): Health {
   const shown = new Map<string, boolean>();
   let stopped = false;
-  let before = "";
-  const logged = new Map<string, number>();
+  const isNew = createChangeFilter(monotonic);
 
   function update(): void {
     if (stopped) return;
@@ -87,10 +84,7 @@ export function startHealth(
     show("", canVerify());
     show(ISSUING, missing.length === 0);
     const reasons = [...missing, ...ready.shutsOut()];
-    // Reasons that differ only in their figures are not logged again.
-    const what = reasons.join("\n").replace(/\d+/g, "");
-    if (what !== before && reasons.length > 0 && isDue(what)) log("warn", { type: "waiting", for: reasons });
-    before = what;
+    if (isNew(reasons.join("\n"))) log("warn", { type: "waiting", for: reasons });
   }
 
   // The library sends every status to every watcher, whether it has changed or not.
@@ -98,14 +92,6 @@ export function startHealth(
     if (shown.get(service) === serving) return;
     shown.set(service, serving);
     grpc.setHealth(service, serving);
-  }
-
-  function isDue(what: string): boolean {
-    const now = monotonic();
-    for (const [text, time] of logged) if (now - time >= LOG_AGAIN_MS) logged.delete(text);
-    if (logged.has(what)) return false;
-    logged.set(what, now);
-    return true;
   }
 
   const timer = setInterval(update, UPDATE_MS);

@@ -137,7 +137,7 @@ async function startSecrets({ state, keks, now, log, isNew }: ServiceParts, endi
 
 /** The revocations that this replica knows, from its snapshot while the store is unreachable. */
 async function startRevocations(
-  { state: { store, fitness, snapshots }, now, log }: ServiceParts,
+  { state: { store, fitness, snapshots }, now, log, isNew }: ServiceParts,
   hashers: SubjectHashers,
   endings: Shutdown,
 ): Promise<Revocations> {
@@ -149,7 +149,9 @@ async function startRevocations(
     hashers,
     now,
     contactAgeMs: fitness.ageMs,
-    onProblem: (error) => log("error", { type: "revocations.failed", error }),
+    onProblem(error) {
+      if (isNew("revocations", error)) log("error", { type: "revocations.failed", error });
+    },
     onProgress: (count, complete) => log("info", { type: "revocations.read", count, complete }),
     onPutBack: (count) => log("error", { type: "revocations.restored", count }),
     ...snapshot,

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { createChangeFilter } from "../async/changes.ts";
 import type { AuditLog } from "../audit/event.ts";
 import { durabilityHorizon } from "../audit/forward/forwarder.ts";
 import type { Findings } from "../audit/forward/sink.ts";
@@ -112,13 +113,18 @@ function startAudit(
     ...{ installation, acceptLosses },
     nats: nats && { url: nats.url, replicas: nats.replicas, horizonMs: durabilityHorizon(nats.syncInterval) },
   };
-  const report = (event: AuditReport) =>
-    event.type === "audit.settings" ? stream.take(event) : reportAudit(event, log);
+  const reportOthers = createAuditReporter(log);
+  const report = (event: AuditReport) => (event.type === "audit.settings" ? stream.take(event) : reportOthers(event));
   const onFailure = (error: unknown) => log("error", { type: "audit.failed", error });
   return startAuditThread(settings, report, onFailure, auditThread);
 }
 
-function reportAudit(report: AuditReport, log: Log): void {
-  const expected = report.type === "nats.up" || report.type === "audit.forwarding";
-  log(expected ? "info" : "warn", report);
+function createAuditReporter(log: Log): (report: AuditReport) => void {
+  const isNew = createChangeFilter();
+  return (report) => {
+    if (report.type === "audit.forwarding") isNew("");
+    if (report.type === "audit.retrying" && !isNew(`${report.code} ${report.message}`)) return;
+    const expected = report.type === "nats.up" || report.type === "audit.forwarding";
+    log(expected ? "info" : "warn", report);
+  };
 }

@@ -22,6 +22,7 @@ export class Standing {
   #age = 0;
   #failure: string | undefined;
   #full: boolean;
+  #backlog: string | undefined;
   #looked: PromiseWithResolvers<void> | undefined;
   #shown: string | undefined;
 
@@ -41,7 +42,13 @@ export class Standing {
 
   /** What events of tokens wait for, human-readable. Undefined: they can be stored. */
   get obstacle(): string | undefined {
-    return this.#failure ?? (this.#full ? "room in the audit log" : undefined);
+    return this.#failure ?? (this.#full ? this.#room() : undefined);
+  }
+
+  /** Says why events are not forwarded, so that the spool fills; undefined when they are. */
+  blocked(reason: string | undefined): void {
+    this.#backlog = reason;
+    this.#show();
   }
 
   /** Examines the storage now. Resolves when {@link obstacle} says what was found. Never rejects. */
@@ -96,6 +103,10 @@ export class Standing {
   #answerLooks(): void {
     this.#looked?.resolve();
     this.#looked = undefined;
+  }
+
+  #room(): string {
+    return `room in the audit log${this.#backlog === undefined ? "" : `: NATS takes no events (${this.#backlog})`}`;
   }
 
   #fail({ message, cause }: SentError): void {

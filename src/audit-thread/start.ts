@@ -56,6 +56,7 @@ export async function startAuditThread(
         if (message.errors !== undefined) standing?.failed(message.errors.values());
         return appends.settle(message);
       case "report":
+        noteBacklog(message.report);
         return report(message.report);
       case "depth":
         return "depth" in message
@@ -118,6 +119,11 @@ export async function startAuditThread(
     send(message);
     if (!(await endsWithin(answerMs, asked.promise))) throw overdue();
     return await asked.promise;
+  }
+
+  function noteBacklog(found: AuditReport): void {
+    if (found.type === "audit.retrying" || found.type === "nats.down") standing?.blocked(found.message);
+    if (found.type === "audit.forwarding") standing?.blocked(undefined);
   }
 
   function fail(cause: unknown): void {

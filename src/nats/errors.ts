@@ -1,5 +1,5 @@
 import { NatsError } from "nats";
-import { SinkError } from "../audit/forward/sink.ts";
+import { SinkError, type SinkErrorCode } from "../audit/forward/sink.ts";
 import { StateError } from "../state/keyvalue.ts";
 
 /** JetStream's numbers: its texts change between versions. */
@@ -11,32 +11,62 @@ export function apiCode(error: unknown): number | undefined {
   return error instanceof NatsError ? error.api_error?.err_code : undefined;
 }
 
-/** Converts a failed request to JetStream into the error of the sink's port. */
-export function toSinkError(error: unknown, what: string): SinkError {
-  const api = error instanceof NatsError ? error.api_error : undefined;
-  if (api !== undefined) {
-    return new SinkError("REFUSED", `${what}: JetStream answered ${api.err_code ?? api.code} ${api.description}`, {
-      cause: error,
-    });
-  }
-  switch (error instanceof NatsError ? error.code : undefined) {
+/** What the server does not let this client do. */
+export interface Denial {
+  readonly operation: string;
+  readonly subject: string;
+}
+
+/** The server's own words, by which an operator finds the permission to add. */
+export function denialText({ operation, subject }: Denial): string {
+  // An inbox has a new random name each time: the text of one fault must not change.
+  const name = subject.replace(/^_INBOX\..*/, "_INBOX.>");
+  return `NATS answered Permissions Violation for ${operation === "publish" ? "Publish" : "Subscription"} to "${name}"`;
+}
+
+/** Why a request or a subscription failed, human-readable. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof NatsError)) return error instanceof Error ? error.message : String(error);
+  const { code, message, api_error: api, permissionContext } = error;
+  if (api !== undefined) return `JetStream answered ${api.err_code ?? api.code} ${api.description}`;
+  if (permissionContext !== undefined) return denialText(permissionContext);
+  switch (code) {
     case "503":
-      return new SinkError("NO_STREAM", `${what}: no JetStream answers (off, or without a leader)`, { cause: error });
+      return "no JetStream answers (503 no responders: off, not enabled for the account, or without a leader)";
     case "TIMEOUT":
-      return new SinkError("TIMEOUT", `${what}: no answer in time`, { cause: error });
+      return "no answer in time";
     case "CONNECTION_CLOSED":
     case "DISCONNECT":
-      return new SinkError("DISCONNECTED", `${what}: the connection was lost`, { cause: error });
+      return "the connection was lost";
     default:
-      return new SinkError("REFUSED", what, { cause: error });
+      return message === code ? code : `${code} ${message}`;
+  }
+}
+
+/** Converts a failed request to JetStream into the error of the sink's port. */
+export function toSinkError(error: unknown, what: string): SinkError {
+  return new SinkError(sinkCodeOf(error), `${what}: ${reasonOf(error)}`, { cause: error });
+}
+
+function sinkCodeOf(error: unknown): SinkErrorCode {
+  if (!(error instanceof NatsError) || error.api_error !== undefined) return "REFUSED";
+  switch (error.code) {
+    case "503":
+      return "NO_STREAM";
+    case "TIMEOUT":
+      return "TIMEOUT";
+    case "CONNECTION_CLOSED":
+    case "DISCONNECT":
+      return "DISCONNECTED";
+    default:
+      return "REFUSED";
   }
 }
 
 /** Converts a failed request to the bucket into a StateError; leaves one that is a StateError already. */
 export function toStateError(error: unknown, what: string): StateError {
   if (error instanceof StateError) return error;
-  const { message } = toSinkError(error, what);
-  return new StateError("UNAVAILABLE", message, { cause: error });
+  return new StateError("UNAVAILABLE", `${what}: ${reasonOf(error)}`, { cause: error });
 }
 
 export function unavailable(message: string): StateError {

@@ -1,7 +1,8 @@
-import { type ConnectionOptions, connect, type NatsConnection } from "nats";
+import { type ConnectionOptions, connect, type NatsConnection, type Status } from "nats";
 import { backoff } from "../async/backoff.ts";
 import { endsWithin, pause } from "../async/timeout.ts";
 import { createWakeup } from "../async/wakeup.ts";
+import type { Denial } from "./errors.ts";
 
 /** What the link reports. `message` is the library's text; it names servers, never credentials. */
 export type LinkReport =
@@ -23,13 +24,14 @@ export class NatsLink {
   readonly #closing = new AbortController();
   readonly #cameUp = createWakeup();
   readonly #downListeners = new Set<() => void>();
+  readonly #denialListeners = new Set<(denial: Denial) => void>();
   readonly #done: Promise<void>;
   #current: NatsConnection | undefined;
   #open: NatsConnection | undefined;
   #generation = 0;
-  #reportedDown = false;
+  #outage: string | undefined;
 
-  /** Reports an outage once. `pauseBetweenDials` MUST end early when its signal aborts. */
+  /** Reports an outage once, and again when its reason changes. `pauseBetweenDials` MUST end early when its signal aborts. */
   constructor(options: ConnectionOptions, report: (report: LinkReport) => void, pauseBetweenDials = pause) {
     this.#options = {
       ...options,
@@ -51,6 +53,11 @@ export class NatsLink {
     return this.#current;
   }
 
+  /** Why there is no connection, as the library says; undefined while there is one, and before the first attempt. */
+  get outage(): string | undefined {
+    return this.#outage;
+  }
+
   /** How often the link came up. What was learned in an earlier generation may no longer hold. */
   get generation(): number {
     return this.#generation;
@@ -70,6 +77,15 @@ export class NatsLink {
   onDown(listener: () => void): () => void {
     this.#downListeners.add(listener);
     return () => this.#downListeners.delete(listener);
+  }
+
+  /**
+   * Calls the listener whenever the server denies a publish or a subscription: nothing else says what became of a
+   * message that is no request. Returns the function that removes it.
+   */
+  onDenial(listener: (denial: Denial) => void): () => void {
+    this.#denialListeners.add(listener);
+    return () => this.#denialListeners.delete(listener);
   }
 
   /** Sends what is pending, for at most `boundMs`, and closes. */
@@ -113,13 +129,14 @@ export class NatsLink {
     for await (const status of connection.status()) {
       if (status.type === "disconnect") this.#down("disconnected");
       if (status.type === "reconnect") this.#up(connection);
+      if (status.type === "error") this.#fault(status);
     }
   }
 
   #up(connection: NatsConnection): void {
     this.#current = connection;
     this.#generation++;
-    this.#reportedDown = false;
+    this.#outage = undefined;
     this.#report({ type: "up", server: connection.getServer() });
     this.#cameUp.wake();
   }
@@ -131,9 +148,15 @@ export class NatsLink {
     for (const listener of [...this.#downListeners]) listener();
   }
 
+  /** A server that is back may refuse this client: while there is no connection, that is the reason. */
+  #fault({ data, permissionContext }: Status): void {
+    if (permissionContext !== undefined) for (const listener of [...this.#denialListeners]) listener(permissionContext);
+    else if (this.#current === undefined) this.#reportDown(String(data));
+  }
+
   #reportDown(message: string): void {
-    if (this.#reportedDown) return;
-    this.#reportedDown = true;
+    if (this.#outage === message) return;
+    this.#outage = message;
     this.#report({ type: "down", message });
   }
 }

@@ -29,12 +29,18 @@ export const ALWAYS_FIT: Fitness = {
 
 const RETRY_AFTER_MS = 5_000;
 
-/** `refused`: the settings with which the store forgets what it stored, human-readable. */
+export interface FitnessParts {
+  readonly contact: Contact;
+  readonly clock: ClockCheck;
+  /** The settings with which the store forgets what it stored, human-readable. */
+  readonly refused: () => readonly string[];
+  /** Why there is no contact, human-readable, as far as is known. */
+  readonly obstacle: () => string | undefined;
+}
+
 export function createFitness(
-  contact: Contact,
-  clock: ClockCheck,
-  refused: () => readonly string[],
-  { state, clockSkewMs }: Config,
+  { contact, clock, refused, obstacle }: FitnessParts,
+  { state, clockSkewMs }: Pick<Config, "state" | "clockSkewMs">,
 ): Fitness {
   const maxOffline = formatDuration(state.maxOfflineMs);
   const skew = formatDuration(clockSkewMs);
@@ -57,8 +63,11 @@ export function createFitness(
     waitsFor() {
       const reasons = reasonsOf(refused());
       // While a setting is refused, the last contact is not what to look into.
-      if (contact.tooLongAgo && reasons.length === 0)
-        reasons.push(`the shared state (NATS), ${lastHeard(contact.ageMs())}`);
+      if (contact.tooLongAgo && reasons.length === 0) {
+        const cause = obstacle();
+        const state = `the shared state (NATS), ${lastHeard(contact.ageMs())}`;
+        reasons.push(cause === undefined ? state : `${state}: ${cause}`);
+      }
       const offset = clock.offsetMs();
       if (!clock.agrees() && offset !== undefined) {
         const how = `${showSeconds(Math.abs(offset))} ${offset > 0 ? "behind" : "ahead of"}`;

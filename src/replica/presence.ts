@@ -1,3 +1,4 @@
+import { createChangeFilter } from "../async/changes.ts";
 import { type Following, follow } from "../async/follow.ts";
 import { type Change, type Entry, isUnavailable, type KeyValue } from "../state/keyvalue.ts";
 import { type Heartbeat, startHeartbeat } from "./heartbeat.ts";
@@ -30,6 +31,8 @@ export type PresenceEvent =
   | { readonly type: "replica.twin"; readonly replica: string }
   /** These parts of a live replica's configuration differ from this one's. */
   | { readonly type: "replica.differs"; readonly replica: string; readonly parts: readonly string[] }
+  /** Neither heartbeat nor watch works, although the store may be connected. Reported once for each change. */
+  | { readonly type: "replica.cut_off"; readonly message: string }
   | { readonly type: "replica.failed"; readonly error: unknown };
 
 /** The other replicas, and which epochs they hold. */
@@ -58,6 +61,8 @@ export const NO_PEERS: Peers = {
 /** This replica among its peers. */
 export interface Presence extends Peers {
   readonly id: string;
+  /** Why there is no contact with the store, human-readable. Undefined: nothing has failed since the last contact. */
+  readonly obstacle: string | undefined;
   start(): void;
   /** Leaves: the other replicas no longer wait for this one. Never rejects. */
   stop(): Promise<void>;
@@ -83,6 +88,10 @@ export function createPresence(options: PresenceOptions): Presence {
   let lastContact = monotonic();
   let seenOwn = false;
   let twinReported = false;
+  const failures = new Map<"heartbeat" | "watch", string>();
+  const isNew = createChangeFilter(monotonic);
+  // Without the heartbeat the watch has nothing to see, so its reason comes first.
+  const obstacle = () => failures.get("heartbeat") ?? failures.get("watch");
 
   function take({ key, value, expiresAt = 0 }: Entry): void {
     const record = parsePresence(value);
@@ -93,6 +102,8 @@ export function createPresence(options: PresenceOptions): Presence {
     } else if (record.startedAt === startedAt) {
       lastContact = monotonic();
       seenOwn = true;
+      failures.clear();
+      isNew("");
       onContact();
     } else if (seenOwn && record.startedAt > startedAt && !twinReported) {
       // An entry from before the first heartbeat is from the last run, whose clock may have been ahead.
@@ -101,9 +112,11 @@ export function createPresence(options: PresenceOptions): Presence {
     }
   }
 
-  function onError(error: unknown): void {
-    // The NATS link reports an outage itself, once.
-    if (!isUnavailable(error)) report({ type: "replica.failed", error });
+  function onError(part: "heartbeat" | "watch", error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    failures.set(part, message);
+    if (!isNew(obstacle() ?? "")) return;
+    report(isUnavailable(error) ? { type: "replica.cut_off", message } : { type: "replica.failed", error });
   }
 
   const watch: Following<Change> = {
@@ -112,7 +125,7 @@ export function createPresence(options: PresenceOptions): Presence {
       if (change.type === "put") take(change.entry);
       if (change.type === "delete") others.forget(change.key.slice(REPLICAS.length));
     },
-    onError,
+    onError: (error) => onError("watch", error),
     pauseAfter: () => REOPEN_MS,
   };
 
@@ -128,6 +141,9 @@ export function createPresence(options: PresenceOptions): Presence {
 
   return {
     id,
+    get obstacle() {
+      return obstacle();
+    },
     announce(keyset, epoch) {
       if (epochs[keyset] === epoch) return;
       epochs = { ...epochs, [keyset]: epoch };
@@ -142,7 +158,7 @@ export function createPresence(options: PresenceOptions): Presence {
           if (other !== id && !others.has(other)) take(entry);
         }
       } catch (error) {
-        onError(error);
+        onError("watch", error);
       }
     },
     late: (keyset, epoch) =>
@@ -157,7 +173,7 @@ export function createPresence(options: PresenceOptions): Presence {
         everyMs: heartbeatMs,
         // As long as this replica may issue while it is disconnected.
         expiresAt: () => now() + options.maxOfflineMs + aliveMs,
-        onError,
+        onError: (error) => onError("heartbeat", error),
       });
       running = follow(watch, stopping.signal);
     },

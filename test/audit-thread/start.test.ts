@@ -9,6 +9,7 @@ import { tempFolder } from "../support/files/temp.ts";
 import { readAuditStream, tokenIdsOf } from "../support/nats/audit-stream.ts";
 import { chainFaults } from "../support/nats/audit-trail.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { freePort } from "../support/service/free-port.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const TROUBLED = new URL("./troubled-audit.ts", import.meta.url);
@@ -96,6 +97,17 @@ test("a full spool is FULL, and takes events of the service itself", async (t) =
   await t.throwsAsync(side.append(large(100_000), TIME), { name: "AuditError", code: "FULL" });
   await t.throwsAsync(side.append(issued(1), TIME), { name: "AuditError", code: "FULL" }, "a small one too");
   t.is(side.obstacle, "room in the audit log");
+});
+
+test("a full spool says why NATS does not empty it", async (t) => {
+  const nats = { url: `nats://127.0.0.1:${await freePort()}`, replicas: 1, horizonMs: 60_000 };
+  const { side, reports } = await startThread(t, { nats });
+  await waitUntil("the outage is reported", () => reports.some(({ type }) => type === "nats.down"));
+  const fill = async () => {
+    for (;;) await side.append(large(100_000), TIME);
+  };
+  await t.throwsAsync(fill(), { name: "AuditError", code: "FULL" });
+  t.is(side.obstacle, "room in the audit log: NATS takes no events (CONNECTION_REFUSED)");
 });
 
 test("a spool that can't be opened rejects the start with its code, and no thread is reported as dead", async (t) => {

@@ -154,7 +154,10 @@ serialTestWithNats(
     const set = await replicaSet(t, [nats.url], STEADY);
     await nats.kill9();
     const waiting = await set.start("waiting");
-    t.regex(await waiting.waitsFor(), /^waits for the shared state \(NATS\), which was never reached$/);
+    t.regex(
+      await waiting.waitsFor(),
+      /^waits for the shared state \(NATS\), which was never reached: .*not connected to NATS \(CONNECTION_REFUSED\)$/,
+    );
     t.like(await failureOf(verify(waiting, "a.b.c")), {
       code: "UNAVAILABLE",
       reason: "KEYS_UNAVAILABLE",

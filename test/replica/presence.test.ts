@@ -49,7 +49,7 @@ function replica(t: ExecutionContext, time: Time, store: KeyValue, id: string, d
     const before = beats.heard;
     await waitUntil(`${id} hears two of its heartbeats`, () => beats.heard >= before + 2);
   };
-  return { ...presence, ids, silentIds: silent, beat, beats, events };
+  return { ...presence, presence, ids, silentIds: silent, beat, beats, events };
 }
 
 test("replicas see each other, by id, and hear their own heartbeats", async (t) => {
@@ -222,7 +222,8 @@ test("a replica that is cut off hears no other, and goes by what it knew: that d
   b.announce("service", 7);
   cut = false;
   await waitUntil("a hears of it", () => a.late("service", 7).length === 0);
-  t.deepEqual(a.events, [], "the link reports an outage");
+  t.deepEqual(a.events, [{ type: "replica.cut_off", message: "cut" }], "once, however often it is tried");
+  await waitUntil("a says that there is contact", () => a.presence.obstacle === undefined);
 });
 
 test("another process under the same id is reported, once, by the one that was there first", async (t) => {

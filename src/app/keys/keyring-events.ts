@@ -28,7 +28,7 @@ export function createKeyringReporter({ audit, log, isNew, now, stopping }: List
         (error: unknown) => ({ error }),
       );
       if (failed === undefined) return;
-      log("error", { type: "audit.failed", error: failed.error });
+      if (isNew("audit", failed.error)) log("error", { type: "audit.failed", error: failed.error });
       await pause(RETRY_MS, stopping);
     }
   }

@@ -97,7 +97,11 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
       if (settings.current.refused.length === 0) contact.renew();
       firstHeard.resolve();
     },
-    report: (event) => log("error", event),
+    report(event) {
+      if (event.type !== "replica.cut_off") log("error", event);
+      // An outage of the connection is reported by the link.
+      else if (bucket.connected) log("warn", event);
+    },
   });
   const timers: NodeJS.Timeout[] = [];
   let contactToSave = lastHeard;
@@ -140,7 +144,10 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
     },
     peers: presence,
     settings: () => settings.current,
-    fitness: createFitness(contact, clock, () => settings.current.refused, config),
+    fitness: createFitness(
+      { contact, clock, refused: () => settings.current.refused, obstacle: () => presence.obstacle },
+      config,
+    ),
     snapshots: {
       ring: (keyset) => ({
         load: () => files.load(`keyset.${keyset}`),
@@ -194,6 +201,9 @@ function openBucket(
     store: reopening.store,
     get current() {
       return reopening.current;
+    },
+    get connected() {
+      return link.connection !== undefined;
     },
     close: () => link.close(CLOSE_MS),
   };

@@ -60,6 +60,8 @@ export class Forwarder {
   /** Events that are stored while an earlier one is not yet. */
   readonly #ahead = new Map<number, StreamMark>();
   #created = "";
+  /** Whether `audit.forwarding` was reported since the last failure. */
+  #announced = false;
   #settings: Findings = { refused: [], alarms: [] };
   #failures = 0;
   #trimmedAt = Number.NEGATIVE_INFINITY;
@@ -94,6 +96,7 @@ export class Forwarder {
       if ((await sink.connected(this.#stopping.signal)) !== connection) return;
       const events = await spool.read(spool.acknowledged.position, GROUP_LIMIT);
       if (events.length > 0) await this.#send(events);
+      this.#announce();
       await this.#trim();
       if (events.length === 0 && !(await this.#awaitMore())) return;
     }
@@ -109,9 +112,15 @@ export class Forwarder {
     if (JSON.stringify(settings) !== JSON.stringify(this.#settings)) report({ type: "audit.settings", ...settings });
     this.#settings = settings;
     if (settings.refused.length > 0) return false;
-    if (created !== this.#created) report({ type: "audit.forwarding", created });
+    this.#announced &&= created === this.#created;
     this.#created = created;
     return true;
+  }
+
+  #announce(): void {
+    if (this.#announced) return;
+    this.#announced = true;
+    this.#options.report({ type: "audit.forwarding", created: this.#created });
   }
 
   #replay(): void {
@@ -185,6 +194,7 @@ export class Forwarder {
   async #retryLater(error: unknown): Promise<void> {
     if (this.#stopping.signal.aborted) return;
     const { random, report } = this.#options;
+    this.#announced = false;
     const retryInMs = backoff(++this.#failures, random());
     report({ type: "audit.retrying", code: codeOf(error), message: messageOf(error), retryInMs });
     await pause(retryInMs, this.#stopping.signal);

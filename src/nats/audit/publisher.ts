@@ -1,4 +1,4 @@
-import { createInbox, type Msg, type NatsConnection, NatsError } from "nats";
+import { createInbox, type Msg, type NatsConnection } from "nats";
 import { within } from "../../async/timeout.ts";
 import {
   type EventSink,
@@ -9,6 +9,7 @@ import {
   type StreamMark,
   type StreamState,
 } from "../../audit/forward/sink.ts";
+import { denialText, reasonOf } from "../errors.ts";
 import type { NatsLink } from "../link.ts";
 import type { JudgeSettings } from "../settings.ts";
 import { eventHeaders } from "./event-headers.ts";
@@ -92,6 +93,7 @@ export class NatsPublisher implements EventSink {
         clearTimeout(timer);
         signal.removeEventListener("abort", finish);
         ignoreDown();
+        ignoreDenial();
         this.#groups.delete(group);
         resolve(outcomes);
       };
@@ -102,6 +104,11 @@ export class NatsPublisher implements EventSink {
           outcomes[at] = outcome ?? failed("DISCONNECTED", "the connection to NATS was lost before an acknowledgement");
         }
         finish();
+      });
+      const ignoreDenial = this.#link.onDenial((denial) => {
+        for (const [at, { subject }] of events.entries())
+          if (denial.operation === "publish" && denial.subject === subject)
+            settle(group, at, failed("REFUSED", denialText(denial)));
       });
       signal.addEventListener("abort", finish);
       this.#groups.add(group);
@@ -116,7 +123,7 @@ export class NatsPublisher implements EventSink {
       const reply = `${this.#inbox}.${group.from + at}`;
       connection.publish(event.subject, event.body, { reply, headers: eventHeaders(event) });
     } catch (error) {
-      settle(group, at, failed("REFUSED", error instanceof NatsError ? error.code : String(error)));
+      settle(group, at, failed("REFUSED", reasonOf(error)));
     }
   }
 
@@ -126,8 +133,16 @@ export class NatsPublisher implements EventSink {
     connection.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
         if (error === null) this.#take(message);
+        else this.#refuse(reasonOf(error));
       },
     });
+  }
+
+  /** Without the subscription no acknowledgement can arrive. The next group subscribes again. */
+  #refuse(reason: string): void {
+    this.#subscribed = undefined;
+    for (const group of this.#groups)
+      for (const at of group.outcomes.keys()) settle(group, at, failed("REFUSED", reason));
   }
 
   #take(message: Msg): void {
@@ -161,7 +176,7 @@ async function proveDuplicate(
       "the stream has dropped the event, and remembers its id until its duplicate_window is over",
     );
   } catch (error) {
-    return error instanceof SinkError ? failed(error.code, error.message) : failed("REFUSED", String(error));
+    return error instanceof SinkError ? failed(error.code, error.message) : failed("REFUSED", reasonOf(error));
   }
 }
 

@@ -59,7 +59,10 @@ export class Bucket {
   async call<Result>(what: string, work: (access: Access) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     if (this.#loss !== undefined) throw this.#loss;
     const connection = this.#link.connection;
-    if (connection === undefined) throw unavailable(`${what}: not connected to NATS`);
+    if (connection === undefined) {
+      const { outage } = this.#link;
+      throw unavailable(`${what}: not connected to NATS${outage === undefined ? "" : ` (${outage})`}`);
+    }
     const over = new AbortController();
     let obstacle = "aborted";
     const ignoreDown = this.#link.onDown(() => {

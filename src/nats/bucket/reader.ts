@@ -9,7 +9,7 @@ import {
   ReplayPolicy,
 } from "nats";
 import { createWakeup } from "../../async/wakeup.ts";
-import { apiCode, MESSAGE_NOT_FOUND, unavailable } from "../errors.ts";
+import { apiCode, MESSAGE_NOT_FOUND, reasonOf, unavailable } from "../errors.ts";
 import type { Access, Bucket } from "./bucket.ts";
 import { BUCKET_STREAM } from "./config.ts";
 import { filterOf, keyOf, type StoredEntry, storedEntry } from "./entry.ts";
@@ -53,7 +53,7 @@ export async function openBucketReader(bucket: Bucket, access: Access, prefix: s
       silent = false;
       watchdog.refresh();
       if (error === null) arrivals.put(message);
-      else arrivals.fail(unavailable(`the server refused the reader: ${error.code}`));
+      else arrivals.fail(unavailable(`the server refused the reader: ${reasonOf(error)}`));
     },
   });
   let silent = false;

@@ -1,13 +1,15 @@
 import { watchAgain } from "../../async/follow.ts";
 import { type Change, checkPrefix, isUnavailable } from "../../state/keyvalue.ts";
-import { unavailable } from "../errors.ts";
+import { denialText, unavailable } from "../errors.ts";
 import type { NatsLink } from "../link.ts";
 import type { Access, Bucket } from "./bucket.ts";
+import { BUCKET_STREAM } from "./config.ts";
 import type { StoredEntry } from "./entry.ts";
 import { type BucketReader, existingEntries, openBucketReader } from "./reader.ts";
 import { WatchProgress } from "./watch-progress.ts";
 
 const REOPEN_MS = 250;
+const FLOW_CONTROL = `$JS.FC.${BUCKET_STREAM}.`;
 
 interface Reading {
   readonly link: NatsLink;
@@ -93,10 +95,15 @@ async function openReader({ link, bucket, prefix, signal }: Reading): Promise<Op
   const failOnDown = () => reader.fail(unavailable("the connection to NATS was lost"));
   const failOnEnd = () => reader.fail(unavailable("the watch has ended"));
   const ignoreDown = link.onDown(failOnDown);
+  const ignoreDenial = link.onDenial((denial) => {
+    // Without answers to its flow control the server sends no more, and does not say so.
+    if (denial.subject.startsWith(FLOW_CONTROL)) reader.fail(unavailable(denialText(denial)));
+  });
   signal?.addEventListener("abort", failOnEnd);
   if (signal?.aborted) failOnEnd();
   const close = () => {
     ignoreDown();
+    ignoreDenial();
     signal?.removeEventListener("abort", failOnEnd);
     reader.close();
   };

@@ -40,6 +40,7 @@ test("an event that is refused holds the place, and those after it are not sent 
   t.like(reports.at(-1), { type: "audit.retrying", code: "REFUSED", message: "refused by the test", retryInMs: 250 });
   sink.refused.clear();
   await waitUntil("all are acknowledged", () => spool.acknowledged.position === 3);
+  t.is(reports.at(-1)?.type, "audit.forwarding", "what was reported as failing is reported as mended");
   t.deepEqual(numbersIn(sink), [1, 3, 2]);
   t.deepEqual([sent[0], sent.at(-1)], [3, 1]);
 });
