@@ -1,6 +1,7 @@
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { MessageMeter } from "./message-meter.ts";
+import { PinnedReads } from "./pinned-reads.ts";
 
 /** A call open for longer than this counts as one that holds its place, and not as one that is being served. */
 const LONG_MS = 1_000;
@@ -14,8 +15,10 @@ export interface OpenCall {
   /** Milliseconds on the monotonic clock. */
   readonly openedAt: number;
   readonly meter: MessageMeter;
-  /** What the process may hold for the request, in bytes. */
+  /** What the process may hold for the request alone, in bytes. */
   requestBytes: number;
+  /** What was read from the socket and stays in memory because of the request, perhaps because of others too. */
+  reads: Set<ArrayBufferLike> | undefined;
   isLong: boolean;
   /** Its place in `connection.calls`; -1 once it has been closed. */
   place: number;
@@ -41,6 +44,7 @@ export class Connection {
   /** What was found at the last look: unread answers and frames, and requests that no handler has read. */
   queuedBytes = 0;
   #requestBytes = 0;
+  readonly #pinned = new PinnedReads();
   #backlog: Backlog | undefined;
   #long = 0;
   #shortOpenedAt = 0;
@@ -64,22 +68,44 @@ export class Connection {
     this.#shortOpenedAt += call.openedAt;
   }
 
-  close(call: OpenCall, now: number): void {
+  /** Returns the bytes that are no longer held for its request. */
+  close(call: OpenCall, now: number): number {
     const last = this.calls.pop();
     if (last !== undefined && last !== call) {
       this.calls[call.place] = last;
       last.place = call.place;
     }
     call.place = -1;
+    const bytes = call.requestBytes + this.unpinReads(call);
     this.#requestBytes -= call.requestBytes;
     if (call.isLong) this.#long -= 1;
     else this.#shortOpenedAt -= call.openedAt;
     if (this.calls.length === 0) this.idleSince = now;
+    return bytes;
   }
 
   addRequestBytes(call: OpenCall, bytes: number): void {
     call.requestBytes += bytes;
     this.#requestBytes += bytes;
+  }
+
+  /** Counts what a call with an unfinished message keeps alive. Returns the bytes that are held from now on. */
+  pinRead(call: OpenCall, read: ArrayBufferLike): number {
+    if (call.reads?.has(read)) return 0;
+    call.reads ??= new Set();
+    call.reads.add(read);
+    const bytes = this.#pinned.pin(read);
+    this.#requestBytes += bytes;
+    return bytes;
+  }
+
+  /** A finished message keeps no read alive. Returns the bytes that are no longer held. */
+  unpinReads(call: OpenCall): number {
+    if (call.reads === undefined) return 0;
+    const bytes = this.#pinned.unpin(call.reads);
+    call.reads = undefined;
+    this.#requestBytes -= bytes;
+    return bytes;
   }
 
   /**

@@ -14,11 +14,14 @@ export class MessageMeter {
   #prefixBytes = 0;
   #compressed = false;
   #length = 0;
-  /** What was read from the socket with the last chunk, if a message was unfinished then. */
-  #read: ArrayBufferLike | undefined;
 
   constructor(maxMessageBytes: number) {
     this.#maxMessageBytes = maxMessageBytes;
+  }
+
+  /** Whether the last chunk ended within a message, of which it holds a part. */
+  get isUnfinished(): boolean {
+    return this.#missing > 0 || this.#prefixBytes > 0;
   }
 
   /**
@@ -38,17 +41,7 @@ export class MessageMeter {
         at += 1;
       }
     }
-    return cost + this.#pinnedBeside(chunk);
-  }
-
-  /**
-   * A chunk is a slice of what was read from the socket, all of which it keeps alive while its message is unfinished.
-   */
-  #pinnedBeside({ buffer, length }: Uint8Array): number {
-    const isNew = buffer !== this.#read;
-    const isUnfinished = this.#missing > 0 || this.#prefixBytes > 0;
-    this.#read = isUnfinished ? buffer : undefined;
-    return isUnfinished && isNew ? buffer.byteLength - length : 0;
+    return cost;
   }
 
   #readPrefix(byte: number): number {

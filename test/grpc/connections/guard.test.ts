@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { compressionAlgorithms, credentials } from "@grpc/grpc-js";
 import test, { type ExecutionContext } from "ava";
 import { DATA, END_STREAM, frame, GOAWAY, greeting, PING } from "../../../bench/client/http2-frames.ts";
+import { ListProfilesResponse, ProfileServiceClient } from "../../../src/gen/signet/v1/profiles.ts";
 import { TokenServiceClient } from "../../../src/gen/signet/v1/token.ts";
 import { greet, head, message, numberFrame } from "../../support/http2/frames.ts";
 import { rawConnection } from "../../support/http2/raw-connection.ts";
@@ -41,6 +42,16 @@ function calls(count: number, bytes: (stream: number) => Buffer): Buffer {
 const LARGE_ANSWERS = calls(100, (stream) =>
   Buffer.concat([head(stream, PROFILES), frame(DATA, END_STREAM, stream, message())]),
 );
+
+/** Calls whose answers have about so many bytes together. */
+async function unread(address: string, bytes: number): Promise<Buffer> {
+  const profiles = new ProfileServiceClient(address, credentials.createInsecure());
+  const answer = await new Promise<ListProfilesResponse>((resolve, reject) =>
+    profiles.listProfiles({}, (error, response) => (error ? reject(error) : resolve(response))),
+  ).finally(() => profiles.close());
+  const count = Math.round(bytes / ListProfilesResponse.encode(answer).finish().length);
+  return calls(count, (stream) => Buffer.concat([head(stream, PROFILES), frame(DATA, END_STREAM, stream, message())]));
+}
 
 test("a call too many is refused in words, if no other connection takes more", async (t) => {
   const service = await startService(t, { env: { SIGNET_GRPC_MAX_OPEN_CALLS: "3" } });
@@ -114,6 +125,30 @@ test("when too much is held for all, the connection that holds most is cut", asy
   await waitUntil("the large one is cut", () => large.destroyed);
   t.false(small.destroyed);
   await issueApart(service);
+  await untilLimited(service, "grpc.max_buffered_bytes");
+});
+
+test("unfinished requests that arrive in one read count it once", async (t) => {
+  const service = await startService(t, { env: { SIGNET_GRPC_MAX_BUFFERED_BYTES: "1048576" } });
+  // Each part keeps alive all that was read with it: 60 times 64 KiB, if it counted for each of them.
+  const part = message(Buffer.alloc(1_000), { length: 2_000 });
+  const parts = calls(60, (stream) => Buffer.concat([head(stream, ISSUE), frame(DATA, 0, stream, part)]));
+  const socket = await rawConnection(t, service.app.addresses.grpc, Buffer.concat([greet(), parts]));
+  await untilMetric(service, "signet_grpc_open_calls", 60);
+  const rest = calls(60, (stream) => frame(DATA, END_STREAM, stream, Buffer.alloc(1_000)));
+  socket.write(rest);
+  await untilMetric(service, "signet_grpc_open_calls", 0);
+  t.false(socket.destroyed);
+});
+
+test("answers that are not read may take half of what is held for all", async (t) => {
+  const service = await startService(t, { env: { SIGNET_GRPC_MAX_BUFFERED_BYTES: "1048576" } });
+  const { grpc } = service.app.addresses;
+  const answers = async (bytes: number) => rawConnection(t, grpc, Buffer.concat([greet(0), await unread(grpc, bytes)]));
+  const small = await answers(100_000);
+  const large = await answers(700_000);
+  await waitUntil("the large one is cut", () => large.destroyed);
+  t.false(small.destroyed);
   await untilLimited(service, "grpc.max_buffered_bytes");
 });
 

@@ -36,16 +36,12 @@ test("a message that comes byte by byte, also its length, costs the same as in o
   );
 });
 
-test("an unfinished message costs all of the read that it keeps alive, once for each read", (t) => {
-  const read = new Uint8Array(65_536);
-  read.set(message(1_000, { sent: 3 }));
+test("a message is unfinished until its last byte, also within its length", (t) => {
+  const bytes = message(3);
   const meter = new MessageMeter(MAX);
-  t.is(meter.costOf(read.subarray(0, 8)), read.length + WAITING);
-  t.is(meter.costOf(read.subarray(8, 10)), 2);
-  t.is(meter.costOf(new Uint8Array(65_536).subarray(0, 2)), 65_536);
-});
-
-test("a finished message keeps no read alive", (t) => {
-  const read = new Uint8Array(65_536);
-  t.is(new MessageMeter(MAX).costOf(read.subarray(0, 5)), 5 + WAITING);
+  const unfinished = [...bytes].map((byte) => {
+    meter.costOf(Uint8Array.of(byte));
+    return meter.isUnfinished;
+  });
+  t.deepEqual(unfinished, [true, true, true, true, true, true, true, false]);
 });
