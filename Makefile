@@ -1,5 +1,7 @@
 # The checkout's own Node (24) and tools come first. nats-server and grpcurl come from the machine, else from .tools.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH):$(CURDIR)/.tools/bin
+# The tests start hundreds of processes and threads, and Node strips and compiles the sources for each.
+test soak conformance: export NODE_COMPILE_CACHE := $(CURDIR)/node_modules/.cache/compiled
 
 installed := node_modules/.installed
 

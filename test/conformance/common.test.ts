@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
 import { type AuditMessage, readAuditStream } from "../support/nats/audit-stream.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
@@ -9,6 +9,7 @@ import { getProfile } from "../support/profiles/profile-client.ts";
 import { allForwarded } from "../support/service/remote-service.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { FAST_ROTATION, listKeys, promised, type Service, startService } from "../support/service/service.ts";
+import { shared } from "../support/service/shared.ts";
 import { claimsOf, foreignToken, testKey, textsOf } from "../support/tokens/foreign-token.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -20,13 +21,18 @@ const { SECRET_ENCODING_BASE64, SECRET_ENCODING_BASE64URL, SECRET_ENCODING_HEX }
 
 const everyProfile = (service: Service) => importEverywhere(service, SECRET);
 
-async function allKnown(t: ExecutionContext): Promise<readonly Known[]> {
-  return Object.values(await everyProfile(await startService(t)));
+const unchanged = shared(test, async (t) => {
+  const service = await startService(t);
+  return { service, profiles: await everyProfile(service) };
+});
+
+async function allKnown(): Promise<readonly Known[]> {
+  return Object.values((await unchanged()).profiles);
 }
 
 test.serial("X1: a signature whose last character differs in its unused bits alone is MALFORMED", async (t) => {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  for (const { name, grant, verify } of await allKnown(t)) {
+  for (const { name, grant, verify } of await allKnown()) {
     const token = await grant();
     t.is(verdictOf(await verify(token)), "valid", name);
     const last = alphabet.indexOf(token.at(-1) ?? "");
@@ -40,7 +46,7 @@ test.serial("X1: a signature whose last character differs in its unused bits alo
 });
 
 test.serial("X2: a token with =, a space or a newline at its end is MALFORMED", async (t) => {
-  for (const { name, grant, verify } of await allKnown(t)) {
+  for (const { name, grant, verify } of await allKnown()) {
     const token = await grant();
     for (const end of ["=", "==", " ", "\n", "\r\n", "\t"])
       t.is(verdictOf(await verify(token + end)), "MALFORMED", `${name} ${JSON.stringify(end)}`);
@@ -49,7 +55,7 @@ test.serial("X2: a token with =, a space or a newline at its end is MALFORMED", 
 });
 
 test.serial("X3: without exp, where the profile requires it, a token is EXP_MISSING", async (t) => {
-  const { reactive, hivekit, shoplive } = await everyProfile(await startService(t));
+  const { reactive, hivekit, shoplive } = (await unchanged()).profiles;
   for (const { name, grant, verify } of [reactive, hivekit, shoplive]) {
     const { exp: _, ...claims } = claimsOf(await grant());
     const header = JSON.parse(textsOf(await grant()).header);
@@ -60,7 +66,7 @@ test.serial("X3: without exp, where the profile requires it, a token is EXP_MISS
 test.serial(
   "X4: an exp that is a fraction, a text, not finite or 1e21 is CLAIM_INVALID, milliseconds LIFETIME_EXCEEDED",
   async (t) => {
-    const { reactive, hivekit, shoplive, viasocket } = await everyProfile(await startService(t));
+    const { reactive, hivekit, shoplive, viasocket } = (await unchanged()).profiles;
     for (const { name, grant, verify } of [reactive, hivekit, shoplive, viasocket]) {
       const token = await grant();
       const { header, claims } = textsOf(token);
@@ -100,7 +106,7 @@ test.serial("X5: an iat beyond the skew is NOT_YET_VALID; what is issued has the
 });
 
 test.serial("X6: a name that is twice in the header, the claims or deeper is MALFORMED", async (t) => {
-  const { reactive, hivekit, shoplive, viasocket } = await everyProfile(await startService(t));
+  const { reactive, hivekit, shoplive, viasocket } = (await unchanged()).profiles;
   for (const { name, grant, verify } of [reactive, hivekit, shoplive, viasocket]) {
     const { header, claims } = textsOf(await grant());
     const twice = (json: string) => json.replace(/^\{("[a-z_A-Z]+"):/, '{$1:"first",$1:');
@@ -117,8 +123,7 @@ test.serial("X6: a name that is twice in the header, the claims or deeper is MAL
 test.serial(
   "X7: an alg that is not the key's is ALGORITHM_NOT_ALLOWED: none, RS for HS, and HS with the public key",
   async (t) => {
-    const service = await startService(t);
-    const profiles = await everyProfile(service);
+    const { service, profiles } = await unchanged();
     for (const { name, grant, verify } of Object.values(profiles)) {
       const { header, claims } = textsOf(await grant());
       for (const alg of ["none", "None", "HS384", "HS512", "RS256", "ES256"]) {
@@ -148,7 +153,7 @@ test.serial(
 );
 
 test.serial("X7: jwk, jku, x5u, x5c, crit, b64 and zip in the header are HEADER_INVALID", async (t) => {
-  const { reactive, hivekit, shoplive, viasocket } = await everyProfile(await startService(t));
+  const { reactive, hivekit, shoplive, viasocket } = (await unchanged()).profiles;
   for (const { name, grant, verify } of [reactive, hivekit, shoplive, viasocket]) {
     const { header, claims } = textsOf(await grant());
     for (const [parameter, value] of Object.entries({
@@ -196,7 +201,7 @@ test.serial("X8: a secret of fewer than 32 bytes is refused at import, in every 
 test.serial(
   "X9: a secret that does not come out again as it went in is refused, and the encoding is named",
   async (t) => {
-    const { importSecret } = dialect(await startService(t), "shoplive");
+    const { importSecret } = dialect((await unchanged()).service, "shoplive");
     const base64 = SECRET;
     for (const [encoding, secret, name] of [
       [SECRET_ENCODING_BASE64, base64.replace(/=+$/, ""), "base64"],
@@ -224,8 +229,8 @@ test.serial(
 test.serial(
   "X10: more than 8 KiB, and more than its carrier holds, is TOO_LARGE before anything is parsed",
   async (t) => {
-    const service = await startService(t);
-    const { hivekit } = await everyProfile(service);
+    const { service, profiles } = await unchanged();
+    const { hivekit } = profiles;
     t.is(verdictOf(await hivekit.verify("x".repeat(8_193))), "TOO_LARGE");
     t.is(verdictOf(await hivekit.verify("x".repeat(8_192))), "MALFORMED");
     t.is(verdictOf(await hivekit.verify(".".repeat(8_193))), "TOO_LARGE");
@@ -248,7 +253,7 @@ test.serial(
 test.serial(
   "X11: the kid of another profile is UNKNOWN_KEY; where a key is shared, kid, iss or the claims distinguish the profiles",
   async (t) => {
-    const profiles = await everyProfile(await startService(t));
+    const profiles = (await unchanged()).profiles;
     const { service, euler, reactive, hivekit, shoplive, viasocket } = profiles;
     const verdict = async (from: Known, to: Known) => verdictOf(await to.verify(await from.grant()));
     t.is(await verdict(service, euler), "UNKNOWN_KEY");

@@ -6,6 +6,7 @@ import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { badFields, type Dialect, dialect, verdictOf } from "../support/profiles/dialect.ts";
 import { allForwarded } from "../support/service/remote-service.ts";
 import { type Service, startService } from "../support/service/service.ts";
+import { shared } from "../support/service/shared.ts";
 import { claimsOf } from "../support/tokens/foreign-token.ts";
 
 const CREATOR = "tv_asahi_news";
@@ -18,6 +19,8 @@ const ACCOUNT = { accountId: "account-7" };
 const withWebsockets = (websockets: unknown) => ({ ...ACCOUNT, expireAfter: 60, websockets });
 const closeOf = ({ rejection }: VerifyTokenResponse) => rejection?.websocketCloseCode;
 const asking = (uniqueId: string) => ({ context: { uniqueId } });
+
+const service = shared(test, (t) => startService(t));
 
 testWithNats("E1: a token answers its effective configuration, and has one event with its id", async (t) => {
   const nats = await startNats(t);
@@ -47,7 +50,7 @@ test.todo("E4: c3 is valid after c1 closed, or after its lease lapsed");
 test.todo("E5: of 50 opens at once with a maximum of 3, over 3 replicas, exactly 3 succeed");
 
 test.serial("E6: another creator is NOT_PERMITTED and closed with 4403", async (t) => {
-  const profile = euler(await startService(t));
+  const profile = euler(await service());
   const { token } = await profile.issue(withWebsockets(WEBSOCKETS));
   for (const other of ["bbc_news", "TV_ASAHI_NEWS", "tv_asahi_new", "tv_asahi_news2"]) {
     const answer = await profile.verify(token, asking(other));
@@ -61,7 +64,7 @@ test.serial("E6: another creator is NOT_PERMITTED and closed with 4403", async (
 test.serial(
   "E7: a creator is the same with @, as an address and between spaces, in the token and in the question",
   async (t) => {
-    const profile = euler(await startService(t));
+    const profile = euler(await service());
     const forms = [CREATOR, `@${CREATOR}`, `https://www.tiktok.com/@${CREATOR}/live`, ` ${CREATOR} `];
     for (const form of forms) {
       const { token } = await profile.issue(withWebsockets({ allowedCreators: [form], maxWebSockets: 1 }));
@@ -89,7 +92,7 @@ test.serial("E8: the token is EXPIRED from its exp on, closed with 4401; a secon
 });
 
 test.serial("E10 (advice): a lifetime above the 60 seconds that the page advises has a warning", async (t) => {
-  const profile = euler(await startService(t));
+  const profile = euler(await service());
   const warned = async (expireAfter: number) =>
     (await profile.issue({ ...ACCOUNT, expireAfter })).warnings.map(({ code }) => code);
   t.deepEqual([await warned(60), await warned(61)], [[], ["LONG_LIFETIME"]]);
@@ -98,7 +101,7 @@ test.serial("E10 (advice): a lifetime above the 60 seconds that the page advises
 test.todo("E8 (open socket): c1, already open, stays until session_max");
 
 test.serial("E9: no token, garbage and an empty creator are closed with 4401, 4401 and 4400", async (t) => {
-  const profile = euler(await startService(t));
+  const profile = euler(await service());
   const { token } = await profile.issue(withWebsockets(WEBSOCKETS));
   const jwtKey = (value: string): Partial<Carrier> => ({ query: [{ name: "jwtKey", value }] });
   const other: Partial<Carrier> = { query: [{ name: "uniqueId", value: CREATOR }] };
@@ -143,7 +146,7 @@ testWithNats(
 test.serial(
   "E11: no list is any creator, an empty one none; 101 creators and one of 65 characters are refused",
   async (t) => {
-    const profile = euler(await startService(t));
+    const profile = euler(await service());
     const issueFor = (allowedCreators: unknown) => profile.issue(withWebsockets({ allowedCreators, maxWebSockets: 1 }));
     const verdict = async (allowedCreators: unknown) =>
       verdictOf(await profile.verify((await issueFor(allowedCreators)).token, asking("anyone")));
@@ -166,7 +169,7 @@ test.serial(
 );
 
 test.serial("E12: maxWebSockets of 0, -1, 2.5 and 1e9 is refused, and so is none", async (t) => {
-  const profile = euler(await startService(t));
+  const profile = euler(await service());
   const issueFor = (more: object) => profile.issue(withWebsockets({ allowedCreators: null, ...more }));
   const field = "claims.websockets.maxWebSockets";
   for (const maxWebSockets of [0, -1, 2.5, 1e9, "1", 10_001])

@@ -1,10 +1,11 @@
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
 import type { Carrier, VerifyTokenResponse } from "../../src/gen/signet/v1/token.ts";
 import { badFields, type Dialect, dialect, verdictOf, warningsOf } from "../support/profiles/dialect.ts";
 import { getProfile } from "../support/profiles/profile-client.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { type Service, startService } from "../support/service/service.ts";
+import { type Ending, shared } from "../support/service/shared.ts";
 import { claimsOf, foreignToken, testKey, textsOf } from "../support/tokens/foreign-token.ts";
 import { SAMPLES } from "../support/tokens/vendor-samples.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -21,11 +22,13 @@ const hivekit = (service: Service, tenant = TENANT): Dialect =>
   dialect(service, "hivekit", { tenant, encoding: SECRET_ENCODING_BASE64 });
 
 /** The profile with one secret of the sample's tenant, named as in the sample. */
-async function withSecret(t: ExecutionContext, options?: Parameters<typeof startService>[1]): Promise<Dialect> {
+async function withSecret(t: Ending, options?: Parameters<typeof startService>[1]): Promise<Dialect> {
   const profile = hivekit(await startService(t, options));
   await profile.importSecret(KEY.toString("base64"), { keyId: KID });
   return profile;
 }
+
+const unchanged = shared(test, (t) => withSecret(t));
 
 /** A question for a right. */
 const right = (operation: string, id: string, realm = "london") => ({ context: { realm, id, operation } });
@@ -60,7 +63,7 @@ test.serial(
 );
 
 test.serial("H2: a pattern with R allows to read and nothing else", async (t) => {
-  const profile = await withSecret(t);
+  const profile = await unchanged();
   const { token } = await profile.issue({ sub: "rider", per: PER });
   t.is(verdictOf(await profile.verify(token, right("R", "deliveryRiders/x"))), "valid");
   for (const operation of ["C", "U", "D", "P", "S"])
@@ -70,7 +73,7 @@ test.serial("H2: a pattern with R allows to read and nothing else", async (t) =>
 });
 
 test.serial("H3: several patterns that match give the union of their letters", async (t) => {
-  const profile = await withSecret(t);
+  const profile = await unchanged();
   const { token } = await profile.issue({ sub: "rider", per: PER });
   for (const [operation, verdict] of [
     ["C", "valid"],
@@ -82,7 +85,7 @@ test.serial("H3: several patterns that match give the union of their letters", a
 });
 
 test.serial("H4: * stands for one segment, at the end for one or more, and as a realm for every realm", async (t) => {
-  const profile = await withSecret(t);
+  const profile = await unchanged();
   for (const [realm, pattern, id, verdict] of [
     ["london", "cars/*/mycar", "cars/audi/mycar", "valid"],
     ["london", "cars/*/mycar", "cars/a/b/mycar", "NOT_PERMITTED"],
@@ -104,7 +107,7 @@ test.serial("H4: * stands for one segment, at the end for one or more, and as a 
 test.serial(
   "H5: without per a request is refused, with allow_all it is issued with a warning, and the wish is not signed",
   async (t) => {
-    const profile = await withSecret(t);
+    const profile = await unchanged();
     t.deepEqual(await badFields(profile.issue({ sub: "service" })), ["claims"]);
     t.deepEqual(await badFields(profile.issue({ sub: "service", per: PER, allow_all: true })), ["claims"]);
     const issued = await profile.issue({ sub: "service", allow_all: true });
@@ -116,7 +119,7 @@ test.serial(
 );
 
 test.serial("H6: letters that are unknown, doubled or lower case are refused; no letter is no right", async (t) => {
-  const profile = await withSecret(t);
+  const profile = await unchanged();
   for (const letters of ["RX", "rr", "RR", "r", "CRUDPSC", " R", 7])
     t.deepEqual(
       await badFields(profile.issue({ per: { london: { cars: letters } } })),
@@ -155,7 +158,7 @@ test.serial(
 test.serial(
   "H8: an unknown kid is UNKNOWN_KEY, none HEADER_INVALID, another iss or none ISSUER_MISMATCH",
   async (t) => {
-    const profile = await withSecret(t);
+    const profile = await unchanged();
     const { token } = await profile.issue({ sub: "rider", per: PER });
     const [header, claims] = [JSON.parse(textsOf(token).header), claimsOf(token)];
     const { kid: _, ...withoutKid } = header;
@@ -179,7 +182,7 @@ const frame = (text: string): Partial<Carrier> => ({ frame: Buffer.from(text) })
 test.serial(
   "H9: a frame of JSON is dropped without an answer, Bearer with a good token is answered with the success frame",
   async (t) => {
-    const profile = await withSecret(t);
+    const profile = await unchanged();
     const { token } = await profile.issue({ sub: "rider", per: PER });
     for (const text of ['{"typ":"sys"}', `"Bearer ${token}"`, token, `bearer ${token}`, "", "Bearer "]) {
       const answer = await profile.present(frame(text));
@@ -215,7 +218,7 @@ test.serial(
 test.serial(
   "H11: a cookie and a Bearer header that differ are CARRIER_CONFLICT, so are any two of the five places",
   async (t) => {
-    const profile = await withSecret(t);
+    const profile = await unchanged();
     const { token } = await profile.issue({ sub: "rider", per: PER });
     const { token: other } = await profile.issue({ sub: "rider", per: PER });
     const places: Readonly<Record<string, (token: string) => Partial<Carrier>>> = {
@@ -258,7 +261,7 @@ test.serial("H12: after a rotation the old kid is valid for the overlap, then KE
 });
 
 test.serial("H13: a ttl that is a point in time is refused, and the answer says that it looks like one", async (t) => {
-  const profile = await withSecret(t);
+  const profile = await unchanged();
   const call = profile.issue({ sub: "service", per: PER }, { ttl: { seconds: 1_683_571_152n, nanos: 0 } });
   const { code, violations } = await failureOf(call);
   t.is(code, "INVALID_ARGUMENT");
@@ -276,7 +279,7 @@ test.serial("H13: a ttl that is a point in time is refused, and the answer says 
 });
 
 test.serial("H13: the vendor's own sample lives too long, and the diagnosis says why", async (t) => {
-  const profile = await withSecret(t);
+  const profile = await unchanged();
   const { header, claims } = textsOf(SAMPLES.hivekit);
   const answer = await profile.verify(foreignToken(header, claims, KEY));
   t.is(verdictOf(answer), "LIFETIME_EXCEEDED");

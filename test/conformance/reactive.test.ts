@@ -8,6 +8,7 @@ import { getProfile } from "../support/profiles/profile-client.ts";
 import { folderWithVariant } from "../support/profiles/profiles-folder.ts";
 import { revokeTokens } from "../support/service/revoke-tokens.ts";
 import { promised, type Service, startService } from "../support/service/service.ts";
+import { type Ending, shared } from "../support/service/shared.ts";
 import { claimsOf, foreignToken, testKey, textsOf } from "../support/tokens/foreign-token.ts";
 import { SAMPLES } from "../support/tokens/vendor-samples.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -23,7 +24,7 @@ const UUID4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{
 const CLIENT = { context: { ip: "104.162.97.28" } };
 
 async function reactive(
-  t: ExecutionContext,
+  t: Ending,
   options: Parameters<typeof startService>[1] = {},
   name = "reactive",
 ): Promise<Dialect & { readonly service: Service }> {
@@ -38,6 +39,8 @@ async function reactive(
   return { ...profile, service };
 }
 
+const unchanged = shared(test, (t) => reactive(t));
+
 /** In seconds. */
 async function leewayOf(service: Service): Promise<number> {
   return Number((await getProfile(service, "reactive")).lifetime?.leeway?.seconds);
@@ -49,7 +52,7 @@ function isShownAs401(t: ExecutionContext, { rejection }: VerifyTokenResponse): 
 }
 
 test.serial("R1: a token has the seven claims in their order and types, a string aud and a fresh UUIDv4", async (t) => {
-  const profile = await reactive(t);
+  const profile = await unchanged();
   const ids = new Set<unknown>();
   for (let count = 0; count < 10; count += 1) {
     const issued = await profile.issue(REQUEST);
@@ -67,7 +70,7 @@ test.serial("R1: a token has the seven claims in their order and types, a string
 });
 
 test.serial("R2: for its stream the token is valid, with the subject byte for byte", async (t) => {
-  const profile = await reactive(t);
+  const profile = await unchanged();
   for (const user of [USER, "Ünïcode-鍵", " spaces ", "MiXeD"]) {
     const { token } = await profile.issue({ ...REQUEST, unique_user_identifier: user });
     const answer = await profile.verify(token);
@@ -78,7 +81,7 @@ test.serial("R2: for its stream the token is valid, with the subject byte for by
 });
 
 test.serial("R3: for another stream it is AUDIENCE_MISMATCH, shown as 401", async (t) => {
-  const profile = await reactive(t);
+  const profile = await unchanged();
   const { token } = await profile.issue(REQUEST);
   for (const audience of [STREAM.toUpperCase(), STREAM.slice(0, -1), "another"]) {
     const answer = await profile.verify(token, { audience });
@@ -91,7 +94,7 @@ test.serial("R3: for another stream it is AUDIENCE_MISMATCH, shown as 401", asyn
 test.serial(
   "R4: the scheme is Bearer in any case; without it, or with two headers, a 401 with WWW-Authenticate",
   async (t) => {
-    const profile = await reactive(t);
+    const profile = await unchanged();
     const { token } = await profile.issue(REQUEST);
     const authorization = (...values: string[]): Partial<Carrier> => ({
       headers: values.map((value) => ({ name: "Authorization", value })),
@@ -133,7 +136,7 @@ test.serial("R5: a token is valid a second before its end, and EXPIRED a second 
 });
 
 test.serial("R6: fields that are missing, empty, too long or hold NUL are each named, all in one answer", async (t) => {
-  const profile = await reactive(t);
+  const profile = await unchanged();
   const both = ["claims.stream_id", "claims.unique_user_identifier"];
   for (const [what, request] of [
     ["missing", {}],
@@ -166,7 +169,7 @@ test.serial(
 );
 
 test.serial("R7: as shipped another address is a warning", async (t) => {
-  const profile = await reactive(t);
+  const profile = await unchanged();
   const { token } = await profile.issue(REQUEST, { clientIp: "::ffff:104.162.97.28" });
   t.is(claimsOf(token).ip, "104.162.97.28");
   const [same, other] = await Promise.all(
@@ -179,7 +182,7 @@ test.serial("R7: as shipped another address is a warning", async (t) => {
 test.todo("R8: the 51st issue at once from one ip is RESOURCE_EXHAUSTED with RetryInfo; the audit shows counts");
 
 test.serial("R9: each verification of a batch is answered on its own, in order", async (t) => {
-  const profile = await reactive(t);
+  const profile = await unchanged();
   const { token } = await profile.issue(REQUEST);
   const forged = foreignToken({ alg: "HS256", typ: "JWT" }, claimsOf(token), testKey("another"));
   const items = [token, forged, "garbage", token].map((value) => ({
@@ -243,7 +246,7 @@ test.serial(
     const resigned = foreignToken(textsOf(SAMPLES.reactive).header, textsOf(SAMPLES.reactive).claims, KEY);
     t.is(issued.token, resigned);
     t.is(resigned.slice(0, resigned.lastIndexOf(".")), SAMPLES.reactive.slice(0, SAMPLES.reactive.lastIndexOf(".")));
-    const now = await reactive(t);
+    const now = await unchanged();
     const asOf = async (seconds: number) =>
       verdictOf(await now.verify(resigned, { at: new Date((SAMPLE_IAT + seconds) * 1000) }));
     t.is(await asOf(0), "valid");

@@ -5,6 +5,7 @@ import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { badFields, type Dialect, dialect, verdictOf } from "../support/profiles/dialect.ts";
 import { allForwarded } from "../support/service/remote-service.ts";
 import { startService } from "../support/service/service.ts";
+import { type Ending, shared } from "../support/service/shared.ts";
 import { claimsOf, foreignToken, textsOf } from "../support/tokens/foreign-token.ts";
 import { SAMPLES, SHOPLIVE_SECRET } from "../support/tokens/vendor-samples.ts";
 
@@ -24,7 +25,7 @@ const ALL_FIELDS = {
 };
 
 async function shoplive(
-  t: ExecutionContext,
+  t: Ending,
   options?: Parameters<typeof startService>[1],
   encoding: SecretEncoding = SecretEncoding.SECRET_ENCODING_BASE64,
 ): Promise<Dialect> {
@@ -33,10 +34,12 @@ async function shoplive(
   return profile;
 }
 
+const unchanged = shared(test, (t) => shoplive(t));
+
 const asOf = (seconds: number) => ({ at: new Date(seconds * 1000) });
 
 test.serial("S1: the page's sample is valid in its time, and EXPIRED after it", async (t) => {
-  const profile = await shoplive(t);
+  const profile = await unchanged();
   const answer = await profile.verify(SAMPLES.shoplive, asOf(1_610_527_309));
   t.is(verdictOf(answer), "valid");
   t.is(answer.subject, "sample_user_id");
@@ -67,7 +70,7 @@ test.serial("S3: the sample's claims at the sample's time are the sample, byte f
 test.serial(
   "S4: with all fields the order is the vendor's, integers stay integers, and the header has no typ",
   async (t) => {
-    const profile = await shoplive(t);
+    const profile = await unchanged();
     const issued = await profile.issue(ALL_FIELDS);
     const { header, claims } = textsOf(issued.token);
     t.is(header, '{"alg":"HS256"}');
@@ -93,7 +96,7 @@ async function outcome(profile: Dialect, field: string, value: unknown): Promise
 }
 
 async function outcomes(t: ExecutionContext, field: string, issued: readonly unknown[], refused: readonly unknown[]) {
-  const profile = await shoplive(t);
+  const profile = await unchanged();
   for (const value of issued) t.is(await outcome(profile, field, value), "issued", JSON.stringify(value));
   for (const value of refused) t.is(await outcome(profile, field, value), "refused", JSON.stringify(value));
 }
@@ -138,7 +141,7 @@ test.serial("S9: custom data has at most 1024 bytes, of any JSON kind", (t) => {
 });
 
 test.serial("S9 (foreign): custom data of 2000 bytes is CLAIM_INVALID, of 1024 bytes valid", async (t) => {
-  const profile = await shoplive(t);
+  const profile = await unchanged();
   const iat = Math.floor(Date.now() / 1000);
   const verdictFor = async (custom: unknown) =>
     verdictOf(
@@ -150,7 +153,7 @@ test.serial("S9 (foreign): custom data of 2000 bytes is CLAIM_INVALID, of 1024 b
 });
 
 test.serial("S4 (limits): fields that are each within their limits fit a token", async (t) => {
-  const profile = await shoplive(t);
+  const profile = await unchanged();
   // JSON writes each of these characters with two bytes: nothing within the limits becomes longer.
   const longest = {
     userId: '"'.repeat(255),
@@ -172,7 +175,7 @@ test.serial("S4 (limits): fields that are each within their limits fit a token",
 test.serial(
   "S10: a request without userId is refused; a foreign token with expiration and no exp is EXP_MISSING",
   async (t) => {
-    const profile = await shoplive(t);
+    const profile = await unchanged();
     t.deepEqual(await badFields(profile.issue({ name: "n" })), ["claims.userId"]);
     t.deepEqual(await badFields(profile.issue({ userId: "" })), ["claims.userId"]);
     const iat = Math.floor(Date.now() / 1000);
@@ -186,7 +189,7 @@ test.serial(
 test.serial(
   "S11: a foreign token with exp in milliseconds is LIFETIME_EXCEEDED, and the diagnosis says so",
   async (t) => {
-    const profile = await shoplive(t);
+    const profile = await unchanged();
     const now = Date.now();
     for (const iat of [{ iat: Math.floor(now / 1000) }, {}]) {
       const claims = { exp: now + 3_600_000, ...iat, userId: "u" };
@@ -198,7 +201,7 @@ test.serial(
 );
 
 test.serial("S12: a campaign for VIP lets in userType VIP, and neither BASIC nor a token without a type", async (t) => {
-  const profile = await shoplive(t);
+  const profile = await unchanged();
   const vip = { context: { user_types: ["VIP"] } };
   const verdict = async (more: object, context: object) =>
     verdictOf(await profile.verify((await profile.issue({ userId: "u", ...more })).token, context));
@@ -213,7 +216,7 @@ test.serial("S12: a campaign for VIP lets in userType VIP, and neither BASIC nor
 });
 
 test.serial("S13: tk with JSON, encoded or not, is MALFORMED", async (t) => {
-  const profile = await shoplive(t);
+  const profile = await unchanged();
   const json = JSON.stringify({ userId: "u", userType: "VIP" });
   const tk = (value: string) => ({ query: [{ name: "tk", value }] });
   for (const value of [json, encodeURIComponent(json), Buffer.from(json).toString("base64url")])

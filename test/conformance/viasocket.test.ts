@@ -1,4 +1,4 @@
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import jsonwebtoken from "jsonwebtoken";
 import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
 import { type AuditMessage, readAuditStream } from "../support/nats/audit-stream.ts";
@@ -8,6 +8,7 @@ import { folderWithVariant } from "../support/profiles/profiles-folder.ts";
 import { allForwarded } from "../support/service/remote-service.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { type Service, startService } from "../support/service/service.ts";
+import { type Ending, shared } from "../support/service/shared.ts";
 import { claimsOf, foreignToken, testKey, textsOf } from "../support/tokens/foreign-token.ts";
 import { SAMPLES } from "../support/tokens/vendor-samples.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -23,11 +24,13 @@ const DAY = 86_400;
 const viasocket = (service: Service, name = "viasocket"): Dialect =>
   dialect(service, name, { encoding: SecretEncoding.SECRET_ENCODING_UTF8, verify: { context: REQUEST } });
 
-async function withKey(t: ExecutionContext, options?: Parameters<typeof startService>[1]): Promise<Dialect> {
+async function withKey(t: Ending, options?: Parameters<typeof startService>[1]): Promise<Dialect> {
   const profile = viasocket(await startService(t, options));
   await profile.importSecret(ACCESS_KEY);
   return profile;
 }
+
+const unchanged = shared(test, (t) => withKey(t));
 
 /** A token of the vendor's own library, so many seconds old. */
 function foreign(claims: Readonly<Record<string, unknown>>, age = 0): string {
@@ -44,7 +47,7 @@ test.serial("V1: header and claims are the sample's, and the token is what jsonw
 });
 
 test.serial("V2: with the context of its user the token is valid", async (t) => {
-  const profile = await withKey(t);
+  const profile = await unchanged();
   const issued = await profile.issue(REQUEST);
   t.deepEqual(warningsOf(issued), ["NO_EXPIRY"]);
   t.is(issued.expiresAt, undefined);
@@ -54,7 +57,7 @@ test.serial("V2: with the context of its user the token is valid", async (t) => 
 });
 
 test.serial("V3: for another project, organisation or user it is NOT_PERMITTED", async (t) => {
-  const profile = await withKey(t);
+  const profile = await unchanged();
   const { token } = await profile.issue(REQUEST);
   for (const field of Object.keys(REQUEST)) {
     t.is(verdictOf(await profile.verify(token, { context: { ...REQUEST, [field]: "other" } })), "NOT_PERMITTED", field);
@@ -64,7 +67,7 @@ test.serial("V3: for another project, organisation or user it is NOT_PERMITTED",
 });
 
 test.serial("V4: a foreign token whose org_id is a number is CLAIM_INVALID for it", async (t) => {
-  const profile = await withKey(t);
+  const profile = await unchanged();
   const answer = await profile.verify(foreign({ ...REQUEST, org_id: 8069 }));
   t.is(verdictOf(answer), "CLAIM_INVALID");
   t.regex(answer.rejection?.message ?? "", /^org_id /);
@@ -73,7 +76,7 @@ test.serial("V4: a foreign token whose org_id is a number is CLAIM_INVALID for i
 });
 
 test.serial("V5: 31 days old is TOO_OLD, 29 days old is valid with the warning NO_EXPIRY", async (t) => {
-  const profile = await withKey(t);
+  const profile = await unchanged();
   t.is(verdictOf(await profile.verify(foreign(REQUEST, 31 * DAY))), "TOO_OLD");
   const answer = await profile.verify(foreign(REQUEST, 29 * DAY));
   t.is(verdictOf(answer), "valid");
@@ -95,7 +98,7 @@ test.serial("V6: a profile that requires exp rejects the sample's claims as EXP_
 });
 
 test.serial("V6: as shipped a ttl adds exp, and it is obeyed", async (t) => {
-  const profile = await withKey(t);
+  const profile = await unchanged();
   const issued = await profile.issue(REQUEST, { ttl: { seconds: 600n, nanos: 0 } });
   t.is(issued.expiresAt?.getTime(), (issued.issuedAt?.getTime() ?? 0) + 600_000);
   const now = Math.floor(Date.now() / 1000);
@@ -105,7 +108,7 @@ test.serial("V6: as shipped a ttl adds exp, and it is obeyed", async (t) => {
 });
 
 test.serial("V7: a misspelt claim is CLAIM_MISSING, and the diagnosis says which came close", async (t) => {
-  const profile = await withKey(t);
+  const profile = await unchanged();
   const { org_id, project_id, user_id } = REQUEST;
   for (const [claims, missing, close] of [
     [{ org_id, project_id, userid: user_id }, "user_id", "userid"],
@@ -121,7 +124,7 @@ test.serial("V7: a misspelt claim is CLAIM_MISSING, and the diagnosis says which
 test.serial(
   "V8: user_id and unique_identifier that are equal are one claim, different ones CLAIM_CONFLICT",
   async (t) => {
-    const profile = await withKey(t);
+    const profile = await unchanged();
     const { org_id, project_id } = REQUEST;
     const answer = await profile.verify(foreign({ ...REQUEST, unique_identifier: "peHQc" }));
     t.is(verdictOf(answer), "valid");

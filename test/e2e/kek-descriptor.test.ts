@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import test, { type ExecutionContext } from "ava";
 import { tempFolder } from "../support/files/temp.ts";
 import { signetProcess } from "../support/service/command-line.ts";
-import { testEnv } from "../support/service/service.ts";
+import { processEnv, testEnv } from "../support/service/service.ts";
 import { spawnService } from "../support/service/service-process.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
@@ -18,7 +18,7 @@ const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 async function served(t: ExecutionContext, data: string, kek: string): Promise<string[]> {
   const file = await open(kek, "r");
   const child = spawn(process.execPath, [MAIN, "serve"], {
-    env: { PATH: process.env.PATH, ...testEnv(data, { SIGNET_KEK_FILE: "fd:3", SIGNET_LOG_LEVEL: "info" }) },
+    env: { ...processEnv(), ...testEnv(data, { SIGNET_KEK_FILE: "fd:3", SIGNET_LOG_LEVEL: "info" }) },
     stdio: ["ignore", "pipe", "inherit", file.fd],
   });
   t.teardown(() => child.kill("SIGKILL"));

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { testEnv } from "./service.ts";
+import { processEnv, testEnv } from "./service.ts";
 
 const MAIN = fileURLToPath(new URL("../../../src/main.ts", import.meta.url));
 
@@ -16,7 +16,7 @@ export function signetProcess(
     under = [],
   }: { readonly data: string; readonly env?: Record<string, string>; readonly under?: readonly string[] },
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  const settings = { PATH: process.env.PATH, ...testEnv(data, env) };
+  const settings = { ...processEnv(), ...testEnv(data, env) };
   return new Promise((resolve) => {
     const options = { env: settings, timeout: 60_000 };
     const [command = "", ...all] = [...under, process.execPath, MAIN, ...words];

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { ExecutionContext } from "ava";
 import packageJson from "../../../package.json" with { type: "json" };
-import { testEnv } from "./service.ts";
+import { processEnv, testEnv } from "./service.ts";
 
 const MAIN = fileURLToPath(new URL("../../../src/main.ts", import.meta.url));
 
@@ -48,7 +48,7 @@ export async function spawnService(
   const settings = testEnv(data, { SIGNET_LOG_LEVEL: "info", ...env });
   const [command = "", ...words] = [...under, ...NODE, program, ...args];
   const child = spawn(command, words, {
-    env: { PATH: process.env.PATH, ...settings },
+    env: { ...processEnv(), ...settings },
     stdio: ["ignore", "pipe", "pipe", ...(fd === undefined ? [] : [fd])],
   });
   t.teardown(() => end(child, "SIGKILL"));

@@ -1,5 +1,4 @@
 import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
-import type { ExecutionContext } from "ava";
 import { type App, startApp } from "../../../src/app/app.ts";
 import type { Surroundings } from "../../../src/app/run.ts";
 import { loadConfig } from "../../../src/config/load.ts";
@@ -13,6 +12,7 @@ import {
 } from "../../../src/gen/signet/v1/token.ts";
 import { type KeyPolicy, keyPolicy } from "../../../src/keys/rotating/policy.ts";
 import { tempFolder } from "../files/temp.ts";
+import type { Ending } from "./shared.ts";
 
 /** The environment of a service under test: random loopback ports, a data folder, no NATS, no log. */
 export function testEnv(data: string, env: Record<string, string> = {}): Record<string, string> {
@@ -24,6 +24,12 @@ export function testEnv(data: string, env: Record<string, string> = {}): Record<
     SIGNET_LOG_LEVEL: "silent",
     ...env,
   };
+}
+
+/** What a process under test keeps of the environment of its test: the programs, and the cache of compiled sources. */
+export function processEnv(): NodeJS.ProcessEnv {
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
+  return { PATH, NODE_COMPILE_CACHE };
 }
 
 /**
@@ -51,7 +57,7 @@ export interface Service {
 
 /** Starts the service in the process of the test, and stops it after the test. `env` overrides the configuration. */
 export async function startService(
-  t: ExecutionContext<unknown>,
+  t: Ending,
   options: {
     env?: Record<string, string>;
     data?: string;
