@@ -1,6 +1,6 @@
 import type { AuditErrorCode, TimedEvent } from "../audit/event.ts";
 import type { AuditReport } from "../audit/pipeline.ts";
-import type { Depth } from "../audit/spool/spool.ts";
+import type { Depth } from "../audit/spool/retention.ts";
 
 /** An error as it is sent to the other thread. Only an AuditError has a code. */
 export interface SentError {

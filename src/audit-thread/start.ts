@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 import { endsWithin } from "../async/timeout.ts";
 import { AuditError } from "../audit/event.ts";
 import type { AuditPipeline, AuditReport, AuditSettings } from "../audit/pipeline.ts";
-import type { Depth } from "../audit/spool/spool.ts";
+import type { Depth } from "../audit/spool/retention.ts";
 import { AppendBatches, overdue, received } from "./append-batches.ts";
 import type { FromAudit, ToAudit } from "./messages.ts";
 import { Standing } from "./standing.ts";

@@ -1,7 +1,7 @@
 import type { AuditLog } from "./event.ts";
 import type { ForwarderReport } from "./forward/forwarder.ts";
 import type { Cut } from "./spool/recovery.ts";
-import type { Depth } from "./spool/spool.ts";
+import type { Depth } from "./spool/retention.ts";
 
 /** The audit log as the service sees it: events are chained, stored in the spool and forwarded to NATS. */
 export interface AuditPipeline extends AuditLog {

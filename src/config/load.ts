@@ -4,6 +4,7 @@ import { publicFaults } from "../files/private-path.ts";
 import type { ProfileSet } from "../profile/keysets.ts";
 import { exposedProfiles, loadProfiles } from "../profile/load.ts";
 import { ConfigError, createFaults, type Fault, type FaultAt, type Faults } from "../schema/fault.ts";
+import { pathText } from "../schema/path-text.ts";
 import { compileSchema } from "../schema/schema.ts";
 import { parseYaml, type YamlDocument } from "../schema/yaml.ts";
 import { crossCheck } from "./checks.ts";
@@ -91,5 +92,5 @@ function throwAny({ found }: Faults): void {
 }
 
 function fault(file: string, path: readonly (string | number)[], message: string): Fault {
-  return { file, path: path.join("."), message };
+  return { file, path: pathText(path), message };
 }

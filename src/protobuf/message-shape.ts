@@ -11,6 +11,7 @@ export interface MessageShape {
 
 export interface ValueShape {
   readonly name: string;
+  readonly oneof: string | undefined;
   readonly wireType: number;
   /** A bit of its own for what may come once in a message; the members of a oneof share one. 0 for other fields. */
   readonly once: number;
@@ -22,7 +23,7 @@ export interface ValueShape {
   readonly negative: boolean;
 }
 
-type Value = Omit<ValueShape, "name" | "once">;
+type Value = Omit<ValueShape, "name" | "oneof" | "once">;
 
 const VARINT = 0;
 const LENGTH = 2;
@@ -75,7 +76,7 @@ function compile(type: DescMessage, known: Map<string, MessageShape>): MessageSh
     const slot = field.oneof ?? (field.fieldKind === "message" ? field : undefined);
     if (slot !== undefined && !bits.has(slot)) bits.set(slot, bitOf(bits.size));
     const once = slot === undefined ? 0 : (bits.get(slot) ?? 0);
-    fields[field.number] = { name: field.name, once, ...shapeOfValue(field, known) };
+    fields[field.number] = { name: field.name, oneof: field.oneof?.name, once, ...shapeOfValue(field, known) };
   }
   if (type.typeName === NEEDS_ONEOF) shape.required = 1;
   return shape;
@@ -102,8 +103,8 @@ function entryShape(field: DescField & { fieldKind: "map" }, known: Map<string, 
     name,
     fields: [
       undefined,
-      { name: `the key of ${name}`, once: 1, ...SCALARS[field.mapKey] },
-      { name: `the value of ${name}`, once: 2, ...value },
+      { name: `the key of ${name}`, oneof: undefined, once: 1, ...SCALARS[field.mapKey] },
+      { name: `the value of ${name}`, oneof: undefined, once: 2, ...value },
     ],
     required: field.message ? 2 : 0,
   };

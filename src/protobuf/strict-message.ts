@@ -53,7 +53,7 @@ class Walk {
       if (field === undefined) this.#skip(tag, end);
       else {
         if ((tag & 7) !== field.wireType) throw new Error(`${field.name} has the wrong wire type`);
-        if ((seen & field.once) !== 0) throw new Error(`${field.name} comes twice`);
+        if ((seen & field.once) !== 0) throw twice(field);
         seen |= field.once;
         this.#value(field, end, depth);
       }
@@ -139,6 +139,10 @@ class Walk {
 }
 
 const FIXED_LENGTH: Readonly<Record<number, number>> = { 1: 8, 5: 4 };
+
+function twice({ name, oneof }: ValueShape): Error {
+  return new Error(oneof === undefined ? `${name} comes twice` : `${oneof} is set twice, the second time by ${name}`);
+}
 
 function fits({ max, negative }: ValueShape, low: number, high: number): boolean {
   if (high === 0) return low <= max;

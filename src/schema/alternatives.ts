@@ -1,4 +1,5 @@
 import type { ErrorObject } from "ajv/dist/2020.js";
+import { pathText } from "./path-text.ts";
 
 /**
  * Reduces the errors of each failed `anyOf` or `oneOf`. When the value clearly tries to be one of the alternatives,
@@ -43,8 +44,9 @@ function resolve(
 
   function inWords(error: ErrorObject, outer: ErrorObject): string {
     const name: unknown = error.params.missingProperty ?? error.params.additionalProperty;
-    const place = [...error.instancePath.slice(outer.instancePath.length).split("/").slice(1), name];
-    return [place.filter((part) => part !== undefined).join("."), wording(error)].filter(Boolean).join(" ");
+    const inside = error.instancePath.slice(outer.instancePath.length).split("/").slice(1);
+    const place = name === undefined ? inside : [...inside, String(name)];
+    return [pathText(place), wording(error)].filter(Boolean).join(" ");
   }
 }
 

@@ -1,6 +1,7 @@
 import { isNode, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import { isExact, MUST_BE_EXACT } from "./exact-number.ts";
 import { type Fault, type FaultAt, MAX_FAULTS, type Path } from "./fault.ts";
+import { pathText } from "./path-text.ts";
 
 /** No legitimate file is deeper, and code that walks a file recurses once for each level. */
 const MAX_DEPTH = 64;
@@ -40,7 +41,7 @@ export function parseYaml(text: string, file: string): YamlDocument | Fault[] {
 
   function faultAt(path: Path, message: string): Fault {
     const line = lineOf(path);
-    return { file, ...(line === undefined ? {} : { line }), path: path.join("."), message };
+    return { file, ...(line === undefined ? {} : { line }), path: pathText(path), message };
   }
 
   /** A key that is a number becomes the text of the parsed number. */

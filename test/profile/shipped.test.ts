@@ -1,5 +1,6 @@
 import test from "ava";
 import type { ClaimValues } from "../../src/profile/model/claims.ts";
+import { pathText } from "../../src/schema/path-text.ts";
 import { ISSUER, serviceProfile, shippedProfile } from "../support/profiles/profiles.ts";
 
 const VALUES: ClaimValues = {
@@ -31,7 +32,7 @@ function broken(name: string, claims: Members, context: Members): string | undef
 function faults(name: string, request: Members): string[] {
   return shippedProfile(name)
     .request(request)
-    .map(({ path, message }) => `${path.join(".")}: ${message}`);
+    .map(({ path, message }) => `${pathText(path)}: ${message}`);
 }
 
 test("service is RFC 9068", (t) => {
@@ -85,7 +86,7 @@ test("euler-stream names every member that is out of its bounds", (t) => {
     "expireAfter: must be <= 7200",
     "limits: must NOT have fewer than 1 properties",
     "other: is not a known key (known: accountId, expireAfter, websockets, limits, name)",
-    "websockets.allowedCreators.0: must be a creator of 1 to 64 characters without control characters",
+    "websockets.allowedCreators[0]: must be a creator of 1 to 64 characters without control characters",
     "websockets.maxWebSockets: must be <= 10000",
   ]);
   t.deepEqual(faults("euler-stream", { accountId: "a", expireAfter: 1, websockets: null }), []);
@@ -115,7 +116,7 @@ for (const creator of [
       websockets: { allowedCreators: ["b", creator], maxWebSockets: 1 },
     };
     t.deepEqual(faults("euler-stream", request), [
-      "websockets.allowedCreators.1: must be a creator of 1 to 64 characters without control characters",
+      "websockets.allowedCreators[1]: must be a creator of 1 to 64 characters without control characters",
     ]);
   });
 
@@ -207,7 +208,7 @@ test("hivekit: a request for a right must have all its parts", (t) => {
   const context = shippedProfile("hivekit").context;
   t.deepEqual(context?.({}), []);
   t.deepEqual(
-    context?.({ realm: "r" }).map(({ path }) => path.join(".")),
+    context?.({ realm: "r" }).map(({ path }) => pathText(path)),
     ["id", "operation"],
   );
 });
@@ -289,7 +290,7 @@ test("viasocket accepts identities as texts alone", (t) => {
   const { accept } = shippedProfile("viasocket");
   const claims = { org_id: 8069, project_id: "p", iat: 1 };
   t.deepEqual(
-    accept(claims).map(({ keyword, path }) => [keyword, path.join(".")]),
+    accept(claims).map(({ keyword, path }) => [keyword, pathText(path)]),
     [
       ["required", "user_id"],
       ["type", "org_id"],

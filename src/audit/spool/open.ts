@@ -5,9 +5,10 @@ import { AuditError } from "../event.ts";
 import { readProgress } from "./bookmark.ts";
 import { IdentityKeeper, isWriter, type LogEnd, readIdentity } from "./identity.ts";
 import { Journal } from "./journal.ts";
+import type { SpoolOptions } from "./options.ts";
 import { recoverSegments } from "./recovery.ts";
 import { openDiskFile } from "./segment-file.ts";
-import { Spool, type SpoolOptions } from "./spool.ts";
+import { Spool } from "./spool.ts";
 
 /** Opens the spool in a folder: recovers its segments and begins a new epoch. Rejects with an {@link AuditError}. */
 export async function openSpool(options: SpoolOptions): Promise<Spool> {

@@ -22,6 +22,16 @@ export interface RetentionParts {
   readonly forwarded: boolean;
 }
 
+/** The fill level of the spool. */
+export interface Depth {
+  /** Events that are not acknowledged. */
+  readonly events: number;
+  /** Bytes of all segments, acknowledged or not. */
+  readonly bytes: number;
+  /** Unix milliseconds of the oldest unacknowledged event; undefined when there is none or it can't be read. */
+  readonly oldestTime: number | undefined;
+}
+
 /** Which events the spool still keeps: those that the sink has not got, and those that it has not had for long enough. */
 export class Retention {
   readonly #parts: RetentionParts;

@@ -1,66 +1,20 @@
 import { createWakeup } from "../../async/wakeup.ts";
+import { requireFreeSpace } from "../../files/free-space.ts";
 import type { Place } from "../../files/place.ts";
 import { type Head, startEpoch } from "../chain.ts";
 import { AuditError, type AuditEvent, type AuditLog, type TimedEvent } from "../event.ts";
 import type { StreamMark } from "../forward/sink.ts";
 import type { Bookmark } from "./bookmark.ts";
-import { requireFreeSpace } from "./free-space.ts";
 import { GroupCommit } from "./group-commit.ts";
 import type { IdentityKeeper, LogEnd } from "./identity.ts";
 import type { Journal } from "./journal.ts";
 import { isToken, linkGroup, type Waiter } from "./link-group.ts";
+import { RESERVE_BYTES, type SpoolOptions } from "./options.ts";
 import { SegmentReader, type StoredEvent } from "./reader.ts";
 import { RecentEvents } from "./recent.ts";
 import type { Cut, Recovered } from "./recovery.ts";
-import { Retention } from "./retention.ts";
+import { type Depth, Retention } from "./retention.ts";
 import type { Segment } from "./segment.ts";
-import type { OpenSpoolFile } from "./segment-file.ts";
-
-export interface SpoolOptions {
-  /** Owned by one process at a time; created with mode 0700. */
-  readonly folder: string;
-  /** The writer's id, `[A-Za-z0-9_-]{1,64}`; called once, when the folder is new. */
-  readonly writer: () => string;
-  /** A unique id for an event of this time in Unix milliseconds. */
-  readonly newId: (time: number) => string;
-  /**
-   * Milliseconds of a monotonic clock: a wall clock that is set forward would make a segment that was just acknowledged
-   * old enough to be trimmed. The values never leave the process.
-   */
-  readonly monotonic: () => number;
-  /**
-   * The total size of the segments, in bytes, at which token events are refused: 1 GiB by default, at least two
-   * segments. Other events may exceed it by {@link RESERVE_BYTES}.
-   */
-  readonly maxBytes?: number;
-  /** The size of a segment, in bytes, at which the next one begins: 8 MiB by default. */
-  readonly segmentBytes?: number;
-  /** The bytes of the latest bodies that stay in memory for the forwarder: 4 MiB by default. */
-  readonly recentBytes?: number;
-  readonly openFile?: OpenSpoolFile;
-  /** Whether a forwarder reads the spool: what it has not acknowledged then stays open. No by default. */
-  readonly forwarded?: boolean;
-  /** The id of the installation that the spool belongs to; undefined while it is not known. */
-  readonly installation?: string | undefined;
-  /** What the operator accepts to be missing, e.g. `events:8-12`. */
-  readonly acceptLosses?: readonly string[];
-}
-
-/**
- * The bytes that events other than token events may add to a full spool. Without this reserve a service could not
- * record its start; it would then never forward, and so never trim, the events that fill the spool.
- */
-export const RESERVE_BYTES = 1024 ** 2;
-
-/** The fill level of the spool. */
-export interface Depth {
-  /** Events that are not acknowledged. */
-  readonly events: number;
-  /** Bytes of all segments, acknowledged or not. */
-  readonly bytes: number;
-  /** Unix milliseconds of the oldest unacknowledged event; undefined when there is none or it can't be read. */
-  readonly oldestTime: number | undefined;
-}
 
 /** The durable local log of audit events, in order. It retains an event until the sink has had it for long enough. */
 export class Spool implements AuditLog {
@@ -203,7 +157,8 @@ export class Spool implements AuditLog {
 
   async depth(): Promise<Depth> {
     const { position } = this.acknowledged;
-    const oldestTime = await this.#timeAfter(position).catch(() => undefined);
+    const [oldest]: readonly StoredEvent[] = await this.read(position, 1).catch(() => []);
+    const oldestTime = oldest && Date.parse(oldest.header.time);
     return { events: this.#journal.next - 1 - position, bytes: this.#retention.bytes, oldestTime };
   }
 
@@ -260,7 +215,7 @@ export class Spool implements AuditLog {
   async #examine(probe: boolean): Promise<void> {
     if (this.#closed) throw new AuditError("UNAVAILABLE", "the audit spool is closed");
     this.#retention.look();
-    await requireFreeSpace(this.#folder.path);
+    await requireFreeSpace(this.#folder.path).catch(unavailable);
     const isIntact = await this.#identity.isIntact();
     if (!isIntact && !probe)
       throw new AuditError("UNAVAILABLE", `${this.#folder.path}: its identity.json is not as it was written`);
@@ -281,13 +236,12 @@ export class Spool implements AuditLog {
     this.#head = startEpoch(writer, epoch + 1, this.#end.prevHash);
   }
 
-  async #timeAfter(position: number): Promise<number | undefined> {
-    const [oldest] = await this.read(position, 1);
-    return oldest && Date.parse(oldest.header.time);
-  }
-
   /** The number of the last record that is stored; 0 when every one was trimmed. */
   #lastStored(): number {
     return this.#segments.findLast(({ bytes }) => bytes > 0)?.last ?? 0;
   }
+}
+
+function unavailable({ message, cause }: Error): never {
+  throw new AuditError("UNAVAILABLE", message, { cause });
 }

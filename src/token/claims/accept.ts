@@ -1,6 +1,7 @@
 import { distance } from "fastest-levenshtein";
 import { REGISTERED_NAMES } from "../../profile/model/names.ts";
 import type { Profile } from "../../profile/model/profile.ts";
+import { pathText } from "../../schema/path-text.ts";
 import { type Rejection, reject } from "../rejection.ts";
 import type { JsonObject } from "./strict-json.ts";
 
@@ -13,19 +14,19 @@ export function checkAccepted(claims: JsonObject, profile: Profile): Rejection |
   if (missing) return claimMissing(claims, missing.path, profile);
   if (profile.lifetime.maxAge !== undefined && claims.iat === undefined) return claimMissing(claims, ["iat"], profile);
   const [wrong] = violations;
-  return wrong && reject("CLAIM_INVALID", `${pathText(wrong.path)} ${wrong.message}`).rejection;
+  return wrong && reject("CLAIM_INVALID", `${cutPathText(wrong.path)} ${wrong.message}`).rejection;
 }
 
 /** A path into a JSON value. */
 export type Path = readonly (string | number)[];
 
 /** A path as text. Names may have been chosen by the author of the token, so long ones are cut. */
-export function pathText(path: Path): string {
-  return path.map((part) => String(part).slice(0, 64).toWellFormed()).join(".");
+export function cutPathText(path: Path): string {
+  return pathText(path.map((part) => String(part).slice(0, 64).toWellFormed()));
 }
 
 function claimMissing(claims: JsonObject, path: Path, profile: Profile): Rejection {
-  return reject("CLAIM_MISSING", `${pathText(path)} is required`, misspelt(claims, path, profile)).rejection;
+  return reject("CLAIM_MISSING", `${cutPathText(path)} is required`, misspelt(claims, path, profile)).rejection;
 }
 
 /** A diagnosis when a claim that the profile does not know looks like the missing one, misspelt. */

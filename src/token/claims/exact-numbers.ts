@@ -1,7 +1,10 @@
-import { isExact, MUST_BE_EXACT } from "../../schema/exact-number.ts";
+import { isExact, MUST_BE_EXACT, MUST_BE_IN_RANGE } from "../../schema/exact-number.ts";
 import { type Rejection, reject } from "../rejection.ts";
-import { type Path, pathText } from "./accept.ts";
+import { cutPathText, type Path } from "./accept.ts";
 import type { Json, JsonObject } from "./strict-json.ts";
+
+/** Registered claims that are numbers (RFC 7519, 2): a string would be no remedy. */
+const TIMES: ReadonlySet<string> = new Set(["exp", "nbf", "iat"]);
 
 /**
  * Checks every number of a payload, on all levels. JSON.parse reads 1e400 as Infinity, and 9007199254740993 as …992, so
@@ -13,7 +16,8 @@ export function checkNumbers(payload: JsonObject): Rejection | undefined {
   if (inexact === undefined) return undefined;
   if (pathOfNumber(payload, (number) => !Number.isFinite(number)) !== undefined)
     return reject("MALFORMED", "the payload holds a number beyond ±1.8e308").rejection;
-  return reject("CLAIM_INVALID", `${pathText(inexact)} ${MUST_BE_EXACT}`).rejection;
+  const rule = inexact.length === 1 && TIMES.has(String(inexact[0])) ? MUST_BE_IN_RANGE : MUST_BE_EXACT;
+  return reject("CLAIM_INVALID", `${cutPathText(inexact)} ${rule}`).rejection;
 }
 
 /** The path of the first number that matches. The recursion is bounded by the depth of strict JSON. */

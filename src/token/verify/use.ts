@@ -1,7 +1,7 @@
 import type { FieldViolation } from "../../problem/problem.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import type { OnExpressionError } from "../../profile/model/rules.ts";
-import { pathText } from "../claims/accept.ts";
+import { cutPathText } from "../claims/accept.ts";
 import type { JsonObject } from "../claims/strict-json.ts";
 import { isSameNetwork } from "../ip-address.ts";
 import { checkLimits } from "../issue/request-object.ts";
@@ -46,7 +46,7 @@ function contextFault(context: Use["context"], { context: check }: Use["profile"
   const [limit] = beyond;
   if (limit !== undefined) return `${limit.field} ${limit.description}`;
   const [fault] = check(context);
-  return fault && `${pathText(["context", ...fault.path])} ${fault.message}`;
+  return fault && `${cutPathText(["context", ...fault.path])} ${fault.message}`;
 }
 
 /** Whether the client's address is known, and outside the network of the token's address. */

@@ -1,8 +1,9 @@
 import { cp, mkdir, readdir, readFile, readlink, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import type { SpoolOptions } from "../../../src/audit/spool/options.ts";
 import { type OpenSpoolFile, openDiskFile } from "../../../src/audit/spool/segment-file.ts";
-import type { Spool, SpoolOptions } from "../../../src/audit/spool/spool.ts";
+import type { Spool } from "../../../src/audit/spool/spool.ts";
 import { errno, type Faults, faultyFiles } from "../../support/files/spool-files.ts";
 import { bodiesOf, issued, makeSpool, numbersOf, TIME } from "../../support/files/spool-fixture.ts";
 import { tempFolder } from "../../support/files/temp.ts";

@@ -1,7 +1,8 @@
 import type { ExecutionContext } from "ava";
 import test from "ava";
 import type { AuditEvent } from "../../../src/audit/event.ts";
-import { RESERVE_BYTES, type Spool, type SpoolOptions } from "../../../src/audit/spool/spool.ts";
+import { RESERVE_BYTES, type SpoolOptions } from "../../../src/audit/spool/options.ts";
+import type { Spool } from "../../../src/audit/spool/spool.ts";
 import { startForwarder } from "../../support/files/forwarder-fixture.ts";
 import { issued, makeSpool, TIME } from "../../support/files/spool-fixture.ts";
 import { tempFolder } from "../../support/files/temp.ts";

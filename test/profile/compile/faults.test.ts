@@ -59,7 +59,7 @@ for (const [what, changes, ...expected] of [
   [
     "another typ that is no text",
     { 2: "keys: { imported: HS256, encoding: hex }", 9: "header: { accept_typ: [null] }" },
-    "9 header.accept_typ.0: must be string",
+    "9 header.accept_typ[0]: must be string",
   ],
   // lifetime
   [
@@ -160,39 +160,39 @@ for (const [what, changes, ...expected] of [
       3: "lifetime: { exp: absent, max_age: 1h }",
       6: "  - { name: iss, from: issuer }\n  - { name: iat, from: issued_at }",
     },
-    "8 claims.2.from: has no value where lifetime.exp is absent",
+    "8 claims[2].from: has no value where lifetime.exp is absent",
   ],
   [
     "an issuer that is not signed",
     { 9: "issuer: none" },
-    "6 claims.0.from: needs an issuer in the profile, not `issuer: none`",
+    "6 claims[0].from: needs an issuer in the profile, not `issuer: none`",
   ],
-  ["an exp of its own", { 7: "  - { name: exp, value: 1 }" }, "7 claims.1: exp must be taken from expires_at"],
+  ["an exp of its own", { 7: "  - { name: exp, value: 1 }" }, "7 claims[1]: exp must be taken from expires_at"],
   [
     "a jti from the request",
     { 8: "  - { name: jti, from: request.a }\naccept: { type: object }" },
-    "8 claims.2: jti must be taken from token_id",
+    "8 claims[2]: jti must be taken from token_id",
   ],
   [
     "a claim twice",
     { 7: "  - { name: exp, from: expires_at }\n  - { name: exp, from: expires_at }" },
-    "8 claims.2: is signed twice",
+    "8 claims[2]: is signed twice",
   ],
   [
     "the rest twice",
     { 7: "  - { name: exp, from: expires_at }\n  - { rest: request }\n  - { rest: request }" },
-    "9 claims.3: is signed twice",
+    "9 claims[3]: is signed twice",
   ],
   ["no claims", { 5: "claims: []", 6: "", 7: "" }, "5 claims: must NOT have fewer than 1 items"],
   [
     "a claim from an unknown member",
     { 8: "  - { name: b, from: request.b }\naccept: { type: object }" },
-    "8 claims.2.from: request.b is not a member of the request schema",
+    "8 claims[2].from: request.b is not a member of the request schema",
   ],
   [
     "a claim from the tenant where there is none",
     { 8: "  - { name: b, from: tenant }\naccept: { type: object }" },
-    "8 claims.2.from: needs `tenant` in the profile",
+    "8 claims[2].from: needs `tenant` in the profile",
   ],
   [
     "a tenant claim that is not signed",
@@ -201,8 +201,8 @@ for (const [what, changes, ...expected] of [
   ],
   ["a subject that is not signed", { 9: "subject: userId" }, "9 subject: userId is not among the claims"],
   ["an alias of no claim", { 9: "aliases: { b: [c] }" }, "9 aliases.b: b is not among the claims"],
-  ["an alias that is a claim", { 9: "aliases: { iss: [exp] }" }, "9 aliases.iss.0: exp is itself a claim"],
-  ["an alias of two claims", { 9: "aliases: { iss: [c], exp: [c] }" }, "9 aliases.exp.0: c is already an alias"],
+  ["an alias that is a claim", { 9: "aliases: { iss: [exp] }" }, "9 aliases.iss[0]: exp is itself a claim"],
+  ["an alias of two claims", { 9: "aliases: { iss: [c], exp: [c] }" }, "9 aliases.exp[0]: c is already an alias"],
   // schemas
   ["a request that is no object", { 4: "request: { type: array }" }, '4 request.type: must be "object"'],
   [
@@ -233,7 +233,7 @@ for (const [what, changes, ...expected] of [
   [
     "a request that demands what it forbids",
     { 4: "request: { type: object, additionalProperties: false, required: [a, b], properties: { a: {} } }" },
-    "4 request.required.1: b is not a member of the request schema",
+    "4 request.required[1]: b is not a member of the request schema",
   ],
   [
     "a longer life by a member that is never true",
@@ -246,29 +246,29 @@ for (const [what, changes, ...expected] of [
   [
     "an accept that demands what no token holds",
     { 8: "accept: { type: object, required: [exp, z] }" },
-    "8 accept.required.1: z is not among the claims: no token of this profile would be valid",
+    "8 accept.required[1]: z is not among the claims: no token of this profile would be valid",
   ],
   // expressions
   [
     "a rule that does not parse",
     { 9: "rules: [{ require: 'claims.a +', reason: NOT_PERMITTED, message: m }]" },
-    "9 rules.0.require: is not a CEL expression: at 1:10: found + but expecting end of input",
+    "9 rules[0].require: is not a CEL expression: at 1:10: found + but expecting end of input",
   ],
   [
     "a rule over an unknown variable and function",
     { 9: "rules: [{ require: 'claim.a == shout(context.ip)', reason: NOT_PERMITTED, message: m }]", 10: CONTEXT },
-    "9 rules.0.require: names the unknown variable claim (known: claims, context)",
-    "9 rules.0.require: calls the unknown function shout",
+    "9 rules[0].require: names the unknown variable claim (known: claims, context)",
+    "9 rules[0].require: calls the unknown function shout",
   ],
   [
     "a rule that holds because no context ever has what it names",
     { 9: rule("!has(context.dept) || context.dept >= 12"), 10: CONTEXT },
-    "9 rules.0.require: names the unknown member context.dept (known: ip)",
+    "9 rules[0].require: names the unknown member context.dept (known: ip)",
   ],
   [
     "a rule over the context of a profile that takes none",
     { 9: rule("!has(context.ip)") },
-    "9 rules.0.require: names the unknown member context.ip (known: none)",
+    "9 rules[0].require: names the unknown member context.ip (known: none)",
   ],
   [
     "a rule over a member that is forbidden further in",
@@ -276,32 +276,32 @@ for (const [what, changes, ...expected] of [
       9: rule("!has(context.a.c)"),
       10: "context: { properties: { a: { additionalProperties: false, properties: { b: {} } } } }",
     },
-    "9 rules.0.require: names the unknown member context.a.c (known: b)",
+    "9 rules[0].require: names the unknown member context.a.c (known: b)",
   ],
   [
     "a rule that looks a forbidden member up by its name",
     { 9: rule('context["op"] == 1 || "op" in context'), 10: CONTEXT },
-    "9 rules.0.require: names the unknown member context.op (known: ip)",
+    "9 rules[0].require: names the unknown member context.op (known: ip)",
   ],
   [
     "a rule over a claim that is neither signed nor accepted",
     { 8: "accept: { type: object, properties: { a: {} }, allOf: [{ required: [z] }] }", 9: rule("!has(claims.hevy)") },
-    "9 rules.0.require: names the unknown member claims.hevy (known: a, aud, exp, iat, iss, jti, nbf, sub, z)",
+    "9 rules[0].require: names the unknown member claims.hevy (known: a, aud, exp, iat, iss, jti, nbf, sub, z)",
   ],
   [
     "a claim computed from a member that no request has",
     { 8: "  - { name: c, cel: has(request.tonage) }\naccept: { type: object }" },
-    "8 claims.2.cel: names the unknown member request.tonage (known: a, o)",
+    "8 claims[2].cel: names the unknown member request.tonage (known: a, o)",
   ],
   [
     "a warning of a member that no request has",
     { 9: "warnings: [{ when: request.moord, code: X, message: m }]" },
-    "9 warnings.0.when: names the unknown member request.moord (known: a, o)",
+    "9 warnings[0].when: names the unknown member request.moord (known: a, o)",
   ],
   [
     "a rule with another reason",
     { 9: "rules: [{ require: 'true', reason: EXPIRED, message: m }]" },
-    '9 rules.0.reason: must be one of ["NOT_PERMITTED","CONTEXT_INVALID"]',
+    '9 rules[0].reason: must be one of ["NOT_PERMITTED","CONTEXT_INVALID"]',
   ],
   [
     "an unknown normalisation",
@@ -309,27 +309,27 @@ for (const [what, changes, ...expected] of [
       9: "normalise: { x: [trim] }",
       10: `rules: [{ require: 'normalised("y", "") == ""', reason: NOT_PERMITTED, message: m }]`,
     },
-    "10 rules.0.require: calls normalised with a first argument that is not a key of `normalise` (known: x)",
+    "10 rules[0].require: calls normalised with a first argument that is not a key of `normalise` (known: x)",
   ],
   [
     "a normalisation whose name is computed",
     { 9: 'rules: [{ require: \'normalised(context.ip, "") == ""\', reason: NOT_PERMITTED, message: m }]', 10: CONTEXT },
-    "9 rules.0.require: calls normalised with a first argument that is not a key of `normalise` (known: none)",
+    "9 rules[0].require: calls normalised with a first argument that is not a key of `normalise` (known: none)",
   ],
   [
     "an unknown step of a normalisation",
     { 9: "normalise: { x: [shout] }" },
-    "9 normalise.x.0: must be trim, { drop_prefix: text } or { drop_suffix: text }",
+    "9 normalise.x[0]: must be trim, { drop_prefix: text } or { drop_suffix: text }",
   ],
   [
     "a claim whose expression sees no claims",
     { 8: "  - { name: c, cel: claims.a }\naccept: { type: object }" },
-    "8 claims.2.cel: names the unknown variable claims (known: request)",
+    "8 claims[2].cel: names the unknown variable claims (known: request)",
   ],
   [
     "a warning with a code in lower case",
     { 9: "warnings: [{ when: 'true', code: all, message: m }]" },
-    "9 warnings.0.code: must be 1 to 64 of A-Z 0-9 _",
+    "9 warnings[0].code: must be 1 to 64 of A-Z 0-9 _",
   ],
   // address
   [
@@ -351,33 +351,33 @@ for (const [what, changes, ...expected] of [
   [
     "a carrier twice",
     { 9: "carriers: [{ in: header, name: X-A }, { in: header, name: x-a }]" },
-    "9 carriers.1: header x-a is already a carrier",
+    "9 carriers[1]: header x-a is already a carrier",
   ],
   [
     "two frames",
     { 9: "carriers: [{ in: frame, prefix: a }, { in: frame, prefix: b }]" },
-    "9 carriers.1: frame is already a carrier",
+    "9 carriers[1]: frame is already a carrier",
   ],
-  ["a carrier without a name", { 9: "carriers: [{ in: query }]" }, "9 carriers.0.name: is required"],
+  ["a carrier without a name", { 9: "carriers: [{ in: query }]" }, "9 carriers[0].name: is required"],
   [
     "a query with a scheme",
     { 9: "carriers: [{ in: query, name: a, scheme: Bearer }]" },
-    "9 carriers.0.scheme: is not a known key (known: in, max_bytes, name)",
+    "9 carriers[0].scheme: is not a known key (known: in, max_bytes, optional, name)",
   ],
   [
     "an optional scheme that is none",
     { 9: "carriers: [{ in: header, name: a, scheme_optional: true }]" },
-    "9 carriers.0.scheme_optional: needs a scheme",
+    "9 carriers[0].scheme_optional: needs a scheme",
   ],
   [
     "a header with a space",
     { 9: "carriers: [{ in: header, name: 'a b' }]" },
-    "9 carriers.0.name: must be 1 to 64 letters, digits or !#$%&'*+.^_`|~-",
+    "9 carriers[0].name: must be 1 to 64 letters, digits or !#$%&'*+.^_`|~-",
   ],
   [
     "a carrier for longer tokens than there are",
     { 9: "carriers: [{ in: query, name: a, max_bytes: 8193 }]" },
-    "9 carriers.0.max_bytes: must be <= 8192",
+    "9 carriers[0].max_bytes: must be <= 8192",
   ],
   // surfaces
   [
@@ -440,13 +440,13 @@ for (const [what, changes, ...expected] of [
   [
     "an alias that hides what every token is judged by",
     { 7: "  - { name: exp, from: expires_at }\n  - { name: a, from: request.a }", 9: "aliases: { a: [nbf, aud] }" },
-    "10 aliases.a.0: nbf is a registered claim",
-    "10 aliases.a.1: aud is a registered claim",
+    "10 aliases.a[0]: nbf is a registered claim",
+    "10 aliases.a[1]: aud is a registered claim",
   ],
   [
     "a number that would lose its last digits",
     { 7: "  - { name: exp, from: expires_at }\n  - { name: a, value: 12345678901234567890 }" },
-    "8 claims.2.value: must be within ±(2^53-1); a larger number belongs in a string",
+    "8 claims[2].value: must be within ±(2^53-1); a larger number belongs in a string",
   ],
 ] as const) {
   test(`a profile with ${what} is refused with line and path`, (t) => {
@@ -471,7 +471,7 @@ for (const [what, claim, fault] of [
   test(`a claim with ${what} is refused at its line, once`, (t) => {
     const found = faults(tinyProfile({ 7: `  - ${claim}` }));
     t.is(found.length, 1, found.join("\n"));
-    t.true(found[0]?.startsWith("7 claims.1") && found[0].includes(fault), found[0]);
+    t.true(found[0]?.startsWith("7 claims[1]") && found[0].includes(fault), found[0]);
   });
 }
 

@@ -2,7 +2,8 @@ import type { ExecutionContext } from "ava";
 import type { AuditEvent } from "../../../src/audit/event.ts";
 import { createUuidV7Generator } from "../../../src/audit/event-id.ts";
 import { openSpool } from "../../../src/audit/spool/open.ts";
-import type { Spool, SpoolOptions } from "../../../src/audit/spool/spool.ts";
+import type { SpoolOptions } from "../../../src/audit/spool/options.ts";
+import type { Spool } from "../../../src/audit/spool/spool.ts";
 import { tempFolder } from "./temp.ts";
 
 /** A `token.issued` event that its number makes unique. */

@@ -1,5 +1,5 @@
 import { statfs } from "node:fs/promises";
-import { AuditError } from "../event.ts";
+import { FileError, fileErrorOf } from "./file-error.ts";
 
 /**
  * The least free space of the file system. Below it the zeros that are written ahead, the next segment, or the journal
@@ -15,13 +15,13 @@ interface Blocks {
   readonly bavail: number;
 }
 
-/** Rejects with UNAVAILABLE when the file system of the folder is as good as full. */
+/** Rejects with the FileError ENOSPC when the file system of the folder is as good as full. */
 export async function requireFreeSpace(folder: string): Promise<void> {
   const blocks = await statfs(folder).catch((cause) => {
-    throw new AuditError("UNAVAILABLE", `${folder}: its file system can't be examined`, { cause });
+    throw fileErrorOf(folder, cause);
   });
   if (isFull(blocks, process.geteuid?.() === 0)) {
-    throw new AuditError("UNAVAILABLE", `${folder}: its file system has less than ${LEAST_FREE_BYTES} bytes free`);
+    throw new FileError("ENOSPC", `${folder}: its file system has less than ${LEAST_FREE_BYTES} bytes free`);
   }
 }
 

@@ -1,5 +1,5 @@
 import test from "ava";
-import { isFull, LEAST_FREE_BYTES } from "../../../src/audit/spool/free-space.ts";
+import { isFull, LEAST_FREE_BYTES } from "../../src/files/free-space.ts";
 
 const bsize = 4096;
 const least = LEAST_FREE_BYTES / bsize;
