@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
 import { RunError } from "./run-error.ts";
@@ -12,8 +13,10 @@ export interface ReplicaSettings {
 }
 
 export interface Settings {
-  /** The folder of all that must survive a restart. */
+  /** The folder of all that must survive a restart. Replicas have one of their own, beside what a single Signet keeps. */
   readonly data: string;
+  /** The same for all replicas; undefined if the configuration file decides. */
+  readonly issuer: string | undefined;
   /** At least one. Several replicas share their state. */
   readonly replicas: readonly [ReplicaSettings, ...ReplicaSettings[]];
   /** Where the NATS server that `make run` starts listens. */
@@ -28,12 +31,16 @@ const MOST_REPLICAS = 9;
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const read = (part: string, variable: string, preset: string) =>
     parseEndpoint(part, variable, env[variable] || preset);
-  const data = env.SIGNET_DATA || "data";
+  const count = countOf(env.REPLICAS);
+  const folder = env.SIGNET_DATA || "data";
+  if (count > 1) refuseEarlierLayout(folder);
+  const data = count === 1 ? folder : join(folder, "replicas");
   const grpc = read("gRPC", "SIGNET_GRPC_ADDRESS", "127.0.0.1:50051");
   const http = read("HTTP", "SIGNET_HTTP_ADDRESS", "127.0.0.1:8081");
-  const others = Array.from({ length: countOf(env.REPLICAS) - 1 }, (_, at) => at + 2);
+  const others = Array.from({ length: count - 1 }, (_, at) => at + 2);
   return {
     data,
+    issuer: env.SIGNET_ISSUER || (env.SIGNET_CONFIG ? undefined : `http://${address(http)}`),
     replicas:
       others.length === 0
         ? [{ number: 1, data, grpc, http }]
@@ -41,6 +48,15 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     nats: read("NATS", "SIGNET_NATS_URL", "nats://127.0.0.1:4222"),
     runningNats: env.NATS_URL ? read("NATS", "NATS_URL", "") : undefined,
   };
+}
+
+/** Replicas of version 0.1.0 shared the KEK and the NATS server with a single Signet: to begin anew would lose their keys. */
+function refuseEarlierLayout(folder: string): void {
+  if (existsSync(join(folder, "replicas")) || !existsSync(join(folder, "1", "spool"))) return;
+  throw new RunError(
+    `${join(folder, "1")} is a replica of an earlier version: move ${folder}/1, ${folder}/2 …, and copies of ` +
+      `${folder}/kek and ${folder}/nats, into ${folder}/replicas; or remove ${folder}/1 to begin with new keys`,
+  );
 }
 
 /** One of several replicas: its ports follow those of the replica before it, and it has a data folder of its own. */

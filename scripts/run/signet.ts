@@ -9,7 +9,7 @@ const ANSWER_MS = 1_000;
 
 /** Starts one replica as the `start` script in package.json does. */
 export function startSignet(
-  { replicas, data }: Settings,
+  { replicas, data, issuer }: Settings,
   replica: ReplicaSettings,
   natsUrl: string | undefined,
   env: NodeJS.ProcessEnv,
@@ -17,6 +17,7 @@ export function startSignet(
   const alone = replicas.length === 1;
   const own = {
     SIGNET_DATA: replica.data,
+    ...(issuer === undefined ? {} : { SIGNET_ISSUER: issuer }),
     SIGNET_GRPC_ADDRESS: address(replica.grpc),
     SIGNET_HTTP_ADDRESS: address(replica.http),
     // If it were unset, the service would use the default and look for a server that is not there.

@@ -42,6 +42,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
   const { log } = run;
   try {
     const storage = await openStorage(run);
+    for (const message of config.warnings) log("warn", { type: "config.warning", message });
     const running = await startServices(run, storage);
     const { addresses, health } = await listen(run, storage, running);
     const serving = running.opening.done.then(async () => {

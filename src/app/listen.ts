@@ -75,8 +75,9 @@ function listenForHttp(
   waitsFor: () => readonly string[],
 ): Promise<HttpServer> {
   const sources: HttpSources = {
-    jwks() {
-      const { keys, maxAgeSeconds } = opening.keys.jwks();
+    jwks(keyset) {
+      if (keyset !== undefined && !config.keysets.some(({ name }) => name === keyset)) return undefined;
+      const { keys, maxAgeSeconds } = opening.keys.jwks(keyset);
       return { json: JSON.stringify({ keys }), maxAgeSeconds };
     },
     metrics: metrics.render,

@@ -19,6 +19,7 @@ type AppEvent =
       readonly http: string;
       readonly nats: string;
     }
+  | { readonly type: "config.warning"; readonly message: string }
   | { readonly type: "waiting"; readonly for: readonly string[] }
   | { readonly type: "stopping"; readonly reason: string }
   | { readonly type: "stop.failed"; readonly error: unknown }

@@ -131,7 +131,7 @@ function tokensOf(current: () => Services): TokenService {
 
 function keysOf(current: () => Services): KeyService {
   return {
-    jwks: () => current().keys.jwks(),
+    jwks: (keyset) => current().keys.jwks(keyset),
     listKeys: (keyset) => current().keys.listKeys(keyset),
     importKey: (request, caller) => current().keys.importKey(request, caller),
     planRotation: (keyset) => current().keys.planRotation(keyset),

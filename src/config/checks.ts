@@ -15,6 +15,17 @@ export function crossCheck(raw: RawConfig, keysets: readonly Keyset[], faults: F
   for (const { policy } of keysets) checkRotation(policy, faults);
 }
 
+/** What an operator should mend, although it stops nothing. Human-readable, each with the way out. */
+export function configWarnings({ issuer, http }: RawConfig, issuerIsSet: boolean): string[] {
+  const place = new URL(issuer).host;
+  if (issuerIsSet || place === http.address.replace(/^localhost:/, "127.0.0.1:")) return [];
+  return [
+    `issuer is at its default, ${issuer}, but http.address is ${http.address}: verifiers would look for the keys in the ` +
+      "wrong place. Set issuer (SIGNET_ISSUER) to the URL by which verifiers know this installation, the same on all " +
+      "replicas",
+  ];
+}
+
 /** Callers are not authenticated yet and anyone who reaches a listener may use it: only this machine may reach one. */
 function checkAddresses({ grpc, http }: RawConfig, faults: Faults): void {
   if (!grpc.address.startsWith("unix:") && !isLoopback(grpc.address)) faults.add(["grpc", "address"], LOOPBACK_RULE);

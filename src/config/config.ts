@@ -7,8 +7,8 @@ import type { RawConfig } from "./schema.ts";
 /** The validated configuration: nothing in it is left to check. Durations in milliseconds. */
 export type Config = ReturnType<typeof buildConfig>;
 
-/** Turns a configuration without faults into what the service works with. */
-export function buildConfig(raw: RawConfig, { profiles, keysets }: ProfileSet) {
+/** Turns a configuration without faults into what the service works with. `warnings` are for the operator. */
+export function buildConfig(raw: RawConfig, { profiles, keysets }: ProfileSet, warnings: readonly string[]) {
   const { grpc, nats, state, kek } = raw;
   const kekFile = kek.file || join(raw.data, "kek");
   return {
@@ -18,6 +18,7 @@ export function buildConfig(raw: RawConfig, { profiles, keysets }: ProfileSet) {
       kek: { ...kek, file: kekFile },
       rotation: { ...raw.rotation, lead: formatDuration(rotationPolicy(raw.rotation).lead) },
     },
+    warnings,
     profiles,
     keysets,
     data: raw.data,

@@ -7,7 +7,7 @@ import { ConfigError, createFaults, type Fault, type FaultAt, type Faults } from
 import { pathText } from "../schema/path-text.ts";
 import { compileSchema } from "../schema/schema.ts";
 import { parseYaml, type YamlDocument } from "../schema/yaml.ts";
-import { crossCheck } from "./checks.ts";
+import { configWarnings, crossCheck } from "./checks.ts";
 import { buildConfig, type Config } from "./config.ts";
 import { dropEmptySections, overrideFromEnvironment, variableName } from "./environment.ts";
 import { buildKeysets } from "./keysets.ts";
@@ -31,11 +31,11 @@ export interface ConfigSource {
 export function loadConfig({ file, env }: ConfigSource): Config {
   const document = file === undefined ? EMPTY : readDocument(file);
   const faults = createFaults(faultsAt(document, env));
-  const raw = readRaw(document, env, faults);
+  const { raw, issuerIsSet } = readRaw(document, env, faults);
   const profileSet = loadProfileSet(raw);
   crossCheck(raw, profileSet.keysets, faults);
   throwAny(faults);
-  return buildConfig(raw, profileSet);
+  return buildConfig(raw, profileSet, configWarnings(raw, issuerIsSet));
 }
 
 /**
@@ -76,15 +76,20 @@ function faultsAt(document: YamlDocument, env: NodeJS.ProcessEnv): FaultAt {
   };
 }
 
-function readRaw({ data: read }: YamlDocument, env: NodeJS.ProcessEnv, faults: Faults): RawConfig {
+function readRaw(
+  { data: read }: YamlDocument,
+  env: NodeJS.ProcessEnv,
+  faults: Faults,
+): { readonly raw: RawConfig; readonly issuerIsSet: boolean } {
   const data = (read ?? {}) as Record<string, unknown>;
   if (typeof data === "object" && !Array.isArray(data)) {
     dropEmptySections(data, CONFIG_SCHEMA);
     faults.found.push(...overrideFromEnvironment(data, CONFIG_SCHEMA, env));
   }
+  const issuerIsSet = data.issuer !== undefined;
   for (const { path, message } of check(data)) faults.add(path, message);
   throwAny(faults);
-  return data as RawConfig;
+  return { raw: data as RawConfig, issuerIsSet };
 }
 
 function throwAny({ found }: Faults): void {

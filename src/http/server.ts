@@ -5,10 +5,18 @@ import { Problem } from "../problem/problem.ts";
 import { StartError } from "../start-error.ts";
 import { keepRecentConnections } from "./recent-connections.ts";
 
+interface Jwks {
+  readonly json: string;
+  readonly maxAgeSeconds: number;
+}
+
 /** What the HTTP server shows. None of it needs a credential. */
 export interface HttpSources {
-  /** The JWK Set as JSON (RFC 7517, 5) and how long a verifier may cache it, in seconds. */
-  jwks(): { readonly json: string; readonly maxAgeSeconds: number };
+  /**
+   * A JWK Set as JSON (RFC 7517, 5) and how long a verifier may cache it, in seconds: of one keyset, or of all. Undefined:
+   * there is no such keyset.
+   */
+  jwks(keyset?: string): Jwks | undefined;
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
   /** What must happen before new callers can get tokens, human-readable; empty when they can. */
   waitsFor(): readonly string[];
@@ -24,8 +32,8 @@ export interface HttpServer {
 const TIMES = { requestTimeout: 10_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 } as const;
 
 /**
- * Serves `/.well-known/jwks.json`, `/metrics`, `/livez` and `/readyz` at `host:port`, over `maxConnections` at most;
- * `onLimit` is called when a connection is closed for a new one.
+ * Serves `/.well-known/jwks.json`, `/keysets/NAME/jwks.json`, `/metrics`, `/livez` and `/readyz` at `host:port`, over
+ * `maxConnections` at most; `onLimit` is called when a connection is closed for a new one.
  *
  * @throws StartError when the address can't be bound.
  */
@@ -71,9 +79,8 @@ async function answer(
 ): Promise<void> {
   if (method !== "GET" && method !== "HEAD")
     return send(response, 405, "text/plain", "only GET and HEAD\n", { allow: "GET, HEAD" });
-  switch (url.split("?", 1)[0]) {
-    case "/.well-known/jwks.json":
-      return sendJwks(response, ifNoneMatch, sources.jwks());
+  const path = pathOf(url);
+  switch (path) {
     case "/metrics": {
       const { contentType, body } = await sources.metrics();
       return send(response, 200, contentType, body);
@@ -85,16 +92,26 @@ async function answer(
       if (waitsFor.length === 0) return send(response, 200, "text/plain", "ok\n");
       return send(response, 503, "text/plain", `waits for ${waitsFor.join(", ")}\n`);
     }
-    default:
+    default: {
+      const jwks = jwksAt(path, sources);
+      if (jwks !== undefined) return sendJwks(response, ifNoneMatch, jwks);
       return send(response, 404, "text/plain", "not found\n");
+    }
   }
 }
 
-function sendJwks(
-  response: ServerResponse,
-  ifNoneMatch: string | undefined,
-  jwks: ReturnType<HttpSources["jwks"]>,
-): void {
+/** The path of a target in origin-form, or in absolute-form, which a proxy sends (RFC 9112, 3.2.2). */
+function pathOf(target: string): string {
+  return /^(?:https?:\/\/[^/?#]*)?([^?#]*)/i.exec(target)?.[1] || "/";
+}
+
+function jwksAt(path: string, sources: HttpSources): Jwks | undefined {
+  if (path === "/.well-known/jwks.json") return sources.jwks();
+  const keyset = /^\/keysets\/([^/]+)\/jwks\.json$/.exec(path)?.[1];
+  return keyset === undefined ? undefined : sources.jwks(keyset);
+}
+
+function sendJwks(response: ServerResponse, ifNoneMatch: string | undefined, jwks: Jwks): void {
   const etag = `"${createHash("sha256").update(jwks.json).digest("base64url").slice(0, 22)}"`;
   const headers = {
     "cache-control": `public, max-age=${jwks.maxAgeSeconds}`,

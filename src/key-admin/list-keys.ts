@@ -17,10 +17,13 @@ export function createKeyViews(
     return [...[...keyrings.values()].flatMap((ring) => ring.list(now())), ...secrets.list(now())];
   };
   return {
-    jwks: () => ({
-      keys: [...keyrings.values()].flatMap((ring) => ring.jwks(now())),
-      maxAgeSeconds: Math.min(...keysets.map(({ policy }) => jwksMaxAge(policy))),
-    }),
+    jwks(keyset?: string) {
+      const isShown = (name: string) => keyset === undefined || name === keyset;
+      return {
+        keys: [...keyrings.values()].filter((ring) => isShown(ring.keyset)).flatMap((ring) => ring.jwks(now())),
+        maxAgeSeconds: Math.min(...keysets.filter(({ name }) => isShown(name)).map(({ policy }) => jwksMaxAge(policy))),
+      };
+    },
     listKeys,
     watchKeys: createWatchKeys(listKeys),
     planRotation: (keyset: string) => ringOf(keyrings, keyset).plan(now()),

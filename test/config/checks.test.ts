@@ -90,3 +90,16 @@ test("replicas share their state through NATS: without it their store is a fault
     [{ file: "SIGNET_STATE_STORE", path: "state.store", message }],
   );
 });
+
+for (const [what, env, expected] of [
+  ["at its default beside another HTTP port", { SIGNET_HTTP_ADDRESS: "127.0.0.1:9081" }, 1],
+  ["at its default beside an IPv6 address", { SIGNET_HTTP_ADDRESS: "[::1]:8081" }, 1],
+  ["at its default beside its own address", {}, 0],
+  ["at its default beside localhost", { SIGNET_HTTP_ADDRESS: "localhost:8081" }, 0],
+  ["set", { SIGNET_HTTP_ADDRESS: "127.0.0.1:9081", SIGNET_ISSUER: "https://tokens.test" }, 0],
+  ["set to the default", { SIGNET_HTTP_ADDRESS: "127.0.0.1:9081", SIGNET_ISSUER: "http://127.0.0.1:8081" }, 0],
+] as const) {
+  test(`an issuer that is ${what} is worth ${expected === 0 ? "no" : "a"} warning`, (t) => {
+    t.is(loadConfig({ env }).warnings.length, expected);
+  });
+}

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import test, { type ExecutionContext } from "ava";
 import { type HttpSources, startHttpServer } from "../../src/http/server.ts";
 import { Problem } from "../../src/problem/problem.ts";
@@ -75,6 +76,27 @@ for (const path of [JWKS_PATH, "/metrics", "/livez", "/readyz"]) {
 
   test(`a query after ${path} changes nothing`, async (t) => {
     t.is((await (await serve(t))(`${path}?a=b`)).status, 200);
+  });
+}
+
+for (const [target, status] of [
+  ["http://signet.example/livez", 200],
+  ["HTTPS://signet.example:443/livez?a=http://b/c", 200],
+  ["http://signet.example/keysets/a/jwks.json", 200],
+  ["http://signet.example/keysets/b/jwks.json", 404],
+  ["http://signet.example", 404],
+  ["http://signet.example?/livez", 404],
+  ["/http://signet.example/livez", 404],
+  ["//signet.example/livez", 404],
+  ["ftp://signet.example/livez", 404],
+] as const) {
+  test(`the target ${target}, as a proxy may send it, is ${status}`, async (t) => {
+    const jwks = (keyset?: string) => (keyset === "a" ? { json: JWKS, maxAgeSeconds: 900 } : undefined);
+    const server = await startHttpServer(LISTENER, { ...SOURCES, jwks }, () => {});
+    t.teardown(() => server.stop());
+    const socket = connect(Number(server.address.split(":")[1]), "127.0.0.1");
+    socket.end(`GET ${target} HTTP/1.1\r\nHost: signet.example\r\nConnection: close\r\n\r\n`);
+    t.is((await text(socket)).split(" ")[1], String(status));
   });
 }
 

@@ -20,6 +20,7 @@ const at = (address) => new URL(address.includes("://") ? address : "tcp://" + a
 const http = at(process.env.SIGNET_HTTP_ADDRESS);
 const server = createServer((_, answer) => answer.writeHead(200).end()).listen(Number(http.port), http.hostname);
 console.log("signet pid " + process.pid);
+console.log("signet issues as " + process.env.SIGNET_ISSUER);
 const { SIGNET_STATE_STORE, SIGNET_STATE_FIRST_START, SIGNET_KEK_CREATE, SIGNET_KEK_FILE } = process.env;
 console.log("signet shares " + [SIGNET_STATE_STORE, SIGNET_STATE_FIRST_START, SIGNET_KEK_CREATE, SIGNET_KEK_FILE].join(" "));
 console.log("signet uses " + (process.env.SIGNET_NATS_URL === "" ? "no server" : process.env.SIGNET_NATS_URL) + " and " + process.env.SIGNET_DATA);
@@ -31,6 +32,8 @@ process.on("SIGTERM", () => {
 
 export interface Run {
   readonly child: ChildProcess;
+  /** The checkout. The data folder is in it. */
+  readonly root: string;
   readonly ports: { readonly grpc: number; readonly http: number; readonly nats: number };
   readonly natsUrl: string;
   /** Everything that the run and its children have printed so far. */
@@ -54,6 +57,11 @@ export interface Run {
 export function startRun(t: ExecutionContext, env: NodeJS.ProcessEnv = {}, tools?: string): Promise<Run> {
   const root = mkdtempSync(join(tmpdir(), "signet run "));
   layOut(root, tools);
+  return start(t, root, join(root, "scripts/run.ts"), env);
+}
+
+/** Starts scripts/run.ts again in the folder of a run that has ended. */
+export function startRunAgain(t: ExecutionContext, { root }: Run, env: NodeJS.ProcessEnv): Promise<Run> {
   return start(t, root, join(root, "scripts/run.ts"), env);
 }
 
@@ -89,7 +97,7 @@ async function start(t: ExecutionContext, root: string, script: string, env: Nod
   t.teardown(async () => {
     child.kill("SIGTERM");
     await closed;
-    rmSync(root, { recursive: true });
+    rmSync(root, { recursive: true, force: true });
   });
   async function printed(text: string): Promise<void> {
     const seen = new Promise<void>((found) => {
@@ -102,6 +110,7 @@ async function start(t: ExecutionContext, root: string, script: string, env: Nod
 
   return {
     child,
+    root,
     ports,
     natsUrl: `nats://127.0.0.1:${ports.nats}`,
     output: () => output,

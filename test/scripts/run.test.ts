@@ -1,8 +1,10 @@
+import { mkdirSync, readdirSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { testWithNats } from "../support/nats/nats-server.ts";
 import { freePort } from "../support/service/free-port.ts";
-import { listens, silent, startRun } from "./make-run.ts";
+import { listens, silent, startRun, startRunAgain } from "./make-run.ts";
 
 const WITHOUT_TOOLS = 'echo "$* is missing: how to get it" >&2; exit 69';
 
@@ -76,12 +78,14 @@ testWithNats(
           .output()
           .includes(`  ${number}  gRPC 127.0.0.1:${run.ports.grpc + at}  HTTP 127.0.0.1:${run.ports.http + at}  data `),
       );
-      t.regex(run.output(), new RegExp(`signet uses ${run.natsUrl} and .*data/${number}\n`));
+      t.regex(run.output(), new RegExp(`signet uses ${run.natsUrl} and .*data/replicas/${number}\n`));
     }
     const shared = Array.from(run.output().matchAll(/signet shares (.*)/g), ([, how = ""]) => how);
     const kek = shared[0]?.replace("nats true true ", "");
-    t.regex(kek ?? "", /data\/kek$/);
+    t.regex(kek ?? "", /data\/replicas\/kek$/);
     t.deepEqual(shared, [`nats true true ${kek}`, `nats false false ${kek}`, `nats false false ${kek}`]);
+    const issuers = Array.from(run.output().matchAll(/signet issues as (.*)/g), ([, issuer]) => issuer);
+    t.deepEqual(issuers, Array(3).fill(`http://127.0.0.1:${run.ports.http}`));
     run.child.kill("SIGINT");
     t.is(await run.ended(), 0);
     t.is(run.output().match(/signet stops, NATS is up/g)?.length, 3);
@@ -89,6 +93,33 @@ testWithNats(
     t.false(await listens(run.ports.nats), "NATS is stopped too");
   },
 );
+
+testWithNats("a single Signet and replicas in one folder share no data, no KEK and no NATS store", async (t) => {
+  const several = await startRun(t, { REPLICAS: "2" });
+  await several.ready();
+  several.child.kill("SIGINT");
+  t.is(await several.ended(), 0);
+  const data = join(several.root, "data");
+  t.deepEqual(readdirSync(data), ["replicas"]);
+  const alone = await startRunAgain(t, several, {});
+  await alone.ready();
+  t.deepEqual(readdirSync(data).toSorted(), ["nats", "replicas"]);
+  t.true(alone.output().includes(`signet uses ${alone.natsUrl} and ${data}\n`));
+  t.true(alone.output().includes(`signet issues as http://127.0.0.1:${alone.ports.http}\n`));
+});
+
+test("replicas of an earlier version are named, and not taken for none", async (t) => {
+  const earlier = await startRun(t, { REPLICAS: "0" }, WITHOUT_TOOLS);
+  t.is(await earlier.ended(), 1);
+  const data = join(earlier.root, "data");
+  mkdirSync(join(data, "1", "spool"), { recursive: true });
+  const run = await startRunAgain(t, earlier, { REPLICAS: "3" });
+  t.is(await run.ended(), 1);
+  t.true(
+    run.output().startsWith(`make run: ${data}/1 is a replica of an earlier version: move ${data}/1`),
+    run.output(),
+  );
+});
 
 testWithNats("a replica that dies is reported and the others go on, until the last one dies", async (t) => {
   const run = await startRun(t, { REPLICAS: "2" });

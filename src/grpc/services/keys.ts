@@ -29,7 +29,8 @@ import { durationOfMs, durationOfSeconds, timestampOfMs } from "../wire/times.ts
 
 /** What the key service does, in terms of the domain. */
 export interface KeyService {
-  jwks(): { readonly keys: readonly JwksKey[]; readonly maxAgeSeconds: number };
+  /** The public keys of one keyset, or of all. */
+  jwks(keyset?: string): { readonly keys: readonly JwksKey[]; readonly maxAgeSeconds: number };
   /** The keys of one keyset. "": all keys and imported secrets. Throws the Problem KEYSET_NOT_FOUND. */
   listKeys(keyset: string): readonly (KeyInfo | SecretInfo)[];
   readonly importKey: ImportSecret;

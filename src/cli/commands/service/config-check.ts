@@ -25,7 +25,8 @@ export function addConfigCheck(config: Command, io: Io): void {
 }
 
 async function check(options: CheckOptions, io: Io): Promise<void> {
-  const { effective } = await loadOrFail(options.config, io.env, EXIT.negative);
+  const { effective, warnings } = await loadOrFail(options.config, io.env, EXIT.negative);
+  for (const warning of warnings) io.stderr.write(`warning: ${warning}\n`);
   // The URL of a NATS server may contain a password.
   if (options.json) io.stdout.write(redact(`${printableJson(effective)}\n`));
   else io.stdout.write(redact(`ok\n${stringify(effective)}`));
