@@ -52,8 +52,9 @@ type ProfilesEvent =
   | { readonly type: "profiles.refused"; readonly faults: readonly Fault[]; readonly count: number }
   | { readonly type: "profiles.failed"; readonly error: unknown }
   | { readonly type: "profiles.shared"; readonly keyset: string; readonly profiles: readonly string[] }
-  | { readonly type: "claim.failed"; readonly profile: string; readonly claim: string }
-  | { readonly type: "warning.failed"; readonly profile: string; readonly code: string }
+  | { readonly type: "claim.failed"; readonly profile: string; readonly claim: string; readonly cause: string }
+  | { readonly type: "warning.failed"; readonly profile: string; readonly code: string; readonly cause: string }
+  | { readonly type: "rule.failed"; readonly profile: string; readonly rule: number; readonly cause: string }
   | { readonly type: "expression.too_costly"; readonly profile: string; readonly kind: string; readonly name: string };
 
 /** Events of a replica's shared state, except those of {@link PresenceEvent}. */

@@ -8,6 +8,8 @@ export interface ClaimView {
   /** Empty for `rest`. */
   readonly name: string;
   readonly source: string;
+  /** Whether the members of objects have the order of the schema instead of that of their names. */
+  readonly schemaOrder: boolean;
 }
 
 /** A carrier for display. A text is empty when the carrier has no such value. */
@@ -31,10 +33,13 @@ export interface SurfaceView extends Omit<Surface, "frame"> {
 }
 
 export function describeClaim(rule: ClaimRule): ClaimView {
-  if ("rest" in rule) return { name: "", source: rule.rest };
-  if ("from" in rule) return { name: rule.name, source: rule.from };
-  if ("cel" in rule) return { name: rule.name, source: `cel: ${rule.cel}` };
-  return { name: rule.name, source: `= ${JSON.stringify(rule.value)}` };
+  return { name: "rest" in rule ? "" : rule.name, source: sourceOf(rule), schemaOrder: rule.order === "schema" };
+}
+
+function sourceOf(rule: ClaimRule): string {
+  if ("rest" in rule) return rule.rest;
+  if ("from" in rule) return rule.minus === undefined ? rule.from : `${rule.from} minus ${rule.minus}`;
+  return "cel" in rule ? `cel: ${rule.cel}` : `= ${JSON.stringify(rule.value)}`;
 }
 
 export function describeCarrier(rule: CarrierRule): CarrierView {

@@ -32,7 +32,7 @@ export function issueWarnings(
 ): readonly Warning[] {
   const own = warnings.flatMap(({ code, message, applies }) => {
     const found = applies(claims);
-    if (typeof found === "string") onError(code, found);
+    if (typeof found === "object") onError(code, found);
     return found === true ? [{ code, message }] : [];
   });
   return expiresAt === undefined ? [...own, NO_EXPIRY] : own;

@@ -19,7 +19,12 @@ export function profileSheet(profile: Profile): string {
     rows(facts(profile)),
     section(
       "signed, in this order",
-      rows(claims.map(({ name, source }) => [name === "" ? "(the rest)" : name, source])),
+      rows(
+        claims.map(({ name, source, schemaOrder }) => [
+          name === "" ? "(the rest)" : name,
+          schemaOrder ? `${source}, members in the order of the schema` : source,
+        ]),
+      ),
     ),
     section("claims of a request to issue", schema(profile.requestSchema)),
     section("claims of a presented token", schema(profile.acceptSchema)),
@@ -44,14 +49,15 @@ function facts(profile: Profile): string[][] {
   const accepted = header?.acceptedTyp ?? [];
   const tenant = profile.tenantClaim === "" ? "required, in no claim" : `required, in the claim ${profile.tenantClaim}`;
   return [
-    ["issuer", profile.issuer === "" ? "none" : profile.issuer],
+    ["issuer", profile.tenantIsIssuer ? "the tenant" : profile.issuer || "none"],
     ["tenant", profile.tenantRequired ? tenant : "not allowed"],
     ["audience", profile.audienceRequired ? "required to verify" : "not allowed"],
-    ["subject", `the claim ${profile.subjectClaim}`],
+    ["subject", `the claim ${profile.subjectClaim}${profile.emptySubject ? ", which may be empty" : ""}`],
     [
       "header",
       `typ ${header?.typ || "absent"}, kid ${header?.kidRequired ? "required" : "absent: all keys are tried"}`,
     ],
+    ...(header?.parameters === undefined ? [] : [["header parameters", JSON.stringify(header.parameters)]]),
     ...(accepted.length === 0 ? [] : [["accepted typ", accepted.map((typ) => typ || "absent").join(", ")]]),
     [
       "keys",

@@ -47,13 +47,16 @@ function profileMessage(profile: Profile): ProfileMessage {
     description: profile.description,
     digest: profile.digest,
     issuer: profile.issuer ?? "",
+    tenantIsIssuer: profile.tenantIsIssuer,
     tenantRequired: profile.tenant !== undefined,
     tenantClaim: profile.tenant?.claim ?? "",
     audienceRequired: profile.hasAudience,
     subjectClaim: profile.subjectClaim,
+    emptySubject: profile.emptySubject,
     header: {
       typ: header.typ ?? "",
       kidRequired: header.kid === "required",
+      parameters: header.parameters,
       acceptedTyp: header.types.accepted.map((typ) => typ ?? ""),
     },
     keys: {

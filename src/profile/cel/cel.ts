@@ -1,11 +1,12 @@
 import { type CelInput, CelScalar, celFunc, isCelError, parse, plan } from "@bufbuild/cel";
 import type { LinearPattern } from "../../schema/linear-pattern.ts";
+import { sortedJson } from "../canonical-json.ts";
 import type { NormaliseStep } from "../file/schema.ts";
-import type { ExpressionFailure } from "../model/rules.ts";
 import { COST_LIMIT, CostError, type CostMeter, createCostMeter } from "./cost.ts";
 import { expressionFaults } from "./expression-faults.ts";
 import { meteredEnv } from "./metered-functions.ts";
 import { meterLoops } from "./metered-loops.ts";
+import { typeFaults } from "./type-faults.ts";
 import { celInput, jsonOf } from "./values.ts";
 
 /** The parser recurses several times for each. */
@@ -17,20 +18,27 @@ const MAX_BRACKETS = 64;
  */
 export type Program = (variables: Readonly<Record<string, unknown>>) => unknown;
 
-/** Why a program returned an Error. */
-export function failureOf(error: Error): ExpressionFailure {
-  return error instanceof CostError ? "too_costly" : "failed";
+/** What the result of an expression must be. */
+export interface Wanted {
+  /** A JSON Schema. */
+  readonly schema: object;
+  readonly nullable: boolean;
 }
 
-/** Compiles an expression over variables, each with its JSON Schema. Returns the faults of a wrong expression. */
+/**
+ * Compiles an expression over variables, each with its JSON Schema. Returns the faults of a wrong expression. Without
+ * `wanted` its types are not checked.
+ */
 export type CompileCel = (
   expression: string,
   variables: Readonly<Record<string, object>>,
+  wanted?: Wanted,
 ) => Program | readonly string[];
 
 /**
- * Creates a compiler for CEL with two more functions: `normalised(name, text)` applies an entry of the profile's
- * `normalise`, `segments_match(pattern, id)` compares segments split at `/`. JSON numbers are doubles: they compare
+ * Creates a compiler for CEL with three more functions: `normalised(name, text)` applies an entry of the profile's
+ * `normalise`, `segments_match(pattern, id)` compares segments split at `/`, and `json(value)` is the compact JSON text
+ * of a value, with the members of objects sorted by name. JSON numbers are doubles: they compare
  * with any number, but arithmetic needs `1.0` instead of `1`.
  *
  * @param costLimit what one evaluation may cost.
@@ -39,22 +47,25 @@ export function createCelCompiler(
   normalisers: ReadonlyMap<string, Normaliser>,
   costLimit: number = COST_LIMIT,
 ): CompileCel {
-  const { STRING, BOOL } = CelScalar;
+  const { STRING, BOOL, DYN } = CelScalar;
   const meter = createCostMeter(costLimit);
   const patterns = new Map<string, LinearPattern>();
   const env = meteredEnv(meter, patterns, [
     celFunc("segments_match", [STRING, STRING], BOOL, segmentsMatch),
+    celFunc("json", [DYN], STRING, (value) => sortedJson(jsonOf(value, meter.spend))),
     // Compiling the expression has checked the name.
     celFunc("normalised", [STRING, STRING], STRING, (name, text) => normalisers.get(name)?.(text) ?? text),
   ]);
   const known = { functions: env.funcs, normalisers: new Set(normalisers.keys()), patterns };
 
-  return (expression, variables) => {
+  return (expression, variables, wanted) => {
     if (bracketDepth(expression) > MAX_BRACKETS) return [`must not nest brackets deeper than ${MAX_BRACKETS} levels`];
     try {
       const parsed = parse(expression);
       const faults = expressionFaults(parsed.expr, { ...known, variables });
       if (faults.length > 0) return faults;
+      const wrong = wanted === undefined ? [] : typeFaults(parsed.expr, variables, env.funcs, wanted);
+      if (wrong.length > 0) return wrong;
       const cost = meterLoops(parsed.expr);
       if (cost > COST_LIMIT) return ["is too long"];
       return program(plan(env, parsed), meter, cost);

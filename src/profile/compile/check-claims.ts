@@ -1,6 +1,7 @@
 import type { Faults, Path } from "../../schema/fault.ts";
 import type { ProfileFile } from "../file/schema.ts";
 import type { ClaimRule } from "../model/claims.ts";
+import { orderFault, schemaAt } from "./member-order.ts";
 import { maySign, memberOfSchema } from "./schema-members.ts";
 
 /** Registered claims (RFC 7519, 4.1) that verifying relies on: each has only this source. */
@@ -15,6 +16,7 @@ const ONLY_FROM: Readonly<Record<string, string>> = {
 /** Checks that the claims are consistent with each other and with the rest of the file. */
 export function checkClaims(file: ProfileFile, faults: Faults): void {
   checkNames(file.claims, faults);
+  checkOrders(file, faults);
   for (const [index, claim] of file.claims.entries()) checkSource(claim, index, file, faults);
   checkRegistered(file, faults);
   checkReferences(file, faults);
@@ -31,6 +33,32 @@ export function signsClaim(claims: readonly ClaimRule[], name: string): boolean 
   return claims.some((claim) => "name" in claim && claim.name === name);
 }
 
+/** The claim that identifies the token's subject. */
+export function subjectIn({ subject = "sub" }: Pick<ProfileFile, "subject">) {
+  return typeof subject === "string" ? { claim: subject, may_be_empty: false } : subject;
+}
+
+/** The schema in whose order the members of a claim's objects are signed. */
+export function orderingSchema(
+  claim: ClaimRule,
+  { request, accept }: Pick<ProfileFile, "request" | "accept">,
+): unknown {
+  if ("rest" in claim) return request;
+  if ("cel" in claim) return schemaAt(accept, [claim.name]);
+  return "from" in claim ? schemaAt(request, claim.from.split(".").slice(1)) : undefined;
+}
+
+function checkOrders(file: ProfileFile, faults: Faults): void {
+  for (const [index, claim] of file.claims.entries()) {
+    if (claim.order === undefined) continue;
+    const hasMembers = !("value" in claim) && !("from" in claim && !claim.from.startsWith("request."));
+    const fault = hasMembers
+      ? orderFault(orderingSchema(claim, file))
+      : "is for claims from request.<member>, from an expression, and for rest";
+    if (fault !== undefined) faults.add(["claims", index, "order"], fault);
+  }
+}
+
 function checkNames(claims: readonly ClaimRule[], faults: Faults): void {
   const names = new Set<string>();
   claims.forEach((claim, index) => {
@@ -40,11 +68,20 @@ function checkNames(claims: readonly ClaimRule[], faults: Faults): void {
   });
 }
 
+/** The only source that a registered claim may have; undefined: it may have this one. */
+function onlySource(claim: Exclude<ClaimRule, { rest: string }>, { issuer }: ProfileFile): string | undefined {
+  // Libraries write 0 for a token that was always valid.
+  if (claim.name === "nbf" && "value" in claim && claim.value === 0) return undefined;
+  if (claim.name === "iss" && issuer === "tenant" && "from" in claim && claim.from === "tenant") return undefined;
+  return Object.hasOwn(ONLY_FROM, claim.name) ? ONLY_FROM[claim.name] : undefined;
+}
+
 function checkSource(claim: ClaimRule, index: number, file: ProfileFile, faults: Faults): void {
   if ("rest" in claim) return;
-  const only = Object.hasOwn(ONLY_FROM, claim.name) ? ONLY_FROM[claim.name] : undefined;
   const from = "from" in claim ? claim.from : undefined;
+  const only = onlySource(claim, file);
   if (only !== undefined && from !== only) faults.add(["claims", index], `${claim.name} must be taken from ${only}`);
+  if ("minus" in claim && claim.name !== "nbf") faults.add(["claims", index, "minus"], "is for nbf alone");
   if (from === undefined) return;
   const path = ["claims", index, "from"];
   if (from.startsWith("request.") && memberOfSchema(file.request, from.split(".").slice(1)) === "unknown")
@@ -84,7 +121,7 @@ function checkReferences({ claims, subject, tenant, ip, aliases }: ProfileFile, 
   const mustBeSigned = (name: string | undefined, path: Path): void => {
     if (name !== undefined && !signsClaim(claims, name)) faults.add(path, `${name} is not among the claims`);
   };
-  mustBeSigned(subject, ["subject"]);
+  if (subject !== undefined) mustBeSigned(subjectIn({ subject }).claim, ["subject"]);
   mustBeSigned(ip?.claim, ["ip", "claim"]);
   for (const claim of Object.keys(aliases)) mustBeSigned(claim, ["aliases", claim]);
   if (tenant?.claim !== undefined && !claims.some((c) => "from" in c && c.from === "tenant" && c.name === tenant.claim))

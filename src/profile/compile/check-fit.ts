@@ -7,7 +7,7 @@ export const NO_CONTEXT = { additionalProperties: false };
 
 /** Checks that the file's sections fit each other. */
 export function checkFit(
-  { tenant, header, keys, ip, context, carriers, surfaces, quarantine }: ProfileFile,
+  { issuer, tenant, header, keys, ip, context, carriers, surfaces, quarantine }: ProfileFile,
   faults: Faults,
 ): void {
   if ("keyset" in keys && header.kid === "absent")
@@ -17,6 +17,9 @@ export function checkFit(
       ["header", "accept_typ"],
       "is for imported keys: the typ of a keyset's tokens distinguishes them from those of other profiles",
     );
+  if ("keyset" in keys && issuer === "tenant")
+    faults.add(["issuer"], "must not be tenant for a keyset: one keyset serves one issuer");
+  if (issuer === "tenant" && tenant === undefined) faults.add(["issuer"], "needs `tenant` in the profile");
   if ("keyset" in keys && tenant !== undefined && tenant.claim === undefined)
     faults.add(["tenant"], "must have a claim for a keyset: every tenant's tokens are signed with the same keys");
   if (ip !== undefined && ip.mode !== "off" && memberOfSchema(context ?? NO_CONTEXT, ["ip"]) === "unknown")

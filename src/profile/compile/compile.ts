@@ -8,7 +8,7 @@ import { PROFILE_FILE_SCHEMA, type ProfileFile } from "../file/schema.ts";
 import type { Profile, ProfileKeys } from "../model/profile.ts";
 import { createTokenTypes } from "../token-types.ts";
 import { compileCarriers, longestTokenFor } from "./carriers.ts";
-import { checkClaims, signsClaim, signsFrom } from "./check-claims.ts";
+import { checkClaims, signsClaim, signsFrom, subjectIn } from "./check-claims.ts";
 import { checkFit } from "./check-fit.ts";
 import { compileLifetime } from "./lifetime.ts";
 import { compileMapping, reservedNames } from "./mapping.ts";
@@ -50,10 +50,12 @@ function compileFile(raw: ProfileFile, issuer: string, faults: Faults): Omit<Pro
   const normalisers = Object.entries(raw.normalise).map(([name, steps]) => [name, createNormaliser(steps)] as const);
   const compileCel = createCelCompiler(new Map(normalisers));
   const carriers = compileCarriers(raw.carriers, faults);
+  const subject = subjectIn(raw);
   return {
     name: raw.profile,
     description: raw.description,
     issuer: issuerOf(raw.issuer, issuer),
+    tenantIsIssuer: raw.issuer === "tenant",
     tenant: raw.tenant && { claim: raw.tenant.claim },
     header: headerOf(raw),
     keys: keysOf(raw.keys),
@@ -61,7 +63,8 @@ function compileFile(raw: ProfileFile, issuer: string, faults: Faults): Omit<Pro
     claims: raw.claims,
     mapClaims: compileMapping(raw, compileCel, faults),
     reservedNames: reservedNames(raw),
-    subjectClaim: raw.subject ?? "sub",
+    subjectClaim: subject.claim,
+    emptySubject: subject.may_be_empty,
     takes: {
       subject: signsFrom(raw.claims, "subject"),
       audience: signsFrom(raw.claims, "audience"),
@@ -84,13 +87,18 @@ function compileFile(raw: ProfileFile, issuer: string, faults: Faults): Omit<Pro
 }
 
 function issuerOf(written: string, service: string): string | undefined {
-  if (written === "none") return undefined;
+  if (written === "none" || written === "tenant") return undefined;
   return written === "service" ? service : written;
 }
 
-function headerOf({ header: { typ, accept_typ, kid }, keys }: ProfileFile): Profile["header"] {
+function headerOf({ header: { typ, accept_typ, kid, parameters }, keys }: ProfileFile): Profile["header"] {
   const imported = "imported" in keys;
-  return { typ, types: createTokenTypes(typ, accept_typ, imported), kid: kid ?? (imported ? "absent" : "required") };
+  return {
+    typ,
+    types: createTokenTypes(typ, accept_typ, imported),
+    kid: kid ?? (imported ? "absent" : "required"),
+    parameters: Object.keys(parameters).length === 0 ? undefined : parameters,
+  };
 }
 
 function keysOf(keys: ProfileFile["keys"]): ProfileKeys {

@@ -1,15 +1,19 @@
 import type { Faults } from "../../schema/fault.ts";
-import { type CompileCel, failureOf, type Program } from "../cel/cel.ts";
+import type { CompileCel, Program, Wanted } from "../cel/cel.ts";
+import { failureOf } from "../cel/failure.ts";
 import type { ProfileFile } from "../file/schema.ts";
 import type { ExpressionFailure, Rule, WarningRule } from "../model/rules.ts";
 import { NO_CONTEXT } from "./check-fit.ts";
 import { claimsShape } from "./schema-members.ts";
 
+const BOOLEAN: Wanted = { schema: { type: "boolean" }, nullable: false };
+const NOT_BOOLEAN: ExpressionFailure = { reason: "failed", cause: "it gives no boolean" };
+
 /** Compiles the rules that a token and its context must satisfy. */
 export function compileRules(raw: ProfileFile, compile: CompileCel, faults: Faults): Rule[] {
   const variables = { claims: claimsShape(raw), context: raw.context ?? NO_CONTEXT };
   return raw.rules.map(({ require, reason, message }, index) => {
-    const program = compileExpression(compile, require, variables, ["rules", index, "require"], faults);
+    const program = compileExpression(compile, require, variables, BOOLEAN, ["rules", index, "require"], faults);
     const holds: Rule["holds"] = ({ claims, context }) => truth(program({ claims, context }));
     return { expression: require, reason, message, holds };
   });
@@ -22,7 +26,7 @@ export function compileWarnings(
   faults: Faults,
 ): WarningRule[] {
   return warnings.map(({ when, code, message }, index) => {
-    const program = compileExpression(compile, when, { request: schema }, ["warnings", index, "when"], faults);
+    const program = compileExpression(compile, when, { request: schema }, BOOLEAN, ["warnings", index, "when"], faults);
     const applies: WarningRule["applies"] = (request) => truth(program({ request }));
     return { expression: when, code, message, applies };
   });
@@ -30,7 +34,7 @@ export function compileWarnings(
 
 function truth(result: unknown): boolean | ExpressionFailure {
   if (result instanceof Error) return failureOf(result);
-  return typeof result === "boolean" ? result : "failed";
+  return typeof result === "boolean" ? result : NOT_BOOLEAN;
 }
 
 /** Compiles an expression of the file. Its errors become faults, and the program then always fails. */
@@ -38,10 +42,11 @@ export function compileExpression(
   compile: CompileCel,
   expression: string,
   variables: Readonly<Record<string, object>>,
+  wanted: Wanted,
   path: readonly (string | number)[],
   faults: Faults,
 ): Program {
-  const compiled = compile(expression, variables);
+  const compiled = compile(expression, variables, wanted);
   if (typeof compiled === "function") return compiled;
   for (const message of compiled) faults.add(path, message);
   return () => new Error("the expression is not compiled");

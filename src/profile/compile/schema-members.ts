@@ -43,12 +43,25 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 const IN_PLACE = ["allOf", "anyOf", "oneOf", "if", "then", "else", "not", "dependentSchemas"];
 const ELSEWHERE = ["$ref", "$dynamicRef", "patternProperties"];
 
+/** What every token's registered claims are, before a profile looks at them. */
+const REGISTERED_TYPES = {
+  iss: { type: "string" },
+  sub: { type: "string" },
+  jti: { type: "string" },
+  exp: { type: "integer" },
+  nbf: { type: "integer" },
+  iat: { type: "integer" },
+};
+
 /**
  * A JSON Schema of the claims that an expression may name: those that the profile signs or accepts. Any other name is a
  * typing error, and `!has(…)` with it would be true for every token.
  */
-export function claimsShape({ claims, accept, request }: Pick<ProfileFile, "claims" | "accept" | "request">): object {
-  const accepted = "properties" in accept ? (accept.properties as object) : {};
+export function claimsShape({ claims, accept, request }: Pick<ProfileFile, "claims" | "accept" | "request">): {
+  readonly properties: Readonly<Record<string, object>>;
+  readonly additionalProperties?: false;
+} {
+  const accepted = { ...REGISTERED_TYPES, ...("properties" in accept ? (accept.properties as object) : {}) };
   const names = namesIn(accept);
   const rest = claims.some((claim) => "rest" in claim) ? namesOfRest(request) : new Set<string>();
   if (names === undefined || rest === undefined) return { properties: accepted };

@@ -7,6 +7,8 @@ import { CARRIER_SCHEMA, type CarrierInFile, SURFACES_SCHEMA } from "./delivery-
 
 const DURATION = { type: "string", duration: true } as const;
 const NAME = { type: "string", pattern: "^[a-z0-9-]{1,64}$", allowed: "1 to 64 of a-z 0-9 -" } as const;
+/** A header parameter by which a token could choose its own key, algorithm or rules (RFC 8725, 3.10), or a key of its own in the file. */
+const OWN_PARAMETERS = ["alg", "kid", "typ", "jwk", "jku", "x5u", "x5c", "crit", "b64", "zip"];
 const EXPRESSION = { type: "string", minLength: 1, maxLength: 2048 } as const;
 const SENTENCE = { type: "string", minLength: 1, maxBytes: 200 } as const;
 const MEMBER = { type: "string", minLength: 1, maxLength: 64 } as const;
@@ -17,6 +19,29 @@ const CLAIM_NAME = {
   maxLength: 64,
   not: { enum: [...PROTOTYPE_NAMES] },
   allowed: `1 to 64 characters, and none of ${[...PROTOTYPE_NAMES].join(", ")}`,
+} as const;
+
+const PARAMETERS = {
+  type: "object",
+  default: {},
+  maxProperties: 16,
+  propertyNames: {
+    type: "string",
+    minLength: 1,
+    maxLength: 64,
+    // JavaScript would move a number to the front.
+    not: { anyOf: [{ enum: [...OWN_PARAMETERS, ...PROTOTYPE_NAMES] }, { pattern: "^\\d+$" }] },
+  },
+  additionalProperties: { type: ["string", "number", "boolean"], maxBytes: 255 },
+} as const;
+
+const SUBJECT = {
+  type: ["string", "object"],
+  ...choose(
+    { type: "object" },
+    objectSchema({ claim: CLAIM_NAME, may_be_empty: { type: "boolean", default: false } }, ["claim"]),
+    CLAIM_NAME,
+  ),
 } as const;
 
 const KEYSET = objectSchema({ keyset: NAME, algorithm: { enum: ["EdDSA", "ES256", "RS256", "PS256"] } }, [
@@ -67,6 +92,8 @@ const CLAIM = {
     value: { type: ["string", "number", "boolean"] },
     cel: EXPRESSION,
     rest: { enum: ["request"] },
+    minus: DURATION,
+    order: { enum: ["schema"] },
   }),
   oneOf: [
     { required: ["name", "from"] },
@@ -115,12 +142,13 @@ export const PROFILE_FILE_SCHEMA = objectSchema(
     description: { type: "string", default: "" },
     issuer: { type: "string", minLength: 1, maxBytes: 255, default: "service" },
     tenant: objectSchema({ claim: CLAIM_NAME }),
-    subject: CLAIM_NAME,
+    subject: SUBJECT,
     header: {
       ...objectSchema({
         typ: MEMBER,
         accept_typ: { type: "array", default: [], maxItems: 16, items: MEMBER },
         kid: { enum: ["required", "absent"] },
+        parameters: PARAMETERS,
       }),
       default: {},
     },

@@ -15,13 +15,15 @@ export type ClaimSource =
 
 /**
  * One entry of a profile's `claims`, in signing order. `rest` stands for the members of the request object that nothing
- * else uses, sorted by name.
+ * else uses, sorted by name. `minus` is a duration before the source's time. With `order: schema` the members of objects
+ * have the order of the schema: that of the request, or for an expression that of `accept`.
  */
-export type ClaimRule =
-  | { readonly name: string; readonly from: ClaimSource }
+export type ClaimRule = { readonly order?: "schema" } & (
+  | { readonly name: string; readonly from: ClaimSource; readonly minus?: string }
   | { readonly name: string; readonly value: string | number | boolean }
   | { readonly name: string; readonly cel: string }
-  | { readonly rest: "request" };
+  | { readonly rest: "request" }
+);
 
 /** The values of one token; undefined values are not signed. Times in Unix seconds. */
 export interface ClaimValues {
@@ -44,18 +46,18 @@ export interface SignedClaims {
 
 /**
  * Maps a request to the claims that are signed. The top level keeps the profile's order. The caller's values are sorted
- * by name on every level: the order of a protobuf map is arbitrary and must not affect the signed bytes. A claim whose
- * source is absent or null is not signed.
+ * by name on every level, or follow the schema: the order of a protobuf map is arbitrary and must not affect the signed
+ * bytes. A claim whose source is absent or null is not signed.
  */
 export type MapClaims = (values: ClaimValues, request: Readonly<Record<string, unknown>>) => SignedClaims;
 
-/** The expression of a claim failed for this request. The cause may contain claim values; the message does not. */
+/** The expression of a claim failed for this request. */
 export class ClaimExpressionError extends Error {
   /** The name of the claim. */
   readonly claim: string;
   readonly failure: ExpressionFailure;
-  constructor(claim: string, failure: ExpressionFailure, cause: Error) {
-    super(`the expression of the claim ${claim} fails for this request`, { cause });
+  constructor(claim: string, failure: ExpressionFailure) {
+    super(`the expression of the claim ${claim} fails for this request`);
     this.name = "ClaimExpressionError";
     this.claim = claim;
     this.failure = failure;

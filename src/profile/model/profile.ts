@@ -42,15 +42,21 @@ export interface Profile {
   readonly description: string;
   /** SHA-256 of the file's text, base64url: replicas with the same file have the same digest. */
   readonly digest: string;
-  /** `iss` of every token; undefined when the dialect has none: it is then not checked. */
+  /** `iss` of every token; undefined when the dialect has none, which is then not checked, or when it is the tenant. */
   readonly issuer: string | undefined;
+  /** Whether the tenant is the `iss`. */
+  readonly tenantIsIssuer: boolean;
   /** Undefined when the profile has no tenants. `claim` is the claim with the tenant, if tokens have one. */
   readonly tenant: { readonly claim: string | undefined } | undefined;
-  /** `typ` is signed, `types` are accepted. `kid` absent: verifying tries all keys of the profile and tenant. */
+  /**
+   * `typ` is signed, `types` are accepted. `kid` absent: verifying tries all keys of the profile and tenant.
+   * `parameters`: further ones, the same in every token; undefined: none.
+   */
   readonly header: {
     readonly typ: string | undefined;
     readonly types: TokenTypes;
     readonly kid: "required" | "absent";
+    readonly parameters: Readonly<Record<string, string | number | boolean>> | undefined;
   };
   readonly keys: ProfileKeys;
   readonly lifetime: ProfileLifetime;
@@ -61,6 +67,8 @@ export interface Profile {
   readonly reservedNames: ReadonlySet<string>;
   /** The claim that identifies the token's subject. */
   readonly subjectClaim: string;
+  /** Whether that claim may be the empty text: the token then has no subject. */
+  readonly emptySubject: boolean;
   /** Which generic fields a request may set. */
   readonly takes: { readonly subject: boolean; readonly audience: boolean; readonly clientIp: boolean };
   /** Whether the tokens have an `aud`: a request to verify must then name an audience. */
@@ -86,6 +94,14 @@ export interface Profile {
   readonly quarantine: { readonly deadlineSeconds: number; readonly maxFailures: number } | undefined;
   /** The three schemas as written in the file, for display. */
   readonly schemas: { readonly request: object; readonly accept: object; readonly context: object | undefined };
+}
+
+/** The `iss` of a token of the profile and tenant; undefined: none. */
+export function issuerFor(
+  { issuer, tenantIsIssuer }: Pick<Profile, "issuer" | "tenantIsIssuer">,
+  tenant: string,
+): string | undefined {
+  return tenantIsIssuer ? tenant : issuer;
 }
 
 /** The longest time after `iat` for which a token of the profile is accepted, in seconds, without the leeway. */

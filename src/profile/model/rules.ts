@@ -35,11 +35,19 @@ export const RULE_REASONS = ["NOT_PERMITTED", "CONTEXT_INVALID"] as const satisf
 
 type RuleReason = (typeof RULE_REASONS)[number];
 
-/**
- * Why an expression has no value: it failed (a missing key, a type error) or gave a value of the wrong type, or it
- * would have cost more CPU than one evaluation may take.
- */
-export type ExpressionFailure = "failed" | "too_costly";
+/** Why an expression has no value. */
+export interface ExpressionFailure {
+  /**
+   * failed: a missing member, a type error, or a value of the wrong type. too_costly: it would have cost more CPU than
+   * one evaluation may take.
+   */
+  readonly reason: "failed" | "too_costly";
+  /** For the operator's log. It names types and functions, never a value. */
+  readonly cause: string;
+}
+
+/** The cause of an expression that names a member which is not there. Clients may leave out what they like. */
+export const MEMBER_ABSENT = "a member or an item that it names is absent";
 
 /** The variables of a rule's expression. */
 interface RuleInput {

@@ -1,6 +1,6 @@
 import { type FieldViolation, invalidRequest } from "../../problem/problem.ts";
 import { ClaimExpressionError, type ClaimValues, type SignedClaims } from "../../profile/model/claims.ts";
-import type { Profile } from "../../profile/model/profile.ts";
+import { issuerFor, type Profile } from "../../profile/model/profile.ts";
 import type { OnExpressionError } from "../../profile/model/rules.ts";
 import { checkAccepted } from "../claims/accept.ts";
 import { resolveAliases } from "../claims/aliases.ts";
@@ -63,7 +63,13 @@ export function draftToken(
   const issuedAt = Math.floor(now / 1000);
   const expiresAt = ttl === undefined ? undefined : issuedAt + ttl;
   const times = { issued_at: issuedAt, expires_at: expiresAt };
-  const values = { ...times, ...fieldValues(request), issuer: profile.issuer, caller, token_id: tokenId };
+  const values = {
+    ...times,
+    ...fieldValues(request, profile),
+    issuer: issuerFor(profile, request.tenant),
+    caller,
+    token_id: tokenId,
+  };
   const draft: Omit<Draft, typeof checked> = {
     profile,
     caller,
@@ -79,10 +85,10 @@ export function draftToken(
 }
 
 /** The values of the fields that are the same for every profile. */
-function fieldValues({ tenant, subject, audience, clientIp }: IssueRequest) {
+function fieldValues({ tenant, subject, audience, clientIp }: IssueRequest, { emptySubject }: Profile) {
   return {
     tenant: tenant === "" ? undefined : tenant,
-    subject: subject === "" ? undefined : subject,
+    subject: subject === "" && !emptySubject ? undefined : subject,
     audience: audience.length <= 1 ? audience[0] : audience,
     client_ip: clientIp === "" ? undefined : canonicalIp(clientIp),
   };
@@ -105,7 +111,9 @@ function signedClaims(
 /** Why a token with these claims could never be valid. A profile has one schema for requests and another for tokens. */
 function checkSigned(signed: JsonObject, profile: Profile): Rejection | undefined {
   const { claims, conflict } = resolveAliases(signed, profile.aliases);
-  return checkRegistered(claims).rejection ?? checkNumbers(signed) ?? checkAccepted(claims, profile) ?? conflict;
+  return (
+    checkRegistered(claims, profile).rejection ?? checkNumbers(signed) ?? checkAccepted(claims, profile) ?? conflict
+  );
 }
 
 function mapClaims(
@@ -121,7 +129,7 @@ function mapClaims(
     const { claim, failure } = error;
     onExpressionError("claim", claim, failure);
     const description =
-      failure === "too_costly"
+      failure.reason === "too_costly"
         ? `must be smaller: to compute the claim ${claim} of it would take too long`
         : `must allow the claim ${claim} to be computed`;
     throw invalidRequest([{ field: "claims", description }]);

@@ -5,6 +5,7 @@ import { sortedJson } from "../../profile/canonical-json.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import type { OnProfileExpressionError } from "../../profile/model/rules.ts";
 import type { RevocableToken } from "../../revoke/revoked-set.ts";
+import { subjectOf } from "../subject.ts";
 import { draftToken } from "./draft.ts";
 import type { IssueRequest } from "./request.ts";
 import type { RequestIds } from "./request-ids.ts";
@@ -76,12 +77,12 @@ export function createIssueToken(parts: IssueTokenParts): IssueToken {
     const time = now();
     if (expiresAt !== undefined && time >= expiresAt * 1000) return false;
     if (keys.verifier(keyId, time).state !== "ok") return false;
-    const { [profile.subjectClaim]: subject, iat } = claims.object;
+    const { iat } = claims.object;
     return !isRevoked({
       profile: profile.name,
       tenant,
       tokenId,
-      subject: typeof subject === "string" ? subject : undefined,
+      subject: subjectOf(claims.object, profile),
       issuedAt: typeof iat === "number" ? iat : undefined,
     });
   }

@@ -21,12 +21,14 @@ const MAX_AUDIENCES = 16;
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,64}$/;
 
 /** Checks the fields that are the same for every profile, except `ttl` and `claims`. */
-export function checkFields(request: IssueRequest, { takes, tenant }: Profile, violations: FieldViolation[]): void {
+export function checkFields(request: IssueRequest, profile: Profile, violations: FieldViolation[]): void {
+  const { takes, tenant, emptySubject } = profile;
   const report = (field: string, description: string | undefined): void => {
     if (description !== undefined) violations.push({ field, description });
   };
   report("tenant", tenantFault(request.tenant, tenant !== undefined));
-  report("subject", fieldFault(request.subject, takes.subject, identityFault));
+  if (request.subject !== "" || !emptySubject)
+    report("subject", fieldFault(request.subject, takes.subject, identityFault));
   report("client_ip", fieldFault(request.clientIp, takes.clientIp, addressFault));
   if (request.requestId !== "" && !REQUEST_ID.test(request.requestId))
     report("request_id", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -");

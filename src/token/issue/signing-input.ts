@@ -36,8 +36,9 @@ const headers = new WeakMap<Profile, { readonly kid: string; readonly text: stri
 function encodedHeader(profile: Profile, { alg, kid }: ActiveKey): string {
   const known = headers.get(profile);
   if (known?.kid === kid) return known.text;
-  const { typ } = profile.header;
-  const header = { alg, ...(typ === undefined ? {} : { typ }), ...(profile.header.kid === "absent" ? {} : { kid }) };
+  const { typ, parameters } = profile.header;
+  const own = { alg, ...(typ === undefined ? {} : { typ }), ...(profile.header.kid === "absent" ? {} : { kid }) };
+  const header = { ...own, ...parameters };
   const text = Buffer.from(JSON.stringify(header)).toString("base64url");
   headers.set(profile, { kid, text });
   return text;

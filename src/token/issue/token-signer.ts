@@ -2,6 +2,7 @@ import type { AuditLog } from "../../audit/event.ts";
 import type { FoundKey, TokenKeys } from "../../keys/token-keys.ts";
 import type { SigningKey } from "../../keys/vault.ts";
 import { auditProblem } from "../../problem/audit-problem.ts";
+import { subjectOf } from "../subject.ts";
 import { tokenIdOf } from "../token-id.ts";
 import type { Draft } from "./draft.ts";
 import { noSigningKey, signerFor, signingInput } from "./signing-input.ts";
@@ -73,7 +74,7 @@ export function createTokenSigner({ audit, hashSubject, verifyEvery }: TokenSign
 
   async function record({ draft, tokenId, keyId }: IssuedToken, requestId: string): Promise<void> {
     const { profile, claims, caller, tenant, issuedAt, expiresAt, extended } = draft;
-    const subject = claims.object[profile.subjectClaim];
+    const subject = subjectOf(claims.object, profile);
     try {
       await audit.append(
         {
@@ -82,7 +83,7 @@ export function createTokenSigner({ audit, hashSubject, verifyEvery }: TokenSign
           tokenId,
           keyId,
           caller,
-          subjectHash: typeof subject === "string" ? hashSubject(subject) : "",
+          subjectHash: subject === undefined ? "" : hashSubject(subject),
           audience: audienceOf(claims.object.aud),
           issuedAt: issuedAt * 1000,
           expiresAt: expiresAt === undefined ? undefined : expiresAt * 1000,

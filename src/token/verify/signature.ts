@@ -7,7 +7,7 @@ import { tokenIdOf } from "../token-id.ts";
 import type { Signed, VerifiedCache } from "./cache.ts";
 import type { Presented } from "./carriers.ts";
 import { type Compact, splitCompact } from "./compact.ts";
-import { type Header, readHeader, readKid } from "./header.ts";
+import { checkParameters, type Header, readHeader, readKid } from "./header.ts";
 
 /**
  * Checks the form of a token, which keys may have signed it, and the signature. `now` in Unix milliseconds. For a token
@@ -53,6 +53,8 @@ function allowedKeys(
   keys: TokenKeys,
   now: number,
 ): Step<readonly VerifyingKey[]> {
+  const unexpected = checkParameters(header, expected);
+  if (unexpected) return { rejection: unexpected };
   const kid = readKid(header, expected);
   if (kid.rejection) return kid;
   const found = keysNamed(kid.ok, keys, now);

@@ -32,7 +32,7 @@ export function checkUse(
   if (fault !== undefined) return reject("CONTEXT_INVALID", fault).rejection;
   for (const [index, { holds, reason, message }] of profile.rules.entries()) {
     const result = holds({ claims, context });
-    if (typeof result === "string") onExpressionError("rule", String(index), result);
+    if (typeof result === "object") onExpressionError("rule", String(index), result);
     if (result !== true) return reject(reason, message).rejection;
   }
   return undefined;

@@ -1,5 +1,5 @@
 import type { TokenKeys } from "../../keys/token-keys.ts";
-import type { Profile } from "../../profile/model/profile.ts";
+import { issuerFor, type Profile } from "../../profile/model/profile.ts";
 import type { OnExpressionError } from "../../profile/model/rules.ts";
 import type { RevocableToken } from "../../revoke/revoked-set.ts";
 import { checkAccepted } from "../claims/accept.ts";
@@ -8,6 +8,7 @@ import { checkNumbers } from "../claims/exact-numbers.ts";
 import { checkRegistered, type RegisteredClaims } from "../claims/registered.ts";
 import type { JsonObject } from "../claims/strict-json.ts";
 import { type Rejection, reject, type Step } from "../rejection.ts";
+import { subjectOf } from "../subject.ts";
 import { IP_MISMATCH, NO_EXPIRY, type Warning } from "../warnings.ts";
 import type { VerifiedCache } from "./cache.ts";
 import type { Presented } from "./carriers.ts";
@@ -79,7 +80,7 @@ export function verifyToken(presented: Presented, expected: Expectation): Verdic
 
   const rejection =
     // 3. ISSUER_MISMATCH, TENANT_MISMATCH.
-    checkIssuer(registered, profile) ??
+    checkIssuer(registered, issuerFor(profile, tenant)) ??
     checkTenant(claims, profile, tenant) ??
     // 4. EXP_MISSING to TOO_OLD.
     checkTimes(registered, profile.lifetime, at / 1000) ??
@@ -105,10 +106,10 @@ interface ReadClaims {
   readonly registered: RegisteredClaims;
 }
 
-function readClaims(own: JsonObject | undefined, { aliases }: Profile): Step<ReadClaims> {
+function readClaims(own: JsonObject | undefined, profile: Profile): Step<ReadClaims> {
   if (own === undefined) return reject("MALFORMED", "the payload is not a strict JSON object");
-  const { claims, conflict } = resolveAliases(own, aliases);
-  const registered = checkRegistered(claims);
+  const { claims, conflict } = resolveAliases(own, profile.aliases);
+  const registered = checkRegistered(claims, profile);
   if (registered.rejection) return registered;
   // After the registered claims: for an infinite `exp` CLAIM_INVALID says more.
   const inexact = checkNumbers(own);
@@ -116,7 +117,7 @@ function readClaims(own: JsonObject | undefined, { aliases }: Profile): Step<Rea
   return { ok: { own, claims, conflict, registered: registered.ok } };
 }
 
-function checkIssuer({ iss }: RegisteredClaims, { issuer }: Profile): Rejection | undefined {
+function checkIssuer({ iss }: RegisteredClaims, issuer: string | undefined): Rejection | undefined {
   if (issuer === undefined || iss === issuer) return undefined;
   return reject("ISSUER_MISMATCH", "iss is not the profile's issuer").rejection;
 }
@@ -133,11 +134,6 @@ function checkAudience({ aud }: RegisteredClaims, audience: string): Rejection |
 
 function checkRevoked(token: RevocableToken, { isRevoked }: Expectation): Rejection | undefined {
   return isRevoked(token) ? reject("REVOKED", "the token was revoked").rejection : undefined;
-}
-
-function subjectOf(claims: JsonObject, { subjectClaim }: Profile): string | undefined {
-  const subject = claims[subjectClaim];
-  return typeof subject === "string" ? subject : undefined;
 }
 
 function warningsOf(claims: JsonObject, expected: Expectation): readonly Warning[] {

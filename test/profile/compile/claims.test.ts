@@ -20,8 +20,14 @@ const VALUES: ClaimValues = {
 type Request = Readonly<Record<string, unknown>>;
 
 /** The signed text of these rules. The object beside it must say the same. */
-function signed(claims: readonly ClaimRule[], request: Request = {}, taken: readonly string[] = []): string {
-  const { text, object } = compileClaims(claims, program, new Set(taken))(VALUES, request);
+function signed(
+  claims: readonly ClaimRule[],
+  request: Request = {},
+  taken: readonly string[] = [],
+  schema: object = {},
+): string {
+  const file = { claims: [...claims], request: { type: "object" as const, ...schema }, accept: {} };
+  const { text, object } = compileClaims(file, program, parseInt, new Set(taken))(VALUES, request);
   if (!isDeepStrictEqual(JSON.parse(text), JSON.parse(JSON.stringify(object))))
     throw new Error("text and object differ");
   return text;
@@ -59,6 +65,39 @@ test("a claim whose source is absent or null is not signed, and leaves no gap", 
 test("members of the request are found at any depth of a path", (t) => {
   t.is(signed([{ name: "x", from: "request.a.b.c" }], { a: { b: { c: 0 } } }), '{"x":0}');
   t.is(signed([{ name: "x", from: "request.a.b.c" }], { a: { b: "text" } }), "{}");
+});
+
+test("members are signed in the order of the schema where a claim asks for it, and the others after them by name", (t) => {
+  const grant = {
+    properties: { roomJoin: {}, room: {}, can: { type: "array", items: { properties: { b: {}, a: {} } } } },
+    anyOf: [{ properties: { hidden: {} } }],
+    additionalProperties: { properties: { z: {}, y: {} } },
+  };
+  const schema = { properties: { video: grant, name: {} } };
+  const video = { x: { y: 1, z: 2 }, can: [{ a: 1, b: 2, c: 3 }], a: {}, hidden: 0, room: "r", roomJoin: true };
+  t.is(
+    signed([{ name: "video", from: "request.video", order: "schema" }], { video }, [], schema),
+    '{"video":{"roomJoin":true,"room":"r","can":[{"b":2,"a":1,"c":3}],"hidden":0,"a":{},"x":{"z":2,"y":1}}}',
+  );
+  t.is(
+    signed(
+      [{ rest: "request", order: "schema" }],
+      { name: "n", b: 1, a: 2, video: { room: 1, roomJoin: 2 } },
+      [],
+      schema,
+    ),
+    '{"video":{"roomJoin":2,"room":1},"name":"n","a":2,"b":1}',
+  );
+  t.is(
+    signed([{ name: "video", from: "request.video" }], { video: { roomJoin: true, room: "r" } }, [], schema),
+    '{"video":{"room":"r","roomJoin":true}}',
+    "by name where it does not ask",
+  );
+});
+
+test("a time may lie before the source's, but not before 1970", (t) => {
+  t.is(signed([{ name: "nbf", from: "issued_at", minus: "1" }]), '{"nbf":0}');
+  t.is(signed([{ name: "nbf", from: "issued_at", minus: "9" }]), '{"nbf":0}');
 });
 
 test("an inherited property is not a member of a request", (t) => {

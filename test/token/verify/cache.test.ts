@@ -2,7 +2,7 @@ import test from "ava";
 import { createVerifiedCache, type Signed } from "../../../src/token/verify/cache.ts";
 
 const signed = (tokenId: string): Signed => ({
-  header: { alg: "EdDSA", kid: "k", typ: undefined },
+  header: { alg: "EdDSA", kid: "k", typ: undefined, parameters: undefined },
   payload: {},
   tokenId,
   key: { kid: "k", alg: "EdDSA", verify: () => true },

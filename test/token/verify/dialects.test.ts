@@ -309,7 +309,7 @@ test("a rule that can't be evaluated, or is not a boolean, denies with its reaso
   t.deepEqual(failed, ["dialect rule 0"]);
   t.is(reasonOf(answerTo(signed(), { ...QUESTION, context: { room: "lobby" } })), "CONTEXT_INVALID");
   t.deepEqual(failed, ["dialect rule 0"], "a rule that is false has not failed");
-  const noBoolean = DIALECT.replace('context.room != "lobby"', "claims.room");
+  const noBoolean = DIALECT.replace('context.room != "lobby"', "dyn(claims.room)");
   const edited = verifyingUnderTest(profileOf(noBoolean), () => keys);
   t.is(reasonOf(edited.answerTo(signed(), QUESTION)), "CONTEXT_INVALID");
   t.deepEqual(edited.failed, ["dialect rule 0"]);

@@ -112,7 +112,13 @@ export interface Profile {
   /** How a gateway answers a client whose token is rejected. */
   surfaces: ProfileSurface[];
   /** The limits on a connection that has not presented a valid token. Unset: the profile sets none. */
-  quarantine: ProfileQuarantine | undefined;
+  quarantine:
+    | ProfileQuarantine
+    | undefined;
+  /** Whether `iss` is the tenant. `issuer` is then empty. */
+  tenantIsIssuer: boolean;
+  /** Whether the claim that holds the subject may be the empty text. */
+  emptySubject: boolean;
 }
 
 /** ProfileHeader is the header of a profile's tokens. */
@@ -123,6 +129,8 @@ export interface ProfileHeader {
   kidRequired: boolean;
   /** Each `typ` with which a presented token is accepted, without `application/` and whatever its case. Empty: absent. */
   acceptedTyp: string[];
+  /** The other parameters, which are the same in every token. */
+  parameters: { [key: string]: any } | undefined;
 }
 
 /** ProfileKeys names the keys that sign and verify a profile's tokens. */
@@ -178,10 +186,12 @@ export interface ProfileClaim {
   /** The name of the claim. Empty: all remaining members of the request object. */
   name: string;
   /**
-   * The source of the value: a name such as "issued_at" or "request.userId"; or `= ` and a fixed value; or `cel: ` and
-   * an expression.
+   * The source of the value: a name such as "issued_at" or "request.userId", perhaps with ` minus ` and a duration; or
+   * `= ` and a fixed value; or `cel: ` and an expression.
    */
   source: string;
+  /** Whether the members of its objects are signed in the order of the schema. Otherwise they are sorted by name. */
+  schemaOrder: boolean;
 }
 
 /** ProfileAlias lists other names of a claim. */
@@ -644,6 +654,8 @@ function createBaseProfile(): Profile {
     ipMode: "",
     surfaces: [],
     quarantine: undefined,
+    tenantIsIssuer: false,
+    emptySubject: false,
   };
 }
 
@@ -714,6 +726,12 @@ export const Profile: MessageFns<Profile> = {
     }
     if (message.quarantine !== undefined) {
       ProfileQuarantine.encode(message.quarantine, writer.uint32(178).fork()).join();
+    }
+    if (message.tenantIsIssuer !== false) {
+      writer.uint32(184).bool(message.tenantIsIssuer);
+    }
+    if (message.emptySubject !== false) {
+      writer.uint32(192).bool(message.emptySubject);
     }
     return writer;
   },
@@ -907,6 +925,22 @@ export const Profile: MessageFns<Profile> = {
             message.quarantine = ProfileQuarantine.decode(reader, reader.uint32());
             continue;
           }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.tenantIsIssuer = reader.bool();
+            continue;
+          }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.emptySubject = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -987,6 +1021,16 @@ export const Profile: MessageFns<Profile> = {
         ? object.surfaces.map((e: any) => ProfileSurface.fromJSON(e))
         : [],
       quarantine: isSet(object.quarantine) ? ProfileQuarantine.fromJSON(object.quarantine) : undefined,
+      tenantIsIssuer: isSet(object.tenantIsIssuer)
+        ? globalThis.Boolean(object.tenantIsIssuer)
+        : isSet(object.tenant_is_issuer)
+        ? globalThis.Boolean(object.tenant_is_issuer)
+        : false,
+      emptySubject: isSet(object.emptySubject)
+        ? globalThis.Boolean(object.emptySubject)
+        : isSet(object.empty_subject)
+        ? globalThis.Boolean(object.empty_subject)
+        : false,
     };
   },
 
@@ -1058,6 +1102,12 @@ export const Profile: MessageFns<Profile> = {
     if (message.quarantine !== undefined) {
       obj.quarantine = ProfileQuarantine.toJSON(message.quarantine);
     }
+    if (message.tenantIsIssuer !== false) {
+      obj.tenantIsIssuer = message.tenantIsIssuer;
+    }
+    if (message.emptySubject !== false) {
+      obj.emptySubject = message.emptySubject;
+    }
     return obj;
   },
 
@@ -1096,12 +1146,14 @@ export const Profile: MessageFns<Profile> = {
     message.quarantine = (object.quarantine !== undefined && object.quarantine !== null)
       ? ProfileQuarantine.fromPartial(object.quarantine)
       : undefined;
+    message.tenantIsIssuer = object.tenantIsIssuer ?? false;
+    message.emptySubject = object.emptySubject ?? false;
     return message;
   },
 };
 
 function createBaseProfileHeader(): ProfileHeader {
-  return { typ: "", kidRequired: false, acceptedTyp: [] };
+  return { typ: "", kidRequired: false, acceptedTyp: [], parameters: undefined };
 }
 
 export const ProfileHeader: MessageFns<ProfileHeader> = {
@@ -1114,6 +1166,9 @@ export const ProfileHeader: MessageFns<ProfileHeader> = {
     }
     for (const v of message.acceptedTyp) {
       writer.uint32(26).string(v!);
+    }
+    if (message.parameters !== undefined) {
+      Struct.encode(Struct.wrap(message.parameters), writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1155,6 +1210,14 @@ export const ProfileHeader: MessageFns<ProfileHeader> = {
             message.acceptedTyp.push(reader.string());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.parameters = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1180,6 +1243,7 @@ export const ProfileHeader: MessageFns<ProfileHeader> = {
         : globalThis.Array.isArray(object?.accepted_typ)
         ? object.accepted_typ.map((e: any) => globalThis.String(e))
         : [],
+      parameters: isObject(object.parameters) ? object.parameters : undefined,
     };
   },
 
@@ -1194,6 +1258,9 @@ export const ProfileHeader: MessageFns<ProfileHeader> = {
     if (message.acceptedTyp?.length) {
       obj.acceptedTyp = message.acceptedTyp;
     }
+    if (message.parameters !== undefined) {
+      obj.parameters = message.parameters;
+    }
     return obj;
   },
 
@@ -1205,6 +1272,7 @@ export const ProfileHeader: MessageFns<ProfileHeader> = {
     message.typ = object.typ ?? "";
     message.kidRequired = object.kidRequired ?? false;
     message.acceptedTyp = object.acceptedTyp?.map((e) => e) || [];
+    message.parameters = object.parameters ?? undefined;
     return message;
   },
 };
@@ -1575,7 +1643,7 @@ export const ProfileLifetime: MessageFns<ProfileLifetime> = {
 };
 
 function createBaseProfileClaim(): ProfileClaim {
-  return { name: "", source: "" };
+  return { name: "", source: "", schemaOrder: false };
 }
 
 export const ProfileClaim: MessageFns<ProfileClaim> = {
@@ -1585,6 +1653,9 @@ export const ProfileClaim: MessageFns<ProfileClaim> = {
     }
     if (message.source !== "") {
       writer.uint32(18).string(message.source);
+    }
+    if (message.schemaOrder !== false) {
+      writer.uint32(24).bool(message.schemaOrder);
     }
     return writer;
   },
@@ -1618,6 +1689,14 @@ export const ProfileClaim: MessageFns<ProfileClaim> = {
             message.source = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.schemaOrder = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1634,6 +1713,11 @@ export const ProfileClaim: MessageFns<ProfileClaim> = {
     return {
       name: isSet(object.name) ? globalThis.String(object.name) : "",
       source: isSet(object.source) ? globalThis.String(object.source) : "",
+      schemaOrder: isSet(object.schemaOrder)
+        ? globalThis.Boolean(object.schemaOrder)
+        : isSet(object.schema_order)
+        ? globalThis.Boolean(object.schema_order)
+        : false,
     };
   },
 
@@ -1645,6 +1729,9 @@ export const ProfileClaim: MessageFns<ProfileClaim> = {
     if (message.source !== "") {
       obj.source = message.source;
     }
+    if (message.schemaOrder !== false) {
+      obj.schemaOrder = message.schemaOrder;
+    }
     return obj;
   },
 
@@ -1655,6 +1742,7 @@ export const ProfileClaim: MessageFns<ProfileClaim> = {
     const message = createBaseProfileClaim();
     message.name = object.name ?? "";
     message.source = object.source ?? "";
+    message.schemaOrder = object.schemaOrder ?? false;
     return message;
   },
 };

@@ -45,6 +45,29 @@ test("the faults of all files come at once, each with its file, line and path", 
   t.deepEqual(places.sort(), ["one.yaml:3 header.type", "one.yaml:5 lifetime.max", "two.yaml:1 profile"]);
 });
 
+test("an expression of a wrong type is a fault where the schema shows the type", async (t) => {
+  const request = "request: { type: object, properties: { age: { type: integer }, name: { type: string } } }";
+  const profile = LOBBY.replace("request: { type: object }", request)
+    .replace("accept:", '  - { name: next, cel: "request.age + 1" }\n  - { name: who, cel: request.name }\naccept:')
+    .replace("accept: { type: object }", "accept: { type: object, properties: { who: { type: boolean } } }")
+    .concat("rules: [{ require: claims.exp, reason: NOT_PERMITTED, message: m }]\n");
+  const folder = await filesIn(t, { "lobby.yaml": profile });
+  const { code, stderr } = await signet(["profile", "check", folder]);
+  t.is(code, 1);
+  t.deepEqual(
+    stderr
+      .trim()
+      .split("\n")
+      .slice(1)
+      .map((fault) => fault.replace(/^.*yaml:\d+ /, "")),
+    [
+      "claims[3].cel: applies + to (double, int), for which CEL has no form: a number of JSON is a double, so write 1.0 instead of 1",
+      "claims[4].cel: gives a string, where a bool is required",
+      "rules[0].require: gives a double, where a bool is required",
+    ],
+  );
+});
+
 test("what disagrees with a profile that ships is a fault that names both files", async (t) => {
   const folder = await filesIn(t, {
     "taken.yaml": LOBBY.replace("lobby", "service"),
