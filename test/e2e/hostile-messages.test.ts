@@ -5,6 +5,7 @@ import { seededRandom } from "../support/seeded-random.ts";
 import { rawClient } from "../support/service/raw-client.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { issue, startService, verify } from "../support/service/service.ts";
+import { shared } from "../support/service/shared.ts";
 import { randomBytes } from "../support/tokens/mutate-token.ts";
 
 const ISSUE = "signet.v1.TokenService/IssueToken";
@@ -16,9 +17,11 @@ const METHODS = [
 ];
 const MAX_MESSAGE = 16_384;
 
-/** A service, a client that sends it any bytes, and the check that it answers as before. */
+const listening = shared(test, (t) => startService(t, { env: { SIGNET_GRPC_MAX_MESSAGE_BYTES: String(MAX_MESSAGE) } }));
+
+/** The service of this file, which no message may harm, a client that sends it any bytes, and the check that it answers as before. */
 async function target(t: ExecutionContext) {
-  const service = await startService(t, { env: { SIGNET_GRPC_MAX_MESSAGE_BYTES: String(MAX_MESSAGE) } });
+  const service = await listening();
   const send = rawClient(t, service.app.addresses.grpc);
   const requireHealthy = async () => t.true((await verify(service, (await issue(service)).token)).valid, "it lives on");
   return { service, send, requireHealthy };

@@ -11,6 +11,7 @@ import { importKey } from "../support/service/key-calls.ts";
 import { type RemoteService, startRemote } from "../support/service/remote-service.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { listKeys, type Service, startService } from "../support/service/service.ts";
+import { shared } from "../support/service/shared.ts";
 import { PUBLIC_TEXTS } from "../support/tokens/public-texts.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -124,6 +125,12 @@ test("a secret is listed with its length and fingerprint, and is in no JWKS", as
   );
 });
 
+const withOneSecret = shared(test, async (t) => {
+  const service = await startService(t);
+  await importKey(service, { profile: "hivekit", tenant: "acme", keyId: "taken" });
+  return service;
+});
+
 for (const [name, request, expected] of [
   ["a weak secret", { secret: "c2hvcnQ=" }, ["FAILED_PRECONDITION", "WEAK_KEY"]],
   ["a kid that was there", { keyId: "taken" }, ["ALREADY_EXISTS", "KEY_EXISTS"]],
@@ -132,8 +139,7 @@ for (const [name, request, expected] of [
   ["an encoding that the contract has not", { encoding: 99 as never }, ["INVALID_ARGUMENT", "INVALID_REQUEST"]],
 ] as const) {
   test(`${name} is ${expected.join(", ")}`, async (t) => {
-    const service = await startService(t);
-    await importKey(service, { profile: "hivekit", tenant: "acme", keyId: "taken" });
+    const service = await withOneSecret();
     const secret = randomBytes(32).toString("base64");
     const refused = importKey(service, { profile: "hivekit", tenant: "acme", secret, ...request });
     const { code, reason } = await failureOf(refused);

@@ -11,23 +11,24 @@ import { signetProcess } from "../support/service/command-line.ts";
 import { importKey } from "../support/service/key-calls.ts";
 import { startRemote } from "../support/service/remote-service.ts";
 import { issue, listKeys, type Service, verify } from "../support/service/service.ts";
+import { type Ending, shared } from "../support/service/shared.ts";
 
 const hivekit = (service: Service) => dialect(service, "hivekit", { tenant: "acme" });
 const kidsOf = async (service: Service) => (await listKeys(service)).keys.map(({ keyId }) => keyId).toSorted();
 
 /** A data folder whose service issued two tokens and has stopped, and the file that its keys were exported to. */
-async function exported(t: ExecutionContext) {
+const exported = shared(test, async (t: Ending) => {
   const data = await tempFolder(t);
   const service = await startRemote(t, { data });
   await importKey(service, { profile: "hivekit", tenant: "acme", keyId: "k1" });
   const [own, vendors] = [await issue(service), await hivekit(service).issue({ sub: "u", allow_all: true })];
   const kids = await kidsOf(service);
-  t.is(await service.process.stop(), 0);
+  await service.process.stop();
   const file = join(await tempFolder(t), "keys.signet");
   const { code, stdout, stderr } = await signetProcess(["keys", "export", "--out", file], { data });
-  t.is(code, 0, stderr);
+  if (code !== 0) throw new Error(stderr);
   return { data, file, kids, tokens: { own: own.token, vendors: vendors.token }, stdout };
-}
+});
 
 /** A new data folder with the KEK of another one and nothing else. */
 async function lost(t: ExecutionContext, data: string): Promise<string> {
@@ -37,7 +38,7 @@ async function lost(t: ExecutionContext, data: string): Promise<string> {
 }
 
 test("export, lose the data folder, restore: the same keys sign, and old tokens verify", async (t) => {
-  const { data, file, kids, tokens, stdout } = await exported(t);
+  const { data, file, kids, tokens, stdout } = await exported();
   t.is((await stat(file)).mode & 0o777, 0o600);
   t.regex(stdout, /^keyset service +epoch \d+ +\d+ keys$/m);
   t.regex(stdout, /^the secrets of profile hivekit and a tenant +epoch 1 +1 keys$/m);
@@ -54,7 +55,7 @@ test("export, lose the data folder, restore: the same keys sign, and old tokens 
 
 testWithNats("keys of one process are restored into the bucket of replicas, which go on with them", async (t) => {
   const nats = await startNats(t);
-  const { data, file, kids, tokens } = await exported(t);
+  const { data, file, kids, tokens } = await exported();
   const fresh = await lost(t, data);
   const env = { SIGNET_NATS_URL: nats.url, SIGNET_STATE_STORE: "nats" };
   const restored = await signetProcess(["keys", "restore", file], { data: fresh, env });
@@ -69,7 +70,7 @@ testWithNats("keys of one process are restored into the bucket of replicas, whic
 
 testWithNats("from a bucket that forgets keys can be exported, and none are restored into one", async (t) => {
   const nats = await startNats(t);
-  const { data, file } = await exported(t);
+  const { data, file } = await exported();
   const fresh = await lost(t, data);
   const env = { SIGNET_NATS_URL: nats.url, SIGNET_STATE_STORE: "nats" };
   const connection = await connect({ servers: nats.url });
@@ -88,7 +89,7 @@ testWithNats("from a bucket that forgets keys can be exported, and none are rest
 });
 
 test("a refused restore or export leaves the store and the file as they were", async (t) => {
-  const { data, file } = await exported(t);
+  const { data, file } = await exported();
   const content = await readFile(file);
 
   const twice = await signetProcess(["keys", "export", "--out", file], { data });

@@ -6,6 +6,7 @@ import { field, hex, number } from "../support/protobuf/bytes.ts";
 import { rawClient } from "../support/service/raw-client.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { startService } from "../support/service/service.ts";
+import { shared } from "../support/service/shared.ts";
 
 const ISSUE = "signet.v1.TokenService/IssueToken";
 const BATCH = "signet.v1.TokenService/BatchIssueTokens";
@@ -30,9 +31,11 @@ const NESTED = [
   ["a zero tag in a ttl", good(field(5, Buffer.concat([hex("00"), EVIL])))],
 ] as const;
 
+const service = shared(test, (t) => startService(t));
+
 for (const [what, bytes] of NESTED) {
   test(`${what} in a nested message does not turn its rest into fields of the request`, async (t) => {
-    const send = rawClient(t, (await startService(t)).app.addresses.grpc);
+    const send = rawClient(t, (await service()).app.addresses.grpc);
     t.like(await failureOf(send(ISSUE, bytes)), { code: "INVALID_ARGUMENT", reason: "UNDECODABLE" });
     t.like(await failureOf(send(BATCH, field(1, bytes))), { code: "INVALID_ARGUMENT", reason: "UNDECODABLE" });
     const { claims } = IssueTokenResponse.decode(await send(ISSUE, good(oneClaim)));
@@ -73,12 +76,12 @@ for (const [what, method, bytes] of [
   ["a group", ISSUE, good(hex("db06 dc06"))],
 ] as const)
   test(`INVALID_ARGUMENT: ${what}`, async (t) => {
-    const send = rawClient(t, (await startService(t)).app.addresses.grpc);
+    const send = rawClient(t, (await service()).app.addresses.grpc);
     t.like(await failureOf(send(method, bytes)), { code: "INVALID_ARGUMENT", reason: "UNDECODABLE" });
   });
 
 test("each item of a batch has claims of its own", async (t) => {
-  const send = rawClient(t, (await startService(t)).app.addresses.grpc);
+  const send = rawClient(t, (await service()).app.addresses.grpc);
   const items = ["read", "write"].map((value) => field(1, good(field(6, scope(value)))));
   const { results } = BatchIssueTokensResponse.decode(await send(BATCH, Buffer.concat(items)));
   t.deepEqual(
@@ -95,7 +98,7 @@ for (const method of [
   ...REFLECTION,
 ])
   test(`undecodable bytes to ${method} are INVALID_ARGUMENT, and the service lives on`, async (t) => {
-    const send = rawClient(t, (await startService(t)).app.addresses.grpc);
+    const send = rawClient(t, (await service()).app.addresses.grpc);
     for (const bytes of [
       hex("0a7f61"),
       hex("00"),
@@ -115,7 +118,7 @@ for (const method of [
 
 for (const method of REFLECTION)
   test(`${method} answers good requests, and ends at the first undecodable one`, async (t) => {
-    const client = new Client((await startService(t)).app.addresses.grpc, credentials.createInsecure());
+    const client = new Client((await service()).app.addresses.grpc, credentials.createInsecure());
     t.teardown(() => client.close());
     const stream = client.makeBidiStreamRequest(`/${method}`, asItIs, asItIs, { deadline: Date.now() + 10_000 });
     const answers: Buffer[] = [];

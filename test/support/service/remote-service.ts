@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { credentials } from "@grpc/grpc-js";
-import type { ExecutionContext } from "ava";
 import { KeyServiceClient } from "../../../src/gen/signet/v1/keys.ts";
 import { TokenServiceClient } from "../../../src/gen/signet/v1/token.ts";
 import { waitUntil } from "../wait-until.ts";
 import type { Service } from "./service.ts";
 import { type LogLine, type ServiceProcess, spawnService } from "./service-process.ts";
+import type { Ending } from "./shared.ts";
 
 /** A service in a process of its own, with clients. */
 export interface RemoteService extends Service {
@@ -13,10 +13,7 @@ export interface RemoteService extends Service {
 }
 
 /** Starts the service in a process of its own and connects to it. Both end after the test. */
-export async function startRemote(
-  t: ExecutionContext<unknown>,
-  options: Parameters<typeof spawnService>[1],
-): Promise<RemoteService> {
+export async function startRemote(t: Ending, options: Parameters<typeof spawnService>[1]): Promise<RemoteService> {
   const process = await spawnService(t, options);
   const { grpc, http } = process;
   const tokens = new TokenServiceClient(grpc, credentials.createInsecure());

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { ExecutionContext } from "ava";
 import packageJson from "../../../package.json" with { type: "json" };
 import { processEnv, testEnv } from "./service.ts";
+import type { Ending } from "./shared.ts";
 
 const MAIN = fileURLToPath(new URL("../../../src/main.ts", import.meta.url));
 
@@ -31,7 +31,7 @@ export interface ServiceProcess {
  * it has logged the event `until`. The process is killed after the test.
  */
 export async function spawnService(
-  t: ExecutionContext<unknown>,
+  t: Ending,
   options: {
     data: string;
     env?: Record<string, string>;
@@ -75,7 +75,7 @@ export async function spawnService(
 
 /** The exit code and standard error of a service that must not start. */
 export async function refusedStart(
-  t: ExecutionContext<unknown>,
+  t: Ending,
   options: Parameters<typeof spawnService>[1],
 ): Promise<{ code: number; text: string }> {
   const outcome = await spawnService(t, options).then(
