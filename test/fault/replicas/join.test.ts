@@ -29,7 +29,7 @@ serialTestWithNats(
       await pause(10);
     });
     const joined: Replica[] = [];
-    for (let round = 0; round < rounds(5); round++) {
+    for (let round = 0; round < rounds(3); round++) {
       const { nextAt } = await nextRotation(one);
       // A start takes about a second: some are over before the next key signs, some are not.
       await pause(Math.max(0, nextAt - Date.now() - random(0, 2_000)));

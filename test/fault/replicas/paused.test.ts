@@ -31,7 +31,7 @@ serialTestWithNats(
       kids.add(keyId);
       await pause(5);
     });
-    for (let round = 0; round < rounds(4); round++) {
+    for (let round = 0; round < rounds(2); round++) {
       const from = tokens.length;
       paused.pause();
       await pause(random(500, 7_000));
