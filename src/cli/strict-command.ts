@@ -13,6 +13,7 @@ const COLLECTED = new Set([
 /** A command that reports all faults of its command line together, where commander stops at the first. */
 export class StrictCommand extends Command {
   readonly #faults: string[] = [];
+  /** The first unknown option and what follows it, without known options. */
   #unknown: readonly string[] = [];
 
   constructor(name?: string) {
@@ -37,7 +38,7 @@ export class StrictCommand extends Command {
   override parseOptions(words: string[]): ReturnType<Command["parseOptions"]> {
     const parsed = super.parseOptions(words);
     const end = parsed.unknown.indexOf("--");
-    this.#unknown = parsed.unknown.slice(0, end === -1 ? undefined : end).filter((word) => word.startsWith("-"));
+    this.#unknown = end === -1 ? parsed.unknown : parsed.unknown.slice(0, end);
     return parsed;
   }
 
@@ -57,13 +58,20 @@ export class StrictCommand extends Command {
   }
 
   #worded(fault: { readonly code: string; readonly message: string }): string[] {
-    const [, ...others] = this.#unknown;
-    if (fault.code === "commander.unknownOption")
-      return [usageText(fault), ...others.map((word) => usageText({ ...fault, message: `unknown option '${word}'` }))];
+    const [first, ...more] = this.#unknown;
+    if (fault.code === "commander.unknownOption") {
+      const others = more.filter(isOptionName).map((word) => ({ ...fault, message: `unknown option '${word}'` }));
+      return [fault, ...others].map(usageText);
+    }
     // Commander takes what follows an unknown option for more options: it can't count the arguments.
     const isCount = fault.code === "commander.missingArgument" || fault.code === "commander.excessArguments";
-    return isCount && this.#unknown.length > 0 ? [] : [usageText(fault)];
+    return isCount && first !== undefined ? [] : [usageText(fault)];
   }
+}
+
+/** Not any word with a hyphen: behind an unknown option it may be a secret that was meant as its value. */
+function isOptionName(word: string): boolean {
+  return /^--[a-z]+(-[a-z]+)*(=|$)/.test(word);
 }
 
 /** The text of commander's error without the values that it repeats, which may be tokens or personal data. */

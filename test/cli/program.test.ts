@@ -97,6 +97,11 @@ test("all faults of a command line are reported together, without the values of 
   );
 });
 
+test("a secret that begins with a hyphen, behind an option that there is not, is not repeated", async (t) => {
+  const { stderr } = await signet("keys import --profile x --encoding hex --secret -S3cr_et --sekret=x".split(" "));
+  t.regex(stderr, /^error: unknown option '--secret'.*; unknown option '--sekret'\n$/);
+});
+
 test("an argument behind an unknown option is not called missing, and what follows -- is no option", async (t) => {
   const { stderr } = await signet(["token", "issue", "--foo", "service", "--", "--bar"]);
   t.is(stderr, "error: unknown option '--foo'\n");
