@@ -75,6 +75,7 @@ export const EVENT_TYPES: { readonly [Type in AuditEventType]: EventType<Extract
       fingerprint: text(event.fingerprint),
       allowedWeak: flag(event.allowedWeak),
       overlapUntil: optionalTimestamp(event.overlapUntil),
+      algorithm: text(event.algorithm),
     }),
   },
   "key.revoked": {

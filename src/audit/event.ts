@@ -59,6 +59,7 @@ export type AuditEvent =
       readonly tenant: string;
       readonly keyId: string;
       readonly caller: string;
+      readonly algorithm: string;
       readonly byteLength: number;
       readonly fingerprint: string;
       readonly allowedWeak: boolean;

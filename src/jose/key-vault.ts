@@ -26,11 +26,12 @@ export function createKeyVault(keks: Keks): KeyMaker {
       const where = `key ${kid} of keyset ${keyset}`;
       if (sealed === undefined) throw new KeyringError("DAMAGED_KEY", `${where} has no private key`);
       const privateKey = importPrivate(unseal(sealed, { keyset, kid, alg }, keks), where);
-      if (!isDeepStrictEqual(publicJwkOf(createPublicKey(privateKey), alg, where), publicJwk)) {
+      const publicKey = createPublicKey(privateKey);
+      if (!isDeepStrictEqual(publicJwkOf(publicKey, alg, where), publicJwk)) {
         throw new KeyringError("KEY_MISMATCH", `${where}: its private key does not belong to the published public key`);
       }
-      const { sign } = SCHEMES[alg];
-      return { kid, alg, sign: (data) => sign(data, privateKey) };
+      const { sign, signatureBytes } = SCHEMES[alg];
+      return { kid, alg, signatureBytes: signatureBytes(publicKey), sign: (data) => sign(data, privateKey) };
     },
     reseal: (keyset, { kid, alg, sealed }) => reseal(sealed, { keyset, kid, alg }, keks),
     verifying: verifyingKey,

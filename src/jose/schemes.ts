@@ -9,6 +9,7 @@ export interface Scheme {
   generate(): Promise<{ readonly publicKey: KeyObject; readonly privateKey: KeyObject }>;
   /** The public key as a JWK; undefined when it is not a key of this algorithm, or one that no verifier should take. */
   jwkOf(publicKey: KeyObject): PublicJwk | undefined;
+  signatureBytes(publicKey: KeyObject): number;
   // Synchronous, since every token is signed here, and a library's promise would cost three times as much.
   sign(data: Buffer, privateKey: KeyObject): Buffer;
   verify(data: Buffer, publicKey: KeyObject, signature: Buffer): boolean;
@@ -21,6 +22,8 @@ const generate = promisify(generateKeyPair);
  * strength are enough until 2030 (NIST SP 800-57); 3072 bits would cost three times the CPU for every token.
  */
 const RSA_BITS = 2048;
+/** Of an imported key. A signature of 4096 bits takes 2 to 6 ms, in which no other call is served. */
+const MOST_RSA_BITS = 4096;
 
 const generateRsa = () => generate("rsa", { modulusLength: RSA_BITS });
 
@@ -31,14 +34,18 @@ const PSS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RS
 const P1363 = { dsaEncoding: "ieee-p1363" } as const;
 const ES256_BYTES = 64;
 
+/** RFC 8032, 5.1.6. */
+const ED25519_BYTES = 64;
+
 export const SCHEMES: Readonly<Record<KeysetAlgorithm, Scheme>> = {
   EdDSA: {
     generate: () => generate("ed25519"),
     jwkOf(publicKey) {
-      const { kty, crv, x } = publicKey.export({ format: "jwk" });
-      if (kty !== "OKP" || crv !== "Ed25519" || x === undefined) return undefined;
-      return isSafeKey(Buffer.from(x, "base64url")) ? { kty, crv, x } : undefined;
+      if (publicKey.asymmetricKeyType !== "ed25519") return undefined;
+      const { x = "" } = publicKey.export({ format: "jwk" });
+      return isSafeKey(Buffer.from(x, "base64url")) ? { kty: "OKP", crv: "Ed25519", x } : undefined;
     },
+    signatureBytes: () => ED25519_BYTES,
     sign: (data, key) => sign(null, data, key),
     // Not left to the library: what OpenSSL takes of such points has changed between its versions.
     verify: (data, key, signature) => isSafeSignature(signature) && verify(null, data, key, signature),
@@ -46,9 +53,11 @@ export const SCHEMES: Readonly<Record<KeysetAlgorithm, Scheme>> = {
   ES256: {
     generate: () => generate("ec", { namedCurve: "P-256" }),
     jwkOf(publicKey) {
-      const { kty, crv, x, y } = publicKey.export({ format: "jwk" });
-      return kty === "EC" && crv === "P-256" && x !== undefined && y !== undefined ? { kty, crv, x, y } : undefined;
+      if (publicKey.asymmetricKeyDetails?.namedCurve !== "prime256v1") return undefined;
+      const { x = "", y = "" } = publicKey.export({ format: "jwk" });
+      return { kty: "EC", crv: "P-256", x, y };
     },
+    signatureBytes: () => ES256_BYTES,
     sign: (data, key) => sign("sha256", data, { key, ...P1363 }),
     // Node passes a signature of another length to OpenSSL as it is, which reads it as ASN.1.
     verify: (data, key, signature) =>
@@ -57,19 +66,28 @@ export const SCHEMES: Readonly<Record<KeysetAlgorithm, Scheme>> = {
   RS256: {
     generate: generateRsa,
     jwkOf: rsaJwk,
+    signatureBytes: modulusBytes,
     sign: (data, key) => sign("sha256", data, key),
     verify: (data, key, signature) => verify("sha256", data, key, signature),
   },
   PS256: {
     generate: generateRsa,
     jwkOf: rsaJwk,
+    signatureBytes: modulusBytes,
     sign: (data, key) => sign("sha256", data, { key, ...PSS }),
     verify: (data, key, signature) => verify("sha256", data, { key, ...PSS }, signature),
   },
 };
 
 function rsaJwk(publicKey: KeyObject): PublicJwk | undefined {
-  if (publicKey.asymmetricKeyDetails?.modulusLength !== RSA_BITS) return undefined;
-  const { kty, n, e } = publicKey.export({ format: "jwk" });
-  return kty === "RSA" && n !== undefined && e !== undefined ? { kty, n, e } : undefined;
+  const { modulusLength = 0 } = publicKey.asymmetricKeyDetails ?? {};
+  // Not `rsa-pss`: such a key restricts its use to parameters of its own.
+  const isRsa = publicKey.asymmetricKeyType === "rsa";
+  if (!isRsa || modulusLength < RSA_BITS || modulusLength > MOST_RSA_BITS) return undefined;
+  const { n = "", e = "" } = publicKey.export({ format: "jwk" });
+  return { kty: "RSA", n, e };
+}
+
+function modulusBytes(publicKey: KeyObject): number {
+  return Math.ceil((publicKey.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
 }

@@ -1,14 +1,17 @@
-import { SECRET_FORMS, secretBytes } from "../keys/imported/secret.ts";
-import type { SecretEncoding } from "../keys/model.ts";
-import { keyIdFault, REQUIRED, tenantFault } from "../problem/field-rules.ts";
+import type { Algorithm, SecretEncoding } from "../keys/model.ts";
+import type { SecretVault } from "../keys/vault.ts";
+import { keyIdFault, tenantFault } from "../problem/field-rules.ts";
 import { type FieldViolation, invalidRequest } from "../problem/problem.ts";
 import { longestLifetime, type Profile } from "../profile/model/profile.ts";
+import { type KeyMaterial, type Report, readKeyMaterial } from "./key-material.ts";
 
 /** Shaped as the contract's `ImportKeyRequest`; empty texts are absent. */
 export interface ImportRequest {
   readonly profile: string;
   readonly tenant: string;
   readonly secret: string;
+  /** Empty: the only one that the profile allows. */
+  readonly algorithm: string;
   /** Undefined when the request names none of the contract's encodings. */
   readonly encoding: SecretEncoding | undefined;
   readonly keyId: string;
@@ -16,19 +19,15 @@ export interface ImportRequest {
   readonly allowWeak: boolean;
 }
 
-/** A request whose fields are valid. Whether the secret is weak is not checked yet. */
-export interface CheckedImport {
-  readonly text: string;
-  readonly bytes: Buffer;
-  readonly encoding: SecretEncoding;
+/** A request whose fields are valid. Whether a weak key is allowed is not checked yet. */
+export interface CheckedImport extends KeyMaterial {
+  readonly alg: Algorithm;
   /** Undefined: the caller draws one. */
   readonly kid: string | undefined;
   /** Milliseconds. */
   readonly overlap: number;
 }
 
-/** In UTF-8. An epoch with eight secrets of this size still fits one entry of the store. */
-const MAX_SECRET_BYTES = 4096;
 const MAX_OVERLAP_SECONDS = 10 * 365 * 24 * 60 * 60;
 
 /**
@@ -36,22 +35,22 @@ const MAX_OVERLAP_SECONDS = 10 * 365 * 24 * 60 * 60;
  *
  * @throws Problem INVALID_REQUEST with every bad field. Its texts reveal nothing of the secret but the length.
  */
-export function checkImport(request: ImportRequest, profile: Profile): CheckedImport {
+export function checkImport(request: ImportRequest, profile: Profile, vault: SecretVault): CheckedImport {
   const violations: FieldViolation[] = [];
-  const report = (field: string, description: string | undefined): void => {
+  const report: Report = (field, description) => {
     if (description !== undefined) violations.push({ field, description });
   };
-  const { encoding, keyId } = request;
-  report("profile", profile.keys.kind === "keyset" ? "has a rotating keyset, not imported secrets" : undefined);
+  report("profile", profile.keys.kind === "keyset" ? "has a rotating keyset, not imported keys" : undefined);
   report("tenant", tenantFault(request.tenant, profile.tenant !== undefined));
-  report("encoding", encoding === undefined ? "is required: UTF8, BASE64, BASE64URL or HEX" : undefined);
-  report("key_id", keyId === "" ? undefined : keyIdFault(keyId));
+  report("key_id", request.keyId === "" ? undefined : keyIdFault(request.keyId));
   const overlap = overlapOf(request, profile);
   report("overlap", overlap === undefined ? `must be whole seconds from 0 to ${MAX_OVERLAP_SECONDS}s` : undefined);
-  const bytes = readSecret(request, report);
-  if (encoding === undefined || overlap === undefined || bytes === undefined || violations.length > 0)
+  const alg = algorithmOf(request, profile, report);
+  const material = readKeyMaterial(request, alg, vault, report);
+  const kid = kidOf(request, material, report);
+  if (alg === undefined || overlap === undefined || material === undefined || violations.length > 0)
     throw invalidRequest(violations);
-  return { text: request.secret, bytes, encoding, kid: keyId === "" ? undefined : keyId, overlap };
+  return { ...material, alg, kid, overlap };
 }
 
 /** Milliseconds. The default is the longest time for which a token of an earlier secret can be accepted. */
@@ -61,17 +60,26 @@ function overlapOf({ overlap }: ImportRequest, { lifetime }: Profile): number | 
   return overlap.nanos === 0 && seconds >= 0 && seconds <= MAX_OVERLAP_SECONDS ? seconds * 1000 : undefined;
 }
 
-function readSecret(
-  { secret, encoding }: ImportRequest,
-  report: (field: string, description: string) => void,
-): Buffer | undefined {
-  if (secret === "") report("secret", REQUIRED);
-  else if (Buffer.byteLength(secret) > MAX_SECRET_BYTES)
-    report("secret", `must have at most ${MAX_SECRET_BYTES} bytes of UTF-8`);
-  else if (encoding !== undefined) {
-    const bytes = secretBytes(secret, encoding);
-    if (bytes !== undefined) return bytes;
-    report("secret", `must be ${SECRET_FORMS[encoding]}`);
+/** Undefined for a profile with a rotating keyset, too. */
+function algorithmOf({ algorithm }: ImportRequest, { keys }: Profile, report: Report): Algorithm | undefined {
+  if (keys.kind === "keyset") return undefined;
+  const [only, ...more] = keys.algorithms;
+  const named = algorithm === "" && more.length === 0 ? only : keys.algorithms.find((one) => one === algorithm);
+  if (named === undefined) {
+    const names = keys.algorithms.join(", ");
+    report(
+      "algorithm",
+      algorithm === "" ? `is required: one of ${names}` : `must be one that the profile allows: ${names}`,
+    );
   }
-  return undefined;
+  return named;
+}
+
+/** The kid of a JWK is the vendor's own. */
+function kidOf({ keyId }: ImportRequest, material: KeyMaterial | undefined, report: Report): string | undefined {
+  const own = material?.ownKid;
+  if (own === undefined) return keyId === "" ? undefined : keyId;
+  report("secret", keyIdFault(own) && "has a kid that is not printable ASCII of 1 to 255 characters");
+  report("key_id", keyId === "" || keyId === own ? undefined : "contradicts the kid of the JWK");
+  return own;
 }

@@ -4,13 +4,13 @@ import type { SecretEpoch, SecretOwner } from "../keys/imported/secret.ts";
 import { MAX_VERIFYING, type NewSecret, type RingRefusal, withSecret } from "../keys/imported/secret-ring.ts";
 import type { Secrets } from "../keys/imported/secrets.ts";
 import { type SecretInfo, secretInfos } from "../keys/imported/views.ts";
-import { weakness } from "../keys/imported/weak-secret.ts";
+import { isMac } from "../keys/model.ts";
 import { secretsUnavailable } from "../keys/unavailable.ts";
 import type { SecretVault } from "../keys/vault.ts";
 import { auditProblem } from "../problem/audit-problem.ts";
 import { Problem, unknownProfile } from "../problem/problem.ts";
 import type { Profile } from "../profile/model/profile.ts";
-import { checkImport, type ImportRequest } from "./import-request.ts";
+import { type CheckedImport, checkImport, type ImportRequest } from "./import-request.ts";
 
 export interface ImportSecretParts {
   readonly profiles: () => ReadonlyMap<string, Profile>;
@@ -45,27 +45,17 @@ export function createImportSecret(parts: ImportSecretParts): ImportSecret {
   return async (request, caller) => {
     const profile = profiles().get(request.profile);
     if (profile === undefined) throw unknownProfile(request.profile);
-    const { text, bytes, encoding, kid = drawKid(), overlap } = checkImport(request, profile);
-    const weak = weakness(text, bytes);
-    if (weak !== undefined && !request.allowWeak) throw weakKey(weak);
+    const checked = checkImport(request, profile, vault);
+    const { alg, text, encoding, byteLength, fingerprint, weakness, kid = drawKid(), overlap } = checked;
+    if (weakness !== undefined && !request.allowWeak) throw weakKey(weakness);
 
     requireRightClock();
     const time = now();
     const owner = { profile: profile.name, tenant: request.tenant };
-    const fingerprint = vault.fingerprint(bytes);
-    const sealed = await vault.seal(text, { ...owner, kid });
-    const secret: NewSecret = {
-      kid,
-      alg: "HS256",
-      encoding,
-      byteLength: bytes.length,
-      fingerprint,
-      signFrom: time,
-      sealed,
-    };
-    bytes.fill(0);
-    const ring = await join(owner, secret, time + overlap, { caller, allowedWeak: weak !== undefined });
-    return answer(ring, time, warningsOf(request, weak, profile));
+    const sealed = await vault.seal(text, { ...owner, kid, alg });
+    const secret: NewSecret = { kid, alg, encoding, byteLength, fingerprint, signFrom: time, sealed };
+    const ring = await join(owner, secret, time + overlap, { caller, allowedWeak: weakness !== undefined });
+    return answer(ring, time, warningsOf(request, checked, profile));
   };
 
   /**
@@ -83,7 +73,7 @@ export function createImportSecret(parts: ImportSecretParts): ImportSecret {
     try {
       await secrets.advance(owner, async (before) => {
         const current = before?.secrets.find(({ verifyUntil }) => verifyUntil === undefined);
-        if (current?.fingerprint === secret.fingerprint) throw sameSecret(current.kid);
+        if (current?.fingerprint === secret.fingerprint && current.alg === secret.alg) throw sameSecret(current.kid);
         const next = withSecret(before, owner, secret, until);
         if (typeof next === "string") throw refusal(next);
         if (!audited) await appendEvent(next, secret, who);
@@ -100,13 +90,13 @@ export function createImportSecret(parts: ImportSecretParts): ImportSecret {
 
   async function appendEvent(
     ring: SecretEpoch,
-    { kid, byteLength, fingerprint, signFrom }: NewSecret,
+    { kid, alg, byteLength, fingerprint, signFrom }: NewSecret,
     who: { readonly caller: string; readonly allowedWeak: boolean },
   ): Promise<void> {
     const overlapUntil = endOfEarlier(ring, signFrom - 1);
     const { profile, tenant } = ring;
-    const what = { type: "key.imported", profile, tenant, keyId: kid, byteLength, fingerprint, overlapUntil } as const;
-    await audit.append({ ...what, ...who }, signFrom).catch((cause) => {
+    const key = { profile, tenant, keyId: kid, algorithm: alg, byteLength, fingerprint };
+    await audit.append({ type: "key.imported", ...key, overlapUntil, ...who }, signFrom).catch((cause) => {
       throw auditProblem(cause, "imported");
     });
   }
@@ -134,11 +124,12 @@ function endOfEarlier({ secrets }: SecretEpoch, time: number): number | undefine
 
 function warningsOf(
   { secret, encoding }: ImportRequest,
-  weak: string | undefined,
+  { alg, weakness }: CheckedImport,
   { keys }: Profile,
 ): readonly ImportWarning[] {
   const warnings: ImportWarning[] = [];
-  if (weak !== undefined) warnings.push("WEAK_KEY");
+  if (weakness !== undefined) warnings.push("WEAK_KEY");
+  if (!isMac(alg)) return warnings;
   if (keys.kind === "imported" && keys.encoding !== encoding) warnings.push("UNUSUAL_ENCODING");
   // Mostly added by an editor or a shell: the vendor does not sign with it.
   if (encoding === "utf8" && /^[\s\0]|[\s\0]$/.test(secret)) warnings.push("WHITESPACE");
@@ -160,6 +151,12 @@ function weakKey(weak: string): Problem {
 }
 
 function refusal(code: RingRefusal): Problem {
+  if (code === "OTHER_ALGORITHM") {
+    const message =
+      "an earlier key of the profile (and tenant) is this one with another algorithm, and still verifies: a key has one " +
+      "algorithm (RFC 8725, 3.1). Ask the vendor for a new key, or end the earlier one with an overlap of 0";
+    return new Problem("KEY_EXISTS", message);
+  }
   if (code === "KEY_EXISTS")
     return new Problem("KEY_EXISTS", "the profile (and tenant) has, or had, a secret with this key_id: choose another");
   const message =

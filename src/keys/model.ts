@@ -2,8 +2,18 @@
 export const KEYSET_ALGORITHMS = ["EdDSA", "ES256", "RS256", "PS256"] as const;
 export type KeysetAlgorithm = (typeof KEYSET_ALGORITHMS)[number];
 
-/** JOSE algorithm of any key; imported secrets have HS256. */
-export type Algorithm = KeysetAlgorithm | "HS256";
+/** JOSE algorithms of symmetric keys (RFC 7518, 3.2), which are always imported. */
+const MAC_ALGORITHMS = ["HS256", "HS384", "HS512"] as const;
+export type MacAlgorithm = (typeof MAC_ALGORITHMS)[number];
+
+/** JOSE algorithms of imported keys: a secret that a vendor shares, or the vendor's private key. */
+export const ALGORITHMS = [...MAC_ALGORITHMS, ...KEYSET_ALGORITHMS] as const;
+/** JOSE algorithm of any key. */
+export type Algorithm = (typeof ALGORITHMS)[number];
+
+export function isMac(alg: Algorithm): alg is MacAlgorithm {
+  return MAC_ALGORITHMS.some((one) => one === alg);
+}
 
 /** A public key as a JWK (RFC 7517; RFC 7518, 6; RFC 8037), without `kid`, `alg` and `use`. */
 export type PublicJwk =

@@ -6,6 +6,8 @@ import type { KeyRecord } from "./rotating/record.ts";
 export interface SigningKey {
   readonly kid: string;
   readonly alg: Algorithm;
+  /** The length of every signature. */
+  readonly signatureBytes: number;
   sign(data: Buffer): Buffer;
 }
 
@@ -42,9 +44,22 @@ export interface KeyMaker {
   verifying(key: Pick<KeyRecord, "kid" | "alg" | "publicJwk">): VerifyingKey;
 }
 
-/** Names a secret: its owner and its kid. */
-export interface SecretId extends SecretOwner {
+/** Names a secret: its owner, its kid, and the one algorithm that it is used with. */
+interface SecretId extends SecretOwner {
   readonly kid: string;
+  readonly alg: Algorithm;
+}
+
+/** The text of a vendor's private key: one block of PEM, or the members of a JWK. */
+export type PrivateKeyText =
+  | { readonly form: "pem"; readonly pem: string }
+  | { readonly form: "jwk"; readonly jwk: Readonly<Record<string, unknown>> };
+
+/** A vendor's private key that was tested. The caller overwrites `pkcs8` after use. */
+export interface PrivateKey {
+  readonly pkcs8: Buffer;
+  /** The length of the modulus, or of the curve's order. */
+  readonly byteLength: number;
 }
 
 /** Seals, opens and uses imported secrets. Only implementations know cryptography. */
@@ -55,8 +70,16 @@ export interface SecretVault {
    * The text. Throws the KeyringErrors WRONG_KEK, DAMAGED_KEY, and SWAPPED_KEY when it was sealed for another secret.
    */
   open(sealed: string, id: SecretId): string;
-  /** Shows whether two secrets are equal, and nothing else: 16 characters of an HMAC under the current KEK. */
-  fingerprint(bytes: Buffer): string;
-  /** The HS256 key with these bytes, which it overwrites. */
-  key(kid: string, bytes: Buffer): SigningKey & VerifyingKey;
+  /**
+   * 16 characters that show whether two secrets are equal. Of a symmetric key an HMAC under the current KEK, which shows
+   * nothing else; of a private key the RFC 7638 thumbprint of its public key.
+   */
+  fingerprint(alg: Algorithm, bytes: Buffer): string;
+  /**
+   * The key with these bytes, which it overwrites: PKCS#8 for a private key. Throws the KeyringErrors DAMAGED_KEY, and
+   * KEY_MISMATCH when a private key is none of this algorithm or its public key rejects what it signs.
+   */
+  key(kid: string, alg: Algorithm, bytes: Buffer): SigningKey & VerifyingKey;
+  /** Reads a vendor's private key, or returns why it can't be used, as the end of a sentence that begins with "it". */
+  readPrivateKey(text: PrivateKeyText, alg: KeysetAlgorithm): PrivateKey | string;
 }

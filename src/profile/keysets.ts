@@ -58,7 +58,11 @@ function differences(one: LoadedProfile, other: LoadedProfile): readonly Fault[]
 /** What distinguishes the tokens of a keyset from others. `typ` is compared as in verifying. */
 function identity({ profile }: LoadedProfile): Readonly<Record<string, string | undefined>> {
   const { issuer, header, keys } = profile;
-  return { issuer, typ: header.typ && mediaType(header.typ), algorithm: keys.algorithm };
+  return {
+    issuer,
+    typ: header.typ && mediaType(header.typ),
+    algorithm: keys.kind === "keyset" ? keys.algorithm : undefined,
+  };
 }
 
 /** Profiles whose tokens have the same keys, issuer and typ. */

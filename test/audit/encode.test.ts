@@ -62,6 +62,7 @@ const anyEvent: fc.Arbitrary<AuditEvent> = fc.oneof(
     tenant: text,
     keyId: text,
     caller: text,
+    algorithm: text,
     byteLength: fc.nat({ max: 4096 }),
     fingerprint: text,
     allowedWeak: fc.boolean(),

@@ -101,12 +101,13 @@ const BODIES: readonly (readonly [AuditEvent, string])[] = [
       tenant: "acme",
       keyId: "one",
       caller: "loopback",
+      algorithm: "RS256",
       byteLength: 32,
       fingerprint: "f00d",
       allowedWeak: true,
       overlapUntil: T,
     },
-    '"keyImported":{"profile":"hivekit","tenant":"acme","keyId":"one","caller":"loopback","byteLength":32,"fingerprint":"f00d","allowedWeak":true,"overlapUntil":"2026-09-21T14:13:20Z"}}',
+    '"keyImported":{"profile":"hivekit","tenant":"acme","keyId":"one","caller":"loopback","byteLength":32,"fingerprint":"f00d","allowedWeak":true,"overlapUntil":"2026-09-21T14:13:20Z","algorithm":"RS256"}}',
   ],
   [
     {
@@ -115,6 +116,7 @@ const BODIES: readonly (readonly [AuditEvent, string])[] = [
       tenant: "",
       keyId: "",
       caller: "",
+      algorithm: "",
       byteLength: 0,
       fingerprint: "",
       allowedWeak: false,

@@ -13,6 +13,7 @@ import { createMemoryKeyValue } from "../../src/state/memory.ts";
 import { acme, input, lookUp, newSecret, openReplica } from "../keys/imported/secrets-under-test.ts";
 import { makeOptions, underKeks } from "../keys/rotating/keyring-under-test.ts";
 import { policy, start } from "../keys/rotating/ring-under-test.ts";
+import { pemOf, vendorKey } from "../support/tokens/vendor-keys.ts";
 
 const emptyStore = (): KeyValue => createMemoryKeyValue(() => start);
 
@@ -32,7 +33,10 @@ async function filledStore() {
   clock.now += policy.period + 1;
   await keyring.maintain();
   const secret = newSecret();
-  await (await openReplica(options.store)).import(secret, { keyId: "k1" });
+  const replica = await openReplica(options.store);
+  await replica.import(secret, { keyId: "k1" });
+  const privateKey = { profile: "vendor", tenant: "acme", algorithm: "EdDSA", encoding: undefined };
+  await replica.import(pemOf(vendorKey("EdDSA")), { ...privateKey, keyId: "k2" });
   const revoked = {
     kind: "token",
     profile: "service",
@@ -71,7 +75,10 @@ test("what was exported from one store serves from another: keys, secrets and re
   const { file, rings, revocations } = await createBackup(store, TOOLS, now);
   t.deepEqual(
     [rings.map(({ name }) => name), revocations],
-    [["keyset service", "the secrets of profile hivekit and a tenant"], 1],
+    [
+      ["keyset service", "the secrets of profile hivekit and a tenant", "the secrets of profile vendor and a tenant"],
+      1,
+    ],
   );
 
   const other = emptyStore();

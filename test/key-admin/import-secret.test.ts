@@ -20,7 +20,14 @@ test("the answer has the key with its length and fingerprint, and what overlaps;
   t.like(second, { overlapping: 1, overlapUntil: start + 60_000 });
   t.regex(second.key.kid, /^k[A-Za-z0-9_-]{16}$/);
   t.not(first.key.fingerprint, second.key.fingerprint);
-  const common = { type: "key.imported", ...acme, caller: "caller", byteLength: 32, allowedWeak: false } as const;
+  const common = {
+    type: "key.imported",
+    ...acme,
+    caller: "caller",
+    algorithm: "HS256",
+    byteLength: 32,
+    allowedWeak: false,
+  } as const;
   t.deepEqual(audited, [
     { ...common, keyId: "first", fingerprint: first.key.fingerprint, overlapUntil: undefined },
     { ...common, keyId: second.key.kid, fingerprint: second.key.fingerprint, overlapUntil: start + 60_000 },

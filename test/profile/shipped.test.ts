@@ -136,7 +136,7 @@ test("reactive signs the seven claims of the sample in its order", (t) => {
   t.true(hasAudience);
   t.deepEqual(ip, { mode: "warn", claim: "ip", prefix: { v4: 32, v6: 128 } });
   t.like(header, { typ: "JWT", kid: "absent" });
-  t.deepEqual(keys, { kind: "imported", algorithm: "HS256", encoding: "base64" });
+  t.deepEqual(keys, { kind: "imported", algorithms: ["HS256"], encoding: "base64" });
 });
 
 test("reactive names every text that is missing, empty, too long or holds a NUL", (t) => {
@@ -275,7 +275,7 @@ test("viasocket signs the sample's claims in its order, and exp only where there
   t.is(signed("viasocket", request), '{"project_id":"p","org_id":"8069","user_id":"u","iat":1000,"exp":2000}');
   const { lifetime, keys, aliases } = shippedProfile("viasocket");
   t.like(lifetime, { exp: "optional", default: undefined, maxAge: 2_592_000 });
-  t.deepEqual(keys, { kind: "imported", algorithm: "HS256", encoding: "utf8" });
+  t.deepEqual(keys, { kind: "imported", algorithms: ["HS256"], encoding: "utf8" });
   t.deepEqual(aliases, [{ claim: "user_id", names: ["unique_identifier"] }]);
 });
 

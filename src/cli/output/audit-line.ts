@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { AuditEvent } from "../../gen/signet/v1/audit.ts";
+import { AuditEvent, type KeyImported } from "../../gen/signet/v1/audit.ts";
 import { printable } from "./safe-text.ts";
 
 /** A message as read from the audit stream. */
@@ -89,7 +89,7 @@ function detailsOf({ $case, value }: TypedEvent): string[] {
     case "keyRotated":
       return [`${value.keyset} epoch ${value.keysetEpoch}: ${value.reason}`];
     case "keyImported":
-      return [[`${value.byteLength} bytes`, ...tenantOf(value), ...(value.allowedWeak ? ["weak"] : [])].join(", ")];
+      return [[...lookOf(value), ...tenantOf(value), ...(value.allowedWeak ? ["weak"] : [])].join(", ")];
     case "keyRevoked": {
       const ring = value.keyset === "" ? `epoch ${value.keysetEpoch}` : `${value.keyset} epoch ${value.keysetEpoch}`;
       return [`${[...tenantOf(value), ring].join(", ")}: ${value.reason}`];
@@ -101,6 +101,11 @@ function detailsOf({ $case, value }: TypedEvent): string[] {
     default:
       return "reason" in value ? [value.reason] : [];
   }
+}
+
+/** The events of 0.1.0 have no algorithm. */
+function lookOf({ algorithm, byteLength }: KeyImported): string[] {
+  return [...(algorithm === "" ? [] : [algorithm]), `${byteLength} bytes`];
 }
 
 function tenantOf({ tenant }: { readonly tenant: string }): string[] {

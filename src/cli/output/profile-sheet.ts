@@ -3,6 +3,7 @@ import type { Duration } from "../../gen/google/protobuf/duration.ts";
 import type {
   Profile,
   ProfileCarrier,
+  ProfileKeys,
   ProfileLifetime,
   ProfileRule,
   ProfileSurface,
@@ -59,16 +60,17 @@ function facts(profile: Profile): string[][] {
     ],
     ...(header?.parameters === undefined ? [] : [["header parameters", JSON.stringify(header.parameters)]]),
     ...(accepted.length === 0 ? [] : [["accepted typ", accepted.map((typ) => typ || "absent").join(", ")]]),
-    [
-      "keys",
-      keys?.keyset
-        ? `${keys.algorithm}, rotating keyset ${keys.keyset}`
-        : `${keys?.algorithm ?? ""}, imported secrets, read as ${keys?.encoding ?? ""}`,
-    ],
+    ["keys", keys === undefined ? "" : keysFact(keys)],
     ...(lifetime === undefined ? [] : lifetimeFacts(lifetime)),
     ["client address", profile.ipMode],
     ["digest", profile.digest],
   ];
+}
+
+function keysFact({ algorithm, keyset, algorithms, encoding }: ProfileKeys): string {
+  if (keyset !== "") return `${algorithm}, rotating keyset ${keyset}`;
+  const names = algorithms.length === 0 ? algorithm : algorithms.join(", ");
+  return encoding === "" ? `${names}, imported private keys` : `${names}, imported secrets, read as ${encoding}`;
 }
 
 function lifetimeFacts(lifetime: ProfileLifetime): string[][] {

@@ -9,6 +9,7 @@ import type {
   ProfileSummary,
   ProfileSurface,
 } from "../../gen/signet/v1/profiles.ts";
+import type { Algorithm } from "../../keys/model.ts";
 import { unknownProfile } from "../../problem/problem.ts";
 import {
   type CarrierView,
@@ -37,7 +38,7 @@ export function profileHandlers(profiles: () => ReadonlyMap<string, Profile>) {
 }
 
 function summary({ name, description, keys, digest }: Profile): ProfileSummary {
-  return { name, description, algorithm: keys.algorithm, digest };
+  return { name, description, algorithm: algorithmsOf(keys)[0] ?? "", digest };
 }
 
 function profileMessage(profile: Profile): ProfileMessage {
@@ -60,9 +61,10 @@ function profileMessage(profile: Profile): ProfileMessage {
       acceptedTyp: header.types.accepted.map((typ) => typ ?? ""),
     },
     keys: {
-      algorithm: keys.algorithm,
+      algorithm: algorithmsOf(keys)[0] ?? "",
       keyset: keys.kind === "keyset" ? keys.keyset : "",
-      encoding: keys.kind === "imported" ? keys.encoding : "",
+      encoding: keys.kind === "imported" ? (keys.encoding ?? "") : "",
+      algorithms: [...algorithmsOf(keys)],
     },
     lifetime: lifetimeMessage(profile.lifetime),
     requestSchema: { ...schemas.request },
@@ -80,6 +82,10 @@ function profileMessage(profile: Profile): ProfileMessage {
       maxFailures: quarantine.maxFailures,
     },
   };
+}
+
+function algorithmsOf(keys: Profile["keys"]): readonly Algorithm[] {
+  return keys.kind === "keyset" ? [keys.algorithm] : keys.algorithms;
 }
 
 function lifetimeMessage(lifetime: Profile["lifetime"]): ProfileLifetime {

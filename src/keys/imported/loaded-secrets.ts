@@ -1,5 +1,5 @@
 import { KeyringError } from "../error.ts";
-import type { SecretEncoding } from "../model.ts";
+import { isMac, type SecretEncoding } from "../model.ts";
 import type { ActiveKey, FoundKey } from "../token-keys.ts";
 import type { SecretVault, SigningKey, VerifyingKey } from "../vault.ts";
 import { SECRET_ENCODINGS, type SecretEpoch, type SecretRecord, secretBytes } from "./secret.ts";
@@ -59,15 +59,19 @@ function verifies({ verifyUntil }: SecretRecord, now: number): boolean {
 }
 
 function openSecret(ring: SecretEpoch, record: SecretRecord, vault: SecretVault): OpenSecret[] {
-  const { kid, sealed } = record;
+  const { kid, alg, sealed } = record;
   if (sealed === undefined) return [];
-  const text = vault.open(sealed, { profile: ring.profile, tenant: ring.tenant, kid });
+  const text = vault.open(sealed, { profile: ring.profile, tenant: ring.tenant, kid, alg });
   const bytes = secretBytes(text, record.encoding);
   if (bytes === undefined) throw new KeyringError("DAMAGED_KEY", `the text of secret ${kid} is not ${record.encoding}`);
-  const key = vault.key(kid, bytes);
-  const others = SECRET_ENCODINGS.filter((encoding) => encoding !== record.encoding).flatMap((encoding) => {
-    const other = secretBytes(text, encoding);
-    return other === undefined || other.length === 0 ? [] : [{ encoding, key: vault.key(kid, other) }];
-  });
+  const key = vault.key(kid, alg, bytes);
+  const others = isMac(alg) ? otherReadings(text, record, vault) : [];
   return [{ record, key, found: { state: "ok", key }, others }];
+}
+
+function otherReadings(text: string, { kid, alg, encoding: own }: SecretRecord, vault: SecretVault) {
+  return SECRET_ENCODINGS.filter((encoding) => encoding !== own).flatMap((encoding) => {
+    const other = secretBytes(text, encoding);
+    return other === undefined || other.length === 0 ? [] : [{ encoding, key: vault.key(kid, alg, other) }];
+  });
 }

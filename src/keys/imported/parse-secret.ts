@@ -1,5 +1,6 @@
 import { KEY_ID } from "../../problem/field-rules.ts";
 import type { Entry } from "../../state/keyvalue.ts";
+import { ALGORITHMS } from "../model.ts";
 import { judgeRecord, type RecordKeys, type RecordKind, type Verdict } from "../store/authenticated-record.ts";
 import { array, broken, integer, object, oneOf, parseJson, parseRevoked, text } from "../store/fields.ts";
 import { epochNumber } from "../store/survey.ts";
@@ -45,7 +46,7 @@ function parseSecret(value: unknown, path: string): SecretRecord {
   const fields = object(value, path, SECRET_FIELDS, ["verifyUntil", "sealed", "revoked"]);
   const secret: SecretRecord = {
     kid: text(fields.kid, `${path}.kid`, KEY_ID),
-    alg: oneOf(fields.alg, `${path}.alg`, ["HS256"] as const),
+    alg: oneOf(fields.alg, `${path}.alg`, ALGORITHMS),
     encoding: oneOf(fields.encoding, `${path}.encoding`, SECRET_ENCODINGS),
     byteLength: integer(fields.byteLength, `${path}.byteLength`, 1),
     fingerprint: text(fields.fingerprint, `${path}.fingerprint`, /^[A-Za-z0-9_-]{16}$/),

@@ -12,7 +12,7 @@ export const MAX_LISTED = 16;
 export type NewSecret = Required<Omit<SecretRecord, "verifyUntil" | "revoked">>;
 
 /** Why a secret can't join a ring. */
-export type RingRefusal = "KEY_EXISTS" | "TOO_MANY_KEYS";
+export type RingRefusal = "KEY_EXISTS" | "OTHER_ALGORITHM" | "TOO_MANY_KEYS";
 
 /** The epoch in which `secret` signs, and earlier secrets verify until `until`, in Unix milliseconds, at the latest. */
 export function withSecret(
@@ -25,7 +25,11 @@ export function withSecret(
   if (earlier.some(({ kid }) => kid === secret.kid)) return "KEY_EXISTS";
   const time = timeOf(before, secret.signFrom);
   const kept = earlier.map((one) => withoutSpentText(endedAt(one, Math.max(until, one.signFrom)), time));
-  if (kept.filter(({ sealed }) => sealed !== undefined).length >= MAX_VERIFYING) return "TOO_MANY_KEYS";
+  const verifying = kept.filter(({ sealed }) => sealed !== undefined);
+  // RFC 8725, 3.1: a key is used with one algorithm only.
+  if (verifying.some(({ fingerprint, alg }) => fingerprint === secret.fingerprint && alg !== secret.alg))
+    return "OTHER_ALGORITHM";
+  if (verifying.length >= MAX_VERIFYING) return "TOO_MANY_KEYS";
   const secrets = [...newest(kept, MAX_LISTED - 1), secret];
   return { version: 1, ...owner, epoch: (before?.epoch ?? 0) + 1, createdAt: time, secrets };
 }

@@ -1,4 +1,4 @@
-import type { Revoked, SecretEncoding } from "../model.ts";
+import type { Algorithm, Revoked, SecretEncoding } from "../model.ts";
 
 /** The owner of a ring of secrets. The tenant is empty where the profile has none. */
 export interface SecretOwner {
@@ -6,21 +6,24 @@ export interface SecretOwner {
   readonly tenant: string;
 }
 
-/** An imported secret. Times in Unix milliseconds. */
+/** An imported symmetric key, or a vendor's private key. Times in Unix milliseconds. */
 export interface SecretRecord {
   /** Random, or the vendor's own; never derived from the secret. */
   readonly kid: string;
-  readonly alg: "HS256";
+  /** The only algorithm that the secret is used with (RFC 8725, 3.1). */
+  readonly alg: Algorithm;
+  /** How the sealed text becomes bytes. */
   readonly encoding: SecretEncoding;
+  /** Of a private key: the length of its modulus, or of the order of its curve. */
   readonly byteLength: number;
-  /** Truncated HMAC of the bytes, under the KEK of the record. */
+  /** As {@link SecretVault.fingerprint} makes it, under the KEK of the record. */
   readonly fingerprint: string;
   readonly signFrom: number;
   /** Absent for the secret that signs: only the next import, or its revocation, ends it. */
   readonly verifyUntil?: number;
   /**
-   * The sealed text. Text, not bytes, so that another encoding that fits can be reported. Absent once it no longer
-   * verifies.
+   * The sealed text; PKCS#8 in base64 for a private key. Text, not bytes, so that another encoding that fits can be
+   * reported. Absent once it no longer verifies.
    */
   readonly sealed?: string;
   /** Absent: not revoked. */

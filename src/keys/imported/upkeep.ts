@@ -76,10 +76,10 @@ export async function reseal(ring: SecretEpoch, vault: SecretVault): Promise<Sec
 
 async function resealSecret(ring: SecretEpoch, secret: SecretRecord, vault: SecretVault): Promise<SecretRecord> {
   if (secret.sealed === undefined) return secret;
-  const id = { profile: ring.profile, tenant: ring.tenant, kid: secret.kid };
+  const { kid, alg } = secret;
+  const id = { profile: ring.profile, tenant: ring.tenant, kid, alg };
   const text = vault.open(secret.sealed, id);
   const bytes = secretBytes(text, secret.encoding);
-  if (bytes === undefined)
-    throw new KeyringError("DAMAGED_KEY", `the text of secret ${secret.kid} is not ${secret.encoding}`);
-  return { ...secret, fingerprint: vault.fingerprint(bytes), sealed: await vault.seal(text, id) };
+  if (bytes === undefined) throw new KeyringError("DAMAGED_KEY", `the text of secret ${kid} is not ${secret.encoding}`);
+  return { ...secret, fingerprint: vault.fingerprint(alg, bytes), sealed: await vault.seal(text, id) };
 }

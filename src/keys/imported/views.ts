@@ -1,4 +1,4 @@
-import type { KeyState } from "../model.ts";
+import type { Algorithm, KeyState } from "../model.ts";
 import type { Strays } from "../store/strays.ts";
 import type { SecretEpoch, SecretOwner, SecretRecord } from "./secret.ts";
 
@@ -6,7 +6,7 @@ import type { SecretEpoch, SecretOwner, SecretRecord } from "./secret.ts";
 export interface SecretInfo extends SecretOwner {
   readonly epoch: number;
   readonly kid: string;
-  readonly alg: "HS256";
+  readonly alg: Algorithm;
   readonly state: Exclude<KeyState, "standby" | "published">;
   readonly signFrom: number;
   /** Both undefined for the secret that signs. */

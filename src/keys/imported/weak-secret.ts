@@ -1,7 +1,8 @@
+import type { MacAlgorithm } from "../model.ts";
 import { publicKind } from "./public-text.ts";
 
-/** RFC 7518, 3.2: an HS256 key is at least as long as the hash. */
-const LEAST_BYTES = 32;
+/** RFC 7518, 3.2: a key is at least as long as the hash. */
+const LEAST_BYTES: Readonly<Record<MacAlgorithm, number>> = { HS256: 32, HS384: 48, HS512: 64 };
 /** The probability that 32 random bytes have fewer different values is below 2^-130. */
 const LEAST_DIFFERENT = 8;
 
@@ -39,7 +40,7 @@ const PUBLISHED: readonly string[] = [
  * Why a secret should not be used, as the end of a sentence that begins with "it", or undefined. With one token an
  * attacker can try millions of secrets a second offline: a text that can be guessed or looked up is not a secret.
  */
-export function weakness(text: string, bytes: Buffer): string | undefined {
+export function weakness(text: string, bytes: Buffer, alg: MacAlgorithm): string | undefined {
   const readings = readingsOf(text, bytes);
   if (readings.some((reading) => PLACEHOLDER.test(lettersOf(reading.toString("latin1")))))
     return "looks like a placeholder";
@@ -48,10 +49,30 @@ export function weakness(text: string, bytes: Buffer): string | undefined {
     const kind = publicKind(reading);
     if (kind !== undefined) return `${kind}: anyone who can read it could sign`;
   }
-  if (bytes.length < LEAST_BYTES) return `has ${bytes.length} bytes, and HS256 needs ${LEAST_BYTES} (RFC 7518, 3.2)`;
+  const least = LEAST_BYTES[alg];
+  if (bytes.length < least) return `has ${bytes.length} bytes, and ${alg} needs ${least} (RFC 7518, 3.2)`;
   if (new Set(bytes).size < LEAST_DIFFERENT) return `has fewer than ${LEAST_DIFFERENT} different bytes`;
   if (repeats(bytes)) return "is one piece repeated";
   return undefined;
+}
+
+/** The beginnings of the thumbprints of private keys that well-known pages publish. */
+const PUBLISHED_KEYS: readonly string[] = [
+  // RFC 7515, A.2 and A.3; RFC 7517, A.2; RFC 7520, 3.4; RFC 8037, A.1.
+  "IsUn6_e04MaShXFI",
+  "oKIywvGUpTVTyxMQ",
+  "cn-I_WNMClehiVp5",
+  "NzbLsXh8uDCcd-6M",
+  "9jg46WB3rR_AHD-E",
+  "kPrK_qmxVWaYVA9w",
+  // The RSA and P-256 keys of jwt.io.
+  "oGDmHqCJ7yzMkWEk",
+  "19J8y7Zprt2-QKLj",
+];
+
+/** As {@link weakness}, of a private key with this thumbprint. Its length is no weakness: a short one is refused. */
+export function weaknessOfPrivateKey(fingerprint: string): string | undefined {
+  return PUBLISHED_KEYS.includes(fingerprint) ? "is a sample that a well-known page publishes" : undefined;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { isMac } from "../../keys/model.ts";
 import type { Faults } from "../../schema/fault.ts";
 import type { ProfileFile } from "../file/schema.ts";
 import { memberOfSchema } from "./schema-members.ts";
@@ -10,6 +11,7 @@ export function checkFit(
   { issuer, tenant, header, keys, ip, context, carriers, surfaces, quarantine }: ProfileFile,
   faults: Faults,
 ): void {
+  if ("imported" in keys) checkEncoding(keys, faults);
   if ("keyset" in keys && header.kid === "absent")
     faults.add(["header", "kid"], "must be required for a keyset: its keys rotate, and verifiers find one by its kid");
   if ("keyset" in keys && header.accept_typ.length > 0)
@@ -27,4 +29,14 @@ export function checkFit(
   if (carriers.some((carrier) => carrier.in === "frame")) return;
   if (quarantine !== undefined) faults.add(["quarantine"], "needs a carrier { in: frame }");
   if (surfaces.frame !== undefined) faults.add(["surfaces", "frame"], "needs a carrier { in: frame }");
+}
+
+function checkEncoding(
+  { imported, encoding }: Extract<ProfileFile["keys"], { imported: unknown }>,
+  faults: Faults,
+): void {
+  const hasSecrets = [imported].flat().some(isMac);
+  if (hasSecrets && encoding === undefined) faults.add(["keys", "encoding"], "is required");
+  if (!hasSecrets && encoding !== undefined)
+    faults.add(["keys", "encoding"], "is for secrets: a private key is in PEM, or a JWK");
 }

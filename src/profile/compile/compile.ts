@@ -103,7 +103,7 @@ function headerOf({ header: { typ, accept_typ, kid, parameters }, keys }: Profil
 
 function keysOf(keys: ProfileFile["keys"]): ProfileKeys {
   return "imported" in keys
-    ? { kind: "imported", algorithm: keys.imported, encoding: keys.encoding }
+    ? { kind: "imported", algorithms: [...new Set([keys.imported].flat())], encoding: keys.encoding }
     : { kind: "keyset", keyset: keys.keyset, algorithm: keys.algorithm };
 }
 

@@ -1,4 +1,5 @@
 import type { Static } from "typebox";
+import { ALGORITHMS, KEYSET_ALGORITHMS } from "../../keys/model.ts";
 import { objectSchema } from "../../schema/object-schema.ts";
 import type { ClaimRule } from "../model/claims.ts";
 import { PROTOTYPE_NAMES } from "../model/names.ts";
@@ -44,14 +45,16 @@ const SUBJECT = {
   ),
 } as const;
 
-const KEYSET = objectSchema({ keyset: NAME, algorithm: { enum: ["EdDSA", "ES256", "RS256", "PS256"] } }, [
-  "keyset",
-  "algorithm",
-]);
+const KEYSET = objectSchema({ keyset: NAME, algorithm: { enum: KEYSET_ALGORITHMS } }, ["keyset", "algorithm"]);
+
+const IMPORTED_ALGORITHM = { enum: ALGORITHMS } as const;
 
 const IMPORTED = objectSchema(
-  { imported: { enum: ["HS256"] }, encoding: { enum: ["utf8", "base64", "base64url", "hex"] } },
-  ["imported", "encoding"],
+  {
+    imported: choose({ type: "array" }, { type: "array", minItems: 1, items: IMPORTED_ALGORITHM }, IMPORTED_ALGORITHM),
+    encoding: { enum: ["utf8", "base64", "base64url", "hex"] },
+  },
+  ["imported"],
 );
 
 const KEYS = { type: "object", ...choose({ required: ["imported"] }, IMPORTED, KEYSET) } as const;

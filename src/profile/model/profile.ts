@@ -1,13 +1,20 @@
-import type { KeysetAlgorithm, SecretEncoding } from "../../keys/model.ts";
+import type { Algorithm, KeysetAlgorithm, SecretEncoding } from "../../keys/model.ts";
 import type { Check } from "../../schema/schema.ts";
 import type { ClaimRule, MapClaims } from "./claims.ts";
 import type { CarrierRule, Surfaces } from "./delivery.ts";
 import type { Rule, WarningRule } from "./rules.ts";
 
-/** Where the keys of a profile come from. `encoding` is how the vendor's libraries decode the text of a secret. */
+/**
+ * Where the keys of a profile come from. An imported key has one of `algorithms`, of which there is at least one.
+ * `encoding` is how the vendor's libraries decode the text of a secret; undefined where all keys are private keys.
+ */
 export type ProfileKeys =
   | { readonly kind: "keyset"; readonly keyset: string; readonly algorithm: KeysetAlgorithm }
-  | { readonly kind: "imported"; readonly algorithm: "HS256"; readonly encoding: SecretEncoding };
+  | {
+      readonly kind: "imported";
+      readonly algorithms: readonly Algorithm[];
+      readonly encoding: SecretEncoding | undefined;
+    };
 
 /** The lifetime of a profile's tokens, in whole seconds. */
 export interface ProfileLifetime {
@@ -102,6 +109,11 @@ export function issuerFor(
   tenant: string,
 ): string | undefined {
   return tenantIsIssuer ? tenant : issuer;
+}
+
+/** Whether a key with this algorithm may sign and verify. The keys of a keyset keep the algorithm that they began with. */
+export function allowsAlgorithm(keys: ProfileKeys, alg: Algorithm): boolean {
+  return keys.kind === "keyset" || keys.algorithms.includes(alg);
 }
 
 /** The longest time after `iat` for which a token of the profile is accepted, in seconds, without the leeway. */

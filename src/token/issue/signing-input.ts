@@ -1,17 +1,8 @@
 import type { Algorithm } from "../../keys/model.ts";
 import type { ActiveKey, TokenKeys } from "../../keys/token-keys.ts";
 import { invalidRequest, Problem } from "../../problem/problem.ts";
-import type { Profile } from "../../profile/model/profile.ts";
+import { allowsAlgorithm, type Profile } from "../../profile/model/profile.ts";
 import type { Draft } from "./draft.ts";
-
-/** Length of a signature in base64url: 64 bytes, an RSA modulus of 2048 bits, or a SHA-256. */
-const SIGNATURE_LENGTH: Readonly<Record<Algorithm, number>> = {
-  EdDSA: 86,
-  ES256: 86,
-  RS256: 342,
-  PS256: 342,
-  HS256: 43,
-};
 
 /**
  * The signing input of a draft: header and payload of a JWS in compact serialisation (RFC 7515, 7.1).
@@ -20,7 +11,7 @@ const SIGNATURE_LENGTH: Readonly<Record<Algorithm, number>> = {
  */
 export function signingInput({ profile, claims }: Draft, key: ActiveKey): string {
   const input = `${encodedHeader(profile, key)}.${Buffer.from(claims.text).toString("base64url")}`;
-  const length = input.length + 1 + SIGNATURE_LENGTH[key.alg];
+  const length = input.length + 1 + Math.ceil((key.signatureBytes * 4) / 3);
   if (length > profile.maxTokenLength) {
     const description =
       `make the token too long: it would have ${length} characters, ` +
@@ -30,17 +21,20 @@ export function signingInput({ profile, claims }: Draft, key: ActiveKey): string
   return input;
 }
 
-/** The encoded header, which is the same for all tokens of a profile and key. */
-const headers = new WeakMap<Profile, { readonly kid: string; readonly text: string }>();
+/**
+ * The encoded header, which is the same for all tokens of a profile and key. Two tenants may have keys with one kid and
+ * different algorithms.
+ */
+const headers = new WeakMap<Profile, { readonly kid: string; readonly alg: string; readonly text: string }>();
 
 function encodedHeader(profile: Profile, { alg, kid }: ActiveKey): string {
   const known = headers.get(profile);
-  if (known?.kid === kid) return known.text;
+  if (known?.kid === kid && known.alg === alg) return known.text;
   const { typ, parameters } = profile.header;
   const own = { alg, ...(typ === undefined ? {} : { typ }), ...(profile.header.kid === "absent" ? {} : { kid }) };
   const header = { ...own, ...parameters };
   const text = Buffer.from(JSON.stringify(header)).toString("base64url");
-  headers.set(profile, { kid, text });
+  headers.set(profile, { kid, alg, text });
   return text;
 }
 
@@ -51,8 +45,11 @@ function encodedHeader(profile: Profile, { alg, kid }: ActiveKey): string {
  */
 export function signerFor(draft: Draft, keys: TokenKeys): ActiveKey {
   const { keys: source, tenant } = draft.profile;
-  const key = keys.signer(draft.now);
-  if (key === undefined) throw source.kind === "imported" ? notImported(tenant !== undefined) : noSigningKey();
+  const found = keys.signer(draft.now);
+  // The file of the profile may have changed since the import.
+  const key = found !== undefined && allowsAlgorithm(source, found.alg) ? found : undefined;
+  if (key === undefined)
+    throw source.kind === "imported" ? notImported(source.algorithms, tenant !== undefined) : noSigningKey();
   if (source.kind === "keyset") requireWithin(key.verifyUntil, draft);
   return key;
 }
@@ -72,8 +69,9 @@ function requireWithin(verifyUntil: number, { profile, issuedAt, expiresAt }: Dr
   );
 }
 
-function notImported(perTenant: boolean): Problem {
-  return new Problem("KEY_NOT_IMPORTED", `no secret was imported for this profile${perTenant ? " and tenant" : ""}`);
+function notImported(algorithms: readonly Algorithm[], perTenant: boolean): Problem {
+  const owner = `this profile${perTenant ? " and tenant" : ""}`;
+  return new Problem("KEY_NOT_IMPORTED", `no key for ${algorithms.join(" or ")} was imported for ${owner}`);
 }
 
 /** No key of the keyset may sign now. One may a moment later. */

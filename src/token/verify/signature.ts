@@ -1,6 +1,6 @@
 import type { TokenKeys } from "../../keys/token-keys.ts";
 import type { VerifyingKey } from "../../keys/vault.ts";
-import type { Profile, TokenTypes } from "../../profile/model/profile.ts";
+import { allowsAlgorithm, type Profile, type ProfileKeys, type TokenTypes } from "../../profile/model/profile.ts";
 import { parseStrictObject } from "../claims/strict-json.ts";
 import { type Rejection, reject, type Step } from "../rejection.ts";
 import { tokenIdOf } from "../token-id.ts";
@@ -49,7 +49,7 @@ function readSigned({ token, maxLength }: Presented, profile: Profile, keys: Tok
 /** The keys that may have signed a token with this header. */
 function allowedKeys(
   header: Header,
-  { header: expected }: Profile,
+  { header: expected, keys: source }: Profile,
   keys: TokenKeys,
   now: number,
 ): Step<readonly VerifyingKey[]> {
@@ -59,10 +59,11 @@ function allowedKeys(
   if (kid.rejection) return kid;
   const found = keysNamed(kid.ok, keys, now);
   if (found.rejection) return found;
-  // RFC 8725, 3.1: the key decides the algorithm. A token that names another one tries to pass a public key off as a
-  // secret.
-  const allowed = found.ok.filter((key) => key.alg === header.alg);
-  if (allowed.length === 0) return reject("ALGORITHM_NOT_ALLOWED", `only ${algorithmsOf(found.ok)} is allowed here`);
+  // RFC 8725, 3.1: the profile and the key decide the algorithm. A token that names another one tries to pass a public
+  // key off as a secret.
+  const allowed = found.ok.filter(({ alg }) => alg === header.alg && allowsAlgorithm(source, alg));
+  if (allowed.length === 0)
+    return reject("ALGORITHM_NOT_ALLOWED", `only ${algorithmsOf(found.ok, source)} is allowed here`);
   if (!expected.types.accepts(header.typ)) return reject("TYPE_MISMATCH", `typ must be ${namesOf(expected.types)}`);
   return { ok: allowed };
 }
@@ -85,8 +86,10 @@ function namesOf({ accepted }: TokenTypes): string {
 }
 
 /** Names each algorithm once, so that a client can't count the secrets that overlap. */
-function algorithmsOf(keys: readonly VerifyingKey[]): string {
-  return [...new Set(keys.map(({ alg }) => alg))].join(" or ");
+function algorithmsOf(keys: readonly VerifyingKey[], source: ProfileKeys): string {
+  return source.kind === "imported"
+    ? source.algorithms.join(" or ")
+    : [...new Set(keys.map(({ alg }) => alg))].join(" or ");
 }
 
 function badSignature(

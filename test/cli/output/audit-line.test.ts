@@ -71,14 +71,15 @@ test("an imported secret is printed with its profile, key and length, and the ex
     tenant: "acme",
     keyId: "k1",
     caller: "loopback",
+    algorithm: "HS384",
     byteLength: 8,
     fingerprint: "f",
     allowedWeak: true,
     overlapUntil: undefined,
   };
   const line = auditLine(message({ $case: "keyImported", value }, "key.imported"));
-  t.regex(line, /key\.imported {5}lobby {2}e-1 {2}loopback {2}k1 {2}8 bytes, tenant acme, weak$/);
-  const plain = { ...value, tenant: "", byteLength: 32, allowedWeak: false };
+  t.regex(line, /key\.imported {5}lobby {2}e-1 {2}loopback {2}k1 {2}HS384, 8 bytes, tenant acme, weak$/);
+  const plain = { ...value, algorithm: "", tenant: "", byteLength: 32, allowedWeak: false };
   t.regex(auditLine(message({ $case: "keyImported", value: plain }, "key.imported")), / {2}k1 {2}32 bytes$/);
 });
 

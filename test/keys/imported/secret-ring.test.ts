@@ -193,7 +193,7 @@ const faults: Record<string, unknown> = {
     secrets: [{ ...ended, revoked: { at: 0, reason: "" } }, two],
   },
   "secrets\\[0\\].kid must be text": { ...good, secrets: [{ ...one, kid: "a b" }, two] },
-  "secrets\\[0\\].alg must be one of HS256": { ...good, secrets: [{ ...one, alg: "EdDSA" }, two] },
+  "secrets\\[0\\].alg must be one of HS256, HS384, HS512, EdDSA": { ...good, secrets: [{ ...one, alg: "none" }, two] },
   "secrets\\[0\\].encoding must be one of utf8": { ...good, secrets: [{ ...one, encoding: "latin1" }, two] },
   "secrets\\[0\\].byteLength must be a whole number": { ...good, secrets: [{ ...one, byteLength: 0 }, two] },
   "secrets\\[0\\].fingerprint must be text": { ...good, secrets: [{ ...one, fingerprint: "short" }, two] },

@@ -7,14 +7,28 @@ import type { ImportRequest } from "../../../src/key-admin/import-request.ts";
 import { createImportSecret } from "../../../src/key-admin/import-secret.ts";
 import { openSecrets } from "../../../src/keys/imported/secrets.ts";
 import type { SecretsEvent } from "../../../src/keys/imported/views.ts";
+import { ALGORITHMS } from "../../../src/keys/model.ts";
 import { Problem } from "../../../src/problem/problem.ts";
 import type { Profile } from "../../../src/profile/model/profile.ts";
 import type { KeyValue } from "../../../src/state/keyvalue.ts";
-import { shippedProfile } from "../../support/profiles/profiles.ts";
+import { profileOf, shippedProfile } from "../../support/profiles/profiles.ts";
+import { tinyProfile } from "../../support/profiles/tiny-profile.ts";
 import { start } from "../rotating/ring-under-test.ts";
 
+/** Tenants whose keys have any algorithm. */
+const VENDOR = profileOf(
+  tinyProfile({
+    1: "profile: vendor",
+    2: `keys: { imported: [${ALGORITHMS}], encoding: base64 }`,
+    9: "tenant: {}",
+  }),
+);
+
 const PROFILES: ReadonlyMap<string, Profile> = new Map(
-  ["service", "hivekit", "reactive", "viasocket"].map((name) => [name, shippedProfile(name)]),
+  [...["service", "hivekit", "reactive", "viasocket"].map((name) => shippedProfile(name)), VENDOR].map((profile) => [
+    profile.name,
+    profile,
+  ]),
 );
 
 export const input = Buffer.from("signing input");
@@ -59,7 +73,16 @@ export async function openReplica(store: KeyValue, names: readonly [string, ...s
 export type Replica = Awaited<ReturnType<typeof openReplica>>;
 
 export function requestOf(secret: string, request: Partial<ImportRequest> = {}): ImportRequest {
-  return { ...acme, secret, encoding: "base64", keyId: "", overlap: undefined, allowWeak: false, ...request };
+  return {
+    ...acme,
+    secret,
+    algorithm: "",
+    encoding: "base64",
+    keyId: "",
+    overlap: undefined,
+    allowWeak: false,
+    ...request,
+  };
 }
 
 /** The state of a kid, with whether its key verifies what the secret signs. */

@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
 import test from "ava";
 import { SECRET_ENCODINGS, secretBytes } from "../../../src/keys/imported/secret.ts";
-import { weakness } from "../../../src/keys/imported/weak-secret.ts";
+import { weakness as weaknessFor } from "../../../src/keys/imported/weak-secret.ts";
+
+const weakness = (text: string, bytes: Buffer) => weaknessFor(text, bytes, "HS256");
 
 const PLACEHOLDER = /placeholder/;
 const SHORT = /has \d+ bytes, and HS256 needs 32/;

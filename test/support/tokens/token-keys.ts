@@ -6,7 +6,13 @@ import { secretKeys } from "./secret-keys.ts";
 export function oneKey(kid = "test-key-1", verifyUntil = Number.MAX_SAFE_INTEGER) {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
   const distrusted: string[] = [];
-  const signer: ActiveKey = { kid, alg: "EdDSA", verifyUntil, sign: (input) => sign(null, input, privateKey) };
+  const signer: ActiveKey = {
+    kid,
+    alg: "EdDSA",
+    signatureBytes: 64,
+    verifyUntil,
+    sign: (input) => sign(null, input, privateKey),
+  };
   const found = {
     state: "ok",
     key: { kid, alg: "EdDSA", verify: (input, signature) => verifies(publicKey, input, signature) },
@@ -26,7 +32,7 @@ export function oneKey(kid = "test-key-1", verifyUntil = Number.MAX_SAFE_INTEGER
 /** The keys of a profile and tenant with one imported secret, which signs. */
 export function oneSecret(secret: Buffer, kid = "test-secret-1", verifyUntil = Number.MAX_SAFE_INTEGER): TokenKeys {
   const sign = (input: Buffer) => createHmac("sha256", secret).update(input).digest();
-  const signer: ActiveKey = { kid, alg: "HS256", verifyUntil, sign };
+  const signer: ActiveKey = { kid, alg: "HS256", signatureBytes: 32, verifyUntil, sign };
   return { ...secretKeys({ [kid]: secret }), signer: () => signer };
 }
 

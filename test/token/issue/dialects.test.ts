@@ -201,8 +201,8 @@ test("a tenant is required where the profile has tenants, and its keys sign", as
 
 test("a profile whose secret was not imported says so, and no retry is advised", async (t) => {
   for (const [name, request, message] of [
-    ["hivekit", HIVEKIT, /no secret was imported for this profile and tenant$/],
-    ["reactive", REACTIVE, /no secret was imported for this profile$/],
+    ["hivekit", HIVEKIT, /no key for HS256 was imported for this profile and tenant$/],
+    ["reactive", REACTIVE, /no key for HS256 was imported for this profile$/],
   ] as const) {
     const { issue, events, reports } = makeIssuing(name, {}, secretKeys({}));
     const error = await t.throwsAsync(issue(request), { instanceOf: Problem });

@@ -6,9 +6,10 @@ import {
   KeyServiceClient,
   secretEncodingFromJSON,
 } from "../../../gen/signet/v1/keys.ts";
+import { ALGORITHMS } from "../../../keys/model.ts";
 import { call } from "../../client.ts";
 import { usageError } from "../../failure.ts";
-import { profileName } from "../../input/arguments.ts";
+import { keyId, profileName } from "../../input/arguments.ts";
 import { duration, examples, type RpcOptions, rpcOptions } from "../../input/options.ts";
 import { readStdin } from "../../input/read-value.ts";
 import type { Io } from "../../io.ts";
@@ -19,7 +20,8 @@ import { printable } from "../../output/safe-text.ts";
 interface ImportOptions extends RpcOptions {
   readonly profile: string;
   readonly tenant?: string;
-  readonly encoding: string;
+  readonly algorithm?: string;
+  readonly encoding?: string;
   readonly keyId?: string;
   readonly overlap?: number;
   readonly allowWeak?: boolean;
@@ -31,22 +33,28 @@ const ENCODINGS = ["utf8", "base64", "base64url", "hex"];
 export function addKeysImport(keys: Command, io: Io): void {
   const command = keys
     .command("import")
-    .description("import a vendor's secret from a file or standard input; prints its key id")
-    .requiredOption("--profile <profile>", "the profile that signs and verifies with the secret")
-    .option("--tenant <tenant>", "the tenant of the secret, if the profile has tenants")
+    .description("import a vendor's secret or private key from a file or standard input; prints its key id")
+    .requiredOption("--profile <profile>", "the profile that signs and verifies with the key")
+    .option("--tenant <tenant>", "the tenant of the key, if the profile has tenants")
     .addOption(
-      new Option("--encoding <encoding>", "how to decode the text of the secret")
-        .choices(ENCODINGS)
-        .makeOptionMandatory(),
+      new Option("--algorithm <algorithm>", "what the key is for (default: the profile's only algorithm)").choices(
+        ALGORITHMS,
+      ),
     )
-    .option("--key-id <kid>", "the kid that the vendor uses (default: a random one)")
+    .addOption(
+      new Option(
+        "--encoding <encoding>",
+        "how to decode the text of a secret; a private key has none: it is in PEM, or a JWK",
+      ).choices(ENCODINGS),
+    )
+    .option("--key-id <kid>", "the kid that the vendor uses (default: that of the JWK, or a random one)", keyId)
     .option(
       "--overlap <duration>",
-      "how long earlier secrets still verify; 0 for not at all (default: as long as their tokens can be valid)",
+      "how long earlier keys still verify; 0 for not at all (default: as long as their tokens can be valid)",
       duration,
     )
-    .option("--allow-weak", "import the secret even if it is weak; the exception is audited")
-    .option("--secret-file <file>", "the file with the secret (default: standard input)");
+    .option("--allow-weak", "import the key even if it is weak; the exception is audited")
+    .option("--secret-file <file>", "the file with the secret or private key (default: standard input)");
   rpcOptions(command, io)
     .addHelpText(
       "after",
@@ -54,6 +62,8 @@ export function addKeysImport(keys: Command, io: Io): void {
         "signet keys import --profile viasocket --encoding utf8 --secret-file access-key",
         "vault read -field=key kv/acme | " +
           "signet keys import --profile hivekit --tenant acme --encoding base64 --key-id k2",
+        "signet keys import --profile jaas --algorithm RS256 --key-id vpaas-magic-cookie-1fc5/4f4910 " +
+          "--secret-file key.pem",
       ),
     )
     .action((options: ImportOptions) => importKey(options, io));
@@ -64,7 +74,8 @@ async function importKey(options: ImportOptions, io: Io): Promise<void> {
     profile: profileName(options.profile),
     tenant: options.tenant ?? "",
     secret: await readSecret(options, io),
-    encoding: secretEncodingFromJSON(`SECRET_ENCODING_${options.encoding.toUpperCase()}`),
+    algorithm: options.algorithm ?? "",
+    encoding: secretEncodingFromJSON(`SECRET_ENCODING_${(options.encoding ?? "unspecified").toUpperCase()}`),
     keyId: options.keyId ?? "",
     overlap: options.overlap === undefined ? undefined : durationMessage(options.overlap),
     allowWeak: options.allowWeak ?? false,
@@ -76,7 +87,7 @@ async function importKey(options: ImportOptions, io: Io): Promise<void> {
   else show(answer, io);
 }
 
-/** The secret is never an argument: other users can read the arguments of a process, and shells keep a history. */
+/** The key is never an argument: other users can read the arguments of a process, and shells keep a history. */
 async function readSecret({ secretFile }: ImportOptions, io: Io): Promise<string> {
   const text = await (secretFile === undefined ? readStdin(io, "the secret") : readSecretFile(secretFile));
   const secret = text.replace(/\r?\n$/, "");
@@ -92,11 +103,12 @@ async function readSecretFile(path: string): Promise<string> {
 }
 
 function show({ key, overlapping, overlapUntil, warnings }: ImportKeyResponse, io: Io): void {
-  const { keyId = "", byteLength = 0, fingerprint = "" } = key ?? {};
+  const { keyId = "", algorithm = "", byteLength = 0, fingerprint = "" } = key ?? {};
   const earlier = overlapUntil
-    ? `earlier secrets that still verify: ${overlapping}, until ${when(overlapUntil, io.now())}`
-    : "no earlier secret verifies";
-  io.stderr.write(`signs now: ${byteLength} bytes, fingerprint ${printable(fingerprint)}; ${earlier}\n`);
+    ? `earlier keys that still verify: ${overlapping}, until ${when(overlapUntil, io.now())}`
+    : "no earlier key verifies";
+  const look = `${printable(algorithm)}, ${byteLength} bytes, fingerprint ${printable(fingerprint)}`;
+  io.stderr.write(`signs now: ${look}; ${earlier}\n`);
   for (const warning of warnings) io.stderr.write(`warning: ${printable(warning)}\n`);
   io.stdout.write(`${printable(keyId)}\n`);
 }

@@ -154,7 +154,7 @@ export interface ServiceStopped {
   reason: string;
 }
 
-/** KeyImported reports that a vendor's secret was imported. Type `key.imported`. */
+/** KeyImported reports that a vendor's secret, or a vendor's private key, was imported. Type `key.imported`. */
 export interface KeyImported {
   /** The profile that signs and verifies with the secret. */
   profile: string;
@@ -164,14 +164,21 @@ export interface KeyImported {
   keyId: string;
   /** The proven workload that imported the secret. */
   caller: string;
-  /** The length of the secret in bytes. */
+  /** The length of the secret in bytes; of a private key, the length of its modulus or of the order of its curve. */
   byteLength: number;
-  /** A truncated HMAC of the secret under the KEK. */
+  /**
+   * A truncated HMAC of the secret under the KEK; of a private key, the first 16 characters of the RFC 7638 thumbprint of
+   * its public key.
+   */
   fingerprint: string;
   /** Whether the secret broke a rule about weak secrets and was imported all the same. */
   allowedWeak: boolean;
   /** When the earlier secrets stop verifying. Unset: there were none. */
-  overlapUntil: Date | undefined;
+  overlapUntil:
+    | Date
+    | undefined;
+  /** The JOSE algorithm of the key. Empty in events of 0.1.0, whose keys are all HS256. */
+  algorithm: string;
 }
 
 /** ConfigurationChanged reports that the profiles were reloaded. Type `configuration.changed`. */
@@ -1337,6 +1344,7 @@ function createBaseKeyImported(): KeyImported {
     fingerprint: "",
     allowedWeak: false,
     overlapUntil: undefined,
+    algorithm: "",
   };
 }
 
@@ -1365,6 +1373,9 @@ export const KeyImported: MessageFns<KeyImported> = {
     }
     if (message.overlapUntil !== undefined) {
       Timestamp.encode(toTimestamp(message.overlapUntil), writer.uint32(66).fork()).join();
+    }
+    if (message.algorithm !== "") {
+      writer.uint32(74).string(message.algorithm);
     }
     return writer;
   },
@@ -1446,6 +1457,14 @@ export const KeyImported: MessageFns<KeyImported> = {
             message.overlapUntil = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.algorithm = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1484,6 +1503,7 @@ export const KeyImported: MessageFns<KeyImported> = {
         : isSet(object.overlap_until)
         ? fromJsonTimestamp(object.overlap_until)
         : undefined,
+      algorithm: isSet(object.algorithm) ? globalThis.String(object.algorithm) : "",
     };
   },
 
@@ -1513,6 +1533,9 @@ export const KeyImported: MessageFns<KeyImported> = {
     if (message.overlapUntil !== undefined) {
       obj.overlapUntil = message.overlapUntil.toISOString();
     }
+    if (message.algorithm !== "") {
+      obj.algorithm = message.algorithm;
+    }
     return obj;
   },
 
@@ -1529,6 +1552,7 @@ export const KeyImported: MessageFns<KeyImported> = {
     message.fingerprint = object.fingerprint ?? "";
     message.allowedWeak = object.allowedWeak ?? false;
     message.overlapUntil = object.overlapUntil ?? undefined;
+    message.algorithm = object.algorithm ?? "";
     return message;
   },
 };

@@ -230,7 +230,10 @@ export interface Key {
   keyset: string;
   /** The `kid`: the first 16 characters of the RFC 7638 thumbprint. For an imported secret: the given or a random id. */
   keyId: string;
-  /** The JOSE algorithm (RFC 7518, 3.1; RFC 8037): "EdDSA", "ES256", "RS256", "PS256" or "HS256". */
+  /**
+   * The JOSE algorithm (RFC 7518, 3.1; RFC 8037): "EdDSA", "ES256", "RS256" or "PS256"; of an imported key also "HS256",
+   * "HS384" or "HS512".
+   */
   algorithm: string;
   /** The state of the key at the time of the answer. */
   state: KeyState;
@@ -259,9 +262,15 @@ export interface Key {
   profile: string;
   /** The tenant that an imported secret belongs to. Empty otherwise. */
   tenant: string;
-  /** The length of an imported secret in bytes. 0 for a key of a rotating keyset. */
+  /**
+   * The length of an imported secret in bytes; of an imported private key, the length of its modulus or of the order of
+   * its curve. 0 for a key of a rotating keyset.
+   */
   byteLength: number;
-  /** A truncated HMAC of an imported secret under the KEK. It shows whether two secrets are equal, and nothing else. */
+  /**
+   * A truncated HMAC of an imported secret under the KEK. It shows whether two secrets are equal, and nothing else. Of an
+   * imported private key: the first 16 characters of the RFC 7638 thumbprint of its public key.
+   */
   fingerprint: string;
   /** When the key was revoked. Unset: it was not. */
   revokedAt:
@@ -276,13 +285,17 @@ export interface ImportKeyRequest {
   profile: string;
   /** The tenant that the secret belongs to. Required where the profile has tenants, refused where it has none. */
   tenant: string;
-  /** The secret as the vendor shows it, in the text form that `encoding` names. */
+  /**
+   * The secret as the vendor shows it, in the text form that `encoding` names; or the vendor's private key, not
+   * encrypted, in PEM (PKCS#8, PKCS#1 or SEC1) or as a JWK: RSA of 2048 to 4096 bits, P-256 or Ed25519. At most 4096
+   * bytes.
+   */
   secret: string;
-  /** How the text is decoded into the bytes of the key. Required. */
+  /** How the text is decoded into the bytes of the key. Required for a secret, refused for a private key. */
   encoding: SecretEncoding;
   /**
    * The `kid`, if the vendor gave one: 1 to 255 characters of printable ASCII without white space, and no token. It is
-   * looked up exactly. Empty: a random one is chosen.
+   * looked up exactly. Empty: that of the JWK, or a random one.
    */
   keyId: string;
   /**
@@ -293,11 +306,16 @@ export interface ImportKeyRequest {
     | Duration
     | undefined;
   /**
-   * Accept a weak secret: a placeholder, a sample that a well-known page publishes, public text (a public key or
-   * certificate as PEM, DER, JWK or for SSH; a token), one of less than 32 bytes or with a pattern. Every encoding of
+   * Accept a weak key: a placeholder, a sample that a well-known page publishes, public text (a public key or
+   * certificate as PEM, DER, JWK or for SSH; a token), a secret of fewer bytes than its hash or with a pattern. Every encoding of
    * such a text counts. The exception is audited. An empty secret is always refused.
    */
   allowWeak: boolean;
+  /**
+   * The JOSE algorithm of the key, one that the profile allows. Empty: the only one that the profile allows. A secret of
+   * HS384 must have 48 bytes, one of HS512 64.
+   */
+  algorithm: string;
 }
 
 export interface ImportKeyResponse {
@@ -1249,7 +1267,16 @@ export const Key: MessageFns<Key> = {
 };
 
 function createBaseImportKeyRequest(): ImportKeyRequest {
-  return { profile: "", tenant: "", secret: "", encoding: 0, keyId: "", overlap: undefined, allowWeak: false };
+  return {
+    profile: "",
+    tenant: "",
+    secret: "",
+    encoding: 0,
+    keyId: "",
+    overlap: undefined,
+    allowWeak: false,
+    algorithm: "",
+  };
 }
 
 export const ImportKeyRequest: MessageFns<ImportKeyRequest> = {
@@ -1274,6 +1301,9 @@ export const ImportKeyRequest: MessageFns<ImportKeyRequest> = {
     }
     if (message.allowWeak !== false) {
       writer.uint32(56).bool(message.allowWeak);
+    }
+    if (message.algorithm !== "") {
+      writer.uint32(66).string(message.algorithm);
     }
     return writer;
   },
@@ -1347,6 +1377,14 @@ export const ImportKeyRequest: MessageFns<ImportKeyRequest> = {
             message.allowWeak = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.algorithm = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1376,6 +1414,7 @@ export const ImportKeyRequest: MessageFns<ImportKeyRequest> = {
         : isSet(object.allow_weak)
         ? globalThis.Boolean(object.allow_weak)
         : false,
+      algorithm: isSet(object.algorithm) ? globalThis.String(object.algorithm) : "",
     };
   },
 
@@ -1402,6 +1441,9 @@ export const ImportKeyRequest: MessageFns<ImportKeyRequest> = {
     if (message.allowWeak !== false) {
       obj.allowWeak = message.allowWeak;
     }
+    if (message.algorithm !== "") {
+      obj.algorithm = message.algorithm;
+    }
     return obj;
   },
 
@@ -1419,6 +1461,7 @@ export const ImportKeyRequest: MessageFns<ImportKeyRequest> = {
       ? Duration.fromPartial(object.overlap)
       : undefined;
     message.allowWeak = object.allowWeak ?? false;
+    message.algorithm = object.algorithm ?? "";
     return message;
   },
 };
@@ -2567,13 +2610,17 @@ export const KeyServiceService = {
     responseDeserialize: (value: Buffer): ListKeysResponse => ListKeysResponse.decode(value),
   },
   /**
-   * ImportKey stores a secret that a vendor shares with this installation, for a profile with imported keys. The secret
-   * is sealed, and no call returns it. It signs at once; earlier secrets keep verifying for the overlap.
+   * ImportKey stores a secret that a vendor shares with this installation, or the vendor's private key, for a profile with
+   * imported keys. The key is sealed, no call returns it, and no JWKS has its public key: it signs at once, before any
+   * verifier could know it. Earlier imported keys keep verifying for the overlap. Versions before this one can't read a
+   * key with another algorithm than HS256, so upgrade all replicas first.
    *
-   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding;
+   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding, and for a
+   * private key that is encrypted, public, too short, of another algorithm, or that contradicts itself;
    * NOT_FOUND for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak secret
    * without `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have used
-   * before, and for the secret that signs now, whatever its `key_id`; UNAVAILABLE while the store is unreachable, or
+   * before, for the key that signs now, whatever its `key_id`, and for one that verifies with another algorithm;
+   * UNAVAILABLE while the store is unreachable, or
    * while the replica's clock differs from that of the store (CLOCK_DIFFERS: call another replica).
    */
   importKey: {
@@ -2653,13 +2700,17 @@ export interface KeyServiceServer extends UntypedServiceImplementation {
    */
   listKeys: handleUnaryCall<ListKeysRequest, ListKeysResponse>;
   /**
-   * ImportKey stores a secret that a vendor shares with this installation, for a profile with imported keys. The secret
-   * is sealed, and no call returns it. It signs at once; earlier secrets keep verifying for the overlap.
+   * ImportKey stores a secret that a vendor shares with this installation, or the vendor's private key, for a profile with
+   * imported keys. The key is sealed, no call returns it, and no JWKS has its public key: it signs at once, before any
+   * verifier could know it. Earlier imported keys keep verifying for the overlap. Versions before this one can't read a
+   * key with another algorithm than HS256, so upgrade all replicas first.
    *
-   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding;
+   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding, and for a
+   * private key that is encrypted, public, too short, of another algorithm, or that contradicts itself;
    * NOT_FOUND for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak secret
    * without `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have used
-   * before, and for the secret that signs now, whatever its `key_id`; UNAVAILABLE while the store is unreachable, or
+   * before, for the key that signs now, whatever its `key_id`, and for one that verifies with another algorithm;
+   * UNAVAILABLE while the store is unreachable, or
    * while the replica's clock differs from that of the store (CLOCK_DIFFERS: call another replica).
    */
   importKey: handleUnaryCall<ImportKeyRequest, ImportKeyResponse>;
@@ -2726,13 +2777,17 @@ export interface KeyServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListKeysResponse) => void,
   ): ClientUnaryCall;
   /**
-   * ImportKey stores a secret that a vendor shares with this installation, for a profile with imported keys. The secret
-   * is sealed, and no call returns it. It signs at once; earlier secrets keep verifying for the overlap.
+   * ImportKey stores a secret that a vendor shares with this installation, or the vendor's private key, for a profile with
+   * imported keys. The key is sealed, no call returns it, and no JWKS has its public key: it signs at once, before any
+   * verifier could know it. Earlier imported keys keep verifying for the overlap. Versions before this one can't read a
+   * key with another algorithm than HS256, so upgrade all replicas first.
    *
-   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding;
+   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding, and for a
+   * private key that is encrypted, public, too short, of another algorithm, or that contradicts itself;
    * NOT_FOUND for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak secret
    * without `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have used
-   * before, and for the secret that signs now, whatever its `key_id`; UNAVAILABLE while the store is unreachable, or
+   * before, for the key that signs now, whatever its `key_id`, and for one that verifies with another algorithm;
+   * UNAVAILABLE while the store is unreachable, or
    * while the replica's clock differs from that of the store (CLOCK_DIFFERS: call another replica).
    */
   importKey(

@@ -39,7 +39,7 @@ export interface ProfileSummary {
   name: string;
   /** One sentence. */
   description: string;
-  /** The JOSE algorithm that its tokens are signed with. */
+  /** The JOSE algorithm that its tokens are signed with; of several that imported keys may have, the first. */
   algorithm: string;
   /** SHA-256 of the profile's file, base64url. Equal on replicas that serve the same profile. */
   digest: string;
@@ -135,12 +135,14 @@ export interface ProfileHeader {
 
 /** ProfileKeys names the keys that sign and verify a profile's tokens. */
 export interface ProfileKeys {
-  /** The JOSE algorithm. */
+  /** The JOSE algorithm; of several that imported keys may have, the first. */
   algorithm: string;
   /** The rotating keyset. Empty: the keys are imported secrets. */
   keyset: string;
   /** How the vendor's own libraries read the text of a secret, e.g. "base64". Empty for a rotating keyset. */
   encoding: string;
+  /** Every JOSE algorithm that a key may have. */
+  algorithms: string[];
 }
 
 /** ProfileLifetime bounds the lifetime of a profile's tokens. Durations are whole seconds. */
@@ -1278,7 +1280,7 @@ export const ProfileHeader: MessageFns<ProfileHeader> = {
 };
 
 function createBaseProfileKeys(): ProfileKeys {
-  return { algorithm: "", keyset: "", encoding: "" };
+  return { algorithm: "", keyset: "", encoding: "", algorithms: [] };
 }
 
 export const ProfileKeys: MessageFns<ProfileKeys> = {
@@ -1291,6 +1293,9 @@ export const ProfileKeys: MessageFns<ProfileKeys> = {
     }
     if (message.encoding !== "") {
       writer.uint32(26).string(message.encoding);
+    }
+    for (const v of message.algorithms) {
+      writer.uint32(34).string(v!);
     }
     return writer;
   },
@@ -1332,6 +1337,14 @@ export const ProfileKeys: MessageFns<ProfileKeys> = {
             message.encoding = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.algorithms.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1349,6 +1362,9 @@ export const ProfileKeys: MessageFns<ProfileKeys> = {
       algorithm: isSet(object.algorithm) ? globalThis.String(object.algorithm) : "",
       keyset: isSet(object.keyset) ? globalThis.String(object.keyset) : "",
       encoding: isSet(object.encoding) ? globalThis.String(object.encoding) : "",
+      algorithms: globalThis.Array.isArray(object?.algorithms)
+        ? object.algorithms.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1363,6 +1379,9 @@ export const ProfileKeys: MessageFns<ProfileKeys> = {
     if (message.encoding !== "") {
       obj.encoding = message.encoding;
     }
+    if (message.algorithms?.length) {
+      obj.algorithms = message.algorithms;
+    }
     return obj;
   },
 
@@ -1374,6 +1393,7 @@ export const ProfileKeys: MessageFns<ProfileKeys> = {
     message.algorithm = object.algorithm ?? "";
     message.keyset = object.keyset ?? "";
     message.encoding = object.encoding ?? "";
+    message.algorithms = object.algorithms?.map((e) => e) || [];
     return message;
   },
 };

@@ -8,7 +8,13 @@ import { badRequest, errorInfo, fakeService, Refusal } from "../../fake-service.
 import { NOW, signet } from "../../terminal.ts";
 
 const SECRET = "c2VjcmV0LW9mLXRoZS1jb21tYW5kLWxpbmUtdGVzdA==";
-const KEY = Key.fromPartial({ keyId: "k2", profile: "hivekit", byteLength: 32, fingerprint: "abcdefghijklmnop" });
+const KEY = Key.fromPartial({
+  keyId: "k2",
+  profile: "hivekit",
+  algorithm: "HS256",
+  byteLength: 32,
+  fingerprint: "abcdefghijklmnop",
+});
 const ANSWER = { key: KEY, overlapping: 1, overlapUntil: new Date(NOW + 24 * 3_600_000), warnings: [] };
 const WORDS = ["keys", "import", "--profile", "hivekit", "--encoding", "base64"];
 
@@ -20,7 +26,7 @@ test("the secret from standard input is imported; standard output holds only the
     code: 0,
     stdout: "k2\n",
     stderr:
-      "signs now: 32 bytes, fingerprint abcdefghijklmnop; earlier secrets that still verify: 1, until 2026-11-23T12:00:00Z (in 24h)\n",
+      "signs now: HS256, 32 bytes, fingerprint abcdefghijklmnop; earlier keys that still verify: 1, until 2026-11-23T12:00:00Z (in 24h)\n",
   });
   t.deepEqual(service.requests, [
     {
@@ -31,6 +37,7 @@ test("the secret from standard input is imported; standard output holds only the
       keyId: "k2",
       overlap: { seconds: 86_400n, nanos: 0 },
       allowWeak: true,
+      algorithm: "",
     },
   ]);
 });
@@ -80,7 +87,26 @@ for (const words of [
     t.true(stderr.length > 0);
   });
 
-test("the profile and the encoding are required", async (t) => {
+test("a private key is sent with its algorithm and without an encoding", async (t) => {
+  const service = await fakeService({ importKey: ANSWER });
+  t.teardown(service.stop);
+  const pem = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----";
+  const words = ["keys", "import", "--profile", "jaas", "--algorithm", "RS256", "--key-id", "a/b.c"];
+  t.is((await signet(words, { env: service.env, stdin: `${pem}\n` })).code, 0);
+  const encoding = SecretEncoding.SECRET_ENCODING_UNSPECIFIED;
+  t.like(service.requests[0], { secret: pem, algorithm: "RS256", encoding, keyId: "a/b.c" });
+});
+
+test("the profile is required, and what is no algorithm, encoding or kid is refused before the call", async (t) => {
   t.regex((await signet(["keys", "import", "--encoding", "hex"])).stderr, /required option '--profile/);
-  t.regex((await signet(["keys", "import", "--profile", "x"])).stderr, /required option '--encoding/);
+  for (const [option, value] of [
+    ["--algorithm", "none"],
+    ["--algorithm", "RS1"],
+    ["--encoding", "base32"],
+    ["--key-id", "a b"],
+  ] as const) {
+    const { code, stderr } = await signet([...WORDS, option, value], { stdin: SECRET });
+    t.is(code, 2, value);
+    t.regex(stderr, option === "--key-id" ? /KID must be/ : /Allowed choices/, value);
+  }
 });

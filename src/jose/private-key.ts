@@ -1,0 +1,119 @@
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  type JsonWebKey,
+  type KeyObject,
+  randomBytes,
+} from "node:crypto";
+import { KeyringError } from "../keys/error.ts";
+import type { KeysetAlgorithm, PublicJwk } from "../keys/model.ts";
+import type { PrivateKey, PrivateKeyText, SigningKey, VerifyingKey } from "../keys/vault.ts";
+import { SCHEMES } from "./schemes.ts";
+
+const NEEDED: Readonly<Record<KeysetAlgorithm, string>> = {
+  EdDSA: "an Ed25519 key",
+  ES256: "an EC key on P-256",
+  RS256: "an RSA key of 2048 to 4096 bits",
+  PS256: "an RSA key of 2048 to 4096 bits",
+};
+
+const P256_BYTES = 32;
+
+/** As `SecretVault.readPrivateKey`. */
+export function readPrivateKey(text: PrivateKeyText, alg: KeysetAlgorithm): PrivateKey | string {
+  const privateKey = parse(text);
+  if (privateKey === undefined) return `can't be read: ${alg} needs ${NEEDED[alg]}`;
+  const publicKey = createPublicKey(privateKey);
+  const publicJwk = SCHEMES[alg].jwkOf(publicKey);
+  if (publicJwk === undefined) return `is ${natureOf(privateKey)}, and ${alg} needs ${NEEDED[alg]}`;
+  // Node takes `x` of an Ed25519 key, and `d` of an RSA key, as they come.
+  const contradicts =
+    (text.form === "jwk" && Object.entries(publicJwk).some(([name, value]) => text.jwk[name] !== value)) ||
+    !isConsistent(privateKey) ||
+    !fits(privateKey, publicKey, alg);
+  if (contradicts) return "contradicts itself: its public and private members belong to different keys";
+  const pkcs8 = privateKey.export({ format: "der", type: "pkcs8" });
+  return { pkcs8, byteLength: (privateKey.asymmetricKeyDetails?.modulusLength ?? P256_BYTES * 8) / 8 };
+}
+
+/** As `SecretVault.key`, of a private key in PKCS#8. */
+export function privateSigningKey(kid: string, alg: KeysetAlgorithm, pkcs8: Buffer): SigningKey & VerifyingKey {
+  const { privateKey, publicKey } = openPkcs8(pkcs8, alg, `imported key ${kid}`);
+  pkcs8.fill(0);
+  if (!fits(privateKey, publicKey, alg))
+    throw new KeyringError("KEY_MISMATCH", `imported key ${kid}: its public key rejects what it signs`);
+  const { sign, verify, signatureBytes } = SCHEMES[alg];
+  return {
+    kid,
+    alg,
+    signatureBytes: signatureBytes(publicKey),
+    sign: (data) => sign(data, privateKey),
+    verify: (data, signature) => verify(data, publicKey, signature),
+  };
+}
+
+/** RFC 7638, of the public key. */
+export function thumbprintOf(pkcs8: Buffer, alg: KeysetAlgorithm): string {
+  const { publicJwk } = openPkcs8(pkcs8, alg, "an imported key");
+  const sorted = Object.fromEntries(Object.entries(publicJwk).toSorted(([one], [other]) => (one < other ? -1 : 1)));
+  return createHash("sha256").update(JSON.stringify(sorted)).digest("base64url");
+}
+
+function parse(text: PrivateKeyText): KeyObject | undefined {
+  try {
+    return text.form === "pem"
+      ? createPrivateKey({ key: text.pem, format: "pem" })
+      : createPrivateKey({ key: text.jwk as JsonWebKey, format: "jwk" });
+  } catch {
+    // OpenSSL's errors may quote what they read.
+    return undefined;
+  }
+}
+
+function openPkcs8(pkcs8: Buffer, alg: KeysetAlgorithm, where: string) {
+  let privateKey: KeyObject;
+  try {
+    privateKey = createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" });
+  } catch {
+    throw new KeyringError("DAMAGED_KEY", `${where}: the sealed bytes are no PKCS#8 key`);
+  }
+  const publicKey = createPublicKey(privateKey);
+  const publicJwk: PublicJwk | undefined = SCHEMES[alg].jwkOf(publicKey);
+  if (publicJwk === undefined) throw new KeyringError("KEY_MISMATCH", `${where} is not a key for ${alg}`);
+  return { privateKey, publicKey, publicJwk };
+}
+
+/** A key proves itself. */
+function fits(privateKey: KeyObject, publicKey: KeyObject, alg: KeysetAlgorithm): boolean {
+  const challenge = randomBytes(32);
+  return SCHEMES[alg].verify(challenge, publicKey, SCHEMES[alg].sign(challenge, privateKey));
+}
+
+/**
+ * Whether the members of an RSA key are those of one key (RFC 8017, 3.2). OpenSSL signs with some of them alone, so that
+ * another of them may be wrong, and be used by another program or version.
+ */
+function isConsistent(privateKey: KeyObject): boolean {
+  const { n = "", e = "", d, p = "", q = "", dp, dq, qi } = privateKey.export({ format: "jwk" });
+  if (privateKey.asymmetricKeyType !== "rsa") return true;
+  const [modulus, exponent, first, second] = [n, e, p, q].map(numberOf);
+  if (!modulus || !exponent || !first || !second || modulus !== first * second) return false;
+  return (
+    (numberOf(d) * exponent) % (first - 1n) === 1n &&
+    (numberOf(d) * exponent) % (second - 1n) === 1n &&
+    (numberOf(dp) * exponent) % (first - 1n) === 1n &&
+    (numberOf(dq) * exponent) % (second - 1n) === 1n &&
+    (numberOf(qi) * second) % first === 1n
+  );
+}
+
+function numberOf(base64url = ""): bigint {
+  return BigInt(`0x0${Buffer.from(base64url, "base64url").toString("hex")}`);
+}
+
+function natureOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string {
+  const { modulusLength, namedCurve } = asymmetricKeyDetails ?? {};
+  const size = modulusLength === undefined ? (namedCurve ?? "") : `${modulusLength} bits`;
+  return `a key of type ${asymmetricKeyType}${size === "" ? "" : ` (${size})`}`;
+}

@@ -1,0 +1,81 @@
+import { createPublicKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from "node:crypto";
+import test from "ava";
+import { calculateJwkThumbprint } from "jose";
+import { privateSigningKey, readPrivateKey, thumbprintOf } from "../../src/jose/private-key.ts";
+import { KeyringError } from "../../src/keys/error.ts";
+import { KEYSET_ALGORITHMS, type KeysetAlgorithm } from "../../src/keys/model.ts";
+import { jwkOf, pemOf, vendorKey } from "../support/tokens/vendor-keys.ts";
+
+const data = Buffer.from("what is signed");
+const KEYS = new Map(KEYSET_ALGORITHMS.map((alg) => [alg, vendorKey(alg)]));
+const keyOf = (alg: KeysetAlgorithm): KeyObject => KEYS.get(alg) ?? vendorKey(alg);
+const derOf = (alg: KeysetAlgorithm) => keyOf(alg).export({ format: "der", type: "pkcs8" });
+const read = (jwk: JsonWebKey, alg: KeysetAlgorithm) => readPrivateKey({ form: "jwk", jwk: { ...jwk } }, alg);
+
+for (const alg of KEYSET_ALGORITHMS) {
+  test(`${alg}: PEM and JWK of a key are one key, which signs what it verifies, with a thumbprint as jose's`, async (t) => {
+    const expected = { pkcs8: derOf(alg), byteLength: alg === "EdDSA" || alg === "ES256" ? 32 : 256 };
+    t.deepEqual(read(jwkOf(keyOf(alg)), alg), expected);
+    t.deepEqual(readPrivateKey({ form: "pem", pem: pemOf(keyOf(alg)) }, alg), expected);
+    const key = privateSigningKey("k", alg, derOf(alg));
+    const signature = key.sign(data);
+    t.is(signature.length, key.signatureBytes);
+    t.true(key.verify(data, signature));
+    t.false(key.verify(Buffer.from("other"), signature));
+    const publicJwk = createPublicKey(keyOf(alg)).export({ format: "jwk" });
+    t.is(thumbprintOf(derOf(alg), alg), await calculateJwkThumbprint(publicJwk as { kty: string }));
+  });
+
+  test(`${alg}: the bytes of a key are overwritten when it is opened, and another algorithm's are KEY_MISMATCH`, (t) => {
+    const bytes = derOf(alg);
+    privateSigningKey("k", alg, bytes);
+    t.true(bytes.every((byte) => byte === 0));
+    for (const other of KEYSET_ALGORITHMS) {
+      const isSame = keyOf(other).asymmetricKeyType === keyOf(alg).asymmetricKeyType;
+      t.is(
+        codeOf(() => privateSigningKey("k", other, derOf(alg))),
+        isSame ? "done" : "KEY_MISMATCH",
+        other,
+      );
+    }
+    t.is(
+      codeOf(() => privateSigningKey("k", alg, Buffer.from("rubbish"))),
+      "DAMAGED_KEY",
+    );
+  });
+}
+
+const foreign = { RS256: vendorKey("RS256"), ES256: vendorKey("ES256"), EdDSA: vendorKey("EdDSA") };
+for (const [alg, members] of [
+  // Signatures of such RSA keys verify, because OpenSSL signs with p, q, dp, dq and qi alone or falls back to d.
+  ["RS256", ["n", "e", "d", "p", "q", "dp", "dq", "qi"]],
+  ["ES256", ["x", "y", "d"]],
+  ["EdDSA", ["x", "d"]],
+] as const)
+  for (const member of members)
+    test(`a JWK for ${alg} with another key's ${member} is refused`, (t) => {
+      const other = member === "e" ? "Aw" : jwkOf(foreign[alg])[member];
+      t.regex(String(read(jwkOf(keyOf(alg), { [member]: other }), alg)), /^contradicts itself|^can't be read/);
+    });
+
+for (const [what, key, alg, rule] of [
+  ["RSA-PSS, whose parameters are its own", rsaPss(), "PS256", /type rsa-pss/],
+  ["P-384", generateKeyPairSync("ec", { namedCurve: "P-384" }).privateKey, "ES256", /\(secp384r1\), and ES256 needs/],
+  ["X25519", generateKeyPairSync("x25519").privateKey, "EdDSA", /type x25519, and EdDSA needs an Ed25519 key/],
+] as const)
+  test(`a private key is refused: ${what}`, (t) => {
+    t.regex(String(readPrivateKey({ form: "pem", pem: pemOf(key) }, alg)), rule);
+  });
+
+function rsaPss(): KeyObject {
+  return generateKeyPairSync("rsa-pss", { modulusLength: 2048 }).privateKey;
+}
+
+function codeOf(work: () => unknown): string {
+  try {
+    work();
+    return "done";
+  } catch (error) {
+    return error instanceof KeyringError ? error.code : String(error);
+  }
+}
