@@ -11,7 +11,7 @@ import { listen, type Running } from "./listen.ts";
 import { createMetricSources } from "./metric-sources.ts";
 import { startOpening } from "./opening.ts";
 import { openProfiles } from "./profiles.ts";
-import { createRun, type Run, type Surroundings } from "./run.ts";
+import { createRun, type Run, START_FAILED, type Surroundings } from "./run.ts";
 import { openStorage, type Storage } from "./storage.ts";
 
 /** A running service. */
@@ -20,8 +20,8 @@ export interface App {
   /** Rejects when the service listens but can never serve; it has stopped by then. Never resolves. */
   readonly failed: Promise<never>;
   /**
-   * Reports that the service stops, lets calls finish, then flushes the spool and forwards what it can, within the
-   * grace for calls plus one second.
+   * Reports that the service stops, drains, lets calls finish, then flushes the spool and forwards what it can, within
+   * the drain, the grace for calls and one second.
    */
   stop(reason: string): Promise<void>;
   /** Reads the profiles again and uses all of them, or keeps the current ones and logs why. Never rejects. */
@@ -63,7 +63,7 @@ export async function startApp(config: Config, surroundings: Partial<Surrounding
       },
     };
   } catch (error) {
-    await run.stop("START_FAILED");
+    await run.stop(START_FAILED);
     throw error;
   }
 }
@@ -79,7 +79,7 @@ async function startServices(run: Run, storage: Storage): Promise<Running> {
   endings.add(() => denials.stop());
   const live = openProfiles(config, audit, log, now);
   const cache = createVerifiedCache(config.verifyCacheEntries);
-  const metrics = createMetrics();
+  const metrics = createMetrics({ version: packageJson.version, node: process.versions.node });
   state.start();
   const { newTokenId } = machine;
   const isNew = createFailureFilter(now);
@@ -99,7 +99,7 @@ function failureOf(serving: Promise<void>, run: Run): Promise<never> {
   const failed = serving.then(
     () => new Promise<never>(() => {}),
     async (error) => {
-      await run.stop("START_FAILED");
+      await run.stop(START_FAILED);
       throw error;
     },
   );

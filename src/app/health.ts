@@ -1,6 +1,6 @@
 import { createChangeFilter } from "../async/changes.ts";
 import type { AuditPipeline } from "../audit/pipeline.ts";
-import { type GrpcServer, ISSUING } from "../grpc/server.ts";
+import type { Ability, GrpcServer } from "../grpc/server.ts";
 import type { Keyring } from "../keys/rotating/keyring.ts";
 import type { Log } from "./log.ts";
 
@@ -66,7 +66,7 @@ export interface Health {
 
 const UPDATE_MS = 1_000;
 
-/** The service "" is SERVING once tokens can be verified; the issuing service, while they can also be issued. */
+/** Tokens can be verified once the services are open; issuing is possible while nothing is waited for. */
 export function startHealth(
   grpc: GrpcServer,
   ready: Readiness,
@@ -74,24 +74,24 @@ export function startHealth(
   log: Log,
   monotonic: () => number,
 ): Health {
-  const shown = new Map<string, boolean>();
+  const shown = new Map<Ability, boolean>();
   let stopped = false;
   const isNew = createChangeFilter(monotonic);
 
   function update(): void {
     if (stopped) return;
     const missing = ready.waitsFor();
-    show("", canVerify());
-    show(ISSUING, missing.length === 0);
+    show("verify", canVerify());
+    show("issue", missing.length === 0);
     const reasons = [...missing, ...ready.shutsOut()];
     if (isNew(reasons.join("\n"))) log("warn", { type: "waiting", for: reasons });
   }
 
   // The library sends every status to every watcher, whether it has changed or not.
-  function show(service: "" | typeof ISSUING, serving: boolean): void {
-    if (shown.get(service) === serving) return;
-    shown.set(service, serving);
-    grpc.setHealth(service, serving);
+  function show(ability: Ability, serving: boolean): void {
+    if (shown.get(ability) === serving) return;
+    shown.set(ability, serving);
+    grpc.setHealth(ability, serving);
   }
 
   const timer = setInterval(update, UPDATE_MS);
@@ -101,8 +101,7 @@ export function startHealth(
       stopped = true;
       clearInterval(timer);
       ready.stop();
-      show(ISSUING, false);
-      show("", false);
+      for (const ability of ["issue", "verify", "answer"] as const) show(ability, false);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { pause } from "../async/timeout.ts";
 import { FileError } from "../files/file-error.ts";
 import { type ObservedPlace, observe, placeOf } from "../files/place.ts";
 import { refuseReplaceableSocket } from "../files/private-path.ts";
@@ -11,7 +12,7 @@ import { reasonsOf } from "../replica/fitness.ts";
 import { StartError } from "../start-error.ts";
 import { createReadiness, type Health, startHealth } from "./health.ts";
 import type { Opening } from "./opening.ts";
-import type { Run } from "./run.ts";
+import { type Run, START_FAILED } from "./run.ts";
 import type { Storage } from "./storage.ts";
 
 /** What the listeners serve. */
@@ -58,9 +59,15 @@ export async function listen(run: Run, storage: Storage, running: Running): Prom
   const monotonic = () => performance.now();
   const health = startHealth(grpc, ready, () => opening.services !== undefined, log, monotonic);
   storage.pipeline.onObstacle(health.update);
+  endings.add(() => drain(run));
   endings.add(() => health.stop());
   ready.start();
   return { addresses, health };
+}
+
+/** All is answered while load balancers learn from the health that the service stops. A failed start has nothing to drain. */
+async function drain({ config, stopReason }: Run): Promise<void> {
+  if (stopReason() !== START_FAILED) await pause(config.drainMs);
 }
 
 /** Why no new caller can connect, although the socket is open: nothing but a new start makes another one. */

@@ -86,12 +86,16 @@ export type LogEvent =
 
 export type Log = (level: "info" | "warn" | "error", event: LogEvent) => void;
 
-/** Writes one JSON line per event: `level`, `time` (RFC 3339), `event` (its type) and its fields. */
-export function createLog(level: string, out: pino.DestinationStream): Log {
+/**
+ * Writes one JSON line per event: `level`, `time` (RFC 3339), `replica` (its name, once it is known), `event` (its type)
+ * and its fields.
+ */
+export function createLog(level: string, out: pino.DestinationStream, replica: () => string | undefined): Log {
   const logger = pino(
     {
       level,
       base: null,
+      mixin: () => ({ replica: replica() }),
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { error: showError },

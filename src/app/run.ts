@@ -36,6 +36,9 @@ const MACHINE: Surroundings = {
   acceptLosses: [],
 };
 
+/** The reason of a stop for a service that has never been ready. */
+export const START_FAILED = "START_FAILED";
+
 /** Time for the endings that follow the calls, after the grace for calls is over. */
 const AFTER_GRACE_MS = 1_000;
 
@@ -44,6 +47,8 @@ export interface Run {
   readonly config: Config;
   readonly machine: Surroundings;
   readonly log: Log;
+  /** Names this replica in every line that is logged from now on. */
+  readonly nameReplica: (name: string) => void;
   /** Unix milliseconds. The only clock of the service: keys, tokens, audit and state agree on the time. */
   readonly now: () => number;
   /** Every step of the start adds here what a stop must undo. */
@@ -53,7 +58,7 @@ export interface Run {
   /** Why the service stops, for the audit log. */
   readonly stopReason: () => string;
   /**
-   * Undoes every step that was taken, within the grace for calls plus one second. The first reason counts. Never
+   * Undoes every step that was taken, within the drain, the grace for calls and one second. The first reason counts. Never
    * rejects.
    */
   stop(reason: string): Promise<void>;
@@ -61,18 +66,22 @@ export interface Run {
 
 export function createRun(config: Config, surroundings: Partial<Surroundings>): Run {
   const machine = { ...MACHINE, ...surroundings };
-  const log = machine.log ?? createLog(config.logLevel, process.stdout);
+  let replica: string | undefined;
+  const log = machine.log ?? createLog(config.logLevel, process.stdout, () => replica);
   const now = createSteadyClock(machine.now, (step) => log("warn", { type: "clock.stepped_back", ...step }));
   const endings = createShutdown((error) => log("error", { type: "stop.failed", error }));
   const stopping = new AbortController();
   let stopReason = "";
   return {
     ...{ config, machine, log, now, endings, stopping: stopping.signal },
+    nameReplica(name) {
+      replica = name;
+    },
     stopReason: () => stopReason,
     async stop(reason) {
       stopReason ||= reason;
       stopping.abort();
-      await endings.end(config.graceMs + AFTER_GRACE_MS);
+      await endings.end(config.drainMs + config.graceMs + AFTER_GRACE_MS);
     },
   };
 }

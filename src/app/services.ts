@@ -30,6 +30,7 @@ import { createRequestIds, type RequestIds } from "../token/issue/request-ids.ts
 import { createTokenSigner, type IssuedToken } from "../token/issue/token-signer.ts";
 import type { VerifiedCache } from "../token/verify/cache.ts";
 import { createVerifyToken } from "../token/verify/verify-token.ts";
+import { countImports, countRevocations } from "./counted.ts";
 import { createExpressionErrorReporter } from "./expression-errors.ts";
 import { createKeyringReporter, type IsNewFailure } from "./keys/keyring-events.ts";
 import { currentKeys, openKeyrings } from "./keys/keyrings.ts";
@@ -203,22 +204,28 @@ function createTokenService(
       },
       newTokenId,
       onIssued: metrics.issued,
-      onDenied: (profile, caller, error) =>
-        denials.count(profile, caller, error instanceof Problem ? error.code : "INTERNAL"),
+      onDenied(profile, caller, error) {
+        const reason = error instanceof Problem ? error.code : "INTERNAL";
+        denials.count(profile, caller, reason);
+        metrics.denied(profile, reason);
+      },
     }),
     verify: createVerifyToken({ ...common, revocations, cache, onRejected: metrics.rejected }),
-    revoke: createRevokeTokens({ profiles: live.current, revocations, hasher, requireRightClock, audit, now }),
+    revoke: countRevocations(
+      createRevokeTokens({ profiles: live.current, revocations, hasher, requireRightClock, audit, now }),
+      metrics,
+    ),
     watchRevocations: createWatchRevocations(live.current, revocations),
   };
 }
 
 function createKeyService(parts: ServiceParts, { keyrings, secrets }: Opened): KeyService {
-  const { config, state, keks, audit, live, now } = parts;
+  const { config, state, keks, audit, live, metrics, now } = parts;
   const { requireFit, requireRightClock } = state.fitness;
   const common = { profiles: live.current, secrets, requireRightClock, audit, now };
   return {
     ...createKeyViews(config, keyrings, secrets, now),
-    importKey: createImportSecret({ ...common, vault: createSecretVault(keks), randomBytes }),
+    importKey: countImports(createImportSecret({ ...common, vault: createSecretVault(keks), randomBytes }), metrics),
     rotateKeys: createRotateKeys((keyset) => ringOf(keyrings, keyset), requireFit),
     revokeKey: createRevokeKey({ ...common, keyrings: () => [...keyrings.values()], replicas: state.peers }),
   };

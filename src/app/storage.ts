@@ -43,7 +43,7 @@ export interface Storage {
  *
  * @throws FileError, StartError, StateError, KekError or AuditError when what is stored can't be used or is missing.
  */
-export async function openStorage({ config, machine, log, now, endings }: Run): Promise<Storage> {
+export async function openStorage({ config, machine, log, nameReplica, now, endings }: Run): Promise<Storage> {
   openDataFolder(config.data);
   let threadDeath: unknown;
   const openFile = openerOf(config, machine.stateThread, now, (error) => {
@@ -52,14 +52,16 @@ export async function openStorage({ config, machine, log, now, endings }: Run): 
   });
   const own = await openOwnState(config, machine.acceptLosses, randomUUID, openFile);
   endings.add((leftMs) => own.store.close(leftMs));
-  if (own.newWriter) log("error", { type: "audit.new_writer", folder: join(config.data, "spool") });
+  if (own.writer !== undefined) nameReplica(own.writer);
   const settings = createStreamSettings((found) => log(levelOf(found), { type: "audit.settings", ...found }));
   const pipeline = await startAudit(config, machine, own.spoolInstallation, log, settings);
   endings.add((leftMs) => pipeline.stop(leftMs));
+  nameReplica(pipeline.writer);
+  if (own.newWriter) log("error", { type: "audit.new_writer", folder: join(config.data, "spool") });
   const acceptedLosses = [own.acceptedLoss, pipeline.acceptedLoss].filter((loss) => loss !== undefined);
   for (const loss of acceptedLosses) log("error", { type: "loss.accepted", loss });
   await own.settle((id) => pipeline.joinInstallation(id));
-  const state = await openState(config, own, now, log, machine.sweeping);
+  const state = await openState(config, own, pipeline.writer, now, log, machine.sweeping);
   endings.add((leftMs) => state.stop(leftMs));
   const keks = await loadKeks(config.kek, await state.store.sealedBefore(), (file) =>
     log("warn", { type: "kek.created", file }),

@@ -23,7 +23,12 @@ export type ToAudit =
  * `full` says whether events of tokens are refused.
  */
 export type FromAudit =
-  | { readonly type: "opened"; readonly full: boolean; readonly acceptedLoss: string | undefined }
+  | {
+      readonly type: "opened";
+      readonly full: boolean;
+      readonly writer: string;
+      readonly acceptedLoss: string | undefined;
+    }
   | { readonly type: "failed"; readonly error: SentError }
   | { readonly type: "appended"; readonly batch: number; readonly errors?: ReadonlyMap<number, SentError> }
   | { readonly type: "depth"; readonly depth: Depth }

@@ -18,7 +18,7 @@ export interface AuditAdapters extends Pick<ForwarderOptions, "inspectMs">, Pick
 /** The pipeline as its own thread sees it. */
 export type OpenPipeline = Pick<
   Spool,
-  "append" | "appendAll" | "acceptedLoss" | "joinInstallation" | "depth" | "examine" | "full"
+  "append" | "appendAll" | "writer" | "acceptedLoss" | "joinInstallation" | "depth" | "examine" | "full"
 > &
   Pick<AuditPipeline, "stop">;
 
@@ -46,6 +46,7 @@ export async function openAuditPipeline(
   return {
     append: (event, time) => spool.append(event, time),
     appendAll: (items) => spool.appendAll(items),
+    writer: spool.writer,
     acceptedLoss: spool.acceptedLoss,
     joinInstallation: (id) => spool.joinInstallation(id),
     depth: () => spool.depth(),

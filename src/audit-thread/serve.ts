@@ -16,7 +16,8 @@ export async function serveAudit(adapters: AuditAdapters = {}): Promise<void> {
       adapters,
     );
     port.on("message", (message: ToAudit) => void handle(message, pipeline, send, port));
-    send({ type: "opened", full: pipeline.full, acceptedLoss: pipeline.acceptedLoss });
+    const { full, writer, acceptedLoss } = pipeline;
+    send({ type: "opened", full, writer, acceptedLoss });
   } catch (error) {
     send({ type: "failed", error: sent(error) });
     port.close();

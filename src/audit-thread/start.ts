@@ -44,7 +44,7 @@ export async function startAuditThread(
   const appends = new AppendBatches(send, answerMs);
   const depths: PromiseWithResolvers<Depth>[] = [];
   const joins: PromiseWithResolvers<void>[] = [];
-  const opened = Promise.withResolvers<string | undefined>();
+  const opened = Promise.withResolvers<Pick<AuditPipeline, "writer" | "acceptedLoss">>();
   const exited = Promise.withResolvers<void>();
   let standing: Standing | undefined;
   let onObstacle = (): void => {};
@@ -68,7 +68,7 @@ export async function startAuditThread(
         return message.error === undefined ? joins.shift()?.resolve() : joins.shift()?.reject(received(message.error));
       case "opened":
         standing = new Standing(send, message.full, () => onObstacle(), examineMs);
-        return opened.resolve(message.acceptedLoss);
+        return opened.resolve(message);
       case "failed":
         return opened.reject(received(message.error));
       case "stopped":
@@ -80,9 +80,10 @@ export async function startAuditThread(
     fail(new Error("the audit thread has ended"));
     exited.resolve();
   });
-  const acceptedLoss = await opened.promise;
+  const { writer, acceptedLoss } = await opened.promise;
 
   return {
+    writer,
     acceptedLoss,
     get obstacle() {
       return standing?.obstacle;

@@ -14,6 +14,8 @@ export interface AuditPipeline extends AuditLog {
   onObstacle(listener: () => void): void;
   /** Examines the storage now. Resolves when `obstacle` says what was found. Never rejects. */
   look(): Promise<void>;
+  /** Who writes the events: the name of this replica. */
+  readonly writer: string;
   /** What was missing when the log was opened, and the operator accepted, e.g. `events:8-12`. */
   readonly acceptedLoss: string | undefined;
   /** Durably records the installation that the log belongs to. Rejects with UNAVAILABLE. */

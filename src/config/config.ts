@@ -54,6 +54,7 @@ export function buildConfig(raw: RawConfig, { profiles, keysets }: ProfileSet, w
     verifyCacheEntries: raw.verify.cache_entries,
     spoolMaxBytes: raw.audit.spool_max_bytes,
     logLevel: raw.log.level,
+    drainMs: msOf(raw.shutdown.drain),
     graceMs: msOf(raw.shutdown.grace),
   } as const;
 }

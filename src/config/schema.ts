@@ -85,7 +85,11 @@ export const CONFIG_SCHEMA = objectSchema({
   verify: section({ cache_entries: { type: "integer", minimum: 0, maximum: 1_000_000, default: 10_000 } }),
   audit: section({ spool_max_bytes: { type: "integer", minimum: 67_108_864, default: 4_294_967_296 } }),
   log: section({ level: { enum: ["debug", "info", "warn", "error", "silent"], default: "info" } }),
-  shutdown: section({ grace: { ...DURATION, durationFrom: ["0s", LONGEST_TIMER], default: "10s" } }),
+  shutdown: section({
+    // How long callers that ask for the health may take to notice the stop, while all calls are still answered.
+    drain: { ...DURATION, durationFrom: ["0s", "1h"], default: "0s" },
+    grace: { ...DURATION, durationFrom: ["0s", LONGEST_TIMER], default: "10s" },
+  }),
 });
 
 /** The configuration as written, with defaults and overrides filled in. */

@@ -52,11 +52,23 @@ const MAX_STREAMS = 1000;
 /** How long a client may leave a stream unread, in milliseconds. */
 const STALLED_MS = 30_000;
 
-/**
- * A service name of `grpc.health.v1`, which serves while tokens can be issued. The name "" serves while they can be
- * verified.
- */
+/** What the health of a service depends on: that calls are answered, that tokens can be verified, or issued too. */
+export type Ability = "answer" | "verify" | "issue";
+
+/** Issuing has a health of its own, because verifying outlasts it. */
 export const ISSUING = "signet.v1.TokenService/IssueToken";
+
+/** The service names of `grpc.health.v1`: "", each service, and {@link ISSUING}. */
+const HEALTH_NAMES: Readonly<Record<Ability, readonly string[]>> = {
+  answer: [
+    "signet.v1.ProfileService",
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+  ],
+  verify: ["", "signet.v1.TokenService", "signet.v1.KeyService"],
+  issue: [ISSUING],
+};
 
 /** The implementation, in terms of the domain. */
 interface Services {
@@ -68,7 +80,8 @@ interface Services {
 export interface GrpcServer {
   /** The address in use. Port 0 is replaced by the port that the system chose. */
   readonly address: string;
-  setHealth(service: "" | typeof ISSUING, serving: boolean): void;
+  /** At the beginning calls are answered, and no token can be verified. */
+  setHealth(ability: Ability, serving: boolean): void;
   /** What is open at this moment. */
   load(): Load;
   /** Ends streams, refuses new calls, and waits at most `graceMs` for the others before it cuts them. */
@@ -106,7 +119,13 @@ export async function startGrpcServer(
   addService(server, tokenMethods, tokenHandlers(services.tokens, onCall), serving);
   addService(server, KeyServiceService, keyHandlers(services.keys), serving);
   addService(server, ProfileServiceService, profileHandlers(services.profiles), serving);
-  const health = new HealthImplementation({ "": "NOT_SERVING", [ISSUING]: "NOT_SERVING" });
+  const health = new HealthImplementation({});
+  const setHealth = (ability: Ability, serving: boolean) => {
+    for (const name of HEALTH_NAMES[ability]) health.setStatus(name, serving ? "SERVING" : "NOT_SERVING");
+  };
+  setHealth("answer", true);
+  setHealth("verify", false);
+  setHealth("issue", false);
   addLibraryService(server, health);
   addLibraryService(server, reflection(contract));
   await removeStaleSocket(address);
@@ -118,7 +137,7 @@ export async function startGrpcServer(
   return {
     address: bound,
     load: () => guard.load,
-    setHealth: (service, serving) => health.setStatus(service, serving ? "SERVING" : "NOT_SERVING"),
+    setHealth,
     async stop(graceMs) {
       streams.stop();
       await stop(server, graceMs);

@@ -27,7 +27,11 @@ interface ReplicaFigures {
 export interface Metrics {
   call(method: string, code: string, seconds: number): void;
   issued(profile: string): void;
+  /** The profile is empty if it is unknown. */
+  denied(profile: string, reason: string): void;
   rejected(profile: string, reason: string): void;
+  revoked(profile: string, kind: "token" | "subject", count: number): void;
+  imported(profile: string): void;
   expressionFailed(profile: string, kind: string, name: string, reason: string): void;
   /** A connection was closed or a call ended because of this limit, a key of the configuration. */
   limited(limit: string): void;
@@ -39,10 +43,17 @@ export interface Metrics {
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
-export function createMetrics(): Metrics {
+export function createMetrics(build: { readonly version: string; readonly node: string }): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  const labelNames = ["version", "node"] as const;
+  new Gauge({
+    name: "signet_build_info",
+    help: "1, with the version of Signet and of Node.",
+    labelNames,
+    registers,
+  }).set(build, 1);
   const calls = new Histogram({
     name: "signet_grpc_call_seconds",
     help: "Duration of gRPC calls by method and status code; its count is the number of calls.",
@@ -53,6 +64,24 @@ export function createMetrics(): Metrics {
   const issued = new Counter({
     name: "signet_tokens_issued_total",
     help: "Tokens that left the service, by profile.",
+    labelNames: ["profile"] as const,
+    registers,
+  });
+  const denied = new Counter({
+    name: "signet_tokens_denied_total",
+    help: "Requests for a token that were refused, by profile (empty if it is unknown) and reason.",
+    labelNames: ["profile", "reason"] as const,
+    registers,
+  });
+  const revoked = new Counter({
+    name: "signet_revocations_total",
+    help: "Revocations that this replica has stored, by profile and kind (token or subject).",
+    labelNames: ["profile", "kind"] as const,
+    registers,
+  });
+  const imported = new Counter({
+    name: "signet_keys_imported_total",
+    help: "Keys that were imported on this replica, by profile.",
     labelNames: ["profile"] as const,
     registers,
   });
@@ -88,6 +117,9 @@ export function createMetrics(): Metrics {
       observer.observe(seconds);
     },
     issued: (profile) => issued.inc({ profile }),
+    denied: (profile, reason) => denied.inc({ profile, reason }),
+    revoked: (profile, kind, count) => revoked.inc({ profile, kind }, count),
+    imported: (profile) => imported.inc({ profile }),
     rejected: (profile, reason) => rejected.inc({ profile, reason }),
     expressionFailed: (profile, kind, name, reason) => failed.inc({ profile, kind, name, reason }),
     limited: (limit) => limited.inc({ limit }),

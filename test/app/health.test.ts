@@ -1,7 +1,6 @@
 import test, { type ExecutionContext } from "ava";
 import { type Health, type Readiness, startHealth } from "../../src/app/health.ts";
 import type { LogEvent } from "../../src/app/log.ts";
-import { ISSUING } from "../../src/grpc/server.ts";
 
 /** Health over reasons and a clock that the test moves, with what it has set and logged. */
 function healthUnderTest(t: ExecutionContext) {
@@ -39,10 +38,10 @@ test("a status is set when it changes, and not again: every watcher would be sen
     health.update();
   }
   t.deepEqual(set, [
-    ["", true],
-    [ISSUING, true],
-    [ISSUING, false],
-    [ISSUING, true],
+    ["verify", true],
+    ["issue", true],
+    ["issue", false],
+    ["issue", true],
   ]);
 });
 
@@ -69,8 +68,8 @@ test("what shuts out new callers is logged, and changes no status: connected cal
   health.update();
   t.deepEqual(logged, [{ type: "waiting", for: ["a new start"] }]);
   t.deepEqual(set, [
-    ["", true],
-    [ISSUING, true],
+    ["verify", true],
+    ["issue", true],
   ]);
 });
 
@@ -80,7 +79,8 @@ test("after the stop nothing is served, whatever changes", (t) => {
   health.stop();
   health.update();
   t.deepEqual(set.slice(2), [
-    [ISSUING, false],
-    ["", false],
+    ["issue", false],
+    ["verify", false],
+    ["answer", false],
   ]);
 });

@@ -9,4 +9,4 @@ parentPort?.on("message", ({ type }: ToAudit) => {
   else if (asked === 1) send({ type: "depth", error: { code: "CORRUPT", message: "unreadable" } });
   else send({ type: "depth", depth: { events: asked, bytes: 0, oldestTime: undefined } });
 });
-send({ type: "opened", full: false, acceptedLoss: undefined });
+send({ type: "opened", full: false, writer: "writer-1", acceptedLoss: undefined });

@@ -98,7 +98,7 @@ test("docs/command-line.md has each exit code", (t) => {
 });
 
 test("docs/monitoring.md has each metric with its labels", async (t) => {
-  const metrics = createMetrics();
+  const metrics = createMetrics({ version: "1", node: "24" });
   metrics.addSources({
     spoolLimitBytes: 1,
     spool: async () => ({ events: 0, bytes: 0, oldestAgeSeconds: 0 }),
@@ -111,7 +111,10 @@ test("docs/monitoring.md has each metric with its labels", async (t) => {
   metrics.limited("grpc.max_connections");
   metrics.call("M", "OK", 1);
   metrics.issued("p");
+  metrics.denied("p", "INVALID_ARGUMENT");
   metrics.rejected("p", "EXPIRED");
+  metrics.revoked("p", "token", 1);
+  metrics.imported("p");
   metrics.expressionFailed("p", "rule", "0", "failed");
   const { body } = await metrics.render();
   const names = [...body.matchAll(/^# TYPE (signet_\w+)/gm)].map(([, name = ""]) => name);

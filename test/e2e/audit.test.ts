@@ -30,9 +30,16 @@ testWithNats("a subscriber decodes the event of a token: what was issued, to who
     t.deepEqual(recorded?.expiresAt, issued.expiresAt);
     t.regex(recorded?.subjectHash ?? "", /^[A-Za-z0-9_-]{22}$/);
     t.deepEqual(
-      ["Nats-Msg-Id", "ce-specversion", "ce-id", "ce-type", "ce-source", "ce-time", "content-type"].map((name) =>
-        headers?.get(name),
-      ),
+      [
+        "Nats-Msg-Id",
+        "ce-specversion",
+        "ce-id",
+        "ce-type",
+        "ce-source",
+        "ce-time",
+        "ce-datacontenttype",
+        "content-type",
+      ].map((name) => headers?.get(name)),
       [
         event.eventId,
         "1.0",
@@ -40,6 +47,7 @@ testWithNats("a subscriber decodes the event of a token: what was issued, to who
         "token.issued",
         `signet/${event.writer}`,
         JSON.parse(message.string()).time,
+        "application/json",
         "application/json",
       ],
     );

@@ -18,8 +18,8 @@ async function target(t: ExecutionContext) {
   return { address, call };
 }
 
-testWithGrpcurl("reflection lists every service", async (t) => {
-  const { address } = await target(t);
+testWithGrpcurl("reflection lists every service, and each has a health by its name", async (t) => {
+  const { address, call } = await target(t);
   const { stdout } = await grpcurl(address, "list");
   t.deepEqual(stdout.trim().split("\n").toSorted(), [
     "grpc.health.v1.Health",
@@ -27,6 +27,9 @@ testWithGrpcurl("reflection lists every service", async (t) => {
     "signet.v1.ProfileService",
     "signet.v1.TokenService",
   ]);
+  for (const service of ["", ...stdout.trim().split("\n"), "grpc.reflection.v1.ServerReflection"])
+    t.deepEqual(await call("grpc.health.v1.Health/Check", { service }), { status: "SERVING" }, service);
+  await t.throwsAsync(call("grpc.health.v1.Health/Check", { service: "signet.v1.NoService" }), { message: /NotFound/ });
 });
 
 for (const [symbol, expected] of [

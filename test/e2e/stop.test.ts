@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import { credentials } from "@grpc/grpc-js";
 import test from "ava";
+import { TokenServiceClient } from "../../src/gen/signet/v1/token.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { readAuditStream, tokenIdsOf } from "../support/nats/audit-stream.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
@@ -41,7 +43,10 @@ testWithNats(
 );
 
 test.serial("SIGTERM ends within its grace although a health watch and idle connections are open", async (t) => {
-  const child = await spawnService(t, { data: await tempFolder(t), env: { SIGNET_SHUTDOWN_GRACE: "500ms" } });
+  const child = await spawnService(t, {
+    data: await tempFolder(t),
+    env: { SIGNET_SHUTDOWN_DRAIN: "50ms", SIGNET_SHUTDOWN_GRACE: "500ms" },
+  });
   const seen = await healthClient(t, child.grpc).watch("");
   for (const address of [child.grpc, child.http]) {
     const [host = "", port] = address.split(":");
@@ -88,6 +93,34 @@ test.serial(
     health.unwatch();
     t.regex((await call).token, /^[\w-]+\.[\w-]+\.[\w-]+$/);
     await stopping;
+  },
+);
+
+test.serial(
+  "while it drains, its health says that it stops and new callers are served; a second SIGTERM ends it",
+  async (t) => {
+    const service = await startRemote(t, { data: await tempFolder(t), env: { SIGNET_SHUTDOWN_DRAIN: "10m" } });
+    const health = healthClient(t, service.process.grpc);
+    const names = ["", ISSUING, "signet.v1.TokenService", "signet.v1.KeyService", "signet.v1.ProfileService"];
+    for (const name of names) t.is(await health.check(name), "SERVING", name);
+    const { child } = service.process;
+    child.kill("SIGTERM");
+    await waitUntil("/readyz says so", async () => (await fetch(`${service.url}/readyz`)).status === 503);
+    for (const name of names) t.is(await health.check(name), "NOT_SERVING", name);
+    const { token } = await issue(service);
+    const late = new TokenServiceClient(service.process.grpc, credentials.createInsecure());
+    t.teardown(() => late.close());
+    t.true((await verify({ tokens: late }, token)).valid, "a new connection");
+    t.is((await fetch(`${service.url}/keysets/service/jwks.json`)).status, 200);
+    child.kill("SIGTERM");
+    await once(child, "exit");
+    t.is(child.exitCode, 1);
+    t.deepEqual(
+      service.process.log.filter(({ replica }) => replica !== service.process.log[0]?.replica),
+      [],
+      "every line names the replica",
+    );
+    t.regex(String(service.process.log[0]?.replica), /^[\da-f-]{36}$/);
   },
 );
 

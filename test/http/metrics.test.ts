@@ -1,7 +1,10 @@
 import test from "ava";
+import packageJson from "../../package.json" with { type: "json" };
 import { RejectionReason } from "../../src/gen/signet/v1/token.ts";
 import { createMetrics } from "../../src/http/metrics.ts";
 import { filesIn } from "../support/files/config-files.ts";
+import { importKey } from "../support/service/key-calls.ts";
+import { revokeTokens } from "../support/service/revoke-tokens.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { issue, type Service, startService, verify } from "../support/service/service.ts";
 
@@ -39,7 +42,7 @@ function samplesIn(text: string): Map<string, number> {
   return samples;
 }
 
-test("calls, tokens and rejections are counted by method, code, profile and reason", async (t) => {
+test("calls, tokens, denials, rejections, revocations and imports are counted, beside the build", async (t) => {
   const service = await startService(t);
   const { token } = await issue(service);
   await issue(service);
@@ -47,7 +50,19 @@ test("calls, tokens and rejections are counted by method, code, profile and reas
   await verify(service, token);
   await verify(service, token, { audience: "other" });
   await verify(service, "no token");
+  t.is((await failureOf(issue(service, { profile: "none" }))).code, "NOT_FOUND");
+  await revokeTokens(service, { tokenIds: ["a", "b", "a"] });
+  await revokeTokens(service, { subject: "alice" });
+  t.is((await failureOf(revokeTokens(service, {}))).code, "INVALID_ARGUMENT");
+  await importKey(service, { profile: "shoplive", keyId: "first" });
+  t.is((await failureOf(importKey(service, { profile: "shoplive", keyId: "first" }))).code, "ALREADY_EXISTS");
   const samples = await scrape(service);
+  t.is(samples.get('signet_tokens_denied_total{profile="service",reason="INVALID_REQUEST"}'), 1);
+  t.is(samples.get('signet_tokens_denied_total{profile="",reason="PROFILE_NOT_FOUND"}'), 1);
+  t.is(samples.get('signet_revocations_total{profile="service",kind="token"}'), 2);
+  t.is(samples.get('signet_revocations_total{profile="service",kind="subject"}'), 1);
+  t.is(samples.get('signet_keys_imported_total{profile="shoplive"}'), 1);
+  t.is(samples.get(`signet_build_info{version="${packageJson.version}",node="${process.versions.node}"}`), 1);
   const calls = (method: string, code: string) =>
     `signet_grpc_call_seconds_count{method="signet.v1.TokenService/${method}",code="${code}"}`;
   t.is(samples.get(calls("IssueToken", "OK")), 2);
@@ -103,7 +118,7 @@ test("the spool is asked once for each scrape, and its values are left out when 
   let asked = 0;
   let depth = (): Promise<{ events: number; bytes: number; oldestAgeSeconds: number }> =>
     Promise.resolve({ events: 2, bytes: 300, oldestAgeSeconds: 4 });
-  const { render, addSources } = createMetrics();
+  const { render, addSources } = createMetrics({ version: "1", node: "24" });
   addSources({
     spoolLimitBytes: 1_000,
     spool: () => {

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import packageJson from "../../../package.json" with { type: "json" };
-import { readIdentity } from "../../audit/spool/identity.ts";
 import type { Config } from "../../config/config.ts";
 import { holdsSecrets } from "../../keys/imported/secrets.ts";
 import { ALWAYS_FIT } from "../../replica/fitness.ts";
@@ -12,10 +11,14 @@ import { openNatsState, type Sweeping } from "./nats-state.ts";
 import { bucketLost, isShared, type OwnState, snapshotsOf } from "./own-state.ts";
 import { NO_SNAPSHOTS, type SharedState } from "./shared-state.ts";
 
-/** Opens the state that the configuration names. `own` is what this data folder holds. Rejects with a StateError. */
+/**
+ * Opens the state that the configuration names. `own` is what this data folder holds. `id` names the replica: the writer
+ * of the audit log, which lasts as long as the data folder. Rejects with a StateError.
+ */
 export async function openState(
   config: Config,
   own: Pick<OwnState, "store" | "spoolInstallation">,
+  id: string,
   now: () => number,
   log: Log,
   sweeping: Sweeping,
@@ -25,12 +28,8 @@ export async function openState(
   const hasOwnKeys = (await own.store.list("keys/")).length > 0;
   if (state.firstStart && hasOwnKeys) log("error", { type: "store.own_keys", folder: join(data, "state") });
   const noFirstKeys = whyNoFirstKeys(config, hasOwnKeys, own.spoolInstallation);
-  // The writer of the audit log names the replica: the name lasts as long as the data folder.
-  const identity = await readIdentity(join(data, "spool"));
-  if (identity === undefined) throw new Error("the audit log has no writer");
   const files = await openSnapshotFiles(snapshotsOf(data), (file) => log("error", { type: "snapshot.damaged", file }));
   const { url, replicas } = nats;
-  const id = identity.writer;
   const { version } = packageJson;
   return openNatsState({ config, noFirstKeys, url, replicas, id, version, files, now, log, ...sweeping });
 }

@@ -18,6 +18,8 @@ export interface OwnState {
   readonly store: OwnStore;
   /** The file of the store. */
   readonly file: Place;
+  /** The writer of the spool's events; undefined if there is no spool yet. */
+  readonly writer: string | undefined;
   /** The installation that the spool names and may go on naming. */
   readonly spoolInstallation: string | undefined;
   /** Whether a replica's spool is gone, so that a new writer begins. */
@@ -55,7 +57,7 @@ export async function openOwnState(
     const loss = spool?.installation && stateLoss(spool.installation);
     const acceptedLoss = acceptLosses.find((accepted) => accepted === loss && !holdsRings(snapshotsOf(data)));
     return {
-      ...{ store, file: placeOf(path) },
+      ...{ store, file: placeOf(path), writer: spool?.writer },
       spoolInstallation: acceptedLoss === undefined ? spool?.installation : undefined,
       acceptedLoss,
       newWriter: spool === undefined && stateExists,
@@ -71,7 +73,7 @@ export async function openOwnState(
     const store = existing ?? (await open());
     const kept = verdict.acceptedLoss === undefined ? spool : undefined;
     return {
-      ...{ store, file: placeOf(path) },
+      ...{ store, file: placeOf(path), writer: spool?.writer },
       spoolInstallation: kept?.installation,
       acceptedLoss: verdict.acceptedLoss,
       newWriter: false,

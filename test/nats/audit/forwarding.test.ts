@@ -55,6 +55,7 @@ testWithNats("every event arrives with its body byte for byte and its CloudEvent
     "ce-type": "token.issued",
     "ce-source": "signet/writer-1",
     "ce-time": new Date(TIME).toISOString(),
+    "ce-datacontenttype": "application/json",
     "content-type": "application/json",
   });
   t.like(reports, { 0: { type: "audit.forwarding" }, length: 1 });

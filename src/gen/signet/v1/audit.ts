@@ -14,8 +14,8 @@ export const protobufFileName = "signet/v1/audit.proto";
 
 /**
  * AuditEvent is the body of every message under `signet.audit.>`, as proto-JSON. The message is a CloudEvent 1.0 in
- * binary mode: the NATS headers `ce-id`, `ce-type`, `ce-source` and `ce-time` repeat fields of the body, and
- * `Nats-Msg-Id` is the event id.
+ * binary mode: the NATS headers `ce-id`, `ce-type`, `ce-source` and `ce-time` repeat fields of the body,
+ * `ce-datacontenttype` and `content-type` are `application/json`, and `Nats-Msg-Id` is the event id.
  *
  * An event never holds a token, a key or a personal claim. Delivery is at least once; two messages are the same event
  * exactly when their `event_id` is the same. The order of events is (writer, epoch, seq), not the order of the stream.
