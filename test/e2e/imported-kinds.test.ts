@@ -6,7 +6,8 @@ import { ALGORITHMS, type Algorithm, isMac, KEYSET_ALGORITHMS, type KeysetAlgori
 import { filesIn } from "../support/files/config-files.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { dialect, verdictOf } from "../support/profiles/dialect.ts";
-import { tinyProfile } from "../support/profiles/tiny-profile.ts";
+import { getProfile } from "../support/profiles/profile-client.ts";
+import { vendorProfile } from "../support/profiles/vendor-profile.ts";
 import { importKey } from "../support/service/key-calls.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { listKeys, type Service, startService } from "../support/service/service.ts";
@@ -17,18 +18,11 @@ import { jwkOf, pemOf, publicPemOf, vendorKey } from "../support/tokens/vendor-k
 const BYTES = { HS256: 32, HS384: 48, HS512: 64 } as const;
 const { SECRET_ENCODING_BASE64: BASE64, SECRET_ENCODING_UNSPECIFIED: NONE } = SecretEncoding;
 
-/** A profile of tenants whose keys have any of these algorithms. */
-const vendorProfile = (algorithms: readonly string[]) =>
-  tinyProfile({
-    1: "profile: vendor",
-    2: `keys: { imported: [${algorithms}]${algorithms.includes("HS256") ? ", encoding: base64" : ""} }`,
-    6: "  - { name: iat, from: issued_at }",
-    9: "issuer: none",
-    10: "tenant: {}",
-    11: "header: { kid: required }",
-  });
-
-async function start(t: ExecutionContext, data: string, algorithms: readonly string[] = ALGORITHMS): Promise<Service> {
+async function start(
+  t: ExecutionContext,
+  data: string,
+  algorithms: readonly Algorithm[] = ALGORITHMS,
+): Promise<Service> {
   const folder = await filesIn(t, { "vendor.yaml": vendorProfile(algorithms) });
   return startService(t, { data, env: { SIGNET_PROFILES_FOLDER: folder } });
 }
@@ -96,6 +90,8 @@ test("a key of every algorithm signs for the vendor, verifies its tokens, outliv
   t.true(jwks.keys.length > 0);
   t.true(jwks.keys.every(({ kid }: { kid: string }) => rotating.includes(kid)));
   t.is(keys.filter(({ profile }) => profile === "vendor").length, ALGORITHMS.length);
+
+  t.like(await getProfile(service, "vendor"), { keys: { algorithm: "HS256", algorithms: [...ALGORITHMS] } });
 
   await confuse(t, service, givens);
   await service.app.stop("SIGTERM");

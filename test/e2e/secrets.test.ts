@@ -1,14 +1,17 @@
 import { randomBytes } from "node:crypto";
 import test from "ava";
 import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
+import { filesIn } from "../support/files/config-files.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { readAuditStream } from "../support/nats/audit-stream.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { vendorProfile } from "../support/profiles/vendor-profile.ts";
 import { importKey } from "../support/service/key-calls.ts";
 import { startRemote } from "../support/service/remote-service.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { issue, listKeys, verify } from "../support/service/service.ts";
 import { dataFiles, keySecrets, leaks, type Places, type Secrets } from "../support/tokens/secrets.ts";
+import { jwkOf, vendorKey } from "../support/tokens/vendor-keys.ts";
 
 const SUBJECT = "subject-7f3a9c@example.test";
 const CLAIM = "claim-value-b81e44";
@@ -21,13 +24,21 @@ const BAD = "control\u0001-9e2b77-subject";
 testWithNats("no token, key, subject or claim is in any log, event, metric, error text or file", async (t) => {
   const nats = await startNats(t);
   const data = await tempFolder(t);
-  const service = await startRemote(t, { data, env: { SIGNET_NATS_URL: nats.url, SIGNET_LOG_LEVEL: "debug" } });
+  const folder = await filesIn(t, { "vendor.yaml": vendorProfile(["EdDSA"]) });
+  const env = { SIGNET_NATS_URL: nats.url, SIGNET_LOG_LEVEL: "debug", SIGNET_PROFILES_FOLDER: folder };
+  const service = await startRemote(t, { data, env });
   const stderr: string[] = [];
   service.process.child.stderr?.on("data", (text) => stderr.push(String(text)));
   const imported = randomBytes(32);
   const [asText, asBytes] = [{ secret: imported.toString("base64") }, { secret: WEAK, allowWeak: true }];
   await importKey(service, { profile: "shoplive", keyId: "imported", ...asText });
   await importKey(service, { profile: "viasocket", keyId: "weak", encoding: UTF8, ...asBytes });
+  const [privateKey, refusedKey] = [jwkOf(vendorKey("EdDSA")), jwkOf(vendorKey("EdDSA"), { x: "AAAA" })];
+  const asJwk = (key: object) => ({
+    secret: JSON.stringify(key),
+    encoding: SecretEncoding.SECRET_ENCODING_UNSPECIFIED,
+  });
+  await importKey(service, { profile: "vendor", tenant: "acme", keyId: "private", ...asJwk(privateKey) });
   const tokens: string[] = [];
   for (let count = 0; count < 20; count += 1)
     tokens.push((await issue(service, { subject: SUBJECT, claims: { scope: CLAIM, [CLAIM_NAME]: CLAIM } })).token);
@@ -55,6 +66,7 @@ testWithNats("no token, key, subject or claim is in any log, event, metric, erro
     await failureOf(importKey(service, { profile: "viasocket", encoding: UTF8, secret: REFUSED })),
     await failureOf(importKey(service, { profile: "hivekit", secret: REFUSED, keyId: REFUSED })),
     await failureOf(importKey(service, { profile: "shoplive", keyId: "imported", ...asText })),
+    await failureOf(importKey(service, { profile: "vendor", tenant: "acme", ...asJwk(refusedKey) })),
   ];
   const shown = {
     keys: await listKeys(service),
@@ -85,6 +97,8 @@ testWithNats("no token, key, subject or claim is in any log, event, metric, erro
     claim: CLAIM,
     "bad subject": BAD.slice(-14),
     imported,
+    "imported private key": Buffer.from(privateKey.d ?? "", "base64url"),
+    "refused private key": Buffer.from(refusedKey.d ?? "", "base64url"),
     weak: WEAK,
     refused: REFUSED,
   };

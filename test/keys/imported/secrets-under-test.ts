@@ -12,23 +12,14 @@ import { Problem } from "../../../src/problem/problem.ts";
 import type { Profile } from "../../../src/profile/model/profile.ts";
 import type { KeyValue } from "../../../src/state/keyvalue.ts";
 import { profileOf, shippedProfile } from "../../support/profiles/profiles.ts";
-import { tinyProfile } from "../../support/profiles/tiny-profile.ts";
+import { vendorProfile } from "../../support/profiles/vendor-profile.ts";
 import { start } from "../rotating/ring-under-test.ts";
 
-/** Tenants whose keys have any algorithm. */
-const VENDOR = profileOf(
-  tinyProfile({
-    1: "profile: vendor",
-    2: `keys: { imported: [${ALGORITHMS}], encoding: base64 }`,
-    9: "tenant: {}",
-  }),
-);
-
 const PROFILES: ReadonlyMap<string, Profile> = new Map(
-  [...["service", "hivekit", "reactive", "viasocket"].map((name) => shippedProfile(name)), VENDOR].map((profile) => [
-    profile.name,
-    profile,
-  ]),
+  [
+    ...["service", "hivekit", "reactive", "viasocket"].map((name) => shippedProfile(name)),
+    profileOf(vendorProfile(ALGORITHMS)),
+  ].map((profile) => [profile.name, profile]),
 );
 
 export const input = Buffer.from("signing input");

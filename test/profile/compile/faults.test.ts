@@ -42,6 +42,26 @@ for (const [what, changes, ...expected] of [
   ],
   ["imported keys without an encoding", { 2: "keys: { imported: HS256 }" }, "2 keys.encoding: is required"],
   [
+    "imported private keys with an encoding",
+    { 2: "keys: { imported: [RS256, ES256], encoding: hex }" },
+    "2 keys.encoding: is for secrets: a private key is in PEM, or a JWK",
+  ],
+  [
+    "secrets beside private keys without an encoding",
+    { 2: "keys: { imported: [RS256, HS512] }" },
+    "2 keys.encoding: is required",
+  ],
+  [
+    "imported keys of no algorithm",
+    { 2: "keys: { imported: [] }" },
+    "2 keys.imported: must NOT have fewer than 1 items",
+  ],
+  [
+    "imported keys of an algorithm that is not served",
+    { 2: "keys: { imported: [none] }" },
+    '2 keys.imported[0]: must be one of ["HS256","HS384","HS512","EdDSA","ES256","RS256","PS256"]',
+  ],
+  [
     "keys that are imported and rotate",
     { 2: "keys: { imported: HS256, encoding: hex, keyset: a }" },
     "2 keys.keyset: is not a known key (known: imported, encoding)",

@@ -52,9 +52,9 @@ export const RejectionReason = {
   REJECTION_REASON_KEY_RETIRED: 7,
   /** REJECTION_REASON_KEY_REVOKED - The key was revoked. */
   REJECTION_REASON_KEY_REVOKED: 8,
-  /** REJECTION_REASON_ALGORITHM_NOT_ALLOWED - `alg` is not the one algorithm of the key (RFC 8725, 3.1). */
+  /** REJECTION_REASON_ALGORITHM_NOT_ALLOWED - `alg` is not the one algorithm of the key (RFC 8725, 3.1), or the profile does not allow it. */
   REJECTION_REASON_ALGORITHM_NOT_ALLOWED: 9,
-  /** REJECTION_REASON_TYPE_MISMATCH - `typ` is not the profile's (RFC 8725, 3.11). */
+  /** REJECTION_REASON_TYPE_MISMATCH - `typ` is none that the profile accepts (RFC 8725, 3.11). */
   REJECTION_REASON_TYPE_MISMATCH: 10,
   /** REJECTION_REASON_BAD_SIGNATURE - The signature does not fit the key and the signed text. */
   REJECTION_REASON_BAD_SIGNATURE: 11,
