@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { chownSync, mkdirSync } from "node:fs";
 import { chmod, chown, lchown, lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext, type Implementation } from "ava";
@@ -11,6 +12,7 @@ export const USER = 65_534;
 export const FS_GROUP = 2_000;
 
 const setpriv = findTool("setpriv") ?? "setpriv";
+const ownCache = cacheOfUser();
 const missing = whyNotAsUser();
 const mountsFail = missing ?? (run(["unshare", "--mount", "true"]) ? undefined : "this machine allows no mounts");
 
@@ -30,7 +32,7 @@ export async function userFolder(t: ExecutionContext<unknown>): Promise<string> 
 /** The command before a command that runs it as {@link USER}, in its own group and in `groups`. */
 export function asUser(groups: readonly number[] = []): readonly string[] {
   const others = groups.length === 0 ? ["--clear-groups"] : [`--groups=${groups.join(",")}`];
-  return [setpriv, `--reuid=${USER}`, `--regid=${USER}`, ...others];
+  return [setpriv, `--reuid=${USER}`, `--regid=${USER}`, ...others, ...ownCache];
 }
 
 /** The command before a command that runs it with this umask. */
@@ -66,6 +68,16 @@ export async function modesIn(folder: string): Promise<Record<string, string>> {
   const names = await readdir(folder, { recursive: true });
   const modeOf = async (name: string) => [name, ((await lstat(join(folder, name))).mode & 0o7777).toString(8)] as const;
   return Object.fromEntries(await Promise.all(names.sort().map(modeOf)));
+}
+
+/** Sets the cache of compiled sources: {@link USER} can't write to the one of root. */
+function cacheOfUser(): readonly string[] {
+  const { NODE_COMPILE_CACHE } = process.env;
+  if (NODE_COMPILE_CACHE === undefined || process.getuid?.() !== 0) return [];
+  const folder = `${NODE_COMPILE_CACHE}-${USER}`;
+  mkdirSync(folder, { recursive: true });
+  chownSync(folder, USER, USER);
+  return ["env", `NODE_COMPILE_CACHE=${folder}`];
 }
 
 function whyNotAsUser(): string | undefined {
