@@ -5,10 +5,13 @@ import type { Digests } from "../replica/presence-record.ts";
 
 /** Digests of the settings that replicas must share. Truncated: an attacker gains nothing from two equal digests. */
 export function configDigests({ effective, keysets }: Pick<Config, "effective" | "keysets">): Digests {
+  const choice = [effective.profiles.disable.toSorted(), effective.profiles.replace.toSorted()];
+  const isChosen = choice.some((names) => names.length > 0);
   const sorted = keysets.toSorted((left, right) => (left.name < right.name ? -1 : 1));
   return {
     issuer: digestOf(effective.issuer),
-    keysets: digestOf(sorted.map(({ name, algorithm }) => [name, algorithm])),
+    // Without such profiles it is that of earlier versions.
+    keysets: digestOf([...sorted.map(({ name, algorithm }) => [name, algorithm]), ...(isChosen ? [choice] : [])]),
     rotation: digestOf(sorted.map(({ name, policy }) => [name, policy])),
   };
 }

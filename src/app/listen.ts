@@ -83,7 +83,8 @@ function listenForHttp(
 ): Promise<HttpServer> {
   const sources: HttpSources = {
     jwks(keyset) {
-      if (keyset !== undefined && !config.keysets.some(({ name }) => name === keyset)) return undefined;
+      if (keyset !== undefined && ![...config.keysets, ...config.retired].some(({ name }) => name === keyset))
+        return undefined;
       const { keys, maxAgeSeconds } = opening.keys.jwks(keyset);
       return { json: JSON.stringify({ keys }), maxAgeSeconds };
     },

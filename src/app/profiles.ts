@@ -17,6 +17,7 @@ export function openProfiles(config: Config, audit: AuditLog, log: Log, now: () 
   const live = createLiveProfiles({
     initial: config,
     load: (known) => loadProfileSet(config.effective, known),
+    choice: config.effective.profiles,
     hashOf: (profiles) => configHash(config, profiles),
     audit,
     now,

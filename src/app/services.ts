@@ -33,7 +33,7 @@ import { createVerifyToken } from "../token/verify/verify-token.ts";
 import { countImports, countRevocations } from "./counted.ts";
 import { createExpressionErrorReporter } from "./expression-errors.ts";
 import { createKeyringReporter, type IsNewFailure } from "./keys/keyring-events.ts";
-import { currentKeys, openKeyrings } from "./keys/keyrings.ts";
+import { currentKeys, type Keyrings, openKeyrings } from "./keys/keyrings.ts";
 import type { Log } from "./log.ts";
 import type { SharedState } from "./state/shared-state.ts";
 
@@ -73,6 +73,7 @@ export interface Services {
 /** What the services read, and the hasher of their events. */
 interface Opened {
   readonly keyrings: ReadonlyMap<string, Keyring>;
+  readonly retired: readonly Keyring[];
   readonly secrets: Secrets;
   readonly revocations: Revocations;
   readonly hasher: SubjectHasher;
@@ -86,14 +87,15 @@ export async function openServices(parts: ServiceParts, endings: Shutdown): Prom
   const { audit, lookAtAudit, keks, now } = parts;
   const hashers = subjectHashersOf(keks);
   const [hasher] = hashers;
-  const keyrings = await startKeyrings(parts, endings);
+  const { inUse, retired } = await startKeyrings(parts, endings);
+  const keyrings = new Map(inUse.map((ring) => [ring.keyset, ring]));
   const secrets = await startSecrets(parts, endings);
   const revocations = await startRevocations(parts, hashers, endings);
   // Only now: an attempt that failed has written no event, and none of these keys has signed yet.
   for (const keyring of keyrings.values()) await audit.append(currentKeys(keyring, now()), now());
   // A rolling update would take a moment of readiness on a full disk for a good start.
   await lookAtAudit();
-  const opened = { keyrings, secrets, revocations, hasher };
+  const opened = { keyrings, retired, secrets, revocations, hasher };
   const requestIds = startRequestIds(now, endings);
   return {
     tokens: createTokenService(parts, opened, requestIds),
@@ -101,22 +103,21 @@ export async function openServices(parts: ServiceParts, endings: Shutdown): Prom
     keyrings,
     putBack() {
       // A ring reports a failure itself, and tries again.
-      for (const keyring of keyrings.values()) void keyring.maintain().catch(() => undefined);
+      for (const keyring of [...inUse, ...retired]) void keyring.maintain().catch(() => undefined);
       secrets.readAgain();
       revocations.putBack();
     },
   };
 }
 
-async function startKeyrings(parts: ServiceParts, endings: Shutdown): Promise<ReadonlyMap<string, Keyring>> {
+async function startKeyrings(parts: ServiceParts, endings: Shutdown): Promise<Keyrings> {
   const { config, state, keks, now } = parts;
-  const keyrings = new Map<string, Keyring>();
-  for (const keyring of await openKeyrings(config, state, keks, now, createKeyringReporter(parts))) {
-    keyrings.set(keyring.keyset, keyring);
-    endings.add(() => keyring.stop());
-    keyring.start();
+  const rings = await openKeyrings(config, state, keks, now, createKeyringReporter(parts));
+  for (const ring of [...rings.inUse, ...rings.retired]) {
+    endings.add(() => ring.stop());
+    ring.start();
   }
-  return keyrings;
+  return rings;
 }
 
 async function startSecrets({ state, keks, now, log, isNew }: ServiceParts, endings: Shutdown): Promise<Secrets> {
@@ -219,15 +220,19 @@ function createTokenService(
   };
 }
 
-function createKeyService(parts: ServiceParts, { keyrings, secrets }: Opened): KeyService {
+function createKeyService(parts: ServiceParts, { keyrings, retired, secrets }: Opened): KeyService {
   const { config, state, keks, audit, live, metrics, now } = parts;
   const { requireFit, requireRightClock } = state.fitness;
   const common = { profiles: live.current, secrets, requireRightClock, audit, now };
   return {
-    ...createKeyViews(config, keyrings, secrets, now),
+    ...createKeyViews(config, keyrings, retired, secrets, now),
     importKey: countImports(createImportSecret({ ...common, vault: createSecretVault(keks), randomBytes }), metrics),
     rotateKeys: createRotateKeys((keyset) => ringOf(keyrings, keyset), requireFit),
-    revokeKey: createRevokeKey({ ...common, keyrings: () => [...keyrings.values()], replicas: state.peers }),
+    revokeKey: createRevokeKey({
+      ...common,
+      keyrings: () => [...keyrings.values(), ...retired],
+      replicas: state.peers,
+    }),
   };
 }
 

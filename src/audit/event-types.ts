@@ -93,7 +93,12 @@ export const EVENT_TYPES: { readonly [Type in AuditEventType]: EventType<Extract
   },
   "configuration.changed": {
     field: "configurationChanged",
-    encode: (event) => ({ configHash: text(event.configHash), profiles: list(event.profiles) }),
+    encode: (event) => ({
+      configHash: text(event.configHash),
+      profiles: list(event.profiles),
+      disabled: list(event.disabled),
+      replaced: list(event.replaced),
+    }),
   },
   "service.started": {
     field: "serviceStarted",

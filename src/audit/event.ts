@@ -80,7 +80,14 @@ export type AuditEvent =
       readonly caller: string;
       readonly reason: string;
     }
-  | { readonly type: "configuration.changed"; readonly configHash: string; readonly profiles: readonly string[] }
+  | {
+      readonly type: "configuration.changed";
+      readonly configHash: string;
+      readonly profiles: readonly string[];
+      /** The profiles that the configuration takes out of service, and those that a file of the operator replaces. */
+      readonly disabled: readonly string[];
+      readonly replaced: readonly string[];
+    }
   | {
       readonly type: "service.started";
       readonly version: string;

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { jwksMaxAge } from "../keys/rotating/policy.ts";
 import type { ProfileSet } from "../profile/keysets.ts";
 import { formatDuration, msOf } from "../schema/duration.ts";
 import { rotationPolicy } from "./keysets.ts";
@@ -8,7 +9,7 @@ import type { RawConfig } from "./schema.ts";
 export type Config = ReturnType<typeof buildConfig>;
 
 /** Turns a configuration without faults into what the service works with. `warnings` are for the operator. */
-export function buildConfig(raw: RawConfig, { profiles, keysets }: ProfileSet, warnings: readonly string[]) {
+export function buildConfig(raw: RawConfig, { profiles, keysets, retired }: ProfileSet, warnings: readonly string[]) {
   const { grpc, nats, state, kek } = raw;
   const kekFile = kek.file || join(raw.data, "kek");
   return {
@@ -21,6 +22,9 @@ export function buildConfig(raw: RawConfig, { profiles, keysets }: ProfileSet, w
     warnings,
     profiles,
     keysets,
+    retired,
+    /** How long a verifier may cache the JWKS. */
+    jwksMaxAgeSeconds: jwksMaxAge(rotationPolicy(raw.rotation)),
     data: raw.data,
     grpc: {
       address: grpc.address,

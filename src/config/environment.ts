@@ -44,6 +44,7 @@ function leaves(schema: Schema, path: string[]): { path: string[]; type: string 
 function parse(text: string, type: string | undefined): unknown {
   if (type === "integer" && /^\d{1,15}$/.test(text)) return Number(text);
   if (type === "boolean" && (text === "true" || text === "false")) return text === "true";
+  if (type === "array") return text === "" ? [] : text.split(",");
   return text;
 }
 

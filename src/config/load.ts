@@ -48,8 +48,11 @@ export function loadProfileSet(raw: RawConfig, known?: ProfileSet["profiles"]): 
   const folders = folder === "" ? [SHIPPED_PROFILES] : [SHIPPED_PROFILES, folder];
   // A user who may write to the folder that ships may change the program as well: only the operator's is checked.
   const exposed = folder === "" ? [] : exposedProfiles(folder);
-  const profiles = loadProfiles(folders, raw.issuer, known, exposed);
-  return { profiles, keysets: buildKeysets(profiles.values(), raw.rotation) };
+  const { profiles, unused } = loadProfiles(folders, raw.issuer, known, exposed, raw.profiles);
+  const keysets = buildKeysets(profiles.values(), raw.rotation);
+  const isServed = (name: string) => keysets.some((keyset) => keyset.name === name);
+  const retired = buildKeysets(unused, raw.rotation).filter(({ name }) => !isServed(name));
+  return { profiles, keysets, retired };
 }
 
 const EMPTY: YamlDocument = { data: null, faultAt: (path, message) => fault("(defaults)", path, message) };

@@ -14,6 +14,13 @@ const KEK_PLACE = {
   allowed: "a file, or fd:N where N is 0 or at least 3",
 } as const;
 
+// Names, also in a variable: SIGNET_PROFILES_DISABLE=a,b
+const PROFILE_NAMES = {
+  type: "array",
+  uniqueItems: true,
+  items: { type: "string", pattern: "^[a-z0-9-]{1,64}$", allowed: "the name of a profile" },
+} as const;
+
 /** A group of keys that may be left out. */
 function section<const P extends Readonly<Record<string, { readonly default: unknown }>>>(properties: P) {
   return { ...objectSchema(properties), default: {} } as const;
@@ -80,7 +87,11 @@ export const CONFIG_SCHEMA = objectSchema({
     activation_delay: { ...DURATION, default: "5m" },
   }),
   // A folder with profiles in addition to those that ship; empty: none.
-  profiles: section({ folder: { type: "string", allowed: "a folder, or empty", default: "" } }),
+  profiles: section({
+    folder: { type: "string", allowed: "a folder, or empty", default: "" },
+    disable: { ...PROFILE_NAMES, default: [] },
+    replace: { ...PROFILE_NAMES, default: [] },
+  }),
   signing: section({ verify_every: { type: "integer", minimum: 1, default: 1000 } }),
   verify: section({ cache_entries: { type: "integer", minimum: 0, maximum: 1_000_000, default: 10_000 } }),
   audit: section({ spool_max_bytes: { type: "integer", minimum: 67_108_864, default: 4_294_967_296 } }),

@@ -17,6 +17,8 @@ export interface Keyset {
 export interface ProfileSet {
   readonly profiles: ReadonlyMap<string, Profile>;
   readonly keysets: readonly Keyset[];
+  /** The keysets that only profiles out of service name: their keys are published until no token of them is valid. */
+  readonly retired: readonly Keyset[];
 }
 
 /** A profile with its file. */

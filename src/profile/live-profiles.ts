@@ -2,6 +2,7 @@ import { createQueue } from "../async/queue.ts";
 import type { AuditLog } from "../audit/event.ts";
 import { ConfigError, type Fault } from "../schema/fault.ts";
 import { type ProfileSet, restartFaults } from "./keysets.ts";
+import type { ProfileChoice } from "./load.ts";
 import type { Profile } from "./model/profile.ts";
 
 /** The profiles of a running service. */
@@ -17,6 +18,8 @@ export interface LiveProfilesParts {
   readonly initial: ProfileSet;
   /** Reads and checks the files; `known` are the profiles in use. Throws a {@link ConfigError}. */
   readonly load: (known: ReadonlyMap<string, Profile>) => ProfileSet;
+  /** Which profiles the configuration disables and replaces: a reload reads the files, not the configuration. */
+  readonly choice: ProfileChoice;
   /** SHA-256 of the effective configuration with these profiles. */
   readonly hashOf: (profiles: ReadonlyMap<string, Profile>) => string;
   readonly audit: AuditLog;
@@ -32,7 +35,15 @@ export interface LiveProfilesParts {
   };
 }
 
-export function createLiveProfiles({ initial, load, hashOf, audit, now, observer }: LiveProfilesParts): LiveProfiles {
+export function createLiveProfiles({
+  initial,
+  load,
+  choice,
+  hashOf,
+  audit,
+  now,
+  observer,
+}: LiveProfilesParts): LiveProfiles {
   let profiles = initial.profiles;
   const queue = createQueue();
 
@@ -50,7 +61,8 @@ export function createLiveProfiles({ initial, load, hashOf, audit, now, observer
     if (changed.length > 0) {
       // The event comes first: for every token, the audit log must show under which rules it was issued.
       const configHash = hashOf(wanted.profiles);
-      await audit.append({ type: "configuration.changed", configHash, profiles: changed }, now());
+      const { disable: disabled, replace: replaced } = choice;
+      await audit.append({ type: "configuration.changed", configHash, profiles: changed, disabled, replaced }, now());
       profiles = wanted.profiles;
     }
     observer.onReloaded(changed, gone);

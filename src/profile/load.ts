@@ -9,9 +9,25 @@ import type { Profile } from "./model/profile.ts";
 /** Extensions of files that are probably meant as profiles. */
 const MISNAMED = /\.(?:yml|YML|YAML)$/;
 
+/** Which profiles are served, by name. */
+export interface ProfileChoice {
+  /** Those that are not. */
+  readonly disable: readonly string[];
+  /** Those of the first folder that a file of another one replaces. */
+  readonly replace: readonly string[];
+}
+
+/** The profiles of some folders. */
+export interface ChosenProfiles {
+  /** Those that are served, by name. */
+  readonly profiles: Map<string, Profile>;
+  /** Those that are disabled or replaced. */
+  readonly unused: readonly Profile[];
+}
+
 /**
- * Reads every `*.yaml` of the folders as a profile, by name. Two files with one name are a fault: neither replaces the
- * other.
+ * Reads every `*.yaml` of the folders as a profile, by name. Two files with one name are a fault, unless the choice says
+ * that one replaces the other.
  *
  * @param issuer `iss` of the profiles that use the service's issuer.
  * @param known What was loaded before with this issuer: an unchanged file is not compiled again.
@@ -23,16 +39,57 @@ export function loadProfiles(
   issuer: string,
   known: ReadonlyMap<string, Profile> = new Map(),
   faults: Fault[] = [],
-): Map<string, Profile> {
-  const files = folders.flatMap((folder) => profileFiles(folder, faults));
-  return new Map(loadProfileFiles(files, issuer, faults, known).map(({ profile }) => [profile.name, profile]));
+  choice: ProfileChoice = { disable: [], replace: [] },
+): ChosenProfiles {
+  const [first = [], ...others] = folders.map((folder) => profileFiles(folder, faults));
+  const shipped = readProfiles(first, issuer, faults, known);
+  const own = readProfiles(others.flat(), issuer, faults, known);
+  faults.push(...choiceFaults(shipped, own, choice));
+  const { disable, replace } = choice;
+  const kept = [...shipped.filter(({ profile }) => !replace.includes(profile.name)), ...own];
+  faults.push(...nameFaults(kept, new Set(first)));
+  const served = kept.filter(({ profile }) => !disable.includes(profile.name));
+  faults.push(...keysetFaults(served));
+  if (faults.length > 0) throw new ConfigError(faults);
+  return {
+    profiles: new Map(served.map(({ profile }) => [profile.name, profile])),
+    unused: [...shipped, ...own].filter((one) => !served.includes(one)).map(({ profile }) => profile),
+  };
 }
 
-/** Reads files in their order, like {@link loadProfiles}; `faults` were found before. */
-export function loadProfileFiles(
+/** A misspelt name would leave a profile in service, or in the place of the operator's own. */
+function choiceFaults(
+  shipped: readonly LoadedProfile[],
+  own: readonly LoadedProfile[],
+  { disable, replace }: ProfileChoice,
+): Fault[] {
+  const [inFirst, inOwn] = [shipped, own].map((loaded) => new Set(loaded.map(({ profile }) => profile.name)));
+  const fault = (key: keyof ProfileChoice, message: string): Fault => ({ file: `profiles.${key}`, path: "", message });
+  return [
+    ...disable
+      .filter((name) => !inFirst?.has(name) && !inOwn?.has(name))
+      .map((name) => fault("disable", `${name} is not the name of a profile`)),
+    ...replace.flatMap((name) => [
+      ...(inFirst?.has(name) ? [] : [fault("replace", `${name} is not the name of a profile that ships`)]),
+      ...(inOwn?.has(name) ? [] : [fault("replace", `${name} must be the name of a profile in profiles.folder`)]),
+      ...(disable.includes(name) ? [fault("replace", `${name} is in profiles.disable as well`)] : []),
+    ]),
+  ];
+}
+
+/** Reads files in their order, and checks them together; `faults` were found before. */
+export function loadProfileFiles(files: readonly string[], issuer: string, faults: Fault[] = []): LoadedProfile[] {
+  const loaded = readProfiles(files, issuer, faults);
+  faults.push(...nameFaults(loaded), ...keysetFaults(loaded));
+  if (faults.length > 0) throw new ConfigError(faults);
+  return loaded;
+}
+
+/** Reads and compiles files in their order, each for itself, and adds what is wrong with them to `faults`. */
+function readProfiles(
   files: readonly string[],
   issuer: string,
-  faults: Fault[] = [],
+  faults: Fault[],
   known: ReadonlyMap<string, Profile> = new Map(),
 ): LoadedProfile[] {
   const byDigest = new Map([...known.values()].map((profile) => [profile.digest, profile]));
@@ -42,8 +99,6 @@ export function loadProfileFiles(
     if (Array.isArray(one)) faults.push(...one);
     else loaded.push(one);
   }
-  faults.push(...nameFaults(loaded), ...keysetFaults(loaded));
-  if (faults.length > 0) throw new ConfigError(faults);
   return loaded;
 }
 
@@ -87,12 +142,15 @@ function loadProfile(file: string, issuer: string, known: ReadonlyMap<string, Pr
   return Array.isArray(profile) ? profile : { file, text, profile };
 }
 
-function nameFaults(loaded: readonly LoadedProfile[]): Fault[] {
+/** `replaceable`: the files that the operator may replace. */
+function nameFaults(loaded: readonly LoadedProfile[], replaceable: ReadonlySet<string> = new Set()): Fault[] {
   const first = new Map<string, string>();
   return loaded.flatMap((one) => {
     const { name } = one.profile;
     const other = first.get(name);
     if (other === undefined) first.set(name, one.file);
-    return other === undefined ? [] : faultIn(one, ["profile"], `is already the name of the profile in ${other}`);
+    if (other === undefined) return [];
+    const wayOut = replaceable.has(other) ? ": to replace it, list the name in profiles.replace" : "";
+    return faultIn(one, ["profile"], `is already the name of the profile in ${other}${wayOut}`);
   });
 }

@@ -23,6 +23,15 @@ test("another issuer, another rotation and other keysets have different digests"
   t.not(fewer.keysets, digests({}).keysets);
 });
 
+test("profiles that are disabled or replaced have different digests, whatever their order", (t) => {
+  t.deepEqual(differing({ SIGNET_PROFILES_DISABLE: "shoplive" }), ["keysets"]);
+  t.deepEqual(
+    digests({ SIGNET_PROFILES_DISABLE: "shoplive,hivekit" }),
+    digests({ SIGNET_PROFILES_DISABLE: "hivekit,shoplive" }),
+  );
+  t.deepEqual(differing({ SIGNET_PROFILES_DISABLE: "euler-stream" }), ["keysets", "rotation"]);
+});
+
 test("the order of the keysets makes no difference", (t) => {
   const config = loadConfig({ env: {} });
   t.true(config.keysets.length > 1);

@@ -79,7 +79,13 @@ const anyEvent: fc.Arbitrary<AuditEvent> = fc.oneof(
     caller: text,
     reason: text,
   }),
-  fc.record({ type: fc.constant("configuration.changed" as const), configHash: text, profiles: texts }),
+  fc.record({
+    type: fc.constant("configuration.changed" as const),
+    configHash: text,
+    profiles: texts,
+    disabled: texts,
+    replaced: texts,
+  }),
   fc.record({
     type: fc.constant("service.started" as const),
     version: text,

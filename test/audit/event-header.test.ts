@@ -31,7 +31,13 @@ test("the subject is the type and the profile, or _ where an event has none", (t
   t.is(subjectOf(readHeader(encode(issued(1)))), "signet.audit.token.issued.service");
   t.is(subjectOf(readHeader(encode(denied))), "signet.audit.token.denied._");
   t.is(subjectOf(readHeader(encode(rotated))), "signet.audit.key.rotated._");
-  const changed = { type: "configuration.changed", configHash: "h", profiles: ["lobby"] } as const;
+  const changed = {
+    type: "configuration.changed",
+    configHash: "h",
+    profiles: ["lobby"],
+    disabled: [],
+    replaced: [],
+  } as const;
   t.is(subjectOf(readHeader(encode(changed))), "signet.audit.configuration.changed._");
   const started = { type: "service.started", version: "1", configHash: "h", acceptedLosses: [] } as const;
   t.is(subjectOf(readHeader(encode(started))), "signet.audit.service.started._");

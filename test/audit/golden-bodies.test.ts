@@ -153,10 +153,13 @@ const BODIES: readonly (readonly [AuditEvent, string])[] = [
     '"keyRevoked":{"profile":"hivekit","tenant":"acme","keyId":"one"}}',
   ],
   [
-    { type: "configuration.changed", configHash: "c0ffee", profiles: ["lobby", "service"] },
+    { type: "configuration.changed", configHash: "c0ffee", profiles: ["lobby", "service"], disabled: [], replaced: [] },
     '"configurationChanged":{"configHash":"c0ffee","profiles":["lobby","service"]}}',
   ],
-  [{ type: "configuration.changed", configHash: "", profiles: [] }, '"configurationChanged":{}}'],
+  [
+    { type: "configuration.changed", configHash: "", profiles: [], disabled: [], replaced: [] },
+    '"configurationChanged":{}}',
+  ],
   [
     { type: "service.started", version: "1.0.0", configHash: "c0ffee", acceptedLosses: [] },
     '"serviceStarted":{"version":"1.0.0","configHash":"c0ffee"}}',

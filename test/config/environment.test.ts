@@ -129,7 +129,9 @@ test("faults of variables and of the file come together", async (t) => {
 function leaves(value: object, name: string): [string, string][] {
   return Object.entries(value).flatMap(([key, inner]: [string, unknown]) => {
     const path = `${name}_${key.toUpperCase()}`;
-    return typeof inner === "object" && inner !== null ? leaves(inner, path) : [[path, String(inner)]];
+    return typeof inner === "object" && inner !== null && !Array.isArray(inner)
+      ? leaves(inner, path)
+      : [[path, String(inner)]];
   });
 }
 

@@ -16,7 +16,7 @@ function keyset(name: string, maxTtl: number, algorithm: "EdDSA" | "ES256" = "Ed
 
 function setOf(digests: Record<string, string>, keysets: ProfileSet["keysets"] = KEYSETS): ProfileSet {
   const profiles = Object.entries(digests).map(([name, digest]) => [name, { name, digest } as Profile] as const);
-  return { profiles: new Map(profiles), keysets };
+  return { profiles: new Map(profiles), keysets, retired: [] };
 }
 
 /** Profiles that load one of `loads` at each reload, and what was reported of them, in order. */
@@ -24,6 +24,7 @@ function reloading(loads: (ProfileSet | Error)[], append: (event: AuditEvent) =>
   const reports: [string, unknown][] = [];
   const live = createLiveProfiles({
     initial: BEFORE,
+    choice: { disable: ["gone"], replace: ["own"] },
     load: () => {
       const next = loads.shift() ?? BEFORE;
       if (next instanceof Error) throw next;
@@ -53,7 +54,7 @@ test("new, changed and gone profiles are recorded in the audit log, then adopted
   t.is(live.current(), after.profiles);
   await live.reload();
   t.deepEqual([...live.current().keys()], ["service"]);
-  const event = { type: "configuration.changed", time: 7 };
+  const event = { type: "configuration.changed", disabled: ["gone"], replaced: ["own"], time: 7 };
   t.deepEqual(reports, [
     ["configuration.changed", { ...event, configHash: "s1+l2+a1", profiles: ["arena", "lobby"] }],
     ["reloaded", { changed: ["arena", "lobby"], gone: [] }],

@@ -13,11 +13,11 @@ test("a file that has not changed is not compiled again, whatever it is called; 
   copyFileSync(SERVICE, join(folder, "a.yaml"));
   const first = loadProfiles([folder], ISSUER);
   await rename(join(folder, "a.yaml"), join(folder, "b.yaml"));
-  t.is(loadProfiles([folder], ISSUER, first).get("service"), first.get("service"));
+  t.is(loadProfiles([folder], ISSUER, first.profiles).profiles.get("service"), first.profiles.get("service"));
   await appendFile(join(folder, "b.yaml"), "# a comment\n");
-  const changed = loadProfiles([folder], ISSUER, first).get("service");
-  t.not(changed, first.get("service"));
-  t.not(changed?.digest, first.get("service")?.digest);
+  const changed = loadProfiles([folder], ISSUER, first.profiles).profiles.get("service");
+  t.not(changed, first.profiles.get("service"));
+  t.not(changed?.digest, first.profiles.get("service")?.digest);
 });
 
 test("a second file of the same text is still a second one of its name", async (t) => {
@@ -25,7 +25,7 @@ test("a second file of the same text is still a second one of its name", async (
   copyFileSync(SERVICE, join(folder, "a.yaml"));
   const first = loadProfiles([folder], ISSUER);
   copyFileSync(SERVICE, join(folder, "b.yaml"));
-  const [fault, ...more] = faultsOf(() => loadProfiles([folder], ISSUER, first));
+  const [fault, ...more] = faultsOf(() => loadProfiles([folder], ISSUER, first.profiles));
   t.deepEqual(more, []);
   t.like(fault, { file: join(folder, "b.yaml"), path: "profile" });
 });

@@ -25,7 +25,7 @@ test("two files of one name are a fault of the second, also in another folder", 
   const first = await filesIn(t, { "a.yaml": tinyProfile() });
   const second = await filesIn(t, { "b.yaml": `# a comment\n${tinyProfile()}` });
   t.deepEqual(faultsOf(() => loadProfiles([first, second], ISSUER)).map(formatFault), [
-    `${join(second, "b.yaml")}:2 profile: is already the name of the profile in ${join(first, "a.yaml")}`,
+    `${join(second, "b.yaml")}:2 profile: is already the name of the profile in ${join(first, "a.yaml")}: to replace it, list the name in profiles.replace`,
   ]);
 });
 
@@ -37,7 +37,7 @@ test("a folder that is not there is a fault", (t) => {
 
 test("only *.yaml files are profiles", async (t) => {
   const folder = await filesIn(t, { "a.yaml": tinyProfile(), "README.md": "# Profiles\n", "b.yaml.bak": "a: [\n" });
-  t.deepEqual([...loadProfiles([folder], ISSUER).keys()], ["tiny"]);
+  t.deepEqual([...loadProfiles([folder], ISSUER).profiles.keys()], ["tiny"]);
 });
 
 test("a folder without any *.yaml is a fault: it was emptied, or is the wrong one", async (t) => {
@@ -73,12 +73,12 @@ test("profiles with the same issuer, typ and algorithm share a keyset; typ is co
     "a.yaml": tinyProfile({ 9: "header: { typ: JWT }" }),
     "b.yaml": tinyProfile({ 1: "profile: other", 9: "header: { typ: application/jwt }" }),
   });
-  t.is(loadProfiles([folder], ISSUER).size, 2);
+  t.is(loadProfiles([folder], ISSUER).profiles.size, 2);
 });
 
 test("a file that has not changed is not compiled again", async (t) => {
   const folder = await filesIn(t, { "a.yaml": tinyProfile() });
   const before = loadProfiles([folder], ISSUER);
-  t.is(loadProfiles([folder], ISSUER, before).get("tiny"), before.get("tiny"));
-  t.not(loadProfiles([folder], ISSUER).get("tiny"), before.get("tiny"));
+  t.is(loadProfiles([folder], ISSUER, before.profiles).profiles.get("tiny"), before.profiles.get("tiny"));
+  t.not(loadProfiles([folder], ISSUER).profiles.get("tiny"), before.profiles.get("tiny"));
 });

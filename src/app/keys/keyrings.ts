@@ -3,22 +3,31 @@ import type { AuditEvent } from "../../audit/event.ts";
 import type { Config } from "../../config/config.ts";
 import type { Keks } from "../../jose/kek.ts";
 import { createKeyVault, recordKeysOf } from "../../jose/key-vault.ts";
+import { KeyringError } from "../../keys/error.ts";
 import { type Keyring, openKeyring } from "../../keys/rotating/keyring.ts";
 import type { RingSnapshot } from "../../keys/rotating/options.ts";
 import { keysetPlace, keysetRecords } from "../../keys/rotating/parse-record.ts";
 import type { KeyringEvent } from "../../keys/rotating/views.ts";
 import { judgeRecord, type RecordKeys } from "../../keys/store/authenticated-record.ts";
+import type { Keyset } from "../../profile/keysets.ts";
 import type { Entry } from "../../state/keyvalue.ts";
 import type { SharedState, StateStore } from "../state/shared-state.ts";
 
-/** Opens the ring of every keyset, or creates it. Rejects with a KeyringError. */
+/** The rings of a service, open. */
+export interface Keyrings {
+  readonly inUse: readonly Keyring[];
+  /** Those of keysets that only profiles out of service name. */
+  readonly retired: readonly Keyring[];
+}
+
+/** Opens the ring of every keyset in use, or creates it, and the retired ones that exist. Rejects with a KeyringError. */
 export async function openKeyrings(
-  { keysets }: Config,
+  { keysets, retired }: Pick<Config, "keysets" | "retired">,
   { store, peers, fitness, snapshots }: SharedState,
   keks: Keks,
   now: () => number,
   report: (event: KeyringEvent) => void,
-): Promise<Keyring[]> {
+): Promise<Keyrings> {
   const recordKeys = recordKeysOf(keks);
   const entries = await ringEntries(store);
   // If a JWKS was ever served, a verifier may hold one without the keys of a new keyset, so those keys wait.
@@ -33,18 +42,29 @@ export async function openKeyrings(
   const announce = () => {
     for (const { keyset, epoch } of rings) peers.announce(keyset, epoch);
   };
-  const open = keysets.map(({ name, algorithm, policy }) =>
+  const open = ({ name, algorithm, policy }: Keyset, isRetired: boolean) =>
     openKeyring({
       ...{ ...tools, store: store.rings, now, report, jwksMayBeCached, noFirstKeys, mayPlan, policy },
       keyset: name,
       alg: algorithm,
       snapshot: withAnnouncement(snapshots.ring(name), announce),
       late: (epoch) => peers.late(name, epoch),
-    }),
+      retired: isRetired,
+    });
+  const inUse = await Promise.all(keysets.map((keyset) => open(keyset, false)));
+  const ended = await Promise.all(
+    retired.map((keyset) => open(keyset, true).catch((error) => reportUnopened(keyset.name, error, report))),
   );
-  rings.push(...(await Promise.all(open)));
+  const found = ended.filter((ring) => ring !== undefined);
+  rings.push(...inUse, ...found);
   announce();
-  return rings;
+  return { inUse, retired: found };
+}
+
+/** A retired ring that can't be opened must keep nothing from starting. One that never was is no problem. */
+function reportUnopened(keyset: string, error: unknown, report: (event: KeyringEvent) => void): undefined {
+  if (error instanceof KeyringError && error.code === "WAITING") return;
+  report({ type: "problem", keyset, error });
 }
 
 /** Announces an epoch to the other replicas once this one has saved it, so that a restart cannot forget it. */

@@ -95,7 +95,11 @@ function detailsOf({ $case, value }: TypedEvent): string[] {
       return [`${[...tenantOf(value), ring].join(", ")}: ${value.reason}`];
     }
     case "configurationChanged":
-      return [`profiles ${value.profiles.join(" ")}`];
+      return [
+        ...[`profiles ${value.profiles.join(" ")}`],
+        ...(value.disabled.length === 0 ? [] : [`disabled ${value.disabled.join(" ")}`]),
+        ...(value.replaced.length === 0 ? [] : [`replaced ${value.replaced.join(" ")}`]),
+      ];
     case "serviceStarted":
       return [`version ${value.version}`, ...value.acceptedLosses.map((loss) => `lost ${loss}`)];
     default:

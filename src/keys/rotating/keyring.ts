@@ -8,7 +8,7 @@ import { nextChange, nextRotation, type Postponed, takingOver } from "./key-stat
 import type { KeyringOptions } from "./options.ts";
 import { planEmergency, planManual } from "./plan.ts";
 import { brokenBounds, type KeyPolicy, timeInStore } from "./policy.ts";
-import type { EpochRecord } from "./record.ts";
+import { type EpochRecord, NEVER } from "./record.ts";
 import { RingKeeper } from "./ring-keeper.ts";
 import { type JwksKey, jwksOf, type KeyInfo, keyInfos } from "./views.ts";
 
@@ -76,7 +76,7 @@ function createKeyring(
   options: Required<Pick<KeyringOptions, "late">> & KeyringOptions,
   postponed: Postponed,
 ): Keyring {
-  const { keyset, policy, now, late, report } = options;
+  const { keyset, policy, now, late, report, retired = false } = options;
   const distrusted = new Set<string>();
   let reportedLate: string | undefined;
   let stopSchedule = async (): Promise<void> => {};
@@ -89,6 +89,11 @@ function createKeyring(
     if (waiting === undefined || waiting.kid === reportedLate) return;
     reportedLate = waiting.kid;
     report({ type: "late", keyset, kid: waiting.kid, replicas: late(waiting.since) });
+  }
+
+  /** A standby has signed nothing, and in a retired ring it never will. */
+  function listed(record: EpochRecord): EpochRecord {
+    return retired ? { ...record, keys: record.keys.filter(({ signFrom }) => signFrom !== NEVER) } : record;
   }
 
   /** The answer to a caller has no cause: it is reported here. */
@@ -109,7 +114,7 @@ function createKeyring(
       return keeper.obstacle;
     },
     signer(time) {
-      const key = keeper.obstacle === undefined ? keeper.ring.signer(time) : undefined;
+      const key = keeper.obstacle === undefined && !retired ? keeper.ring.signer(time) : undefined;
       return key === undefined || distrusted.has(key.kid) ? undefined : key;
     },
     verifier: (kid, time) => keeper.ring.verifier(kid, time),
@@ -120,10 +125,10 @@ function createKeyring(
       distrusted.add(kid);
       report({ type: "distrusted", keyset, kid });
     },
-    jwks: (time) => jwksOf(keeper.ring.record, time),
+    jwks: (time) => jwksOf(listed(keeper.ring.record), time),
     list: (time) =>
-      keyInfos(keeper.ring.record, time, { postponed, late }).map((key) =>
-        distrusted.has(key.kid) ? outOfUse(key) : key,
+      keyInfos(listed(keeper.ring.record), time, { postponed, late }).map((key) =>
+        retired || distrusted.has(key.kid) ? outOfUse(key) : key,
       ),
     secondsToNextRotation(time) {
       const next = nextRotation(keeper.ring.record, time);
@@ -162,7 +167,7 @@ function createKeyring(
   };
 }
 
-/** A distrusted key no longer signs; what it signed before still verifies. */
+/** A key that is distrusted, or of a retired ring, no longer signs; what it signed before still verifies. */
 function outOfUse(key: KeyInfo): KeyInfo {
   return key.state === "removed" || key.state === "revoked" ? key : { ...key, state: "retired" };
 }

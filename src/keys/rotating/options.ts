@@ -31,5 +31,10 @@ export interface KeyringOptions extends LoadTools {
   readonly late?: (epoch: number) => readonly string[];
   /** False while the clock, or the view of the store, can't be trusted: no epoch is planned then. Default: true. */
   readonly mayPlan?: () => boolean;
+  /**
+   * Whether no profile in service uses the keyset. Its keys then sign nothing, no epoch is planned, and those that may
+   * have signed are published until their `verify_until`. Default: false.
+   */
+  readonly retired?: boolean;
   readonly report: (event: KeyringEvent) => void;
 }

@@ -132,7 +132,7 @@ export class RingKeeper {
   }
 
   #mayPlan(): boolean {
-    return this.#options.mayPlan?.() ?? true;
+    return this.#options.retired !== true && (this.#options.mayPlan?.() ?? true);
   }
 
   async #loadSnapshot(): Promise<void> {

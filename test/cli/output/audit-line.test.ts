@@ -94,7 +94,7 @@ test("a revoked key is printed with the key that now signs, its owner and the re
 });
 
 test("a changed configuration is printed with its profiles", (t) => {
-  const value = { configHash: "h", profiles: ["arena", "lobby"] };
+  const value = { configHash: "h", profiles: ["arena", "lobby"], disabled: [], replaced: [] };
   const line = auditLine(message({ $case: "configurationChanged", value }, "configuration.changed"));
   t.regex(line, /configuration\.changed {2}- {2}e-1 {2}- {2}- {2}profiles arena lobby$/);
 });

@@ -1,4 +1,5 @@
 import { realpathSync, statSync } from "node:fs";
+import { basename } from "node:path";
 import type { Command } from "commander";
 import { ConfigError, type Fault } from "../../../schema/fault.ts";
 import { EXIT, Failure } from "../../failure.ts";
@@ -11,6 +12,7 @@ import { table } from "../../output/table.ts";
 const ISSUER = "https://issuer.invalid";
 
 interface CheckOptions {
+  readonly replace?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -18,6 +20,7 @@ export function addProfileCheck(profile: Command, io: Io): void {
   profile
     .command("check <file...>")
     .description("check profile files, or folders of them, alone and together with the profiles that ship")
+    .option("--replace <name...>", "profiles that ship and that these files replace, as in profiles.replace")
     .option("--json", "print the profiles as JSON")
     .addHelpText(
       "after",
@@ -28,7 +31,7 @@ Needs no running service. Exit codes: 0 no faults, 1 faults, 2 wrong usage.\n`,
 }
 
 async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<void> {
-  const { checked, shared } = await loadProfiles(paths);
+  const { checked, shared } = await loadProfiles(paths, options.replace ?? []);
   if (options.json) io.stdout.write(`${printableJson({ profiles: checked, shared })}\n`);
   else io.stdout.write(table(checked.map(({ name, file }) => ["ok", printable(name), printable(file)])));
   for (const { keyset, files } of shared)
@@ -38,7 +41,7 @@ async function check(paths: readonly string[], options: CheckOptions, io: Io): P
     );
 }
 
-async function loadProfiles(paths: readonly string[]) {
+async function loadProfiles(paths: readonly string[], replaced: readonly string[]) {
   // Imported late: commands that only call the service start faster without the profile checks.
   const [{ loadProfileFiles, profileFiles }, { SHIPPED_PROFILES }, { sharedKeysets }] = await Promise.all([
     import("../../../profile/load.ts"),
@@ -48,7 +51,9 @@ async function loadProfiles(paths: readonly string[]) {
   const faults: Fault[] = [];
   const named = paths.flatMap((path) => (isFolder(path) ? profileFiles(path, faults) : [path]));
   const given = new Map(named.map((file) => [realPath(file), file]));
-  const shipped = profileFiles(SHIPPED_PROFILES, faults).filter((file) => !given.has(realPath(file)));
+  const shipped = profileFiles(SHIPPED_PROFILES, faults).filter(
+    (file) => !given.has(realPath(file)) && !replaced.includes(basename(file, ".yaml")),
+  );
   try {
     const loaded = loadProfileFiles([...shipped, ...given.values()], ISSUER, faults);
     const checked = loaded.slice(shipped.length).map(({ file, profile: { name, digest } }) => ({ file, name, digest }));

@@ -187,6 +187,10 @@ export interface ConfigurationChanged {
   configHash: string;
   /** The profiles that were added, changed or removed. */
   profiles: string[];
+  /** The profiles that the configuration takes out of service. */
+  disabled: string[];
+  /** The profiles that ship and that a file of the operator replaces. */
+  replaced: string[];
 }
 
 /** TokenRevoked reports that tokens were revoked. Type `token.revoked`. */
@@ -1558,7 +1562,7 @@ export const KeyImported: MessageFns<KeyImported> = {
 };
 
 function createBaseConfigurationChanged(): ConfigurationChanged {
-  return { configHash: "", profiles: [] };
+  return { configHash: "", profiles: [], disabled: [], replaced: [] };
 }
 
 export const ConfigurationChanged: MessageFns<ConfigurationChanged> = {
@@ -1568,6 +1572,12 @@ export const ConfigurationChanged: MessageFns<ConfigurationChanged> = {
     }
     for (const v of message.profiles) {
       writer.uint32(18).string(v!);
+    }
+    for (const v of message.disabled) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.replaced) {
+      writer.uint32(34).string(v!);
     }
     return writer;
   },
@@ -1601,6 +1611,22 @@ export const ConfigurationChanged: MessageFns<ConfigurationChanged> = {
             message.profiles.push(reader.string());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.disabled.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.replaced.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1621,6 +1647,8 @@ export const ConfigurationChanged: MessageFns<ConfigurationChanged> = {
         ? globalThis.String(object.config_hash)
         : "",
       profiles: globalThis.Array.isArray(object?.profiles) ? object.profiles.map((e: any) => globalThis.String(e)) : [],
+      disabled: globalThis.Array.isArray(object?.disabled) ? object.disabled.map((e: any) => globalThis.String(e)) : [],
+      replaced: globalThis.Array.isArray(object?.replaced) ? object.replaced.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -1632,6 +1660,12 @@ export const ConfigurationChanged: MessageFns<ConfigurationChanged> = {
     if (message.profiles?.length) {
       obj.profiles = message.profiles;
     }
+    if (message.disabled?.length) {
+      obj.disabled = message.disabled;
+    }
+    if (message.replaced?.length) {
+      obj.replaced = message.replaced;
+    }
     return obj;
   },
 
@@ -1642,6 +1676,8 @@ export const ConfigurationChanged: MessageFns<ConfigurationChanged> = {
     const message = createBaseConfigurationChanged();
     message.configHash = object.configHash ?? "";
     message.profiles = object.profiles?.map((e) => e) || [];
+    message.disabled = object.disabled?.map((e) => e) || [];
+    message.replaced = object.replaced?.map((e) => e) || [];
     return message;
   },
 };
