@@ -95,11 +95,13 @@ function fits(privateKey: KeyObject, publicKey: KeyObject, alg: KeysetAlgorithm)
  * another of them may be wrong, and be used by another program or version.
  */
 function isConsistent(privateKey: KeyObject): boolean {
-  const { n = "", e = "", d, p = "", q = "", dp, dq, qi } = privateKey.export({ format: "jwk" });
   if (privateKey.asymmetricKeyType !== "rsa") return true;
-  const [modulus, exponent, first, second] = [n, e, p, q].map(numberOf);
-  if (!modulus || !exponent || !first || !second || modulus !== first * second) return false;
+  const { n, e, d, p, q, dp, dq, qi } = privateKey.export({ format: "jwk" });
+  const [exponent, first, second] = [numberOf(e), numberOf(p), numberOf(q)];
+  // With an exponent of 1 a signature is the message itself, and anyone can make one.
+  if (exponent < 3n || first < 3n || second < 3n) return false;
   return (
+    numberOf(n) === first * second &&
     (numberOf(d) * exponent) % (first - 1n) === 1n &&
     (numberOf(d) * exponent) % (second - 1n) === 1n &&
     (numberOf(dp) * exponent) % (first - 1n) === 1n &&

@@ -58,6 +58,11 @@ for (const [alg, members] of [
       t.regex(String(read(jwkOf(keyOf(alg), { [member]: other }), alg)), /^contradicts itself|^can't be read/);
     });
 
+test("an RSA key whose exponent is 1, so that anyone can sign, is refused", (t) => {
+  const one = { e: "AQ", d: "AQ", dp: "AQ", dq: "AQ" };
+  t.regex(String(read(jwkOf(keyOf("RS256"), one), "RS256")), /^contradicts itself|^can't be read/);
+});
+
 for (const [what, key, alg, rule] of [
   ["RSA-PSS, whose parameters are its own", rsaPss(), "PS256", /type rsa-pss/],
   ["P-384", generateKeyPairSync("ec", { namedCurve: "P-384" }).privateKey, "ES256", /\(secp384r1\), and ES256 needs/],
