@@ -28,9 +28,9 @@ export interface PresenceOptions {
 
 export type PresenceEvent =
   /** Another process uses this replica's id, because the data folder was copied. */
-  | { readonly type: "replica.twin"; readonly replica: string }
+  | { readonly type: "replica.twin" }
   /** These parts of a live replica's configuration differ from this one's. */
-  | { readonly type: "replica.differs"; readonly replica: string; readonly parts: readonly string[] }
+  | { readonly type: "replica.differs"; readonly other: string; readonly parts: readonly string[] }
   /** Neither heartbeat nor watch works, although the store may be connected. Reported once for each change. */
   | { readonly type: "replica.cut_off"; readonly message: string }
   | { readonly type: "replica.failed"; readonly error: unknown };
@@ -80,7 +80,7 @@ export function createPresence(options: PresenceOptions): Presence {
   const stopping = new AbortController();
   const others = createSightings({
     ...{ now, monotonic, freshMs: aliveMs, digests: options.digests },
-    onDifferences: (replica, parts) => report({ type: "replica.differs", replica, parts }),
+    onDifferences: (other, parts) => report({ type: "replica.differs", other, parts }),
   });
   let epochs: Readonly<Record<string, number>> = {};
   let running: Promise<unknown> = Promise.resolve();
@@ -108,7 +108,7 @@ export function createPresence(options: PresenceOptions): Presence {
     } else if (seenOwn && record.startedAt > startedAt && !twinReported) {
       // An entry from before the first heartbeat is from the last run, whose clock may have been ahead.
       twinReported = true;
-      report({ type: "replica.twin", replica });
+      report({ type: "replica.twin" });
     }
   }
 

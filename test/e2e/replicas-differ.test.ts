@@ -15,7 +15,11 @@ serialTestWithNats("two replicas with two issuers log the difference, and both g
   for (const replica of [one, other])
     await untilLogged(replica, (log) => log.some(({ event }) => event === "replica.differs"));
   const logged = other.process.log.filter(({ event }) => event === "replica.differs");
-  for (const line of logged) t.like(line, { level: "error", parts: ["issuer"] });
+  const own = other.process.log[0]?.replica;
+  for (const line of logged) {
+    t.like(line, { level: "error", parts: ["issuer"], replica: own });
+    t.not(line.other, own);
+  }
   t.is(one.process.log.filter(({ event }) => event === "replica.differs").length, 1);
   await t.notThrowsAsync(Promise.all(replicas.map(untilReady)));
 });

@@ -168,7 +168,7 @@ test("a replica with another configuration is reported once, with the parts that
   await store.create("replicas/old", Buffer.from(JSON.stringify({ version: "0", startedAt: 1, epochs: {} })));
   await waitUntil("a sees all", () => a.ids().length === 4);
   await Promise.all([a.beat(), b.beat()]);
-  const differs = (one: string) => ({ type: "replica.differs", replica: one, parts: ["rotation", "keysets"] }) as const;
+  const differs = (one: string) => ({ type: "replica.differs", other: one, parts: ["rotation", "keysets"] }) as const;
   t.deepEqual(a.events, [differs("b")]);
   t.deepEqual(
     b.events.toSorted((left, right) => (JSON.stringify(left) < JSON.stringify(right) ? -1 : 1)),
@@ -178,7 +178,7 @@ test("a replica with another configuration is reported once, with the parts that
   const again = replica(t, time, store, "b", { issuer: "2", rotation: "1", keysets: "1" });
   await again.beat();
   await waitUntil("a reports it again", () => a.events.length === 2);
-  t.deepEqual(a.events[1], { type: "replica.differs", replica: "b", parts: ["issuer"] });
+  t.deepEqual(a.events[1], { type: "replica.differs", other: "b", parts: ["issuer"] });
 });
 
 test("a flood of replicas that differ does not fill the log; what was held back is reported later", async (t) => {
@@ -200,7 +200,7 @@ test("a flood of replicas that differ does not fill the log; what was held back 
   time.pass(60_000);
   await flood();
   await waitUntil("a reports others", () => a.events.length === 40);
-  t.is(new Set(a.events.map((event) => "replica" in event && event.replica)).size, 40);
+  t.is(new Set(a.events.map((event) => "other" in event && event.other)).size, 40);
 });
 
 test("a replica that is cut off hears no other, and goes by what it knew: that does not make the others dead", async (t) => {
@@ -235,7 +235,7 @@ test("another process under the same id is reported, once, by the one that was t
   const second = replica(t, time, store, "a");
   await waitUntil("the twin is reported", () => first.events.length > 0);
   await second.beat();
-  t.deepEqual(first.events, [{ type: "replica.twin", replica: "a" }]);
+  t.deepEqual(first.events, [{ type: "replica.twin" }]);
 });
 
 test("a replica that restarts, even with an earlier clock, replaces its old entry, which is neither a heartbeat nor a twin", async (t) => {

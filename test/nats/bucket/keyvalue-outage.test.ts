@@ -42,7 +42,7 @@ testWithNats("kill -9 and a restart lose nothing: calls are refused at once, wat
     }
     await server.kill9();
     await waitUntil("the outage is known", () => link.connection === undefined);
-    t.is((await t.throwsAsync(store.get("0/a")))?.message, "reading 0/a: not connected to NATS");
+    t.is((await t.throwsAsync(store.get("0/a")))?.message, "reading 0/a: not connected to NATS (disconnected)");
     await server.restart();
     await link.connected(AbortSignal.timeout(20_000));
   }

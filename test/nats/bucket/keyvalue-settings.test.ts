@@ -83,7 +83,7 @@ testWithNats("a server without JetStream is reported as such", async (t) => {
   const { store } = await connectStore(t, server.url);
   const error = await t.throwsAsync(store.get("a"), { instanceOf: StateError });
   t.is(error?.code, "UNAVAILABLE");
-  t.regex(error?.message ?? "", /no JetStream answers \(off, or without a leader\)/);
+  t.regex(error?.message ?? "", /no JetStream answers \(503 no responders: off,/);
 });
 
 testWithNats(
