@@ -14,11 +14,12 @@ import { SCHEMES } from "./schemes.ts";
 const NEEDED: Readonly<Record<KeysetAlgorithm, string>> = {
   EdDSA: "an Ed25519 key",
   ES256: "an EC key on P-256",
-  RS256: "an RSA key of 2048 to 4096 bits",
-  PS256: "an RSA key of 2048 to 4096 bits",
+  RS256: "an RSA key of 2048 to 4096 bits with a public exponent above 2",
+  PS256: "an RSA key of 2048 to 4096 bits with a public exponent above 2",
 };
 
-const P256_BYTES = 32;
+/** The order of P-256 and that of Ed25519. */
+const CURVE_BITS = 256;
 
 /** As `SecretVault.readPrivateKey`. */
 export function readPrivateKey(text: PrivateKeyText, alg: KeysetAlgorithm): PrivateKey | string {
@@ -34,7 +35,7 @@ export function readPrivateKey(text: PrivateKeyText, alg: KeysetAlgorithm): Priv
     !fits(privateKey, publicKey, alg);
   if (contradicts) return "contradicts itself: its public and private members belong to different keys";
   const pkcs8 = privateKey.export({ format: "der", type: "pkcs8" });
-  return { pkcs8, byteLength: (privateKey.asymmetricKeyDetails?.modulusLength ?? P256_BYTES * 8) / 8 };
+  return { pkcs8, byteLength: Math.ceil((privateKey.asymmetricKeyDetails?.modulusLength ?? CURVE_BITS) / 8) };
 }
 
 /** As `SecretVault.key`, of a private key in PKCS#8. */
@@ -87,7 +88,12 @@ function openPkcs8(pkcs8: Buffer, alg: KeysetAlgorithm, where: string) {
 /** A key proves itself. */
 function fits(privateKey: KeyObject, publicKey: KeyObject, alg: KeysetAlgorithm): boolean {
   const challenge = randomBytes(32);
-  return SCHEMES[alg].verify(challenge, publicKey, SCHEMES[alg].sign(challenge, privateKey));
+  try {
+    return SCHEMES[alg].verify(challenge, publicKey, SCHEMES[alg].sign(challenge, privateKey));
+  } catch {
+    // With members that no key has, such as an even modulus, OpenSSL fails instead.
+    return false;
+  }
 }
 
 /**
@@ -98,8 +104,7 @@ function isConsistent(privateKey: KeyObject): boolean {
   if (privateKey.asymmetricKeyType !== "rsa") return true;
   const { n, e, d, p, q, dp, dq, qi } = privateKey.export({ format: "jwk" });
   const [exponent, first, second] = [numberOf(e), numberOf(p), numberOf(q)];
-  // With an exponent of 1 a signature is the message itself, and anyone can make one.
-  if (exponent < 3n || first < 3n || second < 3n) return false;
+  if (first < 3n || second < 3n) return false;
   return (
     numberOf(n) === first * second &&
     (numberOf(d) * exponent) % (first - 1n) === 1n &&
@@ -115,7 +120,7 @@ function numberOf(base64url = ""): bigint {
 }
 
 function natureOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string {
-  const { modulusLength, namedCurve } = asymmetricKeyDetails ?? {};
-  const size = modulusLength === undefined ? (namedCurve ?? "") : `${modulusLength} bits`;
+  const { modulusLength, publicExponent, namedCurve } = asymmetricKeyDetails ?? {};
+  const size = modulusLength === undefined ? (namedCurve ?? "") : `${modulusLength} bits, exponent ${publicExponent}`;
   return `a key of type ${asymmetricKeyType}${size === "" ? "" : ` (${size})`}`;
 }

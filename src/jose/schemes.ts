@@ -80,10 +80,12 @@ export const SCHEMES: Readonly<Record<KeysetAlgorithm, Scheme>> = {
 };
 
 function rsaJwk(publicKey: KeyObject): PublicJwk | undefined {
-  const { modulusLength = 0 } = publicKey.asymmetricKeyDetails ?? {};
+  const { modulusLength = 0, publicExponent = 0n } = publicKey.asymmetricKeyDetails ?? {};
   // Not `rsa-pss`: such a key restricts its use to parameters of its own.
   const isRsa = publicKey.asymmetricKeyType === "rsa";
   if (!isRsa || modulusLength < RSA_BITS || modulusLength > MOST_RSA_BITS) return undefined;
+  // With the exponent 1 a signature is the padded hash itself, which anyone can write (RFC 8017, 3.1).
+  if (publicExponent < 3n) return undefined;
   const { n = "", e = "" } = publicKey.export({ format: "jwk" });
   return { kty: "RSA", n, e };
 }

@@ -163,8 +163,20 @@ test("what is no usable private key is refused in words that reveal nothing of i
       /contradicts/,
     ],
     ["a JWK with a kid that is not the request's", "EdDSA", json(jwkOf(ed, { kid: "other" })), /contradicts the kid/],
-    ["a key of another type", "ES256", pemOf(rsa), /is a key of type rsa \(2048 bits\), and ES256 needs/],
-    ["RSA of 1024 bits", "RS256", pemOf(shortRsa()), /1024 bits\), and RS256 needs an RSA key of 2048 to 4096/],
+    [
+      "a key of another type",
+      "ES256",
+      pemOf(rsa),
+      /is a key of type rsa \(2048 bits, exponent 65537\), and ES256 needs/,
+    ],
+    [
+      "RSA of 1024 bits",
+      "RS256",
+      pemOf(shortRsa()),
+      /1024 bits, exponent 65537\), and RS256 needs an RSA key of 2048 to 4096/,
+    ],
+    ["RSA with the exponent 1, with which anyone can sign", "RS256", json(jwkOf(rsa, ONE)), /public exponent above 2/],
+    ["RSA with a prime that is 1", "RS256", json(jwkOf(rsa, { p: "AQ", q: jwkOf(rsa).n })), /contradicts itself/],
     ["a text of nothing", "RS256", "secret", /must be a private key in PEM/],
     ["two keys", "ES256", pemOf(ec) + pemOf(ec), /one private key alone/],
   ] as const) {
@@ -215,6 +227,14 @@ test("short secrets and published keys are weak, a key has one algorithm, and a 
   const published = { algorithm: "EdDSA", secret: JSON.stringify(sample), encoding: NONE };
   t.is((await failureOf(importFor(service, "weak", published))).reason, "WEAK_KEY");
 
+  // Its length is no whole number of bytes.
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2052 });
+  const odd = { algorithm: "RS256", secret: pemOf(privateKey), encoding: NONE };
+  t.is((await importFor(service, "odd", odd)).key?.byteLength, 257);
+  const signed = await vendor(service, "odd").issue({});
+  t.is(verdictOf(await vendor(service, "odd").verify(signed.token)), "valid");
+  t.is((await importFor(service, "odd", { ...odd, secret: pemOf(vendorKey("RS256")) })).overlapping, 1);
+
   const rsa = JSON.stringify(jwkOf(vendorKey("RS256"), { kid: "app.1/main" }));
   const { key } = await importFor(service, "acme", { algorithm: "RS256", secret: rsa, encoding: NONE });
   t.is(key?.keyId, "app.1/main");
@@ -224,6 +244,9 @@ test("short secrets and published keys are weak, a key has one algorithm, and a 
   const ended = await importFor(service, "acme", { algorithm: "PS256", ...again, overlap: { seconds: 0n, nanos: 0 } });
   t.like(ended, { overlapping: 0, key: { keyId: "second", algorithm: "PS256", fingerprint: key?.fingerprint } });
 });
+
+/** The members of an RSA key whose exponents are 1: they fit every modulus. */
+const ONE = { e: "AQ", d: "AQ", dp: "AQ", dq: "AQ" };
 
 function shortRsa(): KeyObject {
   return generateKeyPairSync("rsa", { modulusLength: 1024 }).privateKey;
