@@ -8,7 +8,7 @@ import { CARRIER_SCHEMA, type CarrierInFile, SURFACES_SCHEMA } from "./delivery-
 
 const DURATION = { type: "string", duration: true } as const;
 const NAME = { type: "string", pattern: "^[a-z0-9-]{1,64}$", allowed: "1 to 64 of a-z 0-9 -" } as const;
-/** A header parameter by which a token could choose its own key, algorithm or rules (RFC 8725, 3.10), or a key of its own in the file. */
+/** What would let a token choose its key, its algorithm or its rules (RFC 8725, 3.10), or what the profile has keys for. */
 const OWN_PARAMETERS = ["alg", "kid", "typ", "jwk", "jku", "x5u", "x5c", "crit", "b64", "zip"];
 const EXPRESSION = { type: "string", minLength: 1, maxLength: 2048 } as const;
 const SENTENCE = { type: "string", minLength: 1, maxBytes: 200 } as const;

@@ -15,8 +15,8 @@ export type ClaimSource =
 
 /**
  * One entry of a profile's `claims`, in signing order. `rest` stands for the members of the request object that nothing
- * else uses, sorted by name. `minus` is a duration before the source's time. With `order: schema` the members of objects
- * have the order of the schema: that of the request, or for an expression that of `accept`.
+ * else uses, sorted by name. `minus` is a duration before the source's time. With `order: schema` the members of
+ * objects have the order of the schema: that of the request, or for an expression that of `accept`.
  */
 export type ClaimRule = { readonly order?: "schema" } & (
   | { readonly name: string; readonly from: ClaimSource; readonly minus?: string }

@@ -380,6 +380,31 @@ for (const [what, changes, ...expected] of [
   ],
   ["a carrier without a name", { 9: "carriers: [{ in: query }]" }, "9 carriers[0].name: is required"],
   [
+    "an issuer that is the tenant, of a keyset without tenants",
+    { 9: "issuer: tenant" },
+    "9 issuer: must not be tenant for a keyset: one keyset serves one issuer",
+    "9 issuer: needs `tenant` in the profile",
+  ],
+  [
+    "an nbf that is neither issued_at nor 0",
+    { 7: "  - { name: exp, from: expires_at }\n  - { name: nbf, value: 1 }" },
+    "8 claims[2]: nbf must be taken from issued_at",
+  ],
+  [
+    "another time before its source",
+    { 7: "  - { name: exp, from: expires_at, minus: 1s }" },
+    "7 claims[1].minus: is for nbf alone",
+  ],
+  [
+    "an order of what has no members, and one behind a reference",
+    {
+      4: "request: { type: object, properties: { o: { $ref: '#/$defs/o' } }, $defs: { o: {} } }",
+      7: "  - { name: exp, from: expires_at, order: schema }\n  - { name: o, from: request.o, order: schema }",
+    },
+    "7 claims[1].order: is for claims from request.<member>, from an expression, and for rest",
+    "8 claims[2].order: can't be seen behind $ref in the schema",
+  ],
+  [
     "a query with a scheme",
     { 9: "carriers: [{ in: query, name: a, scheme: Bearer }]" },
     "9 carriers[0].scheme: is not a known key (known: in, max_bytes, optional, name)",
@@ -533,5 +558,13 @@ for (const [what, text, fault] of [
     const found = faults(text);
     t.true(found.length > 0);
     t.regex(found.join("\n"), fault);
+  });
+}
+
+for (const name of ["alg", "kid", "typ", "jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "7", "constructor"]) {
+  test(`${name} is no fixed parameter of a header`, (t) => {
+    const [fault = "", ...more] = faults(tinyProfile({ 9: `header: { parameters: { ${name}: x } }` }));
+    t.deepEqual(more, []);
+    t.regex(fault, /^9 header\.parameters\S+: is not an allowed name$/);
   });
 }
