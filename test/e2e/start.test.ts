@@ -43,7 +43,11 @@ test.serial(
 );
 
 for (const [what, spoil, text] of [
-  ["another KEK", (kek: string) => writeFile(kek, `${"A".repeat(43)}\n`), /under another/],
+  [
+    "another KEK",
+    (kek: string) => writeFile(kek, `${"A".repeat(43)}\n`),
+    /under the key-encryption key \S+, and not under the given \S+/,
+  ],
   [
     "a KEK that others may read",
     (kek: string) => chmod(kek, 0o644),
