@@ -9,7 +9,7 @@ const CAUSES: readonly (readonly [said: RegExp, cause: (matched: string) => stri
   [/^found no matching overload for '?[^']{1,64}'? applied to '[\w\s.(),<>]{1,200}'$/, (said) => said],
   [/^type mismatch: (?:iterable vs|expected bool, got) [\w\s.(),<>]{1,200}$/, (said) => said],
   [/^unsupported key type$/, (said) => said],
-  [/^u?int overflow during|divide by zero$|modulus by zero$/, (said) => said],
+  [/^(?:u?int overflow during [a-z ]{1,64}|u?int (?:divide|modulus) by zero)$/, (said) => said],
   [/^JSON has no such value$|^the name of a member|^the number must|^the value nests/, (said) => said],
   [/^(?:field not found|index \S+ out of bounds|unresolved attribute)/, () => MEMBER_ABSENT],
 ];

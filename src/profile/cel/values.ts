@@ -53,7 +53,13 @@ export function jsonOf(value: CelValue, spend: CostMeter["spend"], depth = 0): u
   if (isCelUint(value)) return jsonNumber(Number(value.value));
   if (isCelList(value)) return [...value].map((item) => jsonOf(item, spend, depth + 1));
   if (isCelMap(value))
-    return Object.fromEntries([...value].map(([name, inner]) => [memberName(name), jsonOf(inner, spend, depth + 1)]));
+    return Object.fromEntries(
+      [...value].map(([key, inner]) => {
+        const name = memberName(key);
+        spend(name.length / CHARACTERS);
+        return [name, jsonOf(inner, spend, depth + 1)];
+      }),
+    );
   throw new RangeError("JSON has no such value");
 }
 

@@ -77,11 +77,12 @@ function onlySource(claim: Exclude<ClaimRule, { rest: string }>, { issuer }: Pro
 }
 
 function checkSource(claim: ClaimRule, index: number, file: ProfileFile, faults: Faults): void {
+  if ("minus" in claim && !("name" in claim && claim.name === "nbf" && "from" in claim))
+    faults.add(["claims", index, "minus"], "is for nbf from issued_at alone");
   if ("rest" in claim) return;
   const from = "from" in claim ? claim.from : undefined;
   const only = onlySource(claim, file);
   if (only !== undefined && from !== only) faults.add(["claims", index], `${claim.name} must be taken from ${only}`);
-  if ("minus" in claim && claim.name !== "nbf") faults.add(["claims", index, "minus"], "is for nbf alone");
   if (from === undefined) return;
   const path = ["claims", index, "from"];
   if (from.startsWith("request.") && memberOfSchema(file.request, from.split(".").slice(1)) === "unknown")

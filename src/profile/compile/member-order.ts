@@ -6,7 +6,7 @@ type Schema = Readonly<Record<string, unknown>>;
 /** Keywords whose schemas describe the same value. */
 const IN_PLACE = ["allOf", "anyOf", "oneOf", "then", "else", "dependentSchemas"];
 /** Keywords behind which the order can't be seen. */
-const HIDDEN = ["$ref", "$dynamicRef", "patternProperties"];
+const HIDDEN = ["$ref", "$dynamicRef", "patternProperties", "prefixItems"];
 
 /**
  * Writes compact JSON with the members of every object in the order of the schema's `properties`, and after them those

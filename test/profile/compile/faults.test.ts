@@ -13,6 +13,8 @@ const KEYS =
   "profile, description, issuer, tenant, subject, header, keys, lifetime, request, claims, accept, aliases, context, normalise, rules, warnings, ip, carriers, surfaces, quarantine";
 const LIFETIME = "lifetime: { exp: required, default: 5m, max: 1h";
 const OPEN_REQUEST = "request: { type: object }";
+/** Parameters of a header that no profile may fix. */
+const PARAMETERS = ["alg", "kid", "typ", "jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "constructor"];
 const CONTEXT = "context: { type: object, additionalProperties: false, properties: { ip: {} } }";
 const BYTES_124 = "é".repeat(62);
 const deep = (levels: number) => `${"{ a: ".repeat(levels)}1${" }".repeat(levels)}`;
@@ -80,6 +82,23 @@ for (const [what, changes, ...expected] of [
     "another typ that is no text",
     { 2: "keys: { imported: HS256, encoding: hex }", 9: "header: { accept_typ: [null] }" },
     "9 header.accept_typ[0]: must be string",
+  ],
+  [
+    "parameters of the header by which a token would choose its key or its rules, or that are keys of their own",
+    { 9: `header: { parameters: { ${PARAMETERS.map((name) => `${name}: a`).join(", ")} } }` },
+    ...PARAMETERS.map((name) => `9 header.parameters.${name}: is not an allowed name`),
+  ],
+  [
+    "parameters of the header that are no plain values",
+    { 9: "header: { parameters: { a: null, b: [1] } }" },
+    "9 header.parameters.a: must be string or number or boolean",
+    "9 header.parameters.b: must be string or number or boolean",
+  ],
+  [
+    "the tenant as the issuer of a keyset",
+    { 9: "issuer: tenant" },
+    "9 issuer: must not be tenant for a keyset: one keyset serves one issuer",
+    "9 issuer: needs `tenant` in the profile",
   ],
   // lifetime
   [
@@ -203,6 +222,32 @@ for (const [what, changes, ...expected] of [
     { 7: "  - { name: exp, from: expires_at }\n  - { rest: request }\n  - { rest: request }" },
     "9 claims[3]: is signed twice",
   ],
+  [
+    "a minus where it would say nothing",
+    { 7: "  - { name: exp, from: expires_at, minus: 1s }\n  - { name: nbf, value: 0, minus: 1s }" },
+    "7 claims[1].minus: is for nbf from issued_at alone",
+    "8 claims[2].minus: is for nbf from issued_at alone",
+  ],
+  [
+    "a minus beside the rest",
+    { 7: "  - { name: exp, from: expires_at }\n  - { rest: request, minus: 1s }" },
+    "8 claims[2].minus: is for nbf from issued_at alone",
+  ],
+  [
+    "an order of what has no members",
+    { 7: "  - { name: exp, from: expires_at, order: schema }" },
+    "7 claims[1].order: is for claims from request.<member>, from an expression, and for rest",
+  ],
+  [
+    "an order that its schema does not show",
+    {
+      4: "request: { type: object, properties: { a: { type: array, minItems: 1, items: false, prefixItems: [{}] }, o: { properties: { 7: {} } } } }",
+      7: "  - { name: exp, from: expires_at }\n  - { name: a, from: request.a, order: schema }",
+      8: "  - { name: o, from: request.o, order: schema }\naccept: { type: object }",
+    },
+    "8 claims[2].order: can't be seen behind prefixItems in the schema",
+    "9 claims[3].order: can't be kept for a member whose name is a number",
+  ],
   ["no claims", { 5: "claims: []", 6: "", 7: "" }, "5 claims: must NOT have fewer than 1 items"],
   [
     "a claim from an unknown member",
@@ -317,6 +362,11 @@ for (const [what, changes, ...expected] of [
     "a warning of a member that no request has",
     { 9: "warnings: [{ when: request.moord, code: X, message: m }]" },
     "9 warnings[0].when: names the unknown member request.moord (known: a, o)",
+  ],
+  [
+    "a rule that fails for every token",
+    { 9: rule("claims.exp + 1 > 2.0") },
+    "9 rules[0].require: applies + to (double, int), for which CEL has no form: a number of JSON is a double, so write 1.0 instead of 1",
   ],
   [
     "a rule with another reason",
