@@ -3,8 +3,8 @@ import { CodedError } from "./coded-error.ts";
 /**
  * OLD_NODE: this version of Node has known faults. CANT_LISTEN: an address is taken or can't be bound. OTHER_STORE: the
  * newest keys of the data folder are not in the store that the configuration names. OTHER_INSTALLATION: spool and state
- * belong to two installations. STATE_MISSING, SPOOL_MISSING: this part of the data folder is gone. SOCKET_EXPOSED: others
- * may replace the Unix socket.
+ * belong to two installations. STATE_MISSING, SPOOL_MISSING: this part of the data folder is gone. SOCKET_EXPOSED:
+ * others may replace the Unix socket.
  */
 export type StartErrorCode =
   | "OLD_NODE"

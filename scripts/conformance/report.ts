@@ -10,8 +10,9 @@ export interface Report {
 type State = "pass" | "pending" | "FAIL" | "SKIPPED" | "NO TEST";
 
 /**
- * One line for each row, in order, with its id, its state and its text, then the totals. A row passes when all its tests pass; parts of it may be pending. A
- * failed test without a row, and any test of a row that is not in the list, get a line of their own.
+ * One line for each row, in order, with its id, its state and its text, then the totals. A row passes when all its
+ * tests pass; parts of it may be pending. A failed test without a row, and any test of a row that is not in the list,
+ * get a line of their own.
  */
 export function report(rows: readonly string[], results: readonly TestResult[]): Report {
   const byRow = Map.groupBy(results, ({ title }) => rowOf(title)?.row);

@@ -13,7 +13,9 @@ export interface ReplicaSettings {
 }
 
 export interface Settings {
-  /** The folder of all that must survive a restart. Replicas have one of their own, beside what a single Signet keeps. */
+  /**
+   * The folder of all that must survive a restart. Replicas have one of their own, beside what a single Signet keeps.
+   */
   readonly data: string;
   /** The same for all replicas; undefined if the configuration file decides. */
   readonly issuer: string | undefined;
@@ -50,7 +52,10 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   };
 }
 
-/** Replicas of version 0.1.0 shared the KEK and the NATS server with a single Signet: to begin anew would lose their keys. */
+/**
+ * Replicas of version 0.1.0 shared the KEK and the NATS server with a single Signet: to begin with new keys would
+ * lose theirs.
+ */
 function refuseEarlierLayout(folder: string): void {
   if (existsSync(join(folder, "replicas")) || !existsSync(join(folder, "1", "spool"))) return;
   throw new RunError(

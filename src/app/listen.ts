@@ -65,7 +65,10 @@ export async function listen(run: Run, storage: Storage, running: Running): Prom
   return { addresses, health };
 }
 
-/** All is answered while load balancers learn from the health that the service stops. A failed start has nothing to drain. */
+/**
+ * All is answered while load balancers learn from the health that the service stops. A failed start has nothing to
+ * drain.
+ */
 async function drain({ config, stopReason }: Run): Promise<void> {
   if (stopReason() !== START_FAILED) await pause(config.drainMs);
 }

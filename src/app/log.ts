@@ -87,8 +87,8 @@ export type LogEvent =
 export type Log = (level: "info" | "warn" | "error", event: LogEvent) => void;
 
 /**
- * Writes one JSON line per event: `level`, `time` (RFC 3339), `replica` (its name, once it is known), `event` (its type)
- * and its fields.
+ * Writes one JSON line per event: `level`, `time` (RFC 3339), `replica` (its name, once it is known), `event` (its
+ * type) and its fields.
  */
 export function createLog(level: string, out: pino.DestinationStream, replica: () => string | undefined): Log {
   const logger = pino(

@@ -58,8 +58,8 @@ export interface Run {
   /** Why the service stops, for the audit log. */
   readonly stopReason: () => string;
   /**
-   * Undoes every step that was taken, within the drain, the grace for calls and one second. The first reason counts. Never
-   * rejects.
+   * Undoes every step that was taken, within the drain, the grace for calls and one second. The first reason counts.
+   * Never rejects.
    */
   stop(reason: string): Promise<void>;
 }

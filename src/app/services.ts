@@ -112,7 +112,11 @@ export async function openServices(parts: ServiceParts, endings: Shutdown): Prom
 
 async function startKeyrings(parts: ServiceParts, endings: Shutdown): Promise<Keyrings> {
   const { config, state, keks, now } = parts;
-  const rings = await openKeyrings(config, state, keks, now, createKeyringReporter(parts));
+  const stopping = new AbortController();
+  // After the rings: while the service drains, they still rotate, and callers rotate and revoke.
+  endings.add(() => stopping.abort());
+  const report = createKeyringReporter({ ...parts, stopping: stopping.signal });
+  const rings = await openKeyrings(config, state, keks, now, report);
   for (const ring of [...rings.inUse, ...rings.retired]) {
     endings.add(() => ring.stop());
     ring.start();

@@ -2,13 +2,14 @@
 const AGAIN_MS = 60_000;
 
 /**
- * Says of each text whether to report it: when it differs from the one before, also in more than its figures, and was
- * not reported in the last minute. The empty text says that all is well, and is never reported. `monotonic` in
- * milliseconds.
+ * Says of each text whether to report it: when it differs from the last one that was reported, also in more than its
+ * figures, and was not reported in the last minute. One that came back within the minute is reported after it, if it is
+ * still there: the last report says what is wrong. The empty text says that all is well, and is never reported.
+ * `monotonic` in milliseconds.
  */
 export function createChangeFilter(monotonic: () => number = () => performance.now()): (text: string) => boolean {
   const reported = new Map<string, number>();
-  let before = "";
+  let last = "";
 
   function isDue(text: string): boolean {
     const now = monotonic();
@@ -20,8 +21,8 @@ export function createChangeFilter(monotonic: () => number = () => performance.n
 
   return (text) => {
     const shape = text.replace(/\d+/g, "");
-    const changed = shape !== before;
-    before = shape;
-    return changed && shape !== "" && isDue(shape);
+    const isNew = shape !== last && shape !== "" && isDue(shape);
+    if (isNew || shape === "") last = shape;
+    return isNew;
   };
 }

@@ -124,7 +124,8 @@ export async function startAuditThread(
 
   function noteBacklog(found: AuditReport): void {
     if (found.type === "audit.retrying" || found.type === "nats.down") standing?.blocked(found.message);
-    if (found.type === "audit.forwarding") standing?.blocked(undefined);
+    // An outage without an event to forward ends without audit.forwarding.
+    if (found.type === "audit.forwarding" || found.type === "nats.up") standing?.blocked(undefined);
   }
 
   function fail(cause: unknown): void {

@@ -17,8 +17,7 @@ export function crossCheck(raw: RawConfig, keysets: readonly Keyset[], faults: F
 
 /** What an operator should mend, although it stops nothing. Human-readable, each with the way out. */
 export function configWarnings({ issuer, http }: RawConfig, issuerIsSet: boolean): string[] {
-  const place = new URL(issuer).host;
-  if (issuerIsSet || place === http.address.replace(/^localhost:/, "127.0.0.1:")) return [];
+  if (issuerIsSet || new URL(issuer).host === http.address.replace(/^localhost:/, "127.0.0.1:")) return [];
   return [
     `issuer is at its default, ${issuer}, but http.address is ${http.address}: verifiers would look for the keys in the ` +
       "wrong place. Set issuer (SIGNET_ISSUER) to the URL by which verifiers know this installation, the same on all " +

@@ -76,8 +76,8 @@ export function publicFaults(path: string): AccessFault[] {
 /** Throws EXPOSED when others may replace a Unix socket, and so receive the calls that are meant for this process. */
 export function refuseReplaceableSocket(path: string): void {
   const folder = dirname(resolve(path));
-  const stats = statSync(folder, { throwIfNoEntry: false });
-  // Binding then says that there is no such folder.
+  const stats = folderOf(resolve(path));
+  // Binding then says that there is no such folder, or that this process can't enter it.
   if (stats === undefined) return;
   refuse([...(isReadOnly(folder) ? [] : replacementFaults(folder, stats)), ...replacementsOf(folder)]);
 }
@@ -116,7 +116,7 @@ function pathOf(descriptor: number): string {
   }
 }
 
-/** The process that opened a descriptor may see folders that this one can't. */
+/** Undefined when this process can't see it: another one may have opened a descriptor. */
 function folderOf(path: string): Stats | undefined {
   try {
     return statSync(dirname(path));

@@ -13,8 +13,8 @@ interface Jwks {
 /** What the HTTP server shows. None of it needs a credential. */
 export interface HttpSources {
   /**
-   * A JWK Set as JSON (RFC 7517, 5) and how long a verifier may cache it, in seconds: of one keyset, or of all. Undefined:
-   * there is no such keyset.
+   * A JWK Set as JSON (RFC 7517, 5) and how long a verifier may cache it, in seconds: of one keyset, or of all.
+   * Undefined: there is no such keyset.
    */
   jwks(keyset?: string): Jwks | undefined;
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;

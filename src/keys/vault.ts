@@ -71,8 +71,8 @@ export interface SecretVault {
    */
   open(sealed: string, id: SecretId): string;
   /**
-   * 16 characters that show whether two secrets are equal. Of a symmetric key an HMAC under the current KEK, which shows
-   * nothing else; of a private key the RFC 7638 thumbprint of its public key.
+   * 16 characters that show whether two secrets are equal. Of a symmetric key an HMAC under the current KEK, which
+   * shows nothing else; of a private key the RFC 7638 thumbprint of its public key.
    */
   fingerprint(alg: Algorithm, bytes: Buffer): string;
   /**

@@ -31,7 +31,10 @@ export class NatsLink {
   #generation = 0;
   #outage: string | undefined;
 
-  /** Reports an outage once, and again when its reason changes. `pauseBetweenDials` MUST end early when its signal aborts. */
+  /**
+   * Reports an outage once, and again when its reason changes. `pauseBetweenDials` MUST end early when its signal
+   * aborts.
+   */
   constructor(options: ConnectionOptions, report: (report: LinkReport) => void, pauseBetweenDials = pause) {
     this.#options = {
       ...options,

@@ -23,3 +23,14 @@ test("a text that comes and goes each second is new once a minute", (t) => {
   }
   t.deepEqual(seconds, [0, 60, 120]);
 });
+
+test("a text that came back within the minute, and stays, is reported when the minute is over", (t) => {
+  const { time, isNew } = filterUnderTest();
+  const reported: string[] = [];
+  for (let second = 0; second < 130; second++) {
+    time.now = second * 1000;
+    const text = second >= 10 && second < 20 ? "keys" : "disk";
+    if (isNew(text)) reported.push(`${second} ${text}`);
+  }
+  t.deepEqual(reported, ["0 disk", "10 keys", "60 disk"]);
+});

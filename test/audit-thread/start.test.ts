@@ -110,6 +110,22 @@ test("a full spool says why NATS does not empty it", async (t) => {
   t.is(side.obstacle, "room in the audit log: NATS takes no events (CONNECTION_REFUSED)");
 });
 
+testWithNats("a full spool blames no outage that is over, although there was nothing to forward", async (t) => {
+  const server = await startNats(t);
+  // A horizon that keeps what NATS has.
+  const nats = { url: server.url, replicas: 1, horizonMs: 60_000 };
+  const { side, reports } = await startThread(t, { nats, examineMs: 60_000 });
+  const count = (type: AuditReport["type"]) => reports.filter((report) => report.type === type).length;
+  await waitUntil("events can be forwarded", () => count("audit.forwarding") === 1);
+  await server.restart();
+  await waitUntil("the outage is over", () => count("nats.down") > 0 && count("nats.up") === 2);
+  const fill = async () => {
+    for (;;) await side.append(large(100_000), TIME);
+  };
+  await t.throwsAsync(fill(), { name: "AuditError", code: "FULL" });
+  t.is(side.obstacle, "room in the audit log");
+});
+
 test("a spool that can't be opened rejects the start with its code, and no thread is reported as dead", async (t) => {
   const folder = await tempFolder(t);
   await writeFile(join(folder, "identity.json"), "no identity", { mode: 0o600 });

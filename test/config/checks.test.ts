@@ -97,6 +97,7 @@ for (const [what, env, expected] of [
   ["at its default beside its own address", {}, 0],
   ["at its default beside localhost", { SIGNET_HTTP_ADDRESS: "localhost:8081" }, 0],
   ["set", { SIGNET_HTTP_ADDRESS: "127.0.0.1:9081", SIGNET_ISSUER: "https://tokens.test" }, 0],
+  ["no URL that can be parsed", { SIGNET_ISSUER: "http://:80" }, 0],
   ["set to the default", { SIGNET_HTTP_ADDRESS: "127.0.0.1:9081", SIGNET_ISSUER: "http://127.0.0.1:8081" }, 0],
 ] as const) {
   test(`an issuer that is ${what} is worth ${expected === 0 ? "no" : "a"} warning`, (t) => {

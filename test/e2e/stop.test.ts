@@ -1,14 +1,18 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { credentials } from "@grpc/grpc-js";
 import test from "ava";
+import { KeyState } from "../../src/gen/signet/v1/keys.ts";
 import { TokenServiceClient } from "../../src/gen/signet/v1/token.ts";
+import { bodiesOf, makeSpool } from "../support/files/spool-fixture.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { readAuditStream, tokenIdsOf } from "../support/nats/audit-stream.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { healthClient } from "../support/service/health.ts";
+import { revokeKey } from "../support/service/key-calls.ts";
 import { startRemote } from "../support/service/remote-service.ts";
-import { issue, startService, verify } from "../support/service/service.ts";
+import { issue, listKeys, startService, verify } from "../support/service/service.ts";
 import { type ServiceProcess, spawnService } from "../support/service/service-process.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -112,9 +116,15 @@ test.serial(
     t.teardown(() => late.close());
     t.true((await verify({ tokens: late }, token)).valid, "a new connection");
     t.is((await fetch(`${service.url}/keysets/service/jwks.json`)).status, 200);
+    const { keys } = await listKeys(service, "service");
+    await revokeKey(service, keys.find(({ state }) => state === KeyState.KEY_STATE_ACTIVE)?.keyId ?? "");
+    // What is appended later is durable later.
+    await issue(service);
     child.kill("SIGTERM");
     await once(child, "exit");
     t.is(child.exitCode, 1);
+    const events = (await bodiesOf(await makeSpool(t, { folder: join(service.data, "spool") }))).map(String);
+    t.is(events.filter((event) => /"keyRotated":.*"reason":"emergency"/.test(event)).length, 1, "it is recorded");
     t.deepEqual(
       service.process.log.filter(({ replica }) => replica !== service.process.log[0]?.replica),
       [],

@@ -4,10 +4,10 @@ import { fileURLToPath } from "node:url";
 import test, { type ExecutionContext } from "ava";
 import { tempFolder } from "../support/files/temp.ts";
 import { signetProcess } from "../support/service/command-line.ts";
-import { modesIn, withUmask } from "../support/service/other-user.ts";
+import { asUser, modesIn, testAsUser, userFolder, withUmask } from "../support/service/other-user.ts";
 import { startRemote } from "../support/service/remote-service.ts";
 import { issue } from "../support/service/service.ts";
-import { spawnService } from "../support/service/service-process.ts";
+import { refusedStart, spawnService } from "../support/service/service-process.ts";
 
 const UNMASKED = fileURLToPath(new URL("./unmasked-service.ts", import.meta.url));
 
@@ -53,6 +53,16 @@ test.serial(
     await t.notThrowsAsync(issue(await startRemote(t, options)));
   },
 );
+
+testAsUser("a socket in a folder that the service can't enter is an address that can't be bound", async (t) => {
+  const closed = join(await tempFolder(t), "closed");
+  await mkdir(join(closed, "folder"), { recursive: true });
+  await chmod(closed, 0o700);
+  const env = { SIGNET_GRPC_ADDRESS: `unix:${closed}/folder/socket` };
+  const refused = await refusedStart(t, { data: await userFolder(t), under: asUser(), env });
+  t.is(refused.code, 69);
+  t.regex(refused.text, /CANT_LISTEN/);
+});
 
 test.serial("a service that leaves the umask alone opens its socket to everyone, and would be caught", async (t) => {
   const { socket, ...options } = await underUmask(t, "000");

@@ -98,10 +98,12 @@ export function createFailureFilter(now: () => number): IsNewFailure {
   const seen = new Map<string, number>();
   return (where, error) => {
     const name = JSON.stringify([where, ...codesOf(error)]);
-    const before = seen.get(name) ?? Number.NEGATIVE_INFINITY;
-    seen.set(name, now());
-    // A clock that was set back must not silence it.
-    return Math.abs(now() - before) >= QUIET_MS;
+    const time = now();
+    // Also after a clock was set back, which must not silence a failure.
+    for (const [earlier, last] of seen) if (Math.abs(time - last) >= QUIET_MS) seen.delete(earlier);
+    const isNew = !seen.has(name);
+    seen.set(name, time);
+    return isNew;
   };
 }
 

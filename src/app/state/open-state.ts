@@ -12,8 +12,8 @@ import { bucketLost, isShared, type OwnState, snapshotsOf } from "./own-state.ts
 import { NO_SNAPSHOTS, type SharedState } from "./shared-state.ts";
 
 /**
- * Opens the state that the configuration names. `own` is what this data folder holds. `id` names the replica: the writer
- * of the audit log, which lasts as long as the data folder. Rejects with a StateError.
+ * Opens the state that the configuration names. `own` is what this data folder holds. `id` names the replica: the
+ * writer of the audit log, which lasts as long as the data folder. Rejects with a StateError.
  */
 export async function openState(
   config: Config,

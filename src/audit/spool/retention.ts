@@ -32,7 +32,9 @@ export interface Depth {
   readonly oldestTime: number | undefined;
 }
 
-/** Which events the spool still keeps: those that the sink has not got, and those that it has not had for long enough. */
+/**
+ * Which events the spool still keeps: those that the sink has not got, and those that it has not had for long enough.
+ */
 export class Retention {
   readonly #parts: RetentionParts;
   readonly #bookmark: BookmarkKeeper;

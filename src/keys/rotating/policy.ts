@@ -44,7 +44,10 @@ export function leastLead(policy: Pick<KeyPolicy, "verifierCache" | "propagation
   return policy.verifierCache + policy.propagation + policy.skew;
 }
 
-/** How long a key has been in the store, at least, when a token that it signed appears: the clocks may differ. */
+/**
+ * How long a key has been in the store, at least, when a token that it signed appears: the clocks may differ. An
+ * emergency is the exception.
+ */
 export function timeInStore({ lead, skew }: Pick<KeyPolicy, "lead" | "skew">): number {
   return lead - skew;
 }

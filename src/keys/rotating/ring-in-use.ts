@@ -16,9 +16,9 @@ import { type Decision, reconcile } from "./reconcile.ts";
 import type { EpochRecord } from "./record.ts";
 
 /**
- * The ring of a keyset that this replica uses, beside what the store holds: takes newer epochs from the store, puts back
- * what the store has lost, and knows when the store may hold an epoch that can't be used. It decides on no new epoch,
- * except to revoke a key again. One operation at a time.
+ * The ring of a keyset that this replica uses, beside what the store holds: takes newer epochs from the store, puts
+ * back what the store has lost, and knows when the store may hold an epoch that can't be used. It decides on no new
+ * epoch, except to revoke a key again. One operation at a time.
  */
 export class RingInUse {
   readonly #options: KeyringOptions;
@@ -50,8 +50,8 @@ export class RingInUse {
   }
 
   /**
-   * Why nothing may sign: the store holds, or may have held, a newer epoch that can't be used, and that may revoke a key
-   * of the ring. Undefined: there is none.
+   * Why nothing may sign: the store holds, or may have held, a newer epoch that can't be used, and that may revoke a
+   * key of the ring. Undefined: there is none.
    */
   get obstacle(): KeyringError | undefined {
     return this.#obstacle ?? (this.#vigil.mayHideAnEpoch ? mayHideAnEpoch(this.#kind, this.#epoch + 1) : undefined);
