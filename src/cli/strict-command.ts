@@ -69,14 +69,17 @@ export class StrictCommand extends Command {
   }
 }
 
-/** Not any word with a hyphen: behind an unknown option it may be a secret that was meant as its value. */
+/** Whether a word may be repeated. Not any word with a hyphen: it may be a secret, which begins with one by chance. */
 function isOptionName(word: string): boolean {
-  return /^--[a-z]+(-[a-z]+)*(=|$)/.test(word);
+  return /^(--[a-z]+([-_][a-z]+)*(=|$)|-[a-z]$)/i.test(word);
 }
 
 /** The text of commander's error without the values that it repeats, which may be tokens or personal data. */
 export function usageText({ code, message }: { readonly code: string; readonly message: string }): string {
   const text = message.replace(/^error: /, "").replaceAll("\n", " ");
   if (code === "commander.excessArguments") return text.replace(/(but got \d+): .*$/s, "$1");
-  return code === "commander.unknownOption" ? text.replace(/^(unknown option '[^=]*)=.*'/s, "$1'") : text;
+  if (code !== "commander.unknownOption") return text;
+  const [, word = ""] = /^unknown option '(.*?)'/s.exec(text) ?? [];
+  if (!isOptionName(word)) return "unknown option; a value that begins with - goes last, after --";
+  return text.replace(/^(unknown option '[^=]*)=.*'/s, "$1'");
 }

@@ -102,6 +102,28 @@ test("a secret that begins with a hyphen, behind an option that there is not, is
   t.regex(stderr, /^error: unknown option '--secret'.*; unknown option '--sekret'\n$/);
 });
 
+for (const line of [
+  "keys revoke -S3cr_et --reason x",
+  "keys import --profile x --S3cr_et",
+  "token verify service -S3cr_et",
+  "-S3cr_et",
+  "keys -S3cr_et",
+])
+  test(`a secret that begins with a hyphen is not repeated where it is taken for an option: signet ${line}`, async (t) => {
+    const { code, stderr } = await signet(line.split(" "));
+    t.is(code, 2);
+    t.regex(stderr, /unknown option; a value that begins with - goes last, after --/);
+    t.notRegex(stderr, /S3cr/);
+  });
+
+test("what may be an option's name is repeated, with what it may have been", async (t) => {
+  for (const [word, said] of [
+    ["-x", "unknown option '-x'"],
+    ["--key_id", "unknown option '--key_id' (Did you mean --key-id?)"],
+  ] as const)
+    t.is((await signet(["keys", "import", "--profile", "x", word])).stderr, `error: ${said}\n`);
+});
+
 test("an argument behind an unknown option is not called missing, and what follows -- is no option", async (t) => {
   const { stderr } = await signet(["token", "issue", "--foo", "service", "--", "--bar"]);
   t.is(stderr, "error: unknown option '--foo'\n");

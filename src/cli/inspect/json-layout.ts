@@ -5,6 +5,8 @@ const CLOSING = new Set(["}", "]"]);
 
 /** Longest text that is indented, in characters: the indentation of a hostile one could take a hundred times as much. */
 const MAX_INDENTED = 64 * 1024;
+/** Deeper levels have the same indentation: that of a list in a list in a list … would grow with the square. */
+const MAX_INDENTATION = 64;
 
 /** A JSON text as it was written, and what JSON.parse does not say of it. */
 export interface JsonLayout {
@@ -18,7 +20,8 @@ export interface JsonLayout {
 
 /** Indents a text that JSON.parse has accepted. JSON.stringify would round large numbers, and has no duplicate names. */
 export function layOutJson(json: string): JsonLayout {
-  const breakAt = json.length > MAX_INDENTED ? () => "" : (level: number) => `\n${"  ".repeat(level)}`;
+  const breakAt =
+    json.length > MAX_INDENTED ? () => "" : (level: number) => `\n${"  ".repeat(Math.min(level, MAX_INDENTATION))}`;
   const open: Set<string>[] = [];
   let duplicate: string | undefined;
   let depth = 0;

@@ -111,12 +111,8 @@ for (const [what, token, code, answer] of [
   ["a list", jws(HEADER, "[]"), 1, /payload is not a JSON object/],
   ["a nested token", jws(HEADER, TOKEN), 1, /payload is a token itself: inspect that one/],
   ["an empty payload", jws(HEADER, ""), 1, /payload is empty/],
-  [
-    "100 000 levels",
-    jws(HEADER, `{"a":${"[".repeat(1e5)}${"]".repeat(1e5)}}`),
-    1,
-    /payload has 100001 levels; at most 64/,
-  ],
+  ["20 000 levels", jws(HEADER, nested(20_000)), 1, /payload has 20001 levels; at most 64/],
+  ["100 000 levels", jws(HEADER, nested(100_000)), 1, /payload has 100001 levels; at most 64/],
   ["padding", `${encode(HEADER)}.e30=.c2ln`, 0, /note: the payload is not canonical base64url \(RFC 7515, 2\)/],
   ["9000 characters", jws(HEADER, `{"a":"${"x".repeat(9_000)}"}`), 0, /note: longer than 8192 characters/],
   ["milliseconds", jws(HEADER, '{"exp":1795348801000}'), 0, /note: exp seems to count milliseconds/],
@@ -135,6 +131,10 @@ for (const [what, token, code, answer] of [
     t.is(json.code, code);
     t.is(JSON.parse(json.stdout).verified, false);
   });
+
+function nested(levels: number): string {
+  return `{"a":${"[".repeat(levels)}${"]".repeat(levels)}}`;
+}
 
 test("a member that occurs twice is shown twice as text, and left out of --json, whose reader would choose", async (t) => {
   const token = jws(HEADER, '{"sub":"x","sub":"y"}');
