@@ -118,8 +118,8 @@ serialTestWithNats(
     await waitUntil("the denial of events is logged", () => linesOf(log, "audit.retrying").length > 0);
     t.is(await waitsFor(service), "", "for max_offline it still issues");
     await writeFile(file, enough);
-    await nats.restart();
     const forwardings = linesOf(log, "audit.forwarding").length;
+    await nats.restart();
     await waitUntil("events are forwarded again", () => linesOf(log, "audit.forwarding").length > forwardings);
     const [cutOff = "", ...others] = linesOf(log, "replica.cut_off");
     t.regex(cutOff, denied('Publish to "$KV.signet.replicas.'));
