@@ -1,11 +1,13 @@
+import { join } from "node:path";
 import test from "ava";
 import { KeyState, SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
+import { createKekFile } from "../../src/jose/kek-source.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { dialect, verdictOf } from "../support/profiles/dialect.ts";
 import { folderWithVariant } from "../support/profiles/profiles-folder.ts";
 import { importKey, revokeKey } from "../support/service/key-calls.ts";
 import { failureOf } from "../support/service/rich-error.ts";
-import { promised, type Service, startService } from "../support/service/service.ts";
+import { issue, promised, type Service, startService } from "../support/service/service.ts";
 import { testKey } from "../support/tokens/foreign-token.ts";
 
 const DAY = 24 * 3_600_000;
@@ -66,6 +68,25 @@ test("a key of a disabled profile can be revoked", async (t) => {
   t.true((await published(without)).includes(keyId));
   await revokeKey(without, keyId);
   t.false((await published(without)).includes(keyId));
+});
+
+test("the keys of a disabled profile are sealed under a new KEK, and serve under it alone", async (t) => {
+  const [data, keks] = [await tempFolder(t), await tempFolder(t)];
+  const next = join(keks, "next");
+  await createKekFile(next);
+  const before = await startService(t, { data });
+  const { keyId } = await dialect(before, "euler-stream").issue(EULER);
+  await before.app.stop("SIGTERM");
+
+  const env = { SIGNET_KEK_FILE: next };
+  const both = { ...env, SIGNET_KEK_PREVIOUS: join(data, "kek"), SIGNET_PROFILES_DISABLE: "euler-stream" };
+  const without = await startService(t, { data, env: both });
+  // Its next epoch brings the keyset in use under the new KEK.
+  await revokeKey(without, (await issue(without)).keyId);
+  await without.app.stop("SIGTERM");
+
+  const after = await startService(t, { data, env });
+  t.is((await dialect(after, "euler-stream").issue(EULER)).keyId, keyId);
 });
 
 test("a keyset that never had a key is no obstacle to a start without its profile", async (t) => {

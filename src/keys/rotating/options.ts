@@ -32,8 +32,8 @@ export interface KeyringOptions extends LoadTools {
   /** False while the clock, or the view of the store, can't be trusted: no epoch is planned then. Default: true. */
   readonly mayPlan?: () => boolean;
   /**
-   * Whether no profile in service uses the keyset. Its keys then sign nothing, no epoch is planned, and those that may
-   * have signed are published until their `verify_until`. Default: false.
+   * Whether no profile in service uses the keyset. Its keys then sign nothing, no epoch is planned but one that seals
+   * them under a new KEK, and those that may have signed are published until their `verify_until`. Default: false.
    */
   readonly retired?: boolean;
   readonly report: (event: KeyringEvent) => void;

@@ -41,6 +41,11 @@ export function planOverGarbage(ring: EpochRecord, now: number, policy: KeyPolic
   return epochAfter(ring, time, reason, draft);
 }
 
+/** The next epoch with the same keys: all that it changes is the KEK under which they are sealed. */
+export function planUnchanged(ring: EpochRecord, now: number): EpochPlan {
+  return epochAfter(ring, ringTime(ring, now), "retired", { keys: ring.keys, make: [] });
+}
+
 /** The plan that carries out a draft. */
 function epochAfter(ring: EpochRecord, time: number, reason: EpochReason, { keys, make }: Draft): EpochPlan {
   return { epoch: ring.epoch + 1, createdAt: time, reason, keep: keys, make };

@@ -1,6 +1,6 @@
 import type { Change } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
-import type { RecordKind } from "../store/authenticated-record.ts";
+import { isUnderCurrent, type RecordKind } from "../store/authenticated-record.ts";
 import { type Epochs, openEpochs } from "../store/epochs.ts";
 import { mayHideAnEpoch, nothingAuthentic, refusedEpoch, underUnknownKek } from "../store/obstacle.ts";
 import { createStrayReport } from "../store/strays.ts";
@@ -55,6 +55,11 @@ export class RingInUse {
    */
   get obstacle(): KeyringError | undefined {
     return this.#obstacle ?? (this.#vigil.mayHideAnEpoch ? mayHideAnEpoch(this.#kind, this.#epoch + 1) : undefined);
+  }
+
+  /** Whether the epoch in use was written under the first of the KEKs. */
+  get isUnderCurrentKek(): boolean {
+    return isUnderCurrent(this.#opened.stored.bytes, this.#options.recordKeys);
   }
 
   /** Whether garbage lies at the place of the next epoch. */

@@ -3,7 +3,7 @@ import { KeyringError } from "../error.ts";
 import type { Postponed } from "./key-states.ts";
 import type { LoadedRing } from "./loaded-ring.ts";
 import type { KeyringOptions } from "./options.ts";
-import { type EpochPlan, planEpoch, planOverGarbage } from "./plan.ts";
+import { type EpochPlan, planEpoch, planOverGarbage, planUnchanged } from "./plan.ts";
 import type { EpochRecord } from "./record.ts";
 import { RingInUse } from "./ring-in-use.ts";
 
@@ -34,10 +34,13 @@ export class RingKeeper {
   static async open(options: KeyringOptions, postponed: Postponed): Promise<RingKeeper> {
     const keeper = new RingKeeper(options, postponed);
     await keeper.#loadSnapshot();
-    await keeper.#update().catch((error) => {
+    try {
+      await keeper.#update();
+      await keeper.#sealRetired();
+    } catch (error) {
       if (keeper.#inUse.ring === undefined || !(error instanceof KeyringError)) throw error;
       keeper.#reportProblem(error);
-    });
+    }
     return keeper;
   }
 
@@ -129,6 +132,16 @@ export class RingKeeper {
     if (noFirstKeys !== undefined) throw new KeyringError("WAITING", `keyset ${keyset} has no keys: ${noFirstKeys}`);
     if (!this.#mayPlan())
       throw new KeyringError("WAITING", `keyset ${keyset} has no keys yet, and none may be made now`);
+  }
+
+  /**
+   * Seals a retired ring under a new KEK, since it has no next epoch that would be. Only at the start: replicas that
+   * have two KEKs in another order would do it in turns.
+   */
+  async #sealRetired(): Promise<void> {
+    const { retired, now, mayPlan = () => true } = this.#options;
+    if (!retired || this.#inUse.isUnderCurrentKek || !mayPlan()) return;
+    await this.#inUse.create(planUnchanged(this.ring.record, now()));
   }
 
   #mayPlan(): boolean {

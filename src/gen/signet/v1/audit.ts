@@ -167,8 +167,8 @@ export interface KeyImported {
   /** The length of the secret in bytes; of a private key, the length of its modulus or of the order of its curve. */
   byteLength: number;
   /**
-   * A truncated HMAC of the secret under the KEK; of a private key, the first 16 characters of the RFC 7638 thumbprint of
-   * its public key.
+   * A truncated HMAC of the secret under the KEK; of a private key, the first 16 characters of the RFC 7638 thumbprint
+   * of its public key.
    */
   fingerprint: string;
   /** Whether the secret broke a rule about weak secrets and was imported all the same. */

@@ -268,8 +268,8 @@ export interface Key {
    */
   byteLength: number;
   /**
-   * A truncated HMAC of an imported secret under the KEK. It shows whether two secrets are equal, and nothing else. Of an
-   * imported private key: the first 16 characters of the RFC 7638 thumbprint of its public key.
+   * A truncated HMAC of an imported secret under the KEK. It shows whether two secrets are equal, and nothing else. Of
+   * an imported private key: the first 16 characters of the RFC 7638 thumbprint of its public key.
    */
   fingerprint: string;
   /** When the key was revoked. Unset: it was not. */
@@ -307,8 +307,8 @@ export interface ImportKeyRequest {
     | undefined;
   /**
    * Accept a weak key: a placeholder, a sample that a well-known page publishes, public text (a public key or
-   * certificate as PEM, DER, JWK or for SSH; a token), a secret of fewer bytes than its hash or with a pattern. Every encoding of
-   * such a text counts. The exception is audited. An empty secret is always refused.
+   * certificate as PEM, DER, JWK or for SSH; a token), a secret of fewer bytes than its hash or with a pattern. Every
+   * encoding of such a text counts. The exception is audited. An empty secret is always refused.
    */
   allowWeak: boolean;
   /**
@@ -2610,18 +2610,17 @@ export const KeyServiceService = {
     responseDeserialize: (value: Buffer): ListKeysResponse => ListKeysResponse.decode(value),
   },
   /**
-   * ImportKey stores a secret that a vendor shares with this installation, or the vendor's private key, for a profile with
-   * imported keys. The key is sealed, no call returns it, and no JWKS has its public key: it signs at once, before any
-   * verifier could know it. Earlier imported keys keep verifying for the overlap. Versions before this one can't read a
-   * key with another algorithm than HS256, so upgrade all replicas first.
+   * ImportKey stores a secret that a vendor shares with this installation, or the vendor's private key, for a profile
+   * with imported keys. The key is sealed, no call returns it, and no JWKS has its public key: it signs at once, before
+   * any verifier could know it. Earlier imported keys keep verifying for the overlap. Versions before this one can't
+   * read a key with another algorithm than HS256, so upgrade all replicas first.
    *
-   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding, and for a
-   * private key that is encrypted, public, too short, of another algorithm, or that contradicts itself;
-   * NOT_FOUND for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak secret
-   * without `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have used
-   * before, for the key that signs now, whatever its `key_id`, and for one that verifies with another algorithm;
-   * UNAVAILABLE while the store is unreachable, or
-   * while the replica's clock differs from that of the store (CLOCK_DIFFERS: call another replica).
+   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding, and for
+   * a private key that is encrypted, public, too short, of another algorithm, or that contradicts itself; NOT_FOUND for
+   * a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak secret without `allow_weak`;
+   * ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have used before, for the key that signs
+   * now, whatever its `key_id`, and for one that verifies with another algorithm; UNAVAILABLE while the store is
+   * unreachable, or while the replica's clock differs from that of the store (CLOCK_DIFFERS: call another replica).
    */
   importKey: {
     path: "/signet.v1.KeyService/ImportKey" as const,
@@ -2700,18 +2699,17 @@ export interface KeyServiceServer extends UntypedServiceImplementation {
    */
   listKeys: handleUnaryCall<ListKeysRequest, ListKeysResponse>;
   /**
-   * ImportKey stores a secret that a vendor shares with this installation, or the vendor's private key, for a profile with
-   * imported keys. The key is sealed, no call returns it, and no JWKS has its public key: it signs at once, before any
-   * verifier could know it. Earlier imported keys keep verifying for the overlap. Versions before this one can't read a
-   * key with another algorithm than HS256, so upgrade all replicas first.
+   * ImportKey stores a secret that a vendor shares with this installation, or the vendor's private key, for a profile
+   * with imported keys. The key is sealed, no call returns it, and no JWKS has its public key: it signs at once, before
+   * any verifier could know it. Earlier imported keys keep verifying for the overlap. Versions before this one can't
+   * read a key with another algorithm than HS256, so upgrade all replicas first.
    *
-   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding, and for a
-   * private key that is encrypted, public, too short, of another algorithm, or that contradicts itself;
-   * NOT_FOUND for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak secret
-   * without `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have used
-   * before, for the key that signs now, whatever its `key_id`, and for one that verifies with another algorithm;
-   * UNAVAILABLE while the store is unreachable, or
-   * while the replica's clock differs from that of the store (CLOCK_DIFFERS: call another replica).
+   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding, and for
+   * a private key that is encrypted, public, too short, of another algorithm, or that contradicts itself; NOT_FOUND for
+   * a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak secret without `allow_weak`;
+   * ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have used before, for the key that signs
+   * now, whatever its `key_id`, and for one that verifies with another algorithm; UNAVAILABLE while the store is
+   * unreachable, or while the replica's clock differs from that of the store (CLOCK_DIFFERS: call another replica).
    */
   importKey: handleUnaryCall<ImportKeyRequest, ImportKeyResponse>;
   /**
@@ -2777,18 +2775,17 @@ export interface KeyServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListKeysResponse) => void,
   ): ClientUnaryCall;
   /**
-   * ImportKey stores a secret that a vendor shares with this installation, or the vendor's private key, for a profile with
-   * imported keys. The key is sealed, no call returns it, and no JWKS has its public key: it signs at once, before any
-   * verifier could know it. Earlier imported keys keep verifying for the overlap. Versions before this one can't read a
-   * key with another algorithm than HS256, so upgrade all replicas first.
+   * ImportKey stores a secret that a vendor shares with this installation, or the vendor's private key, for a profile
+   * with imported keys. The key is sealed, no call returns it, and no JWKS has its public key: it signs at once, before
+   * any verifier could know it. Earlier imported keys keep verifying for the overlap. Versions before this one can't
+   * read a key with another algorithm than HS256, so upgrade all replicas first.
    *
-   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding, and for a
-   * private key that is encrypted, public, too short, of another algorithm, or that contradicts itself;
-   * NOT_FOUND for a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak secret
-   * without `allow_weak`; ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have used
-   * before, for the key that signs now, whatever its `key_id`, and for one that verifies with another algorithm;
-   * UNAVAILABLE while the store is unreachable, or
-   * while the replica's clock differs from that of the store (CLOCK_DIFFERS: call another replica).
+   * Errors: INVALID_ARGUMENT with every bad field, also for a secret that does not round-trip in its encoding, and for
+   * a private key that is encrypted, public, too short, of another algorithm, or that contradicts itself; NOT_FOUND for
+   * a profile that is unknown or not allowed; FAILED_PRECONDITION (WEAK_KEY) for a weak secret without `allow_weak`;
+   * ALREADY_EXISTS (KEY_EXISTS) for a `key_id` that the profile and tenant have used before, for the key that signs
+   * now, whatever its `key_id`, and for one that verifies with another algorithm; UNAVAILABLE while the store is
+   * unreachable, or while the replica's clock differs from that of the store (CLOCK_DIFFERS: call another replica).
    */
   importKey(
     request: ImportKeyRequest,
