@@ -26,9 +26,20 @@ export function overrideFromEnvironment(
     const target = targets.get(name);
     if (target !== undefined) set(data, target.path, parse(text, target.type));
     else if (!isServiceLink(name, text))
-      faults.push({ file: name, path: "", message: "is not the name of a configuration key" });
+      faults.push({
+        file: name,
+        path: "",
+        message: `is not the name of a configuration key${siblingsOf(name, targets)}`,
+      });
   }
   return faults;
+}
+
+/** The variables of the section that a misspelt name begins with, as the end of a message; empty for an unknown one. */
+function siblingsOf(name: string, targets: ReadonlyMap<string, unknown>): string {
+  const [prefix, section] = name.split("_");
+  const siblings = [...targets.keys()].filter((known) => known.startsWith(`${prefix}_${section}_`));
+  return siblings.length === 0 ? "" : ` (known: ${siblings.join(", ")})`;
 }
 
 /** The name of the environment variable that overrides a key. */

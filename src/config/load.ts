@@ -61,8 +61,8 @@ function readDocument(file: string): YamlDocument {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
-  } catch {
-    throw new ConfigError([fault(file, [], "can't be read")]);
+  } catch (cause) {
+    throw new ConfigError([fault(file, [], `can't be read: ${(cause as NodeJS.ErrnoException).code}`)]);
   }
   const exposed = publicFaults(file);
   if (exposed.length > 0) throw new ConfigError(exposed.map(({ path, message }) => fault(path, [], message)));
@@ -71,10 +71,10 @@ function readDocument(file: string): YamlDocument {
   return document;
 }
 
-/** Names the environment variable in the fault of a value that it set. */
+/** Names the environment variable in the fault of a value that it set, or of an item of the list that it set. */
 function faultsAt(document: YamlDocument, env: NodeJS.ProcessEnv): FaultAt {
   return (path, message) => {
-    const variable = variableName(path);
+    const variable = variableName(path.filter((step) => !/^\d+$/.test(String(step))));
     return env[variable] === undefined ? document.faultAt(path, message) : fault(variable, path, message);
   };
 }

@@ -13,8 +13,9 @@ const FORMS: readonly (readonly [RegExp, RegExp])[] = [
   [/_PORT_\d{1,5}_(TCP|UDP|SCTP)_ADDR$/, ADDRESS],
   [/_PORT_\d{1,5}_(TCP|UDP|SCTP)_PORT(_START|_END)?$/, PORT],
   [/_PORT_\d{1,5}_(TCP|UDP|SCTP)_PROTO$/, /^(tcp|udp|sctp)$/],
-  // A link of Docker, as `/signet/nats`.
+  // A link of Docker: its name, as `/signet/nats`, and whatever variables the linked container has.
   [/_NAME$/, /^\/[\w.-]+\/[\w.-]+$/],
+  [/_ENV_\w+$/, /^/],
 ];
 
 /**

@@ -125,8 +125,9 @@ function namesIn(folder: string, faults: Fault[]): string[] {
     if (!names.some((name) => name.endsWith(".yaml")))
       faults.push({ file: folder, path: "", message: "contains no *.yaml file" });
     return names;
-  } catch {
-    faults.push({ file: folder, path: "", message: "can't be read as a folder" });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    faults.push({ file: folder, path: "", message: `can't be read as a folder: ${code}` });
     return [];
   }
 }
@@ -135,8 +136,8 @@ function loadProfile(file: string, issuer: string, known: ReadonlyMap<string, Pr
   let text: string;
   try {
     text = readFileSync(file, "utf8");
-  } catch {
-    return [{ file, path: "", message: "can't be read" }];
+  } catch (cause) {
+    return [{ file, path: "", message: `can't be read: ${(cause as NodeJS.ErrnoException).code}` }];
   }
   const profile = known.get(profileDigest(text)) ?? compileProfile(text, file, issuer);
   return Array.isArray(profile) ? profile : { file, text, profile };

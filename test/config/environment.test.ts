@@ -44,9 +44,33 @@ test("a variable does not hide that its section is not an object", async (t) => 
 for (const name of ["SIGNET_GRPC_ADRESS", "SIGNET_GRPC", "SIGNET_", "SIGNET_grpc_address", "SIGNET___PROTO__"]) {
   test(`${name} is a fault: an override that is ignored would be found out too late`, (t) => {
     const faults = faultsOf(() => loadConfig({ env: { [name]: "127.0.0.1:1" } }));
-    t.deepEqual(faults, [{ file: name, path: "", message: "is not the name of a configuration key" }]);
+    t.deepEqual(
+      faults.map(({ file }) => file),
+      [name],
+    );
+    t.regex(String(faults[0]?.message), /^is not the name of a configuration key( \(known: SIGNET_GRPC_ADDRESS, .*)?$/);
   });
 }
+
+test("a misspelt variable's fault lists those of its section, and of no other", (t) => {
+  const [fault] = faultsOf(() => loadConfig({ env: { SIGNET_LOG_LEVL: "debug" } }));
+  t.is(fault?.message, "is not the name of a configuration key (known: SIGNET_LOG_LEVEL)");
+  const [unknown] = faultsOf(() => loadConfig({ env: { SIGNET_LOGLEVEL: "debug" } }));
+  t.is(unknown?.message, "is not the name of a configuration key");
+});
+
+test("a fault of one item names the variable that holds the list", async (t) => {
+  const message = "must be the name of a profile";
+  const env = { SIGNET_PROFILES_DISABLE: "shoplive, hivekit" };
+  const file = join(await filesIn(t, { "signet.yaml": 'profiles: { replace: ["A B"] }\n' }), "signet.yaml");
+  t.deepEqual(
+    faultsOf(() => loadConfig({ file, env })),
+    [
+      { file: "SIGNET_PROFILES_DISABLE", path: "profiles.disable[1]", message },
+      { file, line: 1, path: "profiles.replace[0]", message },
+    ],
+  );
+});
 
 test("the command line's own variables and foreign ones are not faults", (t) => {
   t.notThrows(() => loadConfig({ env: { SIGNET_CONFIG: "x", SIGNET_ADDRESS: "y", PATH: "z", signet_data: "" } }));
@@ -66,6 +90,7 @@ function serviceLinks(prefix: string, [host, written] = ["10.96.0.7", "10.96.0.7
     PORT_53_UDP: `udp://${written}:53`,
     PORT_53_UDP_PROTO: "udp",
     NAME: "/signet/nats",
+    ENV_NATS_SERVER: "2.14.0",
   };
   return Object.fromEntries(Object.entries(links).map(([end, value]) => [`${prefix}_${end}`, value]));
 }
@@ -96,7 +121,11 @@ for (const [name, value] of [
 ] as const) {
   test(`${name}=${value}, which is no service link, is a fault`, (t) => {
     const faults = faultsOf(() => loadConfig({ env: { ...serviceLinks("SIGNET_GRPC"), [name]: value } }));
-    t.deepEqual(faults, [{ file: name, path: "", message: "is not the name of a configuration key" }]);
+    t.deepEqual(
+      faults.map(({ file }) => file),
+      [name],
+    );
+    t.regex(String(faults[0]?.message), /^is not the name of a configuration key/);
   });
 }
 

@@ -136,7 +136,7 @@ test("a Unix socket is for gRPC alone", async (t) => {
 test("a file that is not there is a fault that names it", (t) => {
   t.deepEqual(
     faultsOf(() => loadConfig({ file: "/no/such/signet.yaml", env: {} })),
-    [{ file: "/no/such/signet.yaml", path: "", message: "can't be read" }],
+    [{ file: "/no/such/signet.yaml", path: "", message: "can't be read: ENOENT" }],
   );
 });
 
@@ -153,7 +153,7 @@ test("the folder of further profiles is read beside those that ship", async (t) 
 
 test("a folder of further profiles that is not there is a fault", (t) => {
   const faults = faultsOf(() => loadConfig({ env: { SIGNET_PROFILES_FOLDER: "/nowhere/profiles" } }));
-  t.deepEqual(faults.map(formatFault), ["/nowhere/profiles: can't be read as a folder"]);
+  t.deepEqual(faults.map(formatFault), ["/nowhere/profiles: can't be read as a folder: ENOENT"]);
 });
 
 test("the KEK comes from a file or from a descriptor, and a misspelt descriptor does not become a file", (t) => {

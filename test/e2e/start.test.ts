@@ -76,7 +76,7 @@ test.serial("faults of the configuration end with 78, all at once", async (t) =>
   const env = { SIGNET_GRPC_ADRESS: "x", SIGNET_SHUTDOWN_GRACE: "soon" };
   const { code, text } = await refusal(t, await tempFolder(t), env);
   t.is(code, 78);
-  t.regex(text, /^SIGNET_GRPC_ADRESS: is not the name of a configuration key$/m);
+  t.regex(text, /^SIGNET_GRPC_ADRESS: is not the name of a configuration key \(known: SIGNET_GRPC_ADDRESS, /m);
   t.regex(text, /^SIGNET_SHUTDOWN_GRACE shutdown\.grace: must be a duration/m);
 });
 

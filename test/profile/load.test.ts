@@ -31,7 +31,7 @@ test("two files of one name are a fault of the second, also in another folder", 
 
 test("a folder that is not there is a fault", (t) => {
   t.deepEqual(faultsOf(() => loadProfiles(["/nowhere"], ISSUER)).map(formatFault), [
-    "/nowhere: can't be read as a folder",
+    "/nowhere: can't be read as a folder: ENOENT",
   ]);
 });
 

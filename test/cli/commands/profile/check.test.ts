@@ -120,7 +120,7 @@ test("a missing file and an empty folder are faults; no file at all is wrong usa
   const folder = await filesIn(t, {});
   const missing = await signet(["profile", "check", join(folder, "no.yaml"), folder]);
   t.is(missing.code, 1);
-  t.true(missing.stderr.includes(`${join(folder, "no.yaml")}: can't be read\n`));
+  t.true(missing.stderr.includes(`${join(folder, "no.yaml")}: can't be read: ENOENT\n`));
   t.true(missing.stderr.includes(`${folder}: contains no *.yaml file\n`));
   t.is((await signet(["profile", "check"])).code, 2);
 });
