@@ -40,17 +40,30 @@ export function schemaAt(schema: unknown, path: readonly string[]): unknown {
   return path.reduce<unknown>((at, name) => allOf(partsOf(at), name), schema);
 }
 
-/** Why a schema does not show an order: it refers elsewhere, or a number is the name of a member, and would move. */
+/** Why a schema does not show an order. */
 export function orderFault(schema: unknown): string | undefined {
-  if (Array.isArray(schema)) return schema.map(orderFault).find((fault) => fault !== undefined);
-  if (!isObject(schema)) return undefined;
-  const hidden = HIDDEN.find((keyword) => keyword in schema);
-  if (hidden !== undefined) return `can't be seen behind ${hidden} in the schema`;
-  if (Object.keys(Object(schema.properties)).some((name) => /^\d+$/.test(name)))
-    return "can't be kept for a member whose name is a number";
+  const fault = faultInside(schema);
+  if (fault !== undefined) return fault;
+  return namesMembers(schema) ? undefined : "needs a schema that names members";
+}
+
+/** It refers elsewhere, or a number is the name of a member, and would move. */
+function faultInside(schema: unknown): string | undefined {
+  if (!isObject(schema) && !Array.isArray(schema)) return undefined;
+  if (isObject(schema)) {
+    const hidden = HIDDEN.find((keyword) => keyword in schema);
+    if (hidden !== undefined) return `can't be seen behind ${hidden} in the schema`;
+    if (Object.keys(Object(schema.properties)).some((name) => /^\d+$/.test(name)))
+      return "can't be kept for a member whose name is a number";
+  }
   return Object.values(schema)
-    .map(orderFault)
+    .map(faultInside)
     .find((fault) => fault !== undefined);
+}
+
+function namesMembers(schema: unknown): boolean {
+  if (!isObject(schema) && !Array.isArray(schema)) return false;
+  return (isObject(schema) && "properties" in schema) || Object.values(schema).some(namesMembers);
 }
 
 function partsOf(schema: unknown): Schema[] {
