@@ -23,6 +23,8 @@ function readPem(text: string): VendorKeyText | string {
   const blocks = [...text.matchAll(BLOCK)].map(([pem, label = ""]) => ({ pem, label }));
   const keys = blocks.filter(({ label }) => PRIVATE_LABELS.includes(label));
   const [key, ...others] = keys;
+  // As in a value of JSON or of an environment file that was copied with its escapes.
+  if (key?.pem.includes("\\n")) return "has \\n in place of line breaks: give it with line breaks";
   if (key !== undefined) return others.length === 0 ? { form: "pem", pem: key.pem } : "must hold one private key alone";
   const isPublic = blocks.some(({ label }) => /PUBLIC KEY|CERTIFICATE/.test(label));
   return isPublic ? "is a public key or certificate, which can't sign: import the private key" : FORMS;

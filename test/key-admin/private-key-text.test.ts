@@ -26,6 +26,7 @@ for (const [what, text, rule] of [
   ["a block that does not end", KEY.slice(0, -8), /^must be a private key in PEM/],
   ["two keys", KEY + block("EC PRIVATE KEY"), /one private key alone/],
   ["an encrypted key beside another", KEY + block("ENCRYPTED PRIVATE KEY"), /^is encrypted/],
+  ["line breaks that JSON has escaped", KEY.replaceAll("\n", "\\n"), /^has \\n in place of line breaks/],
   ["JSON with a fault", '{"kty":"OKP",', /has a fault/],
   ["a member that comes twice", '{"kty":"OKP","d":"AA","alg":"EdDSA","alg":"ES256"}', /comes twice/],
   ["more than two primes", '{"kty":"RSA","d":"AA","oth":[]}', /more than two primes/],

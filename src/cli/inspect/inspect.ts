@@ -52,7 +52,9 @@ export function inspectToken(token: string): Inspection | undefined {
   const notes: string[] = [];
   const header = readPart("header", head, faults, notes);
   const payload = isSigned ? readPart("payload", body, faults, notes) : undefined;
-  noteOddities(header.members?.alg, signature, token.length, isSigned, notes);
+  if (header.members !== undefined && typeof header.members.alg !== "string")
+    faults.push("the header has no alg, or one that is no text (RFC 7515, 4.1.1)");
+  noteOddities(header.members, signature, token.length, isSigned, notes);
   const signingInput = Buffer.from(`${head}.${body}`, "latin1");
   return {
     kind: isSigned ? "JWS" : "JWE",
@@ -69,13 +71,12 @@ export function inspectToken(token: string): Inspection | undefined {
 
 function readPart(what: string, part: string, faults: string[], notes: string[]): Part {
   const bytes = Buffer.from(part, "base64url");
-  if (bytes.toString("base64url") !== part)
-    notes.push(`the ${what} is not canonical base64url (RFC 7515, 2); VerifyToken refuses that`);
+  noteEncoding(what, part, notes);
   const fault = (text: string, json?: string) => {
     faults.push(`the ${what} ${text}`);
     return { json, members: undefined };
   };
-  if (bytes.length === 0) return fault("is empty");
+  if (bytes.length === 0) return fault(part === "" ? "is empty" : "is not base64url");
   if (!isUtf8(bytes)) return fault(`is not UTF-8 (${bytes.length} bytes)`);
   const text = bytes.toString("utf8");
   const value = parseJson(text);
@@ -88,6 +89,11 @@ function readPart(what: string, part: string, faults: string[], notes: string[])
     return fault(`has the member ${name} twice in one object: readers differ on which one counts`, layout.text);
   }
   return { json: layout.text, members: value as Members };
+}
+
+function noteEncoding(what: string, part: string, notes: string[]): void {
+  if (Buffer.from(part, "base64url").toString("base64url") !== part)
+    notes.push(`the ${what} is not canonical base64url (RFC 7515, 2); VerifyToken refuses that`);
 }
 
 /** The value of a JSON text; undefined for any other text. */
@@ -103,9 +109,17 @@ function looksLikeToken(text: string): boolean {
   return /^e[wy][\w-]+(\.[\w-]*){2,4}$/.test(text);
 }
 
-function noteOddities(alg: unknown, signature: string, length: number, isSigned: boolean, notes: string[]): void {
+function noteOddities(
+  { alg, crit }: Members = {},
+  signature: string,
+  length: number,
+  isSigned: boolean,
+  notes: string[],
+): void {
   if (isSigned && (signature === "" || (typeof alg === "string" && alg.toLowerCase() === "none")))
     notes.push("nothing signs this token: anyone can change it");
+  else if (isSigned) noteEncoding("signature", signature, notes);
+  if (crit !== undefined) notes.push("the header has crit (RFC 7515, 4.1.11); VerifyToken refuses that");
   if (!isSigned) notes.push("the payload is encrypted, and only the holder of the key can read it");
   if (length > MAX_TOKEN_LENGTH)
     notes.push(`longer than ${MAX_TOKEN_LENGTH} characters, the most that VerifyToken accepts by default`);

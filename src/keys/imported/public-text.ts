@@ -22,7 +22,7 @@ const UNCOMPRESSED = 0x04;
 export function publicKind(bytes: Buffer): string | undefined {
   // As latin1, every byte is a character, and none is lost.
   const text = bytes.toString("latin1");
-  if (!PRIVATE_ARMOUR.test(text) && ARMOUR.test(text)) return "is a public key or certificate in PEM";
+  if (!isPrivatePem(bytes) && ARMOUR.test(text)) return "is a public key or certificate in PEM";
   if (SSH_LINE.test(text) || SSH_BYTES.test(text)) return "is a public key of SSH";
   if (isPublicDer(bytes) || isCurvePoint(bytes)) return "is a public key or certificate in DER";
   const json = jsonOf(bytes);
@@ -33,6 +33,11 @@ export function publicKind(bytes: Buffer): string | undefined {
   )
     return "is a token, or a piece of one";
   return undefined;
+}
+
+/** Whether the bytes are the text of a private key, with or without its public part. */
+export function isPrivatePem(bytes: Buffer): boolean {
+  return PRIVATE_ARMOUR.test(bytes.toString("latin1"));
 }
 
 function isPublicDer(bytes: Buffer): boolean {

@@ -1,5 +1,5 @@
 import type { MacAlgorithm } from "../model.ts";
-import { publicKind } from "./public-text.ts";
+import { isPrivatePem, publicKind } from "./public-text.ts";
 
 /** RFC 7518, 3.2: a key is at least as long as the hash. */
 const LEAST_BYTES: Readonly<Record<MacAlgorithm, number>> = { HS256: 32, HS384: 48, HS512: 64 };
@@ -42,6 +42,7 @@ const PUBLISHED: readonly string[] = [
  */
 export function weakness(text: string, bytes: Buffer, alg: MacAlgorithm): string | undefined {
   const readings = readingsOf(text, bytes);
+  if (readings.some(isPrivatePem)) return "is a private key in PEM, which has an algorithm of its own";
   if (readings.some((reading) => PLACEHOLDER.test(lettersOf(reading.toString("latin1")))))
     return "looks like a placeholder";
   if (readings.some(isPublished)) return "is a sample that a well-known page publishes";

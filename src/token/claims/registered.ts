@@ -28,8 +28,10 @@ export function checkRegistered(
     ["sub", sub],
     ["jti", jti],
   ] as const)
-    if (value !== undefined && !isText(value) && !(value === "" && name === subjectClaim && emptySubject))
-      return reject("CLAIM_INVALID", `${name} must be a non-empty string`);
+    if (value !== undefined && !isText(value)) {
+      if (name !== subjectClaim || !emptySubject) return reject("CLAIM_INVALID", `${name} must be a non-empty string`);
+      if (value !== "") return reject("CLAIM_INVALID", `${name} must be a string`);
+    }
   for (const [name, value] of [
     ["exp", exp],
     ["nbf", nbf],

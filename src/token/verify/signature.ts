@@ -62,8 +62,7 @@ function allowedKeys(
   // RFC 8725, 3.1: the profile and the key decide the algorithm. A token that names another one tries to pass a public
   // key off as a secret.
   const allowed = found.ok.filter(({ alg }) => alg === header.alg && allowsAlgorithm(source, alg));
-  if (allowed.length === 0)
-    return reject("ALGORITHM_NOT_ALLOWED", `only ${algorithmsOf(found.ok, source)} is allowed here`);
+  if (allowed.length === 0) return reject("ALGORITHM_NOT_ALLOWED", algorithmFault(header.alg, found.ok, source));
   if (!expected.types.accepts(header.typ)) return reject("TYPE_MISMATCH", `typ must be ${namesOf(expected.types)}`);
   return { ok: allowed };
 }
@@ -86,10 +85,12 @@ function namesOf({ accepted }: TokenTypes): string {
 }
 
 /** Names each algorithm once, so that a client can't count the secrets that overlap. */
-function algorithmsOf(keys: readonly VerifyingKey[], source: ProfileKeys): string {
-  return source.kind === "imported"
-    ? source.algorithms.join(" or ")
-    : [...new Set(keys.map(({ alg }) => alg))].join(" or ");
+function algorithmFault(alg: string, keys: readonly VerifyingKey[], source: ProfileKeys): string {
+  const isImported = source.kind === "imported";
+  if (isImported && source.algorithms.some((allowed) => allowed === alg))
+    return "the token's key has another algorithm";
+  const allowed = isImported ? source.algorithms : new Set(keys.map(({ alg }) => alg));
+  return `only ${[...allowed].join(" or ")} is allowed here`;
 }
 
 function badSignature(

@@ -35,6 +35,16 @@ for (const [text, why] of [
   });
 }
 
+test("a private key in PEM is not called a placeholder, in which its label has the words", (t) => {
+  for (const label of ["PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY"]) {
+    const bytes = Buffer.from(
+      `-----BEGIN ${label}-----\n${randomBytes(48).toString("base64")}\n-----END ${label}-----\n`,
+    );
+    for (const text of [bytes.toString(), bytes.toString("base64")])
+      t.regex(weakness(text, bytes) ?? "it is taken", /^is a private key in PEM, which has an algorithm/);
+  }
+});
+
 test("a placeholder is found behind its encoding too", (t) => {
   const bytes = Buffer.from("please replace me: YOUR_ACCESS_KEY!!");
   t.regex(weakness(bytes.toString("base64"), bytes) ?? "it is taken", PLACEHOLDER);

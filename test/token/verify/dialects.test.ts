@@ -98,6 +98,25 @@ test("an algorithm that is not the keys' is refused before any key is tried", (t
     );
 });
 
+test("an algorithm of the profile that is not the keys' is not called the only one that is allowed", (t) => {
+  const edit = (text: string) => text.replace("imported: HS256", "imported: [HS256, HS512]");
+  const verdict = (alg: string) => verdictText(foreignToken({ ...HEADER, alg }, CLAIMS, young), {}, edit);
+  t.is(verdict("HS512"), "ALGORITHM_NOT_ALLOWED: the token's key has another algorithm");
+  t.is(verdict("HS384"), "ALGORITHM_NOT_ALLOWED: only HS256 or HS512 is allowed here");
+  t.is(verdict("HS256"), "valid");
+});
+
+test("a subject that is no text is refused with what the profile allows", (t) => {
+  const claim = "  - { name: room, from: request.room }\n";
+  const mayBeEmpty = (text: string) =>
+    text
+      .replace("subject: user_id", "subject: { claim: sub, may_be_empty: true }")
+      .replace(claim, `${claim}  - { name: sub, from: subject }\n`);
+  t.is(verdictText(signed({ sub: 7 })), "CLAIM_INVALID: sub must be a non-empty string");
+  t.is(verdictText(signed({ sub: 7 }), {}, mayBeEmpty), "CLAIM_INVALID: sub must be a string");
+  t.is(verdictText(signed({ sub: "" }), {}, mayBeEmpty), "valid");
+});
+
 test("a dialect with typ JWT or none accepts both, and one with an explicit type neither", (t) => {
   const bare = foreignToken({ alg: "HS256" }, CLAIMS, young);
   for (const typ of ["typ: JWT, ", ""]) {
