@@ -65,7 +65,14 @@ export class StrictCommand extends Command {
     }
     // Commander takes what follows an unknown option for more options: it can't count the arguments.
     const isCount = fault.code === "commander.missingArgument" || fault.code === "commander.excessArguments";
-    return isCount && first !== undefined ? [] : [usageText(fault)];
+    if (isCount && first !== undefined) return [];
+    return [usageText(fault) + (fault.code === "commander.missingArgument" ? this.#takenHint() : "")];
+  }
+
+  /** Where the missing argument may have gone: `check --replace hivekit FOLDER` gives two values to the option. */
+  #takenHint(): string {
+    const greedy = this.options.find((option) => option.variadic && this.getOptionValue(option.attributeName()));
+    return greedy === undefined ? "" : `: ${greedy.long} takes all words after it, so it goes last, or before --`;
   }
 }
 

@@ -77,10 +77,15 @@ function choiceFaults(
   ];
 }
 
-/** Reads files in their order, and checks them together; `faults` were found before. */
-export function loadProfileFiles(files: readonly string[], issuer: string, faults: Fault[] = []): LoadedProfile[] {
-  const loaded = readProfiles(files, issuer, faults);
-  faults.push(...nameFaults(loaded), ...keysetFaults(loaded));
+/** Reads the files that ship and then the operator's, and checks them together; `faults` were found before. */
+export function loadProfileFiles(
+  shipped: readonly string[],
+  own: readonly string[],
+  issuer: string,
+  faults: Fault[] = [],
+): LoadedProfile[] {
+  const loaded = readProfiles([...shipped, ...own], issuer, faults);
+  faults.push(...nameFaults(loaded, new Set(shipped)), ...keysetFaults(loaded));
   if (faults.length > 0) throw new ConfigError(faults);
   return loaded;
 }
@@ -144,14 +149,16 @@ function loadProfile(file: string, issuer: string, known: ReadonlyMap<string, Pr
 }
 
 /** `replaceable`: the files that the operator may replace. */
-function nameFaults(loaded: readonly LoadedProfile[], replaceable: ReadonlySet<string> = new Set()): Fault[] {
+function nameFaults(loaded: readonly LoadedProfile[], replaceable: ReadonlySet<string>): Fault[] {
   const first = new Map<string, string>();
   return loaded.flatMap((one) => {
     const { name } = one.profile;
     const other = first.get(name);
     if (other === undefined) first.set(name, one.file);
     if (other === undefined) return [];
-    const wayOut = replaceable.has(other) ? ": to replace it, list the name in profiles.replace" : "";
+    const wayOut = replaceable.has(other)
+      ? ": to replace it, list the name in profiles.replace, and check with --replace"
+      : "";
     return faultIn(one, ["profile"], `is already the name of the profile in ${other}${wayOut}`);
   });
 }

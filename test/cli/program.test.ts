@@ -72,6 +72,8 @@ for (const [words, said] of [
   [["profile", "show"], /missing required argument 'profile'/],
   [["profile", "show", "A.B"], /PROFILE must be 1 to 64 characters/],
   [["profile", "check"], /missing required argument 'file'/],
+  [["profile", "check", "--replace", "hivekit", "f"], /'file': --replace takes all words after it, so it goes last/],
+  [["token", "issue", "--audience", "a", "service"], /'profile': --audience takes all words after it/],
   [["keys", "list", "--timeout", "0"], /'0' is invalid\. Allowed: 1ms to 1h/],
 ] as const) {
   test(`signet ${words.join(" ")} ends with 2 and says what is allowed`, async (t) => {

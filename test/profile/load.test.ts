@@ -25,7 +25,7 @@ test("two files of one name are a fault of the second, also in another folder", 
   const first = await filesIn(t, { "a.yaml": tinyProfile() });
   const second = await filesIn(t, { "b.yaml": `# a comment\n${tinyProfile()}` });
   t.deepEqual(faultsOf(() => loadProfiles([first, second], ISSUER)).map(formatFault), [
-    `${join(second, "b.yaml")}:2 profile: is already the name of the profile in ${join(first, "a.yaml")}: to replace it, list the name in profiles.replace`,
+    `${join(second, "b.yaml")}:2 profile: is already the name of the profile in ${join(first, "a.yaml")}: to replace it, list the name in profiles.replace, and check with --replace`,
   ]);
 });
 

@@ -24,7 +24,7 @@ export function addProfileCheck(profile: Command, io: Io): void {
     .option("--json", "print the profiles as JSON")
     .addHelpText(
       "after",
-      `${examples("signet profile check my-profiles/lobby.yaml", "signet profile check my-profiles")}
+      `${examples("signet profile check my-profiles/lobby.yaml", "signet profile check my-profiles --replace hivekit")}
 Needs no running service. Exit codes: 0 no faults, 1 faults, 2 wrong usage.\n`,
     )
     .action((paths: string[], options: CheckOptions) => check(paths, options, io));
@@ -51,11 +51,13 @@ async function loadProfiles(paths: readonly string[], replaced: readonly string[
   const faults: Fault[] = [];
   const named = paths.flatMap((path) => (isFolder(path) ? profileFiles(path, faults) : [path]));
   const given = new Map(named.map((file) => [realPath(file), file]));
-  const shipped = profileFiles(SHIPPED_PROFILES, faults).filter(
-    (file) => !given.has(realPath(file)) && !replaced.includes(basename(file, ".yaml")),
-  );
+  const all = profileFiles(SHIPPED_PROFILES, faults);
+  const nameOf = (file: string) => basename(file, ".yaml");
+  const shipped = all.filter((file) => !given.has(realPath(file)) && !replaced.includes(nameOf(file)));
+  for (const name of replaced.filter((name) => !all.some((file) => nameOf(file) === name)))
+    faults.push({ file: "--replace", path: "", message: `${name} is not the name of a profile that ships` });
   try {
-    const loaded = loadProfileFiles([...shipped, ...given.values()], ISSUER, faults);
+    const loaded = loadProfileFiles(shipped, [...given.values()], ISSUER, faults);
     const checked = loaded.slice(shipped.length).map(({ file, profile: { name, digest } }) => ({ file, name, digest }));
     const fileOf = new Map(loaded.map(({ file, profile }) => [profile.name, file]));
     const shared = sharedKeysets(loaded.map(({ profile }) => profile)).map(({ keyset, profiles }) => ({

@@ -81,6 +81,7 @@ test("what disagrees with a profile that ships is a fault that names both files"
   );
   t.is(taken?.path, "profile");
   t.true(taken?.message.includes(join(SHIPPED, "service.yaml")));
+  t.regex(String(taken?.message), /: to replace it, list the name in profiles\.replace, and check with --replace$/);
   t.is(shared?.path, "keys.keyset");
   t.true(shared?.message.includes(join(SHIPPED, "service.yaml")));
 });
@@ -123,4 +124,13 @@ test("a missing file and an empty folder are faults; no file at all is wrong usa
   t.true(missing.stderr.includes(`${join(folder, "no.yaml")}: can't be read: ENOENT\n`));
   t.true(missing.stderr.includes(`${folder}: contains no *.yaml file\n`));
   t.is((await signet(["profile", "check"])).code, 2);
+});
+
+test("--replace takes a profile that ships out of the check, and refuses any other name", async (t) => {
+  const folder = await filesIn(t, { "taken.yaml": LOBBY.replace("lobby", "reactive") });
+  t.is((await signet(["profile", "check", folder, "--replace", "reactive"])).code, 0);
+  t.is((await signet(["profile", "check", "--replace", "reactive", "--", folder])).code, 0);
+  const { code, stderr } = await signet(["profile", "check", folder, "--replace", "reactive", "parlour"]);
+  t.is(code, 1);
+  t.regex(stderr, /^--replace: parlour is not the name of a profile that ships$/m);
 });
