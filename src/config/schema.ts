@@ -38,7 +38,12 @@ export const CONFIG_SCHEMA = objectSchema({
   },
   data: { type: "string", minLength: 1, allowed: "a folder", default: "./data" },
   grpc: section({
-    address: { type: "string", pattern: "^(unix:.+|.+:\\d{1,5})$", default: "127.0.0.1:50051" },
+    address: {
+      ...ADDRESS,
+      allowed: "host:port or unix:/path",
+      pattern: "^(unix:.+|.+:\\d{1,5})$",
+      default: "127.0.0.1:50051",
+    },
     max_connections: { type: "integer", minimum: 1, maximum: 1_000_000, default: 1000 },
     max_open_calls: { type: "integer", minimum: 1, maximum: 1_000_000, default: 4000 },
     max_concurrent_streams: { type: "integer", minimum: 1, maximum: 100_000, default: 1000 },

@@ -160,7 +160,8 @@ export class NatsLink {
   #reportDown(message: string): void {
     if (this.#outage === message) return;
     this.#outage = message;
-    this.#report({ type: "down", message });
+    // What `close` ends is no outage: each orderly stop would warn of one.
+    if (!this.#closing.signal.aborted) this.#report({ type: "down", message });
   }
 }
 

@@ -137,6 +137,7 @@ test("no key of the configuration has the name of a service link", (t) => {
 });
 
 for (const [name, value, path, message] of [
+  ["SIGNET_GRPC_ADDRESS", "rubbish", "grpc.address", "must be host:port or unix:/path"],
   ["SIGNET_SIGNING_VERIFY_EVERY", "-1", "signing.verify_every", "must be integer"],
   ["SIGNET_SIGNING_VERIFY_EVERY", "1e3", "signing.verify_every", "must be integer"],
   ["SIGNET_KEK_CREATE", "yes", "kek.create", "must be true or false"],
