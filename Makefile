@@ -18,9 +18,10 @@ test: $(installed) ## run all tests, or some: make test T='test/token/*'
 	@scripts/tools.sh nats-server grpcurl >/dev/null || [ -z "$$CI" ]
 	@ava $(AVA_FLAGS) $(T)
 
-soak: $(installed) ## run the tests of replicas, hostile clients, keys, decoding and expressions with ten times the rounds; for fifty times: make soak SOAK=50
+soak: $(installed) ## run the tests of replicas, hostile clients, keys, decoding, expressions and Centrifugo's server with ten times the rounds; for fifty times: make soak SOAK=50
 	@scripts/tools.sh nats-server >/dev/null
-	@SOAK=$${SOAK:-10} ava --timeout=24h --concurrency=1 'test/fault/replicas/*' test/fault/hostile-clients/hostile-clients.test.ts test/keys/rotating/lifecycle.test.ts test/keys/rotating/hostile-random.test.ts test/grpc/wire/decode-request.test.ts test/profile/cel/metered-values.test.ts test/fault/service/many-revocations.test.ts
+	@scripts/tools.sh centrifugo >/dev/null || true
+	@SOAK=$${SOAK:-10} ava --timeout=24h --concurrency=1 'test/fault/replicas/*' test/fault/hostile-clients/hostile-clients.test.ts test/keys/rotating/lifecycle.test.ts test/keys/rotating/hostile-random.test.ts test/grpc/wire/decode-request.test.ts test/profile/cel/metered-values.test.ts test/fault/service/many-revocations.test.ts test/e2e/example-profiles.test.ts
 
 conformance: $(installed) ## run the acceptance tests of the vendors' dialects, and print one line for each row
 	@scripts/tools.sh nats-server >/dev/null || [ -z "$$CI" ]

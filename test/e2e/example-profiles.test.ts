@@ -4,6 +4,7 @@ import jsonwebtoken from "jsonwebtoken";
 import { AccessToken, TokenVerifier } from "livekit-server-sdk";
 import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
 import { dialect, verdictOf } from "../support/profiles/dialect.ts";
+import { startCentrifugo, testWithCentrifugo } from "../support/service/centrifugo.ts";
 import { startService } from "../support/service/service.ts";
 import { claimsOf, testKey, textsOf } from "../support/tokens/foreign-token.ts";
 
@@ -57,4 +58,18 @@ test("the example profiles issue what the vendors' libraries take, and take what
   t.is(verdictOf(await ably.verify(issued.token)), "valid");
   const { "x-ably-capability": _none, ...without } = claims;
   t.is(verdictOf(await ably.verify(jsonwebtoken.sign(without, SECRET, { keyid }))), "CLAIM_MISSING");
+});
+
+testWithCentrifugo("Centrifugo's own server takes the tokens of the example profile, and no others", async (t) => {
+  const service = await startService(t, { env: { SIGNET_PROFILES_FOLDER: EXAMPLES } });
+  const centrifugo = dialect(service, "centrifugo", { encoding });
+  await centrifugo.importSecret(SECRET);
+  const connect = await startCentrifugo(t, SECRET);
+  for (const subject of ["42", ""]) {
+    const { token } = await centrifugo.issue({ info: { name: "Ada" }, channels: ["news"] }, { subject });
+    t.deepEqual(await connect(token), { channels: ["news"] });
+  }
+  const exp = Math.trunc(Date.now() / 1000) + 60;
+  const foreign = jsonwebtoken.sign({ sub: "42", channels: ["news"], exp }, "another secret");
+  t.deepEqual(await connect(foreign), { closed: 3500 }, "invalid token");
 });

@@ -113,7 +113,7 @@ test("an unknown tool is exit code 2 and names the allowed ones", async (t) => {
   t.like(await tools("jq"), {
     code: 2,
     stdout: "",
-    stderr: 'tools: unknown tool "jq"; allowed: nats-server, grpcurl\n',
+    stderr: 'tools: unknown tool "jq"; allowed: nats-server, grpcurl, centrifugo\n',
   });
   t.false(existsSync(join(root, ".tools")));
 });
