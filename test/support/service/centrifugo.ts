@@ -18,7 +18,7 @@ export function testWithCentrifugo(title: string, implementation: Implementation
 }
 
 /** What the server answers to a client that connects. */
-export interface ConnectReply {
+interface ConnectReply {
   /** The channels that the client got. */
   readonly channels?: readonly string[];
   /** The code with which the server closed the connection instead. */
