@@ -10,6 +10,8 @@ type Types = ReadonlySet<string> | undefined;
 interface Known {
   readonly types: Types;
   readonly schema?: unknown;
+  /** What a list or map holds, in its literal, that has no form in JSON. */
+  readonly foreign?: string | undefined;
 }
 
 type Scope = ReadonlyMap<string, Known>;
@@ -28,11 +30,12 @@ const TYPES_OF_JSON: Readonly<Record<string, readonly string[]>> = {
   array: ["list"],
   object: ["map"],
 };
+const IN_JSON = [...Object.values(TYPES_OF_JSON).flat(), ...NUMBERS];
 
 /**
  * Returns a fault for each part of an expression that fails for every value which the schemas let through: an operator
- * or function without a form for the types of its arguments, a member of something that is no object, and a result of
- * none of the wanted types. A type that the schemas leave open is no fault.
+ * or function without a form for the types of its arguments, a member of something that is no object, a result of none
+ * of the wanted types, and one that JSON can't hold. A type that the schemas leave open is no fault.
  *
  * @param variables by name, each with its JSON Schema.
  * @param wanted JSON Schema of the result; null is always allowed beside it where `nullable`.
@@ -49,7 +52,7 @@ export function typeFaults(
     ([name, schema]) => [name, { types: known("map").types, schema }] as const,
   );
   const result = typeOf(expression, new Map(roots));
-  const fault = resultFault(result.types, wanted);
+  const fault = resultFault(result, wanted);
   return fault === undefined ? [...found] : [...found, fault];
 
   function typeOf(node: Expression | undefined, scope: Scope): Known {
@@ -71,11 +74,18 @@ export function typeFaults(
         return called(name, target && typeOf(target, scope), given);
       }
       case "listExpr":
-        for (const element of kind.value.elements) typeOf(element, scope);
-        return known("list");
+        return holding(
+          "list",
+          kind.value.elements.map((element) => foreignIn(typeOf(element, scope))),
+        );
       case "structExpr":
-        for (const { value } of kind.value.entries) typeOf(value, scope);
-        return known("map");
+        return holding(
+          "map",
+          kind.value.entries.flatMap(({ keyKind, value }) => [
+            keyKind.case === "mapKey" ? foreignName(typeOf(keyKind.value, scope)) : undefined,
+            foreignIn(typeOf(value, scope)),
+          ]),
+        );
       case "comprehensionExpr":
         return comprehension(kind.value, scope);
       default:
@@ -93,6 +103,8 @@ export function typeFaults(
       requireBool(condition, "?");
       return { types: left.types && right.types && new Set([...left.types, ...right.types]) };
     }
+    const foreign = name === "json" && args[0] !== undefined ? foreignIn(args[0]) : undefined;
+    if (foreign !== undefined) found.add(`applies json to ${foreign}, which JSON does not have`);
     const ofName = forms.get(name);
     if (ofName === undefined) return ANY;
     const fitting = ofName.filter((form) => fits(form, target, args));
@@ -132,6 +144,18 @@ function constant(kind: string | undefined): Known {
 
 function known(name: string): Known {
   return { types: new Set([name]) };
+}
+
+function holding(name: string, parts: readonly (string | undefined)[]): Known {
+  return { ...known(name), foreign: parts.find((part) => part !== undefined) };
+}
+
+function foreignIn(value: Known): string | undefined {
+  return mayBe(value, IN_JSON) ? value.foreign : `a ${textOf(value.types)}`;
+}
+
+function foreignName(name: Known): string | undefined {
+  return mayBe(name, ["string"]) ? undefined : `a member named by a ${textOf(name.types)}`;
 }
 
 function mayBe({ types }: Known, names: readonly string[]): boolean {
@@ -174,14 +198,15 @@ function textOf(types: Types): string {
 }
 
 function resultFault(
-  types: Types,
+  { types, foreign }: Known,
   { schema, nullable }: { readonly schema: object; readonly nullable: boolean },
 ): string | undefined {
   if (types === undefined) return undefined;
   const wanted = typesOf(schema) ?? new Set(Object.values(TYPES_OF_JSON).flat());
   // A number that an expression computes may be of any kind: it becomes JSON.
   const allowed = new Set([...wanted, ...(wanted.has("double") ? NUMBERS : []), ...(nullable ? ["null_type"] : [])]);
-  if ([...types].some((type) => allowed.has(type))) return undefined;
+  if ([...types].some((type) => allowed.has(type)))
+    return foreign === undefined ? undefined : `gives a ${textOf(types)} with ${foreign}, which JSON does not have`;
   return `gives a ${textOf(types)}, where a ${textOf(wanted)} is required`;
 }
 

@@ -88,6 +88,21 @@ test("the value of a claim must be one that its schema may take, or null, which 
   t.deepEqual(faultsOf("claims.any", wanted({ type: "string" })), []);
 });
 
+test("a value that JSON can't hold is a fault, as a claim and in json(), however deep its literal is", (t) => {
+  const claim = { schema: {}, nullable: true };
+  for (const [expression, fault] of [
+    ["{1: 2}", "gives a map with a member named by a int, which JSON does not have"],
+    ["{'a': [{true: 1}]}", "gives a map with a member named by a bool, which JSON does not have"],
+    ["[timestamp(0)]", "gives a list with a google.protobuf.Timestamp, which JSON does not have"],
+    ["json(b'x')", "applies json to a bytes, which JSON does not have"],
+    ["json({'a': b'x'}) + '!'", "applies json to a bytes, which JSON does not have"],
+  ] as const)
+    t.deepEqual(faultsOf(expression, claim), [fault], expression);
+  for (const expression of ["{'a': [1, 2u, 2.5, null, true, {}]}", "{claims.any: claims.any}", "json([claims.any])"])
+    t.deepEqual(faultsOf(expression, claim), [], expression);
+  t.deepEqual(faultsOf("{1: b'x'}[1] == b'x'"), [], "nothing of it becomes JSON");
+});
+
 for (const [expression, claims, cause] of [
   ["claims.any + 1 == 2", { any: "secret" }, "found no matching overload for '_+_' applied to '(string, int)'"],
   ["claims.any && true", { any: "secret" }, "type mismatch: expected bool, got string"],
