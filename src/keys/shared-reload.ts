@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { within } from "../async/timeout.ts";
 import { StateError } from "../state/keyvalue.ts";
 import { KeyringError } from "./error.ts";
@@ -47,7 +48,9 @@ export function createSharedReload(
   };
 }
 
-function throwLate(): never {
+async function throwLate(): Promise<never> {
+  // If this process was held up, what the store answered meanwhile is read after this timer.
+  await nextTurn();
   // The store is the cause, as for callers of a reload that failed.
   const cause = new StateError("UNAVAILABLE", "it does not answer in time");
   throw new KeyringError("UNREADABLE", `the store was not read within ${RELOAD.wait} ms`, { cause });

@@ -32,7 +32,7 @@ test("the help of all commands loads commander alone, and only the command that 
 });
 
 test("token inspect loads neither gRPC nor NATS, and no other command", async (t) => {
-  const { code, packages, files } = await loadedBy(t, ["token", "inspect", "e30.e30.c2ln"]);
+  const { code, packages, files } = await loadedBy(t, ["token", "inspect", "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"]);
   t.is(code, 0);
   t.deepEqual([...packages], ["commander"]);
   t.deepEqual(commandsOf(files), ["src/cli/commands/token/inspect.ts"]);

@@ -4,15 +4,14 @@ import type { KeyPolicy } from "../../../src/keys/rotating/policy.ts";
 import { tally } from "../../support/collect.ts";
 import { type NatsServer, serialTestWithNats, startNats } from "../../support/nats/nats-server.ts";
 import { startTcpProxy } from "../../support/nats/tcp-proxy.ts";
-import { verdictOf } from "../../support/profiles/dialect.ts";
 import { issueShort } from "../../support/replicas/replica-tokens.ts";
 import { type Replica, replicaSet } from "../../support/replicas/replicas.ts";
-import { badVerdicts } from "../../support/replicas/verify-everywhere.ts";
+import { badVerdicts, verdictOnceKnown } from "../../support/replicas/verify-everywhere.ts";
 import { boundByRounds, rounds } from "../../support/rounds.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
 import { nextRotation, revokeKey, rotateKeys } from "../../support/service/key-calls.ts";
 import { startLoad } from "../../support/service/load.ts";
-import { failureOf, readError } from "../../support/service/rich-error.ts";
+import { failureOf } from "../../support/service/rich-error.ts";
 import { listKeys, verify } from "../../support/service/service.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
@@ -89,18 +88,6 @@ serialTestWithNats(
     t.is((await failureOf(verify(cutOff, token))).reason, "KEYS_UNAVAILABLE");
   },
 );
-
-/** The verdict of a replica that may answer at first that it could not read the store in time. */
-async function verdictOnceKnown(replica: Replica, token: string): Promise<string> {
-  let verdict = "";
-  await waitUntil("the replica has a verdict", async () => {
-    const answer = await verify(replica, token).catch((error) => readError(error).reason);
-    if (answer === "KEYS_UNAVAILABLE") return false;
-    verdict = typeof answer === "object" ? verdictOf(answer) : (answer ?? "a failure without a reason");
-    return true;
-  });
-  return verdict;
-}
 
 /** Revokes the signing key, so that a key that was made just now takes over. */
 async function newKeyTakesOver(one: Replica): Promise<{ kid: string; signFrom: number }> {

@@ -1,6 +1,8 @@
 import { tally } from "../collect.ts";
 import { verdictOf } from "../profiles/dialect.ts";
+import { readError } from "../service/rich-error.ts";
 import { verify } from "../service/service.ts";
+import { waitUntil } from "../wait-until.ts";
 import type { Replica } from "./replicas.ts";
 
 const AT_ONCE = 32;
@@ -14,9 +16,21 @@ export async function badVerdicts(
   for (const replica of replicas) {
     for (let at = 0; at < tokens.length; at += AT_ONCE) {
       const some = tokens.slice(at, at + AT_ONCE);
-      const verdicts = await Promise.all(some.map(async (token) => verdictOf(await verify(replica, token))));
+      const verdicts = await Promise.all(some.map((token) => verdictOnceKnown(replica, token)));
       bad.push(...verdicts.filter((verdict) => verdict !== "valid").map((verdict) => `${verdict} on ${replica.name}`));
     }
   }
   return tally(bad);
+}
+
+/** The verdict of a replica that may answer at first that it could not read the store in time. */
+export async function verdictOnceKnown(replica: Replica, token: string): Promise<string> {
+  let verdict = "";
+  await waitUntil(`${replica.name} has a verdict`, async () => {
+    const answer = await verify(replica, token).catch((error) => readError(error).reason);
+    if (answer === "KEYS_UNAVAILABLE") return false;
+    verdict = typeof answer === "object" ? verdictOf(answer) : (answer ?? "a failure without a reason");
+    return true;
+  });
+  return verdict;
 }
