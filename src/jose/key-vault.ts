@@ -1,4 +1,4 @@
-import { createHmac, createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { createHmac, createPublicKey, type KeyObject } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { calculateJwkThumbprint } from "jose";
 import { KeyringError } from "../keys/error.ts";
@@ -7,6 +7,7 @@ import type { KeyRecord } from "../keys/rotating/record.ts";
 import type { RecordKeys } from "../keys/store/authenticated-record.ts";
 import type { KeyMaker, VerifyingKey } from "../keys/vault.ts";
 import { deriveKey, type Kek, type Keks } from "./kek.ts";
+import { consumePkcs8, publicJwkOf } from "./pkcs8.ts";
 import { SCHEMES } from "./schemes.ts";
 import { reseal, seal, unseal } from "./seal.ts";
 
@@ -25,9 +26,9 @@ export function createKeyVault(keks: Keks): KeyMaker {
     async open(keyset, { kid, alg, sealed, publicJwk }) {
       const where = `key ${kid} of keyset ${keyset}`;
       if (sealed === undefined) throw new KeyringError("DAMAGED_KEY", `${where} has no private key`);
-      const privateKey = importPrivate(unseal(sealed, { keyset, kid, alg }, keks), where);
-      const publicKey = createPublicKey(privateKey);
-      if (!isDeepStrictEqual(publicJwkOf(publicKey, alg, where), publicJwk)) {
+      const pkcs8 = unseal(sealed, { keyset, kid, alg }, keks);
+      const { privateKey, publicKey, publicJwk: own } = consumePkcs8(pkcs8, alg, where);
+      if (!isDeepStrictEqual(own, publicJwk)) {
         throw new KeyringError("KEY_MISMATCH", `${where}: its private key does not belong to the published public key`);
       }
       const { sign, signatureBytes } = SCHEMES[alg];
@@ -63,22 +64,4 @@ function importPublic(kid: string, alg: KeysetAlgorithm, publicJwk: PublicJwk): 
   }
   publicJwkOf(publicKey, alg, `key ${kid}`);
   return publicKey;
-}
-
-function importPrivate(plaintext: Buffer, where: string): KeyObject {
-  try {
-    return createPrivateKey({ key: plaintext, format: "der", type: "pkcs8" });
-  } catch {
-    // No cause: OpenSSL's errors may quote what they read.
-    throw new KeyringError("DAMAGED_KEY", `${where}: the sealed bytes are no PKCS#8 key`);
-  } finally {
-    plaintext.fill(0);
-  }
-}
-
-/** Throws KEY_MISMATCH for a key of another algorithm than its record says: no verifier accepts what it signs. */
-function publicJwkOf(publicKey: KeyObject, alg: KeysetAlgorithm, where: string): PublicJwk {
-  const publicJwk = SCHEMES[alg].jwkOf(publicKey);
-  if (publicJwk === undefined) throw new KeyringError("KEY_MISMATCH", `${where} is not a key for ${alg}`);
-  return publicJwk;
 }

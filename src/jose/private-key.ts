@@ -7,8 +7,9 @@ import {
   randomBytes,
 } from "node:crypto";
 import { KeyringError } from "../keys/error.ts";
-import type { KeysetAlgorithm, PublicJwk } from "../keys/model.ts";
+import type { KeysetAlgorithm } from "../keys/model.ts";
 import type { PrivateKey, PrivateKeyText, SigningKey, VerifyingKey } from "../keys/vault.ts";
+import { consumePkcs8, openPkcs8 } from "./pkcs8.ts";
 import { SCHEMES } from "./schemes.ts";
 
 const NEEDED: Readonly<Record<KeysetAlgorithm, string>> = {
@@ -40,8 +41,7 @@ export function readPrivateKey(text: PrivateKeyText, alg: KeysetAlgorithm): Priv
 
 /** As `SecretVault.key`, of a private key in PKCS#8. */
 export function privateSigningKey(kid: string, alg: KeysetAlgorithm, pkcs8: Buffer): SigningKey & VerifyingKey {
-  const { privateKey, publicKey } = openPkcs8(pkcs8, alg, `imported key ${kid}`);
-  pkcs8.fill(0);
+  const { privateKey, publicKey } = consumePkcs8(pkcs8, alg, `imported key ${kid}`);
   if (!fits(privateKey, publicKey, alg))
     throw new KeyringError("KEY_MISMATCH", `imported key ${kid}: its public key rejects what it signs`);
   const { sign, verify, signatureBytes } = SCHEMES[alg];
@@ -70,19 +70,6 @@ function parse(text: PrivateKeyText): KeyObject | undefined {
     // OpenSSL's errors may quote what they read.
     return undefined;
   }
-}
-
-function openPkcs8(pkcs8: Buffer, alg: KeysetAlgorithm, where: string) {
-  let privateKey: KeyObject;
-  try {
-    privateKey = createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" });
-  } catch {
-    throw new KeyringError("DAMAGED_KEY", `${where}: the sealed bytes are no PKCS#8 key`);
-  }
-  const publicKey = createPublicKey(privateKey);
-  const publicJwk: PublicJwk | undefined = SCHEMES[alg].jwkOf(publicKey);
-  if (publicJwk === undefined) throw new KeyringError("KEY_MISMATCH", `${where} is not a key for ${alg}`);
-  return { privateKey, publicKey, publicJwk };
 }
 
 /** A key proves itself. */

@@ -2,8 +2,8 @@ import { createPublicKey, generateKeyPairSync, type JsonWebKey, type KeyObject }
 import test from "ava";
 import { calculateJwkThumbprint } from "jose";
 import { privateSigningKey, readPrivateKey, thumbprintOf } from "../../src/jose/private-key.ts";
-import { KeyringError } from "../../src/keys/error.ts";
 import { KEYSET_ALGORITHMS, type KeysetAlgorithm } from "../../src/keys/model.ts";
+import { keyringCode } from "../support/keyring-code.ts";
 import { jwkOf, pemOf, vendorKey } from "../support/tokens/vendor-keys.ts";
 
 const data = Buffer.from("what is signed");
@@ -33,13 +33,13 @@ for (const alg of KEYSET_ALGORITHMS) {
     for (const other of KEYSET_ALGORITHMS) {
       const isSame = keyOf(other).asymmetricKeyType === keyOf(alg).asymmetricKeyType;
       t.is(
-        codeOf(() => privateSigningKey("k", other, derOf(alg))),
+        keyringCode(() => privateSigningKey("k", other, derOf(alg))),
         isSame ? "done" : "KEY_MISMATCH",
         other,
       );
     }
     t.is(
-      codeOf(() => privateSigningKey("k", alg, Buffer.from("rubbish"))),
+      keyringCode(() => privateSigningKey("k", alg, Buffer.from("rubbish"))),
       "DAMAGED_KEY",
     );
   });
@@ -110,13 +110,4 @@ function inverse(number: bigint, modulus: bigint): bigint {
 
 function rsaPss(): KeyObject {
   return generateKeyPairSync("rsa-pss", { modulusLength: 2048 }).privateKey;
-}
-
-function codeOf(work: () => unknown): string {
-  try {
-    work();
-    return "done";
-  } catch (error) {
-    return error instanceof KeyringError ? error.code : String(error);
-  }
 }

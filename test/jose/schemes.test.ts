@@ -9,6 +9,7 @@ import { KEYSET_ALGORITHMS, type KeysetAlgorithm, type PublicJwk } from "../../s
 import { parseRecord } from "../../src/keys/rotating/parse-record.ts";
 import type { KeyRecord } from "../../src/keys/rotating/record.ts";
 import { makeRing } from "../keys/rotating/ring-under-test.ts";
+import { keyringCode } from "../support/keyring-code.ts";
 
 const kek = kekOf(Buffer.alloc(32, 1));
 const vault = createKeyVault([kek]);
@@ -79,12 +80,12 @@ for (const alg of KEYSET_ALGORITHMS) {
         t.false(vault.verifying(relabelled).verify(data, signature), other);
       } else {
         t.is(
-          codeOf(() => vault.verifying(relabelled)),
+          keyringCode(() => vault.verifying(relabelled)),
           "KEY_MISMATCH",
           other,
         );
         t.is(
-          codeOf(() => parseRecord(JSON.stringify(makeRing({ keys: [relabelled] })))),
+          keyringCode(() => parseRecord(JSON.stringify(makeRing({ keys: [relabelled] })))),
           "BROKEN_RECORD",
           other,
         );
@@ -148,7 +149,7 @@ for (const [name, jwk] of Object.entries({
   test(`a public key that is ${name} is KEY_MISMATCH`, (t) => {
     const key = { kid: "abcdefghijklmnop", ...jwk } as Parameters<typeof vault.verifying>[0];
     t.is(
-      codeOf(() => vault.verifying(key)),
+      keyringCode(() => vault.verifying(key)),
       "KEY_MISMATCH",
     );
   });
@@ -182,15 +183,6 @@ function jwkOf(type: "rsa" | "ec", options: object): unknown {
 
 function isRsa(alg: KeysetAlgorithm): boolean {
   return alg === "RS256" || alg === "PS256";
-}
-
-function codeOf(work: () => unknown): string {
-  try {
-    work();
-    return "done";
-  } catch (error) {
-    return error instanceof KeyringError ? error.code : String(error);
-  }
 }
 
 function rejection(work: Promise<unknown>): Promise<string> {

@@ -12,6 +12,7 @@ import {
 } from "../../../src/keys/imported/secret-ring.ts";
 import { secretInfos } from "../../../src/keys/imported/views.ts";
 import { type RecordKey, unwrapRecord, wrapRecord } from "../../../src/keys/store/authenticated-record.ts";
+import { keyringCode } from "../../support/keyring-code.ts";
 import { hour, start } from "../rotating/ring-under-test.ts";
 
 const owner = { profile: "hivekit", tenant: "acme" };
@@ -141,7 +142,7 @@ test("a ring is read back as it was, under the key of its own tenant alone", (t)
     { ...owner, profile: "other" },
   ])
     t.is(
-      codeOf(() => unwrapRecord(stored, secretRecords(other), 2, [recordKey])),
+      keyringCode(() => unwrapRecord(stored, secretRecords(other), 2, [recordKey])),
       "BROKEN_RECORD",
     );
 });
@@ -213,12 +214,3 @@ const recordKey: RecordKey = {
   kek: "x".repeat(12),
   mac: (body) => createHmac("sha256", "key").update(body).digest("base64url"),
 };
-
-function codeOf(work: () => unknown): string {
-  try {
-    work();
-    return "read";
-  } catch (error) {
-    return error instanceof KeyringError ? error.code : String(error);
-  }
-}
