@@ -21,3 +21,8 @@ export function objectSchema<
     properties,
   } as const;
 }
+
+/** Whether a value of JSON or YAML is an object: a schema, or what one describes. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,35 +1,22 @@
 import type { CelFunc, parse } from "@bufbuild/cel";
+import {
+  ANY,
+  itemOf,
+  type Known,
+  known,
+  memberOf,
+  NUMBERS,
+  TYPES_OF_JSON,
+  type Types,
+  typesOf,
+} from "./schema-types.ts";
 
 type Expression = ReturnType<typeof parse>["expr"];
 type Comprehension = Extract<Expression["exprKind"], { case: "comprehensionExpr" }>["value"];
 
-/** Names of CEL types that a value may have. Undefined: any. */
-type Types = ReadonlySet<string> | undefined;
-
-/** What is known about a value before any request: its types, and the JSON Schema that it has passed. */
-interface Known {
-  readonly types: Types;
-  readonly schema?: unknown;
-  /** What a list or map holds, in its literal, that has no form in JSON. */
-  readonly foreign?: string | undefined;
-}
-
 type Scope = ReadonlyMap<string, Known>;
 
-const ANY: Known = { types: undefined };
 const BOOL = known("bool");
-const NUMBERS = ["int", "uint", "double"] as const;
-
-/** The CEL types that JSON has, by the name that a JSON Schema gives them. A number of JSON is a double. */
-const TYPES_OF_JSON: Readonly<Record<string, readonly string[]>> = {
-  string: ["string"],
-  number: ["double"],
-  integer: ["double"],
-  boolean: ["bool"],
-  null: ["null_type"],
-  array: ["list"],
-  object: ["map"],
-};
 const IN_JSON = [...Object.values(TYPES_OF_JSON).flat(), ...NUMBERS];
 
 /**
@@ -142,10 +129,6 @@ function constant(kind: string | undefined): Known {
   return name === undefined ? ANY : known(name);
 }
 
-function known(name: string): Known {
-  return { types: new Set([name]) };
-}
-
 function holding(name: string, parts: readonly (string | undefined)[]): Known {
   return { ...known(name), foreign: parts.find((part) => part !== undefined) };
 }
@@ -210,45 +193,9 @@ function resultFault(
   return `gives a ${textOf(types)}, where a ${textOf(wanted)} is required`;
 }
 
-/** The types that a JSON Schema allows, by its `type`, `const` or `enum`. */
-function typesOf(schema: unknown): Types {
-  if (!isObject(schema)) return undefined;
-  if (schema.type !== undefined) {
-    const names = [schema.type].flat().map((name) => TYPES_OF_JSON[String(name)]);
-    return names.includes(undefined) ? undefined : new Set(names.flatMap((types) => types ?? []));
-  }
-  const values = "const" in schema ? [schema.const] : schema.enum;
-  return Array.isArray(values) ? new Set(values.flatMap((value) => TYPES_OF_JSON[jsonType(value)] ?? [])) : undefined;
-}
-
-function jsonType(value: unknown): string {
-  return value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
-}
-
-function ofSchema(schema: unknown): Known {
-  return { types: typesOf(schema), schema };
-}
-
-/** The member of an object; without a name, one whose name is only known at run time. */
-function memberOf({ schema }: Known, name: string | undefined): Known {
-  if (!isObject(schema) || name === undefined || schema.patternProperties !== undefined) return ANY;
-  const { properties, additionalProperties } = schema;
-  return ofSchema(isObject(properties) && Object.hasOwn(properties, name) ? properties[name] : additionalProperties);
-}
-
-function itemOf({ types, schema }: Known): Known {
-  if (types?.size !== 1) return ANY;
-  if (types.has("map")) return known("string");
-  return isObject(schema) && schema.prefixItems === undefined ? ofSchema(schema.items) : ANY;
-}
-
 function indexed(operand: Known, index: Expression | undefined): Known {
   const kind = index?.exprKind;
   const constant = kind?.case === "constExpr" ? kind.value.constantKind : undefined;
   if (operand.types?.has("list")) return itemOf(operand);
   return memberOf(operand, constant?.case === "stringValue" ? constant.value : undefined);
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

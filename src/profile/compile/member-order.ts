@@ -1,3 +1,4 @@
+import { isObject } from "../../schema/object-schema.ts";
 import { sortedJson } from "../canonical-json.ts";
 
 type WriteJson = (value: unknown) => string;
@@ -91,8 +92,4 @@ function allOf(parts: readonly Schema[], name: string): unknown {
 function writerOf(parts: readonly Schema[], keyword: string): WriteJson {
   const schemas = parts.map((part) => part[keyword]).filter(isObject);
   return schemas.length === 0 ? sortedJson : schemaOrderedJson({ allOf: schemas });
-}
-
-function isObject(value: unknown): value is Schema {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

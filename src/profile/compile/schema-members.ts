@@ -1,3 +1,4 @@
+import { isObject } from "../../schema/object-schema.ts";
 import type { ProfileFile } from "../file/schema.ts";
 import { REGISTERED_NAMES } from "../model/names.ts";
 
@@ -34,10 +35,6 @@ export function onlyMembers(schema: object, path: readonly string[]): readonly s
 
 function isClosed({ additionalProperties, patternProperties }: Readonly<Record<string, unknown>>): boolean {
   return additionalProperties === false && patternProperties === undefined;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
 }
 
 const IN_PLACE = ["allOf", "anyOf", "oneOf", "if", "then", "else", "not", "dependentSchemas"];
