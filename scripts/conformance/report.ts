@@ -34,8 +34,9 @@ export function report(rows: readonly string[], results: readonly TestResult[]):
 
 function judge({ row, results }: { row: string; results: readonly TestResult[] }): { state: State; line: string } {
   const state = stateOf(results);
+  const text = textOf(results);
   const more = state === "pass" ? pendingParts(results) : failures(results);
-  return { state, line: `${row} ${state}: ${textOf(results)}${more}`.replace(/: $/, "") };
+  return { state, line: `${row} ${state}${text === "" ? "" : `: ${text}`}${more}` };
 }
 
 function stateOf(results: readonly TestResult[]): State {

@@ -47,6 +47,8 @@ export function createMetrics(build: { readonly version: string; readonly node: 
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
+    new Counter({ name, help, labelNames, registers });
   const labelNames = ["version", "node"] as const;
   new Gauge({
     name: "signet_build_info",
@@ -61,51 +63,37 @@ export function createMetrics(build: { readonly version: string; readonly node: 
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
     registers,
   });
-  const issued = new Counter({
-    name: "signet_tokens_issued_total",
-    help: "Tokens that left the service, by profile.",
-    labelNames: ["profile"] as const,
-    registers,
-  });
-  const denied = new Counter({
-    name: "signet_tokens_denied_total",
-    help: "Requests for a token that were refused, by profile (empty if it is unknown) and reason.",
-    labelNames: ["profile", "reason"] as const,
-    registers,
-  });
-  const revoked = new Counter({
-    name: "signet_revocations_total",
-    help: "Revocations that this replica has stored, by profile and kind (token or subject).",
-    labelNames: ["profile", "kind"] as const,
-    registers,
-  });
-  const imported = new Counter({
-    name: "signet_keys_imported_total",
-    help: "Keys that were imported on this replica, by profile.",
-    labelNames: ["profile"] as const,
-    registers,
-  });
-  const rejected = new Counter({
-    name: "signet_tokens_rejected_total",
-    help: "Tokens that were presented and are not valid, by profile and reason.",
-    labelNames: ["profile", "reason"] as const,
-    registers,
-  });
-  const failed = new Counter({
-    name: "signet_expression_errors_total",
-    help:
-      "Expressions of profiles that failed or gave no boolean, by profile, kind (claim, warning or rule), " +
+  const issued = counter("signet_tokens_issued_total", "Tokens that left the service, by profile.", ["profile"]);
+  const denied = counter(
+    "signet_tokens_denied_total",
+    "Requests for a token that were refused, by profile (empty if it is unknown) and reason.",
+    ["profile", "reason"],
+  );
+  const revoked = counter(
+    "signet_revocations_total",
+    "Revocations that this replica has stored, by profile and kind (token or subject).",
+    ["profile", "kind"],
+  );
+  const imported = counter("signet_keys_imported_total", "Keys that were imported on this replica, by profile.", [
+    "profile",
+  ]);
+  const rejected = counter(
+    "signet_tokens_rejected_total",
+    "Tokens that were presented and are not valid, by profile and reason.",
+    ["profile", "reason"],
+  );
+  const failed = counter(
+    "signet_expression_errors_total",
+    "Expressions of profiles that failed or gave no boolean, by profile, kind (claim, warning or rule), " +
       "the claim's name, the warning's code or the rule's number in its file, from 0, and reason " +
       "(failed or too_costly).",
-    labelNames: ["profile", "kind", "name", "reason"] as const,
-    registers,
-  });
-  const limited = new Counter({
-    name: "signet_limited_total",
-    help: "Connections closed and calls ended because clients took too much, by the configuration key of the limit.",
-    labelNames: ["limit"] as const,
-    registers,
-  });
+    ["profile", "kind", "name", "reason"],
+  );
+  const limited = counter(
+    "signet_limited_total",
+    "Connections closed and calls ended because clients took too much, by the configuration key of the limit.",
+    ["limit"],
+  );
   let readSpool = async (): Promise<void> => {};
   const observers = new Map<string, ReturnType<typeof calls.labels>>();
   return {
