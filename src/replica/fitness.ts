@@ -47,7 +47,7 @@ export function createFitness(
   const lastHeard = (ageMs: number) =>
     Number.isFinite(ageMs)
       ? `last heard from ${showSeconds(ageMs)} ago (state.max_offline: ${maxOffline})`
-      : "which was never reached";
+      : "which this replica could not use yet";
   function requireRightClock(): void {
     if (clock.agrees()) return;
     const message =

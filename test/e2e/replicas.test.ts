@@ -156,7 +156,7 @@ serialTestWithNats(
     const waiting = await set.start("waiting");
     t.regex(
       await waiting.waitsFor(),
-      /^waits for the shared state \(NATS\), which was never reached: .*not connected to NATS \(CONNECTION_REFUSED\)$/,
+      /^waits for the shared state \(NATS\), which this replica could not use yet: .*not connected to NATS \(CONNECTION_REFUSED\)$/,
     );
     t.like(await failureOf(verify(waiting, "a.b.c")), {
       code: "UNAVAILABLE",

@@ -29,8 +29,9 @@ export interface KeyRecord extends KeyTimes {
 
 /**
  * Why an epoch was created. first: the keyset is new. scheduled: the next key was due. lapsed: no key could sign.
- * retired: a private key had signed for the last time and was dropped. standby: the standby was missing. manual: an
- * operator brought the next key forward. emergency: a key was revoked.
+ * retired: a private key had signed for the last time and was dropped, or the keys of a keyset without a profile were
+ * sealed under a new KEK. standby: the standby was missing. manual: an operator brought the next key forward.
+ * emergency: a key was revoked.
  */
 export const EPOCH_REASONS = ["first", "scheduled", "lapsed", "retired", "standby", "manual", "emergency"] as const;
 export type EpochReason = (typeof EPOCH_REASONS)[number];
