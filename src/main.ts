@@ -1,6 +1,6 @@
 #!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --disable-sigusr1 --max-semi-space-size=4
 import { keepHeapSmall } from "./app/heap.ts";
-import type { KeyBackup } from "./cli/commands/keys/export-restore.ts";
+import type { Work } from "./cli/commands.ts";
 
 // Before the sources are read: most of what that allocates is garbage.
 if (process.argv.includes("serve")) keepHeapSmall();
@@ -11,11 +11,14 @@ const { run } = await import("./cli/program.ts");
 process.umask(process.umask() | 0o007);
 const { stdin, stdout, stderr, env } = process;
 const io = { stdin, stdout, stderr, env, now: Date.now, signals: process };
-// Only `serve` needs the service: the other commands start in half the time without it.
-const startApp = async (...args: Parameters<typeof import("./app/app.ts").startApp>) =>
-  (await import("./app/app.ts")).startApp(...args);
-const backup: KeyBackup = {
-  exportKeys: async (...args) => (await import("./app/keys/key-backup.ts")).exportKeys(...args),
-  restoreKeys: async (...args) => (await import("./app/keys/key-backup.ts")).restoreKeys(...args),
+// Only few commands need the service: the others start in half the time without it.
+const work: Work = {
+  startApp: async (...args) => (await import("./app/app.ts")).startApp(...args),
+  backup: {
+    exportKeys: async (...args) => (await import("./app/keys/key-backup.ts")).exportKeys(...args),
+    restoreKeys: async (...args) => (await import("./app/keys/key-backup.ts")).restoreKeys(...args),
+  },
+  closeWriter: async (...args) => (await import("./app/audit/close-writer.ts")).closeWriter(...args),
+  checkConnections: async (...args) => (await import("./app/check-connections.ts")).checkConnections(...args),
 };
-process.exit(await run(process.argv, io, startApp, backup));
+process.exit(await run(process.argv, io, work));

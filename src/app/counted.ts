@@ -1,4 +1,4 @@
-import type { Metrics } from "../http/metrics.ts";
+import type { Metrics } from "../http/metrics/metrics.ts";
 import type { ImportSecret } from "../key-admin/import-secret.ts";
 import type { RevokeTokens } from "../revoke/revocation-service.ts";
 

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { RuleSet } from "../access/rule-set.ts";
 import type { Config } from "../config/config.ts";
 import { sortedJson } from "../profile/canonical-json.ts";
 import type { Digests } from "../replica/presence-record.ts";
@@ -20,9 +21,10 @@ function digestOf(part: unknown): string {
   return createHash("sha256").update(sortedJson(part)).digest("base64url").slice(0, 16);
 }
 
-/** SHA-256 of the configuration, in a fixed order, and of the profiles. It covers no secret. */
-export function configHash({ effective }: Config, profiles: Config["profiles"]): string {
-  const digests = [...profiles.values()].map(({ name, digest }) => [name, digest]);
+/** SHA-256 of the configuration, in a fixed order, and of the profiles and policies. It covers no secret. */
+export function configHash({ effective }: Config, { profiles, policy, shadow }: RuleSet): string {
+  const policies = [["policy", policy.digest], ...(shadow === undefined ? [] : [["shadow", shadow.digest]])];
+  const digests = [...[...profiles.values()].map(({ name, digest }) => [name, digest]), policies];
   return createHash("sha256")
     .update(sortedJson([effective, digests]))
     .digest("base64url");

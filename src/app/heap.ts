@@ -18,11 +18,11 @@ export function keepHeapSmall(): void {
 
 /**
  * For the calls that are served from now on, fewer collections count more than memory. The old generation may grow by
- * a fifth before it is collected. By default it may grow to several times what is live, and under clients that open and
- * reset thousands of calls a second it did; calls of others leave nothing in it. Buffers come from small pools.
+ * two fifths before it is collected. By default it may grow to several times what is live, and under clients that open
+ * and reset thousands of calls a second it did; calls of others leave nothing in it. Buffers come from small pools.
  */
 export function letHeapGrow(): void {
   Buffer.poolSize = POOL_BYTES;
   setFlagsFromString("--semi-space-growth-factor=2");
-  setFlagsFromString("--heap-growing-percent=20");
+  setFlagsFromString("--heap-growing-percent=40");
 }

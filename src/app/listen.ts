@@ -5,31 +5,27 @@ import { refuseReplaceableSocket } from "../files/private-path.ts";
 import { type GrpcServer, startGrpcServer } from "../grpc/server.ts";
 import type { OnCall } from "../grpc/unary.ts";
 import { socketPath } from "../grpc/unix-socket.ts";
-import type { Metrics } from "../http/metrics.ts";
-import { type HttpServer, type HttpSources, startHttpServer } from "../http/server.ts";
-import type { LiveProfiles } from "../profile/live-profiles.ts";
 import { reasonsOf } from "../replica/fitness.ts";
 import { StartError } from "../start-error.ts";
+import { openIssuers } from "./callers/issuers.ts";
+import { createGate } from "./gate.ts";
 import { createReadiness, type Health, startHealth } from "./health.ts";
-import type { Opening } from "./opening.ts";
+import { type HttpAddresses, listenForHttp, type Running } from "./listeners/http.ts";
 import { type Run, START_FAILED } from "./run.ts";
+import { countAdminFailures } from "./services/admin-failures.ts";
 import type { Storage } from "./storage.ts";
 
-/** What the listeners serve. */
-export interface Running {
-  readonly live: LiveProfiles;
-  readonly metrics: Metrics;
-  readonly opening: Opening;
-}
-
-/** Both listeners are up, whether the services are open or not. */
+/** All listeners are up, whether the services are open or not. */
 export interface Listening {
-  readonly addresses: { readonly grpc: string; readonly http: string };
+  readonly addresses: HttpAddresses & { readonly grpc: string };
   readonly health: Health;
 }
 
+/** A replica hears from the shared state each second. One that does not can hold no sessions: another replica may. */
+const OUT_OF_TOUCH_MS = 5_000;
+
 /**
- * Listens for HTTP, then for gRPC, and begins to report the health of both.
+ * Listens for HTTP, then for gRPC, and begins to report the health.
  *
  * @throws StartError when an address can't be bound, or others may replace its socket.
  */
@@ -41,23 +37,29 @@ export async function listen(run: Run, storage: Storage, running: Running): Prom
     audit: storage.pipeline,
     rings: opening.rings,
     now,
-    others: () => [
-      ...opening.waitsFor(),
-      ...storage.state.fitness.waitsFor(),
-      ...reasonsOf(storage.auditSettings().refused),
-    ],
+    others: {
+      audit_settings: () => reasonsOf(storage.auditSettings().refused),
+      state: storage.state.fitness.waitsFor,
+      keys: opening.waitsFor,
+    },
     shutsOut: () => lost(socket),
   });
-  const http = await listenForHttp(run, running, () => [...ready.waitsFor(), ...ready.shutsOut()]);
-  endings.add(() => http.stop());
+  running.metrics.addSources({ obstacles: ready.obstacles });
+  const probes = {
+    metrics: running.metrics.render,
+    waitsFor: () => [...ready.waitsFor(), ...ready.shutsOut()],
+  };
+  const addressesOfHttp = await listenForHttp(run, running, probes);
   const grpc = await listenForGrpc(run, running);
   endings.add((leftMs) => grpc.stop(leftMs));
   const path = socketPath(grpc.address);
   if (path !== undefined) socket = observe(placeOf(path));
-  const addresses = { grpc: grpc.address, http: http.address };
+  const addresses = { grpc: grpc.address, ...addressesOfHttp };
   log("info", { type: "listening", ...addresses });
   const monotonic = () => performance.now();
-  const health = startHealth(grpc, ready, () => opening.services !== undefined, log, monotonic);
+  const isOpen = () => opening.services !== undefined;
+  const can = { verify: isOpen, hold: () => isOpen() && storage.state.fitness.ageMs() < OUT_OF_TOUCH_MS };
+  const health = startHealth(grpc, ready, can, run, monotonic);
   storage.pipeline.onObstacle(health.update);
   endings.add(() => drain(run));
   endings.add(() => health.stop());
@@ -79,34 +81,31 @@ function lost(socket: ObservedPlace | undefined): readonly string[] {
   return socket?.fault === undefined ? [] : [`a new start: ${socket.fault}`];
 }
 
-function listenForHttp(
-  { config }: Run,
-  { opening, metrics }: Running,
-  waitsFor: () => readonly string[],
-): Promise<HttpServer> {
-  const sources: HttpSources = {
-    jwks(keyset) {
-      if (keyset !== undefined && ![...config.keysets, ...config.retired].some(({ name }) => name === keyset))
-        return undefined;
-      const { keys, maxAgeSeconds } = opening.keys.jwks(keyset);
-      return { json: JSON.stringify({ keys }), maxAgeSeconds };
-    },
-    metrics: metrics.render,
-    waitsFor,
+async function listenForGrpc(run: Run, running: Running): Promise<GrpcServer> {
+  const { config, log, tracing, now } = run;
+  const { opening, live, access, limits, counter, metrics, certificates } = running;
+  const { sessions, verifyCredential: verify } = opening;
+  const administered = { tokens: opening.tokens, keys: opening.keys, audit: running.auditService };
+  const services = {
+    ...countAdminFailures(administered, live.profiles, counter.count),
+    ...{ sessions, profiles: live.profiles },
   };
-  return startHttpServer(config.http, sources, () => metrics.limited("http.max_connections"));
-}
-
-async function listenForGrpc({ config, log }: Run, { opening, live, metrics }: Running): Promise<GrpcServer> {
-  const { tokens, keys } = opening;
-  const services = { tokens, keys, profiles: live.current };
   const onCall: OnCall = (call) => {
     metrics.call(call.method, call.code, call.seconds);
     if ("cause" in call) log("error", { type: "call.failed", method: call.method, error: call.cause });
   };
   refuseExposedSocket(config.grpc.address);
-  const server = await startGrpcServer(config.grpc.address, services, config.grpc, onCall, metrics.limited);
-  metrics.addLoad(server.load);
+  const tls = certificates.grpc && { ...certificates.grpc, trustDomains: config.callers.trustDomains };
+  const server = await startGrpcServer(
+    config.grpc.address,
+    services,
+    createGate(await openIssuers(run, { profiles: live.profiles, verify }), access, limits, counter, metrics),
+    { ...config.grpc, tls, now },
+    onCall,
+    metrics.limited,
+    tracing,
+  );
+  metrics.addSources({ load: server.load });
   return server;
 }
 
@@ -117,6 +116,7 @@ function refuseExposedSocket(address: string): void {
     refuseReplaceableSocket(path);
   } catch (error) {
     if (!(error instanceof FileError)) throw error;
-    throw new StartError("SOCKET_EXPOSED", `grpc.address ${address}: ${error.message}`, { cause: error });
+    const code = error.code === "EXPOSED" ? "SOCKET_EXPOSED" : "CANT_LISTEN";
+    throw new StartError(code, `grpc.address ${address}: ${error.message}`, { cause: error });
   }
 }

@@ -4,7 +4,10 @@ import type { KeyService } from "../grpc/services/keys.ts";
 import type { TokenService } from "../grpc/services/tokens.ts";
 import type { Keyring } from "../keys/rotating/keyring.ts";
 import { Problem } from "../problem/problem.ts";
-import { openServices, type ServiceParts, type Services } from "./services.ts";
+import type { SessionService } from "../session/service.ts";
+import type { VerifyToken } from "../token/verify/verify-token.ts";
+import type { ServiceParts } from "./services/parts.ts";
+import { openServices, type Services } from "./services.ts";
 
 /** The services that need the state: open at once, or as soon as the shared state can be read. */
 export interface Opening {
@@ -14,8 +17,14 @@ export interface Opening {
   readonly tokens: TokenService;
   /** Every method throws the Problem KEYS_UNAVAILABLE until the services are open. */
   readonly keys: KeyService;
+  /** Every method throws the Problem KEYS_UNAVAILABLE until the services are open. */
+  readonly sessions: SessionService;
+  /** As in the services. Throws the Problem KEYS_UNAVAILABLE until they are open. */
+  readonly verifyCredential: VerifyToken;
   /** Empty until the services are open. */
   rings(): readonly Keyring[];
+  /** As of {@link Services}; nothing until the services are open. */
+  sessionFigures(): ReturnType<Services["sessions"]["figures"]>;
   /** Why they are not open yet, human-readable; empty when they are. */
   waitsFor(): readonly string[];
   /** Resolves when they are open or the service stops. Rejects with errors that a retry cannot fix. */
@@ -94,7 +103,10 @@ export function startOpening(parts: ServiceParts): Opening {
     },
     tokens: tokensOf(current),
     keys: keysOf(current),
+    sessions: sessionsOf(current),
+    verifyCredential: (request) => current().verifyCredential(request),
     rings: () => [...(services?.keyrings.values() ?? [])],
+    sessionFigures: () => services?.sessions.figures() ?? { open: 0, gateways: 0 },
     waitsFor() {
       // Once the state has been unreachable for too long, its own reason says so.
       const hasOtherReason = obstacle === NOT_REACHED && state.fitness.waitsFor().length > 0;
@@ -123,7 +135,7 @@ function refuseCall(): never {
 function tokensOf(current: () => Services): TokenService {
   return {
     issue: (profile, request, caller) => current().tokens.issue(profile, request, caller),
-    verify: (question) => current().tokens.verify(question),
+    verify: (request, caller) => current().tokens.verify(request, caller),
     revoke: (request, caller) => current().tokens.revoke(request, caller),
     watchRevocations: (profile, signal) => current().tokens.watchRevocations(profile, signal),
   };
@@ -138,5 +150,15 @@ function keysOf(current: () => Services): KeyService {
     rotateKeys: (request, caller) => current().keys.rotateKeys(request, caller),
     revokeKey: (request, caller) => current().keys.revokeKey(request, caller),
     watchKeys: (keyset, signal) => current().keys.watchKeys(keyset, signal),
+  };
+}
+
+function sessionsOf(current: () => Services): SessionService {
+  return {
+    open: (request, caller) => current().sessions.service.open(request, caller),
+    renew: (request, caller) => current().sessions.service.renew(request, caller),
+    close: (request, caller) => current().sessions.service.close(request, caller),
+    list: (request, mayList) => current().sessions.service.list(request, mayList),
+    watch: (gatewayId, caller, signal) => current().sessions.service.watch(gatewayId, caller, signal),
   };
 }

@@ -4,20 +4,31 @@ import type { AuditLog } from "../audit/event.ts";
 import { AUDIT_THREAD } from "../audit-thread/start.ts";
 import { createSteadyClock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
+import type { Metrics } from "../http/metrics/metrics.ts";
+import { type LoadSodium, loadSodium } from "../jose/ed25519/library.ts";
 import { judgeSettings } from "../nats/settings.ts";
+import type { Tracing } from "../otel/tracing.ts";
 import { STATE_THREAD } from "../state-thread/start.ts";
-import { createLog, type Log } from "./log.ts";
-import type { Sweeping } from "./state/nats-state.ts";
+import { ALARMS, createLog, type Log } from "./log.ts";
+import { createServiceManager, type ServiceManager } from "./service-manager/service-manager.ts";
+import type { Sweeping } from "./state/nats-live.ts";
+import { openTraces } from "./traces/open-traces.ts";
 
 /** What the service takes from the machine and from the operator who starts it. Tests replace parts of it. */
 export interface Surroundings {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly newTokenId: () => string;
+  /** Names the service manager that started the process, if there is one. */
+  readonly env: NodeJS.ProcessEnv;
   /** The program of the audit thread. */
   readonly auditThread: URL;
   /** The program of the state's thread. */
   readonly stateThread: URL;
+  /** Loads libsodium, where it is installed. */
+  readonly loadSodium: LoadSodium;
+  /** How often a checkpoint of the audit log is made while there are new events, in milliseconds. */
+  readonly checkpointMs: number;
   /** How the bucket that replicas share is looked after. */
   readonly sweeping: Sweeping;
   readonly log?: Log;
@@ -29,9 +40,12 @@ export interface Surroundings {
 const MACHINE: Surroundings = {
   now: Date.now,
   newTokenId: randomUUID,
+  env: process.env,
   wrapAudit: (audit) => audit,
   auditThread: AUDIT_THREAD,
   stateThread: STATE_THREAD,
+  loadSodium,
+  checkpointMs: 60_000,
   sweeping: { sweepMs: 3_600_000, judgeSettings },
   acceptLosses: [],
 };
@@ -41,12 +55,17 @@ export const START_FAILED = "START_FAILED";
 
 /** Time for the endings that follow the calls, after the grace for calls is over. */
 const AFTER_GRACE_MS = 1_000;
+/** How much later than the bound a stop may end: each ending has a moment, even when earlier ones used up the bound. */
+const AFTER_BOUND_MS = 10_000;
 
 /** One run of the service, from its start to its stop. */
 export interface Run {
   readonly config: Config;
   readonly machine: Surroundings;
   readonly log: Log;
+  readonly manager: ServiceManager;
+  /** Undefined where traces are off. */
+  readonly tracing: Tracing | undefined;
   /** Names this replica in every line that is logged from now on. */
   readonly nameReplica: (name: string) => void;
   /** Unix milliseconds. The only clock of the service: keys, tokens, audit and state agree on the time. */
@@ -64,16 +83,38 @@ export interface Run {
   stop(reason: string): Promise<void>;
 }
 
-export function createRun(config: Config, surroundings: Partial<Surroundings>): Run {
+/** Begins a run. Nothing is opened yet but traces. Rejects with their StartError. */
+export async function createRun(
+  config: Config,
+  surroundings: Partial<Surroundings>,
+  { logged }: Pick<Metrics, "logged">,
+): Promise<Run> {
   const machine = { ...MACHINE, ...surroundings };
   let replica: string | undefined;
-  const log = machine.log ?? createLog(config.logLevel, process.stdout, () => replica);
+  let tracing: Tracing | undefined;
+  const write =
+    machine.log ??
+    createLog(
+      config.logLevel,
+      process.stdout,
+      () => replica,
+      () => tracing?.current,
+    );
+  for (const event of ALARMS) logged(event, 0);
+  const log: Log = (level, event) => {
+    if (level !== "info") logged(event.type);
+    write(level, event);
+  };
   const now = createSteadyClock(machine.now, (step) => log("warn", { type: "clock.stepped_back", ...step }));
   const endings = createShutdown((error) => log("error", { type: "stop.failed", error }));
   const stopping = new AbortController();
+  tracing = await openTraces(config, log);
+  const manager = createServiceManager(machine.env, log);
+  endings.add(() => manager.close());
   let stopReason = "";
+  endings.add((leftMs) => tracing?.stop(leftMs));
   return {
-    ...{ config, machine, log, now, endings, stopping: stopping.signal },
+    ...{ config, machine, log, manager, tracing, now, endings, stopping: stopping.signal },
     nameReplica(name) {
       replica = name;
     },
@@ -81,7 +122,9 @@ export function createRun(config: Config, surroundings: Partial<Surroundings>): 
     async stop(reason) {
       stopReason ||= reason;
       stopping.abort();
-      await endings.end(config.drainMs + config.graceMs + AFTER_GRACE_MS);
+      const boundMs = config.drainMs + config.graceMs + AFTER_GRACE_MS;
+      manager.stopping(stopReason, boundMs + AFTER_BOUND_MS);
+      await endings.end(boundMs);
     },
   };
 }

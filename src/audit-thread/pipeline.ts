@@ -1,52 +1,143 @@
 import { randomUUID } from "node:crypto";
+import { AuditError } from "../audit/event.ts";
 import { createUuidV7Generator } from "../audit/event-id.ts";
 import { Forwarder, type ForwarderOptions } from "../audit/forward/forwarder.ts";
-import type { EventSink } from "../audit/forward/sink.ts";
-import type { AuditPipeline, AuditReport, AuditSettings } from "../audit/pipeline.ts";
+import type { EventSink, NoteSink, StreamUsage } from "../audit/forward/sink.ts";
+import { timedSink } from "../audit/forward/timed-sink.ts";
+import type { AuditPipeline, AuditReport } from "../audit/pipeline.ts";
 import { openSpool } from "../audit/spool/open.ts";
 import type { OpenSpoolFile } from "../audit/spool/segment-file.ts";
 import type { Spool } from "../audit/spool/spool.ts";
+import type { WriterLog } from "../audit/writer/log.ts";
+import { KeyringError } from "../keys/error.ts";
+import { UNUSED_EVENT } from "../nats/attempt.ts";
 import { NatsPublisher, type PublisherOptions } from "../nats/audit/publisher.ts";
-import { NatsLink } from "../nats/link.ts";
+import type { LinkReport } from "../nats/link.ts";
+import { openWatchedLink } from "../nats/watched-link.ts";
+import type { Publication } from "../trace/call-trace.ts";
+import { signClosing } from "./checkpointer.ts";
+import type { AuditSettings } from "./messages.ts";
+import { type Proofs, type ProofsOptions, startProofs } from "./proofs.ts";
+import { Tally } from "./tally.ts";
+import { WriterKeys } from "./writer-keys.ts";
 
-/** The pipeline's access to disk and network, which tests replace. */
-export interface AuditAdapters extends Pick<ForwarderOptions, "inspectMs">, Pick<PublisherOptions, "judge"> {
+/** The pipeline's access to disk and network, and the clock by which a log is idle, which tests replace. */
+export interface AuditAdapters
+  extends Pick<ForwarderOptions, "inspectMs">,
+    Pick<PublisherOptions, "judge">,
+    Partial<Pick<ProofsOptions, "monotonic">> {
   readonly openSpoolFile?: OpenSpoolFile;
   readonly wrapSink?: (sink: EventSink) => EventSink;
+  readonly wrapNotes?: (sink: NoteSink) => NoteSink;
 }
 
 /** The pipeline as its own thread sees it. */
 export type OpenPipeline = Pick<
   Spool,
-  "append" | "appendAll" | "writer" | "acceptedLoss" | "joinInstallation" | "depth" | "examine" | "full"
+  | "append"
+  | "appendAll"
+  | "last"
+  | "followed"
+  | "writer"
+  | "acceptedLoss"
+  | "joinInstallation"
+  | "depth"
+  | "examine"
+  | "full"
 > &
-  Pick<AuditPipeline, "stop">;
+  Pick<AuditPipeline, "registered" | "checkpoint" | "rotateKey" | "closeLog" | "stop"> & {
+    readonly log: WriterLog | undefined;
+  };
 
+/** How long the last checkpoint may take to be published, even if the events have used up the time. */
+const LAST_NOTE_MS = 200;
 /** How long the connection may take to close: what is still being sent is in the spool as well. */
 const CLOSE_MS = 100;
 
 const monotonic = () => performance.now();
+const CLOCKS = { now: Date.now, monotonic };
 
-/** Opens the spool and starts to forward its events to NATS, whether NATS is reachable or not. Throws an AuditError. */
+/**
+ * Opens the spool and starts to forward its events to NATS, whether NATS is reachable or not. Throws an AuditError, and
+ * the StartError NATS_FILES.
+ */
 export async function openAuditPipeline(
-  { nats, ...settings }: AuditSettings,
+  { nats, traced, log, ...settings }: AuditSettings,
   report: (report: AuditReport) => void,
-  { openSpoolFile, ...forwarding }: AuditAdapters = {},
+  { openSpoolFile, monotonic: idleClock = monotonic, ...forwarding }: AuditAdapters = {},
+  onWriter: (writer: string, log: WriterLog | undefined) => void = () => {},
 ): Promise<OpenPipeline> {
+  const { folder } = settings;
+  const keys = log && new WriterKeys(folder, log.host, log.keks);
+  const tally = new Tally();
+  const reportDamaged = (error: Error): undefined => {
+    if (!(error instanceof KeyringError)) throw error;
+    report({ type: "audit.checkpoint_failed", message: error.message });
+  };
+  let proofs: Proofs | undefined;
+  let opened: Spool | undefined;
   const spool = await openSpool({
     ...settings,
     writer: randomUUID,
+    logKey: keys && ((writer) => keys.logOf(writer)),
+    onWriter(writer, reason, predecessor) {
+      report({ type: "audit.writer", writer, reason, predecessor });
+      if (opened !== undefined) onWriter(writer, opened.log);
+    },
+    async onClosed(closed) {
+      // Before `proofs` is there, it will find the note in the folder. A key that is damaged will not be whole later.
+      const note = await (keys && signClosing(folder, keys, closed).catch(reportDamaged));
+      if (note !== undefined) proofs?.offer(note);
+    },
+    onStored: (events, place) => tally.stored(events, place),
     newId: createUuidV7Generator(),
     monotonic,
     forwarded: nats !== undefined,
     ...(openSpoolFile === undefined ? {} : { openFile: openSpoolFile }),
   });
   if (spool.cut !== undefined) report({ type: "audit.cut", ...spool.cut });
-  const forwarder = nats && startForwarding(nats, spool, report, forwarding);
+  opened = spool;
+  const forwarder = nats && (await startForwarding({ ...nats, traced }, spool, report, forwarding));
+  const clocks = { now: Date.now, monotonic: idleClock, random: Math.random };
+  const sink = forwarder?.notes;
+  const inspected = () => forwarder?.inspected ?? 0;
+  if (keys !== undefined)
+    try {
+      proofs = await startProofs({ ...clocks, spool, folder, keys, tally, sink, inspected, report });
+    } catch (error) {
+      await forwarder?.stop(0);
+      await forwarder?.close();
+      await spool.close().catch(() => undefined);
+      throw error;
+    }
   return {
     append: (event, time) => spool.append(event, time),
-    appendAll: (items) => spool.appendAll(items),
-    writer: spool.writer,
+    async appendAll(items) {
+      tally.received(items);
+      const errors = await spool.appendAll(items);
+      for (const at of errors.keys()) tally.refused(items[at]?.[0]);
+      return errors;
+    },
+    get log() {
+      return spool.log;
+    },
+    registered: (writer) => proofs?.registered(writer),
+    checkpoint: async (counts, asked) => proofs?.checkpoint(counts, asked),
+    async rotateKey(counts) {
+      if (proofs === undefined) throw new AuditError("UNAVAILABLE", "this log has no key");
+      await proofs.rotateKey(counts);
+    },
+    async closeLog(counts) {
+      if (proofs === undefined) throw new AuditError("UNAVAILABLE", "this log has no key");
+      return proofs.closeLog(counts);
+    },
+    get last() {
+      return spool.last;
+    },
+    followed: (position) => spool.followed(position),
+    get writer() {
+      return spool.writer;
+    },
     acceptedLoss: spool.acceptedLoss,
     joinInstallation: (id) => spool.joinInstallation(id),
     depth: () => spool.depth(),
@@ -54,29 +145,54 @@ export async function openAuditPipeline(
     get full() {
       return spool.full;
     },
-    async stop(deadlineMs) {
+    async stop(deadlineMs, counts = new Map()) {
+      const until = monotonic() + deadlineMs;
+      // What fails is reported. The next start makes one over the same events.
+      await proofs?.checkpoint(counts, false, spool.flush()).catch(() => undefined);
       await spool.flush();
-      await forwarder?.stop(deadlineMs);
+      await forwarder?.stop(until - monotonic());
+      await proofs?.stop(Math.max(until - monotonic(), LAST_NOTE_MS));
+      await forwarder?.close();
       await spool.close();
     },
   };
 }
 
-function startForwarding(
-  { url, replicas, horizonMs }: NonNullable<AuditSettings["nats"]>,
+async function startForwarding(
+  { access, replicas, horizonMs, traced }: NonNullable<AuditSettings["nats"]> & Pick<AuditSettings, "traced">,
   spool: Spool,
   report: (report: AuditReport) => void,
-  { wrapSink = (sink) => sink, inspectMs, judge }: Omit<AuditAdapters, "openSpoolFile">,
+  { wrapSink = (sink) => sink, wrapNotes = (sink) => sink, inspectMs, judge }: Omit<AuditAdapters, "openSpoolFile">,
 ) {
-  const link = new NatsLink({ servers: url, name: "signet" }, (state) =>
-    report(state.type === "up" ? { ...state, type: "nats.up" } : { ...state, type: "nats.down" }),
+  const { link, close } = await openWatchedLink(access, { name: "signet", writes: UNUSED_EVENT }, (state) =>
+    report(reportOf(state)),
   );
-  const sink = wrapSink(new NatsPublisher(link, { replicas, judge }));
-  const forwarder = new Forwarder({ spool, sink, horizonMs, monotonic, inspectMs, random: Math.random, report });
+  const nats = new NatsPublisher(link, { replicas, judge });
+  const notes = wrapNotes(nats);
+  const publisher = wrapSink(nats);
+  const onPublished = (publications: readonly Publication[]) => report({ type: "audit.published", publications });
+  const onUsage = (usage: StreamUsage) => report({ type: "audit.usage", usage });
+  const sink = traced ? timedSink(publisher, onPublished, CLOCKS) : publisher;
+  const forwarder = new Forwarder({
+    spool,
+    sink,
+    horizonMs,
+    monotonic,
+    inspectMs,
+    random: Math.random,
+    report,
+    onUsage,
+  });
   return {
-    async stop(deadlineMs: number): Promise<void> {
-      await forwarder.stop(deadlineMs);
-      await link.close(CLOSE_MS);
+    notes,
+    get inspected() {
+      return forwarder.inspected;
     },
+    stop: (deadlineMs: number) => forwarder.stop(deadlineMs),
+    close: () => close(CLOSE_MS),
   };
+}
+
+function reportOf(state: LinkReport): AuditReport {
+  return "server" in state ? { ...state, type: `nats.${state.type}` } : { ...state, type: `nats.${state.type}` };
 }

@@ -1,7 +1,6 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { AuditError } from "../audit/event.ts";
-import type { AuditSettings } from "../audit/pipeline.ts";
-import type { FromAudit, SentError, ToAudit } from "./messages.ts";
+import type { AuditSettings, FromAudit, SentError, ToAudit } from "./messages.ts";
 import { type AuditAdapters, type OpenPipeline, openAuditPipeline } from "./pipeline.ts";
 
 /** Runs the audit in this worker thread, with the settings in its `workerData`, until a `stop` message. */
@@ -14,10 +13,11 @@ export async function serveAudit(adapters: AuditAdapters = {}): Promise<void> {
       workerData as AuditSettings,
       (report) => send({ type: "report", report }),
       adapters,
+      (writer, log) => send({ type: "writer", writer, log }),
     );
     port.on("message", (message: ToAudit) => void handle(message, pipeline, send, port));
-    const { full, writer, acceptedLoss } = pipeline;
-    send({ type: "opened", full, writer, acceptedLoss });
+    const { full, last, writer, log, acceptedLoss } = pipeline;
+    send({ type: "opened", full, last, writer, log, acceptedLoss });
   } catch (error) {
     send({ type: "failed", error: sent(error) });
     port.close();
@@ -28,6 +28,9 @@ async function handle(message: ToAudit, pipeline: OpenPipeline, send: (message: 
   switch (message.type) {
     case "append":
       return append(message, pipeline, send);
+    case "follow":
+      await pipeline.followed(message.position);
+      return send({ type: "followed", position: message.position });
     case "depth":
       // Always answered, and in order: nothing else matches answers to requests.
       return pipeline.depth().then(
@@ -44,8 +47,25 @@ async function handle(message: ToAudit, pipeline: OpenPipeline, send: (message: 
         () => send({ type: "joined" }),
         (error) => send({ type: "joined", error: sent(error) }),
       );
+    case "registered":
+      return pipeline.registered(message.writer);
+    case "checkpoint":
+      return pipeline.checkpoint(message.counts, message.asked).then(
+        (checkpoint) => send({ type: "checkpointed", request: message.request, checkpoint }),
+        (error) => send({ type: "checkpointed", request: message.request, error: sent(error) }),
+      );
+    case "rotate":
+      return pipeline.rotateKey(message.counts).then(
+        () => send({ type: "rotated" }),
+        (error) => send({ type: "rotated", error: sent(error) }),
+      );
+    case "close-log":
+      return pipeline.closeLog(message.counts).then(
+        (published) => send({ type: "log-closed", published }),
+        (error) => send({ type: "log-closed", error: sent(error) }),
+      );
     case "stop":
-      await pipeline.stop(message.deadlineMs);
+      await pipeline.stop(message.deadlineMs, message.counts);
       send({ type: "stopped" });
       port.close();
   }
@@ -57,7 +77,7 @@ async function append(
   send: (message: FromAudit) => void,
 ): Promise<void> {
   const errors = await pipeline.appendAll(items);
-  const answer = { type: "appended", batch } as const;
+  const answer = { type: "appended", batch, last: pipeline.last } as const;
   send(
     errors.size === 0 ? answer : { ...answer, errors: new Map([...errors].map(([at, error]) => [at, sent(error)])) },
   );

@@ -1,5 +1,5 @@
-import { hash } from "node:crypto";
 import type { Place } from "./event.ts";
+import { sha256 } from "./sha256.ts";
 
 /**
  * The end of a writer's chain: the `seq` of the last linked event (0 before an epoch's first) and the hash of its body.
@@ -23,5 +23,5 @@ export function headAfter(place: Place, body: Uint8Array): Head {
 
 /** SHA-256 of the bytes as stored and published, so that readers can check a link without a canonical form. */
 export function bodyHash(body: Uint8Array): Uint8Array {
-  return hash("sha256", body, "buffer");
+  return sha256(body);
 }

@@ -11,12 +11,14 @@ export interface EventHeader {
   /** RFC 3339, as in the body. */
   readonly time: string;
   readonly writer: string;
+  /** Of the call that caused the event; empty where it has no trace. */
+  readonly traceparent: string;
 }
 
 /** The header of an event that is being written: what {@link readHeader} would read from its body. */
 export function headerOf(id: string, time: number, writer: string, event: AuditEvent): EventHeader {
   const profile = "profile" in event ? event.profile : "";
-  return { id, type: event.type, profile, time: timestamp(time), writer };
+  return { id, type: event.type, profile, time: timestamp(time), writer, traceparent: event.traceparent ?? "" };
 }
 
 /** Reads the header from a body. Throws an {@link AuditError} CORRUPT when the body is not an audit event. */
@@ -26,6 +28,7 @@ export function readHeader(body: Uint8Array): EventHeader {
     id: visible(stored.eventId, "eventId"),
     time: visible(stored.time, "time"),
     writer: visible(stored.writer, "writer"),
+    traceparent: stored.traceparent === undefined ? "" : visible(stored.traceparent, "traceparent"),
     ...typeAndProfile(stored),
   };
 }

@@ -20,7 +20,7 @@ export function encodeBackup(entries: readonly BackupEntry[], createdAt: number,
  * BROKEN_RECORD when it is damaged.
  */
 export function decodeBackup(content: Uint8Array, keys: RecordKeys): BackupEntry[] {
-  const fields = object(parseJson(unwrapBody(content, "the backup", keys)), "backup", [
+  const fields = object(parseJson(unwrapBody(content, "the backup", keys, REMEDY)), "backup", [
     "kind",
     "version",
     "createdAt",
@@ -34,6 +34,7 @@ export function decodeBackup(content: Uint8Array, keys: RecordKeys): BackupEntry
 }
 
 const KIND = "signet backup of keys";
+const REMEDY = "it is no file of signet keys export, or was cut off or changed; take another one";
 
 function parseEntry(value: unknown, path: string): BackupEntry {
   const fields = object(value, path, ["key", "value"], ["expiresAt"]);

@@ -1,8 +1,13 @@
+import { KeyringError } from "../keys/error.ts";
 import { SECRETS_PREFIX } from "../keys/imported/parse-secret.ts";
+import { type RecordKeys, unwrapBody } from "../keys/store/authenticated-record.ts";
 import { inBatches, parseRevocation, REVOKED, type Revocation, storeRevocations } from "../revoke/revocation.ts";
 import type { Entry, KeyValue } from "../state/keyvalue.ts";
 import { type BackupEntry, BackupError, decodeBackup, encodeBackup } from "./archive.ts";
-import { type BackupTools, epochsIn, KEYS_PREFIX, type ProvenRing, provenRings } from "./proven-rings.ts";
+import { type BackupTools, epochsIn, KEYS_PREFIX, type OnRing, type ProvenRing, provenRings } from "./proven-rings.ts";
+
+/** Where replicas keep the writers of the audit log. */
+const WRITERS = "audit/writers/";
 
 /** The content of a backup, for a report. */
 export interface BackupContent {
@@ -12,37 +17,53 @@ export interface BackupContent {
 
 /**
  * Backs up all keys and imported secrets as they are stored, and the revocations: without them a restored ring would
- * accept revoked tokens. Throws {@link BackupError} NOTHING, and {@link KeyringError} when any ring could not be
+ * accept revoked tokens. And the writers of the audit log: without their public keys nobody could check the checkpoints
+ * of those that are gone. Throws {@link BackupError} NOTHING, and {@link KeyringError} when any ring could not be
  * restored.
  */
 export async function createBackup(
   store: KeyValue,
   tools: BackupTools,
   now: number,
+  onRing: OnRing = () => {},
 ): Promise<BackupContent & { readonly file: Buffer }> {
   const stored = [...(await store.list(KEYS_PREFIX)), ...(await store.list(SECRETS_PREFIX))];
   const keys = epochsIn(stored, tools.recordKeys);
-  const rings = await provenRings(keys, tools);
+  const rings = await provenRings(keys, tools, onRing);
   if (rings.length === 0) throw new BackupError("NOTHING", "there are no keys to back up");
   const revoked = await store.list(REVOKED);
-  return { rings, revocations: revoked.length, file: encodeBackup([...keys, ...revoked], now, tools.recordKeys) };
+  const writers = (await store.list(WRITERS)).filter((entry) => isAuthentic(entry, tools.recordKeys));
+  const file = encodeBackup([...keys, ...revoked, ...writers], now, tools.recordKeys);
+  return { rings, revocations: revoked.length, file };
+}
+
+function isAuthentic({ key, value }: Entry, recordKeys: RecordKeys): boolean {
+  try {
+    unwrapBody(value, key, recordKeys);
+    return true;
+  } catch (error) {
+    if (error instanceof KeyringError) return false;
+    throw error;
+  }
 }
 
 /** A backup whose keys were all opened. */
 export interface ProvenBackup {
   readonly rings: readonly ProvenRing[];
   readonly revoked: readonly BackupEntry[];
+  /** Of the audit log. Each has its own MAC. */
+  readonly writers: readonly BackupEntry[];
 }
 
 /** Throws {@link KeyringError} when anything in the backup can't be trusted or opened. */
-export async function readBackup(content: Uint8Array, tools: BackupTools): Promise<ProvenBackup> {
+export async function readBackup(
+  content: Uint8Array,
+  tools: BackupTools,
+  onRing: OnRing = () => {},
+): Promise<ProvenBackup> {
   const entries = decodeBackup(content, tools.recordKeys);
-  const isRevocation = ({ key }: BackupEntry) => key.startsWith(REVOKED);
-  const rings = await provenRings(
-    entries.filter((entry) => !isRevocation(entry)),
-    tools,
-  );
-  return { rings, revoked: entries.filter(isRevocation) };
+  const { revoked = [], writers = [], rings = [] } = Object.groupBy(entries, kindOf);
+  return { rings: await provenRings(rings, tools, onRing), revoked, writers };
 }
 
 /**
@@ -51,15 +72,26 @@ export async function readBackup(content: Uint8Array, tools: BackupTools): Promi
  */
 export async function restoreBackup(
   store: KeyValue,
-  { rings, revoked }: ProvenBackup,
+  { rings, revoked, writers }: ProvenBackup,
   now: number,
+  onRing: OnRing = () => {},
 ): Promise<BackupContent> {
   for (const ring of rings) checkStored(ring, await store.list(ring.prefix));
   // Revocations first: no restored key may verify a revoked token.
   for (const batch of inBatches(restorable(revoked, now))) await storeRevocations(store, batch);
+  // A replica that has registered its own meanwhile knows more of it.
+  for (const { key, value } of writers) await store.create(key, value);
   // The lowest epoch first: no service starts with the ring that an interrupted restore leaves.
-  for (const ring of rings) for (const entry of ring.entries) await restoreEntry(store, entry, ring);
+  for (const [index, ring] of rings.entries()) {
+    for (const entry of ring.entries) await restoreEntry(store, entry, ring);
+    onRing(index + 1, rings.length);
+  }
   return { rings, revocations: revoked.length };
+}
+
+function kindOf({ key }: BackupEntry): "revoked" | "writers" | "rings" {
+  if (key.startsWith(REVOKED)) return "revoked";
+  return key.startsWith(WRITERS) ? "writers" : "rings";
 }
 
 function checkStored(ring: ProvenRing, stored: readonly Entry[]): void {

@@ -19,6 +19,9 @@ export interface BackupTools extends LoadTools {
   readonly vault: SecretVault;
 }
 
+/** Called as each of `all` rings is done. */
+export type OnRing = (done: number, all: number) => void;
+
 /** A ring whose highest epoch was read and whose keys were opened. */
 export interface ProvenRing {
   /** Human-readable, without the tenant. */
@@ -35,10 +38,14 @@ export interface ProvenRing {
  * The rings among entries of `keys/` and `secrets/`. Each is opened as the service opens it at the start: a backup that
  * can't be opened must not be discovered on the day it is needed. Throws {@link KeyringError}.
  */
-export async function provenRings(entries: readonly BackupEntry[], tools: BackupTools): Promise<ProvenRing[]> {
+export async function provenRings(
+  entries: readonly BackupEntry[],
+  tools: BackupTools,
+  onRing: OnRing,
+): Promise<ProvenRing[]> {
   const byPrefix = Map.groupBy(entries, ({ key }) => key.slice(0, key.lastIndexOf("/") + 1));
   const rings: ProvenRing[] = [];
-  for (const [prefix, epochs] of byPrefix) rings.push(await prove(prefix, epochs, tools));
+  for (const [prefix, epochs] of byPrefix) onRing(rings.push(await prove(prefix, epochs, tools)), byPrefix.size);
   return rings;
 }
 
@@ -70,11 +77,11 @@ function kindOf(key: string): Kind | undefined {
 async function keysIn(value: Uint8Array, kind: Kind, epoch: number, tools: BackupTools): Promise<number> {
   if (kind.type === "secrets") {
     const record = unwrapRecord(value, kind.records, epoch, tools.recordKeys);
-    loadSecrets(record, tools.vault);
+    loadSecrets(record, tools.vault).close();
     return record.secrets.length;
   }
   const record = unwrapRecord(value, kind.records, epoch, tools.recordKeys);
-  await loadRing(record, tools, () => false);
+  (await loadRing(record, tools)).close();
   return record.keys.length;
 }
 

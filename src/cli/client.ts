@@ -3,25 +3,26 @@ import {
   type ChannelCredentials,
   type Client,
   connectivityState,
-  credentials,
-  Metadata,
+  type Metadata,
   type ServiceError,
   status,
 } from "@grpc/grpc-js";
 import { BadRequest, ErrorInfo, RetryInfo } from "../gen/google/rpc/error_details.ts";
 import { Status } from "../gen/google/rpc/status.ts";
-import { EXIT, Failure, type FailureReport } from "./failure.ts";
-import { plaintextAddress } from "./input/arguments.ts";
+import { createConnection } from "./connection/connection.ts";
+import type { Target } from "./connection/target.ts";
+import { TlsCredentials } from "./connection/tls-credentials.ts";
+import { unreachable } from "./connection/unreachable.ts";
+import { Failure, type FailureReport } from "./failure.ts";
+import type { Io } from "./io.ts";
+import { withProgress } from "./output/progress.ts";
 import { durationText } from "./output/proto-json.ts";
-
-/** The address of the service, and the deadline of a call in milliseconds. */
-export interface Target {
-  readonly address: string;
-  readonly timeout: number;
-}
+import { printable } from "./output/safe-text.ts";
 
 type ClientType<C> = new (address: string, security: ChannelCredentials, options: object) => C;
-type Callback<A> = (error: ServiceError | null, answer: A) => void;
+
+/** What gRPC answers where there is no connection. */
+const MEANS_UNREACHABLE: readonly number[] = [status.UNAVAILABLE, status.DEADLINE_EXCEEDED];
 
 const CHANNEL = {
   // A proxy from the environment, or a service config from DNS, would send the call elsewhere.
@@ -31,35 +32,54 @@ const CHANNEL = {
   "grpc.max_receive_message_length": 256 * 1024 * 1024,
 };
 
+/** What to do with a client, and what with the answer. */
+type Invoke<C, A> = (
+  client: C,
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+  callback: (error: ServiceError | null, answer: A) => void,
+) => unknown;
+
+/** Makes one call as {@link request} does, and shows on a terminal that it waits. */
+export function call<C extends Client, A>(
+  io: Io,
+  Type: ClientType<C>,
+  target: Target & { readonly json?: boolean },
+  invoke: Invoke<C, A>,
+): Promise<A> {
+  return withProgress(io, target, `waiting for ${printable(target.address)}`, () => request(Type, target, invoke));
+}
+
 /**
  * Makes one call over a connection of its own.
  *
- * @throws Failure with the error that the service answered, or UNAVAILABLE if no service answers at the address
+ * @throws Failure with the error that the service answered, or with why there is no connection to it
  */
-export async function call<C extends Client, A>(
+export async function request<C extends Client, A>(
   Type: ClientType<C>,
-  { address, timeout }: Target,
-  invoke: (client: C, metadata: Metadata, options: Partial<CallOptions>, callback: Callback<A>) => unknown,
+  target: Target,
+  invoke: Invoke<C, A>,
 ): Promise<A> {
-  const client = new Type(plaintextAddress(address), credentials.createInsecure(), CHANNEL);
+  const { address, credentials, metadata, transport } = await createConnection(target);
+  const client = new Type(address, credentials, CHANNEL);
   // gRPC compares the deadline with the system clock, not with io.now.
-  const deadline = Date.now() + timeout;
-  return new Promise<A>((resolve, reject) => {
-    invoke(client, new Metadata(), { deadline }, (error, answer) => {
-      if (error === null) resolve(answer);
-      else reject(isConnected(client) ? rpcFailure(error) : unreachable(error, address));
+  const deadline = Date.now() + target.timeout;
+  try {
+    return await new Promise<A>((resolve, reject) => {
+      invoke(client, metadata, { deadline }, (error, answer) => (error === null ? resolve(answer) : reject(error)));
     });
-  }).finally(() => client.close());
+  } catch (error) {
+    const refused = error as ServiceError;
+    const tls = credentials instanceof TlsCredentials ? credentials : undefined;
+    if (isConnected(client) || !MEANS_UNREACHABLE.includes(refused.code)) throw rpcFailure(refused);
+    throw await unreachable(refused, target, transport, tls);
+  } finally {
+    client.close();
+  }
 }
 
 function isConnected(client: Client): boolean {
   return client.getChannel().getConnectivityState(false) === connectivityState.READY;
-}
-
-function unreachable(error: ServiceError, address: string): Failure {
-  if (error.code !== status.UNAVAILABLE && error.code !== status.DEADLINE_EXCEEDED) return rpcFailure(error);
-  const message = `no Signet answers at ${address} (start one with: make run)`;
-  return new Failure({ code: status[error.code], message }, EXIT.failed, { cause: error });
 }
 
 /** Converts a gRPC error and the details in its `grpc-status-details-bin`. */

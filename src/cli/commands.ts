@@ -1,14 +1,24 @@
 import type { Command } from "commander";
+import type { CloseWriter } from "./commands/audit/close.ts";
 import type { KeyBackup } from "./commands/keys/export-restore.ts";
+import type { CheckConnections } from "./commands/service/config-check.ts";
 import type { StartApp } from "./commands/service/serve.ts";
 import type { Exit, Io } from "./io.ts";
 
-/** What commands are given: the process, and the work of the service that they may start. */
-export interface CommandContext {
-  readonly io: Io;
+/** The work of the service that commands may start. Arguments, since it is above the command line. */
+export interface Work {
   readonly startApp: StartApp;
   readonly backup: KeyBackup;
+  readonly checkConnections: CheckConnections;
+  readonly closeWriter: CloseWriter;
+}
+
+/** What commands are given. */
+export interface CommandContext extends Work {
+  readonly io: Io;
   readonly exit: Exit;
+  /** Builds the program with all its commands. */
+  readonly everyCommand: () => Promise<Command>;
 }
 
 /** Imports a command, and adds it to its group. */
@@ -26,6 +36,7 @@ interface Group {
 const COMMANDS: Readonly<Record<string, AddCommand | Group>> = {
   serve: async (program, { io, exit, startApp }) =>
     (await import("./commands/service/serve.ts")).addServe(program, io, exit, startApp),
+  health: async (program, { io, exit }) => (await import("./commands/service/health.ts")).addHealth(program, io, exit),
   token: {
     description: "issue, verify, inspect and revoke tokens",
     commands: {
@@ -41,6 +52,7 @@ const COMMANDS: Readonly<Record<string, AddCommand | Group>> = {
     description: "list, rotate, revoke and back up keys, and import secrets",
     commands: {
       list: async (keys, { io }) => (await import("./commands/keys/list.ts")).addKeysList(keys, io),
+      history: async (keys, { io }) => (await import("./commands/keys/history.ts")).addKeysHistory(keys, io),
       plan: async (keys, { io }) => (await import("./commands/keys/plan.ts")).addKeysPlan(keys, io),
       rotate: async (keys, { io }) => (await import("./commands/keys/rotate.ts")).addKeysRotate(keys, io),
       revoke: async (keys, { io }) => (await import("./commands/keys/revoke.ts")).addKeysRevoke(keys, io),
@@ -51,6 +63,12 @@ const COMMANDS: Readonly<Record<string, AddCommand | Group>> = {
         (await import("./commands/keys/export-restore.ts")).addKeysRestore(keys, io, backup),
     },
   },
+  session: {
+    description: "show the connections that gateways hold open",
+    commands: {
+      list: async (session, { io }) => (await import("./commands/session/list.ts")).addSessionList(session, io),
+    },
+  },
   profile: {
     description: "show and check profiles, which define kinds of tokens",
     commands: {
@@ -59,16 +77,51 @@ const COMMANDS: Readonly<Record<string, AddCommand | Group>> = {
       check: async (profile, { io }) => (await import("./commands/profile/check.ts")).addProfileCheck(profile, io),
     },
   },
+  access: {
+    description: "check the policy, which says who may do what",
+    commands: {
+      check: async (access, { io, exit }) =>
+        (await import("./commands/access/check.ts")).addAccessCheck(access, io, exit),
+      test: async (access, { io }) => (await import("./commands/access/test.ts")).addAccessTest(access, io),
+    },
+  },
   audit: {
-    description: "read the audit events",
-    commands: { tail: async (audit, { io }) => (await import("./commands/audit/tail.ts")).addAuditTail(audit, io) },
+    description: "read, export, verify and archive the audit events, hash a subject, and manage the keys of the logs",
+    commands: {
+      tail: async (audit, { io }) => (await import("./commands/audit/tail.ts")).addAuditTail(audit, io),
+      export: async (audit, { io, exit }) =>
+        (await import("./commands/audit/export.ts")).addAuditExport(audit, io, exit),
+      verify: async (audit, { io, exit }) =>
+        (await import("./commands/audit/verify.ts")).addAuditVerify(audit, io, exit),
+      archive: async (audit, { io, exit }) =>
+        (await import("./commands/audit/archive.ts")).addAuditArchive(audit, io, exit),
+      receipt: async (audit, { io }) => (await import("./commands/audit/receipt.ts")).addAuditReceipt(audit, io),
+      "check-receipt": async (audit, { io }) =>
+        (await import("./commands/audit/check-receipt.ts")).addAuditCheckReceipt(audit, io),
+      hash: async (audit, { io }) => (await import("./commands/audit/hash.ts")).addAuditHash(audit, io),
+      keys: async (audit, { io }) => (await import("./commands/audit/keys.ts")).addAuditKeys(audit, io),
+      checkpoint: async (audit, { io }) =>
+        (await import("./commands/audit/checkpoint.ts")).addAuditCheckpoint(audit, io),
+      "rotate-key": async (audit, { io }) =>
+        (await import("./commands/audit/rotate-key.ts")).addAuditRotateKey(audit, io),
+      close: async (audit, { io, closeWriter }) =>
+        (await import("./commands/audit/close.ts")).addAuditClose(audit, io, closeWriter),
+      retire: async (audit, { io }) => (await import("./commands/audit/retire.ts")).addAuditRetire(audit, io),
+    },
+  },
+  dev: {
+    description: "try the service out",
+    commands: { certs: async (dev, { io }) => (await import("./commands/dev/certs.ts")).addDevCerts(dev, io) },
   },
   config: {
     description: "check the configuration",
     commands: {
-      check: async (config, { io }) => (await import("./commands/service/config-check.ts")).addConfigCheck(config, io),
+      check: async (config, { io, checkConnections }) =>
+        (await import("./commands/service/config-check.ts")).addConfigCheck(config, io, checkConnections),
     },
   },
+  completion: async (program, { io, everyCommand }) =>
+    (await import("./commands/completion.ts")).addCompletion(program, io, everyCommand),
 };
 
 /** Adds the command that the words name, or those of the group, or the commands and groups of the top. */

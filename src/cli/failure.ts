@@ -36,11 +36,16 @@ export function usageError(message: string): Failure {
 export const EXIT = {
   ok: 0,
   /**
-   * The token is not valid, the configuration has faults (`config check`), or the service ended unexpectedly (`serve`).
+   * The token is not valid, the call is denied (`access check`), the configuration has faults (`config check`), the
+   * audit log has faults (`audit verify`) or messages that are no events (`audit export`), there is no receipt (`audit
+   * receipt`) or it proves nothing (`audit check-receipt`), the service does not serve
+   * (`health`), or it ended unexpectedly (`serve`).
    */
   negative: 1,
   /** Wrong usage, or the service refused the call or did not answer. */
   failed: 2,
+  /** No checkpoint yet: ask again later (`audit receipt`, `audit export --tiles`, `keys history --proof`). */
+  pending: 3,
   /** EX_DATAERR: stored keys are damaged, forged or swapped. They are never overwritten. */
   keysDamaged: 65,
   /**
@@ -48,11 +53,11 @@ export const EXIT = {
    * created.
    */
   missing: 66,
-  /** EX_UNAVAILABLE: an address is in use or can't be bound. */
-  cantListen: 69,
+  /** EX_UNAVAILABLE: an address is in use or can't be bound (`serve`), or nobody answers there (`health`). */
+  unavailable: 69,
   /** EX_OSERR: this version of Node has known vulnerabilities. */
   oldNode: 71,
-  /** EX_IOERR: the state or the spool is damaged, open to other users, or unusable. */
+  /** EX_IOERR: the state or the spool is damaged, open to other users, or unusable; or an answer can't be written. */
   state: 74,
   /** EX_TEMPFAIL: another process uses the data folder. */
   dataInUse: 75,

@@ -3,6 +3,11 @@ import { ConfigError } from "../schema/fault.ts";
 import { Failure } from "./failure.ts";
 import type { Io } from "./io.ts";
 
+/** The environment of a command with `--data`, which overrides SIGNET_DATA. */
+export function withData(env: Io["env"], data: string | undefined): Io["env"] {
+  return data === undefined ? env : { ...env, SIGNET_DATA: data };
+}
+
 /**
  * Loads the configuration file of `--config`, else of SIGNET_CONFIG.
  *

@@ -1,11 +1,10 @@
 import type { Command } from "commander";
-import packageJson from "../../package.json" with { type: "json" };
-import type { KeyBackup } from "./commands/keys/export-restore.ts";
-import type { StartApp } from "./commands/service/serve.ts";
-import { addEveryCommand, addNamedCommands, type CommandContext } from "./commands.ts";
-import { EXIT, usageError } from "./failure.ts";
+import packageJson from "#package.json" with { type: "json" };
+import { addEveryCommand, addNamedCommands, type CommandContext, type Work } from "./commands.ts";
+import { EXIT, Failure, usageError } from "./failure.ts";
 import type { Io } from "./io.ts";
 import { report } from "./output/report.ts";
+import { watchOutput } from "./output/watched-output.ts";
 import { StrictCommand } from "./strict-command.ts";
 
 /**
@@ -13,32 +12,47 @@ import { StrictCommand } from "./strict-command.ts";
  * exits the process. The caller MUST exit with the code even if work is left: a stop of `serve` that a second signal
  * cut short, or a connection that gRPC was making when the deadline passed.
  */
-export async function run(argv: readonly string[], io: Io, startApp: StartApp, backup: KeyBackup): Promise<number> {
+export async function run(argv: readonly string[], io: Io, work: Work): Promise<number> {
+  const json = argv.includes("--json");
+  const output = watchOutput(io.stdout);
+  const ended = await perform(argv, io, work).catch((error: unknown) =>
+    isInterruption(error) ? error : report(error, io, json),
+  );
+  const lost = await output.end();
+  if (lost === undefined) return typeof ended === "number" ? ended : report(ended, io, json);
+  // A disk that is full interrupts a command that has more to write: the disk is what to tell.
+  if (typeof ended !== "number" || ended === EXIT.ok) return report(lost, io, json);
+  // Of an answer that is no, the exit code is left.
+  if (ended === EXIT.negative) report(lost, io, json);
+  return ended;
+}
+
+function isInterruption(error: unknown): error is Failure {
+  return error instanceof Failure && error.report.code === "CANCELLED";
+}
+
+async function perform(argv: readonly string[], io: Io, work: Work): Promise<number> {
   let code: number = EXIT.ok;
   const exit = (ended: number) => {
     code = ended;
   };
-  // Without a listener, a reader that closes the pipe (`signet keys list | head -1`) would cause a stack trace.
-  const ignore = () => {};
-  io.stdout.on("error", ignore);
-  try {
-    const program = createProgram(io);
-    await addNamedCommands(program, namesIn(argv.slice(2)), { io, startApp, backup, exit });
-    addHelp(program);
-    await program.parseAsync(argv);
-    return code;
-  } catch (error) {
-    return report(error, io, argv.includes("--json"));
-  } finally {
-    io.stdout.off("error", ignore);
-  }
+  const program = createProgram(io);
+  await addNamedCommands(program, namesIn(argv.slice(2)), contextOf({ ...work, io, exit }));
+  addHelp(program);
+  await program.parseAsync(argv);
+  return code;
 }
 
 /** Builds all commands and runs none. */
-export async function buildProgram(context: CommandContext): Promise<Command> {
-  const program = createProgram(context.io);
-  await addEveryCommand(program, context);
+export async function buildProgram(parts: Omit<CommandContext, "everyCommand">): Promise<Command> {
+  const program = createProgram(parts.io);
+  await addEveryCommand(program, contextOf(parts));
+  addHelp(program);
   return program;
+}
+
+function contextOf(parts: Omit<CommandContext, "everyCommand">): CommandContext {
+  return { ...parts, everyCommand: () => buildProgram(parts) };
 }
 
 function createProgram(io: Io): Command {

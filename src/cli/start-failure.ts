@@ -11,12 +11,16 @@ const DAMAGED: readonly KeyringErrorCode[] = ["BROKEN_RECORD", "DAMAGED_KEY", "S
 
 const START_EXIT: Readonly<Record<StartErrorCode, number>> = {
   OLD_NODE: EXIT.oldNode,
-  CANT_LISTEN: EXIT.cantListen,
+  CANT_LISTEN: EXIT.unavailable,
   OTHER_STORE: EXIT.config,
   OTHER_INSTALLATION: EXIT.config,
   STATE_MISSING: EXIT.missing,
   SPOOL_MISSING: EXIT.missing,
   SOCKET_EXPOSED: EXIT.config,
+  NATS_FILES: EXIT.config,
+  UNUSABLE_CERTIFICATES: EXIT.config,
+  TRACES_PACKAGES: EXIT.config,
+  TRACES_FILES: EXIT.config,
 };
 
 /** Converts an error of starting the service, or of opening its stored keys, to a failure with its own exit code. */

@@ -1,37 +1,60 @@
-import { isIPv4, isIPv6 } from "node:net";
 import { brokenBounds, type KeyPolicy } from "../keys/rotating/policy.ts";
 import type { Keyset } from "../profile/keysets.ts";
 import { msOf } from "../schema/duration.ts";
 import type { Faults } from "../schema/fault.ts";
+import { checkCallers } from "./check-callers.ts";
+import { checkListeners, isLoopback } from "./check-listeners.ts";
+import { checkNats, requireBoth } from "./nats.ts";
 import type { RawConfig } from "./schema.ts";
 
-const LOOPBACK_RULE =
-  "must be a loopback address (127.0.0.0/8, [::1] or localhost) or, for gRPC, a Unix socket (unix:/path)";
-
-/** Checks what the schema can't: that the keys may be combined, and that the listeners are local. */
+/** Checks what the schema can't: that the keys may be combined. */
 export function crossCheck(raw: RawConfig, keysets: readonly Keyset[], faults: Faults): void {
-  checkAddresses(raw, faults);
+  checkListeners(raw, faults);
   checkState(raw, faults);
+  checkCallers(raw, faults);
+  checkNats(raw.nats, faults);
+  checkTraces(raw.traces, faults);
   for (const { policy } of keysets) checkRotation(policy, faults);
 }
 
+function checkTraces({ endpoint, cert_file: cert, key_file: key }: RawConfig["traces"], faults: Faults): void {
+  if (endpoint !== "" && !URL.canParse(endpoint)) faults.add(["traces", "endpoint"], "must be a URL");
+  requireBoth(["traces", "cert_file"], cert, ["traces", "key_file"], key, faults);
+}
+
 /** What an operator should mend, although it stops nothing. Human-readable, each with the way out. */
-export function configWarnings({ issuer, http }: RawConfig, issuerIsSet: boolean): string[] {
+export function configWarnings(raw: RawConfig, issuerIsSet: boolean): string[] {
+  return [...issuerWarnings(raw, issuerIsSet), ...natsWarnings(raw), ...tracesWarnings(raw)];
+}
+
+/** Spans hold no secret, but the headers may. */
+function tracesWarnings({ traces: { endpoint, headers_file } }: RawConfig): string[] {
+  if (headers_file === "" || !endpoint.startsWith("http://") || isLoopback(hostAndPort(endpoint))) return [];
+  return ["traces.headers_file would be sent to traces.endpoint unencrypted: write the endpoint with https://"];
+}
+
+function hostAndPort(url: string): string {
+  const { host, port } = new URL(url);
+  return port === "" ? `${host}:80` : host;
+}
+
+/** An nkey and the seed of a creds file sign a challenge of the server; a password is sent as it is. */
+function natsWarnings({ nats: { url, tls, password_file } }: RawConfig): string[] {
+  const isLocal = url.split(",").every((server) => isLoopback(server.slice(server.indexOf("://") + 3)));
+  if (password_file === "" || isLocal || url.includes("tls://") || tls.ca !== "" || tls.cert !== "") return [];
+  return [
+    "nats.password_file would be sent to NATS unencrypted: write nats.url with tls://, or set nats.creds or nats.nkey, " +
+      "which prove this client without a password",
+  ];
+}
+
+function issuerWarnings({ issuer, http }: RawConfig, issuerIsSet: boolean): string[] {
   if (issuerIsSet || new URL(issuer).host === http.address.replace(/^localhost:/, "127.0.0.1:")) return [];
   return [
     `issuer is at its default, ${issuer}, but http.address is ${http.address}: verifiers would look for the keys in the ` +
       "wrong place. Set issuer (SIGNET_ISSUER) to the URL by which verifiers know this installation, the same on all " +
       "replicas",
   ];
-}
-
-/** Callers are not authenticated yet and anyone who reaches a listener may use it: only this machine may reach one. */
-function checkAddresses({ grpc, http }: RawConfig, faults: Faults): void {
-  if (!grpc.address.startsWith("unix:") && !isLoopback(grpc.address)) faults.add(["grpc", "address"], LOOPBACK_RULE);
-  if (!isLoopback(http.address)) faults.add(["http", "address"], LOOPBACK_RULE);
-  for (const [section, { address }] of Object.entries({ grpc, http }))
-    if (!address.startsWith("unix:") && Number(address.slice(address.lastIndexOf(":") + 1)) > 65_535)
-      faults.add([section, "address"], "must have a port of at most 65535");
 }
 
 /** Replicas meet only in NATS. One that is offline for a whole period could sign with a key that others dropped. */
@@ -60,13 +83,4 @@ const CONFIG_KEY: Readonly<Record<keyof KeyPolicy, keyof RawConfig["rotation"]>>
 
 function checkRotation(policy: KeyPolicy, faults: Faults): void {
   for (const { path, message } of brokenBounds(policy)) faults.add(["rotation", CONFIG_KEY[path]], message);
-}
-
-/** Whether `host:port` is reachable from this machine only. */
-export function isLoopback(address: string): boolean {
-  const host = address.slice(0, address.lastIndexOf(":"));
-  if (host === "localhost") return true;
-  if (isIPv4(host)) return host.startsWith("127.");
-  const bare = host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : "";
-  return isIPv6(bare) && bare === "::1";
 }

@@ -27,6 +27,7 @@ export interface AccessFault {
  */
 export type Allowed = "private" | "entrance" | "public";
 
+const ROOT = 0;
 const OTHERS = 0o007;
 const OTHERS_WRITE = 0o002;
 const GROUP = 0o070;
@@ -43,17 +44,24 @@ export function accessFaults(path: string, found: Ownership, allowed: Allowed, s
 
 /**
  * The faults of a file with a secret. A group may read it if this process is in the group. A group that may replace the
- * file in its `folder` may write it as well: Kubernetes makes both so on a volume that is not read-only.
+ * file in its `folder` may write it as well: Kubernetes makes both so on a volume that is not read-only. Root's own
+ * group may read a file of root, and nothing else: where systemd lets a service read a credential by an access control
+ * list, the mode shows the mask of that list as the rights of the group.
+ *
+ * Root is told to run this as another user rather than to change what may belong to a service that runs as that user.
  */
 export function secretFaults(path: string, found: Ownership, folder: Ownership | undefined, self: Self): AccessFault[] {
   const faults = [...ownerFaults(path, found, self), ...othersFaults(path, found)];
   const group = found.mode & GROUP;
-  const replaceable = folder !== undefined && folder.gid === found.gid && (folder.mode & GROUP_WRITE) !== 0;
+  const isMember = self.groups.includes(found.gid);
+  const mayReplace = isMember && folder !== undefined && folder.gid === found.gid && (folder.mode & GROUP_WRITE) !== 0;
+  const isOfRoot = found.uid === ROOT && found.gid === 0;
   const has = `has mode ${octal(found)}`;
-  if (group !== 0 && !self.groups.includes(found.gid)) {
+  if (group !== 0 && !isMember && !isOfRoot) {
     const rule = `of its groups, only one of this process may read it, ${self.groups.join(" or ")}`;
-    faults.push({ path, message: `${has} and group ${found.gid}: ${rule} (chmod g-rwx ${path})` });
-  } else if ((group & ~(replaceable ? GROUP_READ | GROUP_WRITE : GROUP_READ)) !== 0)
+    const wayOut = self.uid === ROOT ? `run this as ${userOf(found)}` : `chmod g-rwx ${path}`;
+    faults.push({ path, message: `${has} and group ${found.gid}: ${rule} (${wayOut})` });
+  } else if ((group & ~(mayReplace ? GROUP_READ | GROUP_WRITE : GROUP_READ)) !== 0)
     faults.push({ path, message: `${has}: its group may read it, and nothing else (chmod g-wx ${path})` });
   return faults;
 }
@@ -65,9 +73,17 @@ export function replacementFaults(folder: string, found: Ownership): AccessFault
 }
 
 function ownerFaults(path: string, { uid }: Ownership, self: Self): AccessFault[] {
-  if (uid === 0 || uid === self.uid) return [];
-  const owners = self.uid === 0 ? "root" : `root and uid ${self.uid}`;
-  return [{ path, message: `belongs to uid ${uid}: only ${owners} may own it (chown ${self.uid} ${path})` }];
+  if (uid === ROOT || uid === self.uid) return [];
+  const [owners, wayOut] =
+    self.uid === ROOT
+      ? ["root", `run this as uid ${uid}`]
+      : [`root and uid ${self.uid}`, `chown ${self.uid} ${path}, or run this as uid ${uid}`];
+  return [{ path, message: `belongs to uid ${uid}: only ${owners} may own it (${wayOut})` }];
+}
+
+/** For whom a secret with a group is: its owner, or, where that is root, a member of the group. */
+function userOf({ uid, gid }: Ownership): string {
+  return uid === ROOT ? `the user of the service, who is in group ${gid}` : `uid ${uid}`;
 }
 
 function othersFaults(path: string, found: Ownership): AccessFault[] {

@@ -8,10 +8,16 @@ export class FileError extends CodedError<string> {}
 
 /**
  * The error of the operating system with the path that it concerns, which an error of an open file lacks. Any other
- * error is returned as it is.
+ * error is returned as it is. A folder that was read as a file is EISDIR.
  */
 export function fileErrorOf(path: string, cause: unknown): unknown {
   if (cause instanceof FileError || !(cause instanceof Error) || !("syscall" in cause) || !("code" in cause))
     return cause;
+  if (cause.code === "EISDIR" && cause.syscall === "read") return folderError(path, cause);
   return new FileError(String(cause.code), `${path} can't be used: ${cause.message}`, { cause });
+}
+
+/** A folder is at a path where a file must be. */
+export function folderError(path: string, cause?: unknown): FileError {
+  return new FileError("EISDIR", `${path} is a folder, and must be a file`, { cause });
 }

@@ -8,13 +8,18 @@ import {
   type Stats,
   statSync,
 } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { type AccessFault, type Allowed, accessFaults, replacementFaults, type Self, secretFaults } from "./access.ts";
-import { FileError, fileErrorOf } from "./file-error.ts";
+import { FileError, fileErrorOf, folderError } from "./file-error.ts";
 
 /** A longer message would hide its beginning. */
 const MAX_FAULTS = 5;
+
+/** Creates a folder (0700), and those above it, where they are missing. Throws a {@link FileError}. */
+export function createFolder(folder: string): void {
+  naming(folder, () => makeFolder(folder));
+}
 
 /**
  * Creates the data folder (0700) if it is missing. Throws a {@link FileError}: EXPOSED when another user may write to
@@ -48,12 +53,24 @@ export async function readSecretFile(path: string): Promise<Buffer> {
     file = await open(path, "r");
     // Of the OPEN file: the one at the path may be replaced before it is read.
     const stats = await file.stat();
+    if (stats.isDirectory()) throw folderError(path);
     refuse([...secretFaults(path, stats, folderOf(realPath(path)), self()), ...replacementsOf(path)]);
     return await file.readFile();
   } catch (cause) {
     throw fileErrorOf(path, cause);
   } finally {
     await file?.close();
+  }
+}
+
+/** Reads a file that anyone may read. Rejects with a FileError: EXPOSED when another user may write or replace it. */
+export async function readPublicFile(path: string): Promise<Buffer> {
+  try {
+    const content = await readFile(path);
+    refuse(publicFaults(path));
+    return content;
+  } catch (cause) {
+    throw fileErrorOf(path, cause);
   }
 }
 
@@ -73,13 +90,17 @@ export function publicFaults(path: string): AccessFault[] {
   return [...(isReadOnly(path) ? [] : faultsOf(path, "public")), ...replacementsOf(path)];
 }
 
-/** Throws EXPOSED when others may replace a Unix socket, and so receive the calls that are meant for this process. */
+/**
+ * Throws a {@link FileError}: EXPOSED when others may replace a Unix socket, and so receive the calls that are meant
+ * for this process; else the reason why its folder can't be used.
+ */
 export function refuseReplaceableSocket(path: string): void {
   const folder = dirname(resolve(path));
-  const stats = folderOf(resolve(path));
-  // Binding then says that there is no such folder, or that this process can't enter it.
-  if (stats === undefined) return;
-  refuse([...(isReadOnly(folder) ? [] : replacementFaults(folder, stats)), ...replacementsOf(folder)]);
+  // Binding would say EACCES, also of a folder that does not exist.
+  naming(folder, () => {
+    const stats = statSync(folder);
+    refuse([...(isReadOnly(folder) ? [] : replacementFaults(folder, stats)), ...replacementsOf(folder)]);
+  });
 }
 
 function faultsOf(path: string, allowed: Allowed): AccessFault[] {
@@ -135,7 +156,7 @@ function isReadOnly(path: string): boolean {
   }
 }
 
-/** As `mkdir -p`. Node's own recursion reports a file system that is read-only as ENOENT. */
+/** As `mkdir -p`. Node's own recursion reports a read-only file system as ENOENT, and never ends in /proc. */
 function makeFolder(folder: string): void {
   if (isFolder(folder)) return;
   if (dirname(folder) !== folder) makeFolder(dirname(folder));

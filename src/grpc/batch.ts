@@ -20,6 +20,8 @@ const TURN_MS = 3;
 /** How a method serves its items. */
 interface BatchMethod<Item, Response> extends Batching {
   readonly serve: (item: Item) => Response | Promise<Response>;
+  /** Called for a batch without items, or with too many, before it is refused: no item of it asks for admission. */
+  readonly admitMalformed: () => void;
   /** Length of the first turn in milliseconds. The later ones take {@link TURN_MS}. */
   readonly firstTurnMs?: number;
 }
@@ -40,10 +42,12 @@ export interface Batching {
  */
 export async function batch<Item, Response>(
   items: readonly Item[],
-  { serve, firstTurnMs = TURN_MS, now, onUnexpected }: BatchMethod<Item, Response>,
+  { serve, admitMalformed, firstTurnMs = TURN_MS, now, onUnexpected }: BatchMethod<Item, Response>,
 ): Promise<ItemResult<Response>[]> {
-  if (items.length === 0 || items.length > MAX_ITEMS)
+  if (items.length === 0 || items.length > MAX_ITEMS) {
+    admitMalformed();
     throw invalidRequest([{ field: "items", description: `must have 1 to ${MAX_ITEMS} items` }]);
+  }
   const results: Promise<ItemResult<Response>>[] = [];
   let turnEnd = now() + firstTurnMs;
   for (const item of items) {

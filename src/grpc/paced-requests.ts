@@ -1,5 +1,5 @@
 import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
-import { isOwn } from "./library-services.ts";
+import { isOwn } from "./standard/library-services.ts";
 
 /** Hands over the next request of a stream once the client has taken the answer to the one before. */
 class PacedCall extends ServerInterceptingCall {

@@ -12,12 +12,9 @@ export async function removeStaleSocket(address: string): Promise<void> {
   await unlink(path);
 }
 
-/**
- * The path in an address, undefined for TCP. The forms that grpc-js accepts are `unix:relative`, `unix:/absolute` and
- * `unix:///absolute`.
- */
+/** The path in an address of the form `unix:/path` or `unix:///path`, undefined for TCP. */
 export function socketPath(address: string): string | undefined {
-  return /^unix:(?:\/\/(?=\/))?(.+)$/.exec(address)?.[1];
+  return /^unix:(?:\/\/)?(\/[^/].*)$/.exec(address)?.[1];
 }
 
 async function isSocket(path: string): Promise<boolean> {

@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { close, fstat, read } from "node:fs";
+import { close, constants, fstat, read } from "node:fs";
+import { access } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { promisify } from "node:util";
 import { createFile } from "../files/durable.ts";
-import { FileError } from "../files/file-error.ts";
+import { FileError, fileErrorOf } from "../files/file-error.ts";
 import { readSecretFile, refuseExposedSecret } from "../files/private-path.ts";
 import { KEK_BYTES, type Kek, KekError, type Keks, kekOf } from "./kek.ts";
 
@@ -29,8 +31,7 @@ export async function loadKeks(
 ): Promise<Keks> {
   const { file, previous, create } = files;
   const current = await load(file).catch(async (error: unknown) => {
-    const missing = error instanceof KekError && error.code === "KEK_MISSING";
-    if (!missing || isDescriptor(file)) throw error;
+    if (!isMissingFile(error, file)) throw error;
     if (sealedBefore) throw lostKek(file);
     if (!create) throw error;
     await createKekFile(file);
@@ -38,6 +39,37 @@ export async function loadKeks(
     return load(file);
   });
   return previous === undefined ? [current] : [current, await load(previous)];
+}
+
+/**
+ * Tries the KEKs as the first start would find them, and creates none. Resolves with whether that start would create
+ * one. That start also creates the folder `data`.
+ *
+ * @throws KekError, or the FileError of a folder that takes no file
+ */
+export async function tryKeks({ file, previous, create }: KekFiles, data: string): Promise<boolean> {
+  const missing = await load(file).then(
+    () => false,
+    (error: unknown) => {
+      if (create && isMissingFile(error, file)) return true;
+      throw error;
+    },
+  );
+  if (missing) await requireFolder(file, data);
+  if (previous !== undefined) await load(previous);
+  return missing;
+}
+
+async function requireFolder(path: string, data: string): Promise<void> {
+  const folder = dirname(resolve(path));
+  await access(folder, constants.W_OK | constants.X_OK).catch((cause) => {
+    if (codeOf(cause) !== "ENOENT") throw fileErrorOf(folder, cause);
+    if (!`${folder}/`.startsWith(`${resolve(data)}/`)) throw fileError(cause, `KEK file ${path}`);
+  });
+}
+
+function isMissingFile(error: unknown, place: string): boolean {
+  return error instanceof KekError && error.code === "KEK_MISSING" && !isDescriptor(place);
 }
 
 function load(place: string): Promise<Kek> {

@@ -3,16 +3,20 @@ import { isDeepStrictEqual } from "node:util";
 import { calculateJwkThumbprint } from "jose";
 import { KeyringError } from "../keys/error.ts";
 import type { KeysetAlgorithm, PublicJwk } from "../keys/model.ts";
-import type { KeyRecord } from "../keys/rotating/record.ts";
 import type { RecordKeys } from "../keys/store/authenticated-record.ts";
-import type { KeyMaker, VerifyingKey } from "../keys/vault.ts";
+import type { KeyMaker, OnSigned } from "../keys/vault.ts";
+import { OPENSSL } from "./ed25519/ed25519.ts";
 import { deriveKey, type Kek, type Keks } from "./kek.ts";
-import { consumePkcs8, publicJwkOf } from "./pkcs8.ts";
+import { openKey, verifierOf } from "./opened-key.ts";
+import { publicJwkOf } from "./pkcs8.ts";
 import { SCHEMES } from "./schemes.ts";
 import { reseal, seal, unseal } from "./seal.ts";
 
-/** Makes key pairs. Their private keys leave this process only sealed, under the first KEK. */
-export function createKeyVault(keks: Keks): KeyMaker {
+/**
+ * Makes key pairs. Their private keys leave this process only sealed, under the first KEK. `onSigned` gets the kid of
+ * each signature. `ed25519` signs and verifies.
+ */
+export function createKeyVault(keks: Keks, onSigned: OnSigned = () => {}, ed25519 = OPENSSL): KeyMaker {
   return {
     async make(keyset, alg) {
       const { privateKey, publicKey } = await SCHEMES[alg].generate();
@@ -26,16 +30,24 @@ export function createKeyVault(keks: Keks): KeyMaker {
     async open(keyset, { kid, alg, sealed, publicJwk }) {
       const where = `key ${kid} of keyset ${keyset}`;
       if (sealed === undefined) throw new KeyringError("DAMAGED_KEY", `${where} has no private key`);
-      const pkcs8 = unseal(sealed, { keyset, kid, alg }, keks);
-      const { privateKey, publicKey, publicJwk: own } = consumePkcs8(pkcs8, alg, where);
+      const { publicJwk: own, ...opened } = openKey(unseal(sealed, { keyset, kid, alg }, keks), alg, where, ed25519);
       if (!isDeepStrictEqual(own, publicJwk)) {
+        opened.destroy();
         throw new KeyringError("KEY_MISMATCH", `${where}: its private key does not belong to the published public key`);
       }
-      const { sign, signatureBytes } = SCHEMES[alg];
-      return { kid, alg, signatureBytes: signatureBytes(publicKey), sign: (data) => sign(data, privateKey) };
+      return {
+        ...{ kid, alg, ...opened },
+        sign(data) {
+          const signature = opened.sign(data);
+          onSigned(kid);
+          return signature;
+        },
+      };
     },
     reseal: (keyset, { kid, alg, sealed }) => reseal(sealed, { keyset, kid, alg }, keks),
-    verifying: verifyingKey,
+    verifying({ kid, alg, publicJwk }) {
+      return { kid, alg, verify: verifierOf(importPublic(kid, alg, publicJwk), alg, ed25519) };
+    },
   };
 }
 
@@ -47,12 +59,6 @@ export function recordKeysOf([current, ...previous]: Keks): RecordKeys {
 function recordKey(kek: Kek): RecordKeys[number] {
   const key = deriveKey(kek, "record mac");
   return { kek: kek.id, mac: (body) => createHmac("sha256", key).update(body).digest("base64url") };
-}
-
-function verifyingKey({ kid, alg, publicJwk }: Pick<KeyRecord, "kid" | "alg" | "publicJwk">): VerifyingKey {
-  const publicKey = importPublic(kid, alg, publicJwk);
-  const { verify } = SCHEMES[alg];
-  return { kid, alg, verify: (data, signature) => verify(data, publicKey, signature) };
 }
 
 function importPublic(kid: string, alg: KeysetAlgorithm, publicJwk: PublicJwk): KeyObject {

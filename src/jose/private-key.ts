@@ -8,8 +8,10 @@ import {
 } from "node:crypto";
 import { KeyringError } from "../keys/error.ts";
 import type { KeysetAlgorithm } from "../keys/model.ts";
-import type { PrivateKey, PrivateKeyText, SigningKey, VerifyingKey } from "../keys/vault.ts";
-import { consumePkcs8, openPkcs8 } from "./pkcs8.ts";
+import type { ImportedKey, PrivateKey, PrivateKeyText, SigningKey, VerifyingKey } from "../keys/vault.ts";
+import { type Ed25519, privateKeyOf } from "./ed25519/ed25519.ts";
+import { openKey, verifierOf } from "./opened-key.ts";
+import { openPkcs8 } from "./pkcs8.ts";
 import { SCHEMES } from "./schemes.ts";
 
 const NEEDED: Readonly<Record<KeysetAlgorithm, string>> = {
@@ -27,31 +29,30 @@ export function readPrivateKey(text: PrivateKeyText, alg: KeysetAlgorithm): Priv
   const privateKey = parse(text);
   if (privateKey === undefined) return `can't be read: ${alg} needs ${NEEDED[alg]}`;
   const publicKey = createPublicKey(privateKey);
-  const publicJwk = SCHEMES[alg].jwkOf(publicKey);
+  const { jwkOf, sign, verify } = SCHEMES[alg];
+  const publicJwk = jwkOf(publicKey);
   if (publicJwk === undefined) return `is ${natureOf(privateKey)}, and ${alg} needs ${NEEDED[alg]}`;
-  // Node takes `x` of an Ed25519 key, and `d` of an RSA key, as they come.
+  // Node takes `d` of an RSA key as it comes.
   const contradicts =
     (text.form === "jwk" && Object.entries(publicJwk).some(([name, value]) => text.jwk[name] !== value)) ||
     !isConsistent(privateKey) ||
-    !fits(privateKey, publicKey, alg);
+    !fits(
+      (data) => sign(data, privateKey),
+      (data, signature) => verify(data, publicKey, signature),
+    );
   if (contradicts) return "contradicts itself: its public and private members belong to different keys";
   const pkcs8 = privateKey.export({ format: "der", type: "pkcs8" });
-  return { pkcs8, byteLength: Math.ceil((privateKey.asymmetricKeyDetails?.modulusLength ?? CURVE_BITS) / 8) };
+  const bits = privateKey.asymmetricKeyDetails?.modulusLength ?? CURVE_BITS;
+  return { pkcs8, byteLength: Math.ceil(bits / 8), publicJwk };
 }
 
 /** As `SecretVault.key`, of a private key in PKCS#8. */
-export function privateSigningKey(kid: string, alg: KeysetAlgorithm, pkcs8: Buffer): SigningKey & VerifyingKey {
-  const { privateKey, publicKey } = consumePkcs8(pkcs8, alg, `imported key ${kid}`);
-  if (!fits(privateKey, publicKey, alg))
-    throw new KeyringError("KEY_MISMATCH", `imported key ${kid}: its public key rejects what it signs`);
-  const { sign, verify, signatureBytes } = SCHEMES[alg];
-  return {
-    kid,
-    alg,
-    signatureBytes: signatureBytes(publicKey),
-    sign: (data) => sign(data, privateKey),
-    verify: (data, signature) => verify(data, publicKey, signature),
-  };
+export function privateSigningKey(kid: string, alg: KeysetAlgorithm, pkcs8: Buffer, ed25519: Ed25519): ImportedKey {
+  const opened = openKey(pkcs8, alg, `imported key ${kid}`, ed25519);
+  const verify = verifierOf(createPublicKey({ key: { ...opened.publicJwk }, format: "jwk" }), alg, ed25519);
+  if (fits(opened.sign, verify)) return { kid, alg, ...opened, verify };
+  opened.destroy();
+  throw new KeyringError("KEY_MISMATCH", `imported key ${kid}: its public key rejects what it signs`);
 }
 
 /** RFC 7638, of the public key. */
@@ -63,20 +64,31 @@ export function thumbprintOf(pkcs8: Buffer, alg: KeysetAlgorithm): string {
 
 function parse(text: PrivateKeyText): KeyObject | undefined {
   try {
-    return text.form === "pem"
-      ? createPrivateKey({ key: text.pem, format: "pem" })
-      : createPrivateKey({ key: text.jwk as JsonWebKey, format: "jwk" });
+    if (text.form === "pem") return createPrivateKey({ key: text.pem, format: "pem" });
+    const { crv, d } = text.jwk;
+    if (crv === "Ed25519" && typeof d === "string") return ed25519Key(d);
+    return createPrivateKey({ key: text.jwk as JsonWebKey, format: "jwk" });
   } catch {
     // OpenSSL's errors may quote what they read.
     return undefined;
   }
 }
 
+/** Of its private member alone: whether `x` fits is seen later, by words that do not depend on the version of Node. */
+function ed25519Key(d: string): KeyObject {
+  const seed = Buffer.from(d, "base64url");
+  try {
+    return privateKeyOf(seed);
+  } finally {
+    seed.fill(0);
+  }
+}
+
 /** A key proves itself. */
-function fits(privateKey: KeyObject, publicKey: KeyObject, alg: KeysetAlgorithm): boolean {
+function fits(sign: SigningKey["sign"], verify: VerifyingKey["verify"]): boolean {
   const challenge = randomBytes(32);
   try {
-    return SCHEMES[alg].verify(challenge, publicKey, SCHEMES[alg].sign(challenge, privateKey));
+    return verify(challenge, sign(challenge));
   } catch {
     // With members that no key has, such as an even modulus, OpenSSL fails instead.
     return false;

@@ -1,7 +1,7 @@
 import { constants, generateKeyPair, type KeyObject, sign, verify } from "node:crypto";
 import { promisify } from "node:util";
 import type { KeysetAlgorithm, PublicJwk } from "../keys/model.ts";
-import { isSafeKey, isSafeSignature } from "./ed25519-points.ts";
+import { isSafeKey, isSafeSignature } from "./ed25519/points.ts";
 
 /** How the keys of one algorithm are made and used. */
 export interface Scheme {
@@ -35,7 +35,7 @@ const P1363 = { dsaEncoding: "ieee-p1363" } as const;
 const ES256_BYTES = 64;
 
 /** RFC 8032, 5.1.6. */
-const ED25519_BYTES = 64;
+export const ED25519_BYTES = 64;
 
 export const SCHEMES: Readonly<Record<KeysetAlgorithm, Scheme>> = {
   EdDSA: {
@@ -78,6 +78,20 @@ export const SCHEMES: Readonly<Record<KeysetAlgorithm, Scheme>> = {
     verify: (data, key, signature) => verify("sha256", data, { key, ...PSS }, signature),
   },
 };
+
+/** Signs until `destroy`, after which the collector frees the key; OpenSSL overwrites it then. */
+export function opensslSigner(privateKey: KeyObject, alg: KeysetAlgorithm) {
+  let key: KeyObject | undefined = privateKey;
+  return {
+    sign(data: Buffer): Buffer {
+      if (key === undefined) throw new Error("the private key was destroyed");
+      return SCHEMES[alg].sign(data, key);
+    },
+    destroy(): void {
+      key = undefined;
+    },
+  };
+}
 
 function rsaJwk(publicKey: KeyObject): PublicJwk | undefined {
   const { modulusLength = 0, publicExponent = 0n } = publicKey.asymmetricKeyDetails ?? {};

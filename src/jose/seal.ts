@@ -5,11 +5,13 @@ import { deriveKey, type Kek, type Keks } from "./kek.ts";
 
 /**
  * The key or secret that sealed bytes belong to. The seal authenticates it, so that the bytes can't be opened as any
- * other key. `kid` and `alg` are those of the sealed key; the tenant is empty where the profile has none.
+ * other key. `kid` and `alg` are those of the sealed key; the tenant is empty where the profile has none; `log` is the
+ * origin of an audit log.
  */
 export type Binding = { readonly kid: string; readonly alg: string } & (
   | { readonly keyset: string }
   | { readonly profile: string; readonly tenant: string }
+  | { readonly log: string }
 );
 
 const VERSION = 1;
@@ -36,7 +38,7 @@ export function unseal(sealed: string, binding: Binding, keks: Keks): Buffer {
     const known = keks.map(({ id }) => id).join(", ");
     throw new KeyringError(
       "WRONG_KEK",
-      `${where} is sealed under the KEK ${header.kek}, and not under the given ${known}`,
+      `${where} is sealed under the key-encryption key ${header.kek}, and not under the given ${known}`,
     );
   }
   const plaintext = decrypted(sealed, where, kek);
@@ -62,9 +64,9 @@ function headerOf({ kid, alg, ...owner }: Binding): Record<string, string> {
 }
 
 function nameOf(binding: Binding): string {
-  return "keyset" in binding
-    ? `key ${binding.kid} of keyset ${binding.keyset}`
-    : `secret ${binding.kid} of profile ${binding.profile}`;
+  if ("keyset" in binding) return `key ${binding.kid} of keyset ${binding.keyset}`;
+  if ("log" in binding) return `audit key of ${binding.log}`;
+  return `secret ${binding.kid} of profile ${binding.profile}`;
 }
 
 const sealingKey = (kek: Kek) => deriveKey(kek, "seal");

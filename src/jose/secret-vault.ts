@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
 import { isMac, type MacAlgorithm } from "../keys/model.ts";
-import type { SecretVault, SigningKey, VerifyingKey } from "../keys/vault.ts";
+import type { ImportedKey, OnSigned, SecretVault } from "../keys/vault.ts";
+import { OPENSSL } from "./ed25519/ed25519.ts";
 import { deriveKey, type Keks } from "./kek.ts";
 import { privateSigningKey, readPrivateKey, thumbprintOf } from "./private-key.ts";
 import { seal, unseal } from "./seal.ts";
@@ -12,8 +13,11 @@ const HASHES = {
   HS512: { hash: "sha512", signatureBytes: 64 },
 } as const satisfies Record<MacAlgorithm, object>;
 
-/** Seals and opens imported secrets under the KEKs. */
-export function createSecretVault(keks: Keks): SecretVault {
+/**
+ * Seals and opens imported secrets under the KEKs. `onSigned` gets the kid of each signature for a token. `ed25519`
+ * signs and verifies.
+ */
+export function createSecretVault(keks: Keks, onSigned: OnSigned = () => {}, ed25519 = OPENSSL): SecretVault {
   const fingerprintKey = deriveKey(keks[0], "secret fingerprint");
 
   return {
@@ -30,12 +34,22 @@ export function createSecretVault(keks: Keks): SecretVault {
         : thumbprintOf(bytes, alg);
       return whole.slice(0, 16);
     },
-    key: (kid, alg, bytes) => (isMac(alg) ? macKey(kid, alg, bytes) : privateSigningKey(kid, alg, bytes)),
+    key(kid, alg, bytes) {
+      const key = isMac(alg) ? macKey(kid, alg, bytes) : privateSigningKey(kid, alg, bytes, ed25519);
+      return {
+        ...key,
+        sign(data) {
+          const signature = key.sign(data);
+          onSigned(kid);
+          return signature;
+        },
+      };
+    },
     readPrivateKey,
   };
 }
 
-function macKey(kid: string, alg: MacAlgorithm, bytes: Buffer): SigningKey & VerifyingKey {
+function macKey(kid: string, alg: MacAlgorithm, bytes: Buffer): ImportedKey {
   const key = createSecretKey(bytes);
   bytes.fill(0);
   const { hash, signatureBytes } = HASHES[alg];
@@ -43,8 +57,11 @@ function macKey(kid: string, alg: MacAlgorithm, bytes: Buffer): SigningKey & Ver
   return {
     kid,
     alg,
+    publicJwk: undefined,
     signatureBytes,
     sign,
+    // OpenSSL overwrites it when the collector frees it.
+    destroy: () => {},
     verify: (data, signature) => signature.length === signatureBytes && timingSafeEqual(signature, sign(data)),
   };
 }

@@ -1,10 +1,12 @@
 import type { AuditLog } from "../audit/event.ts";
+import type { Caller } from "../caller.ts";
 import { KeyringError } from "../keys/error.ts";
 import type { SecretEpoch, SecretOwner } from "../keys/imported/secret.ts";
 import { MAX_VERIFYING, type NewSecret, type RingRefusal, withSecret } from "../keys/imported/secret-ring.ts";
 import type { Secrets } from "../keys/imported/secrets.ts";
 import { type SecretInfo, secretInfos } from "../keys/imported/views.ts";
-import { isMac } from "../keys/model.ts";
+import type { PublishKey } from "../keys/key-history.ts";
+import { isMac, type PublicJwk } from "../keys/model.ts";
 import { secretsUnavailable } from "../keys/unavailable.ts";
 import type { SecretVault } from "../keys/vault.ts";
 import { auditProblem } from "../problem/audit-problem.ts";
@@ -19,6 +21,7 @@ export interface ImportSecretParts {
   /** Throws the Problem CLOCK_DIFFERS. */
   readonly requireRightClock: () => void;
   readonly audit: AuditLog;
+  readonly publishKey: PublishKey;
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly randomBytes: (size: number) => Buffer;
@@ -34,19 +37,27 @@ interface ImportedKey {
   readonly warnings: readonly ImportWarning[];
 }
 
+/** What the events say of an import, beside what is stored. */
+interface MoreOfImport {
+  /** Undefined: the key is symmetric. */
+  readonly publicJwk: PublicJwk | undefined;
+  readonly caller: Caller;
+  readonly allowedWeak: boolean;
+}
+
 type ImportWarning = "WEAK_KEY" | "UNUSUAL_ENCODING" | "WHITESPACE";
 
 /** Imports a secret for `caller`. Rejects with a {@link Problem}. */
-export type ImportSecret = (request: ImportRequest, caller: string) => Promise<ImportedKey>;
+export type ImportSecret = (request: ImportRequest, caller: Caller) => Promise<ImportedKey>;
 
 export function createImportSecret(parts: ImportSecretParts): ImportSecret {
-  const { profiles, secrets, vault, requireRightClock, audit, now, randomBytes: draw } = parts;
+  const { profiles, secrets, vault, requireRightClock, audit, publishKey, now, randomBytes: draw } = parts;
 
   return async (request, caller) => {
     const profile = profiles().get(request.profile);
     if (profile === undefined) throw unknownProfile(request.profile);
     const checked = checkImport(request, profile, vault);
-    const { alg, text, encoding, byteLength, fingerprint, weakness, kid = drawKid(), overlap } = checked;
+    const { alg, text, encoding, byteLength, fingerprint, publicJwk, weakness, kid = drawKid(), overlap } = checked;
     if (weakness !== undefined && !request.allowWeak) throw weakKey(weakness);
 
     requireRightClock();
@@ -54,20 +65,15 @@ export function createImportSecret(parts: ImportSecretParts): ImportSecret {
     const owner = { profile: profile.name, tenant: request.tenant };
     const sealed = await vault.seal(text, { ...owner, kid, alg });
     const secret: NewSecret = { kid, alg, encoding, byteLength, fingerprint, signFrom: time, sealed };
-    const ring = await join(owner, secret, time + overlap, { caller, allowedWeak: weakness !== undefined });
+    const ring = await join(owner, secret, time + overlap, { publicJwk, caller, allowedWeak: weakness !== undefined });
     return answer(ring, time, warningsOf(request, checked, profile));
   };
 
   /**
-   * The event comes first: every secret that signs or verifies must have one, and another replica may use the secret as
+   * The events come first: every secret that signs or verifies must have one, and another replica may use the secret as
    * soon as it is stored. A crash in between leaves the event of a secret that was never stored, which is harmless.
    */
-  async function join(
-    owner: SecretOwner,
-    secret: NewSecret,
-    until: number,
-    who: { readonly caller: string; readonly allowedWeak: boolean },
-  ): Promise<SecretEpoch> {
+  async function join(owner: SecretOwner, secret: NewSecret, until: number, more: MoreOfImport): Promise<SecretEpoch> {
     let ring: SecretEpoch | undefined;
     let audited = false;
     try {
@@ -76,7 +82,7 @@ export function createImportSecret(parts: ImportSecretParts): ImportSecret {
         if (current?.fingerprint === secret.fingerprint && current.alg === secret.alg) throw sameSecret(current.kid);
         const next = withSecret(before, owner, secret, until);
         if (typeof next === "string") throw refusal(next);
-        if (!audited) await appendEvent(next, secret, who);
+        if (!audited) await appendEvents(next, secret, more);
         audited = true;
         ring = next;
         return next;
@@ -88,17 +94,20 @@ export function createImportSecret(parts: ImportSecretParts): ImportSecret {
     return ring;
   }
 
-  async function appendEvent(
+  async function appendEvents(
     ring: SecretEpoch,
     { kid, alg, byteLength, fingerprint, signFrom }: NewSecret,
-    who: { readonly caller: string; readonly allowedWeak: boolean },
+    { publicJwk, ...who }: MoreOfImport,
   ): Promise<void> {
     const overlapUntil = endOfEarlier(ring, signFrom - 1);
     const { profile, tenant } = ring;
     const key = { profile, tenant, keyId: kid, algorithm: alg, byteLength, fingerprint };
-    await audit.append({ type: "key.imported", ...key, overlapUntil, ...who }, signFrom).catch((cause) => {
+    try {
+      await audit.append({ type: "key.imported", ...key, overlapUntil, ...who }, signFrom);
+      await publishKey({ profile, tenant }, { kid, alg, publicJwk, signFrom });
+    } catch (cause) {
       throw auditProblem(cause, "imported");
-    });
+    }
   }
 
   function drawKid(): string {

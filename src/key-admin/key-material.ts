@@ -1,6 +1,13 @@
 import { SECRET_FORMS, secretBytes } from "../keys/imported/secret.ts";
 import { weakness, weaknessOfPrivateKey } from "../keys/imported/weak-secret.ts";
-import { type Algorithm, isMac, type KeysetAlgorithm, type MacAlgorithm, type SecretEncoding } from "../keys/model.ts";
+import {
+  type Algorithm,
+  isMac,
+  type KeysetAlgorithm,
+  type MacAlgorithm,
+  type PublicJwk,
+  type SecretEncoding,
+} from "../keys/model.ts";
 import type { SecretVault } from "../keys/vault.ts";
 import { REQUIRED } from "../problem/field-rules.ts";
 import { readVendorKey } from "./private-key-text.ts";
@@ -17,6 +24,8 @@ export interface KeyMaterial {
   readonly encoding: SecretEncoding;
   readonly byteLength: number;
   readonly fingerprint: string;
+  /** Undefined: the key is symmetric. */
+  readonly publicJwk: PublicJwk | undefined;
   /** As the end of a sentence that begins with "it"; undefined: it is not weak. */
   readonly weakness: string | undefined;
   /** The kid of a JWK. */
@@ -70,7 +79,7 @@ function readSecret(
   if (bytes === undefined) return `must be ${SECRET_FORMS[encoding]}`;
   const material = {
     ...{ text, encoding, byteLength: bytes.length, fingerprint: vault.fingerprint(alg, bytes) },
-    weakness: weakness(text, bytes, alg),
+    ...{ publicJwk: undefined, weakness: weakness(text, bytes, alg) },
   };
   bytes.fill(0);
   return material;
@@ -81,11 +90,11 @@ function readPrivateKey(secret: string, alg: KeysetAlgorithm, vault: SecretVault
   if (typeof text === "string") return text;
   const key = vault.readPrivateKey(text, alg);
   if (typeof key === "string") return key;
-  const { pkcs8, byteLength } = key;
+  const { pkcs8, byteLength, publicJwk } = key;
   const fingerprint = vault.fingerprint(alg, pkcs8);
   const material = {
     ...{ text: pkcs8.toString("base64"), encoding: "base64" as const, byteLength, fingerprint },
-    ...{ weakness: weaknessOfPrivateKey(fingerprint), ownKid: text.kid },
+    ...{ publicJwk, weakness: weaknessOfPrivateKey(fingerprint), ownKid: text.kid },
   };
   pkcs8.fill(0);
   return material;

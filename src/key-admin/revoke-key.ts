@@ -1,4 +1,5 @@
 import type { AuditEvent, AuditLog } from "../audit/event.ts";
+import type { Caller } from "../caller.ts";
 import { isUnreachable, KeyringError } from "../keys/error.ts";
 import { withoutSecret } from "../keys/imported/secret-ring.ts";
 import type { Secrets } from "../keys/imported/secrets.ts";
@@ -36,7 +37,7 @@ interface RevokedKey extends Informed {
 }
 
 /** Revokes a key for `caller`. Rejects with a {@link Problem}; retrying is safe. */
-export type RevokeKey = (request: RevokeKeyRequest, caller: string) => Promise<RevokedKey>;
+export type RevokeKey = (request: RevokeKeyRequest, caller: Caller) => Promise<RevokedKey>;
 
 const WHETHER_KNOWN = "a keyset has a key with this key_id";
 
@@ -49,7 +50,7 @@ export function createRevokeKey(parts: RevokeKeyParts): RevokeKey {
     return request.profile === "" ? revokeKey(request, caller) : revokeSecret(request, caller);
   };
 
-  async function revokeKey({ keyId, reason }: RevokeKeyRequest, caller: string): Promise<RevokedKey> {
+  async function revokeKey({ keyId, reason }: RevokeKeyRequest, caller: Caller): Promise<RevokedKey> {
     const keyring = await ringWith(keyId);
     const { keyset, policy } = keyring;
     const { epoch, keys } = await keyring.revoke(keyId, reason, caller).catch((error) => {
@@ -87,7 +88,7 @@ export function createRevokeKey(parts: RevokeKeyParts): RevokeKey {
     });
   }
 
-  async function revokeSecret({ keyId, reason, ...owner }: RevokeKeyRequest, caller: string): Promise<RevokedKey> {
+  async function revokeSecret({ keyId, reason, ...owner }: RevokeKeyRequest, caller: Caller): Promise<RevokedKey> {
     const { profile, tenant } = owner;
     try {
       await secrets.advance({ profile, tenant }, async (ring) => {
@@ -108,7 +109,7 @@ export function createRevokeKey(parts: RevokeKeyParts): RevokeKey {
   async function appendEvent(
     what: Omit<Extract<AuditEvent, { type: "key.revoked" }>, "type" | "signingKeyId" | "caller">,
     signingKid: string | undefined,
-    caller: string,
+    caller: Caller,
   ): Promise<void> {
     await audit
       .append({ type: "key.revoked", ...what, signingKeyId: signingKid ?? "", caller }, now())

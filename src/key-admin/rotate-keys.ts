@@ -1,3 +1,4 @@
+import type { Caller } from "../caller.ts";
 import type { Keyring, Rotation } from "../keys/rotating/keyring.ts";
 import { keysetUnavailable } from "../keys/unavailable.ts";
 import { NO_TIME } from "../problem/field-rules.ts";
@@ -10,7 +11,7 @@ interface RotateRequest {
 }
 
 /** Lets the next key of a keyset take over early, for `caller`. Rejects with a Problem. */
-export type RotateKeys = (request: RotateRequest, caller: string) => Promise<Rotation>;
+export type RotateKeys = (request: RotateRequest, caller: Caller) => Promise<Rotation>;
 
 /** `ringOf` throws the Problem KEYSET_NOT_FOUND; `requireFit` throws one when this replica may not make keys. */
 export function createRotateKeys(ringOf: (keyset: string) => Keyring, requireFit: () => void): RotateKeys {

@@ -15,6 +15,24 @@ export function isMac(alg: Algorithm): alg is MacAlgorithm {
   return MAC_ALGORITHMS.some((one) => one === alg);
 }
 
+/**
+ * JOSE algorithms with which other issuers sign the tokens of callers: asymmetric ones alone, since a shared secret
+ * that verifies can also sign.
+ */
+export const ISSUER_ALGORITHMS = [
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+] as const;
+export type IssuerAlgorithm = (typeof ISSUER_ALGORITHMS)[number];
+
 /** A public key as a JWK (RFC 7517; RFC 7518, 6; RFC 8037), without `kid`, `alg` and `use`. */
 export type PublicJwk =
   | { readonly kty: "OKP"; readonly crv: "Ed25519"; readonly x: string }

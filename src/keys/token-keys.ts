@@ -1,8 +1,9 @@
+import type { PublishedKey } from "./key-history.ts";
 import type { SecretEncoding } from "./model.ts";
 import type { SigningKey, VerifyingKey } from "./vault.ts";
 
 /** A key that may sign, and the Unix milliseconds from which on nothing that it signed verifies. */
-export type ActiveKey = SigningKey & { readonly verifyUntil: number };
+export type ActiveKey = SigningKey & PublishedKey & { readonly verifyUntil: number };
 
 /** What is known of a kid. retired: the time in which it verifies is over. */
 export type FoundKey =

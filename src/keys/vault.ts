@@ -2,6 +2,9 @@ import type { SecretOwner } from "./imported/secret.ts";
 import type { Algorithm, KeysetAlgorithm, PublicJwk } from "./model.ts";
 import type { KeyRecord } from "./rotating/record.ts";
 
+/** Called with the kid of a key for each signature that it makes. It MUST be fast and not throw. */
+export type OnSigned = (kid: string) => void;
+
 /** A private key that is ready to sign. Synchronous: it is called for every token. */
 export interface SigningKey {
   readonly kid: string;
@@ -9,6 +12,8 @@ export interface SigningKey {
   /** The length of every signature. */
   readonly signatureBytes: number;
   sign(data: Buffer): Buffer;
+  /** Ends the private key, and overwrites it if it lies in memory of its own. It MUST NOT sign any more. */
+  destroy(): void;
 }
 
 /** A public key that is ready to verify. */
@@ -60,7 +65,11 @@ export interface PrivateKey {
   readonly pkcs8: Buffer;
   /** The length of the modulus, or of the curve's order. */
   readonly byteLength: number;
+  readonly publicJwk: PublicJwk;
 }
+
+/** An imported key that is open. Undefined: it is symmetric. */
+export type ImportedKey = SigningKey & VerifyingKey & { readonly publicJwk: PublicJwk | undefined };
 
 /** Seals, opens and uses imported secrets. Only implementations know cryptography. */
 export interface SecretVault {
@@ -79,7 +88,7 @@ export interface SecretVault {
    * The key with these bytes, which it overwrites: PKCS#8 for a private key. Throws the KeyringErrors DAMAGED_KEY, and
    * KEY_MISMATCH when a private key is none of this algorithm or its public key rejects what it signs.
    */
-  key(kid: string, alg: Algorithm, bytes: Buffer): SigningKey & VerifyingKey;
+  key(kid: string, alg: Algorithm, bytes: Buffer): ImportedKey;
   /** Reads a vendor's private key, or returns why it can't be used, as the end of a sentence that begins with "it". */
   readPrivateKey(text: PrivateKeyText, alg: KeysetAlgorithm): PrivateKey | string;
 }

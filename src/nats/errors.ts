@@ -11,6 +11,11 @@ export function apiCode(error: unknown): number | undefined {
   return error instanceof NatsError ? error.api_error?.err_code : undefined;
 }
 
+/** Whether a request got no answer in time. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof NatsError && error.code === "TIMEOUT";
+}
+
 /** What the server does not let this client do. */
 export interface Denial {
   readonly operation: string;
@@ -41,6 +46,34 @@ export function reasonOf(error: unknown): string {
     default:
       return message === code ? code : `${code} ${message}`;
   }
+}
+
+/** Those of a certificate for which no CA speaks. Node's own texts advise to start Node differently. */
+const UNKNOWN_CA: ReadonlySet<unknown> = new Set([
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "CERT_SIGNATURE_FAILURE",
+]);
+
+/** Why no connection came about, human-readable. It names servers and keys of the configuration, never credentials. */
+export function dialFailure(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (UNKNOWN_CA.has(code))
+    return `no CA of nats.tls.ca, or else of the system, signed the server's certificate (${code})`;
+  if (code === "AUTHORIZATION_VIOLATION")
+    return (
+      "the server refuses this user, or wants one: 'Authorization Violation' " +
+      "(nats.creds, nats.nkey, or nats.user_file with nats.password_file)"
+    );
+  if (code === "SERVER_OPT_NA") return "the server offers no TLS";
+  // In TLS 1.3 the client's handshake is over by then, and the library drops the alert.
+  if (code === "TIMEOUT") return "no answer in time, as from a server that refuses this client's certificate";
+  // OpenSSL's own message begins with a number that differs from thread to thread.
+  if (error instanceof Error && "library" in error && "reason" in error) return `the handshake failed: ${error.reason}`;
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Converts a failed request to JetStream into the error of the sink's port. */

@@ -1,16 +1,21 @@
-import { type ConnectionOptions, connect, type NatsConnection, type Status } from "nats";
+import type { ConnectionOptions, NatsConnection, Status } from "nats";
 import { backoff } from "../async/backoff.ts";
-import { endsWithin, pause } from "../async/timeout.ts";
+import { endsWithin, pause, within } from "../async/timeout.ts";
 import { createWakeup } from "../async/wakeup.ts";
-import type { Denial } from "./errors.ts";
+import type { CertificateValidity } from "./access.ts";
+import { dial, dialProven, type Renewal } from "./dial.ts";
+import { type Denial, dialFailure } from "./errors.ts";
 
-/** What the link reports. `message` is the library's text; it names servers, never credentials. */
+/** What the link reports. `message` names servers and files, never credentials. */
 export type LinkReport =
-  | { readonly type: "up"; readonly server: string }
-  | { readonly type: "down"; readonly message: string };
+  /** `renewed`: with changed options, and the `certificate` of this client that they have. */
+  | { readonly type: "up" | "renewed"; readonly server: string; readonly certificate?: CertificateValidity | undefined }
+  /** `not_renewed`: changed options are of no use, so the last good ones stay in use. */
+  | { readonly type: "down" | "not_renewed"; readonly message: string };
 
-const RECONNECT_MS = 250;
-const DIAL_MS = 2000;
+/** No answer is waited for longer: by then, what was sent over a replaced connection is answered or given up. */
+const LINGER_MS = 5000;
+const FLUSH_MS = 1000;
 
 /**
  * A connection to NATS, dialled in the background until `close`: the service starts without it. The first connection is
@@ -18,17 +23,23 @@ const DIAL_MS = 2000;
  * alive.
  */
 export class NatsLink {
-  readonly #options: ConnectionOptions;
+  #options: ConnectionOptions;
+  /** Options that are to replace the present ones, and have not connected yet. */
+  #next: Renewal | undefined;
+  #renewing: Promise<void> | undefined;
+  readonly #hurry = createWakeup();
+  readonly #retiring = new Set<Promise<void>>();
   readonly #report: (report: LinkReport) => void;
   readonly #pause: typeof pause;
   readonly #closing = new AbortController();
   readonly #cameUp = createWakeup();
-  readonly #downListeners = new Set<() => void>();
+  readonly #downListeners = new Map<() => void, NatsConnection>();
   readonly #denialListeners = new Set<(denial: Denial) => void>();
   readonly #done: Promise<void>;
   #current: NatsConnection | undefined;
   #open: NatsConnection | undefined;
   #generation = 0;
+  #outages = 0;
   #outage: string | undefined;
 
   /**
@@ -36,16 +47,7 @@ export class NatsLink {
    * aborts.
    */
   constructor(options: ConnectionOptions, report: (report: LinkReport) => void, pauseBetweenDials = pause) {
-    this.#options = {
-      ...options,
-      maxReconnectAttempts: -1,
-      reconnectDelayHandler: steadyPace(RECONNECT_MS),
-      pingInterval: 5000,
-      maxPingOut: 2,
-      timeout: DIAL_MS,
-      // A server whose accounts are being changed refuses for a while, which must not end the link.
-      ignoreAuthErrorAbort: true,
-    };
+    this.#options = options;
     this.#report = report;
     this.#pause = pauseBetweenDials;
     this.#done = this.#run();
@@ -66,6 +68,14 @@ export class NatsLink {
     return this.#generation;
   }
 
+  /**
+   * Another number after each time in which the servers may have been exchanged. None passes where one connection
+   * replaces another that still answers.
+   */
+  get outages(): number {
+    return this.#outages;
+  }
+
   /** Resolves with the connection once it is up. Rejects when the signal aborts or the link is closed first. */
   async connected(signal: AbortSignal): Promise<NatsConnection> {
     const either = AbortSignal.any([signal, this.#closing.signal]);
@@ -76,9 +86,9 @@ export class NatsLink {
     return this.#current;
   }
 
-  /** Calls the listener whenever the connection is lost. Returns the function that removes it. */
-  onDown(listener: () => void): () => void {
-    this.#downListeners.add(listener);
+  /** Calls the listener when this connection is lost or no longer used. Returns the function that removes it. */
+  onDown(connection: NatsConnection, listener: () => void): () => void {
+    this.#downListeners.set(listener, connection);
     return () => this.#downListeners.delete(listener);
   }
 
@@ -91,6 +101,17 @@ export class NatsLink {
     return () => this.#denialListeners.delete(listener);
   }
 
+  /**
+   * Replaces the options, for example by new credentials. The connection in use stays until one with these options is
+   * up and `prove` has resolved for it; what was sent over it is then still answered. Options that can't connect, or
+   * are not proven, are tried until others replace them.
+   */
+  renew(renewal: Renewal): void {
+    this.#next = renewal;
+    this.#hurry.wake();
+    this.#renewing ??= this.#renew();
+  }
+
   /** Sends what is pending, for at most `boundMs`, and closes. */
   async close(boundMs: number): Promise<void> {
     this.#closing.abort();
@@ -98,63 +119,141 @@ export class NatsLink {
     if (this.#current !== undefined) await endsWithin(boundMs, this.#current.flush());
     // Not drain(): when the server is gone, it leaves timers behind.
     await connection?.close();
-    await this.#done;
+    await Promise.all([this.#done, this.#renewing, ...this.#retiring]);
   }
 
   async #run(): Promise<void> {
     for (let failures = 0; !this.#closing.signal.aborted; ) {
       const connection = await this.#dial();
-      if (connection === undefined) {
-        await this.#pause(backoff(++failures, Math.random()), this.#closing.signal);
-        continue;
+      if (connection === undefined) await this.#pause(backoff(++failures, Math.random()), this.#closing.signal);
+      else {
+        failures = 0;
+        if (this.#open === undefined) this.#use(connection, { type: "up", server: connection.getServer() });
+        // Renewed options were faster.
+        else await connection.close();
       }
-      failures = 0;
-      this.#open = connection;
-      this.#up(connection);
-      // Never awaited: the library does not end the statuses when the connection closes.
-      void this.#follow(connection);
-      if (this.#closing.signal.aborted) await connection.close();
-      await connection.closed();
-      this.#down("closed");
+      await this.#untilClosed();
+    }
+  }
+
+  /** Resolves when neither the connection in use nor one that has replaced it is open. */
+  async #untilClosed(): Promise<void> {
+    for (let open = this.#open; open !== undefined; open = this.#open) {
+      if (this.#closing.signal.aborted) await open.close();
+      await open.closed();
+      this.#down(open, "closed");
+      if (this.#open === open) this.#open = undefined;
     }
   }
 
   async #dial(): Promise<NatsConnection | undefined> {
     try {
-      return await connect(this.#options);
+      return await dial(this.#options);
     } catch (error) {
-      this.#reportDown(error instanceof Error ? error.message : String(error));
+      // Renewed options may have connected meanwhile: there is no outage then.
+      if (this.#open === undefined) this.#reportDown(dialFailure(error));
       return undefined;
     }
   }
 
+  async #renew(): Promise<void> {
+    let failures = 0;
+    let reported: string | undefined;
+    for (let next = this.#next; next !== undefined && !this.#closing.signal.aborted; next = this.#next) {
+      try {
+        const connection = await dialProven(next);
+        const isGapless = await this.#answers();
+        if (this.#next === next) this.#next = undefined;
+        if (this.#closing.signal.aborted) await connection.close();
+        else this.#replace(connection, next, isGapless);
+      } catch (error) {
+        const message = dialFailure(error);
+        if (reported !== message) this.#report({ type: "not_renewed", message });
+        reported = message;
+        await this.#hurry.wait(this.#closing.signal, backoff(++failures, Math.random()));
+      }
+    }
+    this.#renewing = undefined;
+  }
+
+  /** Whether the connection in use was never lost until now. One that is dead may not be known to be. */
+  async #answers(): Promise<boolean> {
+    const [connection, generation] = [this.#current, this.#generation];
+    if (connection === undefined) return false;
+    const flushed = connection.flush().then(
+      () => true,
+      () => false,
+    );
+    const answered = await within({ ms: FLUSH_MS, signal: this.#closing.signal }, flushed, () => false);
+    return answered && this.#current === connection && this.#generation === generation;
+  }
+
+  /** `isGapless`: the connection in use answered when this one was up already. */
+  #replace(connection: NatsConnection, { options, certificate }: Renewal, isGapless: boolean): void {
+    const [replaced, wasUp] = [this.#open, this.#current !== undefined];
+    this.#options = options;
+    this.#use(connection, { type: "renewed", server: connection.getServer(), certificate }, isGapless);
+    if (replaced === undefined) return;
+    const retiring = this.#retire(replaced, wasUp ? LINGER_MS : 0).finally(() => this.#retiring.delete(retiring));
+    this.#retiring.add(retiring);
+  }
+
+  /** Closes a connection that was replaced, once nobody waits for an answer over it. */
+  async #retire(connection: NatsConnection, lingerMs: number): Promise<void> {
+    await Promise.race([pause(lingerMs, this.#closing.signal), connection.closed()]);
+    this.#callDown(connection);
+    // What the listeners have sent, such as the end of a consumer.
+    if (!this.#closing.signal.aborted) await endsWithin(FLUSH_MS, connection.flush());
+    await connection.close();
+  }
+
+  #use(connection: NatsConnection, report: LinkReport, isGapless = false): void {
+    this.#open = connection;
+    this.#up(connection, report, isGapless);
+    // Never awaited: the library does not end the statuses when the connection closes.
+    void this.#follow(connection);
+  }
+
   async #follow(connection: NatsConnection): Promise<void> {
     for await (const status of connection.status()) {
-      if (status.type === "disconnect") this.#down("disconnected");
-      if (status.type === "reconnect") this.#up(connection);
-      if (status.type === "error") this.#fault(status);
+      // Its old credentials may be refused from now on: it must not ask for a connection again and again.
+      if (status.type === "disconnect" && connection !== this.#open) await connection.close();
+      if (status.type === "disconnect") this.#down(connection, "disconnected");
+      if (status.type === "reconnect" && connection === this.#open)
+        this.#up(connection, { type: "up", server: connection.getServer() });
+      if (status.type === "error") this.#fault(connection, status);
     }
   }
 
-  #up(connection: NatsConnection): void {
+  #up(connection: NatsConnection, report: LinkReport, isGapless = false): void {
     this.#current = connection;
     this.#generation++;
+    if (!isGapless) this.#outages++;
     this.#outage = undefined;
-    this.#report({ type: "up", server: connection.getServer() });
+    this.#report(report);
     this.#cameUp.wake();
   }
 
-  #down(message: string): void {
-    if (this.#current === undefined) return;
-    this.#current = undefined;
-    this.#reportDown(message);
-    for (const listener of [...this.#downListeners]) listener();
+  #down(connection: NatsConnection, message: string): void {
+    if (this.#current === connection) {
+      this.#current = undefined;
+      this.#reportDown(message);
+    }
+    this.#callDown(connection);
+  }
+
+  #callDown(connection: NatsConnection): void {
+    for (const [listener, heard] of [...this.#downListeners]) {
+      if (heard !== connection) continue;
+      this.#downListeners.delete(listener);
+      listener();
+    }
   }
 
   /** A server that is back may refuse this client: while there is no connection, that is the reason. */
-  #fault({ data, permissionContext }: Status): void {
+  #fault(connection: NatsConnection, { data, permissionContext }: Status): void {
     if (permissionContext !== undefined) for (const listener of [...this.#denialListeners]) listener(permissionContext);
-    else if (this.#current === undefined) this.#reportDown(String(data));
+    else if (connection === this.#open && this.#current === undefined) this.#reportDown(String(data));
   }
 
   #reportDown(message: string): void {
@@ -163,17 +262,4 @@ export class NatsLink {
     // What `close` ends is no outage: each orderly stop would warn of one.
     if (!this.#closing.signal.aborted) this.#report({ type: "down", message });
   }
-}
-
-/**
- * The delay before the library dials a server again. The library counts it from the wall clock: if that were set back
- * by an hour, it would wait for an hour. No delay is left once the pause is over by the monotonic clock.
- */
-function steadyPace(pauseMs: number): () => number {
-  let last = Number.NEGATIVE_INFINITY;
-  return () => {
-    if (performance.now() - last < pauseMs) return pauseMs;
-    last = performance.now();
-    return Number.NEGATIVE_INFINITY;
-  };
 }

@@ -6,7 +6,8 @@ import type { Findings } from "../audit/forward/sink.ts";
  */
 export type JudgeSettings = (use: StreamUse, found: StreamConfig, wanted: Partial<StreamConfig>) => Findings;
 
-type StreamUse = "bucket" | "audit";
+/** `bucket`: the state. `live`: the live store, whose settings are judged as those of the state. */
+type StreamUse = "bucket" | "live" | "audit";
 type Verdict = "refused" | "alarm" | "harmless";
 /** The settings by name: servers know more of them than the types of the library. */
 type Settings = ReadonlyMap<string, unknown>;
@@ -20,17 +21,21 @@ interface Rule {
   /** What the setting does, for the operator. */
   readonly effect: string;
   /** Whether the setting is not as it should be. Default: it is not the wanted one. */
-  readonly differs?: (found: Settings, wanted: Settings) => boolean;
+  readonly differs?: (found: Settings, wanted: Settings, use: StreamUse) => boolean;
   /** Default: the wanted value. */
-  readonly allowed?: (wanted: Settings) => string;
+  readonly allowed?: (wanted: Settings, use: StreamUse) => string;
 }
 
 const BY_FILE = "--config FILE";
 /** JetStream can't change it. */
 const BY_DELETING = "";
 
-/** A value of 64 KiB as base64, with its headers: the largest message that Signet writes. */
-export const LARGEST_MESSAGE = 128 * 1024;
+/** The largest message that Signet writes or reads: the largest value as base64, with its headers. */
+export const LARGEST_MESSAGE: Readonly<Record<StreamUse, number>> = {
+  bucket: 128 * 1024,
+  live: 768 * 1024,
+  audit: 128 * 1024,
+};
 
 export const SETTING_RULES: readonly Rule[] = [
   // setting, for the bucket, for the audit stream, way out, what it does
@@ -46,7 +51,13 @@ export const SETTING_RULES: readonly Rule[] = [
   rule("mirror", "refused", "refused", BY_DELETING, "it takes no writes, and shows another stream, later"),
   rule("sources", "refused", "alarm", BY_FILE, "messages of other streams are stored among Signet's"),
   rule("subject_transform", "refused", "refused", BY_FILE, "messages are stored under other subjects"),
-  rule("max_msgs_per_subject", "alarm", "harmless", "--max-msgs-per-subject=1", "sealed keys of earlier epochs stay"),
+  rule(
+    "max_msgs_per_subject",
+    "alarm",
+    "harmless",
+    "--max-msgs-per-subject=1",
+    "earlier values stay, also those of sealed keys",
+  ),
   rule("max_msgs_per_subject", "harmless", "refused", "--max-msgs-per-subject=-1", "each event removes an older one"),
   rule("max_msgs", "alarm", "alarm", "--max-msgs=-1", "a full stream refuses every write", {
     differs: (found) => !dropsOldest(found) && !isOff(found.get("max_msgs")),
@@ -55,8 +66,9 @@ export const SETTING_RULES: readonly Rule[] = [
     differs: (found) => !dropsOldest(found) && !isOff(found.get("max_bytes")),
   }),
   rule("max_msg_size", "alarm", "alarm", "--max-msg-size=-1", "larger messages are refused", {
-    differs: (found) => !isOff(found.get("max_msg_size")) && Number(found.get("max_msg_size")) < LARGEST_MESSAGE,
-    allowed: () => `off, or ${LARGEST_MESSAGE} and more`,
+    differs: (found, _, use) =>
+      !isOff(found.get("max_msg_size")) && Number(found.get("max_msg_size")) < LARGEST_MESSAGE[use],
+    allowed: (_, use) => `off, or ${LARGEST_MESSAGE[use]} and more`,
   }),
   rule("max_consumers", "alarm", "harmless", BY_FILE, "replicas beyond that number can't read"),
   rule("discard_new_per_subject", "alarm", "alarm", BY_FILE, "further writes under a subject are refused"),
@@ -72,13 +84,12 @@ export const SETTING_RULES: readonly Rule[] = [
   rule("allow_msg_ttl", "alarm", "alarm", BY_DELETING, "other clients can write messages that disappear"),
   rule("deny_delete", "alarm", "alarm", BY_FILE, "single messages can be deleted"),
   rule("deny_purge", "alarm", "harmless", BY_DELETING, "entries that have ended can't be removed"),
-  rule("deny_purge", "harmless", "alarm", BY_FILE, "events can be purged"),
   rule("allow_rollup_hdrs", "harmless", "alarm", BY_FILE, "one message can replace all events"),
   rule("duplicate_window", "harmless", "alarm", "--dupe-window=2m", "an event that is sent again is stored again", {
     differs: isBelow("duplicate_window"),
     allowed: (wanted) => `${show("duplicate_window", wanted)} or more`,
   }),
-  rule("republish", "alarm", "harmless", BY_FILE, "sealed keys are published under further subjects"),
+  rule("republish", "alarm", "harmless", BY_FILE, "entries are published under further subjects"),
 ];
 
 function rule(
@@ -105,9 +116,10 @@ const KNOWN = new Set([...HARMLESS, ...SETTING_RULES.map(({ setting }) => settin
 export const judgeSettings: JudgeSettings = (use, foundConfig, wantedConfig) => {
   const found: Settings = new Map(Object.entries(foundConfig));
   const wanted: Settings = new Map(Object.entries(wantedConfig));
-  const broken = SETTING_RULES.filter((rule) => rule[use] !== "harmless" && differs(rule, found, wanted));
+  const column = use === "audit" ? "audit" : "bucket";
+  const broken = SETTING_RULES.filter((rule) => rule[column] !== "harmless" && differs(rule, found, wanted, use));
   const textsOf = (verdict: Verdict) =>
-    broken.filter((rule) => rule[use] === verdict).map((rule) => describe(rule, found, wanted));
+    broken.filter((rule) => rule[column] === verdict).map((rule) => describe(rule, found, wanted, use));
   const unknown = [...found.keys()].filter((setting) => !KNOWN.has(setting) && !isOff(found.get(setting)));
   const unknownTexts = unknown.map(
     (setting) => `${nameOf(setting, found)} is ${show(setting, found)}: this version of Signet does not know it`,
@@ -115,12 +127,17 @@ export const judgeSettings: JudgeSettings = (use, foundConfig, wantedConfig) => 
   return { refused: textsOf("refused"), alarms: [...textsOf("alarm"), ...unknownTexts] };
 };
 
-function differs({ setting, differs: own }: Rule, found: Settings, wanted: Settings): boolean {
-  return own === undefined ? isOther(setting, found, wanted) : own(found, wanted);
+function differs({ setting, differs: own }: Rule, found: Settings, wanted: Settings, use: StreamUse): boolean {
+  return own === undefined ? isOther(setting, found, wanted) : own(found, wanted, use);
 }
 
-function describe({ setting, wayOut, effect, allowed }: Rule, found: Settings, wanted: Settings): string {
-  const shouldBe = allowed?.(wanted) ?? show(setting, wanted);
+function describe(
+  { setting, wayOut, effect, allowed }: Rule,
+  found: Settings,
+  wanted: Settings,
+  use: StreamUse,
+): string {
+  const shouldBe = allowed?.(wanted, use) ?? show(setting, wanted);
   const stream = String(found.get("name"));
   const way =
     wayOut === BY_DELETING ? "delete the stream: see docs/operations.md" : `nats stream edit ${stream} ${wayOut}`;

@@ -12,7 +12,7 @@ const TOKEN = /\be[wy][A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{20,}/;
 
 /*
  * Each function below returns what is wrong with a value, as the description of a field violation, or undefined when
- * the value is good. One fault has one description, whichever method reports it. None repeats the value.
+ * the value is good. A fault has the same description in every method. None repeats the value.
  */
 
 /** A required field is absent. In proto3 an absent string and an empty one are the same. */
@@ -23,6 +23,13 @@ export const NOT_USED = "is not used by this profile";
 
 /** A time lies in the future, or outside the range of dates. */
 export const NOT_PAST = "must be a time that is not in the future";
+
+const REQUEST_ID = /^[A-Za-z0-9._:-]{1,64}$/;
+
+/** Checks the id by which a caller repeats a request. Empty: it has none. */
+export function requestIdFault(text: string): string | undefined {
+  return text === "" || REQUEST_ID.test(text) ? undefined : "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -";
+}
 
 /** A time lies outside the range of a Timestamp. */
 export const NO_TIME = "must be a time from year 1 to 9999";

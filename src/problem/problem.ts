@@ -12,6 +12,10 @@ export interface FieldViolation {
  * `google.rpc.ErrorInfo`.
  */
 export type ProblemCode =
+  /** Nothing proves who calls, the proof is bad, or there are two. */
+  | "UNAUTHENTICATED"
+  /** The policy does not allow the caller this method, or not for what the request names. */
+  | "PERMISSION_DENIED"
   /** The bytes are not the protobuf message that the method takes. */
   | "UNDECODABLE"
   /** Fields are wrong. Each is named. */
@@ -50,18 +54,42 @@ export type ProblemCode =
   | "REQUEST_ID_REUSED"
   /** The store of revocations is unreachable. Whether it stored this one is unknown; retrying is safe. */
   | "REVOCATIONS_UNAVAILABLE"
+  /**
+   * The store of sessions is unreachable, or it is in doubt whether a slot is free: it lost its content a moment ago,
+   * or too many calls change one counter at once.
+   */
+  | "SESSIONS_UNAVAILABLE"
+  /** The profile has no sessions. */
+  | "NO_SESSIONS"
+  /** The connection of the gateway is open under another token. */
+  | "CONNECTION_OPEN"
+  /** Whether the token was used is unknown, because the store of uses can't be relied on. Retrying is safe. */
+  | "USES_UNAVAILABLE"
   /** A client read its watch too slowly, and the watch was ended. */
   | "SLOW_READER"
   /** The server has its maximum number of watches open. */
   | "TOO_MANY_STREAMS"
   /** The server has its maximum number of calls open, and this caller's connection has its share of them. */
   | "TOO_MANY_CALLS"
+  /**
+   * A limit of this caller, of the token's client or of its subject is reached. The metadata names it as `limit`. The
+   * retry delay is the time after which it allows the call.
+   */
+  | "RATE_LIMITED"
   /** The server is stopping and has ended its watches. */
   | "STOPPING"
   /** The audit log has reached its limit. */
   | "AUDIT_FULL"
   /** The audit event could not be made durable. */
-  | "AUDIT_UNAVAILABLE";
+  | "AUDIT_UNAVAILABLE"
+  /** NATS does not acknowledge the audit event that a strict profile waits for. No token was returned. */
+  | "AUDIT_NOT_FORWARDED"
+  /** The state in which audit keys are registered can't be read or written, or this replica's key is not in it yet. */
+  | "AUDIT_KEYS_UNAVAILABLE"
+  /** No writer of this name is registered. */
+  | "WRITER_NOT_FOUND"
+  /** The writer runs, or has ended in order: it is not lost. */
+  | "WRITER_NOT_LOST";
 
 /** The error of a call, with a human-readable message that reaches the caller. */
 export class Problem extends Error {

@@ -57,14 +57,31 @@ function differences(one: LoadedProfile, other: LoadedProfile): readonly Fault[]
   return faultIn(one, ["keys", "keyset"], `${difference}: one keyset serves one (issuer, typ) and one algorithm`);
 }
 
+/**
+ * A token of another profile must not pass as a credential, and a credential belongs to one profile (RFC 8725, 3.11 and
+ * 3.12): its `typ`, and with it its keyset, is that of no other profile.
+ */
+export function credentialFaults(loaded: readonly LoadedProfile[]): Fault[] {
+  return loaded.flatMap((one) => {
+    const typ = typeOf(one);
+    const other = loaded.find((each) => each !== one && typ !== undefined && typeOf(each) === typ);
+    if (one.profile.credential === undefined || other === undefined) return [];
+    return faultIn(one, ["header", "typ"], `is also the typ of ${other.file}: a credential must have one of its own`);
+  });
+}
+
 /** What distinguishes the tokens of a keyset from others. `typ` is compared as in verifying. */
 function identity({ profile }: LoadedProfile): Readonly<Record<string, string | undefined>> {
-  const { issuer, header, keys } = profile;
+  const { issuer, keys } = profile;
   return {
     issuer,
-    typ: header.typ && mediaType(header.typ),
+    typ: typeOf({ profile }),
     algorithm: keys.kind === "keyset" ? keys.algorithm : undefined,
   };
+}
+
+function typeOf({ profile: { header } }: Pick<LoadedProfile, "profile">): string | undefined {
+  return header.typ && mediaType(header.typ);
 }
 
 /** Profiles whose tokens have the same keys, issuer and typ. */

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { publicFaults } from "../files/private-path.ts";
 import { ConfigError, type Fault } from "../schema/fault.ts";
-import { compileProfile, profileDigest } from "./compile/compile.ts";
-import { faultIn, keysetFaults, type LoadedProfile } from "./keysets.ts";
+import { compileProfile, fileDigest } from "./compile/compile.ts";
+import { credentialFaults, faultIn, keysetFaults, type LoadedProfile } from "./keysets.ts";
 import type { Profile } from "./model/profile.ts";
 
 /** Extensions of files that are probably meant as profiles. */
@@ -26,8 +26,8 @@ export interface ChosenProfiles {
 }
 
 /**
- * Reads every `*.yaml` of the folders as a profile, by name. Two files with one name are a fault, unless the choice says
- * that one replaces the other.
+ * Reads every `*.yaml` of the folders as a profile, by name. Two files with one name are a fault, unless the choice
+ * says that one replaces the other.
  *
  * @param issuer `iss` of the profiles that use the service's issuer.
  * @param known What was loaded before with this issuer: an unchanged file is not compiled again.
@@ -49,7 +49,7 @@ export function loadProfiles(
   const kept = [...shipped.filter(({ profile }) => !replace.includes(profile.name)), ...own];
   faults.push(...nameFaults(kept, new Set(first)));
   const served = kept.filter(({ profile }) => !disable.includes(profile.name));
-  faults.push(...keysetFaults(served));
+  faults.push(...keysetFaults(served), ...credentialFaults(served));
   if (faults.length > 0) throw new ConfigError(faults);
   return {
     profiles: new Map(served.map(({ profile }) => [profile.name, profile])),
@@ -85,7 +85,7 @@ export function loadProfileFiles(
   faults: Fault[] = [],
 ): LoadedProfile[] {
   const loaded = readProfiles([...shipped, ...own], issuer, faults);
-  faults.push(...nameFaults(loaded, new Set(shipped)), ...keysetFaults(loaded));
+  faults.push(...nameFaults(loaded, new Set(shipped)), ...keysetFaults(loaded), ...credentialFaults(loaded));
   if (faults.length > 0) throw new ConfigError(faults);
   return loaded;
 }
@@ -144,7 +144,7 @@ function loadProfile(file: string, issuer: string, known: ReadonlyMap<string, Pr
   } catch (cause) {
     return [{ file, path: "", message: `can't be read: ${(cause as NodeJS.ErrnoException).code}` }];
   }
-  const profile = known.get(profileDigest(text)) ?? compileProfile(text, file, issuer);
+  const profile = known.get(fileDigest(text)) ?? compileProfile(text, file, issuer);
   return Array.isArray(profile) ? profile : { file, text, profile };
 }
 

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { type DescMethod, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { type FileDescriptorSet, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { packageFile } from "../package-files.ts";
 
 /** Descriptors of the contract, written by `make generate`. */
-const DESCRIPTOR_SET = new URL("../../proto/signet.binpb", import.meta.url);
+const DESCRIPTOR_SET = packageFile("proto/signet.binpb");
 
 export function loadContract(): FileDescriptorSet {
   return fromBinary(FileDescriptorSetSchema, readFileSync(DESCRIPTOR_SET));

@@ -26,6 +26,8 @@ export interface ClockCheck {
   offsetMs(): number | undefined;
   /** False while the clocks differ by more than is allowed. True before the first measurement. */
   agrees(): boolean;
+  /** Resolves after the first measurement. */
+  readonly measured: Promise<void>;
   /** Checks once, as `start` does every second. Never rejects. */
   look(): Promise<void>;
   start(): void;
@@ -52,6 +54,7 @@ export function createClockCheck({ measure, now, monotonic, allowedMs, report }:
   let agreed = true;
   let timer: NodeJS.Timeout | undefined;
   let measuring = false;
+  const firstMeasured = Promise.withResolvers<void>();
 
   const drift = (since: Measured) => now() - monotonic() - since.difference;
 
@@ -80,13 +83,17 @@ export function createClockCheck({ measure, now, monotonic, allowedMs, report }:
     const answer = await measure().catch(() => undefined);
     measuring = false;
     const moved = Math.abs(now() - monotonic() - difference) > JUMP_MS;
-    if (answer !== undefined && !moved) measured = { ...answer, difference, at: monotonic() };
+    if (answer !== undefined && !moved) {
+      measured = { ...answer, difference, at: monotonic() };
+      firstMeasured.resolve();
+    }
     agrees();
   }
 
   return {
     offsetMs,
     agrees,
+    measured: firstMeasured.promise,
     look,
     start() {
       void look();

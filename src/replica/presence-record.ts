@@ -8,6 +8,8 @@ export interface PresenceRecord {
   /** When it was written, in Unix milliseconds. Absent, like the digests, in records of earlier versions. */
   readonly at?: number;
   readonly digests?: Digests;
+  /** Who writes the replica's audit log now. Absent in records of earlier versions: it is the replica's id. */
+  readonly writer?: string;
 }
 
 /** The prefix of the entries: each replica has one, named by its id. */
@@ -21,12 +23,13 @@ export function encodePresence(record: PresenceRecord): Uint8Array {
 export function parsePresence(value: Uint8Array): PresenceRecord | undefined {
   try {
     const record: Partial<PresenceRecord> = JSON.parse(Buffer.from(value).toString()) ?? {};
-    const { version, startedAt, epochs, at, digests } = record;
+    const { version, startedAt, epochs, at, digests, writer } = record;
     if (typeof version !== "string" || !isCount(startedAt) || !isRecordOf(isCount, epochs)) return undefined;
     return {
       ...{ version, startedAt, epochs },
       ...(isCount(at) ? { at } : {}),
       ...(isRecordOf(isText, digests) ? { digests } : {}),
+      ...(isText(writer) ? { writer } : {}),
     };
   } catch {
     return undefined;

@@ -9,6 +9,8 @@ export interface PresenceOptions {
   readonly store: KeyValue;
   /** The name of this replica, which never changes: `[A-Za-z0-9_-]+`. */
   readonly id: string;
+  /** Who writes this replica's audit log now. */
+  readonly writer: () => string;
   readonly version: string;
   /** Digests of the settings that all replicas must share. */
   readonly digests: Digests;
@@ -73,7 +75,7 @@ const MISSED = 5;
 const REOPEN_MS = 1_000;
 
 export function createPresence(options: PresenceOptions): Presence {
-  const { store, id, version, now, monotonic, heartbeatMs, onContact, report } = options;
+  const { store, id, writer, version, now, monotonic, heartbeatMs, onContact, report } = options;
   const startedAt = now();
   // A reader whose clock is ahead must not count this replica as dead while it beats.
   const aliveMs = MISSED * heartbeatMs + options.skewMs;
@@ -135,7 +137,7 @@ export function createPresence(options: PresenceOptions): Presence {
   }
 
   function live(): Replica[] {
-    const all = [{ id, version, epochs }, ...others.since(aliveSince())];
+    const all = [{ id, version, epochs, writer: writer() }, ...others.since(aliveSince())];
     return all.sort((left, right) => (left.id < right.id ? -1 : 1));
   }
 
@@ -169,7 +171,7 @@ export function createPresence(options: PresenceOptions): Presence {
       beat = startHeartbeat({
         store,
         key: `${REPLICAS}${id}`,
-        record: () => ({ version, startedAt, epochs, at: now(), digests: options.digests }),
+        record: () => ({ version, startedAt, epochs, at: now(), digests: options.digests, writer: writer() }),
         everyMs: heartbeatMs,
         // As long as this replica may issue while it is disconnected.
         expiresAt: () => now() + options.maxOfflineMs + aliveMs,

@@ -1,5 +1,13 @@
 import { type KeyValue, StateError } from "../state/keyvalue.ts";
 
+export interface ReopeningStore<Store extends KeyValue> {
+  /** The store that is open now. What it throws reopens nothing. */
+  readonly current: Store;
+  readonly store: KeyValue;
+  /** Does the work with the store that is open now. */
+  call<Result>(work: (store: Store) => Promise<Result>): Promise<Result>;
+}
+
 /**
  * A store that outlives its bucket. When the bucket is LOST, it is opened again for the calls that follow. Calls and
  * watches in flight fail; every replica writes its part of the state back when it watches again.
@@ -7,7 +15,7 @@ import { type KeyValue, StateError } from "../state/keyvalue.ts";
 export function createReopeningStore<Store extends KeyValue>(
   open: () => Store,
   onLost: (error: StateError) => void,
-): { readonly current: Store; readonly store: KeyValue } {
+): ReopeningStore<Store> {
   let current = open();
 
   function reopenIfLost(from: Store, error: unknown): void {
@@ -30,6 +38,7 @@ export function createReopeningStore<Store extends KeyValue>(
     get current() {
       return current;
     },
+    call,
     store: {
       get: (key) => call((store) => store.get(key)),
       create: (key, value, options) => call((store) => store.create(key, value, options)),

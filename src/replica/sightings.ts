@@ -6,6 +6,8 @@ export interface Replica {
   readonly id: string;
   readonly version: string;
   readonly epochs: Readonly<Record<string, number>>;
+  /** Who writes its audit log: another than its id once it has begun a new log. */
+  readonly writer: string;
 }
 
 export interface SightingsOptions {
@@ -54,9 +56,9 @@ export function createSightings({ now, monotonic, freshMs, digests, onDifference
   return {
     has: (id) => others.has(id),
     take(id, record, expiresAt) {
-      const { version, epochs } = record;
+      const { version, epochs, writer = id } = record;
       const silentMs = silenceOf(record);
-      others.set(id, { replica: { id, version, epochs }, at: monotonic() - silentMs, expiresAt });
+      others.set(id, { replica: { id, version, epochs, writer }, at: monotonic() - silentMs, expiresAt });
       if (silentMs === 0) compare(id, record.digests ?? {});
     },
     forget: (id) => void others.delete(id),

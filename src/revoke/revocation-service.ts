@@ -1,6 +1,8 @@
 import type { AuditLog } from "../audit/event.ts";
+import type { Caller } from "../caller.ts";
 import { revokedButNotAudited } from "../problem/audit-problem.ts";
 import { Problem, unknownProfile } from "../problem/problem.ts";
+import { subjectInEvent } from "../profile/model/audit.ts";
 import type { Profile } from "../profile/model/profile.ts";
 import { StateError } from "../state/keyvalue.ts";
 import { checkRevokeRequest, type RevokeRequest, revokedUntil } from "./request.ts";
@@ -29,7 +31,7 @@ interface Revoked {
 }
 
 /** Revokes tokens for `caller`. Rejects with a {@link Problem}; retrying is safe. */
-export type RevokeTokens = (request: RevokeRequest, caller: string) => Promise<Revoked>;
+export type RevokeTokens = (request: RevokeRequest, caller: Caller) => Promise<Revoked>;
 
 export function createRevokeTokens(parts: RevokeTokensParts): RevokeTokens {
   const { profiles, revocations, hasher, requireRightClock, audit, now } = parts;
@@ -40,7 +42,7 @@ export function createRevokeTokens(parts: RevokeTokensParts): RevokeTokens {
     const at = now();
     checkRevokeRequest(request, profile, at);
     const times = { at, until: revokedUntil(request, profile, at) };
-    const targets = targetsOf(request, at, hasher);
+    const targets = targetsOf(request, profile, at, hasher);
     // Stored before it is audited: revoking a stolen token must not wait for an audit log that is full or broken.
     await store(revocationsOf(request, times, targets, hasher), revocations);
     await record(request, times, targets, caller, audit);
@@ -53,15 +55,23 @@ interface Targets {
   readonly tokenIds: readonly string[];
   /** Empty when tokens are named by their ids. */
   readonly subjectHash: string;
+  /** Empty unless the profile shows it. */
+  readonly subject: string;
   /** Unix seconds; undefined when tokens are named by their ids. */
   readonly issuedBefore: number | undefined;
 }
 
-function targetsOf({ tokenIds, subject, issuedBefore }: RevokeRequest, at: number, hasher: SubjectHasher): Targets {
-  if (subject === "") return { tokenIds: [...new Set(tokenIds)], subjectHash: "", issuedBefore: undefined };
+function targetsOf(
+  { tokenIds, subject, issuedBefore }: RevokeRequest,
+  profile: Profile,
+  at: number,
+  hasher: SubjectHasher,
+): Targets {
+  const named = subjectInEvent(subject, profile, hasher.hash);
+  if (subject === "") return { tokenIds: [...new Set(tokenIds)], ...named, issuedBefore: undefined };
   // Tokens are issued in whole seconds: one issued in this very second may be older than the call.
   const seconds = Math.floor((issuedBefore?.getTime() ?? at) / 1000);
-  return { tokenIds: [], subjectHash: hasher.hash(subject), issuedBefore: seconds };
+  return { tokenIds: [], ...named, issuedBefore: seconds };
 }
 
 function revocationsOf(
@@ -88,12 +98,12 @@ async function store(all: readonly Revocation[], revocations: RevokeTokensParts[
 async function record(
   { profile, tenant, reason }: RevokeRequest,
   { at, until }: Revoked,
-  { tokenIds, subjectHash, issuedBefore }: Targets,
-  caller: string,
+  { tokenIds, subjectHash, subject, issuedBefore }: Targets,
+  caller: Caller,
   audit: AuditLog,
 ): Promise<void> {
   const issuedBeforeMs = issuedBefore === undefined ? undefined : issuedBefore * 1000;
-  const tokens = { profile, tenant, tokenIds, subjectHash, issuedBefore: issuedBeforeMs, until };
+  const tokens = { profile, tenant, tokenIds, subjectHash, subject, issuedBefore: issuedBeforeMs, until };
   await audit.append({ type: "token.revoked", ...tokens, caller, reason }, at).catch((cause) => {
     throw revokedButNotAudited(cause, "the tokens are revoked");
   });

@@ -3,10 +3,14 @@ import { inTurns } from "../async/in-turns.ts";
 import { createInbox } from "../async/inbox.ts";
 import { createReportLimit } from "../async/report-limit.ts";
 import { pause } from "../async/timeout.ts";
+import { CodedError } from "../coded-error.ts";
 import { Problem } from "../problem/problem.ts";
 import { type Change, type Entry, type KeyValue, StateError } from "../state/keyvalue.ts";
 import { inBatches, parseRevocation, REVOKED, type Revocation, revocationKey, storeRevocations } from "./revocation.ts";
 import { createRevokedSet, type RevocableToken, type SubjectHashers } from "./revoked-set.ts";
+
+/** A stored revocation that this replica can't apply: it takes what was revoked for valid. */
+export class IneffectiveRevocation extends CodedError<"UNKNOWN_KEK" | "UNREADABLE"> {}
 
 export interface RevocationsOptions {
   readonly store: KeyValue;
@@ -21,8 +25,8 @@ export interface RevocationsOptions {
    */
   readonly snapshot?: { readonly asOf: number; readonly revocations: Iterable<Revocation> };
   /**
-   * Called for an entry that can't be parsed, and when the watch fails, which is then opened again after a pause. At
-   * most 20 times in a minute: any client of the store can write entries.
+   * Called with an {@link IneffectiveRevocation}, and when the watch fails, which is then opened again after a pause.
+   * At most 20 times in a minute: any client of the store can write entries.
    */
   readonly onProblem: (error: unknown) => void;
   /** Called for every 10 000 entries that were read, and with `complete` when they are all of at least so many. */
@@ -99,7 +103,7 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
     if (blindSince !== undefined && ++read % PROGRESS === 0) onProgress?.(read, false);
     const revocation = parseRevocation(entry);
     if (revocation === undefined) {
-      onProblem(new Error(`${entry.key} is not a revocation that this version can read`));
+      onProblem(new IneffectiveRevocation("UNREADABLE", `${entry.key} is not a revocation that this version can read`));
       if (blindSince !== undefined) unreadable.add(entry.key);
       return;
     }
@@ -207,9 +211,10 @@ async function* storedRevocations(store: KeyValue, signal: AbortSignal): AsyncGe
   }
 }
 
-function unknownKey({ profile, hashedUnder, until }: Extract<Revocation, { kind: "subject" }>): Error {
+function unknownKey({ profile, hashedUnder, until }: Extract<Revocation, { kind: "subject" }>): IneffectiveRevocation {
   const when = new Date(until).toISOString();
-  return new Error(
+  return new IneffectiveRevocation(
+    "UNKNOWN_KEK",
     `a revocation of a subject's ${profile} tokens has no effect here: it was made under the KEK ${hashedUnder}, \
 which must be configured (kek.previous) until ${when}`,
   );

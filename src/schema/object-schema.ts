@@ -22,6 +22,15 @@ export function objectSchema<
   } as const;
 }
 
+/** Alternatives. Unlike `oneOf`, this reports only the faults of the alternative that was meant. */
+export function choose<const If extends object, const Then extends object, const Else extends object>(
+  condition: If,
+  then: Then,
+  otherwise: Else,
+) {
+  return { if: condition, then, else: otherwise } as const;
+}
+
 /** Whether a value of JSON or YAML is an object: a schema, or what one describes. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -6,8 +6,11 @@ import { type Violation, violationsOf } from "./violations.ts";
 /** Checks a value, after filling in the defaults of its schema where those are on. Returns at most 100 violations. */
 export type Check = (value: unknown) => Violation[];
 
+// Not optimised by ajv: that takes a third of the time of compiling, and V8 makes checks as fast without it.
+const CODE = { optimize: false };
+
 // Shared: it compiles the meta-schema, which takes longer than most schemas.
-const metaSchema = new Ajv2020();
+const metaSchema = new Ajv2020({ code: CODE });
 
 /** About 40 ms, in which no other call is served, for a pattern and a text that are made for each other. */
 const MOST_STEPS = 524_288;
@@ -37,7 +40,7 @@ export function compileSchema(schema: object, options: { readonly defaults: bool
     ownProperties: true,
     verbose: true,
     // Used by patternProperties.
-    code: { regExp: ENGINE },
+    code: { ...CODE, regExp: ENGINE },
   });
   ajv.removeKeyword("pattern");
   for (const keyword of TEXT_KEYWORDS) ajv.addKeyword(keyword);

@@ -61,6 +61,11 @@ function knownKeys(schema: ErrorObject["parentSchema"]): string {
   return ` (known: ${names.slice(0, MAX_KNOWN).join(", ") || "none"}${more})`;
 }
 
+function allowedNames(schema: unknown): string {
+  const { allowed } = Object(schema) as { readonly allowed?: unknown };
+  return typeof allowed === "string" ? ` (allowed: ${allowed})` : "";
+}
+
 /** The human-readable rule. */
 function wording({ keyword, params, message, schema, parentSchema, data }: ErrorObject): string {
   switch (keyword) {
@@ -73,7 +78,7 @@ function wording({ keyword, params, message, schema, parentSchema, data }: Error
     case "dependentRequired":
       return `is required together with ${String(params.property)}`;
     case "propertyNames":
-      return "is not an allowed name";
+      return `is not an allowed name${allowedNames(schema)}`;
   }
   const allowed: unknown = parentSchema?.allowed;
   if (typeof allowed === "string") return `must be ${allowed}`;

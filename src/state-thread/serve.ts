@@ -1,5 +1,5 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import { openFileKeyValue } from "../state/file.ts";
+import { type FileUse, openFileKeyValue } from "../state/file.ts";
 import type { KeyValue } from "../state/keyvalue.ts";
 import type { LocalKeyValue } from "../state/local.ts";
 import { sent } from "./errors.ts";
@@ -8,14 +8,21 @@ import { createSentWatch, type SentWatch } from "./sent-watch.ts";
 
 type Send = (message: FromState) => void;
 
-/** Serves the file whose path is the `workerData` of this worker thread, until a `close` message. */
+/** The `workerData` of the thread. */
+export interface ServedFile {
+  readonly path: string;
+  readonly use: FileUse;
+}
+
+/** Serves the {@link ServedFile} of this worker thread, until a `close` message. */
 export async function serveState(): Promise<void> {
   if (parentPort === null) throw new Error("the state's thread was not started as a worker");
   const port: MessagePort = parentPort;
   const send: Send = (message) => port.postMessage(message);
   const clock = { now: 0 };
   try {
-    const store = await openFileKeyValue(String(workerData), () => clock.now);
+    const { path, use }: ServedFile = workerData;
+    const store = await openFileKeyValue(path, () => clock.now, use);
     serve(port, send, store, clock);
     send({ type: "opened" });
   } catch (error) {

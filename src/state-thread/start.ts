@@ -1,12 +1,14 @@
 import { Worker } from "node:worker_threads";
 import { endsWithin } from "../async/timeout.ts";
+import { type FileUse, STATE_FILE } from "../state/file.ts";
 import { checkPrefix, type EntryWrite, type KeyValue, StateError } from "../state/keyvalue.ts";
 import { received } from "./errors.ts";
 import type { Call, FromState, Operations, ToState } from "./messages.ts";
 import { createReceivedWatch, type ReceivedWatch } from "./received-watch.ts";
+import type { ServedFile } from "./serve.ts";
 
 /** The entry point of the thread. */
-export const STATE_THREAD = new URL("./entry.ts", import.meta.url);
+export const STATE_THREAD = new URL(import.meta.resolve("#state-thread"));
 
 /** How long the thread may answer nothing while calls wait: they must not wait indefinitely for storage that hangs. */
 const ANSWER_MS = 30_000;
@@ -32,8 +34,10 @@ export async function startStateThread(
   now: () => number,
   onDeath: (error: unknown) => void,
   program: URL = STATE_THREAD,
+  use: FileUse = STATE_FILE,
 ): Promise<ThreadedKeyValue> {
-  const worker = new Worker(program, { workerData: path, resourceLimits: LIMITS });
+  const workerData: ServedFile = { path, use };
+  const worker = new Worker(program, { workerData, resourceLimits: LIMITS });
   const send = (message: ToState): void => worker.postMessage(message);
   const calls = new Map<number, PromiseWithResolvers<unknown>>();
   const watches = new Map<number, ReceivedWatch>();

@@ -5,12 +5,28 @@ import { createFileWith } from "../files/durable.ts";
 import { FileError } from "../files/file-error.ts";
 import { placeOf } from "../files/place.ts";
 import { openPrivateFolder } from "../files/private-path.ts";
-import { type Entry, StateError } from "./keyvalue.ts";
+import { type Entry, MAX_LIVE_VALUE_BYTES, MAX_STATE_VALUE_BYTES, StateError } from "./keyvalue.ts";
 import { createLocalKeyValue, type LocalKeyValue, type Table } from "./local.ts";
 import { checkRows, createSchema, createSqliteTable, SCHEMA_VERSION } from "./sqlite-table.ts";
 
-/** Nothing is restored over a damaged file: it is evidence, and a part of it may still be read. */
-const WAY_OUT = "move it away, then put back a copy or restore a backup (signet keys restore)";
+/** What a file is for. Plain data, because it is passed to the file's thread. */
+export interface FileUse {
+  readonly maxValueBytes: number;
+  /** How an operator gets out of damage. Nothing overwrites a damaged file: it is evidence, and may still be read. */
+  readonly wayOut: string;
+}
+
+/** The file with keys, secrets and revocations. */
+export const STATE_FILE: FileUse = {
+  maxValueBytes: MAX_STATE_VALUE_BYTES,
+  wayOut: "move it away, then put back a copy or restore a backup (signet keys restore)",
+};
+
+/** The file with what changes with each use of a token. An older copy would forget uses. */
+export const LIVE_FILE: FileUse = {
+  maxValueBytes: MAX_LIVE_VALUE_BYTES,
+  wayOut: "move it away, and put back no copy: one-time tokens that were issued until then count as used",
+};
 
 /**
  * Opens the store of one process in one file, and locks it until `close`; the kernel releases the lock when the process
@@ -19,23 +35,28 @@ const WAY_OUT = "move it away, then put back a copy or restore a backup (signet 
  * Throws {@link StateError}: LOCKED when it is open already, in this process or another; CORRUPT when any of it is
  * damaged; EXPOSED when others have any access to the file or its folder; UNAVAILABLE when the disk fails.
  */
-export async function openFileKeyValue(path: string, now: () => number): Promise<LocalKeyValue> {
+export async function openFileKeyValue(path: string, now: () => number, use = STATE_FILE): Promise<LocalKeyValue> {
+  const file = { path, ...use };
   try {
     // Only stats the file: opening and closing it would drop the locks that this process has on it (POSIX fcntl).
     openPrivateFolder(dirname(path), /\.db(?:-journal)?$/);
     await stat(path).catch((error) => createIfMissing(path, error));
     // SQLite has no reason of its own for a file that it may not write.
     await access(path, constants.R_OK | constants.W_OK);
-    await refuseEmpty(path);
-    return openDatabase(path, now);
+    await refuseEmpty(file);
+    return openDatabase(file, now);
   } catch (error) {
-    throw stateErrorOf(path, error);
+    throw stateErrorOf(file, error);
   }
 }
 
+interface StoreFile extends FileUse {
+  readonly path: string;
+}
+
 /** SQLite takes an empty file for a new database, and fills it. */
-async function refuseEmpty(path: string): Promise<void> {
-  if ((await stat(path)).size === 0) throw new StateError("CORRUPT", `${path} is damaged: it is empty; ${WAY_OUT}`);
+async function refuseEmpty({ path, wayOut }: StoreFile): Promise<void> {
+  if ((await stat(path)).size === 0) throw new StateError("CORRUPT", `${path} is damaged: it is empty; ${wayOut}`);
 }
 
 /**
@@ -56,13 +77,14 @@ function fillDatabase(draft: string): void {
   database.close();
 }
 
-function openDatabase(path: string, now: () => number): LocalKeyValue {
+function openDatabase(file: StoreFile, now: () => number): LocalKeyValue {
+  const { path, maxValueBytes } = file;
   const database = openLocked(path);
   try {
-    checkDatabase(path, database);
+    checkDatabase(file, database);
     checkRows(database);
     const table = { ...createSqliteTable(database), look: placeOf(path).look };
-    return createLocalKeyValue(withStateErrors(path, table), now, () => database.close());
+    return createLocalKeyValue(withStateErrors(file, table), { now, maxValueBytes, onClose: () => database.close() });
   } catch (error) {
     database.close();
     throw error;
@@ -88,7 +110,7 @@ function openLocked(path: string): DatabaseSync {
   }
 }
 
-function checkDatabase(path: string, database: DatabaseSync): void {
+function checkDatabase({ path, wayOut }: StoreFile, database: DatabaseSync): void {
   const version = database.prepare("PRAGMA user_version").get()?.user_version;
   if (version !== SCHEMA_VERSION) {
     throw new StateError(
@@ -97,40 +119,40 @@ function checkDatabase(path: string, database: DatabaseSync): void {
     );
   }
   const verdict = database.prepare("PRAGMA integrity_check(1)").get()?.integrity_check;
-  if (verdict !== "ok") throw new StateError("CORRUPT", `${path} is damaged: ${verdict}; ${WAY_OUT}`);
+  if (verdict !== "ok") throw new StateError("CORRUPT", `${path} is damaged: ${verdict}; ${wayOut}`);
   const behind = database.prepare("SELECT 1 FROM entries WHERE revision > (SELECT max(revision) FROM counter)").get();
   const counters = database.prepare("SELECT count(*) AS count FROM counter").get()?.count;
   if (behind !== undefined || counters !== 1)
     throw new StateError("CORRUPT", `${path} is damaged: its revision counter is behind its entries`);
 }
 
-function withStateErrors(path: string, table: Table): Table {
+function withStateErrors(file: StoreFile, table: Table): Table {
   return {
-    look: () => asStateError(path, () => table.look()),
-    get: (key) => asStateError(path, () => table.get(key)),
-    change: (removed, written) => asStateError(path, () => table.change(removed, written)),
-    expired: (now, limit) => asStateError(path, () => table.expired(now, limit)),
+    look: () => asStateError(file, () => table.look()),
+    get: (key) => asStateError(file, () => table.get(key)),
+    change: (removed, written) => asStateError(file, () => table.change(removed, written)),
+    expired: (now, limit) => asStateError(file, () => table.expired(now, limit)),
     scan: (prefix) =>
       eachWithStateErrors(
-        path,
-        asStateError(path, () => table.scan(prefix)),
+        file,
+        asStateError(file, () => table.scan(prefix)),
       ),
   };
 }
 
-function* eachWithStateErrors(path: string, entries: Iterable<Entry>): Generator<Entry> {
+function* eachWithStateErrors(file: StoreFile, entries: Iterable<Entry>): Generator<Entry> {
   try {
     yield* entries;
   } catch (error) {
-    throw stateErrorOf(path, error);
+    throw stateErrorOf(file, error);
   }
 }
 
-function asStateError<Result>(path: string, work: () => Result): Result {
+function asStateError<Result>(file: StoreFile, work: () => Result): Result {
   try {
     return work();
   } catch (error) {
-    throw stateErrorOf(path, error);
+    throw stateErrorOf(file, error);
   }
 }
 
@@ -140,7 +162,7 @@ const BUSY = [5, 6];
 const DAMAGED = [1, 11, 26];
 
 /** Converts what SQLite or the file system threw into a {@link StateError} that an operator can act on. */
-function stateErrorOf(path: string, cause: unknown): StateError {
+function stateErrorOf({ path, wayOut }: StoreFile, cause: unknown): StateError {
   if (cause instanceof StateError) return cause;
   if (cause instanceof FileError)
     return new StateError(cause.code === "EXPOSED" ? "EXPOSED" : "UNAVAILABLE", cause.message, { cause });
@@ -152,7 +174,7 @@ function stateErrorOf(path: string, cause: unknown): StateError {
   // Only a damaged number is too large for JavaScript.
   const outOfRange = cause instanceof Error && "code" in cause && cause.code === "ERR_OUT_OF_RANGE";
   if (outOfRange || (code !== undefined && DAMAGED.includes(code))) {
-    return new StateError("CORRUPT", `${path} is damaged: ${reason}; ${WAY_OUT}`, { cause });
+    return new StateError("CORRUPT", `${path} is damaged: ${reason}; ${wayOut}`, { cause });
   }
   return new StateError("UNAVAILABLE", `${path} can't be used: ${reason}`, { cause });
 }

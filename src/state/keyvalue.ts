@@ -34,8 +34,8 @@ export interface EntryWrite extends WriteOptions {
 }
 
 /**
- * The shared state: small, and the same for every replica. Keys are segments of `[A-Za-z0-9_-]+` joined by `/`; values
- * have at most 64 KiB. In every implementation but memory, a write MUST be durable when it resolves. An implementation
+ * A small store, the same for every replica. Keys are segments of `[A-Za-z0-9_-]+` joined by `/`; values have at most
+ * 64 KiB in the state, and 512 KiB in the live store. In every implementation but memory, a write MUST be durable when it resolves. An implementation
  * MUST throw a {@link StateError} when it does not know whether a write happened.
  */
 export interface KeyValue {
@@ -89,7 +89,11 @@ export function pauseAfterWatch(error: unknown): number {
 
 const KEY = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
 const PREFIX = /^([A-Za-z0-9_-]+\/)*[A-Za-z0-9_-]*$/;
-const MAX_VALUE_BYTES = 64 * 1024;
+
+/** The largest value of the state, which has keys and revocations. */
+export const MAX_STATE_VALUE_BYTES = 64 * 1024;
+/** The largest value of the live store, where one value may count thousands of sessions. */
+export const MAX_LIVE_VALUE_BYTES = 512 * 1024;
 
 /** Throws BAD_KEY unless `key` is segments of `[A-Za-z0-9_-]+` joined by `/`, which every adapter can encode. */
 export function checkKey(key: string): void {
@@ -98,11 +102,11 @@ export function checkKey(key: string): void {
 }
 
 /** Throws BAD_KEY or TOO_LARGE unless every write is possible and has a key of its own. */
-export function checkWrites(writes: readonly EntryWrite[]): void {
+export function checkWrites(writes: readonly EntryWrite[], maxValueBytes: number): void {
   const keys = new Set<string>();
   for (const { key, value } of writes) {
     checkKey(key);
-    checkValue(key, value);
+    checkValue(key, value, maxValueBytes);
     if (keys.has(key)) throw new StateError("BAD_KEY", `key ${JSON.stringify(key)} comes twice in one call`);
     keys.add(key);
   }
@@ -114,12 +118,9 @@ export function checkPrefix(prefix: string): void {
     throw new StateError("BAD_KEY", `prefix ${JSON.stringify(prefix)}: no key can begin with it`);
 }
 
-/** Throws TOO_LARGE for a value of more than 64 KiB. */
-export function checkValue(key: string, value: Uint8Array): void {
-  if (value.byteLength > MAX_VALUE_BYTES) {
-    throw new StateError(
-      "TOO_LARGE",
-      `value of ${key} has ${value.byteLength} bytes: at most ${MAX_VALUE_BYTES} are allowed`,
-    );
+/** Throws TOO_LARGE for a value of more than `maxBytes`. */
+export function checkValue(key: string, value: Uint8Array, maxBytes: number): void {
+  if (value.byteLength > maxBytes) {
+    throw new StateError("TOO_LARGE", `value of ${key} has ${value.byteLength} bytes: at most ${maxBytes} are allowed`);
   }
 }

@@ -38,8 +38,15 @@ export interface LocalKeyValue extends KeyValue {
 /** How many expired entries a write removes: if 10⁵ end at once, no call has to wait for all of them. */
 const PURGED_PER_WRITE = 200;
 
-/** Implements {@link KeyValue} over a table. `now` (Unix milliseconds) decides what has expired. */
-export function createLocalKeyValue(table: Table, now: () => number, onClose: () => void): LocalKeyValue {
+export interface LocalOptions {
+  /** Unix milliseconds; decides what has expired. */
+  readonly now: () => number;
+  readonly maxValueBytes: number;
+  readonly onClose: () => void;
+}
+
+/** Implements {@link KeyValue} over a table. */
+export function createLocalKeyValue(table: Table, { now, maxValueBytes, onClose }: LocalOptions): LocalKeyValue {
   const watchers = createWatchers();
   let closed = false;
 
@@ -74,7 +81,7 @@ export function createLocalKeyValue(table: Table, now: () => number, onClose: ()
   /** All of the writes, or none when one of them conflicts with what is stored. */
   function write(writes: readonly EntryWrite[]): readonly number[] | undefined {
     refuseClosed();
-    checkWrites(writes);
+    checkWrites(writes, maxValueBytes);
     const fit = writes.every(({ key, revision }) => liveEntry(key)?.revision === revision);
     return fit ? change([], writes) : undefined;
   }

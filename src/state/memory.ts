@@ -1,9 +1,9 @@
-import type { Entry } from "./keyvalue.ts";
+import { type Entry, MAX_STATE_VALUE_BYTES } from "./keyvalue.ts";
 import { createLocalKeyValue, type LocalKeyValue, type Table } from "./local.ts";
 
 /** A store that lasts as long as its process: for tests and experiments. */
-export function createMemoryKeyValue(now: () => number): LocalKeyValue {
-  return createLocalKeyValue(createMemoryTable(), now, () => {});
+export function createMemoryKeyValue(now: () => number, maxValueBytes = MAX_STATE_VALUE_BYTES): LocalKeyValue {
+  return createLocalKeyValue(createMemoryTable(), { now, maxValueBytes, onClose: () => {} });
 }
 
 function createMemoryTable(): Table {

@@ -12,6 +12,16 @@ export function canonicalIp(text: string): string | undefined {
   return parseAddress(text)?.toString();
 }
 
+/** Each client has at least so many bits of IPv6 addresses (RFC 6177, 2), and may change them with every connection. */
+const CLIENT_BITS = 64;
+
+/** What a client can't change at will: its IPv4 address, or the network of its IPv6 one. Undefined for no address. */
+export function clientNetwork(text: string): string | undefined {
+  const address = parseAddress(text);
+  if (address === undefined || address.kind() === "ipv4") return address?.toString();
+  return ipaddr.IPv6.networkAddressFromCIDR(`${address}/${CLIENT_BITS}`).toString();
+}
+
 /** What is wrong with the address of a client, as the description of a field violation, or undefined. */
 export function addressFault(address: unknown): string | undefined {
   const known = typeof address === "string" && parseAddress(address) !== undefined;

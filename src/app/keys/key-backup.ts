@@ -11,26 +11,61 @@ import { openDataFolder } from "../../files/private-path.ts";
 import { loadKeks } from "../../jose/kek-source.ts";
 import { createKeyVault, recordKeysOf } from "../../jose/key-vault.ts";
 import { createSecretVault } from "../../jose/secret-vault.ts";
+import { forgetGeneration } from "../../live/live-store.ts";
+import { UNUSED_KEY } from "../../nats/attempt.ts";
 import { createNatsKeyValue } from "../../nats/bucket/keyvalue.ts";
-import { NatsLink } from "../../nats/link.ts";
+import { openWatchedLink } from "../../nats/watched-link.ts";
 import { openFileKeyValue } from "../../state/file.ts";
 import { type KeyValue, StateError } from "../../state/keyvalue.ts";
 
+/** Told what is being done, in words for an operator. */
+type Say = (doing: string) => void;
+
 /** Copies the keys of the configured store into a new file. The service of a file store MUST NOT run. */
-export async function exportKeys(config: Config, path: string, now: () => number): Promise<BackupContent> {
+export async function exportKeys(
+  config: Config,
+  path: string,
+  now: () => number,
+  say: Say = () => {},
+): Promise<BackupContent> {
   const tools = await toolsOf(config);
   return withStore(config, false, now, async (store) => {
-    const { file, ...content } = await createBackup(store, tools, now());
+    say("reading the store");
+    const { file, ...content } = await createBackup(store, tools, now(), counting("opening the keys", say));
     await createFile(path, file);
     return content;
   });
 }
 
+/**
+ * Opens every key of the configured store, and keeps nothing. Throws as {@link openOfflineStore}, KekError, and
+ * as `createBackup` does.
+ */
+export async function proveKeys(config: Config, now: () => number): Promise<BackupContent> {
+  const tools = await toolsOf(config);
+  return withStore(config, false, now, (store) => createBackup(store, tools, now()));
+}
+
 /** Writes an export of {@link exportKeys} into the configured store. */
-export async function restoreKeys(config: Config, path: string, now: () => number): Promise<BackupContent> {
+export async function restoreKeys(
+  config: Config,
+  path: string,
+  now: () => number,
+  say: Say = () => {},
+): Promise<BackupContent> {
   // Before the store is opened and perhaps created: an invalid backup must leave no trace.
-  const backup = await readBackup(await read(path), await toolsOf(config));
-  return withStore(config, true, now, (store) => restoreBackup(store, backup, now()));
+  const backup = await readBackup(await read(path), await toolsOf(config), counting("opening the keys", say));
+  say("opening the store");
+  return withStore(config, true, now, async (store) => {
+    say("comparing the store with the file");
+    const content = await restoreBackup(store, backup, now(), counting("writing the keys", say));
+    await forgetGeneration(store);
+    return content;
+  });
+}
+
+function counting(doing: string, say: Say) {
+  return (done: number, all: number) => say(`${doing}: ${done} of ${all} rings`);
 }
 
 async function read(path: string): Promise<Buffer> {
@@ -69,20 +104,24 @@ export interface OfflineStore {
 
 /**
  * Opens the configured store without a service. A file store MUST NOT be in use, and is created only if `create` is
- * true. Throws {@link StateError}, or the FileError of a data folder that can't be used.
+ * true. Throws {@link StateError}, the StartError NATS_FILES, or the FileError of a data folder that can't be used.
  */
 export async function openOfflineStore(config: Config, create: boolean, now: () => number): Promise<OfflineStore> {
   const { nats, state } = config;
   if (state.store === "file" || nats === undefined) return fileStore(config.data, create, now);
-  const link = new NatsLink({ servers: nats.url, name: "signet keys" }, () => undefined);
-  const close = () => link.close(CLOSE_MS);
+  const { link, close: closeLink } = await openWatchedLink(
+    nats.access,
+    { name: "signet keys", writes: UNUSED_KEY },
+    () => undefined,
+  );
+  const close = () => closeLink(CLOSE_MS);
   try {
     await link.connected(AbortSignal.timeout(CONNECT_MS));
   } catch (cause) {
     await close();
-    throw new StateError("UNAVAILABLE", `the NATS server of nats.url does not answer within ${CONNECT_MS} ms`, {
-      cause,
-    });
+    const reason = link.outage === undefined ? "" : ` (${link.outage})`;
+    const message = `no NATS server of nats.url let this command in within ${CONNECT_MS} ms${reason}`;
+    throw new StateError("UNAVAILABLE", message, { cause });
   }
   const { replicas } = nats;
   // What is left in a bucket that forgets can still be exported; nothing is restored into one.

@@ -1,6 +1,10 @@
 import { pause } from "../../async/timeout.ts";
 import type { AuditEvent, AuditLog } from "../../audit/event.ts";
+import type { Caller } from "../../caller.ts";
 import { KeyringError } from "../../keys/error.ts";
+import type { PublishKey } from "../../keys/key-history.ts";
+import { publishedKey } from "../../keys/rotating/loaded-ring.ts";
+import type { EpochRecord } from "../../keys/rotating/record.ts";
 import type { KeyringEvent } from "../../keys/rotating/views.ts";
 import { StateError } from "../../state/keyvalue.ts";
 import type { Log } from "../log.ts";
@@ -71,17 +75,36 @@ export function createKeyringReporter({ audit, log, isNew, now, stopping }: List
   };
 }
 
+/**
+ * Publishes the keys of a ring as it comes into use, and not when the first token waits for it. A failure is the matter
+ * of that token: it does not leave before its key has its event.
+ */
+export function createRingPublisher({
+  publishKey,
+  log,
+  isNew,
+}: Pick<Listeners, "log" | "isNew"> & { readonly publishKey: PublishKey }): (ring: EpochRecord) => void {
+  return ({ keyset, keys }) => {
+    for (const key of keys)
+      void publishKey({ keyset }, publishedKey(key))?.catch((error) => {
+        if (isNew("audit", error)) log("error", { type: "audit.failed", error });
+      });
+  };
+}
+
 interface Rotated {
   readonly keyset: string;
   readonly epoch: number;
   readonly added: readonly string[];
   readonly removed: readonly string[];
   readonly reason: string;
-  readonly caller?: string;
+  readonly caller?: Caller;
+  readonly next?: { readonly kid: string; readonly signFrom: number } | undefined;
 }
 
-function rotated({ keyset, epoch, added, removed, reason, caller = "" }: Rotated): AuditEvent {
-  return { type: "key.rotated", keyset, keysetEpoch: epoch, added, removed, reason, caller };
+function rotated({ keyset, epoch, added, removed, reason, caller, next }: Rotated): AuditEvent {
+  const taking = { signingKeyId: next?.kid ?? "", signsFrom: next?.signFrom };
+  return { type: "key.rotated", keyset, keysetEpoch: epoch, added, removed, reason, caller, ...taking };
 }
 
 /** Whether this failure should be logged: it differs from the last one at this place. */

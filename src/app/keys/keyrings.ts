@@ -1,13 +1,15 @@
 import { randomBytes } from "node:crypto";
 import type { AuditEvent } from "../../audit/event.ts";
 import type { Config } from "../../config/config.ts";
+import type { Ed25519 } from "../../jose/ed25519/ed25519.ts";
 import type { Keks } from "../../jose/kek.ts";
 import { createKeyVault, recordKeysOf } from "../../jose/key-vault.ts";
 import { KeyringError } from "../../keys/error.ts";
 import { type Keyring, openKeyring } from "../../keys/rotating/keyring.ts";
-import type { RingSnapshot } from "../../keys/rotating/options.ts";
+import type { KeyringOptions, RingSnapshot } from "../../keys/rotating/options.ts";
 import { keysetPlace, keysetRecords } from "../../keys/rotating/parse-record.ts";
 import type { KeyringEvent } from "../../keys/rotating/views.ts";
+import type { SignatureCounts } from "../../keys/signature-counts.ts";
 import { judgeRecord, type RecordKeys } from "../../keys/store/authenticated-record.ts";
 import type { Keyset } from "../../profile/keysets.ts";
 import type { Entry } from "../../state/keyvalue.ts";
@@ -20,13 +22,14 @@ export interface Keyrings {
   readonly retired: readonly Keyring[];
 }
 
-/** Opens the ring of every keyset in use, or creates it, and the retired ones that exist. Rejects with a KeyringError. */
+/** Opens or creates the ring of every keyset in use, and opens the retired ones. Rejects with a KeyringError. */
 export async function openKeyrings(
   { keysets, retired }: Pick<Config, "keysets" | "retired">,
   { store, peers, fitness, snapshots }: SharedState,
-  keks: Keks,
+  { keks, ed25519 }: { readonly keks: Keks; readonly ed25519: Ed25519 },
+  signatures: SignatureCounts,
   now: () => number,
-  report: (event: KeyringEvent) => void,
+  { report, onRing }: Pick<KeyringOptions, "report" | "onRing">,
 ): Promise<Keyrings> {
   const recordKeys = recordKeysOf(keks);
   const entries = await ringEntries(store);
@@ -37,7 +40,11 @@ export async function openKeyrings(
   const holdsRing = entries?.some((entry) => isEpoch(entry, recordKeys)) === true;
   const noFirstKeys = holdsRing ? undefined : store.noFirstKeys;
   const mayPlan = () => fitness.waitsFor().length === 0;
-  const tools = { maker: createKeyVault(keks), recordKeys, randomBytes };
+  const tools = {
+    maker: createKeyVault(keks, (kid) => signatures.signed(kid), ed25519),
+    ...{ recordKeys, randomBytes, onRing },
+    onSelfTest: (kid: string) => signatures.selfTested(kid),
+  };
   const rings: Keyring[] = [];
   const announce = () => {
     for (const { keyset, epoch } of rings) peers.announce(keyset, epoch);
@@ -99,5 +106,8 @@ function isEpoch({ key, value }: Entry, recordKeys: RecordKeys): boolean {
  */
 export function currentKeys({ keyset, epoch, list }: Keyring, now: number): AuditEvent {
   const added = list(now).map(({ kid }) => kid);
-  return { type: "key.rotated", keyset, keysetEpoch: epoch, added, removed: [], reason: "held", caller: "" };
+  return {
+    ...{ type: "key.rotated", keyset, keysetEpoch: epoch, added, removed: [], reason: "held" },
+    ...{ caller: undefined, signingKeyId: "", signsFrom: undefined },
+  };
 }

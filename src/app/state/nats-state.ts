@@ -1,11 +1,12 @@
 import { endsWithin, within } from "../../async/timeout.ts";
 import type { Findings } from "../../audit/forward/sink.ts";
-import type { Config } from "../../config/config.ts";
 import { isRetryable } from "../../keys/error.ts";
 import { judgeSecretEntry } from "../../keys/imported/parse-secret.ts";
+import type { NatsAccess } from "../../nats/access.ts";
+import { UNUSED_KEY } from "../../nats/attempt.ts";
 import { createNatsKeyValue } from "../../nats/bucket/keyvalue.ts";
-import { NatsLink } from "../../nats/link.ts";
-import type { JudgeSettings } from "../../nats/settings.ts";
+import type { NatsLink } from "../../nats/link.ts";
+import { openWatchedLink, type WatchedLink } from "../../nats/watched-link.ts";
 import { createClockCheck } from "../../replica/clock-check.ts";
 import { createContact, loadContact, saveContact } from "../../replica/contact.ts";
 import { openEntriesSnapshot } from "../../replica/entries-snapshot.ts";
@@ -13,33 +14,19 @@ import { createFitness } from "../../replica/fitness.ts";
 import { createPresence } from "../../replica/presence.ts";
 import { createReopeningStore } from "../../replica/reopening-store.ts";
 import { createRevocationFile } from "../../replica/revocations-snapshot.ts";
-import type { SnapshotFiles } from "../../replica/snapshot-files.ts";
 import { createSnapshottedStore } from "../../replica/snapshotted-store.ts";
 import { configDigests } from "../digests.ts";
-import type { Log } from "../log.ts";
 import { createStreamSettings, levelOf } from "../stream-settings.ts";
+import { type BucketParts, openNatsLive } from "./nats-live.ts";
 import type { SharedState } from "./shared-state.ts";
 
-/** How the bucket is looked after. Tests replace it. */
-export interface Sweeping {
-  /** Milliseconds between two sweeps. */
-  readonly sweepMs: number;
-  readonly judgeSettings: JudgeSettings;
-}
-
-export interface NatsStateParts extends Sweeping {
-  readonly config: Config;
+export interface NatsStateParts extends BucketParts {
   /** As in the `StateStore`. */
   readonly noFirstKeys: string | undefined;
-  readonly url: string;
-  readonly replicas: number;
-  /** The name of this replica. It never changes. */
-  readonly id: string;
+  readonly access: NatsAccess;
+  /** Who writes this replica's audit log now. The one of the start names the replica. */
+  readonly writer: () => string;
   readonly version: string;
-  readonly files: SnapshotFiles;
-  /** Unix milliseconds. */
-  readonly now: () => number;
-  readonly log: Log;
 }
 
 const HEARTBEAT_MS = 2_000;
@@ -52,9 +39,13 @@ const CLOSE_MS = 100;
 
 const monotonic = () => performance.now();
 
-/** State that replicas share through a NATS bucket. Rejects with a StateError when a snapshot can't be used. */
+/**
+ * State that replicas share through a NATS bucket. Rejects with a StateError when a snapshot can't be used, and with
+ * the StartError NATS_FILES.
+ */
 export async function openNatsState(parts: NatsStateParts): Promise<SharedState> {
-  const { config, noFirstKeys, id, version, files, now, log, sweepMs } = parts;
+  const { config, noFirstKeys, writer, version, files, now, log, sweepMs } = parts;
+  const id = writer();
   const onSnapshotError = (error: unknown) => log("error", { type: "snapshot.failed", error });
   const secretsSnapshot = await openEntriesSnapshot(files, "secrets", onSnapshotError);
   const lastHeard = await loadContact(files);
@@ -64,7 +55,8 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
     log(levelOf(found), { type: "store.settings", ...found });
     if (before.refused.length > 0 && found.refused.length === 0) putAllBack?.();
   });
-  const bucket = openBucket(parts, {
+  const { link, close } = await openLink(parts);
+  const bucket = openBucket(link, parts, {
     onLost: () => putAllBack?.(),
     onSettings: settings.take,
     // A running replica holds what the bucket may have forgotten. One that starts can't know what it lacks: the bucket
@@ -81,10 +73,12 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
     report: ({ agrees, offsetMs }) =>
       log(agrees ? "info" : "error", { type: agrees ? "clock.agrees" : "clock.differs", offsetMs }),
   });
+  const live = await openNatsLive(link, bucket.store, parts, onSnapshotError);
   const firstHeard = Promise.withResolvers<void>();
   const presence = createPresence({
     store: bucket.store,
     id,
+    writer,
     version,
     digests: configDigests(config),
     now,
@@ -100,7 +94,7 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
     report(event) {
       if (event.type !== "replica.cut_off") log("error", event);
       // An outage of the connection is reported by the link.
-      else if (bucket.connected) log("warn", event);
+      else if (link.connection !== undefined) log("warn", event);
     },
   });
   const timers: NodeJS.Timeout[] = [];
@@ -129,12 +123,13 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
           onRestored: (keys) => log("error", { type: "store.restored", keys }),
         }),
       noFirstKeys,
-      sealedBefore: async () => noFirstKeys !== undefined || secretsSnapshot.complete || lastHeard !== undefined,
       isRetryable,
       async reached(signal) {
         const ms = lastHeard === undefined ? undefined : PATIENCE_MS;
-        await within({ ms, signal }, firstHeard.promise, () => undefined);
-        await clock.look();
+        // Only a clock that was compared once is known to be right when it is set later.
+        await within({ ms, signal }, Promise.all([firstHeard.promise, clock.measured]), () => undefined);
+        // Only what needs it has to do without it.
+        await within({ ms: PATIENCE_MS, signal }, live.opened, () => undefined);
       },
       opened(putBack) {
         putAllBack = putBack;
@@ -143,7 +138,8 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
       },
     },
     peers: presence,
-    settings: () => settings.current,
+    live: live.store,
+    settings: () => ({ bucket: settings.current, live: live.settings() }),
     fitness: createFitness(
       { contact, clock, refused: () => settings.current.refused, obstacle: () => presence.obstacle },
       config,
@@ -159,17 +155,18 @@ export async function openNatsState(parts: NatsStateParts): Promise<SharedState>
     start() {
       presence.start();
       clock.start();
+      live.start();
       timers.push(setInterval(() => void sweep(), sweepMs));
       timers.push(setInterval(() => void save(), SAVE_CONTACT_MS));
     },
     async stop(leftMs) {
       for (const timer of timers) clearInterval(timer);
       clock.stop();
-      await endsWithin(leftMs, presence.stop());
+      await endsWithin(leftMs, Promise.all([presence.stop(), live.stop()]));
       await secretsSnapshot.saved();
       contactToSave = contact.lastHeard;
       await save();
-      await bucket.close();
+      await close(CLOSE_MS);
     },
   };
 }
@@ -180,31 +177,26 @@ interface BucketUse {
   readonly strict: () => boolean;
 }
 
+/** The connection over which both buckets are used. */
+function openLink({ access, writer, log }: NatsStateParts): Promise<WatchedLink> {
+  return openWatchedLink(access, { name: `signet ${writer()}`, writes: UNUSED_KEY }, (report) =>
+    "server" in report
+      ? log("info", { ...report, type: `store.${report.type}` })
+      : log("warn", { ...report, type: `store.${report.type}` }),
+  );
+}
+
 function openBucket(
-  { url, replicas, id, now, log, judgeSettings: judge }: NatsStateParts,
+  link: NatsLink,
+  { replicas, now, log, judgeSettings: judge }: NatsStateParts,
   { onLost, onSettings, strict }: BucketUse,
 ) {
-  const link = new NatsLink({ servers: url, name: `signet ${id}` }, (report) =>
-    report.type === "up"
-      ? log("info", { type: "store.up", server: report.server })
-      : log("warn", { type: "store.down", message: report.message }),
-  );
   const report = (damage: string) => log("warn", { type: "store.damaged", damage });
-  const reopening = createReopeningStore(
+  return createReopeningStore(
     () => createNatsKeyValue(link, { replicas, now, report, onSettings, strict, judge }),
     (error) => {
       log("error", { type: "store.lost", error });
       onLost();
     },
   );
-  return {
-    store: reopening.store,
-    get current() {
-      return reopening.current;
-    },
-    get connected() {
-      return link.connection !== undefined;
-    },
-    close: () => link.close(CLOSE_MS),
-  };
 }

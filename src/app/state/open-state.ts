@@ -1,37 +1,57 @@
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import packageJson from "../../../package.json" with { type: "json" };
+import packageJson from "#package.json" with { type: "json" };
+import { endsWithin, within } from "../../async/timeout.ts";
+import { holdsAuditKeys } from "../../audit-thread/writer-keys.ts";
 import type { Config } from "../../config/config.ts";
 import { holdsSecrets } from "../../keys/imported/secrets.ts";
+import { createLiveStore } from "../../live/live-store.ts";
 import { ALWAYS_FIT } from "../../replica/fitness.ts";
 import { NO_PEERS } from "../../replica/presence.ts";
 import { openSnapshotFiles } from "../../replica/snapshot-files.ts";
 import type { KeyValue } from "../../state/keyvalue.ts";
 import type { Log } from "../log.ts";
-import { openNatsState, type Sweeping } from "./nats-state.ts";
-import { bucketLost, isShared, type OwnState, snapshotsOf } from "./own-state.ts";
+import type { Sweeping } from "./nats-live.ts";
+import { openNatsState } from "./nats-state.ts";
+import { bucketLost, holdsCopies, isShared, type OwnState, type OwnStore, snapshotsOf } from "./own-state.ts";
 import { NO_SNAPSHOTS, type SharedState } from "./shared-state.ts";
 
 /**
- * Opens the state that the configuration names. `own` is what this data folder holds. `id` names the replica: the
- * writer of the audit log, which lasts as long as the data folder. Rejects with a StateError.
+ * Opens the state that the configuration names. `own` is what this data folder holds; `openLive` opens its live store.
+ * `writer` is that of the audit log. The one of the start names the replica. Rejects with a StateError, and with the StartError
+ * NATS_FILES.
  */
 export async function openState(
   config: Config,
   own: Pick<OwnState, "store" | "spoolInstallation">,
-  id: string,
+  openLive: () => Promise<OwnStore>,
+  writer: () => string,
   now: () => number,
   log: Log,
   sweeping: Sweeping,
 ): Promise<SharedState> {
   const { nats, state, data } = config;
-  if (!isShared(config) || nats === undefined) return createFileState(own.store);
+  if (!isShared(config) || nats === undefined) return createFileState(own.store, await openLive(), config, now, log);
   const hasOwnKeys = (await own.store.list("keys/")).length > 0;
   if (state.firstStart && hasOwnKeys) log("error", { type: "store.own_keys", folder: join(data, "state") });
   const noFirstKeys = whyNoFirstKeys(config, hasOwnKeys, own.spoolInstallation);
   const files = await openSnapshotFiles(snapshotsOf(data), (file) => log("error", { type: "snapshot.damaged", file }));
-  const { url, replicas } = nats;
+  const { access, replicas } = nats;
   const { version } = packageJson;
-  return openNatsState({ config, noFirstKeys, url, replicas, id, version, files, now, log, ...sweeping });
+  return openNatsState({ config, noFirstKeys, access, replicas, writer, version, files, now, log, ...sweeping });
+}
+
+/** Whether keys were sealed before, as far as is known without NATS: a new KEK would then hide their loss. */
+export async function sealedBefore(
+  config: Config,
+  own: Pick<OwnState, "store" | "spoolInstallation" | "acceptedLoss">,
+): Promise<boolean> {
+  const { data } = config;
+  if (own.acceptedLoss === undefined && (await holdsAuditKeys(join(data, "spool")))) return true;
+  // Epochs are never deleted, and a keyset may have left the configuration.
+  const hasOwnKeys = (await own.store.list("keys/")).length > 0;
+  if (!isShared(config)) return hasOwnKeys || (await holdsSecrets(own.store));
+  return whyNoFirstKeys(config, hasOwnKeys, own.spoolInstallation) !== undefined || holdsCopies(snapshotsOf(data));
 }
 
 /** As {@link StateStore.noFirstKeys}, for a bucket. `installation` is the one that the data folder belongs to. */
@@ -48,25 +68,42 @@ function whyNoFirstKeys(
 }
 
 /** The state of a single process: always reachable, and by definition on the same clock. */
-function createFileState(store: KeyValue): SharedState {
+function createFileState(
+  store: KeyValue,
+  liveFile: OwnStore,
+  { clockSkewMs: skewMs }: Config,
+  now: () => number,
+  log: Log,
+): SharedState {
+  const live = createLiveStore({
+    ...{ store: liveFile, state: store, newId: randomUUID, now, skewMs },
+    monotonic: () => performance.now(),
+    look: async () => {},
+    outages: () => 0,
+    remembered: undefined,
+    remember: async () => {},
+    storeTime: async () => now(),
+    onBegun: (lost) => log(lost ? "error" : "info", { type: "live.begun", lost }),
+    onError: (error) => log("error", { type: "live.failed", error }),
+  });
   return {
     store: {
       rings: store,
       secrets: () => store,
       noFirstKeys: undefined,
-      async sealedBefore() {
-        // Epochs are never deleted, and a keyset may have left the configuration.
-        return (await store.list("keys/")).length > 0 || (await holdsSecrets(store));
-      },
       isRetryable: () => false,
-      reached: async () => {},
+      reached: (signal) => within({ signal }, live.opened, () => undefined),
       opened: () => {},
     },
     peers: NO_PEERS,
     fitness: ALWAYS_FIT,
     snapshots: NO_SNAPSHOTS,
-    settings: () => undefined,
-    start: () => {},
-    stop: async () => {},
+    live,
+    settings: () => ({}),
+    start: live.start,
+    async stop(leftMs) {
+      await endsWithin(leftMs, live.stop());
+      await liveFile.close(leftMs);
+    },
   };
 }

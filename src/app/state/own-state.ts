@@ -213,6 +213,11 @@ function refuseOlderKeys(snapshots: string): void {
   throw new StartError("OTHER_STORE", message);
 }
 
+/** Whether this replica has ever read the state that replicas share. */
+export function holdsCopies(snapshots: string): boolean {
+  return ["contact", "secrets"].some((file) => existsSync(join(snapshots, file)));
+}
+
 /** Whether there are copies of rings. An empty folder proves nothing: every start creates it, even without NATS. */
 function holdsRings(snapshots: string): boolean {
   return existsSync(snapshots) && readdirSync(snapshots).some((file) => file.startsWith("keyset."));

@@ -1,6 +1,7 @@
 import type { Findings } from "../../audit/forward/sink.ts";
 import type { RingSnapshot } from "../../keys/rotating/options.ts";
 import type { RecordKeys } from "../../keys/store/authenticated-record.ts";
+import type { LiveStore } from "../../live/live-store.ts";
 import type { Fitness } from "../../replica/fitness.ts";
 import type { Peers } from "../../replica/presence.ts";
 import type { RevocationFile } from "../../replica/revocations-snapshot.ts";
@@ -12,8 +13,10 @@ export interface SharedState {
   readonly peers: Peers;
   readonly fitness: Fitness;
   readonly snapshots: Snapshots;
-  /** Of the bucket. Undefined: the state is a file. */
-  readonly settings: () => Findings | undefined;
+  /** Its failure is no failure of the state: only what needs it is UNAVAILABLE. */
+  readonly live: LiveStore;
+  /** Of the buckets, by the name that metrics give them. Empty: the state is a file. */
+  readonly settings: () => Readonly<Record<string, Findings>>;
   start(): void;
   /** Leaves the other replicas, within about `leftMs`. Never rejects. */
   stop(leftMs: number): Promise<void>;
@@ -27,8 +30,6 @@ export interface StateStore {
   secrets(recordKeys: RecordKeys): KeyValue;
   /** Why this process may not create the first ring of an empty store, human-readable. Undefined: it may. */
   readonly noFirstKeys: string | undefined;
-  /** Whether keys were sealed before, as far as is known without the store: a new KEK would then hide their loss. */
-  sealedBefore(): Promise<boolean>;
   /** Whether the work that failed with this error may succeed later. */
   isRetryable(error: unknown): boolean;
   /**

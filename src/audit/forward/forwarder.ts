@@ -12,6 +12,7 @@ import {
   SinkError,
   type SinkErrorCode,
   type StreamMark,
+  type StreamUsage,
 } from "./sink.ts";
 
 /** What the forwarder reports to the service's log. */
@@ -40,6 +41,8 @@ export interface ForwarderOptions {
   readonly random: () => number;
   /** MUST NOT throw. */
   readonly report: (report: ForwarderReport) => void;
+  /** Called at each inspection of the stream. MUST NOT throw. */
+  readonly onUsage?: ((usage: StreamUsage) => void) | undefined;
 }
 
 const GROUP_LIMIT = 256;
@@ -60,6 +63,7 @@ export class Forwarder {
   /** Events that are stored while an earlier one is not yet. */
   readonly #ahead = new Map<number, StreamMark>();
   #created = "";
+  #inspected = 0;
   /** Whether `audit.forwarding` was reported since the last failure. */
   #announced = false;
   #settings: Findings = { refused: [], alarms: [] };
@@ -70,6 +74,11 @@ export class Forwarder {
   constructor(options: ForwarderOptions) {
     this.#options = options;
     this.#done = this.#run();
+  }
+
+  /** The connection over which the stream was last found fit to take events; 0 before. */
+  get inspected(): number {
+    return this.#inspected;
   }
 
   /** Forwards the events that are in the spool, for at most `deadlineMs` and until the first failure, and ends. */
@@ -91,6 +100,7 @@ export class Forwarder {
     const { sink, spool, monotonic, inspectMs = INSPECT_MS } = this.#options;
     const connection = await sink.connected(this.#stopping.signal);
     if (!(await this.#inspect())) return pause(Math.min(inspectMs, IDLE_MS), this.#stopping.signal);
+    this.#inspected = connection;
     const inspectedAt = monotonic();
     while (!this.#aborted.signal.aborted && monotonic() - inspectedAt < inspectMs) {
       if ((await sink.connected(this.#stopping.signal)) !== connection) return;
@@ -104,8 +114,9 @@ export class Forwarder {
 
   /** Resolves to whether events may be published. */
   async #inspect(): Promise<boolean> {
-    const { sink, spool, report } = this.#options;
-    const { created, holds, settings } = await sink.inspect(spool.acknowledged.stream, this.#aborted.signal);
+    const { sink, spool, report, onUsage } = this.#options;
+    const { created, holds, settings, usage } = await sink.inspect(spool.acknowledged.stream, this.#aborted.signal);
+    if (usage !== undefined) onUsage?.(usage);
     const newlyRefused = settings.refused.length > 0 && this.#settings.refused.length === 0;
     // A stream that forgets has proven nothing: whatever is still here is kept, and published again once it is mended.
     if (!holds || newlyRefused) this.#replay();
@@ -145,9 +156,10 @@ export class Forwarder {
   }
 
   // A new message's sequence must be above the mark's. If not, the stream was replaced or rolled back, and these
-  // acknowledgements prove nothing about earlier events.
+  // acknowledgements prove nothing about earlier events. Where the events go to another stream now, numbers begin again.
   #requireAdvance(outcomes: readonly Outcome[]): void {
-    const marked = this.#options.spool.acknowledged.stream?.seq ?? 0;
+    const mark = this.#options.spool.acknowledged.stream;
+    const marked = mark !== undefined && mark.created === this.#created ? mark.seq : 0;
     const back = outcomes.find((outcome) => outcome.stored && !outcome.duplicate && outcome.seq <= marked);
     if (back?.stored)
       throw new SinkError(
@@ -202,8 +214,8 @@ export class Forwarder {
 }
 
 function toOutgoing({ body, header }: StoredEvent): OutgoingEvent {
-  const { id, type, time, writer } = header;
-  return { subject: subjectOf(header), id, type, time, writer, body };
+  const { id, type, time, writer, traceparent } = header;
+  return { subject: subjectOf(header), id, type, time, writer, traceparent, body };
 }
 
 function codeOf(error: unknown): SinkErrorCode | AuditErrorCode | "INTERNAL" {

@@ -8,7 +8,17 @@ export interface OutgoingEvent {
   /** RFC 3339. */
   readonly time: string;
   readonly writer: string;
+  /** Empty: the event has no trace. */
+  readonly traceparent: string;
   /** MUST be stored byte for byte. */
+  readonly body: Uint8Array;
+}
+
+/** A checkpoint as it is handed to the sink. */
+export interface OutgoingNote {
+  readonly subject: string;
+  readonly id: string;
+  /** A signed note. MUST be stored byte for byte. */
   readonly body: Uint8Array;
 }
 
@@ -31,8 +41,20 @@ export interface StreamMark {
   readonly eventId: string;
 }
 
+/** How full the stream is that takes the events. */
+export interface StreamUsage {
+  readonly bytes: number;
+  readonly messages: number;
+  /** When the oldest message was stored, in Unix milliseconds. Undefined: there is none. */
+  readonly oldestTime: number | undefined;
+  /** At how many bytes it takes no event. Undefined: as far as the sink tells, there is no limit but its disk. */
+  readonly limitBytes: number | undefined;
+}
+
 /** The state in which the stream was found. */
 export interface StreamState {
+  /** Undefined: the sink does not know. */
+  readonly usage?: StreamUsage | undefined;
   readonly created: string;
   /** False when the stream no longer has the marked event: it was lost or rolled back. */
   readonly holds: boolean;
@@ -61,6 +83,14 @@ export interface EventSink {
   inspect(mark: StreamMark | undefined, signal: AbortSignal): Promise<StreamState>;
   /** Publishes the events in order. Resolves with one outcome for each, within the sink's own time-out. */
   publish(events: readonly OutgoingEvent[], signal: AbortSignal): Promise<readonly Outcome[]>;
+}
+
+/** The destination of checkpoints, which is that of the events. */
+export interface NoteSink extends Pick<EventSink, "connected"> {
+  /** The body of the last note under a subject; undefined where there is none. Rejects with a {@link SinkError}. */
+  lastNote(subject: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /** Publishes a note. As {@link EventSink.publish} of one event. */
+  publishNote(note: OutgoingNote, signal: AbortSignal): Promise<Outcome>;
 }
 
 export class SinkError extends CodedError<SinkErrorCode> {}

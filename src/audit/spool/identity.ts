@@ -4,6 +4,8 @@ import { createQueue } from "../../async/queue.ts";
 import { replaceFile } from "../../files/durable.ts";
 import type { Place } from "../../files/place.ts";
 import { AuditError } from "../event.ts";
+import { type Edge, isEdge } from "../tree/edge.ts";
+import { isWriterLog, type WriterLog } from "../writer/log.ts";
 import type { Range } from "./ranges.ts";
 
 /** A place up to which the log is known to be durable. */
@@ -14,6 +16,11 @@ export interface LogEnd {
   readonly prevHash: Uint8Array;
 }
 
+/** Such a place, and the right edge of the writer's tree there. */
+export interface TreeEnd extends LogEnd {
+  readonly edge: Edge;
+}
+
 /**
  * A spool's writer, and what must be in its folder. It outlives the trimmed events. Its end is the log's after an
  * orderly close, and otherwise a lower bound.
@@ -21,6 +28,10 @@ export interface LogEnd {
 export interface Identity extends LogEnd {
   readonly writer: string;
   readonly epoch: number;
+  /** The writer's log as auditors know it. Undefined: it has no key, or an earlier version wrote the identity. */
+  readonly log: WriterLog | undefined;
+  /** At the end, where the writer's tree of earlier events can't be made again. Undefined: an earlier version wrote it. */
+  readonly edge: Edge | undefined;
   /** The number of the oldest event that was not trimmed. Undefined: version 0.1.0 wrote the identity. */
   readonly first: number | undefined;
   /** Events whose loss an operator has accepted. */
@@ -59,11 +70,15 @@ export class IdentityKeeper {
     return this.#current;
   }
 
-  /** Durable when it resolves: an epoch must never be used twice. Rejects with UNAVAILABLE. */
-  change(part: Partial<Identity>): Promise<void> {
+  /**
+   * Durable when it resolves: an epoch must never be used twice. Rejects with UNAVAILABLE. `onChanged` is called at once
+   * when the change is durable, before the next one asks for its part: the end of one writer must never be written for
+   * another.
+   */
+  change(partOf: () => Partial<Identity>, onChanged: () => void = () => {}): Promise<void> {
     // One at a time: two at once would share the file that is written before it is renamed.
     return this.#tasks.run(async () => {
-      const changed = { ...this.#current, ...part };
+      const changed = { ...this.#current, ...partOf() };
       try {
         this.#folder.look();
         await replaceFile(this.#folder.path, FILE_NAME, textOf(changed));
@@ -71,6 +86,7 @@ export class IdentityKeeper {
         throw new AuditError("UNAVAILABLE", `${this.#folder.path}: its ${FILE_NAME} can't be written`, { cause });
       }
       this.#current = changed;
+      onChanged();
     });
   }
 
@@ -83,8 +99,13 @@ export class IdentityKeeper {
   }
 }
 
-function textOf(identity: Identity): string {
-  return `${JSON.stringify({ ...identity, prevHash: Buffer.from(identity.prevHash).toString("base64") })}\n`;
+function textOf({ prevHash, edge, ...identity }: Identity): string {
+  const tree = edge && { size: edge.size, roots: edge.roots.map(base64) };
+  return `${JSON.stringify({ ...identity, prevHash: base64(prevHash), tree })}\n`;
+}
+
+function base64(hash: Uint8Array): string {
+  return Buffer.from(hash).toString("base64");
 }
 
 async function requireNew(folder: string): Promise<undefined> {
@@ -95,12 +116,24 @@ async function requireNew(folder: string): Promise<undefined> {
 
 function parse(text: string): Identity | undefined {
   try {
-    const { writer, epoch, first, lost = [], installation, ...end }: Record<string, unknown> = JSON.parse(text);
+    const {
+      writer,
+      epoch,
+      first,
+      lost = [],
+      installation,
+      log,
+      tree,
+      ...end
+    }: Record<string, unknown> = JSON.parse(text);
     const { next, prevHash } = parseLogEnd(end) ?? {};
     if (!isWriter(writer) || !isCount(epoch) || next === undefined || prevHash === undefined) return undefined;
     if (!(first === undefined || isCount(first)) || !(Array.isArray(lost) && lost.every(isRange))) return undefined;
     if (!(installation === undefined || isWriter(installation))) return undefined;
-    return { writer, epoch, next, prevHash, first, lost, installation };
+    const edge = parseEdge(tree);
+    if (tree !== undefined && edge === undefined) return undefined;
+    if (!(log === undefined || isWriterLog(log))) return undefined;
+    return { writer, epoch, next, prevHash, first, lost, installation, log, edge };
   } catch {
     return undefined;
   }
@@ -112,6 +145,15 @@ export function parseLogEnd(value: unknown): LogEnd | undefined {
   const { next, prevHash }: Partial<Record<keyof LogEnd, unknown>> = value;
   if (!isCount(next) || typeof prevHash !== "string") return undefined;
   return { next, prevHash: Buffer.from(prevHash, "base64") };
+}
+
+/** Undefined unless it is one. */
+function parseEdge(value: unknown): Edge | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { size, roots }: { readonly size?: unknown; readonly roots?: unknown } = value;
+  if (typeof size !== "number" || !Array.isArray(roots)) return undefined;
+  const hashes = roots.map((root) => Buffer.from(String(root), "base64"));
+  return isEdge(size, hashes) ? { size, roots: hashes } : undefined;
 }
 
 function isRange(value: unknown): value is Range {

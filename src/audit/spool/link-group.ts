@@ -1,7 +1,9 @@
 import { type Head, headAfter, nextPlace } from "../chain.ts";
-import { encodeEvent } from "../encode.ts";
+import { encodeLeaf } from "../encode.ts";
 import { AuditError, type AuditEvent } from "../event.ts";
 import { headerOf } from "../event-header.ts";
+import { type Edge, grow } from "../tree/edge.ts";
+import { LEAF_PREFIX, prefixedLeafHash } from "../tree/hash.ts";
 import { FRAME_HEADER_BYTES, MAX_BODY_BYTES } from "./frame.ts";
 import type { StoredEvent } from "./reader.ts";
 
@@ -13,12 +15,19 @@ export interface Waiter {
   readonly settle: (error?: unknown) => void;
 }
 
-/** A group's events in order, their waiters, the refused waiters, and the chain's head once the events are durable. */
+/** Where a writer's log goes on: the chain's head, the tree's right edge, and the number of the next event in the spool. */
+export interface Tip {
+  readonly head: Head;
+  readonly edge: Edge;
+  readonly next: number;
+}
+
+/** A group's events in order, their waiters, the refused waiters, and the log's tip once the events are durable. */
 export interface LinkedGroup {
   readonly events: readonly StoredEvent[];
   readonly accepted: readonly Waiter[];
   readonly refused: readonly { readonly waiter: Waiter; readonly error: AuditError }[];
-  readonly head: Head;
+  readonly tip: Tip;
 }
 
 /** The bytes left for token events, and for all others. */
@@ -28,46 +37,52 @@ export interface Room {
 }
 
 /**
- * Gives each event its place after `head`, and its number in the spool from `next` on. An event that does not fit into
- * its `room` is refused and gets no place.
+ * Gives each event its places behind the tip: in the chain, in the tree, and in the spool. An event that does not fit
+ * into its `room` is refused and gets no place.
  */
 export function linkGroup(
   group: readonly Waiter[],
-  head: Head,
-  next: number,
+  tip: Tip,
   room: Room,
   newId: (time: number) => string,
 ): LinkedGroup {
   const events: StoredEvent[] = [];
   const accepted: Waiter[] = [];
   const refused: { waiter: Waiter; error: AuditError }[] = [];
-  let end = head;
+  let { head, edge, next } = tip;
   let taken = 0;
   for (const waiter of group) {
     const { event, time } = waiter;
-    const place = nextPlace(end);
+    const place = { ...nextPlace(head), logIndex: edge.size };
     const id = newId(time);
-    const body = encodeEvent(id, time, place, event);
+    const leaf = encodeLeaf(id, time, place, event);
+    const body = leaf.subarray(LEAF_PREFIX.length);
     const error = refuse(body, roomFor(event, room) - taken);
     if (error !== undefined) {
       refused.push({ waiter, error });
       continue;
     }
     taken += FRAME_HEADER_BYTES + body.length;
-    end = headAfter(place, body);
-    events.push({ position: next + events.length, body, header: headerOf(id, time, place.writer, event) });
+    head = headAfter(place, body);
+    edge = grow(edge, prefixedLeafHash(leaf));
+    events.push({ position: next++, body, header: headerOf(id, time, place.writer, event) });
     accepted.push(waiter);
   }
-  return { events, accepted, refused, head: end };
+  return { events, accepted, refused, tip: { head, edge, next } };
 }
 
 function roomFor(event: AuditEvent, room: Room): number {
-  return isToken(event) ? room.token : room.other;
+  // No event of a log may come before its first one, or after its last: these are few, and fit always.
+  if (event.type === "writer.opened" || event.type === "writer.closed") return Number.POSITIVE_INFINITY;
+  return isOfCalls(event) ? room.token : room.other;
 }
 
-/** Whether the event is about tokens: a full spool takes no more of these. */
-export function isToken({ type }: AuditEvent): boolean {
-  return type.startsWith("token.");
+/**
+ * Whether calls can cause any number of such events: a full spool takes no more of these. Of a token that is withheld
+ * it has the event that it was issued, and no more such tokens follow.
+ */
+export function isOfCalls({ type }: AuditEvent): boolean {
+  return /^(?:token|access|admin)\.(?!withheld$)/.test(type);
 }
 
 function refuse(body: Buffer, room: number): AuditError | undefined {

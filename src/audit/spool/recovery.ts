@@ -2,9 +2,11 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { syncFolder } from "../../files/durable.ts";
 import { bodyHash } from "../chain.ts";
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { AuditError } from "../event.ts";
+import { RecoveredTree } from "../writer/recovered-tree.ts";
 import { frameAt, groupBeginsAfter } from "./frame.ts";
-import type { Identity, LogEnd } from "./identity.ts";
+import type { Identity, LogEnd, TreeEnd } from "./identity.ts";
 import { type Range, rangesText, uncovered } from "./ranges.ts";
 import { emptySegment, firstOf, mark, type Segment } from "./segment.ts";
 import type { OpenSpoolFile } from "./segment-file.ts";
@@ -20,14 +22,21 @@ export interface Cut {
 export interface Recovered {
   /** Every one has records. Between them only what is in `lost` is missing. */
   readonly segments: Segment[];
-  /** Where the log goes on: behind everything that was ever durable, also if it is lost. */
-  readonly end: LogEnd;
+  /**
+   * Where the log goes on: behind everything that was ever durable, also if it is lost. The edge is that of the writer's
+   * tree, unless events are missing.
+   */
+  readonly end: TreeEnd;
   /** The number of the oldest event that was not trimmed. */
   readonly first: number;
   readonly lost: readonly Range[];
   /** The loss that was accepted now, as the operator named it. */
   readonly accepted: string | undefined;
   readonly cut: Cut | undefined;
+  /** The body of the last event before `end`; undefined where it was trimmed or is lost. */
+  readonly last: Buffer | undefined;
+  /** Whether the events are others than those of the checkpoint. */
+  readonly isOther: boolean;
 }
 
 export interface RecoveryOptions {
@@ -35,9 +44,17 @@ export interface RecoveryOptions {
   readonly identity: Identity | undefined;
   /** The furthest place that the log is known to have reached. */
   readonly reached: LogEnd;
+  /** The last checkpoint of the writer's log, where one can be read. */
+  readonly checkpoint: Checkpoint | undefined;
   readonly open: OpenSpoolFile;
   /** Losses that the operator accepts: `events:` and the {@link rangesText} of exactly what is missing. */
   readonly acceptLosses: readonly string[];
+}
+
+/** The last segment, and how many bytes its torn end has. */
+interface Tail {
+  readonly segment: Segment;
+  readonly torn: number;
 }
 
 /**
@@ -46,21 +63,24 @@ export interface RecoveryOptions {
  * numbers. Nothing is changed before everything was checked.
  */
 export async function recoverSegments(options: RecoveryOptions): Promise<Recovered> {
-  const { folder, identity, reached, open, acceptLosses } = options;
+  const { folder, identity, checkpoint, reached, open, acceptLosses } = options;
   const firsts = await listFirsts(folder);
   const segments: Segment[] = [];
   let end = reached;
-  let tail: { readonly segment: Segment; readonly torn: number } | undefined;
+  const tree = new RecoveredTree(identity, checkpoint);
+  let last: Buffer | undefined;
+  let tail: Tail | undefined;
   for (const first of firsts) {
     const segment = emptySegment(folder, first);
     const bytes = await readFile(segment.path);
-    const scanned = scan(segment, bytes, reached);
+    const scanned = scan(segment, bytes, reached, tree);
     requireAfter(segments.at(-1), segment);
     const torn = bytesWrittenAfter(segment, bytes);
     const isLast = first === firsts.at(-1);
     if (isLast ? groupBeginsAfter(bytes, segment.bytes) : torn > 0) throw damaged(segment);
     if (isLast) tail = { segment, torn };
     if (segment.bytes > 0) segments.push(segment);
+    last = scanned ?? last;
     if (scanned !== undefined && segment.last >= end.next)
       end = { next: segment.last + 1, prevHash: bodyHash(scanned) };
   }
@@ -69,8 +89,16 @@ export async function recoverSegments(options: RecoveryOptions): Promise<Recover
   const missing = uncovered({ first, last: end.next - 1 }, [...segments, ...known]);
   const accepted = missing.length === 0 ? undefined : acceptLoss(missing, folder, firsts, acceptLosses);
   if (tail !== undefined) await cutOff(tail.segment, open);
-  const cut = tail && tail.torn > 0 ? cutOf(tail.segment, tail.torn) : undefined;
-  return { segments, end, first, lost: [...known, ...missing], accepted, cut };
+  return {
+    segments,
+    end: { ...end, edge: tree.edge },
+    first,
+    lost: [...known, ...missing],
+    accepted,
+    cut: cutOf(tail),
+    last: isWhole(segments, end) ? last : undefined,
+    isOther: tree.isOther,
+  };
 }
 
 async function listFirsts(folder: string): Promise<number[]> {
@@ -78,14 +106,18 @@ async function listFirsts(folder: string): Promise<number[]> {
   return firsts.toSorted((a, b) => a - b);
 }
 
-/** Counts the records, and returns the last body. Throws CORRUPT for another event than the log is known to have. */
-function scan(segment: Segment, bytes: Buffer, reached: LogEnd): Buffer | undefined {
+/**
+ * Counts the records, adds them to the tree, and returns the last body. Throws CORRUPT for another event than the log is
+ * known to have.
+ */
+function scan(segment: Segment, bytes: Buffer, reached: LogEnd, tree: RecoveredTree): Buffer | undefined {
   let lastBody: Buffer | undefined;
   for (let frame = frameAt(bytes, 0); frame !== undefined; frame = frameAt(bytes, frame.end)) {
     mark(segment, segment.last + 1, segment.bytes);
     lastBody = bytes.subarray(frame.start, frame.end);
     segment.last++;
     segment.bytes = frame.end;
+    tree.add(segment.last, lastBody);
     if (segment.last === reached.next - 1 && !isHashOf(lastBody, reached.prevHash))
       throw new AuditError(
         "CORRUPT",
@@ -123,8 +155,15 @@ export async function cutOff(segment: Segment, open: OpenSpoolFile): Promise<voi
   }
 }
 
-function cutOf({ path, bytes }: Segment, torn: number): Cut {
-  return { file: path, offset: bytes, bytes: torn };
+function cutOf(tail: Tail | undefined): Cut | undefined {
+  if (tail === undefined || tail.torn === 0) return undefined;
+  const { path, bytes } = tail.segment;
+  return { file: path, offset: bytes, bytes: tail.torn };
+}
+
+/** Whether the last event before the end is there. */
+function isWhole(segments: readonly Segment[], end: LogEnd): boolean {
+  return segments.at(-1)?.last === end.next - 1;
 }
 
 function requireAfter(before: Segment | undefined, segment: Segment): void {

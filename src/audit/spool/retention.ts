@@ -2,7 +2,7 @@ import type { Place } from "../../files/place.ts";
 import { AuditError } from "../event.ts";
 import type { StreamMark } from "../forward/sink.ts";
 import { type Bookmark, BookmarkKeeper } from "./bookmark.ts";
-import type { IdentityKeeper, LogEnd } from "./identity.ts";
+import type { IdentityKeeper, TreeEnd } from "./identity.ts";
 import type { Journal } from "./journal.ts";
 import type { SegmentReader } from "./reader.ts";
 import { markAcknowledged, removeOldest, requireStored, type Segment, trimmable } from "./segment.ts";
@@ -15,7 +15,7 @@ export interface RetentionParts {
   readonly segments: Segment[];
   readonly reader: SegmentReader;
   /** Where the log ends now. */
-  readonly end: () => LogEnd;
+  readonly end: () => TreeEnd;
   /** Milliseconds of a monotonic clock. */
   readonly monotonic: () => number;
   /** Whether a forwarder reads the spool. */
@@ -30,6 +30,8 @@ export interface Depth {
   readonly bytes: number;
   /** Unix milliseconds of the oldest unacknowledged event; undefined when there is none or it can't be read. */
   readonly oldestTime: number | undefined;
+  /** The number of the last event; 0 before the first one. */
+  readonly last: number;
 }
 
 /**
@@ -122,7 +124,7 @@ export class Retention {
     const { identity, end } = this.#parts;
     // A lost bookmark costs only duplicates, and the end of the log stays a lower bound.
     await this.#bookmark.close().catch(() => undefined);
-    await identity.change({ ...end(), first: this.lastTrimmed + 1 }).catch(() => undefined);
+    await identity.change(() => ({ ...end(), first: this.lastTrimmed + 1 })).catch(() => undefined);
   }
 
   async #remove(count: number): Promise<void> {
@@ -131,7 +133,7 @@ export class Retention {
     if (count === 0 || journal.unsettled) return;
     const first = segments[count]?.first ?? end().next;
     const lost = identity.current.lost.filter(({ last }) => last >= first);
-    const note = () => identity.change({ ...end(), first, lost });
+    const note = () => identity.change(() => ({ ...end(), first, lost }));
     // Before they go: a crash in between must not leave a spool in which they seem to be missing. The next epoch links
     // to the last record, whose hash the identity then holds. On a full disk one has to go before that.
     await note().catch(() => removeOldest(folder, segments).then(note));

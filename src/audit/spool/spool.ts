@@ -1,14 +1,18 @@
+import { PositionWaits } from "../../async/position-waits.ts";
 import { createWakeup } from "../../async/wakeup.ts";
 import { requireFreeSpace } from "../../files/free-space.ts";
 import type { Place } from "../../files/place.ts";
-import { type Head, startEpoch } from "../chain.ts";
+import type { Head } from "../chain.ts";
 import { AuditError, type AuditEvent, type AuditLog, type TimedEvent } from "../event.ts";
 import type { StreamMark } from "../forward/sink.ts";
+import { closedEvent, openedEvent, type WriterLog } from "../writer/log.ts";
+import { beginLog, nameSuccessor } from "../writer/succession.ts";
+import type { Checkpointable, WriterTip } from "../writer/tip.ts";
 import type { Bookmark } from "./bookmark.ts";
 import { GroupCommit } from "./group-commit.ts";
-import type { IdentityKeeper, LogEnd } from "./identity.ts";
+import type { IdentityKeeper } from "./identity.ts";
 import type { Journal } from "./journal.ts";
-import { isToken, linkGroup, type Waiter } from "./link-group.ts";
+import { isOfCalls, type LinkedGroup, linkGroup, type Waiter } from "./link-group.ts";
 import { RESERVE_BYTES, type SpoolOptions } from "./options.ts";
 import { SegmentReader, type StoredEvent } from "./reader.ts";
 import { RecentEvents } from "./recent.ts";
@@ -30,21 +34,23 @@ export class Spool implements AuditLog {
   readonly #recent: RecentEvents;
   readonly #commits = new GroupCommit<Waiter>((group) => this.#commit(group));
   readonly #durable = createWakeup();
+  readonly #followed = new PositionWaits();
   readonly #hardLimit: number;
   readonly #retention: Retention;
   readonly #identity: IdentityKeeper;
-  #head: Head;
-  /** Behind the last durable event. Set together with the head. */
-  #end: LogEnd;
+  readonly #tip: WriterTip;
   #full: boolean;
   #closed = false;
+  /** Whether the log was closed for good. */
+  #ended = false;
 
   constructor(
     options: SpoolOptions & { readonly maxBytes: number },
     folder: Place,
     identity: IdentityKeeper,
+    tip: WriterTip,
     journal: Journal,
-    { segments, end, accepted, cut }: Recovered,
+    { segments, accepted, cut }: Recovered,
     bookmark: Bookmark,
   ) {
     this.#options = options;
@@ -54,11 +60,10 @@ export class Spool implements AuditLog {
     this.#segments = segments;
     this.#reader = new SegmentReader(segments);
     this.#recent = new RecentEvents(options.recentBytes ?? 4 * 1024 ** 2);
-    this.#head = startEpoch(identity.current.writer, identity.current.epoch, end.prevHash);
-    this.#end = end;
+    this.#tip = tip;
     const { monotonic, forwarded = false, maxBytes } = options;
     const shared = { folder, identity, journal, segments, reader: this.#reader };
-    this.#retention = new Retention({ ...shared, end: () => this.#end, monotonic, forwarded }, bookmark);
+    this.#retention = new Retention({ ...shared, end: () => tip.end, monotonic, forwarded }, bookmark);
     const { bytes } = this.#retention;
     this.#hardLimit = Math.max(maxBytes, bytes) + RESERVE_BYTES;
     this.#full = bytes >= maxBytes;
@@ -66,18 +71,52 @@ export class Spool implements AuditLog {
     this.acceptedLoss = accepted;
   }
 
+  /** The number of the last event that is durable; 0 before the first one. */
+  get last(): number {
+    return this.#journal.next - 1;
+  }
+
   /** Whether events of tokens are refused until segments have been trimmed. */
   get full(): boolean {
     return this.#full;
   }
 
+  /** The author of the next event. It changes where a new log has to begin. */
   get writer(): string {
     return this.#identity.current.writer;
   }
 
+  /** How auditors know the writer's log, and why it began. Undefined: it has no key. */
+  get log(): WriterLog | undefined {
+    return this.#identity.current.log;
+  }
+
+  /** The writer's log, of which every event is durable. */
+  checkpointable(): Checkpointable {
+    return this.#tip.checkpointable();
+  }
+
+  /**
+   * Begins a new writer with a new key, behind what is written. With KEY_ROTATED the old one's log is closed first, and
+   * its last event names the new one; one that is behind its own checkpoint has its end elsewhere. Resolves when the new
+   * log's first event is durable. Rejects with UNAVAILABLE: then the next append ends what was begun, if anything was.
+   */
+  beginWriter(reason: "KEY_ROTATED" | "BEHIND_CHECKPOINT", time: number): Promise<void> {
+    return this.#between(() => this.#beginWriter(reason, time));
+  }
+
+  /**
+   * Closes the writer's log for good: its last event is durable and its end signed when this resolves. Every later append
+   * is rejected with UNAVAILABLE; the next process that opens the spool begins a new writer. Rejects with UNAVAILABLE, and
+   * may be called again.
+   */
+  closeLog(time: number): Promise<Checkpointable> {
+    return this.#between(() => this.#closeLog(time));
+  }
+
   /** Durably records the installation that the spool belongs to. Rejects with UNAVAILABLE. */
   joinInstallation(installation: string): Promise<void> {
-    return this.#identity.change({ installation });
+    return this.#identity.change(() => ({ installation }));
   }
 
   async append(event: AuditEvent, time: number): Promise<void> {
@@ -98,9 +137,21 @@ export class Spool implements AuditLog {
           if (error !== undefined) errors.set(at, error);
           if (--open === 0) resolve(errors);
         };
-        if (this.#closed) settle(new AuditError("UNAVAILABLE", "the audit spool is closed"));
+        if (this.#closed) settle(closed());
         else this.#commits.add({ event, time, settle });
       }
+    });
+  }
+
+  /**
+   * Appends the events that `make` returns for the place where the log is when nothing else can be stored: between them
+   * and all earlier ones there is no other event. Rejects as `append` does.
+   */
+  appendHere(make: (place: Pick<Head, "writer" | "epoch">) => readonly TimedEvent[]): Promise<void> {
+    return this.#between(async () => {
+      if (this.#closed) throw closed();
+      await this.#prepare();
+      await this.#append(make(this.#tip.tip.head));
     });
   }
 
@@ -124,6 +175,12 @@ export class Spool implements AuditLog {
   acknowledge(position: number, stream: StreamMark): void {
     this.#retention.acknowledge(position, stream);
     this.#recent.forget(position);
+    this.#followed.reached(position);
+  }
+
+  /** Resolves when the sink has every event up to `position`. Never rejects. */
+  followed(position: number): Promise<void> {
+    return this.#followed.wait(position, this.acknowledged.position);
   }
 
   /** Records that the sink has lost the retained events. Returns the number of events to send again. */
@@ -150,16 +207,15 @@ export class Spool implements AuditLog {
    * writes and syncs as an append does. It takes its turn among the groups, so a disk that hangs holds it back.
    */
   examine(probe: boolean): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#commits.between(() => this.#examine(probe).then(resolve, reject));
-    });
+    return this.#between(() => this.#examine(probe));
   }
 
   async depth(): Promise<Depth> {
     const { position } = this.acknowledged;
     const [oldest]: readonly StoredEvent[] = await this.read(position, 1).catch(() => []);
     const oldestTime = oldest && Date.parse(oldest.header.time);
-    return { events: this.#journal.next - 1 - position, bytes: this.#retention.bytes, oldestTime };
+    const { last } = this;
+    return { events: last - position, bytes: this.#retention.bytes, oldestTime, last };
   }
 
   /** Resolves when every event appended so far is durable or rejected. */
@@ -183,37 +239,95 @@ export class Spool implements AuditLog {
     }
   }
 
-  // Events are linked only now: when the group fails, the chain has not moved and no event links to a lost one.
   async #commit(group: readonly Waiter[]): Promise<void> {
     try {
-      if (this.#journal.unsettled) await this.#reopen();
-      const { bytes } = this.#retention;
-      const room = { token: this.#full ? 0 : this.#options.maxBytes - bytes, other: this.#hardLimit - bytes };
-      const { events, accepted, refused, head } = linkGroup(
-        group,
-        this.#head,
-        this.#journal.next,
-        room,
-        this.#options.newId,
-      );
-      if (events.length > 0) await this.#journal.append(events.map(({ body }) => body));
-      this.#head = head;
-      this.#end = { next: this.#journal.next, prevHash: head.prevHash };
-      if (events.length > 0) this.#retention.reached();
-      this.#recent.add(events);
-      // Until there is room again: otherwise small events would get through where larger ones do not.
-      this.#full ||= refused.some(({ waiter, error }) => error.code === "FULL" && isToken(waiter.event));
-      for (const { settle } of accepted) settle();
-      for (const { waiter, error } of refused) waiter.settle(error);
-      // Never for refused events alone: each would restart the wait of the reader that makes room.
-      if (events.length > 0) this.#durable.wake();
+      await this.#write(group);
     } catch (error) {
       for (const { settle } of group) settle(error);
     }
   }
 
+  /** Makes the events durable that are not refused, and settles all. Rejects, and settles none, when the storage fails. */
+  async #write(group: readonly Waiter[], time = group[0]?.time): Promise<void> {
+    await this.#prepare();
+    const { bytes } = this.#retention;
+    const room = { token: this.#full ? 0 : this.#options.maxBytes - bytes, other: this.#hardLimit - bytes };
+    // Events are linked only now: when the group fails, neither chain nor tree has moved, and no event links to a lost one.
+    const linked = linkGroup(this.#opened(group, time), this.#tip.tip, room, this.#options.newId);
+    const { events, accepted, refused } = linked;
+    if (events.length > 0) await this.#extend(linked);
+    // Until there is room again: otherwise small events would get through where larger ones do not.
+    this.#full ||= refused.some(({ waiter, error }) => error.code === "FULL" && isOfCalls(waiter.event));
+    const stored = accepted.map(({ event }) => event);
+    if (stored.length > 0) this.#options.onStored?.(stored, this.#tip.tip.head);
+    for (const { settle } of accepted) settle();
+    for (const { waiter, error } of refused) waiter.settle(error);
+    // Never for refused events alone: each would restart the wait of the reader that makes room.
+    if (events.length > 0) this.#durable.wake();
+  }
+
+  /** Ends what an earlier failure has left. */
+  async #prepare(): Promise<void> {
+    if (this.#ended) throw new AuditError("UNAVAILABLE", "the audit log of this replica is closed for good");
+    if (this.#journal.unsettled) await this.#reopen();
+    if (this.#tip.isClosed) await this.#beginLog();
+  }
+
+  /** Has the end of the log signed, then begins the next one. Rejects with UNAVAILABLE, and then may be called again. */
+  async #beginLog(): Promise<void> {
+    // Without it the next log would begin, and the key that could sign this end be removed.
+    if (this.#tip.isEndToSign) await this.#options.onClosed?.(this.checkpointable()).catch(unavailable);
+    await beginLog(this.#tip, this.#options);
+  }
+
+  /** The group behind the first event of its log, where that is still to be written. */
+  #opened(group: readonly Waiter[], time: number | undefined): readonly Waiter[] {
+    const log = this.#tip.unopened;
+    return time === undefined || log === undefined ? group : [waiterOf(openedEvent(log), time), ...group];
+  }
+
+  /** Makes the events durable. Rejects as {@link append} does, also where the storage fails. */
+  async #append(events: readonly TimedEvent[]): Promise<void> {
+    const errors: unknown[] = [];
+    const settle = (error?: unknown) => void (error === undefined || errors.push(error));
+    await this.#write(events.map(([event, time]) => ({ event, time, settle })));
+    for (const error of errors) throw error;
+  }
+
+  async #extend({ events, tip }: LinkedGroup): Promise<void> {
+    await this.#journal.append(events.map(({ body }) => body));
+    this.#tip.reached(tip);
+    this.#retention.reached();
+    this.#recent.add(events);
+  }
+
+  async #beginWriter(reason: "KEY_ROTATED" | "BEHIND_CHECKPOINT", time: number): Promise<void> {
+    if (this.#closed) throw closed();
+    await this.#prepare();
+    const successor = await nameSuccessor(this.#options, reason, this.#identity.current);
+    if (reason === "KEY_ROTATED" && this.#identity.current.log !== undefined)
+      await this.#write([waiterOf(closedEvent(reason, successor), time)]);
+    this.#tip.closed(successor);
+    await this.#beginLog();
+    await this.#write([], time);
+  }
+
+  async #closeLog(time: number): Promise<Checkpointable> {
+    if (this.#closed) throw closed();
+    if (!this.#ended) await this.#append([[closedEvent("REPLICA_REMOVED"), time]]);
+    this.#ended = true;
+    const log = this.checkpointable();
+    await this.#options.onClosed?.(log).catch(unavailable);
+    return log;
+  }
+
+  /** Runs the task between two groups. */
+  #between<Result>(task: () => Promise<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => this.#commits.between(() => task().then(resolve, reject)));
+  }
+
   async #examine(probe: boolean): Promise<void> {
-    if (this.#closed) throw new AuditError("UNAVAILABLE", "the audit spool is closed");
+    if (this.#closed) throw closed();
     this.#retention.look();
     await requireFreeSpace(this.#folder.path).catch(unavailable);
     const isIntact = await this.#identity.isIntact();
@@ -221,8 +335,8 @@ export class Spool implements AuditLog {
       throw new AuditError("UNAVAILABLE", `${this.#folder.path}: its identity.json is not as it was written`);
     if (!probe) return;
     // Nothing else has it: without it the spool could not be opened again.
-    if (!isIntact) await this.#identity.change({});
-    if (this.#journal.unsettled) await this.#reopen();
+    if (!isIntact) await this.#identity.change(() => ({}));
+    await this.#prepare();
     await this.#journal.probe();
   }
 
@@ -230,16 +344,24 @@ export class Spool implements AuditLog {
   // the old epoch must not be used twice. The epoch is stored first: once the end is settled, events could continue the
   // old one.
   async #reopen(): Promise<void> {
-    const { writer, epoch } = this.#head;
-    await this.#identity.change({ epoch: epoch + 1, ...this.#end });
+    await this.#tip.takeEpoch();
     await this.#journal.settle();
-    this.#head = startEpoch(writer, epoch + 1, this.#end.prevHash);
+    this.#tip.enterEpoch();
   }
 
   /** The number of the last record that is stored; 0 when every one was trimmed. */
   #lastStored(): number {
     return this.#segments.findLast(({ bytes }) => bytes > 0)?.last ?? 0;
   }
+}
+
+function closed(): AuditError {
+  return new AuditError("UNAVAILABLE", "the audit spool is closed");
+}
+
+/** For an event that no caller waits for. */
+function waiterOf(event: AuditEvent, time: number): Waiter {
+  return { event, time, settle: () => {} };
 }
 
 function unavailable({ message, cause }: Error): never {

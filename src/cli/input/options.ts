@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { durationMs } from "../../schema/duration.ts";
-import type { Target } from "../client.ts";
+import { PROOF_VARIABLES, type Target } from "../connection/target.ts";
 import type { Io } from "../io.ts";
 import { addressFrom } from "./arguments.ts";
 
@@ -10,12 +10,20 @@ export interface RpcOptions extends Target {
 
 /** Adds the options of every command that calls the service. */
 export function rpcOptions(command: Command, { env }: Io): Command {
+  /** An empty variable counts as unset. */
+  const proof = (flags: string, name: keyof typeof PROOF_VARIABLES, description: string) =>
+    command.option(flags, `${description} (${PROOF_VARIABLES[name]})`, env[PROOF_VARIABLES[name]] || undefined);
+  command.option(
+    "--address <address>",
+    "host:port or unix:/path (SIGNET_ADDRESS, else SIGNET_GRPC_ADDRESS); TLS unless on loopback",
+    addressFrom(env),
+  );
+  proof("--ca <file>", "ca", "the CAs of the server's certificate, in PEM; means TLS on loopback, too");
+  proof("--cert <file>", "cert", "your certificate with its chain, in PEM");
+  proof("--key <file>", "key", "the private key of your certificate, in PEM");
+  proof("--token-file <file>", "tokenFile", "the token that proves you, instead of a certificate");
+  proof("--server-name <name>", "serverName", "the name in the server's certificate, if not the host");
   return command
-    .option(
-      "--address <address>",
-      "host:port on loopback or unix:/path (SIGNET_ADDRESS, else SIGNET_GRPC_ADDRESS)",
-      addressFrom(env),
-    )
     .addOption(
       new Option("--timeout <duration>", "how long to wait for the answer").argParser(timeout).default(5_000, "5s"),
     )
@@ -53,6 +61,20 @@ export function count(text: string): number {
   return Number(text);
 }
 
+/** Parses a whole number from 1 to 999999999. */
+export function positiveCount(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("Allowed: a whole number from 1 to 999999999.");
+  return Number(text);
+}
+
+/** Parses a number of bytes. */
+export function wholeBytes(text: string): number {
+  const bytes = Number(text);
+  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(bytes))
+    throw new InvalidArgumentError("Allowed: a whole number of bytes.");
+  return bytes;
+}
+
 /** Parses a time in RFC 3339 format. */
 export function time(text: string): Date {
   const date = timeOf(text);
@@ -76,7 +98,8 @@ export function since(text: string, now: number): Date {
   return date;
 }
 
-/** The section of --help with example command lines. */
-export function examples(...lines: readonly string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  $ ${line}\n`).join("")}`;
+/** The path of a file. An empty one is a variable of a script that is not set. */
+export function filePath(text: string): string {
+  if (text === "") throw new InvalidArgumentError("Allowed: the path of a file; it is empty.");
+  return text;
 }

@@ -2,11 +2,14 @@ import { stringify } from "yaml";
 import type { Duration } from "../../gen/google/protobuf/duration.ts";
 import type {
   Profile,
+  ProfileAudit,
   ProfileCarrier,
   ProfileKeys,
   ProfileLifetime,
   ProfileRule,
+  ProfileSessions,
   ProfileSurface,
+  RateLimit,
 } from "../../gen/signet/v1/profiles.ts";
 import { formatDuration } from "../../schema/duration.ts";
 import { printable } from "./safe-text.ts";
@@ -46,7 +49,7 @@ export function profileSheet(profile: Profile): string {
 }
 
 function facts(profile: Profile): string[][] {
-  const { header, keys, lifetime } = profile;
+  const { header, keys, lifetime, sessions } = profile;
   const accepted = header?.acceptedTyp ?? [];
   const tenant = profile.tenantClaim === "" ? "required, in no claim" : `required, in the claim ${profile.tenantClaim}`;
   return [
@@ -54,6 +57,9 @@ function facts(profile: Profile): string[][] {
     ["tenant", profile.tenantRequired ? tenant : "not allowed"],
     ["audience", profile.audienceRequired ? "required to verify" : "not allowed"],
     ["subject", `the claim ${profile.subjectClaim}${profile.emptySubject ? ", which may be empty" : ""}`],
+    ...(profile.credentialAudience === ""
+      ? []
+      : [["credential", `its tokens prove callers of this service, audience ${profile.credentialAudience}`]]),
     [
       "header",
       `typ ${header?.typ || "absent"}, kid ${header?.kidRequired ? "required" : "absent: all keys are tried"}`,
@@ -62,7 +68,11 @@ function facts(profile: Profile): string[][] {
     ...(accepted.length === 0 ? [] : [["accepted typ", accepted.map((typ) => typ || "absent").join(", ")]]),
     ["keys", keys === undefined ? "" : keysFact(keys)],
     ...(lifetime === undefined ? [] : lifetimeFacts(lifetime)),
+    ...(sessions === undefined ? [] : [["sessions", sessionsFact(sessions)]]),
+    ...(profile.oneTime ? [["used", "once: each verification uses the token up"]] : []),
     ["client address", profile.ipMode],
+    ...meteringFacts(profile.metering),
+    ...(profile.audit === undefined ? [] : [["audit", auditFact(profile.audit)]]),
     ["digest", profile.digest],
   ];
 }
@@ -85,8 +95,35 @@ function lifetimeFacts(lifetime: ProfileLifetime): string[][] {
     ["exp", lifetime.exp],
     ...(ttl.length === 0 ? [] : [["ttl", ttl.join(", ")]]),
     ...(maxAge === undefined ? [] : [["maximum age", `${time(maxAge)} after iat`]]),
+    ...connectionFacts(lifetime),
     ["clocks", `leeway ${time(lifetime.leeway)} after exp, skew ${time(lifetime.skew)} before iat and nbf`],
   ];
+}
+
+function connectionFacts({ sessionMax, idleMax }: ProfileLifetime): string[][] {
+  const parts = [
+    ...(sessionMax === undefined ? [] : [`closed after ${time(sessionMax)}`]),
+    ...(idleMax === undefined ? [] : [`closed after ${time(idleMax)} without a message`]),
+  ];
+  return parts.length === 0 ? [] : [["a connection", parts.join(", ")]];
+}
+
+function sessionsFact({ limitClaim, maxSessions, countedBy }: ProfileSessions): string {
+  if (limitClaim === "" && maxSessions === 0) return "any number at once";
+  const limit = limitClaim === "" ? `at most ${maxSessions}` : `as many as the claim ${limitClaim} says`;
+  return `${limit}, for each ${countedBy}`;
+}
+
+function auditFact({ claims, subject, mode }: ProfileAudit): string {
+  const shown = claims.length === 0 ? "shows no claims" : `shows ${claims.join(", ")}`;
+  const wait = mode === "strict" ? "; strict: a token waits for NATS" : "";
+  return `${shown}; the subject ${subject === "clear" ? "in clear" : "as a hash"}${wait}`;
+}
+
+function meteringFacts(metering: Profile["metering"]): string[][] {
+  const fact = (limit: RateLimit | undefined, each: string) =>
+    limit === undefined ? [] : [["metering", `${limit.perSecond} a second for each ${each}, ${limit.burst} at once`]];
+  return [...fact(metering?.clientIp, "client address"), ...fact(metering?.subject, "subject")];
 }
 
 function carrier({ in: place, name, scheme, schemeOptional, maxBytes, optional }: ProfileCarrier): string[] {

@@ -2,6 +2,7 @@ import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { MessageMeter } from "./message-meter.ts";
 import { PinnedReads } from "./pinned-reads.ts";
+import type { ProvenConnection } from "./proofs.ts";
 
 /** A call open for longer than this counts as one that holds its place, and not as one that is being served. */
 const LONG_MS = 1_000;
@@ -15,11 +16,15 @@ export interface OpenCall {
   /** Milliseconds on the monotonic clock. */
   readonly openedAt: number;
   readonly meter: MessageMeter;
-  /** What the process may hold for the request alone, in bytes. */
+  /** Node holds the headers until the call ends: up to 150 KB of them as sent. */
+  readonly headerBytes: number;
+  /** What the process may hold for the request alone, in bytes, with its headers. */
   requestBytes: number;
   /** What was read from the socket and stays in memory because of the request, perhaps because of others too. */
   reads: Set<ArrayBufferLike> | undefined;
   isLong: boolean;
+  /** When a look first found its answer ended. */
+  answeredAt: number | undefined;
   /** Its place in `connection.calls`; -1 once it has been closed. */
   place: number;
 }
@@ -35,6 +40,7 @@ interface Backlog {
 export class Connection {
   readonly session: ServerHttp2Session;
   readonly socket: Socket;
+  readonly proven: ProvenConnection;
   readonly calls: OpenCall[] = [];
   /** When it gets a GOAWAY, so that its client connects to a newer server; after that, when it is cut. */
   endsAt: number;
@@ -43,17 +49,19 @@ export class Connection {
   idleSince: number;
   /** What was found at the last look: unread answers and frames, and requests that no handler has read. */
   queuedBytes = 0;
+  /** How many calls it has opened in the turn of the event loop of the last one. */
+  callsInTurn = 0;
   #requestBytes = 0;
   readonly #pinned = new PinnedReads();
   #backlog: Backlog | undefined;
   #long = 0;
   #shortOpenedAt = 0;
   #turn = -1;
-  #callsInTurn = 0;
 
-  constructor(session: ServerHttp2Session, socket: Socket, now: number, endsAt: number) {
+  constructor(session: ServerHttp2Session, socket: Socket, proven: ProvenConnection, now: number, endsAt: number) {
     this.session = session;
     this.socket = socket;
+    this.proven = proven;
     this.idleSince = now;
     this.endsAt = endsAt;
   }
@@ -63,9 +71,23 @@ export class Connection {
     return this.#requestBytes + this.queuedBytes;
   }
 
-  open(call: OpenCall): void {
-    call.place = this.calls.push(call) - 1;
-    this.#shortOpenedAt += call.openedAt;
+  open(stream: ServerHttp2Stream, meter: MessageMeter, headerBytes: number, openedAt: number): OpenCall {
+    const call: OpenCall = {
+      connection: this,
+      stream,
+      openedAt,
+      meter,
+      headerBytes,
+      requestBytes: headerBytes,
+      reads: undefined,
+      isLong: false,
+      answeredAt: undefined,
+      place: this.calls.length,
+    };
+    this.calls.push(call);
+    this.#requestBytes += headerBytes;
+    this.#shortOpenedAt += openedAt;
+    return call;
   }
 
   /** Returns the bytes that are no longer held for its request. */
@@ -123,10 +145,9 @@ export class Connection {
   }
 
   /** Counts one more call of this turn of the event loop. */
-  countInTurn(turn: number): number {
-    this.#callsInTurn = this.#turn === turn ? this.#callsInTurn + 1 : 1;
+  countInTurn(turn: number): void {
+    this.callsInTurn = this.#turn === turn ? this.callsInTurn + 1 : 1;
     this.#turn = turn;
-    return this.#callsInTurn;
   }
 
   /** Counts what has piled up. Returns whether answers beyond `maxUnreadBytes` have waited for a second. */
@@ -137,9 +158,17 @@ export class Connection {
       unread += call.stream.writableLength;
       unhandled += call.stream.readableLength;
       if (!call.isLong && now - call.openedAt >= LONG_MS) this.#becomesLong(call);
+      // Where the request has ended, the stream ends with its trailers, which a slow turn may not have written yet.
+      if (call.stream.writableFinished && !call.stream.readableEnded) this.#endRequest(call, now);
     }
     this.queuedBytes = unread + unhandled;
     return this.#isBehind(now, unread, maxUnreadBytes);
+  }
+
+  /** A client that has the answer, and does not end its request, would keep its place. */
+  #endRequest(call: OpenCall, now: number): void {
+    call.answeredAt ??= now;
+    if (now - call.answeredAt >= LONG_MS) call.stream.destroy();
   }
 
   #becomesLong(call: OpenCall): void {

@@ -18,6 +18,18 @@ export function endAtAge(connection: Connection, at: number, graceMs: number): v
   session.close();
 }
 
+/** How long a session may take to close, in milliseconds. */
+const CLOSING_MS = 1_000;
+
+/**
+ * Cuts, a little later, a connection that grpc-js has closed because its client answers no ping, or has made no call for
+ * long. Node would wait for ever until such a client ends its calls and reads what was written to it.
+ */
+export function endClosed(connection: Connection, at: number): void {
+  connection.isEnding = true;
+  connection.endsAt = at + CLOSING_MS;
+}
+
 /** Ends a connection at once because of a limit. */
 export function cut(connection: Connection, limit: Limit): void {
   // A client whose place was needed has done nothing wrong, and connects again at once.

@@ -8,6 +8,8 @@ export interface ConnectionLimits {
   /** Requests and answers that the process holds for all connections, in bytes. */
   readonly maxBufferedBytes: number;
   readonly maxMessageBytes: number;
+  /** The longest that a call may take, unless it streams. Whole milliseconds. */
+  readonly maxDeadlineMs: number;
   /** How long a connection lives; each one up to a tenth shorter or longer. */
   readonly maxConnectionAgeMs: number;
   /** How long the calls of a connection may then take to end. */

@@ -1,4 +1,7 @@
+import type { Access } from "../../access/question.ts";
+import type { Caller } from "../../caller.ts";
 import {
+  type GetJwksRequest,
   type GetJwksResponse,
   type ImportKeyRequest,
   type ImportKeyResponse,
@@ -25,6 +28,8 @@ import type { SecretInfo } from "../../keys/imported/views.ts";
 import type { SecretEncoding as Encoding } from "../../keys/model.ts";
 import type { RotationPlan } from "../../keys/rotating/forecast.ts";
 import type { JwksKey, KeyInfo } from "../../keys/rotating/views.ts";
+import { importKeyQuestion, revokeKeyQuestion } from "../questions.ts";
+import { whileAdmitted } from "../while-admitted.ts";
 import { durationOfMs, durationOfSeconds, timestampOfMs } from "../wire/times.ts";
 
 /** What the key service does, in terms of the domain. */
@@ -42,16 +47,21 @@ export interface KeyService {
 }
 
 /** Handlers of the methods of `KeyService`. */
-export function keyHandlers(service: KeyService) {
+export function keyHandlers(service: KeyService, access: Access) {
   return {
-    getJwks: (): GetJwksResponse => {
+    getJwks(_: GetJwksRequest, caller: Caller): GetJwksResponse {
+      access.admit(caller, { method: "GetJwks" });
       const { keys, maxAgeSeconds } = service.jwks();
       return { keys: keys.map(jwkMessage), maxAge: durationOfSeconds(maxAgeSeconds) };
     },
 
-    listKeys: ({ keyset }: ListKeysRequest): ListKeysResponse => ({ keys: service.listKeys(keyset).map(keyMessage) }),
+    listKeys({ keyset }: ListKeysRequest, caller: Caller): ListKeysResponse {
+      access.admit(caller, { method: "ListKeys" });
+      return { keys: service.listKeys(keyset).map(keyMessage) };
+    },
 
-    importKey: async (request: ImportKeyRequest, caller: string): Promise<ImportKeyResponse> => {
+    async importKey(request: ImportKeyRequest, caller: Caller): Promise<ImportKeyResponse> {
+      access.admit(caller, importKeyQuestion(request));
       const imported = await service.importKey({ ...request, encoding: ENCODINGS.get(request.encoding) }, caller);
       return {
         key: keyMessage(imported.key),
@@ -61,14 +71,19 @@ export function keyHandlers(service: KeyService) {
       };
     },
 
-    planRotation: ({ keyset }: PlanRotationRequest): PlanRotationResponse => planMessage(service.planRotation(keyset)),
+    planRotation({ keyset }: PlanRotationRequest, caller: Caller): PlanRotationResponse {
+      access.admit(caller, { method: "PlanRotation" });
+      return planMessage(service.planRotation(keyset));
+    },
 
-    rotateKeys: async (request: RotateKeysRequest, caller: string): Promise<RotateKeysResponse> => {
+    async rotateKeys(request: RotateKeysRequest, caller: Caller): Promise<RotateKeysResponse> {
+      access.admit(caller, { method: "RotateKeys" });
       const { kid, signFrom, epoch } = await service.rotateKeys(request, caller);
       return { keyId: kid, signFrom: timestampOfMs(signFrom), epoch: BigInt(epoch) };
     },
 
-    revokeKey: async (request: RevokeKeyRequest, caller: string): Promise<RevokeKeyResponse> => {
+    async revokeKey(request: RevokeKeyRequest, caller: Caller): Promise<RevokeKeyResponse> {
+      access.admit(caller, revokeKeyQuestion(request));
       const { signingKid, epoch, informed, late, knownEverywhereAt } = await service.revokeKey(request, caller);
       return {
         signingKeyId: signingKid ?? "",
@@ -81,10 +96,12 @@ export function keyHandlers(service: KeyService) {
 
     async *watchKeys(
       { keyset }: WatchKeysRequest,
-      _caller: string,
+      caller: Caller,
       signal: AbortSignal,
     ): AsyncGenerator<WatchKeysResponse> {
-      for await (const keys of service.watchKeys(keyset, signal)) yield { keys: keys.map(keyMessage) };
+      const watcher = { access, caller, question: { method: "WatchKeys" } } as const;
+      const changes = whileAdmitted(watcher, signal, (either) => service.watchKeys(keyset, either));
+      for await (const keys of changes) yield { keys: keys.map(keyMessage) };
     },
   };
 }

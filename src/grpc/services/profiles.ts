@@ -1,11 +1,15 @@
+import type { Access } from "../../access/question.ts";
+import type { Caller } from "../../caller.ts";
 import type {
   GetProfileRequest,
   GetProfileResponse,
+  ListProfilesRequest,
   ListProfilesResponse,
   ProfileCarrier,
   ProfileLifetime,
   Profile as ProfileMessage,
   ProfileRule,
+  ProfileSessions,
   ProfileSummary,
   ProfileSurface,
 } from "../../gen/signet/v1/profiles.ts";
@@ -20,16 +24,21 @@ import {
 } from "../../profile/describe.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import type { Rule, WarningRule } from "../../profile/model/rules.ts";
-import { durationOfSeconds } from "../wire/times.ts";
+import type { SessionRule } from "../../profile/model/sessions.ts";
+import { durationOfSeconds, optionalDuration } from "../wire/times.ts";
 
 /** Handlers of the methods of `ProfileService`. */
-export function profileHandlers(profiles: () => ReadonlyMap<string, Profile>) {
+export function profileHandlers(profiles: () => ReadonlyMap<string, Profile>, access: Access) {
   return {
-    listProfiles: (): ListProfilesResponse => ({
-      profiles: [...profiles().values()].map(summary).sort((left, right) => (left.name < right.name ? -1 : 1)),
-    }),
+    listProfiles(_: ListProfilesRequest, caller: Caller): ListProfilesResponse {
+      access.admit(caller, { method: "ListProfiles" });
+      const mayRead = ({ name }: Profile) => access.allows(caller, { method: "GetProfile", profile: name });
+      const summaries = [...profiles().values()].filter(mayRead).map(summary);
+      return { profiles: summaries.sort((left, right) => (left.name < right.name ? -1 : 1)) };
+    },
 
-    getProfile: ({ profile: name }: GetProfileRequest): GetProfileResponse => {
+    getProfile({ profile: name }: GetProfileRequest, caller: Caller): GetProfileResponse {
+      access.admit(caller, { method: "GetProfile", profile: name });
       const profile = profiles().get(name);
       if (profile === undefined) throw unknownProfile(name);
       return { profile: profileMessage(profile) };
@@ -42,7 +51,7 @@ function summary({ name, description, keys, digest }: Profile): ProfileSummary {
 }
 
 function profileMessage(profile: Profile): ProfileMessage {
-  const { keys, header, schemas, quarantine } = profile;
+  const { keys, header, schemas, quarantine, metering } = profile;
   return {
     name: profile.name,
     description: profile.description,
@@ -54,6 +63,7 @@ function profileMessage(profile: Profile): ProfileMessage {
     audienceRequired: profile.hasAudience,
     subjectClaim: profile.subjectClaim,
     emptySubject: profile.emptySubject,
+    credentialAudience: profile.credential?.audience ?? "",
     header: {
       typ: header.typ ?? "",
       kidRequired: header.kid === "required",
@@ -67,6 +77,9 @@ function profileMessage(profile: Profile): ProfileMessage {
       algorithms: [...algorithmsOf(keys)],
     },
     lifetime: lifetimeMessage(profile.lifetime),
+    sessions: profile.sessions && sessionsMessage(profile.sessions),
+    oneTime: profile.oneTime,
+    audit: { claims: [...profile.audit.claims], subject: profile.audit.subject, mode: profile.audit.mode },
     requestSchema: { ...schemas.request },
     acceptSchema: { ...schemas.accept },
     contextSchema: schemas.context && { ...schemas.context },
@@ -81,6 +94,10 @@ function profileMessage(profile: Profile): ProfileMessage {
       deadline: durationOfSeconds(quarantine.deadlineSeconds),
       maxFailures: quarantine.maxFailures,
     },
+    metering:
+      metering.clientIp === undefined && metering.subject === undefined
+        ? undefined
+        : { clientIp: metering.clientIp, subject: metering.subject },
   };
 }
 
@@ -91,7 +108,7 @@ function algorithmsOf(keys: Profile["keys"]): readonly Algorithm[] {
 function lifetimeMessage(lifetime: Profile["lifetime"]): ProfileLifetime {
   const { exp, extended, maxAge } = lifetime;
   // Without an exp there is no ttl to choose.
-  const ttl = (seconds: number | undefined) => (exp === "absent" ? undefined : optional(seconds));
+  const ttl = (seconds: number | undefined) => (exp === "absent" ? undefined : optionalDuration(seconds));
   return {
     exp,
     defaultTtl: ttl(lifetime.default),
@@ -99,10 +116,20 @@ function lifetimeMessage(lifetime: Profile["lifetime"]): ProfileLifetime {
     maxTtl: ttl(lifetime.max),
     extendedMaxTtl: ttl(extended?.max),
     extendedBy: extended?.by ?? "",
-    maxAge: optional(maxAge),
+    maxAge: optionalDuration(maxAge),
     leeway: durationOfSeconds(lifetime.leeway),
     skew: durationOfSeconds(lifetime.skew),
     ttlFrom: lifetime.ttlFrom ?? "",
+    sessionMax: optionalDuration(lifetime.sessionMax),
+    idleMax: optionalDuration(lifetime.idleMax),
+  };
+}
+
+function sessionsMessage({ limit, by }: SessionRule): ProfileSessions {
+  return {
+    limitClaim: typeof limit === "object" ? limit.join(".") : "",
+    maxSessions: typeof limit === "number" ? limit : 0,
+    countedBy: typeof by === "object" ? by.join(".") : by,
   };
 }
 
@@ -127,8 +154,4 @@ function surfaceMessage({ reason, ...surface }: SurfaceView): ProfileSurface {
     websocketCloseReason: surface.closeReason ?? "",
     frame: surface.frame ?? "",
   };
-}
-
-function optional(seconds: number | undefined) {
-  return seconds === undefined ? undefined : durationOfSeconds(seconds);
 }

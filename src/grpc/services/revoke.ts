@@ -1,3 +1,5 @@
+import type { Access } from "../../access/question.ts";
+import type { Caller } from "../../caller.ts";
 import type {
   Revocation as RevocationMessage,
   RevokeTokensRequest,
@@ -7,21 +9,26 @@ import type {
 } from "../../gen/signet/v1/token.ts";
 import type { Revocation } from "../../revoke/revocation.ts";
 import type { RevokeTokens, WatchRevocations } from "../../revoke/revocation-service.ts";
+import { given, revokeTokensQuestion } from "../questions.ts";
+import { whileAdmitted } from "../while-admitted.ts";
 import { timestampOfMs, timestampOfSeconds } from "../wire/times.ts";
 
 /** Handlers of the methods that revoke. */
-export function revokeHandlers(revoke: RevokeTokens, watch: WatchRevocations) {
+export function revokeHandlers(revoke: RevokeTokens, watch: WatchRevocations, access: Access) {
   return {
-    async revokeTokens(request: RevokeTokensRequest, caller: string): Promise<RevokeTokensResponse> {
+    async revokeTokens(request: RevokeTokensRequest, caller: Caller): Promise<RevokeTokensResponse> {
+      access.admit(caller, revokeTokensQuestion(request));
       const { at, until } = await revoke(request, caller);
       return { revokedAt: timestampOfMs(at), until: timestampOfMs(until) };
     },
     async *watchRevocations(
       { profile }: WatchRevocationsRequest,
-      _caller: string,
+      caller: Caller,
       signal: AbortSignal,
     ): AsyncGenerator<WatchRevocationsResponse> {
-      for await (const change of watch(profile, signal)) yield { change: changeMessage(change) };
+      const question = { method: "WatchRevocations", profile: given(profile) } as const;
+      const changes = whileAdmitted({ access, caller, question }, signal, (either) => watch(profile, either));
+      for await (const change of changes) yield { change: changeMessage(change) };
     },
   };
 }

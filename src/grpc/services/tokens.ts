@@ -1,8 +1,9 @@
 import { performance } from "node:perf_hooks";
+import type { Access } from "../../access/question.ts";
 import { TokenServiceService } from "../../gen/signet/v1/token.ts";
 import type { RevokeTokens, WatchRevocations } from "../../revoke/revocation-service.ts";
 import type { IssueToken } from "../../token/issue/issue-token.ts";
-import type { VerifyToken } from "../../token/verify/verify-token.ts";
+import type { VerifyForCaller } from "../../token/verify/verify-token.ts";
 import type { Batching } from "../batch.ts";
 import type { OnCall } from "../unary.ts";
 import { encodeIssueTokenResponse, encodeVerifyTokenResponse } from "../wire/encode-response.ts";
@@ -13,7 +14,7 @@ import { verifyHandlers } from "./verify.ts";
 /** What the token service does. Each method takes the name of a profile. */
 export interface TokenService {
   readonly issue: IssueToken;
-  readonly verify: VerifyToken;
+  readonly verify: VerifyForCaller;
   readonly revoke: RevokeTokens;
   readonly watchRevocations: WatchRevocations;
 }
@@ -29,15 +30,15 @@ export const tokenMethods = {
  * Handlers of {@link tokenMethods}. An item of a batch that fails unexpectedly is reported as if it were a call of its
  * own.
  */
-export function tokenHandlers(service: TokenService, onCall: OnCall) {
+export function tokenHandlers(service: TokenService, access: Access, onCall: OnCall) {
   const { issue, verify, revoke, watchRevocations } = service;
   const batching = ({ path }: { readonly path: string }): Batching => ({
     now: () => performance.now(),
     onUnexpected: (cause) => onCall({ method: path.slice(1), code: "INTERNAL", seconds: 0, cause }),
   });
   return {
-    ...issueHandlers(issue, batching(tokenMethods.issueToken)),
-    ...verifyHandlers(verify, batching(tokenMethods.verifyToken)),
-    ...revokeHandlers(revoke, watchRevocations),
+    ...issueHandlers(issue, access, batching(tokenMethods.issueToken)),
+    ...verifyHandlers(verify, access, batching(tokenMethods.verifyToken)),
+    ...revokeHandlers(revoke, watchRevocations, access),
   };
 }

@@ -1,39 +1,42 @@
-import {
-  type BatchVerifyTokensRequest,
-  type Rejection,
-  rejectionReasonFromJSON,
-  type VerifyTokenRequest,
-  type VerifyTokenResponse,
-} from "../../gen/signet/v1/token.ts";
-import type { Surface } from "../../profile/model/delivery.ts";
-import type { Rejection as RejectionOfToken } from "../../token/rejection.ts";
-import type { VerifyAnswer, VerifyToken } from "../../token/verify/verify-token.ts";
+import type { Access } from "../../access/question.ts";
+import type { Caller } from "../../caller.ts";
+import type { BatchVerifyTokensRequest, VerifyTokenRequest, VerifyTokenResponse } from "../../gen/signet/v1/token.ts";
+import type { Verdict } from "../../token/verify/verify.ts";
+import type { VerifyAnswer, VerifyForCaller } from "../../token/verify/verify-token.ts";
 import { type Batching, batch } from "../batch.ts";
-import { durationOfMs, timestampOfSeconds } from "../wire/times.ts";
+import { verifyQuestion } from "../questions.ts";
+import { rejectionMessage } from "../wire/rejection.ts";
+import { durationOfMs, optionalDuration, timestampOfSeconds } from "../wire/times.ts";
 
 /** Handlers of the methods that verify. */
-export function verifyHandlers(verify: VerifyToken, batching: Batching) {
-  const verifyToken = (request: VerifyTokenRequest): VerifyTokenResponse | Promise<VerifyTokenResponse> => {
-    const answer = verify(request);
-    return answer instanceof Promise ? answer.then(verifyResponse) : verifyResponse(answer);
+export function verifyHandlers(verify: VerifyForCaller, access: Access, batching: Batching) {
+  const verifyToken = (
+    request: VerifyTokenRequest,
+    caller: Caller,
+  ): VerifyTokenResponse | Promise<VerifyTokenResponse> => {
+    const question = verifyQuestion(request);
+    access.admit(caller, question);
+    const maySeeDiagnosis = () => access.allows(caller, { ...question, needs: ["diagnosis"] });
+    const answer = verify(request, caller);
+    if (answer instanceof Promise) return answer.then((later) => verifyResponse(later, maySeeDiagnosis));
+    return verifyResponse(answer, maySeeDiagnosis);
   };
   return {
     verifyToken,
-    batchVerifyTokens: async ({ items }: BatchVerifyTokensRequest) => ({
-      results: await batch(items, { serve: verifyToken, ...batching }),
-    }),
+    async batchVerifyTokens({ items }: BatchVerifyTokensRequest, caller: Caller) {
+      const serve = (item: VerifyTokenRequest) => verifyToken(item, caller);
+      const admitMalformed = () => access.admitMalformed(caller, "VerifyToken");
+      return { results: await batch(items, { serve, admitMalformed, ...batching }) };
+    },
   };
 }
 
-function verifyResponse(answer: VerifyAnswer): VerifyTokenResponse {
-  const { profile, epoch, verdict, warnings, revocationViewAgeMs, framed } = answer;
+export function verifyResponse(answer: VerifyAnswer, maySeeDiagnosis: () => boolean): VerifyTokenResponse {
+  const { profile, epoch, verdict, warnings, sessionDeadline, revocationViewAgeMs, framed } = answer;
   const known = verdict.valid ? verdict : verdict.identified;
-  const { acceptedFrame, byReason, other } = profile.surfaces;
   return {
     valid: verdict.valid,
-    rejection: verdict.valid
-      ? undefined
-      : rejectionMessage(verdict.rejection, byReason.get(verdict.rejection.reason) ?? other, framed),
+    rejection: verdict.valid ? undefined : rejectionMessage(verdict.rejection, profile, framed),
     claims: verdict.valid ? verdict.claims : undefined,
     tokenId: known?.tokenId ?? "",
     subject: verdict.valid ? (verdict.subject ?? "") : "",
@@ -41,22 +44,18 @@ function verifyResponse(answer: VerifyAnswer): VerifyTokenResponse {
     keyId: known?.keyId ?? "",
     issuedAt: verdict.valid ? timestampOfSeconds(verdict.issuedAt) : undefined,
     expiresAt: timestampOfSeconds(known?.expiresAt),
+    sessionDeadline: verdict.valid ? timestampOfSeconds(sessionDeadline) : undefined,
     warnings: [...warnings],
-    diagnosis: verdict.valid ? "" : (verdict.rejection.diagnosis ?? ""),
+    diagnosis: diagnosisOf(verdict, maySeeDiagnosis),
     keyringGeneration: BigInt(epoch),
     revocationViewAge: durationOfMs(revocationViewAgeMs),
-    frame: verdict.valid && framed ? (acceptedFrame ?? "") : "",
+    frame: verdict.valid && framed ? (profile.surfaces.acceptedFrame ?? "") : "",
+    idleMax: verdict.valid ? optionalDuration(profile.lifetime.idleMax) : undefined,
   };
 }
 
-function rejectionMessage({ reason, message }: RejectionOfToken, surface: Surface, framed: boolean): Rejection {
-  return {
-    reason: rejectionReasonFromJSON(`REJECTION_REASON_${reason}`),
-    message,
-    httpStatus: surface.httpStatus ?? 0,
-    wwwAuthenticate: surface.wwwAuthenticate ?? "",
-    websocketCloseCode: surface.closeCode ?? 0,
-    frame: framed ? (surface.frame(message) ?? "") : "",
-    websocketCloseReason: surface.closeReason ?? "",
-  };
+/** Whether the caller may see it is asked only where there is one. */
+function diagnosisOf(verdict: Verdict, maySee: () => boolean): string {
+  const diagnosis = verdict.valid ? undefined : verdict.rejection.diagnosis;
+  return diagnosis === undefined || !maySee() ? "" : diagnosis;
 }

@@ -13,6 +13,8 @@ const tagOf = (field: number) => (field << 3) | 2;
 
 export function encodeIssueTokenResponse(message: IssueTokenResponse): Buffer {
   return encoded(() => {
+    duration(tagOf(11), message.idleMax);
+    duration(tagOf(10), message.sessionMax);
     warnings(tagOf(9), message.warnings);
     struct(tagOf(8), message.claims);
     timestamp(tagOf(7), message.refreshAfter);
@@ -27,11 +29,13 @@ export function encodeIssueTokenResponse(message: IssueTokenResponse): Buffer {
 
 export function encodeVerifyTokenResponse(message: VerifyTokenResponse): Buffer {
   return encoded(() => {
+    duration(tagOf(16), message.idleMax);
     text(tagOf(15), message.frame);
     duration(tagOf(14), message.revocationViewAge);
     varint(13 << 3, Number(message.keyringGeneration));
     text(tagOf(12), message.diagnosis);
     warnings(tagOf(11), message.warnings);
+    timestamp(tagOf(10), message.sessionDeadline);
     timestamp(tagOf(9), message.expiresAt);
     timestamp(tagOf(8), message.issuedAt);
     text(tagOf(7), message.keyId);

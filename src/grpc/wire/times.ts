@@ -29,3 +29,13 @@ export function durationOfMs(length: number): Duration {
 export function durationOfSeconds(seconds: number): Duration {
   return { seconds: BigInt(seconds), nanos: 0 };
 }
+
+/** Whole seconds as a Duration, if there are any. */
+export function optionalDuration(seconds: number | undefined): Duration | undefined {
+  return seconds === undefined ? undefined : durationOfSeconds(seconds);
+}
+
+/** A Duration in milliseconds, if there is one. */
+export function msOfDuration(duration: Duration | undefined): number | undefined {
+  return duration && Number(duration.seconds) * 1000 + duration.nanos / 1_000_000;
+}

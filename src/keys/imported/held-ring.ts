@@ -93,7 +93,7 @@ export class HeldRing {
   /** Uses an epoch that this process made. */
   useOwn(record: SecretEpoch): void {
     if (record.epoch <= this.epoch) return;
-    this.#inUse = { record, stale: false };
+    this.#use({ record, stale: false });
     this.#error = undefined;
     this.#vigil.mended();
   }
@@ -120,6 +120,11 @@ export class HeldRing {
     const obstacle = this.#obstacle;
     if (obstacle !== undefined) throw secretsUnavailable(obstacle);
     return this.#load();
+  }
+
+  /** Destroys the secrets that are open. */
+  close(): void {
+    this.#inUse?.loaded?.close();
   }
 
   /** Undefined when no epoch could be read. */
@@ -156,7 +161,12 @@ export class HeldRing {
   #adopt({ epoch, bytes }: StoredEpoch, atStart: boolean): void {
     const { recordKeys } = this.#parts;
     const record = unwrapRecord(bytes, secretRecords(this.owner), epoch, recordKeys);
-    this.#inUse = { record, stale: atStart && !isUnderCurrent(bytes, recordKeys) };
+    this.#use({ record, stale: atStart && !isUnderCurrent(bytes, recordKeys) });
+  }
+
+  #use(inUse: { readonly record: SecretEpoch; readonly stale: boolean }): void {
+    this.close();
+    this.#inUse = inUse;
   }
 
   #load(): LoadedSecrets | undefined {

@@ -1,7 +1,7 @@
 import { KeyringError } from "../error.ts";
 import { isMac, type SecretEncoding } from "../model.ts";
 import type { ActiveKey, FoundKey } from "../token-keys.ts";
-import type { SecretVault, SigningKey, VerifyingKey } from "../vault.ts";
+import type { ImportedKey, SecretVault, VerifyingKey } from "../vault.ts";
 import { SECRET_ENCODINGS, type SecretEpoch, type SecretRecord, secretBytes } from "./secret.ts";
 
 /** The secrets of an epoch, open. Times in Unix milliseconds. */
@@ -19,11 +19,13 @@ export interface LoadedSecrets {
    * which one of them verifies the signature.
    */
   otherReading(data: Buffer, signature: Buffer, now: number): SecretEncoding | undefined;
+  /** Destroys the secrets: none of them is used any more. */
+  close(): void;
 }
 
 interface OpenSecret {
   readonly record: SecretRecord;
-  readonly key: SigningKey & VerifyingKey;
+  readonly key: ImportedKey;
   readonly found: FoundKey;
   readonly others: readonly { readonly encoding: SecretEncoding; readonly key: VerifyingKey }[];
 }
@@ -31,9 +33,13 @@ interface OpenSecret {
 /** Opens every secret that still has its text. Throws {@link KeyringError} as {@link SecretVault.open} does. */
 export function loadSecrets(ring: SecretEpoch, vault: SecretVault): LoadedSecrets {
   const listed = new Map(ring.secrets.map((secret) => [secret.kid, secret]));
-  const open = ring.secrets.flatMap((record) => openSecret(ring, record, vault)).reverse();
+  const open = openAll(ring, vault).reverse();
   const [current] = open;
-  const signer = current && { ...current.key, verifyUntil: Number.POSITIVE_INFINITY };
+  const signer = current && {
+    ...current.key,
+    signFrom: current.record.signFrom,
+    verifyUntil: Number.POSITIVE_INFINITY,
+  };
   const byKid = new Map(open.map((secret) => [secret.record.kid, secret]));
   const verifying = (now: number) => open.filter(({ record }) => verifies(record, now));
 
@@ -51,7 +57,23 @@ export function loadSecrets(ring: SecretEpoch, vault: SecretVault): LoadedSecret
       verifying(now)
         .flatMap(({ others }) => others)
         .find(({ key }) => key.verify(data, signature))?.encoding,
+    close: () => destroyAll(open),
   };
+}
+
+function openAll(ring: SecretEpoch, vault: SecretVault): OpenSecret[] {
+  const open: OpenSecret[] = [];
+  try {
+    for (const record of ring.secrets) open.push(...openSecret(ring, record, vault));
+    return open;
+  } catch (error) {
+    destroyAll(open);
+    throw error;
+  }
+}
+
+function destroyAll(secrets: readonly OpenSecret[]): void {
+  for (const { key } of secrets) key.destroy();
 }
 
 function verifies({ verifyUntil }: SecretRecord, now: number): boolean {

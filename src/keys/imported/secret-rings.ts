@@ -37,6 +37,8 @@ export interface SecretRings {
   signingKeysOf(owner: SecretOwner): LoadedSecrets | undefined;
   /** All rings that can be read, by profile and tenant. */
   all(): readonly ReadRing[];
+  /** Destroys the secrets that are open. */
+  close(): void;
 }
 
 export function createSecretRings(
@@ -119,6 +121,9 @@ export function createSecretRings(
     signingKeysOf: (owner) => ringOf(owner)?.signingKeys(),
 
     all: () => [...rings].toSorted(([left], [right]) => (left < right ? -1 : 1)).flatMap(([, ring]) => ring.read ?? []),
+    close() {
+      for (const ring of rings.values()) ring.close();
+    },
   };
 }
 

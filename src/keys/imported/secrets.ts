@@ -3,7 +3,7 @@ import { pause } from "../../async/timeout.ts";
 import { createWakeup } from "../../async/wakeup.ts";
 import { type Change, type Entry, type KeyValue, pauseAfterWatch } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
-import { createSharedReload } from "../shared-reload.ts";
+import { createStoreReload } from "../shared-reload.ts";
 import type { RecordKeys } from "../store/authenticated-record.ts";
 import { openEpochs } from "../store/epochs.ts";
 import { refusedEpoch } from "../store/obstacle.ts";
@@ -68,7 +68,7 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
   // Only at the start are records under an earlier KEK stale: replicas with different KEKs would otherwise keep
   // resealing what the other one has sealed.
   await readAll(true);
-  const reload = createSharedReload(() => reportingErrors(readAll(false)), now);
+  const reload = createStoreReload(() => reportingErrors(readAll(false)), now);
 
   async function read(prefix: string): Promise<readonly Entry[]> {
     return store.list(prefix).catch((cause) => {
@@ -192,6 +192,7 @@ export async function openSecrets({ store, recordKeys, vault, now, report }: Sec
     async stop() {
       controller.abort();
       await running;
+      rings.close();
     },
   };
 }

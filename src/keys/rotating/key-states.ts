@@ -107,6 +107,6 @@ function latest(ring: EpochRecord, now: number): number {
 }
 
 /** The keys that may sign at `time`, the newest first: due, not past `signUntil`, and with a private key. */
-function ableAt(ring: Keys, time: number): readonly KeyRecord[] {
+export function ableAt(ring: Keys, time: number): readonly KeyRecord[] {
   return newestFirst(ring).filter((key) => key.sealed !== undefined && key.signFrom <= time && time < key.signUntil);
 }

@@ -1,7 +1,8 @@
 import { startSchedule } from "../../async/schedule.ts";
+import type { Caller } from "../../caller.ts";
 import { pauseAfterWatch } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
-import { createSharedReload, RELOAD } from "../shared-reload.ts";
+import { createStoreReload, RELOAD } from "../shared-reload.ts";
 import type { TokenKeys } from "../token-keys.ts";
 import { type RotationPlan, rotationPlan, timeToRotate } from "./forecast.ts";
 import { nextChange, nextRotation, type Postponed, takingOver } from "./key-states.ts";
@@ -25,20 +26,20 @@ export interface Keyring extends TokenKeys {
   jwks(now: number): readonly JwksKey[];
   /** Every key that the ring lists, the newest first. */
   list(now: number): readonly KeyInfo[];
-  /** Whole seconds until the next key takes over, rounded up; undefined when none waits. */
-  secondsToNextRotation(now: number): number | undefined;
+  /** When the next key takes over; in the past while replicas are late to know it. Undefined when none is planned. */
+  nextRotation(now: number): number | undefined;
   /** The next rotation, and how early an operator may bring it forward. */
   plan(now: number): RotationPlan;
   /**
    * Lets the next key take over at `at`, or as early as is safe, for `caller`. Rejects with the Problem TOO_EARLY,
    * INVALID_REQUEST or NO_SIGNING_KEY, and with a {@link KeyringError} when the store or a key fails.
    */
-  rotate(at?: number, caller?: string): Promise<Rotation>;
+  rotate(at?: number, caller?: Caller): Promise<Rotation>;
   /**
    * Revokes a key, and resolves to the ring after that. Revoking a key again changes nothing. Rejects as `maintain`
    * does.
    */
-  revoke(kid: string, reason: string, caller?: string): Promise<EpochRecord>;
+  revoke(kid: string, reason: string, caller?: Caller): Promise<EpochRecord>;
   /** Follows the store, and rotates when it is time, until `stop`. */
   start(): void;
   /** Brings the ring up to date once. Rejects, and leaves the ring as it was, when the store or a key fails. */
@@ -48,7 +49,7 @@ export interface Keyring extends TokenKeys {
    * Rejects as `maintain` does, also in the cool-down after a failure.
    */
   reload(): Promise<void> | undefined;
-  /** Resolves when nothing of the keyring is running. */
+  /** Resolves when nothing of the keyring is running, and its private keys are destroyed. */
   stop(): Promise<void>;
 }
 
@@ -130,9 +131,9 @@ function createKeyring(
       keyInfos(listed(keeper.ring.record), time, { postponed, late }).map((key) =>
         retired || distrusted.has(key.kid) ? outOfUse(key) : key,
       ),
-    secondsToNextRotation(time) {
-      const next = nextRotation(keeper.ring.record, time);
-      return next === undefined ? undefined : Math.max(0, Math.ceil((next - time) / 1000));
+    nextRotation(time) {
+      const { record } = keeper.ring;
+      return takingOver(record, time, postponed)?.signFrom ?? nextRotation(record, time);
     },
     plan: (time) => rotationPlan(keeper.ring.record, time, policy, postponed),
     async rotate(at, caller) {
@@ -148,7 +149,7 @@ function createKeyring(
     },
     revoke: (kid, reason, caller) =>
       reportingErrors(keeper.change((ring, time) => planEmergency(ring, time, policy, kid, reason), caller)),
-    reload: createSharedReload(() => reportingErrors(maintain()), now, Math.min(RELOAD.coolDown, timeInStore(policy))),
+    reload: createStoreReload(() => reportingErrors(maintain()), now, Math.min(RELOAD.coolDown, timeInStore(policy))),
     maintain,
     start() {
       stopSchedule = startSchedule({
@@ -162,7 +163,7 @@ function createKeyring(
     },
     async stop() {
       await stopSchedule();
-      await keeper.idle();
+      await keeper.close();
     },
   };
 }

@@ -1,11 +1,12 @@
 import { KeyringError } from "../error.ts";
+import type { PublishedKey } from "../key-history.ts";
 import { type RecordKeys, unwrapBody } from "../store/authenticated-record.ts";
 import type { StoredEpoch } from "../store/survey.ts";
 import type { ActiveKey, FoundKey } from "../token-keys.ts";
 import type { KeyMaker, SigningKey, VerifyingKey } from "../vault.ts";
 import { isVerifiable, nextChange, type Postponed, published, signer, takingOver } from "./key-states.ts";
 import { keysetRecords } from "./parse-record.ts";
-import type { EpochRecord, KeyRecord } from "./record.ts";
+import { type EpochRecord, type KeyRecord, NEVER } from "./record.ts";
 
 /** An epoch whose keys are open and have proved themselves. */
 export interface LoadedRing {
@@ -14,12 +15,16 @@ export interface LoadedRing {
   verifier(kid: string, now: number): FoundKey;
   /** All keys that verify now, the newest first. */
   verifiers(now: number): readonly VerifyingKey[];
+  /** Destroys the private keys, so that none signs any more. The public ones still verify. */
+  close(): void;
 }
 
 export interface LoadTools {
   readonly maker: KeyMaker;
   /** `size` unpredictable bytes. */
   readonly randomBytes: (size: number) => Buffer;
+  /** Called with the kid of a key that signs to test itself: that signature is of no token. */
+  readonly onSelfTest?: (kid: string) => void;
 }
 
 /**
@@ -28,19 +33,29 @@ export interface LoadTools {
  */
 export async function loadRing(
   record: EpochRecord,
-  { maker, randomBytes: draw }: LoadTools,
+  { maker, randomBytes: draw, onSelfTest }: LoadTools,
   postponed: Postponed = () => false,
 ): Promise<LoadedRing> {
   const challenge = draw(32);
   const signing = new Map<string, ActiveKey>();
+  const destroyAll = () => {
+    for (const key of signing.values()) key.destroy();
+    signing.clear();
+  };
   const verifying = new Map<string, { record: KeyRecord; found: FoundKey }>();
-  for (const key of record.keys) {
-    const verifyingKey = maker.verifying(key);
-    verifying.set(key.kid, { record: key, found: { state: "ok", key: verifyingKey } });
-    if (key.sealed === undefined) continue;
-    const opened = await maker.open(record.keyset, key);
-    prove(opened, verifyingKey, record.keyset, challenge);
-    signing.set(key.kid, { ...opened, verifyUntil: key.verifyUntil });
+  try {
+    for (const key of record.keys) {
+      const verifyingKey = maker.verifying(key);
+      verifying.set(key.kid, { record: key, found: { state: "ok", key: verifyingKey } });
+      if (key.sealed === undefined) continue;
+      const opened = await maker.open(record.keyset, key);
+      signing.set(key.kid, { ...opened, ...publishedKey(key), verifyUntil: key.verifyUntil });
+      onSelfTest?.(key.kid);
+      prove(opened, verifyingKey, record.keyset, challenge);
+    }
+  } catch (error) {
+    destroyAll();
+    throw error;
   }
 
   // The signer changes only at times that the ring lists: between two of them a call costs two comparisons. But a key
@@ -69,7 +84,16 @@ export async function loadRing(
       return isVerifiable(record, listed.record, now) ? listed.found : unknown;
     },
     verifiers: (now) => published(record, now).flatMap(({ kid }) => keyOf(verifying.get(kid)?.found)),
+    close() {
+      destroyAll();
+      cached = undefined;
+    },
   };
+}
+
+/** What the log keeps of a key. */
+export function publishedKey({ kid, alg, publicJwk, signFrom }: KeyRecord): PublishedKey {
+  return { kid, alg, publicJwk, signFrom: signFrom === NEVER ? undefined : signFrom };
 }
 
 function keyOf(found: FoundKey | undefined): readonly VerifyingKey[] {

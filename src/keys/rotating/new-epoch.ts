@@ -1,3 +1,4 @@
+import type { Caller } from "../../caller.ts";
 import { KeyringError } from "../error.ts";
 import type { KeysetAlgorithm } from "../model.ts";
 import { type Epochs, sameBytes } from "../store/epochs.ts";
@@ -54,7 +55,7 @@ export interface EpochCreator {
     plan: EpochPlan,
     before: EpochRecord | undefined,
     overGarbage: boolean,
-    caller?: string,
+    caller?: Caller,
   ): Promise<CurrentRing | undefined>;
   /** The event to report for an epoch that is now in use; undefined unless this process created it. */
   takeEvent(stored: StoredEpoch): KeyringEvent | undefined;
@@ -74,10 +75,15 @@ export function createEpochCreator(
       const ring = await load(record);
       const stored = epochs.wrap(record);
       pending = { stored, event: epochCreated(record, before, caller) };
-      if (await epochs.create(stored, overGarbage)) return { stored, ring };
-      // A record without new keys may equal the winner's in every byte, and would be reported as created here.
-      pending = undefined;
-      return undefined;
+      let isCreated = false;
+      try {
+        isCreated = await epochs.create(stored, overGarbage);
+        // A record without new keys may equal the winner's in every byte, and would be reported as created here.
+        if (!isCreated) pending = undefined;
+        return isCreated ? { stored, ring } : undefined;
+      } finally {
+        if (!isCreated) ring.close();
+      }
     },
     // Reported when the epoch is seen in the store: a creation that failed may have taken effect.
     takeEvent(stored) {

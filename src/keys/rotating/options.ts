@@ -3,6 +3,7 @@ import type { KeysetAlgorithm } from "../model.ts";
 import type { RecordKeys } from "../store/authenticated-record.ts";
 import type { LoadTools } from "./loaded-ring.ts";
 import type { KeyPolicy } from "./policy.ts";
+import type { EpochRecord } from "./record.ts";
 import type { KeyringEvent } from "./views.ts";
 
 /** A replica's copy of a ring's newest epoch, byte for byte as it was stored. */
@@ -36,5 +37,7 @@ export interface KeyringOptions extends LoadTools {
    * them under a new KEK, and those that may have signed are published until their `verify_until`. Default: false.
    */
   readonly retired?: boolean;
+  /** Called for each ring that comes into use. It MUST NOT throw. Default: nothing. */
+  readonly onRing?: ((ring: EpochRecord) => void) | undefined;
   readonly report: (event: KeyringEvent) => void;
 }

@@ -1,3 +1,4 @@
+import { ableAt } from "./key-states.ts";
 import type { KeyPolicy } from "./policy.ts";
 import { type EpochRecord, type KeyRecord, NEVER } from "./record.ts";
 
@@ -29,11 +30,15 @@ export function withoutPrivateKey(key: KeyRecord): KeyRecord {
   return rest;
 }
 
-/** Bringing a key forward ends the one before it early too: no replica signs with that one after the delay. */
-function isSpent(key: KeyRecord, { keys }: EpochRecord, time: number, { activationDelay }: KeyPolicy): boolean {
+/**
+ * Bringing a key forward ends the one before it early too: no replica signs with that one after the delay. Only a key
+ * that may sign itself ends another: the ring's last one must not lose its private key to one that is over already, as
+ * after downtime under a policy with a shorter period.
+ */
+function isSpent(key: KeyRecord, ring: EpochRecord, time: number, { activationDelay }: KeyPolicy): boolean {
   if (key.sealed === undefined) return false;
-  const superseded = keys.some(
-    ({ revoked, signFrom }) => revoked === undefined && signFrom > key.signFrom && signFrom + activationDelay <= time,
+  const superseded = ableAt(ring, time).some(
+    ({ signFrom }) => signFrom > key.signFrom && signFrom + activationDelay <= time,
   );
   return superseded || time >= key.signUntil;
 }

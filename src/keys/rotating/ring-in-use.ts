@@ -1,3 +1,4 @@
+import type { Caller } from "../../caller.ts";
 import type { Change } from "../../state/keyvalue.ts";
 import { KeyringError } from "../error.ts";
 import { isUnderCurrent, type RecordKind } from "../store/authenticated-record.ts";
@@ -74,7 +75,7 @@ export class RingInUse {
 
   /** Uses the ring of a snapshot. Rejects when it can't be read. */
   async takeSnapshot(bytes: Uint8Array): Promise<void> {
-    this.#current = await loadSnapshot(bytes, this.#options, this.#postponed);
+    this.#take(await loadSnapshot(bytes, this.#options, this.#postponed));
   }
 
   /** Brings the ring and the store together. Rejects, and leaves the ring as it was, when the store or a key fails. */
@@ -91,7 +92,7 @@ export class RingInUse {
    * Creates an epoch and uses it. Resolves to false when another replica was faster; the ring is then the one of that
    * replica.
    */
-  async create(plan: EpochPlan, caller?: string): Promise<boolean> {
+  async create(plan: EpochPlan, caller?: Caller): Promise<boolean> {
     const created = await this.#creator.create(plan, this.ring?.record, this.#mayReplaceGarbage, caller);
     if (created === undefined) {
       await this.catchUp();
@@ -102,6 +103,11 @@ export class RingInUse {
     }
     if (this.#epoch < plan.epoch) throw refusedEpoch();
     return created !== undefined;
+  }
+
+  /** Ends the private keys of the ring in use. */
+  close(): void {
+    this.#current?.ring.close();
   }
 
   /** Empties the epochs below the one in use. */
@@ -192,6 +198,8 @@ export class RingInUse {
     const plan = planEmergency(record, now(), policy, kid, reason);
     const created = plan && (await this.#creator.create(plan, record, this.#mayReplaceGarbage));
     if (created !== undefined) this.#vigil.mended();
+    // It is loaded again as what the store has.
+    created?.ring.close();
     const next = await this.#epochs.survey(record.epoch);
     if ((next.highest?.epoch ?? 0) <= record.epoch)
       throw next.next === "free" ? refusedEpoch() : mayHideAnEpoch(this.#kind, record.epoch + 1);
@@ -199,8 +207,16 @@ export class RingInUse {
   }
 
   async #use(current: CurrentRing): Promise<void> {
-    this.#current = current;
+    this.#take(current);
     await this.#options.snapshot?.save(current.stored.bytes);
+  }
+
+  #take(current: CurrentRing): void {
+    const before = this.#current;
+    this.#current = current;
+    // Whoever asks for the key that signs uses it at once, so that none of the ring before is in use.
+    before?.ring.close();
+    this.#options.onRing?.(current.ring.record);
   }
 
   #load(record: EpochRecord): Promise<LoadedRing> {

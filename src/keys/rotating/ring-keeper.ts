@@ -1,4 +1,5 @@
 import { createQueue } from "../../async/queue.ts";
+import type { Caller } from "../../caller.ts";
 import { KeyringError } from "../error.ts";
 import type { Postponed } from "./key-states.ts";
 import type { LoadedRing } from "./loaded-ring.ts";
@@ -69,7 +70,7 @@ export class RingKeeper {
   }
 
   /** Makes the epoch that `plan` asks for after the newest one, for `caller`. Resolves to the record then in use. */
-  change(plan: PlanChange, caller?: string): Promise<EpochRecord> {
+  change(plan: PlanChange, caller?: Caller): Promise<EpochRecord> {
     return this.#queue.run(async () => {
       for (let done = false; !done; ) {
         await this.#update();
@@ -88,9 +89,10 @@ export class RingKeeper {
     return this.#inUse.follow(signal);
   }
 
-  /** Resolves when no operation is running. */
-  idle(): Promise<void> {
-    return this.#queue.idle();
+  /** Resolves when no operation is running, and the private keys are destroyed. Nothing signs or changes any more. */
+  async close(): Promise<void> {
+    await this.#queue.idle();
+    this.#inUse.close();
   }
 
   async #update(): Promise<void> {

@@ -1,6 +1,7 @@
+import type { Caller } from "../../caller.ts";
 import type { KeyState, KeysetAlgorithm, PublicJwk } from "../model.ts";
 import type { Strays } from "../store/strays.ts";
-import { keyState, newestFirst, type Postponed, published, takingOver } from "./key-states.ts";
+import { keyState, newestFirst, nextToSign, type Postponed, published, takingOver } from "./key-states.ts";
 import type { EpochReason, EpochRecord, KeyTimes } from "./record.ts";
 
 /** A public key as a JWKS lists it (RFC 7517, 4). */
@@ -56,8 +57,10 @@ export type KeyringEvent =
       readonly added: readonly string[];
       /** Kids that the epoch before it listed and this one does not. */
       readonly removed: readonly string[];
+      /** The key that takes over next, or with this epoch. Undefined: none does. Unix milliseconds. */
+      readonly next: { readonly kid: string; readonly signFrom: number } | undefined;
       /** The caller that asked for it. Absent: it was due. */
-      readonly caller?: string;
+      readonly caller?: Caller;
     }
   /** The store had lost epochs. The newest one that this process knew is stored again, byte for byte. */
   | {
@@ -82,11 +85,14 @@ export type KeyringEvent =
   /** An operation failed. The ring stays as it was, and the operation is retried. */
   | { readonly type: "problem"; readonly keyset: string; readonly error: unknown };
 
-export function epochCreated(record: EpochRecord, before: EpochRecord | undefined, caller?: string): KeyringEvent {
+export function epochCreated(record: EpochRecord, before: EpochRecord | undefined, caller?: Caller): KeyringEvent {
   const { keyset, epoch, reason } = record;
   const kids = record.keys.map(({ kid }) => kid);
   const kidsBefore = before?.keys.map(({ kid }) => kid) ?? [];
   const added = kids.filter((kid) => !kidsBefore.includes(kid));
   const removed = kidsBefore.filter((kid) => !kids.includes(kid));
-  return { type: "epoch.created", keyset, epoch, reason, added, removed, ...(caller === undefined ? {} : { caller }) };
+  const taking = nextToSign(record, record.createdAt - 1);
+  const next = taking && { kid: taking.kid, signFrom: taking.signFrom };
+  const by = caller === undefined ? {} : { caller };
+  return { type: "epoch.created", keyset, epoch, reason, added, removed, next, ...by };
 }

@@ -78,16 +78,23 @@ function belongs(body: string, kind: RecordKind<Epoch>, epoch: number): boolean 
   }
 }
 
-/** The text that was wrapped. Throws {@link KeyringError} WRONG_KEK and BROKEN_RECORD. */
-export function unwrapBody(stored: Uint8Array, where: string, keys: RecordKeys): string {
-  const { kek, mac, body } = parseEnvelope(stored, where);
+/**
+ * The text that was wrapped. Throws {@link KeyringError} WRONG_KEK, and BROKEN_RECORD with what to do about a damaged
+ * one.
+ */
+export function unwrapBody(
+  stored: Uint8Array,
+  where: string,
+  keys: RecordKeys,
+  remedy = "restore it from a backup",
+): string {
+  const { kek, mac, body } = parseEnvelope(stored, where, remedy);
   const author = keys.find((key) => sameText(key.mac(body), mac));
   if (author === undefined && keys.every((key) => key.kek !== kek)) {
     throw new KeyringError("WRONG_KEK", `${where} was written under ${otherKek(stored, keys)}`);
   }
   // Where the MAC is right and the key's id is not, the id is damaged.
-  if (author?.kek !== kek)
-    throw new KeyringError("BROKEN_RECORD", `${where} does not match its MAC: restore it from a backup`);
+  if (author?.kek !== kek) throw new KeyringError("BROKEN_RECORD", `${where} does not match its MAC: ${remedy}`);
   return body;
 }
 
@@ -99,7 +106,7 @@ export function otherKek(stored: Uint8Array, keys: RecordKeys): string {
   return `the key-encryption key ${id}, and not under the given ${keys.map((key) => key.kek).join(", ")}`;
 }
 
-function parseEnvelope(stored: Uint8Array, where: string): { kek: string; mac: string; body: string } {
+function parseEnvelope(stored: Uint8Array, where: string, remedy = ""): { kek: string; mac: string; body: string } {
   try {
     const envelope: unknown = JSON.parse(Buffer.from(stored).toString());
     if (typeof envelope === "object" && envelope !== null && Object.keys(envelope).length === 3) {
@@ -109,7 +116,7 @@ function parseEnvelope(stored: Uint8Array, where: string): { kek: string; mac: s
   } catch {
     // Reported below: the parser's own message would quote the record.
   }
-  throw new KeyringError("BROKEN_RECORD", `${where} is not an envelope of kek, mac and body: restore it from a backup`);
+  throw new KeyringError("BROKEN_RECORD", `${where} is not an envelope of kek, mac and body: ${remedy}`);
 }
 
 function sameText(expected: string, given: string): boolean {

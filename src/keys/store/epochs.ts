@@ -49,6 +49,12 @@ export function openEpochs<Record extends Epoch>(
     return verdict === "garbage" || verdict === "emptied";
   }
 
+  /** Whether later epochs went over the place: other replicas may have emptied it since this one looked. */
+  async function isTaken(epoch: number): Promise<boolean> {
+    const { highest, next } = surveyEntries(await store.list(prefix), kind, epoch - 1, keys);
+    return (highest?.epoch ?? 0) > epoch || next === "unknownKek";
+  }
+
   function isNews(change: Change, held: StoredEpoch): boolean {
     if (change.type === "current" || change.type === "gap") return true;
     const [key, bytes] = change.type === "put" ? [change.entry.key, change.entry.value] : [change.key, undefined];
@@ -75,7 +81,7 @@ export function openEpochs<Record extends Epoch>(
         for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
           if ((await store.create(key, bytes)) !== undefined) return true;
           const entry = overGarbage ? await store.get(key) : undefined;
-          if (entry === undefined || !isGarbage(entry, epoch)) return false;
+          if (entry === undefined || !isGarbage(entry, epoch) || (await isTaken(epoch))) return false;
           // Of the replicas that replace the same garbage, one wins.
           if ((await store.update(key, bytes, entry.revision)) !== undefined) return true;
         }

@@ -1,5 +1,5 @@
 import { MsgHdrsImpl } from "nats";
-import type { OutgoingEvent } from "../../audit/forward/sink.ts";
+import type { OutgoingEvent, OutgoingNote } from "../../audit/forward/sink.ts";
 
 /**
  * The CloudEvents attributes as NATS headers (CloudEvents NATS binding, 3.1: binary mode), and the content type also
@@ -20,14 +20,22 @@ class EventHeaders extends MsgHdrsImpl {
   }
 }
 
-/** The headers of an event, for publishing only. */
-export function eventHeaders({ id, type, time, writer }: OutgoingEvent): MsgHdrsImpl {
+/** The headers of an event, for publishing only. A trace is the CloudEvents extension "distributed tracing". */
+export function eventHeaders({ id, type, time, writer, traceparent }: OutgoingEvent): MsgHdrsImpl {
+  const trace = traceparent === "" ? "" : `ce-traceparent: ${traceparent}\r\n`;
   return new EventHeaders(
     Buffer.from(
       `NATS/1.0\r\nNats-Msg-Id: ${id}\r\nce-specversion: 1.0\r\nce-id: ${id}\r\nce-type: ${type}\r\n\
 ce-source: signet/${writer}\r\nce-time: ${time}\r\nce-datacontenttype: application/json\r\n\
-content-type: application/json\r\n\r\n`,
+content-type: application/json\r\n${trace}\r\n`,
       "latin1",
     ),
+  );
+}
+
+/** The headers of a checkpoint, for publishing only. It is no CloudEvent: its body is a text. */
+export function noteHeaders({ id }: OutgoingNote): MsgHdrsImpl {
+  return new EventHeaders(
+    Buffer.from(`NATS/1.0\r\nNats-Msg-Id: ${id}\r\ncontent-type: text/plain; charset=utf-8\r\n\r\n`, "latin1"),
   );
 }

@@ -1,9 +1,11 @@
-import { createInbox, type Msg, type NatsConnection } from "nats";
+import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from "nats";
 import { within } from "../../async/timeout.ts";
 import {
   type EventSink,
+  type NoteSink,
   type Outcome,
   type OutgoingEvent,
+  type OutgoingNote,
   SinkError,
   type SinkErrorCode,
   type StreamMark,
@@ -12,8 +14,9 @@ import {
 import { denialText, reasonOf } from "../errors.ts";
 import type { NatsLink } from "../link.ts";
 import type { JudgeSettings } from "../settings.ts";
-import { eventHeaders } from "./event-headers.ts";
-import { AUDIT_STREAM, ensureStream, holdsEvent, holdsMark } from "./stream.ts";
+import { eventHeaders, noteHeaders } from "./event-headers.ts";
+import { ensureStream, holdsEvent, holdsMark, lastUnder } from "./stream.ts";
+import { AUDIT_STREAM } from "./streams.ts";
 
 export interface PublisherOptions {
   /** On how many servers of a cluster the stream is stored. */
@@ -23,7 +26,12 @@ export interface PublisherOptions {
   readonly judge?: JudgeSettings | undefined;
 }
 
-/** Events that were published together. Their reply subjects are numbered from `from`. */
+/** An event or a note, with its headers. */
+interface Message extends OutgoingNote {
+  readonly headers: MsgHdrs;
+}
+
+/** Messages that were published together. Their reply subjects are numbered from `from`. */
 interface Group {
   readonly from: number;
   readonly outcomes: (Outcome | undefined)[];
@@ -35,13 +43,15 @@ interface Group {
  * JetStream as the sink of events. All acknowledgements arrive on one subscription, and each is awaited: this
  * distinguishes an event that was stored from one that the library dropped while it reconnected.
  */
-export class NatsPublisher implements EventSink {
+export class NatsPublisher implements EventSink, NoteSink {
   readonly #link: NatsLink;
   readonly #options: PublisherOptions;
   readonly #inbox = createInbox();
   readonly #groups = new Set<Group>();
   #subscribed: NatsConnection | undefined;
   #nextReply = 0;
+  /** The stream that was inspected. */
+  #stream: string = AUDIT_STREAM;
 
   constructor(link: NatsLink, options: PublisherOptions) {
     this.#link = link;
@@ -63,28 +73,50 @@ export class NatsPublisher implements EventSink {
   async #inspect(mark: StreamMark | undefined): Promise<StreamState> {
     const connection = this.#link.connection;
     if (connection === undefined) throw new SinkError("DISCONNECTED", "not connected to NATS");
-    const { info, settings } = await ensureStream(connection, this.#options.replicas, this.#options.judge);
-    const holds = mark === undefined || (await holdsMark(connection, info, mark));
-    return { created: info.created, holds, settings };
+    const { info, all, usage, settings } = await ensureStream(connection, this.#options.replicas, this.#options.judge);
+    this.#stream = info.config.name;
+    const holds = mark === undefined || (await holdsMark(connection, all, mark));
+    return { created: info.created, holds, settings, usage };
   }
 
-  async publish(events: readonly OutgoingEvent[], signal: AbortSignal): Promise<readonly Outcome[]> {
+  publish(events: readonly OutgoingEvent[], signal: AbortSignal): Promise<readonly Outcome[]> {
+    return this.#publish(
+      events.map((event) => ({ ...event, headers: eventHeaders(event) })),
+      signal,
+    );
+  }
+
+  async publishNote(note: OutgoingNote, signal: AbortSignal): Promise<Outcome> {
+    const [outcome] = await this.#publish([{ ...note, headers: noteHeaders(note) }], signal);
+    return outcome ?? failed("TIMEOUT", "aborted");
+  }
+
+  lastNote(subject: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const connection = this.#link.connection;
+    if (connection === undefined) return Promise.reject(new SinkError("DISCONNECTED", "not connected to NATS"));
+    return within({ signal }, lastUnder(connection, subject), () => {
+      throw new SinkError("TIMEOUT", "aborted");
+    });
+  }
+
+  async #publish(events: readonly Message[], signal: AbortSignal): Promise<readonly Outcome[]> {
     const connection = this.#link.connection;
     if (connection === undefined) return events.map(() => failed("DISCONNECTED", "not connected to NATS"));
     if (events.length === 0) return [];
     this.#subscribe(connection);
+    const stream = this.#stream;
     const group = await this.#exchange(connection, events, signal);
     return Promise.all(
       events.map(({ id }, at) => {
         const outcome = group[at] ?? failed("TIMEOUT", "JetStream did not acknowledge in time");
-        return outcome.stored && outcome.duplicate ? proveDuplicate(connection, outcome, id) : outcome;
+        return outcome.stored && outcome.duplicate ? proveDuplicate(connection, stream, outcome, id) : outcome;
       }),
     );
   }
 
   #exchange(
     connection: NatsConnection,
-    events: readonly OutgoingEvent[],
+    events: readonly Message[],
     signal: AbortSignal,
   ): Promise<readonly (Outcome | undefined)[]> {
     return new Promise((resolve) => {
@@ -99,7 +131,7 @@ export class NatsPublisher implements EventSink {
       };
       const group: Group = { from: this.#nextReply, outcomes, open: events.length, finish };
       const timer = setTimeout(finish, this.#options.ackTimeoutMs ?? 5000);
-      const ignoreDown = this.#link.onDown(() => {
+      const ignoreDown = this.#link.onDown(connection, () => {
         for (const [at, outcome] of outcomes.entries()) {
           outcomes[at] = outcome ?? failed("DISCONNECTED", "the connection to NATS was lost before an acknowledgement");
         }
@@ -118,10 +150,10 @@ export class NatsPublisher implements EventSink {
     });
   }
 
-  #send(connection: NatsConnection, group: Group, at: number, event: OutgoingEvent): void {
+  #send(connection: NatsConnection, group: Group, at: number, event: Message): void {
     try {
       const reply = `${this.#inbox}.${group.from + at}`;
-      connection.publish(event.subject, event.body, { reply, headers: eventHeaders(event) });
+      connection.publish(event.subject, event.body, { reply, headers: event.headers });
     } catch (error) {
       settle(group, at, failed("REFUSED", reasonOf(error)));
     }
@@ -149,7 +181,7 @@ export class NatsPublisher implements EventSink {
     const reply = Number(message.subject.slice(this.#inbox.length + 1));
     for (const group of this.#groups) {
       const at = reply - group.from;
-      if (at >= 0 && at < group.outcomes.length) settle(group, at, readAck(message));
+      if (at >= 0 && at < group.outcomes.length) settle(group, at, readAck(message, this.#stream));
     }
   }
 }
@@ -166,11 +198,12 @@ function settle(group: Group, at: number, outcome: Outcome): void {
  */
 async function proveDuplicate(
   connection: NatsConnection,
+  stream: string,
   outcome: Extract<Outcome, { stored: true }>,
   id: string,
 ): Promise<Outcome> {
   try {
-    if (await holdsEvent(connection, outcome.seq, id)) return outcome;
+    if (await holdsEvent(connection, stream, outcome.seq, id)) return outcome;
     return failed(
       "REFUSED",
       "the stream has dropped the event, and remembers its id until its duplicate_window is over",
@@ -180,16 +213,17 @@ async function proveDuplicate(
   }
 }
 
-function readAck(message: Msg): Outcome {
+function readAck(message: Msg, inspected: string): Outcome {
   const text = Buffer.from(message.data.buffer, message.data.byteOffset, message.data.byteLength).toString();
   if (text === "") return failed("NO_STREAM", "no stream accepts audit events");
   try {
     const ack: Record<string, unknown> = JSON.parse(text);
     if (ack.error !== undefined) return refusal(ack.error);
     const { stream, seq, duplicate } = ack;
-    if (stream === AUDIT_STREAM && typeof seq === "number") return { stored: true, seq, duplicate: duplicate === true };
+    // Its sequence numbers say nothing about those of another stream, to which the subjects may have been moved since.
+    if (stream === inspected && typeof seq === "number") return { stored: true, seq, duplicate: duplicate === true };
   } catch {}
-  return failed("REFUSED", `the answer did not come from the stream ${AUDIT_STREAM}`);
+  return failed("REFUSED", `the answer did not come from the stream ${inspected}`);
 }
 
 function refusal(error: unknown): Outcome {

@@ -2,12 +2,16 @@ import type { JetStreamManager, NatsConnection, StreamInfo } from "nats";
 import { pause, within } from "../../async/timeout.ts";
 import type { Findings } from "../../audit/forward/sink.ts";
 import { StateError } from "../../state/keyvalue.ts";
-import { toStateError, unavailable } from "../errors.ts";
+import { isUnanswered, toStateError, unavailable } from "../errors.ts";
+import { findStream } from "../find-stream.ts";
 import type { NatsLink } from "../link.ts";
 import { type JudgeSettings, judgeSettings, LARGEST_MESSAGE } from "../settings.ts";
-import { checkServerVersion, findBucket, findOrCreateBucket, wantedBucket } from "./config.ts";
+import { checkServerVersion, findOrCreateBucket, wantedBucket } from "./config.ts";
+import { type BucketName, STATE_BUCKET } from "./name.ts";
 
 export interface BucketOptions {
+  /** Default: {@link STATE_BUCKET}. */
+  readonly name?: BucketName;
   /** On how many servers of a cluster the bucket is stored. */
   readonly replicas: number;
   /** Gets a description of each damaged entry. */
@@ -37,6 +41,7 @@ const MOST_DAMAGE = 20;
 
 /** One bucket from its first use on: another bucket of the same name never silently takes its place. */
 export class Bucket {
+  readonly name: BucketName;
   readonly #link: NatsLink;
   readonly #options: BucketOptions;
   #created: string | undefined;
@@ -48,6 +53,7 @@ export class Bucket {
   #checking: Promise<void> | undefined;
 
   constructor(link: NatsLink, options: BucketOptions) {
+    this.name = options.name ?? STATE_BUCKET;
     this.#link = link;
     this.#options = options;
   }
@@ -58,20 +64,19 @@ export class Bucket {
    */
   async call<Result>(what: string, work: (access: Access) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     if (this.#loss !== undefined) throw this.#loss;
-    const connection = this.#link.connection;
+    const { connection, generation, outage } = this.#link;
     if (connection === undefined) {
-      const { outage } = this.#link;
       throw unavailable(`${what}: not connected to NATS${outage === undefined ? "" : ` (${outage})`}`);
     }
     const over = new AbortController();
     let obstacle = "aborted";
-    const ignoreDown = this.#link.onDown(() => {
+    const ignoreDown = this.#link.onDown(connection, () => {
       obstacle = "the connection to NATS was lost";
       over.abort();
     });
     const ended = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]);
     try {
-      const result = this.#work(what, connection, over.signal, work);
+      const result = this.#work(what, connection, generation, over.signal, work);
       return await within({ ms: CALL_MS, signal: ended }, result, (reason) => {
         throw unavailable(`${what}: ${reason === "late" ? `no answer from NATS within ${CALL_MS} ms` : obstacle}`);
       });
@@ -84,12 +89,13 @@ export class Bucket {
   async #work<Result>(
     what: string,
     connection: NatsConnection,
+    generation: number,
     signal: AbortSignal,
     work: (access: Access) => Promise<Result>,
   ): Promise<Result> {
     try {
       const manager = await connection.jetstreamManager({ checkAPI: false, timeout: REQUEST_MS });
-      await this.#checkOnce(connection, manager);
+      await this.#checkOnce(generation, connection, manager, signal);
       await this.#checkSettings(manager);
       const access = { connection, manager, signal };
       return await work(access).catch(async (error: unknown) => {
@@ -106,8 +112,10 @@ export class Bucket {
   async verify({ manager }: Pick<Access, "manager">): Promise<StreamInfo> {
     for (let look = 1; ; look++) {
       if (this.#loss !== undefined) throw this.#loss;
-      const info = await findBucket(manager);
-      const contradiction = this.#contradiction(info);
+      // Of before the question: what is written while the answer is on its way is not in it.
+      const seen = this.#highest;
+      const info = await findStream(manager, this.name.stream);
+      const contradiction = this.#contradiction(info, seen);
       if (contradiction === undefined && info !== undefined) {
         this.#judge(info);
         return info;
@@ -119,7 +127,7 @@ export class Bucket {
 
   /** Permanently ends the use of the bucket. Returns the error that every call throws from now on. */
   markLost(reason: string): StateError {
-    this.#loss ??= new StateError("LOST", `the bucket signet is not the one that was opened: ${reason}`);
+    this.#loss ??= new StateError("LOST", `the bucket ${this.name.bucket} is not the one that was opened: ${reason}`);
     return this.#loss;
   }
 
@@ -148,21 +156,30 @@ export class Bucket {
     return this.#highest;
   }
 
-  async #checkOnce(connection: NatsConnection, manager: JetStreamManager): Promise<void> {
-    const generation = this.#link.generation;
-    while (this.#checkedGeneration !== generation) {
-      if (this.#link.generation !== generation) throw unavailable("the connection to NATS was lost");
+  /** Asks again until the call is over: a bucket that was just created has no leader yet, and so nobody answers. */
+  async #checkOnce(
+    generation: number,
+    connection: NatsConnection,
+    manager: JetStreamManager,
+    signal: AbortSignal,
+  ): Promise<void> {
+    // Beyond it, a connection that replaced this one was checked.
+    while (this.#checkedGeneration < generation) {
       this.#checking ??= this.#check(generation, connection, manager).finally(() => {
         this.#checking = undefined;
       });
-      await this.#checking;
+      try {
+        await this.#checking;
+      } catch (error) {
+        if (!isUnanswered(error) || signal.aborted) throw error;
+      }
     }
   }
 
   async #check(generation: number, connection: NatsConnection, manager: JetStreamManager): Promise<void> {
     this.#checkServer(connection);
     if (this.#created === undefined) {
-      const info = await findOrCreateBucket(manager, this.#options.replicas);
+      const info = await findOrCreateBucket(manager, this.name, this.#options.replicas);
       this.#created = info.created;
       this.#judge(info);
     } else {
@@ -180,7 +197,7 @@ export class Bucket {
 
   #judge({ config }: StreamInfo): void {
     const { replicas, judge = judgeSettings, onSettings } = this.#options;
-    const findings = judge("bucket", config, wantedBucket(replicas));
+    const findings = judge(this.name.use, config, wantedBucket(this.name, replicas));
     this.#refused = findings.refused;
     onSettings?.(findings);
   }
@@ -188,18 +205,19 @@ export class Bucket {
   #checkServer({ info }: NatsConnection): void {
     if (info === undefined) throw unavailable("the NATS server sent no INFO");
     checkServerVersion(info.version, this.#options.replicas);
-    if (info.max_payload < LARGEST_MESSAGE) {
+    const largest = LARGEST_MESSAGE[this.name.use];
+    if (info.max_payload < largest) {
       throw unavailable(
-        `the NATS server takes messages of ${info.max_payload} bytes: max_payload must be at least ${LARGEST_MESSAGE}`,
+        `the NATS server takes messages of ${info.max_payload} bytes: max_payload must be at least ${largest}`,
       );
     }
   }
 
-  #contradiction(info: StreamInfo | undefined): string | undefined {
+  #contradiction(info: StreamInfo | undefined, seen: number): string | undefined {
     if (info === undefined) return "it is gone";
     if (info.created !== this.#created)
       return `it was created at ${info.created}, and the opened one at ${this.#created}`;
-    if (info.state.last_seq >= this.#highest) return undefined;
-    return `it ends with revision ${info.state.last_seq}, but revision ${this.#highest} was seen`;
+    if (info.state.last_seq >= seen) return undefined;
+    return `it ends with revision ${info.state.last_seq}, but revision ${seen} was seen`;
   }
 }

@@ -1,7 +1,6 @@
 import { AckPolicy, nanos } from "nats";
 import { unavailable } from "../errors.ts";
 import type { Access, Bucket } from "./bucket.ts";
-import { BUCKET_STREAM } from "./config.ts";
 
 /** How far the clock of NATS is ahead of this one, in milliseconds: somewhere in `offsetMs` ± `boundMs`. */
 export interface ClockOffset {
@@ -24,14 +23,14 @@ export function clockOffset(bucket: Bucket, now: () => number): Promise<ClockOff
     const answered = now();
     if (ts !== undefined) return offsetOf(asked, Date.parse(ts), answered);
     const askedAgain = now();
-    const server = await timeOfCreation(access);
+    const server = await timeOfCreation(bucket, access);
     return offsetOf(askedAgain, server, now());
   });
 }
 
 /** Servers before 2.10 put no time into their answers, only into what they create. */
-async function timeOfCreation({ manager }: Access): Promise<number> {
-  const { created } = await manager.consumers.add(BUCKET_STREAM, {
+async function timeOfCreation(bucket: Bucket, { manager }: Access): Promise<number> {
+  const { created } = await manager.consumers.add(bucket.name.stream, {
     ack_policy: AckPolicy.None,
     inactive_threshold: nanos(1000),
     mem_storage: true,

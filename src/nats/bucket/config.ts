@@ -7,25 +7,21 @@ import {
   type StreamInfo,
 } from "nats";
 import { StateError } from "../../state/keyvalue.ts";
-import { apiCode, STREAM_NOT_FOUND } from "../errors.ts";
-
-/**
- * The stream of the bucket `signet`, named as NATS names the streams of key-value stores, so that its tools can read
- * it.
- */
-export const BUCKET_STREAM = "KV_signet";
+import { apiCode } from "../errors.ts";
+import { findStream } from "../find-stream.ts";
+import type { BucketName } from "./name.ts";
 
 const STREAM_EXISTS = 10058;
 
 /**
- * The settings of the bucket: one message per key. `discard: new` and no maximum age, because a key that disappears by
+ * The settings of a bucket: one message per key. `discard: new` and no maximum age, because a key that disappears by
  * itself could be created twice, and a revoked token be valid again. No direct reads, because followers answer them
  * too, and may be behind. `judgeSettings` says what other settings do.
  */
-export function wantedBucket(replicas: number) {
+export function wantedBucket({ stream, root }: BucketName, replicas: number) {
   return {
-    name: BUCKET_STREAM,
-    subjects: ["$KV.signet.>"],
+    name: stream,
+    subjects: [`${root}>`],
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.New,
@@ -40,26 +36,20 @@ export function wantedBucket(replicas: number) {
   } satisfies Partial<StreamConfig>;
 }
 
-/** The bucket's current state; undefined when there is none. */
-export async function findBucket(manager: JetStreamManager): Promise<StreamInfo | undefined> {
-  try {
-    return await manager.streams.info(BUCKET_STREAM);
-  } catch (error) {
-    if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
-    throw error;
-  }
-}
-
 /** Creates the bucket if there is none. An existing one is never changed: the operator decides about its settings. */
-export async function findOrCreateBucket(manager: JetStreamManager, replicas: number): Promise<StreamInfo> {
-  const found = await findBucket(manager);
+export async function findOrCreateBucket(
+  manager: JetStreamManager,
+  name: BucketName,
+  replicas: number,
+): Promise<StreamInfo> {
+  const found = await findStream(manager, name.stream);
   if (found !== undefined) return found;
   try {
-    return await manager.streams.add(wantedBucket(replicas));
+    return await manager.streams.add(wantedBucket(name, replicas));
   } catch (error) {
     if (apiCode(error) !== STREAM_EXISTS) throw error;
     // Another replica, configured differently, created it between the two requests.
-    return await manager.streams.info(BUCKET_STREAM);
+    return await manager.streams.info(name.stream);
   }
 }
 

@@ -1,5 +1,6 @@
 import { headers, type MsgHdrs } from "nats";
 import { checkKey, checkPrefix, type Entry, StateError, type WriteOptions } from "../../state/keyvalue.ts";
+import type { BucketName } from "./name.ts";
 
 /** What a write was. Only one creation of a key can win. */
 export type Operation = "create" | "update" | "delete";
@@ -81,31 +82,30 @@ function readOperation(text: string | undefined): Operation | undefined {
   return text === "create" || text === "update" || text === "delete" ? text : undefined;
 }
 
-const ROOT = "$KV.signet.";
 const WRITTEN = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 
 /** The subject of a key: `keys/service/epoch/3` is `$KV.signet.keys.service.epoch.3`. Throws BAD_KEY. */
-export function subjectOf(key: string): string {
+export function subjectOf({ root }: BucketName, key: string): string {
   // The library does not escape white space and line breaks: they would become protocol commands.
   checkKey(key);
-  return ROOT + key.replaceAll("/", ".");
+  return root + key.replaceAll("/", ".");
 }
 
 /** The key of a subject; undefined for one that {@link subjectOf} never makes. */
-export function keyOf(subject: string): string | undefined {
-  const rest = subject.slice(ROOT.length);
-  return subject.startsWith(ROOT) && WRITTEN.test(rest) ? rest.replaceAll(".", "/") : undefined;
+export function keyOf({ root }: BucketName, subject: string): string | undefined {
+  const rest = subject.slice(root.length);
+  return subject.startsWith(root) && WRITTEN.test(rest) ? rest.replaceAll(".", "/") : undefined;
 }
 
 /** A filter that matches at least every key with this prefix: NATS matches whole segments. Throws BAD_KEY. */
-export function filterOf(prefix: string): string {
+export function filterOf({ root }: BucketName, prefix: string): string {
   checkPrefix(prefix);
-  return `${ROOT}${prefix.slice(0, prefix.lastIndexOf("/") + 1).replaceAll("/", ".")}>`;
+  return `${root}${prefix.slice(0, prefix.lastIndexOf("/") + 1).replaceAll("/", ".")}>`;
 }
 
 /** The key of a subject that was requested by key. */
-export function requireKey(subject: string): string {
-  const key = keyOf(subject);
+export function requireKey(name: BucketName, subject: string): string {
+  const key = keyOf(name, subject);
   if (key !== undefined) return key;
   throw new StateError(
     "CORRUPT",

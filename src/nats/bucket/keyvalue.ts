@@ -14,7 +14,7 @@ import { type Access, Bucket, type BucketOptions } from "./bucket.ts";
 import { type ClockOffset, clockOffset } from "./clock.ts";
 import { liveEntry, type StoredEntry } from "./entry.ts";
 import { sweep } from "./sweep.ts";
-import { readBucket, watchBucket } from "./watch.ts";
+import { learnRevisions, readBucket, watchBucket } from "./watch.ts";
 import { offer, readLast, type Write, waitForInFlightWrites } from "./write.ts";
 
 export interface NatsKeyValueOptions extends BucketOptions {
@@ -25,13 +25,17 @@ export interface NatsKeyValueOptions extends BucketOptions {
 export interface NatsKeyValue extends KeyValue {
   /** Compares the clock of `now` with that of NATS; see {@link clockOffset}. */
   clockOffset(): Promise<ClockOffset>;
+  /** Looks whether it is still the bucket that was opened, with all revisions that were seen. */
+  look(): Promise<void>;
+  /** See {@link learnRevisions}. */
+  learnRevisions(signal: AbortSignal): Promise<never>;
   /** Removes what expired or was deleted long ago; see {@link sweep}. Any replica may call it, now and then. */
   sweep(): Promise<number>;
 }
 
 /**
- * The store that several replicas share: the JetStream bucket `signet`, created at the first use if there is none, and
- * never changed. It serves only the bucket that it found first. When that one is gone, was created again or rolled
+ * A store that several replicas share: a JetStream bucket, created at the first use if there is none, and never
+ * changed. It serves only the bucket that it found first. When that one is gone, was created again or rolled
  * back, every call and watch throws LOST, and a new store must be created over the link.
  */
 export function createNatsKeyValue(link: NatsLink, options: NatsKeyValueOptions): NatsKeyValue {
@@ -50,16 +54,16 @@ export function createNatsKeyValue(link: NatsLink, options: NatsKeyValueOptions)
       });
     },
     async create(key, value, writeOptions = {}) {
-      const write = writeOf("create", key, value, writeOptions);
+      const write = writeOf(bucket, "create", key, value, writeOptions);
       return bucket.call(`creating ${key}`, (access) => create(bucket, access, write, now));
     },
     async update(key, value, revision, writeOptions = {}) {
-      const write = writeOf("update", key, value, writeOptions);
+      const write = writeOf(bucket, "update", key, value, writeOptions);
       if (revision < 1) return undefined;
       return bucket.call(`updating ${key}`, (access) => update(bucket, access, write, revision, now));
     },
     async writeAll(writes) {
-      checkWrites(writes);
+      checkWrites(writes, bucket.name.maxValueBytes);
       // All are on their way at once: each is acknowledged on its own.
       return settledAll(
         writes.map(({ key, value, revision, ...writeOptions }) =>
@@ -70,7 +74,7 @@ export function createNatsKeyValue(link: NatsLink, options: NatsKeyValueOptions)
       );
     },
     async delete(key) {
-      const write = writeOf("delete", key, new Uint8Array(), {});
+      const write = writeOf(bucket, "delete", key, new Uint8Array(), {});
       await bucket.call(`deleting ${key}`, (access) => remove(bucket, access, write, now));
     },
     async list(prefix) {
@@ -85,14 +89,26 @@ export function createNatsKeyValue(link: NatsLink, options: NatsKeyValueOptions)
     },
     watch: (prefix, signal) => watchBucket({ link, bucket, prefix, signal, now }),
     clockOffset: () => clockOffset(bucket, now),
+    look: () =>
+      bucket.call("looking at the bucket", async (access) => {
+        const { state } = await bucket.verify(access);
+        bucket.sawRead(state.last_seq);
+      }),
+    learnRevisions: (signal) => learnRevisions(link, bucket, signal),
     sweep: () => sweep(link, bucket, now),
   };
   return store;
 }
 
-function writeOf(operation: Write["operation"], key: string, value: Uint8Array, options: WriteOptions): Write {
+function writeOf(
+  { name }: Bucket,
+  operation: Write["operation"],
+  key: string,
+  value: Uint8Array,
+  options: WriteOptions,
+): Write {
   checkKey(key);
-  checkValue(key, value);
+  checkValue(key, value, name.maxValueBytes);
   // Copied: the connection may have to be checked first, and the caller's buffer may change meanwhile.
   return { key, value: Uint8Array.from(value), options, operation, id: randomUUID() };
 }

@@ -11,8 +11,8 @@ import {
 import { createWakeup } from "../../async/wakeup.ts";
 import { apiCode, MESSAGE_NOT_FOUND, reasonOf, unavailable } from "../errors.ts";
 import type { Access, Bucket } from "./bucket.ts";
-import { BUCKET_STREAM } from "./config.ts";
 import { filterOf, keyOf, type StoredEntry, storedEntry } from "./entry.ts";
+import type { BucketName } from "./name.ts";
 
 const HEARTBEAT_MS = 1000;
 const SILENCE_MS = 2 * HEARTBEAT_MS;
@@ -42,11 +42,19 @@ export interface BucketReader {
   close(): void;
 }
 
+/** What a reader begins with. `later`: with what is written from now on, and without values. */
+export type Beginning = "existing" | "later";
+
 /** Creates a consumer for one reader. `close` deletes it. */
-export async function openBucketReader(bucket: Bucket, access: Access, prefix: string): Promise<BucketReader> {
+export async function openBucketReader(
+  bucket: Bucket,
+  access: Access,
+  prefix: string,
+  beginning: Beginning = "existing",
+): Promise<BucketReader> {
   const { connection, manager } = access;
-  const filter = filterOf(prefix);
-  const arrivals = new Arrivals(connection, prefix, (error) => bucket.reportDamage(error.message));
+  const filter = filterOf(bucket.name, prefix);
+  const arrivals = new Arrivals(connection, bucket.name, prefix, (error) => bucket.reportDamage(error.message));
   const inbox = createInbox();
   const subscription = connection.subscribe(inbox, {
     callback: (error, message) => {
@@ -69,13 +77,15 @@ export async function openBucketReader(bucket: Bucket, access: Access, prefix: s
     clearTimeout(watchdog);
     subscription.unsubscribe();
     // The server may limit the number of consumers, and would keep this one for seconds more, as it does if this fails.
-    if (consumer !== undefined) manager.consumers.delete(BUCKET_STREAM, consumer).catch(() => undefined);
+    if (consumer !== undefined) manager.consumers.delete(bucket.name.stream, consumer).catch(() => undefined);
     consumer = undefined;
   };
   try {
-    const { name } = await manager.consumers.add(BUCKET_STREAM, {
+    const { name } = await manager.consumers.add(bucket.name.stream, {
       deliver_subject: inbox,
-      deliver_policy: DeliverPolicy.LastPerSubject,
+      ...(beginning === "later"
+        ? { deliver_policy: DeliverPolicy.New, headers_only: true }
+        : { deliver_policy: DeliverPolicy.LastPerSubject }),
       filter_subject: filter,
       ack_policy: AckPolicy.None,
       replay_policy: ReplayPolicy.Instant,
@@ -120,7 +130,7 @@ export async function* existingEntries(bucket: Bucket, reader: BucketReader): As
 async function lastRevision(bucket: Bucket, access: Access, filter: string): Promise<number> {
   await bucket.verify(access);
   try {
-    return (await access.manager.streams.getMessage(BUCKET_STREAM, { last_by_subj: filter })).seq;
+    return (await access.manager.streams.getMessage(bucket.name.stream, { last_by_subj: filter })).seq;
   } catch (error) {
     if (apiCode(error) === MESSAGE_NOT_FOUND) return 0;
     throw error;
@@ -130,6 +140,7 @@ async function lastRevision(bucket: Bucket, access: Access, filter: string): Pro
 /** Queues messages between the connection and the reader. A gap in the consumer's delivery numbers is a failure. */
 class Arrivals {
   readonly #connection: NatsConnection;
+  readonly #name: BucketName;
   readonly #prefix: string;
   readonly #onDamage: (error: Error) => void;
   readonly #messages: Msg[] = [];
@@ -137,8 +148,9 @@ class Arrivals {
   #delivered = 0;
   #failure: Error | undefined;
 
-  constructor(connection: NatsConnection, prefix: string, onDamage: (error: Error) => void) {
+  constructor(connection: NatsConnection, name: BucketName, prefix: string, onDamage: (error: Error) => void) {
     this.#connection = connection;
+    this.#name = name;
     this.#prefix = prefix;
     this.#onDamage = onDamage;
   }
@@ -169,7 +181,7 @@ class Arrivals {
     const { revision, delivery, writtenAt } = positionOf(message);
     if (delivery !== this.#delivered + 1) throw unavailable("a message was missed");
     this.#delivered = delivery;
-    const key = keyOf(message.subject);
+    const key = keyOf(this.#name, message.subject);
     if (!key?.startsWith(this.#prefix)) return { revision, idle: false };
     const { data: value, headers } = message;
     // A damaged entry must not end the reading, but must not be skipped either: it may revoke a key.

@@ -2,7 +2,6 @@ import { settledAll } from "../../async/settled-all.ts";
 import type { NatsLink } from "../link.ts";
 import type { Bucket } from "./bucket.ts";
 import { clockOffset } from "./clock.ts";
-import { BUCKET_STREAM } from "./config.ts";
 import { type StoredEntry, subjectOf } from "./entry.ts";
 import { readBucket } from "./watch.ts";
 
@@ -27,7 +26,7 @@ export async function sweep(link: NatsLink, bucket: Bucket, now: () => number): 
   function purge({ key, revision }: Pick<StoredEntry, "key" | "revision">) {
     return bucket.call(`sweeping ${key}`, ({ manager }) =>
       // Up to this revision: later writes of the key stay.
-      manager.streams.purge(BUCKET_STREAM, { filter: subjectOf(key), seq: revision + 1 }),
+      manager.streams.purge(bucket.name.stream, { filter: subjectOf(bucket.name, key), seq: revision + 1 }),
     );
   }
 }

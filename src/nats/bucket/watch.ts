@@ -3,15 +3,14 @@ import { type Change, checkPrefix, isUnavailable } from "../../state/keyvalue.ts
 import { denialText, unavailable } from "../errors.ts";
 import type { NatsLink } from "../link.ts";
 import type { Access, Bucket } from "./bucket.ts";
-import { BUCKET_STREAM } from "./config.ts";
 import type { StoredEntry } from "./entry.ts";
-import { type BucketReader, existingEntries, openBucketReader } from "./reader.ts";
+import { type Beginning, type BucketReader, existingEntries, openBucketReader } from "./reader.ts";
 import { WatchProgress } from "./watch-progress.ts";
 
 const REOPEN_MS = 250;
-const FLOW_CONTROL = `$JS.FC.${BUCKET_STREAM}.`;
 
 interface Reading {
+  readonly beginning?: Beginning;
   readonly link: NatsLink;
   readonly bucket: Bucket;
   readonly prefix: string;
@@ -59,6 +58,31 @@ export async function* readBucket(reading: Reading): AsyncGenerator<StoredEntry>
   }
 }
 
+/**
+ * Learns every revision that is written, until it is interrupted: a bucket that forgets one of them is LOST. Goes on where
+ * the connection is replaced by another and still answers. Rejects with UNAVAILABLE, or with LOST.
+ */
+export async function learnRevisions(link: NatsLink, bucket: Bucket, signal: AbortSignal): Promise<never> {
+  while (true) {
+    const { generation, outages } = link;
+    try {
+      await learnUntilInterrupted(link, bucket, signal);
+    } catch (error) {
+      const isReplaced = link.generation !== generation && link.outages === outages;
+      if (!isReplaced || signal.aborted) throw error;
+    }
+  }
+}
+
+async function learnUntilInterrupted(link: NatsLink, bucket: Bucket, signal: AbortSignal): Promise<never> {
+  const { reader, close } = await openReader({ link, bucket, prefix: "", signal, beginning: "later" });
+  try {
+    while (true) bucket.sawRead((await reader.next()).revision);
+  } finally {
+    close();
+  }
+}
+
 async function* changesUntilInterrupted(watch: BucketWatch, progress: WatchProgress): AsyncGenerator<Change> {
   const { link, bucket, signal, now } = watch;
   if (progress.current) await link.connected(signal);
@@ -89,15 +113,18 @@ async function* changesUntilInterrupted(watch: BucketWatch, progress: WatchProgr
 }
 
 /** The call ends where the reading begins: reading everything may take longer than a call may last. */
-async function openReader({ link, bucket, prefix, signal }: Reading): Promise<OpenReader> {
-  const open = (access: Access) => openBucketReader(bucket, access, prefix);
-  const reader = await bucket.call(`reading ${prefix || "the bucket"}`, open, signal);
+async function openReader({ link, bucket, prefix, signal, beginning }: Reading): Promise<OpenReader> {
+  const open = async (access: Access) => ({
+    connection: access.connection,
+    reader: await openBucketReader(bucket, access, prefix, beginning),
+  });
+  const { connection, reader } = await bucket.call(`reading ${prefix || "the bucket"}`, open, signal);
   const failOnDown = () => reader.fail(unavailable("the connection to NATS was lost"));
   const failOnEnd = () => reader.fail(unavailable("the watch has ended"));
-  const ignoreDown = link.onDown(failOnDown);
+  const ignoreDown = link.onDown(connection, failOnDown);
   const ignoreDenial = link.onDenial((denial) => {
     // Without answers to its flow control the server sends no more, and does not say so.
-    if (denial.subject.startsWith(FLOW_CONTROL)) reader.fail(unavailable(denialText(denial)));
+    if (denial.subject.startsWith(`$JS.FC.${bucket.name.stream}.`)) reader.fail(unavailable(denialText(denial)));
   });
   signal?.addEventListener("abort", failOnEnd);
   if (signal?.aborted) failOnEnd();

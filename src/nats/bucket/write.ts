@@ -1,9 +1,8 @@
 import { NatsError } from "nats";
 import { pause } from "../../async/timeout.ts";
 import type { WriteOptions } from "../../state/keyvalue.ts";
-import { apiCode, MESSAGE_NOT_FOUND } from "../errors.ts";
+import { apiCode, isUnanswered, MESSAGE_NOT_FOUND } from "../errors.ts";
 import type { Access, Bucket } from "./bucket.ts";
-import { BUCKET_STREAM } from "./config.ts";
 import { entryHeaders, type Operation, requireKey, type StoredEntry, storedEntry, subjectOf } from "./entry.ts";
 
 // 10071 and, while another write of the key is still on its way through the cluster, 10164.
@@ -31,9 +30,9 @@ export async function offer(bucket: Bucket, access: Access, write: Write, expect
   while (!access.signal.aborted) {
     const before = bucket.highest;
     try {
-      const ack = await access.connection.jetstream().publish(subjectOf(write.key), write.value, {
+      const ack = await access.connection.jetstream().publish(subjectOf(bucket.name, write.key), write.value, {
         headers: entryHeaders(write.id, write.operation, write.options),
-        expect: { streamName: BUCKET_STREAM, lastSubjectSequence: expected },
+        expect: { streamName: bucket.name.stream, lastSubjectSequence: expected },
         timeout: REQUEST_MS,
       });
       bucket.sawWrite(ack.seq, before);
@@ -42,7 +41,7 @@ export async function offer(bucket: Bucket, access: Access, write: Write, expect
       const code = apiCode(error);
       if (code !== undefined && WRONG_REVISION.includes(code)) return "conflict";
       if (!(error instanceof NatsError)) throw error;
-      if (error.code === "TIMEOUT") return "unknown";
+      if (isUnanswered(error)) return "unknown";
       if (error.code !== "503") throw error;
       // No server took it: the bucket is gone, or has no leader at the moment.
       await bucket.verify(access);
@@ -58,10 +57,10 @@ export async function offer(bucket: Bucket, access: Access, write: Write, expect
  */
 export async function readLast(bucket: Bucket, { manager }: Access, key: string): Promise<StoredEntry | undefined> {
   try {
-    const found = await manager.streams.getMessage(BUCKET_STREAM, { last_by_subj: subjectOf(key) });
+    const found = await manager.streams.getMessage(bucket.name.stream, { last_by_subj: subjectOf(bucket.name, key) });
     const { seq: revision, data: value, header } = found;
     const message = {
-      key: requireKey(found.subject),
+      key: requireKey(bucket.name, found.subject),
       revision,
       writtenAt: found.time.getTime(),
       value,

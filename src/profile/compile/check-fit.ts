@@ -1,6 +1,7 @@
 import { isMac } from "../../keys/model.ts";
 import type { Faults } from "../../schema/fault.ts";
 import type { ProfileFile } from "../file/schema.ts";
+import { signsClaim, signsFrom, subjectIn } from "./check-claims.ts";
 import { memberOfSchema } from "./schema-members.ts";
 
 /** The context schema of a file that has none. */
@@ -8,9 +9,10 @@ export const NO_CONTEXT = { additionalProperties: false };
 
 /** Checks that the file's sections fit each other. */
 export function checkFit(
-  { issuer, tenant, header, keys, ip, context, carriers, surfaces, quarantine }: ProfileFile,
+  { issuer, tenant, header, keys, ip, context, carriers, surfaces, quarantine, ...file }: ProfileFile,
   faults: Faults,
 ): void {
+  checkMetering(file, faults);
   if ("imported" in keys) checkEncoding(keys, faults);
   if ("keyset" in keys && header.kid === "absent")
     faults.add(["header", "kid"], "must be required for a keyset: its keys rotate, and verifiers find one by its kid");
@@ -29,6 +31,14 @@ export function checkFit(
   if (carriers.some((carrier) => carrier.in === "frame")) return;
   if (quarantine !== undefined) faults.add(["quarantine"], "needs a carrier { in: frame }");
   if (surfaces.frame !== undefined) faults.add(["surfaces", "frame"], "needs a carrier { in: frame }");
+}
+
+function checkMetering(file: Pick<ProfileFile, "metering" | "claims" | "subject">, faults: Faults): void {
+  const { metering, claims } = file;
+  if (metering.client_ip !== undefined && !signsFrom(claims, "client_ip"))
+    faults.add(["metering", "client_ip"], "needs a claim { from: client_ip }: without one no request has a client_ip");
+  if (metering.subject !== undefined && !signsClaim(claims, subjectIn(file).claim))
+    faults.add(["metering", "subject"], "needs a claim with the subject: without one no token has a subject");
 }
 
 function checkEncoding(

@@ -9,6 +9,7 @@ import {
   type ClaimValues,
   type MapClaims,
 } from "../model/claims.ts";
+import { memberAt } from "../model/member.ts";
 import { orderingSchema } from "./check-claims.ts";
 import { orderOfMembers, schemaAt, schemaOrderedJson } from "./member-order.ts";
 
@@ -74,7 +75,9 @@ function restStep(used: ReadonlySet<string>): Step {
 /** `rest` in the order of the request's schema: what it names, then the others by name. */
 function orderedRestStep(used: ReadonlySet<string>, schema: object): Step {
   const named = orderOfMembers(schema).filter((name) => !used.has(name));
-  const steps = named.map((name) => memberStep(name, member([name]), schemaOrderedJson(schemaAt(schema, [name]))));
+  const steps = named.map((name) =>
+    memberStep(name, memberOfRequest([name]), schemaOrderedJson(schemaAt(schema, [name]))),
+  );
   const others = restStep(new Set([...used, ...named]));
   return (values, request, object) => [...steps, others].map((step) => step(values, request, object)).join("");
 }
@@ -93,23 +96,15 @@ function claimValue(claim: Exclude<ClaimRule, { rest: string }>, { compile, seco
     const seconds = secondsOf(minus);
     return ({ issued_at }) => Math.max(0, issued_at - seconds);
   }
-  return isMember(from) ? member(from.split(".").slice(1)) : (values) => values[from];
+  return isMember(from) ? memberOfRequest(from.split(".").slice(1)) : (values) => values[from];
 }
 
 function isMember(source: ClaimSource): source is `request.${string}` {
   return source.startsWith("request.");
 }
 
-/** Reads the member of the request object at a path. Inherited names are not members. */
-function member(path: readonly string[]): ValueOf {
-  return (_values, request) => {
-    let value: unknown = request;
-    for (const name of path) {
-      if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
-      value = (value as Request)[name];
-    }
-    return value;
-  };
+function memberOfRequest(path: readonly string[]): ValueOf {
+  return (_values, request) => memberAt(request, path);
 }
 
 function computedValue(name: string, program: Program): ValueOf {

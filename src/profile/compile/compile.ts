@@ -1,19 +1,24 @@
 import { createHash } from "node:crypto";
 import { wholeSeconds } from "../../schema/duration.ts";
 import { createFaults, type Fault, type Faults } from "../../schema/fault.ts";
+import { rateLimitOf } from "../../schema/rate-limit.ts";
 import { compileSchema } from "../../schema/schema.ts";
 import { parseYaml } from "../../schema/yaml.ts";
 import { createCelCompiler, createNormaliser } from "../cel/cel.ts";
 import { PROFILE_FILE_SCHEMA, type ProfileFile } from "../file/schema.ts";
 import type { Profile, ProfileKeys } from "../model/profile.ts";
 import { createTokenTypes } from "../token-types.ts";
+import { compileAudit } from "./audit.ts";
 import { compileCarriers, longestTokenFor } from "./carriers.ts";
 import { checkClaims, signsClaim, signsFrom, subjectIn } from "./check-claims.ts";
 import { checkFit } from "./check-fit.ts";
+import { compileCredential } from "./credential.ts";
 import { compileLifetime } from "./lifetime.ts";
-import { compileMapping, reservedNames } from "./mapping.ts";
+import { compileMapping } from "./mapping.ts";
+import { reservedNames } from "./reserved-names.ts";
 import { compileRules, compileWarnings } from "./rules.ts";
 import { compileFileSchema } from "./schemas.ts";
+import { compileSessions } from "./sessions.ts";
 import { compileSurfaces } from "./surfaces.ts";
 
 /** In UTF-16 units. A profile has a few thousand; more is a mistake, or an attack on the parser. */
@@ -37,12 +42,12 @@ export function compileProfile(text: string, file: string, issuer: string): Prof
   const raw = document.data as ProfileFile;
   checkClaims(raw, faults);
   checkFit(raw, faults);
-  const profile = { ...compileFile(raw, issuer, faults), digest: profileDigest(text) };
+  const profile = { ...compileFile(raw, issuer, faults), digest: fileDigest(text) };
   return faults.found.length > 0 ? faults.found : profile;
 }
 
 /** SHA-256 of a file's text, base64url. */
-export function profileDigest(text: string): string {
+export function fileDigest(text: string): string {
   return createHash("sha256").update(text).digest("base64url");
 }
 
@@ -54,12 +59,16 @@ function compileFile(raw: ProfileFile, issuer: string, faults: Faults): Omit<Pro
   return {
     name: raw.profile,
     description: raw.description,
+    credential: compileCredential(raw, faults),
     issuer: issuerOf(raw.issuer, issuer),
     tenantIsIssuer: raw.issuer === "tenant",
     tenant: raw.tenant && { claim: raw.tenant.claim },
     header: headerOf(raw),
     keys: keysOf(raw.keys),
     lifetime: compileLifetime(raw, faults),
+    sessions: compileSessions(raw, faults),
+    oneTime: raw.one_time,
+    audit: compileAudit(raw, faults),
     claims: raw.claims,
     mapClaims: compileMapping(raw, compileCel, faults),
     reservedNames: reservedNames(raw),
@@ -82,6 +91,7 @@ function compileFile(raw: ProfileFile, issuer: string, faults: Faults): Omit<Pro
     maxTokenLength: longestTokenFor(carriers),
     surfaces: compileSurfaces(raw.surfaces, faults),
     quarantine: raw.quarantine && quarantineOf(raw.quarantine, faults),
+    metering: { clientIp: rateLimitOf(raw.metering.client_ip), subject: rateLimitOf(raw.metering.subject) },
     schemas: { request: raw.request, accept: raw.accept, context: raw.context },
   };
 }

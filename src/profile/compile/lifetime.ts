@@ -5,7 +5,7 @@ import type { ProfileLifetime } from "../model/profile.ts";
 import { memberOfSchema } from "./schema-members.ts";
 
 type LifetimeInFile = ProfileFile["lifetime"];
-type DurationKey = "default" | "min" | "max" | "max_age" | "leeway" | "skew";
+type DurationKey = "default" | "min" | "max" | "max_age" | "leeway" | "skew" | "session_max" | "idle_max";
 
 /** Compiles the times of a profile. Contradictions, and tokens that would never expire, are faults. */
 export function compileLifetime({ lifetime: raw, request }: ProfileFile, faults: Faults): ProfileLifetime {
@@ -26,6 +26,8 @@ export function compileLifetime({ lifetime: raw, request }: ProfileFile, faults:
     maxAge,
     leeway: seconds("leeway") ?? 0,
     skew: seconds("skew") ?? 0,
+    sessionMax: seconds("session_max"),
+    idleMax: seconds("idle_max"),
   };
   checkPresence(raw, faults);
   checkBounds(lifetime, raw, faults);
@@ -63,6 +65,9 @@ function checkBounds(lifetime: ProfileLifetime, raw: LifetimeInFile, faults: Fau
     faults.add(["lifetime", "extended", "max"], `must be more than max (${raw.max})`);
   if (raw.max !== undefined && maxAge !== undefined && longest > maxAge)
     faults.add(["lifetime", "max_age"], `must be at least the longest ttl (${formatDuration(longest * 1000)})`);
+  const { sessionMax, idleMax } = lifetime;
+  if (sessionMax !== undefined && idleMax !== undefined && idleMax > sessionMax)
+    faults.add(["lifetime", "idle_max"], `must be at most session_max (${raw.session_max})`);
 }
 
 /** A request must be able to set the members that decide its ttl. */

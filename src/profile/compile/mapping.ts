@@ -3,8 +3,8 @@ import type { Faults } from "../../schema/fault.ts";
 import type { CompileCel } from "../cel/cel.ts";
 import type { ProfileFile } from "../file/schema.ts";
 import type { MapClaims } from "../model/claims.ts";
-import { REGISTERED_NAMES } from "../model/names.ts";
 import { compileClaims } from "./claims.ts";
+import { memberOf } from "./reserved-names.ts";
 import { compileExpression } from "./rules.ts";
 import { claimsShape } from "./schema-members.ts";
 
@@ -23,23 +23,4 @@ export function compileMapping(raw: ProfileFile, compile: CompileCel, faults: Fa
 function usedMembers({ claims, lifetime }: ProfileFile): Set<string> {
   const members = claims.flatMap((claim) => ("from" in claim ? memberOf(claim.from) : []));
   return new Set([...members, ...[lifetime.from, lifetime.extended?.by].filter((name) => name !== undefined)]);
-}
-
-function memberOf(source: string): string[] {
-  return source.startsWith("request.") ? source.split(".").slice(1, 2) : [];
-}
-
-/**
- * The names that a caller may not use in the request object. With `rest`, names become claims: those that the service
- * itself signs or interprets are reserved.
- */
-export function reservedNames({ claims, aliases }: Pick<ProfileFile, "claims" | "aliases">): ReadonlySet<string> {
-  const reserved = new Set<string>();
-  if (!claims.some((claim) => "rest" in claim)) return reserved;
-  for (const name of REGISTERED_NAMES) reserved.add(name);
-  for (const name of Object.values(aliases).flat()) reserved.add(name);
-  for (const claim of claims) if ("name" in claim) reserved.add(claim.name);
-  for (const claim of claims)
-    if ("from" in claim && memberOf(claim.from).includes(claim.name)) reserved.delete(claim.name);
-  return reserved;
 }

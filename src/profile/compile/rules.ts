@@ -13,8 +13,8 @@ const NOT_BOOLEAN: ExpressionFailure = { reason: "failed", cause: "it gives no b
 export function compileRules(raw: ProfileFile, compile: CompileCel, faults: Faults): Rule[] {
   const variables = { claims: claimsShape(raw), context: raw.context ?? NO_CONTEXT };
   return raw.rules.map(({ require, reason, message }, index) => {
-    const program = compileExpression(compile, require, variables, BOOLEAN, ["rules", index, "require"], faults);
-    const holds: Rule["holds"] = ({ claims, context }) => truth(program({ claims, context }));
+    const condition = compileCondition(compile, require, variables, ["rules", index, "require"], faults);
+    const holds: Rule["holds"] = ({ claims, context }) => condition({ claims, context });
     return { expression: require, reason, message, holds };
   });
 }
@@ -26,15 +26,29 @@ export function compileWarnings(
   faults: Faults,
 ): WarningRule[] {
   return warnings.map(({ when, code, message }, index) => {
-    const program = compileExpression(compile, when, { request: schema }, BOOLEAN, ["warnings", index, "when"], faults);
-    const applies: WarningRule["applies"] = (request) => truth(program({ request }));
+    const condition = compileCondition(compile, when, { request: schema }, ["warnings", index, "when"], faults);
+    const applies: WarningRule["applies"] = (request) => condition({ request });
     return { expression: when, code, message, applies };
   });
 }
 
-function truth(result: unknown): boolean | ExpressionFailure {
-  if (result instanceof Error) return failureOf(result);
-  return typeof result === "boolean" ? result : NOT_BOOLEAN;
+/** Only true holds. Never throws. */
+export type Condition = (values: Readonly<Record<string, unknown>>) => boolean | ExpressionFailure;
+
+/** Compiles an expression that gives a boolean, over variables that each have a JSON Schema. */
+export function compileCondition(
+  compile: CompileCel,
+  expression: string,
+  variables: Readonly<Record<string, object>>,
+  path: readonly (string | number)[],
+  faults: Faults,
+): Condition {
+  const program = compileExpression(compile, expression, variables, BOOLEAN, path, faults);
+  return (values) => {
+    const result = program(values);
+    if (result instanceof Error) return failureOf(result);
+    return typeof result === "boolean" ? result : NOT_BOOLEAN;
+  };
 }
 
 /** Compiles an expression of the file. Its errors become faults, and the program then always fails. */

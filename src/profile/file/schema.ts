@@ -1,9 +1,11 @@
 import type { Static } from "typebox";
 import { ALGORITHMS, KEYSET_ALGORITHMS } from "../../keys/model.ts";
-import { objectSchema } from "../../schema/object-schema.ts";
+import { choose, objectSchema } from "../../schema/object-schema.ts";
+import { RATE_LIMIT_SCHEMA } from "../../schema/rate-limit.ts";
 import type { ClaimRule } from "../model/claims.ts";
 import { PROTOTYPE_NAMES } from "../model/names.ts";
 import { RULE_REASONS } from "../model/rules.ts";
+import { MOST_SESSIONS } from "../model/sessions.ts";
 import { CARRIER_SCHEMA, type CarrierInFile, SURFACES_SCHEMA } from "./delivery-schema.ts";
 
 const DURATION = { type: "string", duration: true } as const;
@@ -36,6 +38,28 @@ const PARAMETERS = {
   additionalProperties: { type: ["string", "number", "boolean"], maxBytes: 255 },
 } as const;
 
+/** How long a connection may live, or be idle. */
+const CLOCK = { ...DURATION, durationFrom: ["1s", "365d"] } as const;
+
+const CLAIM_PATH = {
+  type: "string",
+  maxLength: 259,
+  pattern: "^[^.]{1,64}(\\.[^.]{1,64}){0,3}$",
+  allowed: "a claim, or the path of a member of it: at most four names with a point between them",
+} as const;
+
+const SESSION_LIMIT = {
+  type: ["integer", "string"],
+  ...choose({ type: "string" }, CLAIM_PATH, { type: "integer", minimum: 1, maximum: MOST_SESSIONS }),
+} as const;
+
+/** What events say of a token; the rest of its claims is only in its digest. */
+const AUDIT = objectSchema({
+  claims: { type: "array", default: [], maxItems: 32, items: CLAIM_PATH },
+  subject: { enum: ["hash", "clear"], default: "hash" },
+  mode: { enum: ["spool", "strict"], default: "spool" },
+});
+
 const SUBJECT = {
   type: ["string", "object"],
   ...choose(
@@ -59,15 +83,6 @@ const IMPORTED = objectSchema(
 
 const KEYS = { type: "object", ...choose({ required: ["imported"] }, IMPORTED, KEYSET) } as const;
 
-/** Unlike `oneOf`, it reports only the faults of the alternative that was meant. */
-function choose<const If extends object, const Then extends object, const Else extends object>(
-  condition: If,
-  then: Then,
-  otherwise: Else,
-) {
-  return { if: condition, then, else: otherwise } as const;
-}
-
 const LIFETIME = objectSchema(
   {
     exp: { enum: ["required", "optional", "absent"] },
@@ -79,6 +94,8 @@ const LIFETIME = objectSchema(
     max_age: DURATION,
     leeway: { ...DURATION, default: "0s" },
     skew: { ...DURATION, default: "60s" },
+    session_max: CLOCK,
+    idle_max: CLOCK,
   },
   ["exp"],
 );
@@ -143,6 +160,7 @@ export const PROFILE_FILE_SCHEMA = objectSchema(
   {
     profile: NAME,
     description: { type: "string", default: "" },
+    credential: { type: "boolean", default: false },
     issuer: { type: "string", minLength: 1, maxBytes: 255, default: "service" },
     tenant: objectSchema({ claim: CLAIM_NAME }),
     subject: SUBJECT,
@@ -157,6 +175,9 @@ export const PROFILE_FILE_SCHEMA = objectSchema(
     },
     keys: KEYS,
     lifetime: LIFETIME,
+    sessions: objectSchema({ limit: SESSION_LIMIT, by: CLAIM_PATH }),
+    one_time: { type: "boolean", default: false },
+    audit: { ...AUDIT, default: {} },
     request: { type: "object", required: ["type"], properties: { type: { const: "object" } } },
     claims: { type: "array", minItems: 1, maxItems: 64, items: CLAIM },
     // A JSON Schema of its own, for the claims of each token that is issued or verified.
@@ -189,6 +210,7 @@ export const PROFILE_FILE_SCHEMA = objectSchema(
       },
       ["deadline", "max_failures"],
     ),
+    metering: { ...objectSchema({ client_ip: RATE_LIMIT_SCHEMA, subject: RATE_LIMIT_SCHEMA }), default: {} },
   },
   ["profile", "keys", "lifetime", "request", "claims", "accept"],
 );

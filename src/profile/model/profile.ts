@@ -1,8 +1,11 @@
 import type { Algorithm, KeysetAlgorithm, SecretEncoding } from "../../keys/model.ts";
+import type { RateLimit } from "../../schema/rate-limit.ts";
 import type { Check } from "../../schema/schema.ts";
+import type { ProfileAudit } from "./audit.ts";
 import type { ClaimRule, MapClaims } from "./claims.ts";
 import type { CarrierRule, Surfaces } from "./delivery.ts";
 import type { Rule, WarningRule } from "./rules.ts";
+import type { SessionRule } from "./sessions.ts";
 
 /**
  * Where the keys of a profile come from. An imported key has one of `algorithms`, of which there is at least one.
@@ -34,6 +37,10 @@ export interface ProfileLifetime {
   readonly leeway: number;
   /** How far `iat` and `nbf` may be in the future: the clocks of two replicas may differ by this much. */
   readonly skew: number;
+  /** How long a connection that was opened with a token may live; undefined: any time. */
+  readonly sessionMax: number | undefined;
+  /** How long such a connection may be idle; undefined: any time. */
+  readonly idleMax: number | undefined;
 }
 
 /** The `typ` of presented tokens; undefined stands for none. */
@@ -49,6 +56,8 @@ export interface Profile {
   readonly description: string;
   /** SHA-256 of the file's text, base64url: replicas with the same file have the same digest. */
   readonly digest: string;
+  /** The `aud` of its tokens, which prove callers of Signet itself; undefined: they prove none. */
+  readonly credential: { readonly audience: string } | undefined;
   /** `iss` of every token; undefined when the dialect has none, which is then not checked, or when it is the tenant. */
   readonly issuer: string | undefined;
   /** Whether the tenant is the `iss`. */
@@ -67,6 +76,12 @@ export interface Profile {
   };
   readonly keys: ProfileKeys;
   readonly lifetime: ProfileLifetime;
+  /** Undefined: no sessions can be opened with its tokens. */
+  readonly sessions: SessionRule | undefined;
+  /** Whether each verification uses the token up. */
+  readonly oneTime: boolean;
+  /** What audit events say of its tokens. */
+  readonly audit: ProfileAudit;
   /** In signing order. */
   readonly claims: readonly ClaimRule[];
   readonly mapClaims: MapClaims;
@@ -99,6 +114,8 @@ export interface Profile {
   readonly maxTokenLength: number;
   readonly surfaces: Surfaces;
   readonly quarantine: { readonly deadlineSeconds: number; readonly maxFailures: number } | undefined;
+  /** How often tokens may be issued, for one client's address and for one subject; undefined: without a limit. */
+  readonly metering: { readonly clientIp: RateLimit | undefined; readonly subject: RateLimit | undefined };
   /** The three schemas as written in the file, for display. */
   readonly schemas: { readonly request: object; readonly accept: object; readonly context: object | undefined };
 }
@@ -111,7 +128,7 @@ export function issuerFor(
   return tenantIsIssuer ? tenant : issuer;
 }
 
-/** Whether a key with this algorithm may sign and verify. The keys of a keyset keep the algorithm that they began with. */
+/** Whether a key with this algorithm may sign and verify. The keys of a keyset keep the one that they began with. */
 export function allowsAlgorithm(keys: ProfileKeys, alg: Algorithm): boolean {
   return keys.kind === "keyset" || keys.algorithms.includes(alg);
 }

@@ -26,6 +26,9 @@ export const REJECTION_REASONS = [
   "NOT_PERMITTED",
   "CONTEXT_INVALID",
   "REVOKED",
+  "TOO_MANY_SESSIONS",
+  "ALREADY_USED",
+  "SESSION_ENDED",
 ] as const;
 
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
@@ -77,10 +80,14 @@ export interface WarningRule {
 }
 
 /**
- * Called when an expression of a profile has no value, which is usually the operator's mistake. `name` is the name of
- * the claim, the code of the warning, or the index of the rule in the file.
+ * Called when an expression has no value, which is usually the operator's mistake. `name` is the name of the claim, the
+ * code of the warning, the index of the rule in the file, or the place of the rule of a policy, which has no profile.
  */
-export type OnExpressionError = (kind: "claim" | "warning" | "rule", name: string, failure: ExpressionFailure) => void;
+export type OnExpressionError = (
+  kind: "claim" | "warning" | "rule" | "condition",
+  name: string,
+  failure: ExpressionFailure,
+) => void;
 
 /** An {@link OnExpressionError} that serves every profile. */
 export type OnProfileExpressionError = (profile: string, ...expression: Parameters<OnExpressionError>) => void;

@@ -1,3 +1,4 @@
+import type { Caller } from "../../caller.ts";
 import { type FieldViolation, invalidRequest } from "../../problem/problem.ts";
 import { ClaimExpressionError, type ClaimValues, type SignedClaims } from "../../profile/model/claims.ts";
 import { issuerFor, type Profile } from "../../profile/model/profile.ts";
@@ -17,7 +18,7 @@ import { chooseTtl } from "./ttl.ts";
 /** What a draft needs besides the request. */
 export interface IssueContext {
   readonly profile: Profile;
-  readonly caller: string;
+  readonly caller: Caller;
   /** Unix milliseconds. */
   readonly now: number;
   /** For the `jti`, where the profile has one. */
@@ -31,7 +32,7 @@ declare const checked: unique symbol;
 export interface Draft {
   readonly [checked]: true;
   readonly profile: Profile;
-  readonly caller: string;
+  readonly caller: Caller;
   readonly now: number;
   /** Empty where the profile has none. */
   readonly tenant: string;
@@ -67,7 +68,7 @@ export function draftToken(
     ...times,
     ...fieldValues(request, profile),
     issuer: issuerFor(profile, request.tenant),
-    caller,
+    caller: caller.name,
     token_id: tokenId,
   };
   const draft: Omit<Draft, typeof checked> = {

@@ -1,4 +1,4 @@
-import { fieldFault, identityFault, NOT_USED, tenantFault } from "../../problem/field-rules.ts";
+import { fieldFault, identityFault, NOT_USED, requestIdFault, tenantFault } from "../../problem/field-rules.ts";
 import type { FieldViolation } from "../../problem/problem.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import { addressFault } from "../ip-address.ts";
@@ -18,8 +18,6 @@ export interface IssueRequest {
 /** Most audiences of one token. */
 const MAX_AUDIENCES = 16;
 
-const REQUEST_ID = /^[A-Za-z0-9._:-]{1,64}$/;
-
 /** Checks the fields that are the same for every profile, except `ttl` and `claims`. */
 export function checkFields(request: IssueRequest, profile: Profile, violations: FieldViolation[]): void {
   const { takes, tenant, emptySubject } = profile;
@@ -30,8 +28,7 @@ export function checkFields(request: IssueRequest, profile: Profile, violations:
   if (request.subject !== "" || !emptySubject)
     report("subject", fieldFault(request.subject, takes.subject, identityFault));
   report("client_ip", fieldFault(request.clientIp, takes.clientIp, addressFault));
-  if (request.requestId !== "" && !REQUEST_ID.test(request.requestId))
-    report("request_id", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -");
+  report("request_id", requestIdFault(request.requestId));
   if (takes.audience) checkAudience(request.audience, violations);
   else if (request.audience.length > 0) report("audience", NOT_USED);
 }

@@ -1,4 +1,4 @@
-import { fieldFault, NOT_PAST, NOT_USED, REQUIRED, tenantFault } from "../../problem/field-rules.ts";
+import { fieldFault, NOT_PAST, NOT_USED, REQUIRED, requestIdFault, tenantFault } from "../../problem/field-rules.ts";
 import { type FieldViolation, invalidRequest } from "../../problem/problem.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import { addressFault } from "../ip-address.ts";
@@ -12,6 +12,20 @@ export interface VerifyRequest {
   readonly audience: string;
   readonly context: Readonly<Record<string, unknown>> | undefined;
   readonly at: Date | undefined;
+  /** Whether to use the token up. Default: if its profile says so. */
+  readonly consume?: boolean;
+  /** By which a caller repeats a verification that consumes. Default: none. */
+  readonly requestId?: string;
+  /**
+   * When this request was first answered, in Unix milliseconds: the token's own times are compared with it. No field of
+   * the contract, and no part of the answer. Default: now.
+   */
+  readonly answeredAt?: number;
+}
+
+/** Whether the verification uses the token up. */
+export function consumes({ consume = false }: VerifyRequest, { oneTime }: Pick<Profile, "oneTime">): boolean {
+  return consume || oneTime;
 }
 
 /** The token itself, or where a client may have put it. */
@@ -20,13 +34,23 @@ export type Credential =
   | { readonly $case: "carrier"; readonly value: Carrier };
 
 /**
- * Checks that a request has every field that its profile requires and none that it does not use. An absent field never
- * skips a check: a verifier that forgot its audience would accept tokens meant for others. `now` in Unix milliseconds.
+ * Checks a request as {@link completenessFaults} does.
  *
  * @returns the credential.
  * @throws Problem INVALID_REQUEST with every bad field.
  */
 export function requireComplete(request: VerifyRequest, profile: Profile, now: number): Credential {
+  const violations = completenessFaults(request, profile, now);
+  if (request.credential === undefined || violations.length > 0) throw invalidRequest(violations);
+  return request.credential;
+}
+
+/**
+ * The bad fields of a request: it must have every field that its profile requires and none that it does not use. An
+ * absent field never skips a check: a verifier that forgot its audience would accept tokens meant for others. `now` in
+ * Unix milliseconds.
+ */
+export function completenessFaults(request: VerifyRequest, profile: Profile, now: number): readonly FieldViolation[] {
   const violations: FieldViolation[] = [];
   const report = (field: string, description: string | undefined): void => {
     if (description !== undefined) violations.push({ field, description });
@@ -42,8 +66,8 @@ export function requireComplete(request: VerifyRequest, profile: Profile, now: n
   checkContext(context, profile, report);
   // The time of an invalid date is NaN, which no comparison holds for.
   report("at", at === undefined || at.getTime() <= now ? undefined : NOT_PAST);
-  if (credential === undefined || violations.length > 0) throw invalidRequest(violations);
-  return credential;
+  checkConsumption(request, profile, report);
+  return violations;
 }
 
 type Report = (field: string, description: string | undefined) => void;
@@ -56,6 +80,17 @@ function checkCredential(credential: Credential | undefined, { carriers }: Profi
     else if (headers.length + query.length + cookies.length + body.length > MAX_PAIRS)
       report("carrier", `must have at most ${MAX_PAIRS} pairs`);
   }
+}
+
+/** A token is used up now, and not at another time. */
+function checkConsumption(request: VerifyRequest, profile: Profile, report: Report): void {
+  const { at, requestId = "" } = request;
+  if (!consumes(request, profile)) {
+    report("request_id", requestId === "" ? undefined : "is only for a verification that consumes");
+    return;
+  }
+  report("request_id", requestIdFault(requestId));
+  report("at", at === undefined ? undefined : "must not be set where the token is used up");
 }
 
 /**

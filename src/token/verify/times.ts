@@ -4,12 +4,13 @@ import { LOOKS_ABSOLUTE } from "../issue/ttl.ts";
 import { type Rejection, reject } from "../rejection.ts";
 
 type Times = Pick<RegisteredClaims, "iat" | "nbf" | "exp">;
+/** What the times of a token are checked against. */
+export type TimeRules = Pick<ProfileLifetime, "exp" | "max" | "extended" | "maxAge" | "leeway" | "skew">;
 
 /**
- * Checks the times of a token against the lifetime of its profile. `seconds`: the time to compare with, in Unix
- * seconds.
+ * Checks the times of a token. `seconds`: the time to compare with, in Unix seconds.
  */
-export function checkTimes(times: Times, lifetime: ProfileLifetime, seconds: number): Rejection | undefined {
+export function checkTimes(times: Times, lifetime: TimeRules, seconds: number): Rejection | undefined {
   return (
     checkLifetime(times, lifetime, seconds) ??
     checkBegin(times, lifetime, seconds) ??
@@ -17,18 +18,18 @@ export function checkTimes(times: Times, lifetime: ProfileLifetime, seconds: num
   );
 }
 
-function checkLifetime({ iat, exp }: Times, lifetime: ProfileLifetime, seconds: number): Rejection | undefined {
+function checkLifetime({ iat, exp }: Times, lifetime: TimeRules, seconds: number): Rejection | undefined {
   if (exp === undefined)
-    return lifetime.exp === "required" ? reject("EXP_MISSING", "the profile requires exp").rejection : undefined;
+    return lifetime.exp === "required" ? reject("EXP_MISSING", "exp is required").rejection : undefined;
   const longest = lifetime.extended?.max ?? lifetime.max;
   // Without iat the lifetime is unknown, but the rest of it can't be longer than the whole.
   if (exp - (iat ?? seconds) <= longest) return undefined;
-  const message = `a token of this profile must live at most ${longest} seconds`;
+  const message = `a token must live at most ${longest} seconds here`;
   return reject("LIFETIME_EXCEEDED", message, millisecondsHint({ exp, iat }) ?? lifetimeHint(exp - (iat ?? seconds)))
     .rejection;
 }
 
-function checkBegin({ iat, nbf }: Times, { skew }: ProfileLifetime, seconds: number): Rejection | undefined {
+function checkBegin({ iat, nbf }: Times, { skew }: TimeRules, seconds: number): Rejection | undefined {
   if (nbf !== undefined && nbf > seconds + skew)
     return reject("NOT_YET_VALID", "nbf is in the future", millisecondsHint({ nbf })).rejection;
   if (iat !== undefined && iat > seconds + skew)
@@ -36,7 +37,7 @@ function checkBegin({ iat, nbf }: Times, { skew }: ProfileLifetime, seconds: num
   return undefined;
 }
 
-function checkEnd({ iat, exp }: Times, { leeway, maxAge }: ProfileLifetime, seconds: number): Rejection | undefined {
+function checkEnd({ iat, exp }: Times, { leeway, maxAge }: TimeRules, seconds: number): Rejection | undefined {
   if (exp !== undefined && seconds >= exp + leeway) return reject("EXPIRED", "exp is in the past").rejection;
   // A missing iat is found with the other missing claims, where maxAge requires one.
   if (maxAge !== undefined && iat !== undefined && seconds > iat + maxAge)

@@ -1,15 +1,18 @@
-import { once } from "node:events";
 import { type Command, Option } from "commander";
+import { checkpointSubject } from "../../../audit/stream-message.ts";
 import type { TailQuery } from "../../../nats/audit/tail.ts";
-import { EXIT, Failure, usageError } from "../../failure.ts";
 import { type AuditFilterOptions, auditFilter } from "../../input/audit-filter.ts";
-import { count, examples, since } from "../../input/options.ts";
+import { auditStreamOf, unreadStream } from "../../input/audit-stream.ts";
+import { moreHelp } from "../../input/more-help.ts";
+import { type NatsOptions, natsOptions } from "../../input/nats-options.ts";
+import { count, since } from "../../input/options.ts";
+import { untilInterrupted } from "../../interruption.ts";
 import type { Io } from "../../io.ts";
-import { type AuditMessage, auditJson, auditLine } from "../../output/audit-line.ts";
-import { redact, safeJson } from "../../output/safe-text.ts";
+import { type AuditMessage, auditJson, Covered, markedLine } from "../../output/audit-line.ts";
+import { type Progress, startProgress } from "../../output/progress.ts";
+import { safeJson } from "../../output/safe-text.ts";
 
-interface TailOptions extends AuditFilterOptions {
-  readonly nats: string;
+interface TailOptions extends AuditFilterOptions, NatsOptions {
   readonly last?: number;
   readonly since?: Date;
   readonly all?: boolean;
@@ -20,10 +23,10 @@ interface TailOptions extends AuditFilterOptions {
 const DEFAULT_LAST = 10;
 
 export function addAuditTail(audit: Command, io: Io): void {
-  audit
+  const tail = audit
     .command("tail")
-    .description("print audit events as they arrive: time, type, profile, id, caller, key")
-    .option("--nats <url>", "the NATS server (SIGNET_NATS_URL)", io.env.SIGNET_NATS_URL ?? "nats://127.0.0.1:4222")
+    .description("print audit events as they arrive: time, type, profile, id, caller, key");
+  natsOptions(tail, io)
     .option("--last <count>", "start with this many of the stored events (default: 10, or all with --since)", count)
     .option("--since <time>", "start with what was stored since: an RFC 3339 time, or a duration such as 15m", (text) =>
       since(text, io.now()),
@@ -39,20 +42,34 @@ export function addAuditTail(audit: Command, io: Io): void {
     .option("--json", "print the events as proto-JSON, one a line")
     .addHelpText(
       "after",
-      examples(
-        "signet audit tail --type token.issued token.denied --profile service",
-        "signet audit tail --since 15m --caller loopback --no-follow",
-        "signet audit tail --all --no-follow --json",
-      ),
+      moreHelp({
+        examples: [
+          "signet audit tail --type token.issued token.denied --profile service",
+          "signet audit tail --since 15m --caller loopback --no-follow",
+          "signet audit tail --all --no-follow --json",
+          "signet audit tail --nats tls://nats.example:4222 --tls-ca ca.crt --creds auditor.creds",
+        ],
+        notes: [
+          "Filters combine: an event must satisfy every option, and one of the values of each. NATS filters types " +
+            "and profiles; the command reads the rest, and to find the last events of a key, a caller or a token it " +
+            "reads backwards as far as it must, which --since bounds. The types: docs/audit-events.md.",
+          "Each line ends with `covered` if a checkpoint in the stream covers the event, and with `pending` if none did " +
+            "yet when it was printed. That it covers these very events is what signet audit verify checks.",
+          "JetStream finds the place of --since by the time at which it stored an event; after an outage that is " +
+            "later than the event's own time.",
+        ],
+        exitCodes: {
+          0: "done",
+          2: "wrong usage, or NATS refused or did not answer",
+        },
+      }),
     )
     .action((options: TailOptions) => tailEvents(options, io));
 }
 
 async function tailEvents(options: TailOptions, io: Io): Promise<void> {
-  if (options.nats === "")
-    throw usageError("--nats (SIGNET_NATS_URL) is empty: such a service keeps its events in its spool, in no stream");
   const query = {
-    url: options.nats,
+    access: auditStreamOf(options),
     ...auditFilter(options),
     since: options.since,
     last: options.last ?? (options.all || options.since !== undefined ? undefined : DEFAULT_LAST),
@@ -60,34 +77,58 @@ async function tailEvents(options: TailOptions, io: Io): Promise<void> {
   };
   // The order of a chain is checked over the bytes of a pipe; on a terminal they must not be commands to it.
   const json = (message: AuditMessage) => (io.stdout.isTTY ? safeJson(auditJson(message)) : auditJson(message));
-  const stop = new AbortController();
-  const stopped = once(stop.signal, "abort");
-  const abort = () => stop.abort();
-  io.signals.once("SIGINT", abort);
-  io.signals.once("SIGTERM", abort);
-  // `audit tail | head` closes the pipe: no reader is left.
-  io.stdout.once("error", abort);
+  const progress = startProgress(io, options, "connecting to NATS");
   try {
-    // A signal ends the command at once, even while it connects to NATS or waits for an answer.
-    await Promise.race([print({ ...query, signal: stop.signal }, options.json ? json : auditLine, io), stopped]);
+    await untilInterrupted(io, (signal) =>
+      options.json
+        ? print(telling({ ...query, signal }, progress), json, progress, io)
+        : printMarked(telling({ ...query, signal }, progress), progress, io),
+    );
   } catch (error) {
-    throw readFailure(error, options.nats);
+    throw unreadStream(error, options);
   } finally {
-    io.signals.off("SIGINT", abort);
-    io.signals.off("SIGTERM", abort);
-    io.stdout.off("error", abort);
-    stop.abort();
+    progress.end();
   }
 }
 
-async function print(query: TailQuery, show: (message: AuditMessage) => string, io: Io): Promise<void> {
-  // Imported late: the other commands do not load the NATS client.
-  const { tail } = await import("../../../nats/audit/tail.ts");
-  for await (const message of tail(query)) io.stdout.write(`${show(message)}\n`);
+/** Prints events with the mark whether a checkpoint covers them. Bodies in JSON have none: their bytes are hashed. */
+async function printMarked(query: TailQuery, progress: Progress, io: Io): Promise<void> {
+  const { lastOfSubjects } = await import("../../../nats/audit/tail.ts");
+  const covered = new Covered();
+  for await (const message of lastOfSubjects(query, checkpointSubject("*"))) covered.add(message);
+  const show = (message: AuditMessage) => {
+    covered.add(message);
+    return markedLine(message, covered);
+  };
+  await print(query, show, progress, io);
 }
 
-function readFailure(error: unknown, url: string): Failure {
-  const cause = error instanceof Error ? error.message : String(error);
-  const message = redact(`cannot read audit events from NATS at ${url}: ${cause}`);
-  return new Failure({ code: "UNAVAILABLE", message }, EXIT.failed, { cause: error });
+/** The query with its progress: how many events were read, until those that are to come are waited for. */
+function telling(query: TailQuery, progress: Progress): TailQuery {
+  const { matches, follow } = query;
+  let read = 0;
+  const counting: TailQuery["matches"] = (event) => {
+    read += 1;
+    progress.say(`looking for events: ${read} read`);
+    return matches?.(event) ?? true;
+  };
+  const onStart = () => (follow ? progress.end() : progress.say("reading events"));
+  return { ...query, matches: matches && counting, onStart };
+}
+
+async function print(
+  query: TailQuery,
+  show: (message: AuditMessage) => string,
+  progress: Progress,
+  io: Io,
+): Promise<void> {
+  // Imported late: the other commands do not load the NATS client.
+  const { tail } = await import("../../../nats/audit/tail.ts");
+  let printed = 0;
+  for await (const message of tail(query)) {
+    // On a terminal the events themselves are the progress.
+    if (io.stdout.isTTY) progress.end();
+    progress.say(`reading events: ${++printed} printed`);
+    io.stdout.write(`${show(message)}\n`);
+  }
 }

@@ -3,9 +3,10 @@ import { BackupError } from "../../../backup/archive.ts";
 import type { Config } from "../../../config/config.ts";
 import { FileError } from "../../../files/file-error.ts";
 import { EXIT, Failure, usageError } from "../../failure.ts";
-import { examples } from "../../input/options.ts";
+import { moreHelp } from "../../input/more-help.ts";
 import type { Io } from "../../io.ts";
-import { loadOrFail } from "../../load-config.ts";
+import { loadOrFail, withData } from "../../load-config.ts";
+import { type Progress, withProgress } from "../../output/progress.ts";
 import { printable, printableJson } from "../../output/safe-text.ts";
 import { table } from "../../output/table.ts";
 import { startFailure } from "../../start-failure.ts";
@@ -20,8 +21,8 @@ interface CopiedKeys {
  * Copies keys between the configured store and a file. An argument, since opening a store is above the command line.
  */
 export interface KeyBackup {
-  exportKeys(config: Config, path: string, now: () => number): Promise<CopiedKeys>;
-  restoreKeys(config: Config, path: string, now: () => number): Promise<CopiedKeys>;
+  exportKeys(config: Config, path: string, now: () => number, say: Progress["say"]): Promise<CopiedKeys>;
+  restoreKeys(config: Config, path: string, now: () => number, say: Progress["say"]): Promise<CopiedKeys>;
 }
 
 interface StoreOptions {
@@ -30,10 +31,22 @@ interface StoreOptions {
   readonly json?: boolean;
 }
 
-const EXIT_CODES = `
-Stop a service with a file store first. The file holds the keys sealed, as they are stored: keep it apart from the
-key-encryption key.
-Exit codes: 0 success, 2 refused or wrong usage, and those of serve.\n`;
+const MORE_HELP = {
+  notes: [
+    "Stop a service with a file store first. The file holds the keys sealed, as they are stored: keep it apart from " +
+      "the key-encryption key.",
+  ],
+  exitCodes: {
+    0: "done",
+    2: "refused, or wrong usage",
+    65: "stored keys are damaged",
+    66: "the key-encryption key or the state is missing",
+    74: "the state is damaged, open to other users or unusable",
+    75: "the data folder is in use",
+    77: "the key-encryption key is wrong",
+    78: "the configuration has faults, or does not fit the data folder",
+  },
+};
 
 export function addKeysExport(keys: Command, io: Io, backup: KeyBackup): void {
   storeOptions(
@@ -42,9 +55,12 @@ export function addKeysExport(keys: Command, io: Io, backup: KeyBackup): void {
       .description("copy all keys, imported secrets and revocations of the configured store to a new file")
       .requiredOption("--out <file>", "the new file; an existing file is never overwritten"),
   )
-    .addHelpText("after", `${examples("signet keys export --out keys-2026-11-22.signet --data ./data")}${EXIT_CODES}`)
+    .addHelpText(
+      "after",
+      moreHelp({ examples: ["signet keys export --out keys-2026-11-22.signet --data ./data"], ...MORE_HELP }),
+    )
     .action((options: StoreOptions & { readonly out: string }) =>
-      copy(options, io, "exported", (config) => backup.exportKeys(config, options.out, io.now)),
+      copy(options, io, "exported", (config, say) => backup.exportKeys(config, options.out, io.now, say)),
     );
 }
 
@@ -56,9 +72,12 @@ export function addKeysRestore(keys: Command, io: Io, backup: KeyBackup): void {
         "copy exported keys into the configured store; newer state there is never overwritten or rolled back",
       ),
   )
-    .addHelpText("after", `${examples("signet keys restore keys-2026-11-22.signet --data ./data")}${EXIT_CODES}`)
+    .addHelpText(
+      "after",
+      moreHelp({ examples: ["signet keys restore keys-2026-11-22.signet --data ./data"], ...MORE_HELP }),
+    )
     .action((file: string, options: StoreOptions) =>
-      copy(options, io, "restored", (config) => backup.restoreKeys(config, file, io.now)),
+      copy(options, io, "restored", (config, say) => backup.restoreKeys(config, file, io.now, say)),
     );
 }
 
@@ -73,11 +92,11 @@ async function copy(
   options: StoreOptions,
   io: Io,
   verb: string,
-  work: (config: Config) => Promise<CopiedKeys>,
+  work: (config: Config, say: Progress["say"]) => Promise<CopiedKeys>,
 ): Promise<void> {
-  const env = options.data === undefined ? io.env : { ...io.env, SIGNET_DATA: options.data };
-  const config = await loadOrFail(options.config, env, EXIT.config);
-  const { rings, revocations } = await work(config).catch((error: unknown) => {
+  const config = await loadOrFail(options.config, withData(io.env, options.data), EXIT.config);
+  const copying = withProgress(io, options, "opening the store", (say) => work(config, say));
+  const { rings, revocations } = await copying.catch((error: unknown) => {
     throw copyFailure(error);
   });
   const copied = { rings: rings.map(({ name, epoch, keys }) => ({ name, epoch, keys })), revocations };

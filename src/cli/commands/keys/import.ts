@@ -10,7 +10,8 @@ import { ALGORITHMS } from "../../../keys/model.ts";
 import { call } from "../../client.ts";
 import { usageError } from "../../failure.ts";
 import { keyId, profileName } from "../../input/arguments.ts";
-import { duration, examples, type RpcOptions, rpcOptions } from "../../input/options.ts";
+import { moreHelp } from "../../input/more-help.ts";
+import { duration, type RpcOptions, rpcOptions } from "../../input/options.ts";
 import { readStdin } from "../../input/read-value.ts";
 import type { Io } from "../../io.ts";
 import { durationMessage, protoJsonText } from "../../output/proto-json.ts";
@@ -58,13 +59,19 @@ export function addKeysImport(keys: Command, io: Io): void {
   rpcOptions(command, io)
     .addHelpText(
       "after",
-      examples(
-        "signet keys import --profile viasocket --encoding utf8 --secret-file access-key",
-        "vault read -field=key kv/acme | " +
-          "signet keys import --profile hivekit --tenant acme --encoding base64 --key-id k2",
-        "signet keys import --profile jaas --algorithm RS256 --key-id vpaas-magic-cookie-1fc5/4f4910 " +
-          "--secret-file key.pem",
-      ),
+      moreHelp({
+        examples: [
+          "signet keys import --profile viasocket --encoding utf8 --secret-file access-key",
+          "vault read -field=key kv/acme | " +
+            "signet keys import --profile hivekit --tenant acme --encoding base64 --key-id k2",
+          "signet keys import --profile jaas --algorithm RS256 --key-id vpaas-magic-cookie-1fc5/4f4910 " +
+            "--secret-file key.pem",
+        ],
+        notes: [
+          "Weak keys are placeholders, published samples, public keys, certificates, tokens, and secrets that are " +
+            "short or have a pattern. See docs/operations.md#imported-keys.",
+        ],
+      }),
     )
     .action((options: ImportOptions) => importKey(options, io));
 }
@@ -80,7 +87,7 @@ async function importKey(options: ImportOptions, io: Io): Promise<void> {
     overlap: options.overlap === undefined ? undefined : durationMessage(options.overlap),
     allowWeak: options.allowWeak ?? false,
   });
-  const answer = await call<KeyServiceClient, ImportKeyResponse>(KeyServiceClient, options, (client, ...rest) =>
+  const answer = await call<KeyServiceClient, ImportKeyResponse>(io, KeyServiceClient, options, (client, ...rest) =>
     client.importKey(request, ...rest),
   );
   if (options.json) io.stdout.write(protoJsonText(ImportKeyResponse, answer));

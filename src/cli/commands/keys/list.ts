@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { type Key, KeyServiceClient, KeyState, ListKeysResponse } from "../../../gen/signet/v1/keys.ts";
 import { call } from "../../client.ts";
-import { examples, type RpcOptions, rpcOptions } from "../../input/options.ts";
+import { moreHelp } from "../../input/more-help.ts";
+import { type RpcOptions, rpcOptions } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
 import { type Colour, createPainter } from "../../output/colour.ts";
 import { protoJsonText } from "../../output/proto-json.ts";
@@ -37,14 +38,16 @@ export function addKeysList(keys: Command, io: Io): void {
   rpcOptions(command, io)
     .addHelpText(
       "after",
-      examples("signet keys list", "signet keys list --table", "signet keys list --keyset service --json"),
+      moreHelp({
+        examples: ["signet keys list", "signet keys list --table", "signet keys list --keyset service --json"],
+      }),
     )
     .action((options: ListOptions) => list(options, io));
 }
 
 async function list(options: ListOptions, io: Io): Promise<void> {
   const request = { keyset: options.keyset ?? "" };
-  const answer = await call<KeyServiceClient, ListKeysResponse>(KeyServiceClient, options, (client, ...rest) =>
+  const answer = await call<KeyServiceClient, ListKeysResponse>(io, KeyServiceClient, options, (client, ...rest) =>
     client.listKeys(request, ...rest),
   );
   if (options.json) io.stdout.write(protoJsonText(ListKeysResponse, answer));

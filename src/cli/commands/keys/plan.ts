@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { KeyServiceClient, PlanRotationResponse } from "../../../gen/signet/v1/keys.ts";
 import { call } from "../../client.ts";
-import { examples, type RpcOptions, rpcOptions } from "../../input/options.ts";
+import { moreHelp } from "../../input/more-help.ts";
+import { type RpcOptions, rpcOptions } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
 import { durationText, protoJsonText } from "../../output/proto-json.ts";
 import { when } from "../../output/relative-time.ts";
@@ -13,12 +14,17 @@ export function addKeysPlan(keys: Command, io: Io): void {
     .command("plan <keyset>")
     .description("show the next rotation of a keyset, the earliest safe time for it, and the rules behind its times");
   rpcOptions(command, io)
-    .addHelpText("after", examples("signet keys plan service", "signet keys plan service --json"))
+    .addHelpText(
+      "after",
+      moreHelp({
+        examples: ["signet keys plan service", "signet keys plan service --json"],
+      }),
+    )
     .action((keyset: string, options: RpcOptions) => plan(keyset, options, io));
 }
 
 async function plan(keyset: string, options: RpcOptions, io: Io): Promise<void> {
-  const answer = await call<KeyServiceClient, PlanRotationResponse>(KeyServiceClient, options, (client, ...rest) =>
+  const answer = await call<KeyServiceClient, PlanRotationResponse>(io, KeyServiceClient, options, (client, ...rest) =>
     client.planRotation({ keyset }, ...rest),
   );
   if (options.json) io.stdout.write(protoJsonText(PlanRotationResponse, answer));

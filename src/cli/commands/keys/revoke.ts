@@ -2,7 +2,8 @@ import type { Command } from "commander";
 import { KeyServiceClient, RevokeKeyRequest, RevokeKeyResponse } from "../../../gen/signet/v1/keys.ts";
 import { call } from "../../client.ts";
 import { keyId, profileName } from "../../input/arguments.ts";
-import { examples, type RpcOptions, rpcOptions } from "../../input/options.ts";
+import { moreHelp } from "../../input/more-help.ts";
+import { type RpcOptions, rpcOptions } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
 import { createPainter } from "../../output/colour.ts";
 import { protoJsonText } from "../../output/proto-json.ts";
@@ -28,12 +29,17 @@ export function addKeysRevoke(keys: Command, io: Io): void {
   rpcOptions(command, io)
     .addHelpText(
       "after",
-      `${examples(
-        "signet keys revoke Q2m1hbaW6h0bUFPy --reason INC-2041",
-        "signet keys revoke k2 --profile hivekit --tenant acme --reason INC-2041",
-      )}
-Put a kid that begins with - last, after --.
-Revoking does not help if the process or the key-encryption key is compromised: see docs/operations.md.\n`,
+      moreHelp({
+        examples: [
+          "signet keys revoke Q2m1hbaW6h0bUFPy --reason INC-2041",
+          "signet keys revoke k2 --profile hivekit --tenant acme --reason INC-2041",
+        ],
+        notes: [
+          "Put a kid that begins with - last, after --.",
+          "Revoking does not help if the process or the key-encryption key is compromised: " +
+            "docs/operations.md#revoking-a-compromised-key.",
+        ],
+      }),
     )
     .action((kid: string, options: RevokeOptions) => revoke(kid, options, io));
 }
@@ -45,7 +51,7 @@ async function revoke(kid: string, options: RevokeOptions, io: Io): Promise<void
     profile: options.profile === undefined ? "" : profileName(options.profile),
     tenant: options.tenant ?? "",
   });
-  const answer = await call<KeyServiceClient, RevokeKeyResponse>(KeyServiceClient, options, (client, ...rest) =>
+  const answer = await call<KeyServiceClient, RevokeKeyResponse>(io, KeyServiceClient, options, (client, ...rest) =>
     client.revokeKey(request, ...rest),
   );
   if (options.json) io.stdout.write(protoJsonText(RevokeKeyResponse, answer));

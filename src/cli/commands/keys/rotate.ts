@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { KeyServiceClient, RotateKeysResponse } from "../../../gen/signet/v1/keys.ts";
 import { call } from "../../client.ts";
-import { examples, type RpcOptions, rpcOptions, time } from "../../input/options.ts";
+import { moreHelp } from "../../input/more-help.ts";
+import { type RpcOptions, rpcOptions, time } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
 import { protoJsonText } from "../../output/proto-json.ts";
 import { when } from "../../output/relative-time.ts";
@@ -19,14 +20,16 @@ export function addKeysRotate(keys: Command, io: Io): void {
   rpcOptions(command, io)
     .addHelpText(
       "after",
-      examples("signet keys rotate service", "signet keys rotate service --at 2026-11-22T03:00:00Z --json"),
+      moreHelp({
+        examples: ["signet keys rotate service", "signet keys rotate service --at 2026-11-22T03:00:00Z --json"],
+      }),
     )
     .action((keyset: string, options: RotateOptions) => rotate(keyset, options, io));
 }
 
 async function rotate(keyset: string, options: RotateOptions, io: Io): Promise<void> {
   const request = { keyset, at: options.at };
-  const answer = await call<KeyServiceClient, RotateKeysResponse>(KeyServiceClient, options, (client, ...rest) =>
+  const answer = await call<KeyServiceClient, RotateKeysResponse>(io, KeyServiceClient, options, (client, ...rest) =>
     client.rotateKeys(request, ...rest),
   );
   if (options.json) io.stdout.write(protoJsonText(RotateKeysResponse, answer));

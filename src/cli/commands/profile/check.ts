@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import type { Command } from "commander";
 import { ConfigError, type Fault } from "../../../schema/fault.ts";
 import { EXIT, Failure } from "../../failure.ts";
-import { examples } from "../../input/options.ts";
+import { moreHelp } from "../../input/more-help.ts";
 import type { Io } from "../../io.ts";
 import { printable, printableJson } from "../../output/safe-text.ts";
 import { table } from "../../output/table.ts";
@@ -20,12 +20,19 @@ export function addProfileCheck(profile: Command, io: Io): void {
   profile
     .command("check <file...>")
     .description("check profile files, or folders of them, alone and together with the profiles that ship")
-    .option("--replace <name...>", "profiles that ship and that these files replace, as in profiles.replace")
+    .option("--replace <profile...>", "profiles that ship and that these files replace, as in profiles.replace")
     .option("--json", "print the profiles as JSON")
     .addHelpText(
       "after",
-      `${examples("signet profile check my-profiles/lobby.yaml", "signet profile check my-profiles --replace hivekit")}
-Needs no running service. Exit codes: 0 no faults, 1 faults, 2 wrong usage.\n`,
+      moreHelp({
+        examples: ["signet profile check my-profiles/lobby.yaml", "signet profile check my-profiles --replace hivekit"],
+        notes: ["It needs no running service. --replace takes all words after it, so it goes last."],
+        exitCodes: {
+          0: "no faults",
+          1: "faults",
+          2: "wrong usage",
+        },
+      }),
     )
     .action((paths: string[], options: CheckOptions) => check(paths, options, io));
 }
@@ -45,7 +52,7 @@ async function loadProfiles(paths: readonly string[], replaced: readonly string[
   // Imported late: commands that only call the service start faster without the profile checks.
   const [{ loadProfileFiles, profileFiles }, { SHIPPED_PROFILES }, { sharedKeysets }] = await Promise.all([
     import("../../../profile/load.ts"),
-    import("../../../config/load.ts"),
+    import("../../../config/load-rules.ts"),
     import("../../../profile/keysets.ts"),
   ]);
   const faults: Fault[] = [];

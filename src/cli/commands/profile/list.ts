@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { ListProfilesResponse, ProfileServiceClient } from "../../../gen/signet/v1/profiles.ts";
 import { call } from "../../client.ts";
-import { examples, type RpcOptions, rpcOptions } from "../../input/options.ts";
+import { moreHelp } from "../../input/more-help.ts";
+import { type RpcOptions, rpcOptions } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
 import { protoJsonText } from "../../output/proto-json.ts";
 import { printable } from "../../output/safe-text.ts";
@@ -12,12 +13,18 @@ const HEADING = ["PROFILE", "ALG", "DIGEST", "DESCRIPTION"];
 export function addProfileList(profile: Command, io: Io): void {
   const command = profile.command("list").description("list the profiles of the running service, by name");
   rpcOptions(command, io)
-    .addHelpText("after", examples("signet profile list", "signet profile list --json"))
+    .addHelpText(
+      "after",
+      moreHelp({
+        examples: ["signet profile list", "signet profile list --json"],
+      }),
+    )
     .action((options: RpcOptions) => list(options, io));
 }
 
 async function list(options: RpcOptions, io: Io): Promise<void> {
   const answer = await call<ProfileServiceClient, ListProfilesResponse>(
+    io,
     ProfileServiceClient,
     options,
     (client, ...rest) => client.listProfiles({}, ...rest),

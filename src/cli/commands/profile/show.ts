@@ -3,7 +3,8 @@ import { GetProfileResponse, ProfileServiceClient } from "../../../gen/signet/v1
 import { call } from "../../client.ts";
 import { Failure } from "../../failure.ts";
 import { profileName } from "../../input/arguments.ts";
-import { examples, type RpcOptions, rpcOptions } from "../../input/options.ts";
+import { moreHelp } from "../../input/more-help.ts";
+import { type RpcOptions, rpcOptions } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
 import { profileSheet } from "../../output/profile-sheet.ts";
 import { protoJsonText } from "../../output/proto-json.ts";
@@ -13,13 +14,19 @@ export function addProfileShow(profile: Command, io: Io): void {
     .command("show <profile>")
     .description("show what a profile of the running service accepts, requires and enforces");
   rpcOptions(command, io)
-    .addHelpText("after", examples("signet profile show service", "signet profile show service --json"))
+    .addHelpText(
+      "after",
+      moreHelp({
+        examples: ["signet profile show service", "signet profile show service --json"],
+      }),
+    )
     .action((name: string, options: RpcOptions) => show(name, options, io));
 }
 
 async function show(name: string, options: RpcOptions, io: Io): Promise<void> {
   const request = { profile: profileName(name) };
   const answer = await call<ProfileServiceClient, GetProfileResponse>(
+    io,
     ProfileServiceClient,
     options,
     (client, ...rest) => client.getProfile(request, ...rest),

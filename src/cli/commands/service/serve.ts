@@ -2,9 +2,10 @@ import type { EventEmitter } from "node:events";
 import type { Command } from "commander";
 import type { Config } from "../../../config/config.ts";
 import { EXIT } from "../../failure.ts";
-import { collect, examples, loss } from "../../input/options.ts";
+import { moreHelp } from "../../input/more-help.ts";
+import { collect, loss } from "../../input/options.ts";
 import type { Exit, Io } from "../../io.ts";
-import { loadOrFail } from "../../load-config.ts";
+import { loadOrFail, withData } from "../../load-config.ts";
 
 type Signal = "SIGINT" | "SIGTERM";
 
@@ -12,7 +13,7 @@ interface Running {
   /** Rejects after the service has stopped because it can never become ready. */
   readonly failed: Promise<never>;
   stop(signal: Signal): Promise<void>;
-  /** Reads the profiles again. Never rejects. */
+  /** Reads again what may change while the service runs. Never rejects. */
   reload(): Promise<void>;
 }
 
@@ -22,42 +23,52 @@ export type StartApp = (config: Config, operator: { readonly acceptLosses: reado
 interface ServeOptions {
   readonly config?: string;
   readonly data?: string;
-  readonly acceptLoss: readonly string[];
+  readonly acceptLoss?: readonly string[];
 }
 
 export function addServe(program: Command, io: Io, exit: Exit, startApp: StartApp): void {
   program
     .command("serve")
     .description(
-      "run the service until SIGTERM or SIGINT (a second one skips the orderly stop); SIGHUP reloads the profiles",
+      "run the service until SIGTERM or SIGINT (a second one skips the orderly stop); SIGHUP reads the " +
+        "profiles, the policies and the certificate files of the listeners again",
     )
     .option("--config <file>", "the configuration file (SIGNET_CONFIG)")
     .option("--data <dir>", "the data folder (SIGNET_DATA)")
     .option(
       "--accept-loss <loss>",
       "start once although this is lost, named as in the refusal; may be repeated",
-      (text: string, before: readonly string[]) => collect(loss(text), before),
-      [],
+      (text: string, before?: readonly string[]) => collect(loss(text), before),
     )
     .addHelpText(
       "after",
-      `${examples("signet serve --config signet.yaml --data ./data")}
-Exit codes: 0 orderly stop, 1 unexpected end, 2 wrong usage, 65 stored keys are damaged,
-66 the key-encryption key, the state or the spool is missing, 69 an address is in use,
-71 Node is too old, 74 the state or the spool is damaged or open to other users,
-75 the data folder is in use, 77 the key-encryption key is wrong,
-78 the configuration has faults or does not fit the data folder.\n`,
+      moreHelp({
+        examples: ["signet serve --config signet.yaml --data ./data"],
+        notes: ["What may be lost, and when to accept it: docs/operations.md#when-something-is-missing."],
+        exitCodes: {
+          0: "orderly stop",
+          1: "unexpected end, or a second signal",
+          2: "wrong usage",
+          65: "stored keys are damaged",
+          66: "the key-encryption key, the state or the spool is missing",
+          69: "an address is in use",
+          71: "Node is too old",
+          74: "the state or the spool is damaged, open to other users or unusable",
+          75: "the data folder is in use",
+          77: "the key-encryption key is wrong",
+          78: "the configuration has faults, or does not fit the data folder",
+        },
+      }),
     )
     .action(async (options: ServeOptions) => exit(await serve(options, io, startApp)));
 }
 
 async function serve(options: ServeOptions, io: Io, startApp: StartApp): Promise<number> {
-  const env = options.data === undefined ? io.env : { ...io.env, SIGNET_DATA: options.data };
   // From before the start: a signal that arrives during the start takes effect as soon as the app can be stopped.
   const signals = listenForSignals(io.signals);
   try {
-    const config = await loadOrFail(options.config, env, EXIT.config);
-    const ended = runUntil(signals, startApp(config, { acceptLosses: options.acceptLoss }));
+    const config = await loadOrFail(options.config, withData(io.env, options.data), EXIT.config);
+    const ended = runUntil(signals, startApp(config, { acceptLosses: options.acceptLoss ?? [] }));
     return await Promise.race([ended, signals.second.then((): number => EXIT.negative)]);
   } catch (error) {
     throw await failureOf(error);

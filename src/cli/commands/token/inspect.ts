@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { EXIT, Failure } from "../../failure.ts";
-import { examples } from "../../input/options.ts";
+import { moreHelp } from "../../input/more-help.ts";
 import { readStdin } from "../../input/read-value.ts";
 import { findToken } from "../../inspect/find-token.ts";
 import { inspectToken } from "../../inspect/inspect.ts";
@@ -21,8 +21,20 @@ export function addTokenInspect(token: Command, io: Io, exit: Exit): void {
     .option("--json", "print one JSON document")
     .addHelpText(
       "after",
-      `${examples("signet token inspect < token.txt", 'printf %s "$TOKEN" | signet token inspect --json')}
-Needs no running service. Exit codes: 0 decoded, 1 not a well-formed JWT, 2 wrong usage.\n`,
+      moreHelp({
+        examples: ["signet token inspect < token.txt", 'printf %s "$TOKEN" | signet token inspect --json'],
+        notes: [
+          "It needs no running service and no key, and checks no signature. It shows header, payload, times, kid, " +
+            "and the id under which the audit log has the token: numbers digit for digit, control characters " +
+            "escaped, and only the header of a JWE. It reads at most 1 MiB. With --json it leaves out a part that " +
+            "has a member twice in one object.",
+        ],
+        exitCodes: {
+          0: "decoded",
+          1: "not a well-formed JWT",
+          2: "wrong usage",
+        },
+      }),
     )
     .action(async (given: string | undefined, options: InspectOptions) => {
       const inspection = await inspect(given, io);

@@ -3,7 +3,8 @@ import { IssueTokenRequest, IssueTokenResponse, TokenServiceClient } from "../..
 import { call } from "../../client.ts";
 import { profileName } from "../../input/arguments.ts";
 import { requestClaims } from "../../input/claims.ts";
-import { collect, duration, examples, type RpcOptions, rpcOptions } from "../../input/options.ts";
+import { moreHelp } from "../../input/more-help.ts";
+import { collect, duration, type RpcOptions, rpcOptions } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
 import { durationMessage, protoJsonText } from "../../output/proto-json.ts";
 import { when } from "../../output/relative-time.ts";
@@ -37,10 +38,12 @@ export function addTokenIssue(token: Command, io: Io): void {
   rpcOptions(command, io)
     .addHelpText(
       "after",
-      examples(
-        "TOKEN=$(signet token issue service --subject alice --audience api://orders --ttl 5m)",
-        "signet token issue service --subject alice --audience api://orders --claim plan=free --json",
-      ),
+      moreHelp({
+        examples: [
+          "TOKEN=$(signet token issue service --subject alice --audience api://orders --ttl 5m)",
+          "signet token issue service --subject alice --audience api://orders --claim plan=free --json",
+        ],
+      }),
     )
     .action((profile: string, options: IssueOptions) => issue(profile, options, io));
 }
@@ -57,8 +60,11 @@ async function issue(profile: string, options: IssueOptions, io: Io): Promise<vo
     requestId: options.requestId ?? "",
     validateOnly: options.validateOnly ?? false,
   });
-  const answer = await call<TokenServiceClient, IssueTokenResponse>(TokenServiceClient, options, (client, ...rest) =>
-    client.issueToken(request, ...rest),
+  const answer = await call<TokenServiceClient, IssueTokenResponse>(
+    io,
+    TokenServiceClient,
+    options,
+    (client, ...rest) => client.issueToken(request, ...rest),
   );
   if (options.json) io.stdout.write(protoJsonText(IssueTokenResponse, answer));
   else show(answer, io);

@@ -2,7 +2,8 @@ import type { Command } from "commander";
 import { RevokeTokensRequest, RevokeTokensResponse, TokenServiceClient } from "../../../gen/signet/v1/token.ts";
 import { call } from "../../client.ts";
 import { profileName } from "../../input/arguments.ts";
-import { examples, type RpcOptions, rpcOptions, time } from "../../input/options.ts";
+import { moreHelp } from "../../input/more-help.ts";
+import { type RpcOptions, rpcOptions, time } from "../../input/options.ts";
 import type { Io } from "../../io.ts";
 import { protoJsonText } from "../../output/proto-json.ts";
 import { when } from "../../output/relative-time.ts";
@@ -35,10 +36,12 @@ export function addTokenRevoke(token: Command, io: Io): void {
   rpcOptions(command, io)
     .addHelpText(
       "after",
-      examples(
-        'signet token revoke --profile service --token-id "$ID" --reason theft',
-        "signet token revoke --profile service --subject alice --reason left",
-      ),
+      moreHelp({
+        examples: [
+          'signet token revoke --profile service --token-id "$ID" --reason theft',
+          "signet token revoke --profile service --subject alice --reason left",
+        ],
+      }),
     )
     .action((options: RevokeOptions) => revoke(options, io));
 }
@@ -47,8 +50,11 @@ async function revoke(options: RevokeOptions, io: Io): Promise<void> {
   const { profile, tenant = "", tokenId = [], expiresAt, subject = "", issuedBefore, reason } = options;
   const what = { tenant, tokenIds: tokenId, expiresAt, subject, issuedBefore, reason };
   const request = RevokeTokensRequest.fromPartial({ profile: profileName(profile), ...what });
-  const answer = await call<TokenServiceClient, RevokeTokensResponse>(TokenServiceClient, options, (client, ...rest) =>
-    client.revokeTokens(request, ...rest),
+  const answer = await call<TokenServiceClient, RevokeTokensResponse>(
+    io,
+    TokenServiceClient,
+    options,
+    (client, ...rest) => client.revokeTokens(request, ...rest),
   );
   if (options.json) io.stdout.write(protoJsonText(RevokeTokensResponse, answer));
   else io.stdout.write(`revoked${untilText(answer, io)}\n`);

@@ -5,7 +5,8 @@ import { EXIT } from "../../failure.ts";
 import { profileName } from "../../input/arguments.ts";
 import { jsonObject } from "../../input/claims.ts";
 import { type CarrierOptions, carrierOptions, credentialOf } from "../../input/credential.ts";
-import { examples, type RpcOptions, rpcOptions, time } from "../../input/options.ts";
+import { moreHelp } from "../../input/more-help.ts";
+import { type RpcOptions, rpcOptions, time } from "../../input/options.ts";
 import { readValue } from "../../input/read-value.ts";
 import type { Exit, Io } from "../../io.ts";
 import { protoJsonText } from "../../output/proto-json.ts";
@@ -16,6 +17,8 @@ interface VerifyOptions extends RpcOptions, CarrierOptions {
   readonly audience?: string;
   readonly context?: string;
   readonly at?: Date;
+  readonly consume?: boolean;
+  readonly requestId?: string;
 }
 
 export function addTokenVerify(token: Command, io: Io, exit: Exit): void {
@@ -27,15 +30,26 @@ export function addTokenVerify(token: Command, io: Io, exit: Exit): void {
     .option("--tenant <tenant>", "the tenant that you serve, if the profile has tenants")
     .option("--audience <audience>", "your own audience value")
     .option("--context <json>", "what the client wants to do: a JSON object, @file, or - for standard input")
-    .option("--at <time>", "verify as of this RFC 3339 time, with the keys of today", time);
+    .option("--at <time>", "verify as of this RFC 3339 time, with the keys of today", time)
+    .option("--consume", "use the token up: no other verification that consumes finds it valid")
+    .option("--request-id <id>", "makes repeating a verification that consumes safe for two minutes");
   rpcOptions(carrierOptions(command), io)
     .addHelpText(
       "after",
-      `${examples(
-        "signet token verify service --audience api://orders < token.txt",
-        'printf %s "$TOKEN" | signet token verify service --audience api://orders --json',
-        'signet token verify my-gate --tenant t-1 --query "token=$TOKEN"',
-      )}\nExit codes: 0 valid, 1 not valid, 2 wrong usage or no answer.\n`,
+      moreHelp({
+        examples: [
+          "signet token verify service --audience api://orders < token.txt",
+          'printf %s "$TOKEN" | signet token verify service --audience api://orders --json',
+          'signet token verify my-gate --tenant t-1 --query "token=$TOKEN"',
+          "signet token verify service --audience api://orders --consume --request-id r-1 < token.txt",
+        ],
+        notes: ["With --at, the answer has the warning JUDGED_AT. Using tokens up: docs/one-time.md."],
+        exitCodes: {
+          0: "valid",
+          1: "not valid",
+          2: "wrong usage, refused, or no answer",
+        },
+      }),
     )
     .action(async (profile: string, given: string | undefined, options: VerifyOptions) => {
       const answer = await verify(profile, given, options, io);
@@ -46,7 +60,7 @@ export function addTokenVerify(token: Command, io: Io, exit: Exit): void {
 }
 
 async function verify(profile: string, given: string | undefined, options: VerifyOptions, io: Io) {
-  const { tenant = "", audience = "", context, at } = options;
+  const { tenant = "", audience = "", context, at, consume = false, requestId = "" } = options;
   const request = VerifyTokenRequest.fromPartial({
     profile: profileName(profile),
     credential: await credentialOf(given, options, io),
@@ -54,8 +68,10 @@ async function verify(profile: string, given: string | undefined, options: Verif
     audience,
     context: context === undefined ? undefined : jsonObject(await readValue(context, io, "the context"), "--context"),
     at,
+    consume,
+    requestId,
   });
-  return call<TokenServiceClient, VerifyTokenResponse>(TokenServiceClient, options, (client, ...rest) =>
+  return call<TokenServiceClient, VerifyTokenResponse>(io, TokenServiceClient, options, (client, ...rest) =>
     client.verifyToken(request, ...rest),
   );
 }

@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Struct } from "../../google/protobuf/struct.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 
 export const protobufPackage = "signet.v1";
@@ -15,10 +16,12 @@ export const protobufFileName = "signet/v1/audit.proto";
 /**
  * AuditEvent is the body of every message under `signet.audit.>`, as proto-JSON. The message is a CloudEvent 1.0 in
  * binary mode: the NATS headers `ce-id`, `ce-type`, `ce-source` and `ce-time` repeat fields of the body,
- * `ce-datacontenttype` and `content-type` are `application/json`, and `Nats-Msg-Id` is the event id.
+ * `ce-datacontenttype` and `content-type` are `application/json`, and `Nats-Msg-Id` is the event id. `ce-traceparent`
+ * repeats `traceparent`, where it is set.
  *
- * An event never holds a token, a key or a personal claim. Delivery is at least once; two messages are the same event
- * exactly when their `event_id` is the same. The order of events is (writer, epoch, seq), not the order of the stream.
+ * An event never holds a token, a secret or a private key, and of the claims those alone that the profile names as safe
+ * to show. Delivery is at least once; two messages are the same event exactly when their `event_id` is the same. The
+ * order of events is (writer, epoch, seq), not the order of the stream.
  */
 export interface AuditEvent {
   /** The id of the event, unique: a UUID version 7 (RFC 9562, 5.7). */
@@ -27,7 +30,7 @@ export interface AuditEvent {
   time:
     | Date
     | undefined;
-  /** The replica that wrote the event. The same after a restart. */
+  /** The replica that wrote the event. The same after a restart, unless the replica had to begin a new log. */
   writer: string;
   /** The number of times that the writer had opened its log when it wrote the event, from 1. */
   epoch: bigint;
@@ -49,7 +52,33 @@ export interface AuditEvent {
     | { $case: "configurationChanged"; value: ConfigurationChanged }
     | { $case: "tokenRevoked"; value: TokenRevoked }
     | { $case: "keyRevoked"; value: KeyRevoked }
+    | { $case: "accessDenied"; value: AccessDenied }
+    | { $case: "accessWouldDeny"; value: AccessWouldDeny }
+    | { $case: "accessWouldAllow"; value: AccessWouldAllow }
+    | { $case: "adminFailed"; value: AdminFailed }
+    | { $case: "tokenRejected"; value: TokenRejected }
+    | { $case: "sessionOpened"; value: SessionOpened }
+    | { $case: "sessionClosed"; value: SessionClosed }
+    | { $case: "sessionRefused"; value: SessionRefused }
+    | { $case: "tokenWithheld"; value: TokenWithheld }
+    | { $case: "auditAlive"; value: AuditAlive }
+    | { $case: "writerClosed"; value: WriterClosed }
+    | { $case: "writerOpened"; value: WriterOpened }
+    | { $case: "signaturesCounted"; value: SignaturesCounted }
+    | { $case: "writerRetired"; value: WriterRetired }
+    | { $case: "keyPublished"; value: KeyPublished }
     | undefined;
+  /**
+   * The trace of the call that caused the event (W3C Trace Context): its second part is the trace id. Empty where the
+   * replica traces no calls, where the call has no trace, and for events that no single call causes.
+   */
+  traceparent: string;
+  /**
+   * The index of the event in its writer's log, from 0, over all epochs of the writer: a Merkle tree (RFC 6962) whose
+   * leaves are the bodies, byte for byte as they were published. Unset where the writer has no log: an earlier version
+   * began it.
+   */
+  logIndex?: bigint | undefined;
 }
 
 /** TokenIssued reports that a token was signed. Type `token.issued`. */
@@ -89,6 +118,65 @@ export interface TokenIssued {
    * lifetime.
    */
   extended: boolean;
+  /**
+   * How the caller proved its name: "mtls", "jwt", "jwt-svid", "signet", "unix" or "loopback". Empty where `caller` is,
+   * and in events of 0.1.0.
+   */
+  callerProof: string;
+  /** The IP address of the caller. Empty where `caller` is, over a Unix socket, and in events of 0.1.0. */
+  callerAddress: string;
+  /**
+   * The claims that the profile names as safe to show (`audit.claims`), at their places in the token. A number is
+   * exactly that of the token: no signed number is beyond ±(2^53-1). Unset: the token has none of them.
+   */
+  claims:
+    | { [key: string]: any }
+    | undefined;
+  /**
+   * The paths of those that are not in `claims` because their values would have more than 4096 characters of JSON
+   * together, such as "ws.allowedCreators".
+   */
+  claimsLeftOut: string[];
+  /**
+   * Keyed digest (HMAC-SHA-256, base64url) of the token's payload, byte for byte as it was signed: it commits to all
+   * claims, and nobody without the KEK can test guesses at them. Empty in events before this field, as are all below.
+   */
+  claimsDigest: string;
+  /** The digest of the profile under which the token was issued, as GetProfile returns it. */
+  profileDigest: string;
+  /** How long the token lives, in seconds: `expires_at` minus `issued_at`. 0: it has no `exp`. */
+  ttlSeconds: bigint;
+  /** The codes of the warnings in the answer, such as "ALLOW_ALL". */
+  warnings: string[];
+  /** The subject in clear. Empty unless the profile says `audit.subject: clear`. */
+  subject: string;
+}
+
+/**
+ * TokenWithheld reports that a token of a strict profile was signed and not returned. Type `token.withheld`. It follows
+ * the TokenIssued of the token, and the token can't be found anywhere. A token without this event may have been lost as
+ * well: with the connection of its caller, or with the process.
+ */
+export interface TokenWithheld {
+  /** The profile of the token. */
+  profile: string;
+  /** The id of the token, as in TokenIssued. */
+  tokenId: string;
+  /** The `kid` of the key that signed the token. */
+  keyId: string;
+  /** The proven workload that requested the token. */
+  caller: string;
+  /** The tenant. Empty where the profile has no tenants. */
+  tenant: string;
+  /**
+   * Why the token was not returned. "NOT_ACKNOWLEDGED": NATS had not acknowledged its TokenIssued in time.
+   * "CALL_ENDED": the deadline of the call had passed by then, or its client had cancelled it.
+   */
+  reason: string;
+  /** How the caller proved its name: "mtls", "jwt", "jwt-svid", "signet", "unix" or "loopback". */
+  callerProof: string;
+  /** The IP address of the caller. Empty over a Unix socket. */
+  callerAddress: string;
 }
 
 /**
@@ -98,12 +186,49 @@ export interface TokenIssued {
 export interface TokenDenied {
   /** The requested profile. Empty when the profile is unknown. */
   profile: string;
-  /** The workload that made the request. */
+  /** The workload that made the requests; the first of these denials has the proof and address below. */
   caller: string;
   /** The reason of the google.rpc.ErrorInfo in the answer. */
   reason: string;
   /** The number of denials that this event stands for. */
   count: bigint;
+  /**
+   * How the caller proved its name: "mtls", "jwt", "jwt-svid", "signet", "unix" or "loopback". Empty where `caller` is,
+   * and in events of 0.1.0.
+   */
+  callerProof: string;
+  /** The IP address of the caller. Empty where `caller` is, over a Unix socket, and in events of 0.1.0. */
+  callerAddress: string;
+  /** The `request_id` of the first of these denials. Empty: it had none, or none of a good form. */
+  requestId: string;
+}
+
+/**
+ * TokenRejected reports that presented tokens were not valid. Type `token.rejected`. The first rejection under a
+ * profile and for a reason is reported at once. Further ones within 10 seconds are counted in a single second event,
+ * for all callers together: an attacker can present bad tokens to any number of them. Each event describes the first
+ * token that it counts, as a sample; events of before have none.
+ */
+export interface TokenRejected {
+  /** The profile under which the tokens were verified. */
+  profile: string;
+  /** The reason of the rejection without its prefix, such as "BAD_SIGNATURE". */
+  reason: string;
+  /** The number of rejections that this event stands for. */
+  count: bigint;
+  /** The workload that presented the sample. Empty: the sample was itself to prove a caller. */
+  caller: string;
+  /** How the caller proved its name: "mtls", "jwt", "jwt-svid", "signet", "unix" or "loopback". Empty where `caller` is. */
+  callerProof: string;
+  /** The IP address of the caller. Empty where `caller` is, and over a Unix socket. */
+  callerAddress: string;
+  /**
+   * The `kid` of the key that verified the sample; if none did, the one that its header names, which anybody may have
+   * written. Empty: neither.
+   */
+  keyId: string;
+  /** The id of the sample, as in TokenIssued. Empty unless its signature is good. */
+  tokenId: string;
 }
 
 /**
@@ -132,6 +257,45 @@ export interface KeyRotated {
    * requested.
    */
   caller: string;
+  /**
+   * How the caller proved its name: "mtls", "jwt", "jwt-svid", "signet", "unix" or "loopback". Empty where `caller` is,
+   * and in events of 0.1.0.
+   */
+  callerProof: string;
+  /** The IP address of the caller. Empty where `caller` is, over a Unix socket, and in events of 0.1.0. */
+  callerAddress: string;
+  /**
+   * The `kid` of the key that takes over next, or with this epoch: when the reason is "manual", the key that the caller
+   * let sign earlier. Empty: none waits; when the reason is "held", "restored" or "dropped"; and in earlier events.
+   */
+  signingKeyId: string;
+  /** When that key begins to sign. Unset where `signing_key_id` is empty. */
+  signsFrom: Date | undefined;
+}
+
+/**
+ * KeyPublished reports the public key of a key that signs, or may sign later. Type `key.published`. It is on stable
+ * storage before the key signs its first token, so that every signature can be checked when the key is gone. Each
+ * replica may report a key, and reports it again after a restart: the events of one key have the same owner, `key_id`
+ * and `jwk`. Symmetric keys have no public key and no such event: KeyImported names them.
+ */
+export interface KeyPublished {
+  /** The keyset. Empty for an imported key. */
+  keyset: string;
+  /** The profile of an imported key. Empty for a key of a keyset. */
+  profile: string;
+  /** The tenant of an imported key. Empty where its profile has no tenants. */
+  tenant: string;
+  /** The `kid`. */
+  keyId: string;
+  /** The JOSE algorithm of the key. */
+  algorithm: string;
+  /** The public key as a JWK (RFC 7517), with `kid`, `alg` and `use`: as the JWKS has it. */
+  jwk:
+    | { [key: string]: any }
+    | undefined;
+  /** When the key may begin to sign. Unset: it is a standby, which signs only once another key is revoked. */
+  signsFrom: Date | undefined;
 }
 
 /** ServiceStarted reports that the writer opened its log. Type `service.started`. */
@@ -142,8 +306,8 @@ export interface ServiceStarted {
   configHash: string;
   /**
    * What was missing from the data folder, and the operator accepted: "events:8-12" are events of this writer, by their
-   * numbers in its spool; "state:ID" is the whole state, so that keys, revocations and imported secrets are new or gone;
-   * "spool:ID" is the spool of the writer before. ID is the installation until then.
+   * numbers in its spool; "state:ID" is the whole state, so that keys, revocations and imported secrets are new or
+   * gone; "spool:ID" is the spool of the writer before. ID is the installation until then.
    */
   acceptedLosses: string[];
 }
@@ -179,9 +343,19 @@ export interface KeyImported {
     | undefined;
   /** The JOSE algorithm of the key. Empty in events of 0.1.0, whose keys are all HS256. */
   algorithm: string;
+  /**
+   * How the caller proved its name: "mtls", "jwt", "jwt-svid", "signet", "unix" or "loopback". Empty where `caller` is,
+   * and in events of 0.1.0.
+   */
+  callerProof: string;
+  /** The IP address of the caller. Empty where `caller` is, over a Unix socket, and in events of 0.1.0. */
+  callerAddress: string;
 }
 
-/** ConfigurationChanged reports that the profiles were reloaded. Type `configuration.changed`. */
+/**
+ * ConfigurationChanged reports that something was reloaded that had changed: profiles and policies, or the files of a
+ * listener's certificates. Type `configuration.changed`.
+ */
 export interface ConfigurationChanged {
   /** SHA-256 of the configuration that is now in force, as in ServiceStarted. */
   configHash: string;
@@ -191,6 +365,10 @@ export interface ConfigurationChanged {
   disabled: string[];
   /** The profiles that ship and that a file of the operator replaces. */
   replaced: string[];
+  /** SHA-256 of the file of the policy that is now in force, base64url. Empty in events of 0.1.0. */
+  policyDigest: string;
+  /** What changed: "profiles", "policy", "shadow", "grpc.tls" or "http.tls". Empty in earlier events. */
+  parts: string[];
 }
 
 /** TokenRevoked reports that tokens were revoked. Type `token.revoked`. */
@@ -212,7 +390,18 @@ export interface TokenRevoked {
   /** The reason that the caller gave. */
   reason: string;
   /** When the revocation ends. */
-  until: Date | undefined;
+  until:
+    | Date
+    | undefined;
+  /**
+   * How the caller proved its name: "mtls", "jwt", "jwt-svid", "signet", "unix" or "loopback". Empty where `caller` is,
+   * and in events of 0.1.0.
+   */
+  callerProof: string;
+  /** The IP address of the caller. Empty where `caller` is, over a Unix socket, and in events of 0.1.0. */
+  callerAddress: string;
+  /** The subject in clear. Empty unless the profile says `audit.subject: clear`, and where `token_ids` is set. */
+  subject: string;
 }
 
 /** KeyRevoked reports that a key was revoked. Type `key.revoked`. */
@@ -233,10 +422,306 @@ export interface KeyRevoked {
   caller: string;
   /** The reason that the caller gave. */
   reason: string;
+  /**
+   * How the caller proved its name: "mtls", "jwt", "jwt-svid", "signet", "unix" or "loopback". Empty where `caller` is,
+   * and in events of 0.1.0.
+   */
+  callerProof: string;
+  /** The IP address of the caller. Empty where `caller` is, over a Unix socket, and in events of 0.1.0. */
+  callerAddress: string;
+}
+
+/**
+ * AccessDenied reports calls that were refused because of their caller: it is not proven, the policy does not allow it
+ * to make them, or its limits are reached. Type `access.denied`. The first one of a caller, method, profile and reason
+ * is reported at once; further ones within 10 seconds are counted in a single second event.
+ */
+export interface AccessDenied {
+  /**
+   * The method of the contract, such as "IssueToken". Empty for a call whose caller is not proven, or has too many
+   * calls or connections open: these limits are not of one method.
+   */
+  method: string;
+  /** The profile that the call names. Empty when it names none, or one that does not exist, and where `method` is. */
+  profile: string;
+  /**
+   * The workload that made the calls. Empty: it is not proven, or so many callers were refused at once that they are
+   * counted together.
+   */
+  caller: string;
+  /** The reason of the google.rpc.ErrorInfo in the answer. */
+  reason: string;
+  /** The number of calls that this event stands for. */
+  count: bigint;
+  /** How the caller proved its name: "mtls", "jwt", "jwt-svid", "signet", "unix" or "loopback". Empty where `caller` is. */
+  callerProof: string;
+  /** The IP address of the first of these calls. Empty over a Unix socket, and where it is not known. */
+  callerAddress: string;
+}
+
+/**
+ * AccessWouldDeny reports calls that the policy allows and the shadow policy would deny. They were allowed. Type
+ * `access.would_deny`. Counted as AccessDenied is.
+ */
+export interface AccessWouldDeny {
+  /** The method of the contract, such as "IssueToken". */
+  method: string;
+  /** The profile that the call names. Empty when it names none, or one that does not exist. */
+  profile: string;
+  /** The workload that made the calls. Empty: of so many callers at once that they are counted together. */
+  caller: string;
+  /** The group of callers whose rule allows the calls, in the policy that allows them. */
+  group: string;
+  /** The number of calls that this event stands for. */
+  count: bigint;
+  /** How the caller proved its name: "mtls", "jwt", "jwt-svid", "signet", "unix" or "loopback". Empty where `caller` is. */
+  callerProof: string;
+  /** The IP address of the first of these calls. Empty over a Unix socket, and where it is not known. */
+  callerAddress: string;
+}
+
+/**
+ * AccessWouldAllow reports calls that the policy denies and the shadow policy would allow. They were denied. Type
+ * `access.would_allow`. Counted as AccessDenied is.
+ */
+export interface AccessWouldAllow {
+  /** The method of the contract, such as "IssueToken". */
+  method: string;
+  /** The profile that the call names. Empty when it names none, or one that does not exist. */
+  profile: string;
+  /** The workload that made the calls. Empty: of so many callers at once that they are counted together. */
+  caller: string;
+  /** The group of callers whose rule allows the calls, in the policy that allows them. */
+  group: string;
+  /** The number of calls that this event stands for. */
+  count: bigint;
+  /** How the caller proved its name: "mtls", "jwt", "jwt-svid", "signet", "unix" or "loopback". Empty where `caller` is. */
+  callerProof: string;
+  /** The IP address of the first of these calls. Empty over a Unix socket, and where it is not known. */
+  callerAddress: string;
+}
+
+/**
+ * AdminFailed reports administrative calls that were allowed and failed: ImportKey, RotateKeys, RevokeKey,
+ * RevokeTokens, RotateAuditKey, RetireWriter, and reloads. Type `admin.failed`. Counted as AccessDenied is.
+ */
+export interface AdminFailed {
+  /** The method of the contract, such as "RotateKeys". "Reload": a reload of profiles and policies, which has no caller. */
+  method: string;
+  /** The profile that the call names. Empty when it names none, or one that does not exist. */
+  profile: string;
+  /** The workload that made the calls. Empty: a reload, or of so many callers at once that they are counted together. */
+  caller: string;
+  /**
+   * The reason of the google.rpc.ErrorInfo in the answer; of a reload "CONFIG" where the files have faults, and else
+   * "INTERNAL".
+   */
+  reason: string;
+  /** The number of calls that this event stands for. */
+  count: bigint;
+  /** How the caller proved its name: "mtls", "jwt", "jwt-svid", "signet", "unix" or "loopback". Empty where `caller` is. */
+  callerProof: string;
+  /** The IP address of the first of these calls. Empty over a Unix socket, and where it is not known. */
+  callerAddress: string;
+}
+
+/**
+ * SessionOpened reports that a connection was opened under a token and counted. Type `session.opened`. A retry of
+ * OpenSession reports it again, with the same `session_id`.
+ */
+export interface SessionOpened {
+  /** The profile of the token. */
+  profile: string;
+  /** The tenant. Empty where the profile has no tenants. */
+  tenant: string;
+  /** The session, as in signet.v1.Session. */
+  sessionId: string;
+  /** The id of the token, as in TokenIssued. */
+  tokenId: string;
+  /** The `kid` of the key that verified the token. */
+  keyId: string;
+  /** The proven workload that opened the session: its gateway. */
+  caller: string;
+  /** The gateway's own name for itself. */
+  gatewayId: string;
+  /** The gateway's own name for the connection. */
+  connectionId: string;
+  /** Keyed hash of the subject, as in TokenIssued. */
+  subjectHash: string;
+  /** How many sessions the counter holds, this one included. 0 where the profile limits none. */
+  openSessions: number;
+  /** How many it may hold. 0 where the profile limits none. */
+  maxSessions: number;
+  /** When the gateway closes the connection at the latest. Unset: the profile has no `session_max`. */
+  deadline:
+    | Date
+    | undefined;
+  /** How the caller proved its name: "mtls", "jwt", "jwt-svid", "signet", "unix" or "loopback". */
+  callerProof: string;
+  /** The IP address of the caller. Empty over a Unix socket. */
+  callerAddress: string;
+  /** The subject in clear. Empty unless the profile says `audit.subject: clear`. */
+  subject: string;
+}
+
+/**
+ * SessionClosed reports that the slot of a session was freed. Type `session.closed`. What the live store has lost, and
+ * no gateway has put back, is closed without an event.
+ */
+export interface SessionClosed {
+  /** The profile of the token. */
+  profile: string;
+  /** The tenant. Empty where the profile has no tenants. */
+  tenant: string;
+  /** The session. */
+  sessionId: string;
+  /** The `kid` of the key that verified the token. */
+  keyId: string;
+  /** The workload that the gateway had proven to be. */
+  caller: string;
+  /** The gateway. */
+  gatewayId: string;
+  /**
+   * CLOSED: the gateway closed the connection. REVOKED, KEY_REVOKED or SESSION_ENDED: it did so because the service had
+   * ended the session for that reason. NOT_HELD: the gateway did not list the session. LEASE_LAPSED: the gateway did
+   * not renew its lease, or began another.
+   */
+  reason: string;
+  /** When the session was opened. */
+  openedAt:
+    | Date
+    | undefined;
+  /** How the caller proved its name, as in SessionOpened. Empty where the lease has lapsed. */
+  callerProof: string;
+  /** The IP address of the caller. Empty over a Unix socket, and where the lease has lapsed. */
+  callerAddress: string;
+}
+
+/**
+ * SessionRefused reports that OpenSession found a valid token and opened no session. Type `session.refused`. Counted as
+ * AccessDenied is.
+ */
+export interface SessionRefused {
+  /** The profile of the token. */
+  profile: string;
+  /** The workload that made the calls. Empty: of so many callers at once that they are counted together. */
+  caller: string;
+  /** TOO_MANY_SESSIONS or ALREADY_USED. */
+  reason: string;
+  /** The number of refusals that this event stands for. */
+  count: bigint;
+  /** How the caller proved its name: "mtls", "jwt", "jwt-svid", "signet", "unix" or "loopback". Empty where `caller` is. */
+  callerProof: string;
+  /** The IP address of the first of these calls. Empty over a Unix socket, and where it is not known. */
+  callerAddress: string;
+}
+
+/**
+ * SignaturesCounted reports what keys have signed on the replica. Type `signatures.counted`. It comes before each
+ * checkpoint, for the keys that have signed since they were reported last; where there are many, several events follow
+ * each other. It finds faults of the service. Against somebody who has the key it proves nothing.
+ */
+export interface SignaturesCounted {
+  /** The keys, each once. */
+  keys: KeyCount[];
+}
+
+/**
+ * KeyCount says what became of the signatures of one key: `signed` = `issued` + `unrecorded` + `self_tests` +
+ * `in_flight`. All numbers grow from 0 with each epoch of the writer, except that `unrecorded` and `self_tests` count
+ * from the start of the process, which may write several epochs.
+ */
+export interface KeyCount {
+  /** The `kid` of the key. */
+  keyId: string;
+  /** The signatures that the key has made, as they were counted where they are made. */
+  signed: bigint;
+  /** The TokenIssued events of the key in this epoch before this event. */
+  issued: bigint;
+  /** The TokenWithheld events of the key in this epoch before this event. Each of these tokens is among `issued`. */
+  withheld: bigint;
+  /**
+   * The signatures whose token was neither returned nor recorded, because its event could not be stored, or because
+   * the signature was not good.
+   */
+  unrecorded: bigint;
+  /** The signatures with which the key was tested: they are of no token. */
+  selfTests: bigint;
+  /** The signatures whose event is being stored. */
+  inFlight: bigint;
+}
+
+/** WriterRetired reports that another writer is lost and writes no more. Type `writer.retired`. */
+export interface WriterRetired {
+  /** The writer that is lost. */
+  retiredWriter: string;
+  /** The origin of its log. */
+  origin: string;
+  /** The verifier key of its checkpoints. */
+  verifierKey: string;
+  /** The proven workload that retired the writer. */
+  caller: string;
+  /** The reason that the caller gave. */
+  reason: string;
+  /** How the caller proved its name: "mtls", "jwt", "jwt-svid", "signet", "unix" or "loopback". */
+  callerProof: string;
+  /** The IP address of the caller. Empty over a Unix socket. */
+  callerAddress: string;
+}
+
+/** WriterOpened is the first event of a writer's log. Type `writer.opened`. */
+export interface WriterOpened {
+  /** The origin of the log in its checkpoints: "<host of the issuer>/audit/<writer>". */
+  origin: string;
+  /** The verifier key of its checkpoints (C2SP signed-note). */
+  verifierKey: string;
+  /**
+   * Why the writer began. "NEW": the replica has no earlier log, or has closed it. "UPGRADED": a version without logs
+   * wrote the earlier events. "LOSS_ACCEPTED": earlier events are lost, and the operator has accepted that.
+   * "BEHIND_CHECKPOINT": the earlier log had a checkpoint of more events than are left, or of others.
+   * "KEY_ROTATED": the log has a new key.
+   */
+  reason: string;
+  /** The writer before, of the same replica. Empty where none is known. */
+  predecessor: string;
+  /** The origin of its log. Empty where it had none. */
+  predecessorOrigin: string;
+}
+
+/** WriterClosed is the last event of a writer's log. Type `writer.closed`. */
+export interface WriterClosed {
+  /**
+   * Why the writer ends. "KEY_ROTATED": its successor has a new key. "REPLICA_REMOVED": its replica was taken away for
+   * good, and an operator has closed its log.
+   */
+  reason: string;
+  /** The writer that goes on, of the same replica. Empty where there is none, as are its origin and its key. */
+  successor: string;
+  /** The origin of the successor's log. */
+  successorOrigin: string;
+  /** The verifier key of the successor's checkpoints. */
+  successorVerifierKey: string;
+}
+
+/**
+ * AuditAlive reports that a writer is there although nothing happens, so that silence can be an alarm. Type
+ * `audit.alive`.
+ */
+export interface AuditAlive {
 }
 
 function createBaseAuditEvent(): AuditEvent {
-  return { eventId: "", time: undefined, writer: "", epoch: 0n, seq: 0n, prevHash: Buffer.alloc(0), event: undefined };
+  return {
+    eventId: "",
+    time: undefined,
+    writer: "",
+    epoch: 0n,
+    seq: 0n,
+    prevHash: Buffer.alloc(0),
+    event: undefined,
+    traceparent: "",
+    logIndex: undefined,
+  };
 }
 
 export const AuditEvent: MessageFns<AuditEvent> = {
@@ -293,6 +778,60 @@ export const AuditEvent: MessageFns<AuditEvent> = {
       case "keyRevoked":
         KeyRevoked.encode(message.event.value, writer.uint32(146).fork()).join();
         break;
+      case "accessDenied":
+        AccessDenied.encode(message.event.value, writer.uint32(154).fork()).join();
+        break;
+      case "accessWouldDeny":
+        AccessWouldDeny.encode(message.event.value, writer.uint32(162).fork()).join();
+        break;
+      case "accessWouldAllow":
+        AccessWouldAllow.encode(message.event.value, writer.uint32(170).fork()).join();
+        break;
+      case "adminFailed":
+        AdminFailed.encode(message.event.value, writer.uint32(178).fork()).join();
+        break;
+      case "tokenRejected":
+        TokenRejected.encode(message.event.value, writer.uint32(210).fork()).join();
+        break;
+      case "sessionOpened":
+        SessionOpened.encode(message.event.value, writer.uint32(186).fork()).join();
+        break;
+      case "sessionClosed":
+        SessionClosed.encode(message.event.value, writer.uint32(194).fork()).join();
+        break;
+      case "sessionRefused":
+        SessionRefused.encode(message.event.value, writer.uint32(202).fork()).join();
+        break;
+      case "tokenWithheld":
+        TokenWithheld.encode(message.event.value, writer.uint32(242).fork()).join();
+        break;
+      case "auditAlive":
+        AuditAlive.encode(message.event.value, writer.uint32(250).fork()).join();
+        break;
+      case "writerClosed":
+        WriterClosed.encode(message.event.value, writer.uint32(258).fork()).join();
+        break;
+      case "writerOpened":
+        WriterOpened.encode(message.event.value, writer.uint32(266).fork()).join();
+        break;
+      case "signaturesCounted":
+        SignaturesCounted.encode(message.event.value, writer.uint32(282).fork()).join();
+        break;
+      case "writerRetired":
+        WriterRetired.encode(message.event.value, writer.uint32(298).fork()).join();
+        break;
+      case "keyPublished":
+        KeyPublished.encode(message.event.value, writer.uint32(274).fork()).join();
+        break;
+    }
+    if (message.traceparent !== "") {
+      writer.uint32(218).string(message.traceparent);
+    }
+    if (message.logIndex !== undefined) {
+      if (BigInt.asIntN(64, message.logIndex) !== message.logIndex) {
+        throw new globalThis.Error("value provided for field message.logIndex of type int64 too large");
+      }
+      writer.uint32(224).int64(message.logIndex);
     }
     return writer;
   },
@@ -433,6 +972,142 @@ export const AuditEvent: MessageFns<AuditEvent> = {
             message.event = { $case: "keyRevoked", value: KeyRevoked.decode(reader, reader.uint32()) };
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.event = { $case: "accessDenied", value: AccessDenied.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.event = { $case: "accessWouldDeny", value: AccessWouldDeny.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.event = { $case: "accessWouldAllow", value: AccessWouldAllow.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.event = { $case: "adminFailed", value: AdminFailed.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.event = { $case: "tokenRejected", value: TokenRejected.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.event = { $case: "sessionOpened", value: SessionOpened.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.event = { $case: "sessionClosed", value: SessionClosed.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.event = { $case: "sessionRefused", value: SessionRefused.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.event = { $case: "tokenWithheld", value: TokenWithheld.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.event = { $case: "auditAlive", value: AuditAlive.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 32: {
+            if (tag !== 258) {
+              break;
+            }
+
+            message.event = { $case: "writerClosed", value: WriterClosed.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 33: {
+            if (tag !== 266) {
+              break;
+            }
+
+            message.event = { $case: "writerOpened", value: WriterOpened.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 35: {
+            if (tag !== 282) {
+              break;
+            }
+
+            message.event = { $case: "signaturesCounted", value: SignaturesCounted.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 37: {
+            if (tag !== 298) {
+              break;
+            }
+
+            message.event = { $case: "writerRetired", value: WriterRetired.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 34: {
+            if (tag !== 274) {
+              break;
+            }
+
+            message.event = { $case: "keyPublished", value: KeyPublished.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.traceparent = reader.string();
+            continue;
+          }
+          case 28: {
+            if (tag !== 224) {
+              break;
+            }
+
+            message.logIndex = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -497,6 +1172,72 @@ export const AuditEvent: MessageFns<AuditEvent> = {
         ? { $case: "keyRevoked", value: KeyRevoked.fromJSON(object.keyRevoked) }
         : isSet(object.key_revoked)
         ? { $case: "keyRevoked", value: KeyRevoked.fromJSON(object.key_revoked) }
+        : isSet(object.accessDenied)
+        ? { $case: "accessDenied", value: AccessDenied.fromJSON(object.accessDenied) }
+        : isSet(object.access_denied)
+        ? { $case: "accessDenied", value: AccessDenied.fromJSON(object.access_denied) }
+        : isSet(object.accessWouldDeny)
+        ? { $case: "accessWouldDeny", value: AccessWouldDeny.fromJSON(object.accessWouldDeny) }
+        : isSet(object.access_would_deny)
+        ? { $case: "accessWouldDeny", value: AccessWouldDeny.fromJSON(object.access_would_deny) }
+        : isSet(object.accessWouldAllow)
+        ? { $case: "accessWouldAllow", value: AccessWouldAllow.fromJSON(object.accessWouldAllow) }
+        : isSet(object.access_would_allow)
+        ? { $case: "accessWouldAllow", value: AccessWouldAllow.fromJSON(object.access_would_allow) }
+        : isSet(object.adminFailed)
+        ? { $case: "adminFailed", value: AdminFailed.fromJSON(object.adminFailed) }
+        : isSet(object.admin_failed)
+        ? { $case: "adminFailed", value: AdminFailed.fromJSON(object.admin_failed) }
+        : isSet(object.tokenRejected)
+        ? { $case: "tokenRejected", value: TokenRejected.fromJSON(object.tokenRejected) }
+        : isSet(object.token_rejected)
+        ? { $case: "tokenRejected", value: TokenRejected.fromJSON(object.token_rejected) }
+        : isSet(object.sessionOpened)
+        ? { $case: "sessionOpened", value: SessionOpened.fromJSON(object.sessionOpened) }
+        : isSet(object.session_opened)
+        ? { $case: "sessionOpened", value: SessionOpened.fromJSON(object.session_opened) }
+        : isSet(object.sessionClosed)
+        ? { $case: "sessionClosed", value: SessionClosed.fromJSON(object.sessionClosed) }
+        : isSet(object.session_closed)
+        ? { $case: "sessionClosed", value: SessionClosed.fromJSON(object.session_closed) }
+        : isSet(object.sessionRefused)
+        ? { $case: "sessionRefused", value: SessionRefused.fromJSON(object.sessionRefused) }
+        : isSet(object.session_refused)
+        ? { $case: "sessionRefused", value: SessionRefused.fromJSON(object.session_refused) }
+        : isSet(object.tokenWithheld)
+        ? { $case: "tokenWithheld", value: TokenWithheld.fromJSON(object.tokenWithheld) }
+        : isSet(object.token_withheld)
+        ? { $case: "tokenWithheld", value: TokenWithheld.fromJSON(object.token_withheld) }
+        : isSet(object.auditAlive)
+        ? { $case: "auditAlive", value: AuditAlive.fromJSON(object.auditAlive) }
+        : isSet(object.audit_alive)
+        ? { $case: "auditAlive", value: AuditAlive.fromJSON(object.audit_alive) }
+        : isSet(object.writerClosed)
+        ? { $case: "writerClosed", value: WriterClosed.fromJSON(object.writerClosed) }
+        : isSet(object.writer_closed)
+        ? { $case: "writerClosed", value: WriterClosed.fromJSON(object.writer_closed) }
+        : isSet(object.writerOpened)
+        ? { $case: "writerOpened", value: WriterOpened.fromJSON(object.writerOpened) }
+        : isSet(object.writer_opened)
+        ? { $case: "writerOpened", value: WriterOpened.fromJSON(object.writer_opened) }
+        : isSet(object.signaturesCounted)
+        ? { $case: "signaturesCounted", value: SignaturesCounted.fromJSON(object.signaturesCounted) }
+        : isSet(object.signatures_counted)
+        ? { $case: "signaturesCounted", value: SignaturesCounted.fromJSON(object.signatures_counted) }
+        : isSet(object.writerRetired)
+        ? { $case: "writerRetired", value: WriterRetired.fromJSON(object.writerRetired) }
+        : isSet(object.writer_retired)
+        ? { $case: "writerRetired", value: WriterRetired.fromJSON(object.writer_retired) }
+        : isSet(object.keyPublished)
+        ? { $case: "keyPublished", value: KeyPublished.fromJSON(object.keyPublished) }
+        : isSet(object.key_published)
+        ? { $case: "keyPublished", value: KeyPublished.fromJSON(object.key_published) }
+        : undefined,
+      traceparent: isSet(object.traceparent) ? globalThis.String(object.traceparent) : "",
+      logIndex: isSet(object.logIndex)
+        ? BigInt(object.logIndex)
+        : isSet(object.log_index)
+        ? BigInt(object.log_index)
         : undefined,
     };
   },
@@ -539,6 +1280,42 @@ export const AuditEvent: MessageFns<AuditEvent> = {
       obj.tokenRevoked = TokenRevoked.toJSON(message.event.value);
     } else if (message.event?.$case === "keyRevoked") {
       obj.keyRevoked = KeyRevoked.toJSON(message.event.value);
+    } else if (message.event?.$case === "accessDenied") {
+      obj.accessDenied = AccessDenied.toJSON(message.event.value);
+    } else if (message.event?.$case === "accessWouldDeny") {
+      obj.accessWouldDeny = AccessWouldDeny.toJSON(message.event.value);
+    } else if (message.event?.$case === "accessWouldAllow") {
+      obj.accessWouldAllow = AccessWouldAllow.toJSON(message.event.value);
+    } else if (message.event?.$case === "adminFailed") {
+      obj.adminFailed = AdminFailed.toJSON(message.event.value);
+    } else if (message.event?.$case === "tokenRejected") {
+      obj.tokenRejected = TokenRejected.toJSON(message.event.value);
+    } else if (message.event?.$case === "sessionOpened") {
+      obj.sessionOpened = SessionOpened.toJSON(message.event.value);
+    } else if (message.event?.$case === "sessionClosed") {
+      obj.sessionClosed = SessionClosed.toJSON(message.event.value);
+    } else if (message.event?.$case === "sessionRefused") {
+      obj.sessionRefused = SessionRefused.toJSON(message.event.value);
+    } else if (message.event?.$case === "tokenWithheld") {
+      obj.tokenWithheld = TokenWithheld.toJSON(message.event.value);
+    } else if (message.event?.$case === "auditAlive") {
+      obj.auditAlive = AuditAlive.toJSON(message.event.value);
+    } else if (message.event?.$case === "writerClosed") {
+      obj.writerClosed = WriterClosed.toJSON(message.event.value);
+    } else if (message.event?.$case === "writerOpened") {
+      obj.writerOpened = WriterOpened.toJSON(message.event.value);
+    } else if (message.event?.$case === "signaturesCounted") {
+      obj.signaturesCounted = SignaturesCounted.toJSON(message.event.value);
+    } else if (message.event?.$case === "writerRetired") {
+      obj.writerRetired = WriterRetired.toJSON(message.event.value);
+    } else if (message.event?.$case === "keyPublished") {
+      obj.keyPublished = KeyPublished.toJSON(message.event.value);
+    }
+    if (message.traceparent !== "") {
+      obj.traceparent = message.traceparent;
+    }
+    if (message.logIndex !== undefined) {
+      obj.logIndex = message.logIndex.toString();
     }
     return obj;
   },
@@ -612,7 +1389,101 @@ export const AuditEvent: MessageFns<AuditEvent> = {
         }
         break;
       }
+      case "accessDenied": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "accessDenied", value: AccessDenied.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "accessWouldDeny": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "accessWouldDeny", value: AccessWouldDeny.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "accessWouldAllow": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "accessWouldAllow", value: AccessWouldAllow.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "adminFailed": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "adminFailed", value: AdminFailed.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "tokenRejected": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "tokenRejected", value: TokenRejected.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "sessionOpened": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "sessionOpened", value: SessionOpened.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "sessionClosed": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "sessionClosed", value: SessionClosed.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "sessionRefused": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "sessionRefused", value: SessionRefused.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "tokenWithheld": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "tokenWithheld", value: TokenWithheld.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "auditAlive": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "auditAlive", value: AuditAlive.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "writerClosed": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "writerClosed", value: WriterClosed.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "writerOpened": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "writerOpened", value: WriterOpened.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "signaturesCounted": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "signaturesCounted", value: SignaturesCounted.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "writerRetired": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "writerRetired", value: WriterRetired.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "keyPublished": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "keyPublished", value: KeyPublished.fromPartial(object.event.value) };
+        }
+        break;
+      }
     }
+    message.traceparent = object.traceparent ?? "";
+    message.logIndex = (object.logIndex !== undefined && object.logIndex !== null)
+      ? BigInt(object.logIndex)
+      : undefined;
     return message;
   },
 };
@@ -630,6 +1501,15 @@ function createBaseTokenIssued(): TokenIssued {
     requestId: "",
     tenant: "",
     extended: false,
+    callerProof: "",
+    callerAddress: "",
+    claims: undefined,
+    claimsLeftOut: [],
+    claimsDigest: "",
+    profileDigest: "",
+    ttlSeconds: 0n,
+    warnings: [],
+    subject: "",
   };
 }
 
@@ -667,6 +1547,36 @@ export const TokenIssued: MessageFns<TokenIssued> = {
     }
     if (message.extended !== false) {
       writer.uint32(88).bool(message.extended);
+    }
+    if (message.callerProof !== "") {
+      writer.uint32(98).string(message.callerProof);
+    }
+    if (message.callerAddress !== "") {
+      writer.uint32(106).string(message.callerAddress);
+    }
+    if (message.claims !== undefined) {
+      Struct.encode(Struct.wrap(message.claims), writer.uint32(114).fork()).join();
+    }
+    for (const v of message.claimsLeftOut) {
+      writer.uint32(122).string(v!);
+    }
+    if (message.claimsDigest !== "") {
+      writer.uint32(130).string(message.claimsDigest);
+    }
+    if (message.profileDigest !== "") {
+      writer.uint32(138).string(message.profileDigest);
+    }
+    if (message.ttlSeconds !== 0n) {
+      if (BigInt.asIntN(64, message.ttlSeconds) !== message.ttlSeconds) {
+        throw new globalThis.Error("value provided for field message.ttlSeconds of type int64 too large");
+      }
+      writer.uint32(144).int64(message.ttlSeconds);
+    }
+    for (const v of message.warnings) {
+      writer.uint32(154).string(v!);
+    }
+    if (message.subject !== "") {
+      writer.uint32(162).string(message.subject);
     }
     return writer;
   },
@@ -772,6 +1682,78 @@ export const TokenIssued: MessageFns<TokenIssued> = {
             message.extended = reader.bool();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.callerProof = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.callerAddress = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.claims = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.claimsLeftOut.push(reader.string());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.claimsDigest = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.profileDigest = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.ttlSeconds = reader.int64() as bigint;
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.warnings.push(reader.string());
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -823,6 +1805,41 @@ export const TokenIssued: MessageFns<TokenIssued> = {
         : "",
       tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
       extended: isSet(object.extended) ? globalThis.Boolean(object.extended) : false,
+      callerProof: isSet(object.callerProof)
+        ? globalThis.String(object.callerProof)
+        : isSet(object.caller_proof)
+        ? globalThis.String(object.caller_proof)
+        : "",
+      callerAddress: isSet(object.callerAddress)
+        ? globalThis.String(object.callerAddress)
+        : isSet(object.caller_address)
+        ? globalThis.String(object.caller_address)
+        : "",
+      claims: isObject(object.claims) ? object.claims : undefined,
+      claimsLeftOut: globalThis.Array.isArray(object?.claimsLeftOut)
+        ? object.claimsLeftOut.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.claims_left_out)
+        ? object.claims_left_out.map((e: any) => globalThis.String(e))
+        : [],
+      claimsDigest: isSet(object.claimsDigest)
+        ? globalThis.String(object.claimsDigest)
+        : isSet(object.claims_digest)
+        ? globalThis.String(object.claims_digest)
+        : "",
+      profileDigest: isSet(object.profileDigest)
+        ? globalThis.String(object.profileDigest)
+        : isSet(object.profile_digest)
+        ? globalThis.String(object.profile_digest)
+        : "",
+      ttlSeconds: isSet(object.ttlSeconds)
+        ? BigInt(object.ttlSeconds)
+        : isSet(object.ttl_seconds)
+        ? BigInt(object.ttl_seconds)
+        : 0n,
+      warnings: globalThis.Array.isArray(object?.warnings)
+        ? object.warnings.map((e: any) => globalThis.String(e))
+        : [],
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
     };
   },
 
@@ -861,6 +1878,33 @@ export const TokenIssued: MessageFns<TokenIssued> = {
     if (message.extended !== false) {
       obj.extended = message.extended;
     }
+    if (message.callerProof !== "") {
+      obj.callerProof = message.callerProof;
+    }
+    if (message.callerAddress !== "") {
+      obj.callerAddress = message.callerAddress;
+    }
+    if (message.claims !== undefined) {
+      obj.claims = message.claims;
+    }
+    if (message.claimsLeftOut?.length) {
+      obj.claimsLeftOut = message.claimsLeftOut;
+    }
+    if (message.claimsDigest !== "") {
+      obj.claimsDigest = message.claimsDigest;
+    }
+    if (message.profileDigest !== "") {
+      obj.profileDigest = message.profileDigest;
+    }
+    if (message.ttlSeconds !== 0n) {
+      obj.ttlSeconds = message.ttlSeconds.toString();
+    }
+    if (message.warnings?.length) {
+      obj.warnings = message.warnings;
+    }
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
     return obj;
   },
 
@@ -880,12 +1924,229 @@ export const TokenIssued: MessageFns<TokenIssued> = {
     message.requestId = object.requestId ?? "";
     message.tenant = object.tenant ?? "";
     message.extended = object.extended ?? false;
+    message.callerProof = object.callerProof ?? "";
+    message.callerAddress = object.callerAddress ?? "";
+    message.claims = object.claims ?? undefined;
+    message.claimsLeftOut = object.claimsLeftOut?.map((e) => e) || [];
+    message.claimsDigest = object.claimsDigest ?? "";
+    message.profileDigest = object.profileDigest ?? "";
+    message.ttlSeconds = (object.ttlSeconds !== undefined && object.ttlSeconds !== null)
+      ? BigInt(object.ttlSeconds)
+      : 0n;
+    message.warnings = object.warnings?.map((e) => e) || [];
+    message.subject = object.subject ?? "";
+    return message;
+  },
+};
+
+function createBaseTokenWithheld(): TokenWithheld {
+  return {
+    profile: "",
+    tokenId: "",
+    keyId: "",
+    caller: "",
+    tenant: "",
+    reason: "",
+    callerProof: "",
+    callerAddress: "",
+  };
+}
+
+export const TokenWithheld: MessageFns<TokenWithheld> = {
+  encode(message: TokenWithheld, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.profile !== "") {
+      writer.uint32(10).string(message.profile);
+    }
+    if (message.tokenId !== "") {
+      writer.uint32(18).string(message.tokenId);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(26).string(message.keyId);
+    }
+    if (message.caller !== "") {
+      writer.uint32(34).string(message.caller);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(42).string(message.tenant);
+    }
+    if (message.reason !== "") {
+      writer.uint32(50).string(message.reason);
+    }
+    if (message.callerProof !== "") {
+      writer.uint32(58).string(message.callerProof);
+    }
+    if (message.callerAddress !== "") {
+      writer.uint32(66).string(message.callerAddress);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TokenWithheld {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTokenWithheld();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tokenId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.caller = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.callerProof = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.callerAddress = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TokenWithheld {
+    return {
+      profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      tokenId: isSet(object.tokenId)
+        ? globalThis.String(object.tokenId)
+        : isSet(object.token_id)
+        ? globalThis.String(object.token_id)
+        : "",
+      keyId: isSet(object.keyId)
+        ? globalThis.String(object.keyId)
+        : isSet(object.key_id)
+        ? globalThis.String(object.key_id)
+        : "",
+      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      callerProof: isSet(object.callerProof)
+        ? globalThis.String(object.callerProof)
+        : isSet(object.caller_proof)
+        ? globalThis.String(object.caller_proof)
+        : "",
+      callerAddress: isSet(object.callerAddress)
+        ? globalThis.String(object.callerAddress)
+        : isSet(object.caller_address)
+        ? globalThis.String(object.caller_address)
+        : "",
+    };
+  },
+
+  toJSON(message: TokenWithheld): unknown {
+    const obj: any = {};
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    if (message.tokenId !== "") {
+      obj.tokenId = message.tokenId;
+    }
+    if (message.keyId !== "") {
+      obj.keyId = message.keyId;
+    }
+    if (message.caller !== "") {
+      obj.caller = message.caller;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.callerProof !== "") {
+      obj.callerProof = message.callerProof;
+    }
+    if (message.callerAddress !== "") {
+      obj.callerAddress = message.callerAddress;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<TokenWithheld>, I>>(base?: I): TokenWithheld {
+    return TokenWithheld.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TokenWithheld>, I>>(object: I): TokenWithheld {
+    const message = createBaseTokenWithheld();
+    message.profile = object.profile ?? "";
+    message.tokenId = object.tokenId ?? "";
+    message.keyId = object.keyId ?? "";
+    message.caller = object.caller ?? "";
+    message.tenant = object.tenant ?? "";
+    message.reason = object.reason ?? "";
+    message.callerProof = object.callerProof ?? "";
+    message.callerAddress = object.callerAddress ?? "";
     return message;
   },
 };
 
 function createBaseTokenDenied(): TokenDenied {
-  return { profile: "", caller: "", reason: "", count: 0n };
+  return { profile: "", caller: "", reason: "", count: 0n, callerProof: "", callerAddress: "", requestId: "" };
 }
 
 export const TokenDenied: MessageFns<TokenDenied> = {
@@ -904,6 +2165,15 @@ export const TokenDenied: MessageFns<TokenDenied> = {
         throw new globalThis.Error("value provided for field message.count of type int64 too large");
       }
       writer.uint32(32).int64(message.count);
+    }
+    if (message.callerProof !== "") {
+      writer.uint32(42).string(message.callerProof);
+    }
+    if (message.callerAddress !== "") {
+      writer.uint32(50).string(message.callerAddress);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(58).string(message.requestId);
     }
     return writer;
   },
@@ -953,6 +2223,30 @@ export const TokenDenied: MessageFns<TokenDenied> = {
             message.count = reader.int64() as bigint;
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.callerProof = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.callerAddress = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -971,6 +2265,21 @@ export const TokenDenied: MessageFns<TokenDenied> = {
       caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
       count: isSet(object.count) ? BigInt(object.count) : 0n,
+      callerProof: isSet(object.callerProof)
+        ? globalThis.String(object.callerProof)
+        : isSet(object.caller_proof)
+        ? globalThis.String(object.caller_proof)
+        : "",
+      callerAddress: isSet(object.callerAddress)
+        ? globalThis.String(object.callerAddress)
+        : isSet(object.caller_address)
+        ? globalThis.String(object.caller_address)
+        : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
     };
   },
 
@@ -988,6 +2297,15 @@ export const TokenDenied: MessageFns<TokenDenied> = {
     if (message.count !== 0n) {
       obj.count = message.count.toString();
     }
+    if (message.callerProof !== "") {
+      obj.callerProof = message.callerProof;
+    }
+    if (message.callerAddress !== "") {
+      obj.callerAddress = message.callerAddress;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
     return obj;
   },
 
@@ -1000,12 +2318,226 @@ export const TokenDenied: MessageFns<TokenDenied> = {
     message.caller = object.caller ?? "";
     message.reason = object.reason ?? "";
     message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : 0n;
+    message.callerProof = object.callerProof ?? "";
+    message.callerAddress = object.callerAddress ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseTokenRejected(): TokenRejected {
+  return { profile: "", reason: "", count: 0n, caller: "", callerProof: "", callerAddress: "", keyId: "", tokenId: "" };
+}
+
+export const TokenRejected: MessageFns<TokenRejected> = {
+  encode(message: TokenRejected, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.profile !== "") {
+      writer.uint32(10).string(message.profile);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.count !== 0n) {
+      if (BigInt.asIntN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type int64 too large");
+      }
+      writer.uint32(24).int64(message.count);
+    }
+    if (message.caller !== "") {
+      writer.uint32(34).string(message.caller);
+    }
+    if (message.callerProof !== "") {
+      writer.uint32(42).string(message.callerProof);
+    }
+    if (message.callerAddress !== "") {
+      writer.uint32(50).string(message.callerAddress);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(58).string(message.keyId);
+    }
+    if (message.tokenId !== "") {
+      writer.uint32(66).string(message.tokenId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TokenRejected {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTokenRejected();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.count = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.caller = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.callerProof = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.callerAddress = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.tokenId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TokenRejected {
+    return {
+      profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      count: isSet(object.count) ? BigInt(object.count) : 0n,
+      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      callerProof: isSet(object.callerProof)
+        ? globalThis.String(object.callerProof)
+        : isSet(object.caller_proof)
+        ? globalThis.String(object.caller_proof)
+        : "",
+      callerAddress: isSet(object.callerAddress)
+        ? globalThis.String(object.callerAddress)
+        : isSet(object.caller_address)
+        ? globalThis.String(object.caller_address)
+        : "",
+      keyId: isSet(object.keyId)
+        ? globalThis.String(object.keyId)
+        : isSet(object.key_id)
+        ? globalThis.String(object.key_id)
+        : "",
+      tokenId: isSet(object.tokenId)
+        ? globalThis.String(object.tokenId)
+        : isSet(object.token_id)
+        ? globalThis.String(object.token_id)
+        : "",
+    };
+  },
+
+  toJSON(message: TokenRejected): unknown {
+    const obj: any = {};
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.count !== 0n) {
+      obj.count = message.count.toString();
+    }
+    if (message.caller !== "") {
+      obj.caller = message.caller;
+    }
+    if (message.callerProof !== "") {
+      obj.callerProof = message.callerProof;
+    }
+    if (message.callerAddress !== "") {
+      obj.callerAddress = message.callerAddress;
+    }
+    if (message.keyId !== "") {
+      obj.keyId = message.keyId;
+    }
+    if (message.tokenId !== "") {
+      obj.tokenId = message.tokenId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<TokenRejected>, I>>(base?: I): TokenRejected {
+    return TokenRejected.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TokenRejected>, I>>(object: I): TokenRejected {
+    const message = createBaseTokenRejected();
+    message.profile = object.profile ?? "";
+    message.reason = object.reason ?? "";
+    message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : 0n;
+    message.caller = object.caller ?? "";
+    message.callerProof = object.callerProof ?? "";
+    message.callerAddress = object.callerAddress ?? "";
+    message.keyId = object.keyId ?? "";
+    message.tokenId = object.tokenId ?? "";
     return message;
   },
 };
 
 function createBaseKeyRotated(): KeyRotated {
-  return { keyset: "", keysetEpoch: 0n, added: [], removed: [], reason: "", caller: "" };
+  return {
+    keyset: "",
+    keysetEpoch: 0n,
+    added: [],
+    removed: [],
+    reason: "",
+    caller: "",
+    callerProof: "",
+    callerAddress: "",
+    signingKeyId: "",
+    signsFrom: undefined,
+  };
 }
 
 export const KeyRotated: MessageFns<KeyRotated> = {
@@ -1030,6 +2562,18 @@ export const KeyRotated: MessageFns<KeyRotated> = {
     }
     if (message.caller !== "") {
       writer.uint32(50).string(message.caller);
+    }
+    if (message.callerProof !== "") {
+      writer.uint32(58).string(message.callerProof);
+    }
+    if (message.callerAddress !== "") {
+      writer.uint32(66).string(message.callerAddress);
+    }
+    if (message.signingKeyId !== "") {
+      writer.uint32(74).string(message.signingKeyId);
+    }
+    if (message.signsFrom !== undefined) {
+      Timestamp.encode(toTimestamp(message.signsFrom), writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -1095,6 +2639,38 @@ export const KeyRotated: MessageFns<KeyRotated> = {
             message.caller = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.callerProof = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.callerAddress = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.signingKeyId = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.signsFrom = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1119,6 +2695,26 @@ export const KeyRotated: MessageFns<KeyRotated> = {
       removed: globalThis.Array.isArray(object?.removed) ? object.removed.map((e: any) => globalThis.String(e)) : [],
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
       caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      callerProof: isSet(object.callerProof)
+        ? globalThis.String(object.callerProof)
+        : isSet(object.caller_proof)
+        ? globalThis.String(object.caller_proof)
+        : "",
+      callerAddress: isSet(object.callerAddress)
+        ? globalThis.String(object.callerAddress)
+        : isSet(object.caller_address)
+        ? globalThis.String(object.caller_address)
+        : "",
+      signingKeyId: isSet(object.signingKeyId)
+        ? globalThis.String(object.signingKeyId)
+        : isSet(object.signing_key_id)
+        ? globalThis.String(object.signing_key_id)
+        : "",
+      signsFrom: isSet(object.signsFrom)
+        ? fromJsonTimestamp(object.signsFrom)
+        : isSet(object.signs_from)
+        ? fromJsonTimestamp(object.signs_from)
+        : undefined,
     };
   },
 
@@ -1142,6 +2738,18 @@ export const KeyRotated: MessageFns<KeyRotated> = {
     if (message.caller !== "") {
       obj.caller = message.caller;
     }
+    if (message.callerProof !== "") {
+      obj.callerProof = message.callerProof;
+    }
+    if (message.callerAddress !== "") {
+      obj.callerAddress = message.callerAddress;
+    }
+    if (message.signingKeyId !== "") {
+      obj.signingKeyId = message.signingKeyId;
+    }
+    if (message.signsFrom !== undefined) {
+      obj.signsFrom = message.signsFrom.toISOString();
+    }
     return obj;
   },
 
@@ -1158,6 +2766,183 @@ export const KeyRotated: MessageFns<KeyRotated> = {
     message.removed = object.removed?.map((e) => e) || [];
     message.reason = object.reason ?? "";
     message.caller = object.caller ?? "";
+    message.callerProof = object.callerProof ?? "";
+    message.callerAddress = object.callerAddress ?? "";
+    message.signingKeyId = object.signingKeyId ?? "";
+    message.signsFrom = object.signsFrom ?? undefined;
+    return message;
+  },
+};
+
+function createBaseKeyPublished(): KeyPublished {
+  return { keyset: "", profile: "", tenant: "", keyId: "", algorithm: "", jwk: undefined, signsFrom: undefined };
+}
+
+export const KeyPublished: MessageFns<KeyPublished> = {
+  encode(message: KeyPublished, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyset !== "") {
+      writer.uint32(10).string(message.keyset);
+    }
+    if (message.profile !== "") {
+      writer.uint32(18).string(message.profile);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(26).string(message.tenant);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(34).string(message.keyId);
+    }
+    if (message.algorithm !== "") {
+      writer.uint32(42).string(message.algorithm);
+    }
+    if (message.jwk !== undefined) {
+      Struct.encode(Struct.wrap(message.jwk), writer.uint32(50).fork()).join();
+    }
+    if (message.signsFrom !== undefined) {
+      Timestamp.encode(toTimestamp(message.signsFrom), writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeyPublished {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeyPublished();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyset = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.algorithm = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.jwk = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.signsFrom = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): KeyPublished {
+    return {
+      keyset: isSet(object.keyset) ? globalThis.String(object.keyset) : "",
+      profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      keyId: isSet(object.keyId)
+        ? globalThis.String(object.keyId)
+        : isSet(object.key_id)
+        ? globalThis.String(object.key_id)
+        : "",
+      algorithm: isSet(object.algorithm) ? globalThis.String(object.algorithm) : "",
+      jwk: isObject(object.jwk) ? object.jwk : undefined,
+      signsFrom: isSet(object.signsFrom)
+        ? fromJsonTimestamp(object.signsFrom)
+        : isSet(object.signs_from)
+        ? fromJsonTimestamp(object.signs_from)
+        : undefined,
+    };
+  },
+
+  toJSON(message: KeyPublished): unknown {
+    const obj: any = {};
+    if (message.keyset !== "") {
+      obj.keyset = message.keyset;
+    }
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.keyId !== "") {
+      obj.keyId = message.keyId;
+    }
+    if (message.algorithm !== "") {
+      obj.algorithm = message.algorithm;
+    }
+    if (message.jwk !== undefined) {
+      obj.jwk = message.jwk;
+    }
+    if (message.signsFrom !== undefined) {
+      obj.signsFrom = message.signsFrom.toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<KeyPublished>, I>>(base?: I): KeyPublished {
+    return KeyPublished.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<KeyPublished>, I>>(object: I): KeyPublished {
+    const message = createBaseKeyPublished();
+    message.keyset = object.keyset ?? "";
+    message.profile = object.profile ?? "";
+    message.tenant = object.tenant ?? "";
+    message.keyId = object.keyId ?? "";
+    message.algorithm = object.algorithm ?? "";
+    message.jwk = object.jwk ?? undefined;
+    message.signsFrom = object.signsFrom ?? undefined;
     return message;
   },
 };
@@ -1349,6 +3134,8 @@ function createBaseKeyImported(): KeyImported {
     allowedWeak: false,
     overlapUntil: undefined,
     algorithm: "",
+    callerProof: "",
+    callerAddress: "",
   };
 }
 
@@ -1380,6 +3167,12 @@ export const KeyImported: MessageFns<KeyImported> = {
     }
     if (message.algorithm !== "") {
       writer.uint32(74).string(message.algorithm);
+    }
+    if (message.callerProof !== "") {
+      writer.uint32(82).string(message.callerProof);
+    }
+    if (message.callerAddress !== "") {
+      writer.uint32(90).string(message.callerAddress);
     }
     return writer;
   },
@@ -1469,6 +3262,22 @@ export const KeyImported: MessageFns<KeyImported> = {
             message.algorithm = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.callerProof = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.callerAddress = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1508,6 +3317,16 @@ export const KeyImported: MessageFns<KeyImported> = {
         ? fromJsonTimestamp(object.overlap_until)
         : undefined,
       algorithm: isSet(object.algorithm) ? globalThis.String(object.algorithm) : "",
+      callerProof: isSet(object.callerProof)
+        ? globalThis.String(object.callerProof)
+        : isSet(object.caller_proof)
+        ? globalThis.String(object.caller_proof)
+        : "",
+      callerAddress: isSet(object.callerAddress)
+        ? globalThis.String(object.callerAddress)
+        : isSet(object.caller_address)
+        ? globalThis.String(object.caller_address)
+        : "",
     };
   },
 
@@ -1540,6 +3359,12 @@ export const KeyImported: MessageFns<KeyImported> = {
     if (message.algorithm !== "") {
       obj.algorithm = message.algorithm;
     }
+    if (message.callerProof !== "") {
+      obj.callerProof = message.callerProof;
+    }
+    if (message.callerAddress !== "") {
+      obj.callerAddress = message.callerAddress;
+    }
     return obj;
   },
 
@@ -1557,12 +3382,14 @@ export const KeyImported: MessageFns<KeyImported> = {
     message.allowedWeak = object.allowedWeak ?? false;
     message.overlapUntil = object.overlapUntil ?? undefined;
     message.algorithm = object.algorithm ?? "";
+    message.callerProof = object.callerProof ?? "";
+    message.callerAddress = object.callerAddress ?? "";
     return message;
   },
 };
 
 function createBaseConfigurationChanged(): ConfigurationChanged {
-  return { configHash: "", profiles: [], disabled: [], replaced: [] };
+  return { configHash: "", profiles: [], disabled: [], replaced: [], policyDigest: "", parts: [] };
 }
 
 export const ConfigurationChanged: MessageFns<ConfigurationChanged> = {
@@ -1578,6 +3405,12 @@ export const ConfigurationChanged: MessageFns<ConfigurationChanged> = {
     }
     for (const v of message.replaced) {
       writer.uint32(34).string(v!);
+    }
+    if (message.policyDigest !== "") {
+      writer.uint32(42).string(message.policyDigest);
+    }
+    for (const v of message.parts) {
+      writer.uint32(50).string(v!);
     }
     return writer;
   },
@@ -1627,6 +3460,22 @@ export const ConfigurationChanged: MessageFns<ConfigurationChanged> = {
             message.replaced.push(reader.string());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.policyDigest = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.parts.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1649,6 +3498,12 @@ export const ConfigurationChanged: MessageFns<ConfigurationChanged> = {
       profiles: globalThis.Array.isArray(object?.profiles) ? object.profiles.map((e: any) => globalThis.String(e)) : [],
       disabled: globalThis.Array.isArray(object?.disabled) ? object.disabled.map((e: any) => globalThis.String(e)) : [],
       replaced: globalThis.Array.isArray(object?.replaced) ? object.replaced.map((e: any) => globalThis.String(e)) : [],
+      policyDigest: isSet(object.policyDigest)
+        ? globalThis.String(object.policyDigest)
+        : isSet(object.policy_digest)
+        ? globalThis.String(object.policy_digest)
+        : "",
+      parts: globalThis.Array.isArray(object?.parts) ? object.parts.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -1666,6 +3521,12 @@ export const ConfigurationChanged: MessageFns<ConfigurationChanged> = {
     if (message.replaced?.length) {
       obj.replaced = message.replaced;
     }
+    if (message.policyDigest !== "") {
+      obj.policyDigest = message.policyDigest;
+    }
+    if (message.parts?.length) {
+      obj.parts = message.parts;
+    }
     return obj;
   },
 
@@ -1678,6 +3539,8 @@ export const ConfigurationChanged: MessageFns<ConfigurationChanged> = {
     message.profiles = object.profiles?.map((e) => e) || [];
     message.disabled = object.disabled?.map((e) => e) || [];
     message.replaced = object.replaced?.map((e) => e) || [];
+    message.policyDigest = object.policyDigest ?? "";
+    message.parts = object.parts?.map((e) => e) || [];
     return message;
   },
 };
@@ -1692,6 +3555,9 @@ function createBaseTokenRevoked(): TokenRevoked {
     caller: "",
     reason: "",
     until: undefined,
+    callerProof: "",
+    callerAddress: "",
+    subject: "",
   };
 }
 
@@ -1720,6 +3586,15 @@ export const TokenRevoked: MessageFns<TokenRevoked> = {
     }
     if (message.until !== undefined) {
       Timestamp.encode(toTimestamp(message.until), writer.uint32(66).fork()).join();
+    }
+    if (message.callerProof !== "") {
+      writer.uint32(74).string(message.callerProof);
+    }
+    if (message.callerAddress !== "") {
+      writer.uint32(82).string(message.callerAddress);
+    }
+    if (message.subject !== "") {
+      writer.uint32(90).string(message.subject);
     }
     return writer;
   },
@@ -1801,6 +3676,30 @@ export const TokenRevoked: MessageFns<TokenRevoked> = {
             message.until = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.callerProof = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.callerAddress = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1835,6 +3734,17 @@ export const TokenRevoked: MessageFns<TokenRevoked> = {
       caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
       until: isSet(object.until) ? fromJsonTimestamp(object.until) : undefined,
+      callerProof: isSet(object.callerProof)
+        ? globalThis.String(object.callerProof)
+        : isSet(object.caller_proof)
+        ? globalThis.String(object.caller_proof)
+        : "",
+      callerAddress: isSet(object.callerAddress)
+        ? globalThis.String(object.callerAddress)
+        : isSet(object.caller_address)
+        ? globalThis.String(object.caller_address)
+        : "",
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
     };
   },
 
@@ -1864,6 +3774,15 @@ export const TokenRevoked: MessageFns<TokenRevoked> = {
     if (message.until !== undefined) {
       obj.until = message.until.toISOString();
     }
+    if (message.callerProof !== "") {
+      obj.callerProof = message.callerProof;
+    }
+    if (message.callerAddress !== "") {
+      obj.callerAddress = message.callerAddress;
+    }
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
     return obj;
   },
 
@@ -1880,12 +3799,26 @@ export const TokenRevoked: MessageFns<TokenRevoked> = {
     message.caller = object.caller ?? "";
     message.reason = object.reason ?? "";
     message.until = object.until ?? undefined;
+    message.callerProof = object.callerProof ?? "";
+    message.callerAddress = object.callerAddress ?? "";
+    message.subject = object.subject ?? "";
     return message;
   },
 };
 
 function createBaseKeyRevoked(): KeyRevoked {
-  return { keyset: "", profile: "", tenant: "", keyId: "", signingKeyId: "", keysetEpoch: 0n, caller: "", reason: "" };
+  return {
+    keyset: "",
+    profile: "",
+    tenant: "",
+    keyId: "",
+    signingKeyId: "",
+    keysetEpoch: 0n,
+    caller: "",
+    reason: "",
+    callerProof: "",
+    callerAddress: "",
+  };
 }
 
 export const KeyRevoked: MessageFns<KeyRevoked> = {
@@ -1916,6 +3849,12 @@ export const KeyRevoked: MessageFns<KeyRevoked> = {
     }
     if (message.reason !== "") {
       writer.uint32(66).string(message.reason);
+    }
+    if (message.callerProof !== "") {
+      writer.uint32(74).string(message.callerProof);
+    }
+    if (message.callerAddress !== "") {
+      writer.uint32(82).string(message.callerAddress);
     }
     return writer;
   },
@@ -1997,6 +3936,22 @@ export const KeyRevoked: MessageFns<KeyRevoked> = {
             message.reason = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.callerProof = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.callerAddress = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2031,6 +3986,16 @@ export const KeyRevoked: MessageFns<KeyRevoked> = {
         : 0n,
       caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      callerProof: isSet(object.callerProof)
+        ? globalThis.String(object.callerProof)
+        : isSet(object.caller_proof)
+        ? globalThis.String(object.caller_proof)
+        : "",
+      callerAddress: isSet(object.callerAddress)
+        ? globalThis.String(object.callerAddress)
+        : isSet(object.caller_address)
+        ? globalThis.String(object.caller_address)
+        : "",
     };
   },
 
@@ -2060,6 +4025,12 @@ export const KeyRevoked: MessageFns<KeyRevoked> = {
     if (message.reason !== "") {
       obj.reason = message.reason;
     }
+    if (message.callerProof !== "") {
+      obj.callerProof = message.callerProof;
+    }
+    if (message.callerAddress !== "") {
+      obj.callerAddress = message.callerAddress;
+    }
     return obj;
   },
 
@@ -2078,6 +4049,2232 @@ export const KeyRevoked: MessageFns<KeyRevoked> = {
       : 0n;
     message.caller = object.caller ?? "";
     message.reason = object.reason ?? "";
+    message.callerProof = object.callerProof ?? "";
+    message.callerAddress = object.callerAddress ?? "";
+    return message;
+  },
+};
+
+function createBaseAccessDenied(): AccessDenied {
+  return { method: "", profile: "", caller: "", reason: "", count: 0n, callerProof: "", callerAddress: "" };
+}
+
+export const AccessDenied: MessageFns<AccessDenied> = {
+  encode(message: AccessDenied, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.method !== "") {
+      writer.uint32(10).string(message.method);
+    }
+    if (message.profile !== "") {
+      writer.uint32(18).string(message.profile);
+    }
+    if (message.caller !== "") {
+      writer.uint32(26).string(message.caller);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    if (message.count !== 0n) {
+      if (BigInt.asIntN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type int64 too large");
+      }
+      writer.uint32(40).int64(message.count);
+    }
+    if (message.callerProof !== "") {
+      writer.uint32(50).string(message.callerProof);
+    }
+    if (message.callerAddress !== "") {
+      writer.uint32(58).string(message.callerAddress);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AccessDenied {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAccessDenied();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.method = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.caller = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.count = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.callerProof = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.callerAddress = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AccessDenied {
+    return {
+      method: isSet(object.method) ? globalThis.String(object.method) : "",
+      profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      count: isSet(object.count) ? BigInt(object.count) : 0n,
+      callerProof: isSet(object.callerProof)
+        ? globalThis.String(object.callerProof)
+        : isSet(object.caller_proof)
+        ? globalThis.String(object.caller_proof)
+        : "",
+      callerAddress: isSet(object.callerAddress)
+        ? globalThis.String(object.callerAddress)
+        : isSet(object.caller_address)
+        ? globalThis.String(object.caller_address)
+        : "",
+    };
+  },
+
+  toJSON(message: AccessDenied): unknown {
+    const obj: any = {};
+    if (message.method !== "") {
+      obj.method = message.method;
+    }
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    if (message.caller !== "") {
+      obj.caller = message.caller;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.count !== 0n) {
+      obj.count = message.count.toString();
+    }
+    if (message.callerProof !== "") {
+      obj.callerProof = message.callerProof;
+    }
+    if (message.callerAddress !== "") {
+      obj.callerAddress = message.callerAddress;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AccessDenied>, I>>(base?: I): AccessDenied {
+    return AccessDenied.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AccessDenied>, I>>(object: I): AccessDenied {
+    const message = createBaseAccessDenied();
+    message.method = object.method ?? "";
+    message.profile = object.profile ?? "";
+    message.caller = object.caller ?? "";
+    message.reason = object.reason ?? "";
+    message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : 0n;
+    message.callerProof = object.callerProof ?? "";
+    message.callerAddress = object.callerAddress ?? "";
+    return message;
+  },
+};
+
+function createBaseAccessWouldDeny(): AccessWouldDeny {
+  return { method: "", profile: "", caller: "", group: "", count: 0n, callerProof: "", callerAddress: "" };
+}
+
+export const AccessWouldDeny: MessageFns<AccessWouldDeny> = {
+  encode(message: AccessWouldDeny, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.method !== "") {
+      writer.uint32(10).string(message.method);
+    }
+    if (message.profile !== "") {
+      writer.uint32(18).string(message.profile);
+    }
+    if (message.caller !== "") {
+      writer.uint32(26).string(message.caller);
+    }
+    if (message.group !== "") {
+      writer.uint32(34).string(message.group);
+    }
+    if (message.count !== 0n) {
+      if (BigInt.asIntN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type int64 too large");
+      }
+      writer.uint32(40).int64(message.count);
+    }
+    if (message.callerProof !== "") {
+      writer.uint32(50).string(message.callerProof);
+    }
+    if (message.callerAddress !== "") {
+      writer.uint32(58).string(message.callerAddress);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AccessWouldDeny {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAccessWouldDeny();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.method = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.caller = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.count = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.callerProof = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.callerAddress = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AccessWouldDeny {
+    return {
+      method: isSet(object.method) ? globalThis.String(object.method) : "",
+      profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      group: isSet(object.group) ? globalThis.String(object.group) : "",
+      count: isSet(object.count) ? BigInt(object.count) : 0n,
+      callerProof: isSet(object.callerProof)
+        ? globalThis.String(object.callerProof)
+        : isSet(object.caller_proof)
+        ? globalThis.String(object.caller_proof)
+        : "",
+      callerAddress: isSet(object.callerAddress)
+        ? globalThis.String(object.callerAddress)
+        : isSet(object.caller_address)
+        ? globalThis.String(object.caller_address)
+        : "",
+    };
+  },
+
+  toJSON(message: AccessWouldDeny): unknown {
+    const obj: any = {};
+    if (message.method !== "") {
+      obj.method = message.method;
+    }
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    if (message.caller !== "") {
+      obj.caller = message.caller;
+    }
+    if (message.group !== "") {
+      obj.group = message.group;
+    }
+    if (message.count !== 0n) {
+      obj.count = message.count.toString();
+    }
+    if (message.callerProof !== "") {
+      obj.callerProof = message.callerProof;
+    }
+    if (message.callerAddress !== "") {
+      obj.callerAddress = message.callerAddress;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AccessWouldDeny>, I>>(base?: I): AccessWouldDeny {
+    return AccessWouldDeny.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AccessWouldDeny>, I>>(object: I): AccessWouldDeny {
+    const message = createBaseAccessWouldDeny();
+    message.method = object.method ?? "";
+    message.profile = object.profile ?? "";
+    message.caller = object.caller ?? "";
+    message.group = object.group ?? "";
+    message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : 0n;
+    message.callerProof = object.callerProof ?? "";
+    message.callerAddress = object.callerAddress ?? "";
+    return message;
+  },
+};
+
+function createBaseAccessWouldAllow(): AccessWouldAllow {
+  return { method: "", profile: "", caller: "", group: "", count: 0n, callerProof: "", callerAddress: "" };
+}
+
+export const AccessWouldAllow: MessageFns<AccessWouldAllow> = {
+  encode(message: AccessWouldAllow, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.method !== "") {
+      writer.uint32(10).string(message.method);
+    }
+    if (message.profile !== "") {
+      writer.uint32(18).string(message.profile);
+    }
+    if (message.caller !== "") {
+      writer.uint32(26).string(message.caller);
+    }
+    if (message.group !== "") {
+      writer.uint32(34).string(message.group);
+    }
+    if (message.count !== 0n) {
+      if (BigInt.asIntN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type int64 too large");
+      }
+      writer.uint32(40).int64(message.count);
+    }
+    if (message.callerProof !== "") {
+      writer.uint32(50).string(message.callerProof);
+    }
+    if (message.callerAddress !== "") {
+      writer.uint32(58).string(message.callerAddress);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AccessWouldAllow {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAccessWouldAllow();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.method = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.caller = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.count = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.callerProof = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.callerAddress = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AccessWouldAllow {
+    return {
+      method: isSet(object.method) ? globalThis.String(object.method) : "",
+      profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      group: isSet(object.group) ? globalThis.String(object.group) : "",
+      count: isSet(object.count) ? BigInt(object.count) : 0n,
+      callerProof: isSet(object.callerProof)
+        ? globalThis.String(object.callerProof)
+        : isSet(object.caller_proof)
+        ? globalThis.String(object.caller_proof)
+        : "",
+      callerAddress: isSet(object.callerAddress)
+        ? globalThis.String(object.callerAddress)
+        : isSet(object.caller_address)
+        ? globalThis.String(object.caller_address)
+        : "",
+    };
+  },
+
+  toJSON(message: AccessWouldAllow): unknown {
+    const obj: any = {};
+    if (message.method !== "") {
+      obj.method = message.method;
+    }
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    if (message.caller !== "") {
+      obj.caller = message.caller;
+    }
+    if (message.group !== "") {
+      obj.group = message.group;
+    }
+    if (message.count !== 0n) {
+      obj.count = message.count.toString();
+    }
+    if (message.callerProof !== "") {
+      obj.callerProof = message.callerProof;
+    }
+    if (message.callerAddress !== "") {
+      obj.callerAddress = message.callerAddress;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AccessWouldAllow>, I>>(base?: I): AccessWouldAllow {
+    return AccessWouldAllow.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AccessWouldAllow>, I>>(object: I): AccessWouldAllow {
+    const message = createBaseAccessWouldAllow();
+    message.method = object.method ?? "";
+    message.profile = object.profile ?? "";
+    message.caller = object.caller ?? "";
+    message.group = object.group ?? "";
+    message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : 0n;
+    message.callerProof = object.callerProof ?? "";
+    message.callerAddress = object.callerAddress ?? "";
+    return message;
+  },
+};
+
+function createBaseAdminFailed(): AdminFailed {
+  return { method: "", profile: "", caller: "", reason: "", count: 0n, callerProof: "", callerAddress: "" };
+}
+
+export const AdminFailed: MessageFns<AdminFailed> = {
+  encode(message: AdminFailed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.method !== "") {
+      writer.uint32(10).string(message.method);
+    }
+    if (message.profile !== "") {
+      writer.uint32(18).string(message.profile);
+    }
+    if (message.caller !== "") {
+      writer.uint32(26).string(message.caller);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    if (message.count !== 0n) {
+      if (BigInt.asIntN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type int64 too large");
+      }
+      writer.uint32(40).int64(message.count);
+    }
+    if (message.callerProof !== "") {
+      writer.uint32(50).string(message.callerProof);
+    }
+    if (message.callerAddress !== "") {
+      writer.uint32(58).string(message.callerAddress);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AdminFailed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAdminFailed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.method = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.caller = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.count = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.callerProof = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.callerAddress = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AdminFailed {
+    return {
+      method: isSet(object.method) ? globalThis.String(object.method) : "",
+      profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      count: isSet(object.count) ? BigInt(object.count) : 0n,
+      callerProof: isSet(object.callerProof)
+        ? globalThis.String(object.callerProof)
+        : isSet(object.caller_proof)
+        ? globalThis.String(object.caller_proof)
+        : "",
+      callerAddress: isSet(object.callerAddress)
+        ? globalThis.String(object.callerAddress)
+        : isSet(object.caller_address)
+        ? globalThis.String(object.caller_address)
+        : "",
+    };
+  },
+
+  toJSON(message: AdminFailed): unknown {
+    const obj: any = {};
+    if (message.method !== "") {
+      obj.method = message.method;
+    }
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    if (message.caller !== "") {
+      obj.caller = message.caller;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.count !== 0n) {
+      obj.count = message.count.toString();
+    }
+    if (message.callerProof !== "") {
+      obj.callerProof = message.callerProof;
+    }
+    if (message.callerAddress !== "") {
+      obj.callerAddress = message.callerAddress;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AdminFailed>, I>>(base?: I): AdminFailed {
+    return AdminFailed.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AdminFailed>, I>>(object: I): AdminFailed {
+    const message = createBaseAdminFailed();
+    message.method = object.method ?? "";
+    message.profile = object.profile ?? "";
+    message.caller = object.caller ?? "";
+    message.reason = object.reason ?? "";
+    message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : 0n;
+    message.callerProof = object.callerProof ?? "";
+    message.callerAddress = object.callerAddress ?? "";
+    return message;
+  },
+};
+
+function createBaseSessionOpened(): SessionOpened {
+  return {
+    profile: "",
+    tenant: "",
+    sessionId: "",
+    tokenId: "",
+    keyId: "",
+    caller: "",
+    gatewayId: "",
+    connectionId: "",
+    subjectHash: "",
+    openSessions: 0,
+    maxSessions: 0,
+    deadline: undefined,
+    callerProof: "",
+    callerAddress: "",
+    subject: "",
+  };
+}
+
+export const SessionOpened: MessageFns<SessionOpened> = {
+  encode(message: SessionOpened, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.profile !== "") {
+      writer.uint32(10).string(message.profile);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(18).string(message.tenant);
+    }
+    if (message.sessionId !== "") {
+      writer.uint32(26).string(message.sessionId);
+    }
+    if (message.tokenId !== "") {
+      writer.uint32(34).string(message.tokenId);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(42).string(message.keyId);
+    }
+    if (message.caller !== "") {
+      writer.uint32(50).string(message.caller);
+    }
+    if (message.gatewayId !== "") {
+      writer.uint32(58).string(message.gatewayId);
+    }
+    if (message.connectionId !== "") {
+      writer.uint32(66).string(message.connectionId);
+    }
+    if (message.subjectHash !== "") {
+      writer.uint32(74).string(message.subjectHash);
+    }
+    if (message.openSessions !== 0) {
+      writer.uint32(80).int32(message.openSessions);
+    }
+    if (message.maxSessions !== 0) {
+      writer.uint32(88).int32(message.maxSessions);
+    }
+    if (message.deadline !== undefined) {
+      Timestamp.encode(toTimestamp(message.deadline), writer.uint32(98).fork()).join();
+    }
+    if (message.callerProof !== "") {
+      writer.uint32(106).string(message.callerProof);
+    }
+    if (message.callerAddress !== "") {
+      writer.uint32(114).string(message.callerAddress);
+    }
+    if (message.subject !== "") {
+      writer.uint32(122).string(message.subject);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SessionOpened {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSessionOpened();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.tokenId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.caller = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.gatewayId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.connectionId = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.subjectHash = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.openSessions = reader.int32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.maxSessions = reader.int32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.deadline = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.callerProof = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.callerAddress = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SessionOpened {
+    return {
+      profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      sessionId: isSet(object.sessionId)
+        ? globalThis.String(object.sessionId)
+        : isSet(object.session_id)
+        ? globalThis.String(object.session_id)
+        : "",
+      tokenId: isSet(object.tokenId)
+        ? globalThis.String(object.tokenId)
+        : isSet(object.token_id)
+        ? globalThis.String(object.token_id)
+        : "",
+      keyId: isSet(object.keyId)
+        ? globalThis.String(object.keyId)
+        : isSet(object.key_id)
+        ? globalThis.String(object.key_id)
+        : "",
+      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      gatewayId: isSet(object.gatewayId)
+        ? globalThis.String(object.gatewayId)
+        : isSet(object.gateway_id)
+        ? globalThis.String(object.gateway_id)
+        : "",
+      connectionId: isSet(object.connectionId)
+        ? globalThis.String(object.connectionId)
+        : isSet(object.connection_id)
+        ? globalThis.String(object.connection_id)
+        : "",
+      subjectHash: isSet(object.subjectHash)
+        ? globalThis.String(object.subjectHash)
+        : isSet(object.subject_hash)
+        ? globalThis.String(object.subject_hash)
+        : "",
+      openSessions: isSet(object.openSessions)
+        ? globalThis.Number(object.openSessions)
+        : isSet(object.open_sessions)
+        ? globalThis.Number(object.open_sessions)
+        : 0,
+      maxSessions: isSet(object.maxSessions)
+        ? globalThis.Number(object.maxSessions)
+        : isSet(object.max_sessions)
+        ? globalThis.Number(object.max_sessions)
+        : 0,
+      deadline: isSet(object.deadline) ? fromJsonTimestamp(object.deadline) : undefined,
+      callerProof: isSet(object.callerProof)
+        ? globalThis.String(object.callerProof)
+        : isSet(object.caller_proof)
+        ? globalThis.String(object.caller_proof)
+        : "",
+      callerAddress: isSet(object.callerAddress)
+        ? globalThis.String(object.callerAddress)
+        : isSet(object.caller_address)
+        ? globalThis.String(object.caller_address)
+        : "",
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
+    };
+  },
+
+  toJSON(message: SessionOpened): unknown {
+    const obj: any = {};
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.sessionId !== "") {
+      obj.sessionId = message.sessionId;
+    }
+    if (message.tokenId !== "") {
+      obj.tokenId = message.tokenId;
+    }
+    if (message.keyId !== "") {
+      obj.keyId = message.keyId;
+    }
+    if (message.caller !== "") {
+      obj.caller = message.caller;
+    }
+    if (message.gatewayId !== "") {
+      obj.gatewayId = message.gatewayId;
+    }
+    if (message.connectionId !== "") {
+      obj.connectionId = message.connectionId;
+    }
+    if (message.subjectHash !== "") {
+      obj.subjectHash = message.subjectHash;
+    }
+    if (message.openSessions !== 0) {
+      obj.openSessions = Math.round(message.openSessions);
+    }
+    if (message.maxSessions !== 0) {
+      obj.maxSessions = Math.round(message.maxSessions);
+    }
+    if (message.deadline !== undefined) {
+      obj.deadline = message.deadline.toISOString();
+    }
+    if (message.callerProof !== "") {
+      obj.callerProof = message.callerProof;
+    }
+    if (message.callerAddress !== "") {
+      obj.callerAddress = message.callerAddress;
+    }
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SessionOpened>, I>>(base?: I): SessionOpened {
+    return SessionOpened.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SessionOpened>, I>>(object: I): SessionOpened {
+    const message = createBaseSessionOpened();
+    message.profile = object.profile ?? "";
+    message.tenant = object.tenant ?? "";
+    message.sessionId = object.sessionId ?? "";
+    message.tokenId = object.tokenId ?? "";
+    message.keyId = object.keyId ?? "";
+    message.caller = object.caller ?? "";
+    message.gatewayId = object.gatewayId ?? "";
+    message.connectionId = object.connectionId ?? "";
+    message.subjectHash = object.subjectHash ?? "";
+    message.openSessions = object.openSessions ?? 0;
+    message.maxSessions = object.maxSessions ?? 0;
+    message.deadline = object.deadline ?? undefined;
+    message.callerProof = object.callerProof ?? "";
+    message.callerAddress = object.callerAddress ?? "";
+    message.subject = object.subject ?? "";
+    return message;
+  },
+};
+
+function createBaseSessionClosed(): SessionClosed {
+  return {
+    profile: "",
+    tenant: "",
+    sessionId: "",
+    keyId: "",
+    caller: "",
+    gatewayId: "",
+    reason: "",
+    openedAt: undefined,
+    callerProof: "",
+    callerAddress: "",
+  };
+}
+
+export const SessionClosed: MessageFns<SessionClosed> = {
+  encode(message: SessionClosed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.profile !== "") {
+      writer.uint32(10).string(message.profile);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(18).string(message.tenant);
+    }
+    if (message.sessionId !== "") {
+      writer.uint32(26).string(message.sessionId);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(34).string(message.keyId);
+    }
+    if (message.caller !== "") {
+      writer.uint32(42).string(message.caller);
+    }
+    if (message.gatewayId !== "") {
+      writer.uint32(50).string(message.gatewayId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(58).string(message.reason);
+    }
+    if (message.openedAt !== undefined) {
+      Timestamp.encode(toTimestamp(message.openedAt), writer.uint32(66).fork()).join();
+    }
+    if (message.callerProof !== "") {
+      writer.uint32(74).string(message.callerProof);
+    }
+    if (message.callerAddress !== "") {
+      writer.uint32(82).string(message.callerAddress);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SessionClosed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSessionClosed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.caller = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.gatewayId = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.openedAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.callerProof = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.callerAddress = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SessionClosed {
+    return {
+      profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
+      sessionId: isSet(object.sessionId)
+        ? globalThis.String(object.sessionId)
+        : isSet(object.session_id)
+        ? globalThis.String(object.session_id)
+        : "",
+      keyId: isSet(object.keyId)
+        ? globalThis.String(object.keyId)
+        : isSet(object.key_id)
+        ? globalThis.String(object.key_id)
+        : "",
+      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      gatewayId: isSet(object.gatewayId)
+        ? globalThis.String(object.gatewayId)
+        : isSet(object.gateway_id)
+        ? globalThis.String(object.gateway_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      openedAt: isSet(object.openedAt)
+        ? fromJsonTimestamp(object.openedAt)
+        : isSet(object.opened_at)
+        ? fromJsonTimestamp(object.opened_at)
+        : undefined,
+      callerProof: isSet(object.callerProof)
+        ? globalThis.String(object.callerProof)
+        : isSet(object.caller_proof)
+        ? globalThis.String(object.caller_proof)
+        : "",
+      callerAddress: isSet(object.callerAddress)
+        ? globalThis.String(object.callerAddress)
+        : isSet(object.caller_address)
+        ? globalThis.String(object.caller_address)
+        : "",
+    };
+  },
+
+  toJSON(message: SessionClosed): unknown {
+    const obj: any = {};
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    if (message.tenant !== "") {
+      obj.tenant = message.tenant;
+    }
+    if (message.sessionId !== "") {
+      obj.sessionId = message.sessionId;
+    }
+    if (message.keyId !== "") {
+      obj.keyId = message.keyId;
+    }
+    if (message.caller !== "") {
+      obj.caller = message.caller;
+    }
+    if (message.gatewayId !== "") {
+      obj.gatewayId = message.gatewayId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.openedAt !== undefined) {
+      obj.openedAt = message.openedAt.toISOString();
+    }
+    if (message.callerProof !== "") {
+      obj.callerProof = message.callerProof;
+    }
+    if (message.callerAddress !== "") {
+      obj.callerAddress = message.callerAddress;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SessionClosed>, I>>(base?: I): SessionClosed {
+    return SessionClosed.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SessionClosed>, I>>(object: I): SessionClosed {
+    const message = createBaseSessionClosed();
+    message.profile = object.profile ?? "";
+    message.tenant = object.tenant ?? "";
+    message.sessionId = object.sessionId ?? "";
+    message.keyId = object.keyId ?? "";
+    message.caller = object.caller ?? "";
+    message.gatewayId = object.gatewayId ?? "";
+    message.reason = object.reason ?? "";
+    message.openedAt = object.openedAt ?? undefined;
+    message.callerProof = object.callerProof ?? "";
+    message.callerAddress = object.callerAddress ?? "";
+    return message;
+  },
+};
+
+function createBaseSessionRefused(): SessionRefused {
+  return { profile: "", caller: "", reason: "", count: 0n, callerProof: "", callerAddress: "" };
+}
+
+export const SessionRefused: MessageFns<SessionRefused> = {
+  encode(message: SessionRefused, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.profile !== "") {
+      writer.uint32(10).string(message.profile);
+    }
+    if (message.caller !== "") {
+      writer.uint32(18).string(message.caller);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.count !== 0n) {
+      if (BigInt.asIntN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type int64 too large");
+      }
+      writer.uint32(32).int64(message.count);
+    }
+    if (message.callerProof !== "") {
+      writer.uint32(42).string(message.callerProof);
+    }
+    if (message.callerAddress !== "") {
+      writer.uint32(50).string(message.callerAddress);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SessionRefused {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSessionRefused();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.profile = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.caller = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.count = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.callerProof = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.callerAddress = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SessionRefused {
+    return {
+      profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      count: isSet(object.count) ? BigInt(object.count) : 0n,
+      callerProof: isSet(object.callerProof)
+        ? globalThis.String(object.callerProof)
+        : isSet(object.caller_proof)
+        ? globalThis.String(object.caller_proof)
+        : "",
+      callerAddress: isSet(object.callerAddress)
+        ? globalThis.String(object.callerAddress)
+        : isSet(object.caller_address)
+        ? globalThis.String(object.caller_address)
+        : "",
+    };
+  },
+
+  toJSON(message: SessionRefused): unknown {
+    const obj: any = {};
+    if (message.profile !== "") {
+      obj.profile = message.profile;
+    }
+    if (message.caller !== "") {
+      obj.caller = message.caller;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.count !== 0n) {
+      obj.count = message.count.toString();
+    }
+    if (message.callerProof !== "") {
+      obj.callerProof = message.callerProof;
+    }
+    if (message.callerAddress !== "") {
+      obj.callerAddress = message.callerAddress;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SessionRefused>, I>>(base?: I): SessionRefused {
+    return SessionRefused.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SessionRefused>, I>>(object: I): SessionRefused {
+    const message = createBaseSessionRefused();
+    message.profile = object.profile ?? "";
+    message.caller = object.caller ?? "";
+    message.reason = object.reason ?? "";
+    message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : 0n;
+    message.callerProof = object.callerProof ?? "";
+    message.callerAddress = object.callerAddress ?? "";
+    return message;
+  },
+};
+
+function createBaseSignaturesCounted(): SignaturesCounted {
+  return { keys: [] };
+}
+
+export const SignaturesCounted: MessageFns<SignaturesCounted> = {
+  encode(message: SignaturesCounted, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.keys) {
+      KeyCount.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SignaturesCounted {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSignaturesCounted();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keys.push(KeyCount.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SignaturesCounted {
+    return { keys: globalThis.Array.isArray(object?.keys) ? object.keys.map((e: any) => KeyCount.fromJSON(e)) : [] };
+  },
+
+  toJSON(message: SignaturesCounted): unknown {
+    const obj: any = {};
+    if (message.keys?.length) {
+      obj.keys = message.keys.map((e) => KeyCount.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SignaturesCounted>, I>>(base?: I): SignaturesCounted {
+    return SignaturesCounted.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SignaturesCounted>, I>>(object: I): SignaturesCounted {
+    const message = createBaseSignaturesCounted();
+    message.keys = object.keys?.map((e) => KeyCount.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseKeyCount(): KeyCount {
+  return { keyId: "", signed: 0n, issued: 0n, withheld: 0n, unrecorded: 0n, selfTests: 0n, inFlight: 0n };
+}
+
+export const KeyCount: MessageFns<KeyCount> = {
+  encode(message: KeyCount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyId !== "") {
+      writer.uint32(10).string(message.keyId);
+    }
+    if (message.signed !== 0n) {
+      if (BigInt.asIntN(64, message.signed) !== message.signed) {
+        throw new globalThis.Error("value provided for field message.signed of type int64 too large");
+      }
+      writer.uint32(16).int64(message.signed);
+    }
+    if (message.issued !== 0n) {
+      if (BigInt.asIntN(64, message.issued) !== message.issued) {
+        throw new globalThis.Error("value provided for field message.issued of type int64 too large");
+      }
+      writer.uint32(24).int64(message.issued);
+    }
+    if (message.withheld !== 0n) {
+      if (BigInt.asIntN(64, message.withheld) !== message.withheld) {
+        throw new globalThis.Error("value provided for field message.withheld of type int64 too large");
+      }
+      writer.uint32(32).int64(message.withheld);
+    }
+    if (message.unrecorded !== 0n) {
+      if (BigInt.asIntN(64, message.unrecorded) !== message.unrecorded) {
+        throw new globalThis.Error("value provided for field message.unrecorded of type int64 too large");
+      }
+      writer.uint32(40).int64(message.unrecorded);
+    }
+    if (message.selfTests !== 0n) {
+      if (BigInt.asIntN(64, message.selfTests) !== message.selfTests) {
+        throw new globalThis.Error("value provided for field message.selfTests of type int64 too large");
+      }
+      writer.uint32(48).int64(message.selfTests);
+    }
+    if (message.inFlight !== 0n) {
+      if (BigInt.asIntN(64, message.inFlight) !== message.inFlight) {
+        throw new globalThis.Error("value provided for field message.inFlight of type int64 too large");
+      }
+      writer.uint32(56).int64(message.inFlight);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeyCount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeyCount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.signed = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.issued = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.withheld = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.unrecorded = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.selfTests = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.inFlight = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): KeyCount {
+    return {
+      keyId: isSet(object.keyId)
+        ? globalThis.String(object.keyId)
+        : isSet(object.key_id)
+        ? globalThis.String(object.key_id)
+        : "",
+      signed: isSet(object.signed) ? BigInt(object.signed) : 0n,
+      issued: isSet(object.issued) ? BigInt(object.issued) : 0n,
+      withheld: isSet(object.withheld) ? BigInt(object.withheld) : 0n,
+      unrecorded: isSet(object.unrecorded) ? BigInt(object.unrecorded) : 0n,
+      selfTests: isSet(object.selfTests)
+        ? BigInt(object.selfTests)
+        : isSet(object.self_tests)
+        ? BigInt(object.self_tests)
+        : 0n,
+      inFlight: isSet(object.inFlight)
+        ? BigInt(object.inFlight)
+        : isSet(object.in_flight)
+        ? BigInt(object.in_flight)
+        : 0n,
+    };
+  },
+
+  toJSON(message: KeyCount): unknown {
+    const obj: any = {};
+    if (message.keyId !== "") {
+      obj.keyId = message.keyId;
+    }
+    if (message.signed !== 0n) {
+      obj.signed = message.signed.toString();
+    }
+    if (message.issued !== 0n) {
+      obj.issued = message.issued.toString();
+    }
+    if (message.withheld !== 0n) {
+      obj.withheld = message.withheld.toString();
+    }
+    if (message.unrecorded !== 0n) {
+      obj.unrecorded = message.unrecorded.toString();
+    }
+    if (message.selfTests !== 0n) {
+      obj.selfTests = message.selfTests.toString();
+    }
+    if (message.inFlight !== 0n) {
+      obj.inFlight = message.inFlight.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<KeyCount>, I>>(base?: I): KeyCount {
+    return KeyCount.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<KeyCount>, I>>(object: I): KeyCount {
+    const message = createBaseKeyCount();
+    message.keyId = object.keyId ?? "";
+    message.signed = (object.signed !== undefined && object.signed !== null) ? BigInt(object.signed) : 0n;
+    message.issued = (object.issued !== undefined && object.issued !== null) ? BigInt(object.issued) : 0n;
+    message.withheld = (object.withheld !== undefined && object.withheld !== null) ? BigInt(object.withheld) : 0n;
+    message.unrecorded = (object.unrecorded !== undefined && object.unrecorded !== null)
+      ? BigInt(object.unrecorded)
+      : 0n;
+    message.selfTests = (object.selfTests !== undefined && object.selfTests !== null) ? BigInt(object.selfTests) : 0n;
+    message.inFlight = (object.inFlight !== undefined && object.inFlight !== null) ? BigInt(object.inFlight) : 0n;
+    return message;
+  },
+};
+
+function createBaseWriterRetired(): WriterRetired {
+  return { retiredWriter: "", origin: "", verifierKey: "", caller: "", reason: "", callerProof: "", callerAddress: "" };
+}
+
+export const WriterRetired: MessageFns<WriterRetired> = {
+  encode(message: WriterRetired, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.retiredWriter !== "") {
+      writer.uint32(10).string(message.retiredWriter);
+    }
+    if (message.origin !== "") {
+      writer.uint32(18).string(message.origin);
+    }
+    if (message.verifierKey !== "") {
+      writer.uint32(26).string(message.verifierKey);
+    }
+    if (message.caller !== "") {
+      writer.uint32(34).string(message.caller);
+    }
+    if (message.reason !== "") {
+      writer.uint32(42).string(message.reason);
+    }
+    if (message.callerProof !== "") {
+      writer.uint32(50).string(message.callerProof);
+    }
+    if (message.callerAddress !== "") {
+      writer.uint32(58).string(message.callerAddress);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WriterRetired {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWriterRetired();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.retiredWriter = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.origin = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.verifierKey = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.caller = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.callerProof = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.callerAddress = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WriterRetired {
+    return {
+      retiredWriter: isSet(object.retiredWriter)
+        ? globalThis.String(object.retiredWriter)
+        : isSet(object.retired_writer)
+        ? globalThis.String(object.retired_writer)
+        : "",
+      origin: isSet(object.origin) ? globalThis.String(object.origin) : "",
+      verifierKey: isSet(object.verifierKey)
+        ? globalThis.String(object.verifierKey)
+        : isSet(object.verifier_key)
+        ? globalThis.String(object.verifier_key)
+        : "",
+      caller: isSet(object.caller) ? globalThis.String(object.caller) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      callerProof: isSet(object.callerProof)
+        ? globalThis.String(object.callerProof)
+        : isSet(object.caller_proof)
+        ? globalThis.String(object.caller_proof)
+        : "",
+      callerAddress: isSet(object.callerAddress)
+        ? globalThis.String(object.callerAddress)
+        : isSet(object.caller_address)
+        ? globalThis.String(object.caller_address)
+        : "",
+    };
+  },
+
+  toJSON(message: WriterRetired): unknown {
+    const obj: any = {};
+    if (message.retiredWriter !== "") {
+      obj.retiredWriter = message.retiredWriter;
+    }
+    if (message.origin !== "") {
+      obj.origin = message.origin;
+    }
+    if (message.verifierKey !== "") {
+      obj.verifierKey = message.verifierKey;
+    }
+    if (message.caller !== "") {
+      obj.caller = message.caller;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.callerProof !== "") {
+      obj.callerProof = message.callerProof;
+    }
+    if (message.callerAddress !== "") {
+      obj.callerAddress = message.callerAddress;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WriterRetired>, I>>(base?: I): WriterRetired {
+    return WriterRetired.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WriterRetired>, I>>(object: I): WriterRetired {
+    const message = createBaseWriterRetired();
+    message.retiredWriter = object.retiredWriter ?? "";
+    message.origin = object.origin ?? "";
+    message.verifierKey = object.verifierKey ?? "";
+    message.caller = object.caller ?? "";
+    message.reason = object.reason ?? "";
+    message.callerProof = object.callerProof ?? "";
+    message.callerAddress = object.callerAddress ?? "";
+    return message;
+  },
+};
+
+function createBaseWriterOpened(): WriterOpened {
+  return { origin: "", verifierKey: "", reason: "", predecessor: "", predecessorOrigin: "" };
+}
+
+export const WriterOpened: MessageFns<WriterOpened> = {
+  encode(message: WriterOpened, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.origin !== "") {
+      writer.uint32(10).string(message.origin);
+    }
+    if (message.verifierKey !== "") {
+      writer.uint32(18).string(message.verifierKey);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.predecessor !== "") {
+      writer.uint32(34).string(message.predecessor);
+    }
+    if (message.predecessorOrigin !== "") {
+      writer.uint32(42).string(message.predecessorOrigin);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WriterOpened {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWriterOpened();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.origin = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.verifierKey = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.predecessor = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.predecessorOrigin = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WriterOpened {
+    return {
+      origin: isSet(object.origin) ? globalThis.String(object.origin) : "",
+      verifierKey: isSet(object.verifierKey)
+        ? globalThis.String(object.verifierKey)
+        : isSet(object.verifier_key)
+        ? globalThis.String(object.verifier_key)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      predecessor: isSet(object.predecessor) ? globalThis.String(object.predecessor) : "",
+      predecessorOrigin: isSet(object.predecessorOrigin)
+        ? globalThis.String(object.predecessorOrigin)
+        : isSet(object.predecessor_origin)
+        ? globalThis.String(object.predecessor_origin)
+        : "",
+    };
+  },
+
+  toJSON(message: WriterOpened): unknown {
+    const obj: any = {};
+    if (message.origin !== "") {
+      obj.origin = message.origin;
+    }
+    if (message.verifierKey !== "") {
+      obj.verifierKey = message.verifierKey;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.predecessor !== "") {
+      obj.predecessor = message.predecessor;
+    }
+    if (message.predecessorOrigin !== "") {
+      obj.predecessorOrigin = message.predecessorOrigin;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WriterOpened>, I>>(base?: I): WriterOpened {
+    return WriterOpened.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WriterOpened>, I>>(object: I): WriterOpened {
+    const message = createBaseWriterOpened();
+    message.origin = object.origin ?? "";
+    message.verifierKey = object.verifierKey ?? "";
+    message.reason = object.reason ?? "";
+    message.predecessor = object.predecessor ?? "";
+    message.predecessorOrigin = object.predecessorOrigin ?? "";
+    return message;
+  },
+};
+
+function createBaseWriterClosed(): WriterClosed {
+  return { reason: "", successor: "", successorOrigin: "", successorVerifierKey: "" };
+}
+
+export const WriterClosed: MessageFns<WriterClosed> = {
+  encode(message: WriterClosed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
+    }
+    if (message.successor !== "") {
+      writer.uint32(18).string(message.successor);
+    }
+    if (message.successorOrigin !== "") {
+      writer.uint32(26).string(message.successorOrigin);
+    }
+    if (message.successorVerifierKey !== "") {
+      writer.uint32(34).string(message.successorVerifierKey);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WriterClosed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWriterClosed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.successor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.successorOrigin = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.successorVerifierKey = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WriterClosed {
+    return {
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      successor: isSet(object.successor) ? globalThis.String(object.successor) : "",
+      successorOrigin: isSet(object.successorOrigin)
+        ? globalThis.String(object.successorOrigin)
+        : isSet(object.successor_origin)
+        ? globalThis.String(object.successor_origin)
+        : "",
+      successorVerifierKey: isSet(object.successorVerifierKey)
+        ? globalThis.String(object.successorVerifierKey)
+        : isSet(object.successor_verifier_key)
+        ? globalThis.String(object.successor_verifier_key)
+        : "",
+    };
+  },
+
+  toJSON(message: WriterClosed): unknown {
+    const obj: any = {};
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.successor !== "") {
+      obj.successor = message.successor;
+    }
+    if (message.successorOrigin !== "") {
+      obj.successorOrigin = message.successorOrigin;
+    }
+    if (message.successorVerifierKey !== "") {
+      obj.successorVerifierKey = message.successorVerifierKey;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WriterClosed>, I>>(base?: I): WriterClosed {
+    return WriterClosed.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WriterClosed>, I>>(object: I): WriterClosed {
+    const message = createBaseWriterClosed();
+    message.reason = object.reason ?? "";
+    message.successor = object.successor ?? "";
+    message.successorOrigin = object.successorOrigin ?? "";
+    message.successorVerifierKey = object.successorVerifierKey ?? "";
+    return message;
+  },
+};
+
+function createBaseAuditAlive(): AuditAlive {
+  return {};
+}
+
+export const AuditAlive: MessageFns<AuditAlive> = {
+  encode(_: AuditAlive, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuditAlive {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuditAlive();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): AuditAlive {
+    return {};
+  },
+
+  toJSON(_: AuditAlive): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AuditAlive>, I>>(base?: I): AuditAlive {
+    return AuditAlive.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AuditAlive>, I>>(_: I): AuditAlive {
+    const message = createBaseAuditAlive();
     return message;
   },
 };
@@ -2123,6 +6320,10 @@ function fromJsonTimestamp(o: any): Date {
   } else {
     return fromTimestamp(Timestamp.fromJSON(o));
   }
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 function isSet(value: any): boolean {

@@ -119,6 +119,20 @@ export interface Profile {
   tenantIsIssuer: boolean;
   /** Whether the claim that holds the subject may be the empty text. */
   emptySubject: boolean;
+  /** The `aud` of its tokens where they are credentials: each proves a caller of this service. Empty: they are not. */
+  credentialAudience: string;
+  /** How often tokens may be issued for one client or one subject. Unset: without a limit. */
+  metering:
+    | ProfileMetering
+    | undefined;
+  /** How many sessions may be open at once. Unset: no sessions can be opened with its tokens. */
+  sessions:
+    | ProfileSessions
+    | undefined;
+  /** Whether its tokens are used once: each verification consumes the token. */
+  oneTime: boolean;
+  /** What audit events say of its tokens. */
+  audit: ProfileAudit | undefined;
 }
 
 /** ProfileHeader is the header of a profile's tokens. */
@@ -181,6 +195,35 @@ export interface ProfileLifetime {
     | undefined;
   /** The member of the request object that holds the ttl. Empty: the request's own `ttl`. */
   ttlFrom: string;
+  /** How long a connection that was opened with a token may live. Unset: any time. */
+  sessionMax:
+    | Duration
+    | undefined;
+  /** How long such a connection may be idle. Unset: any time. */
+  idleMax: Duration | undefined;
+}
+
+/** ProfileSessions says how many sessions of SessionService may be open at once, and which of them count together. */
+export interface ProfileSessions {
+  /** The claim that holds the greatest number, such as "ws.maxWebSockets". Empty: `max_sessions` holds for every token. */
+  limitClaim: string;
+  /** The greatest number, from 1 to 10 000. 0: the number in `limit_claim`, or any number where that is empty too. */
+  maxSessions: number;
+  /** Which sessions count together: "token" (those under one token), "subject", or the claim whose value they share. */
+  countedBy: string;
+}
+
+/** ProfileAudit says what the audit events of a profile's tokens say of them. */
+export interface ProfileAudit {
+  /** The claims that TokenIssued shows, such as "scope" or "ws.allowedCreators". */
+  claims: string[];
+  /** How events name a subject: "hash", by its keyed hash alone, or "clear", by both. */
+  subject: string;
+  /**
+   * What IssueToken waits for: "spool", that the event is on the disk of the replica, or "strict", that NATS has
+   * acknowledged it as well.
+   */
+  mode: string;
 }
 
 /** ProfileClaim is one signed claim. */
@@ -254,6 +297,27 @@ export interface ProfileQuarantine {
     | undefined;
   /** The number of rejected tokens after which the connection is closed. */
   maxFailures: number;
+}
+
+/**
+ * ProfileMetering limits how often tokens are issued. Beyond a limit, IssueToken is RESOURCE_EXHAUSTED with a
+ * RetryInfo.
+ */
+export interface ProfileMetering {
+  /** For one client: an IPv4 address, or the IPv6 addresses with the same first 64 bits. Unset: without a limit. */
+  clientIp:
+    | RateLimit
+    | undefined;
+  /** For one subject. Unset: without a limit. */
+  subject: RateLimit | undefined;
+}
+
+/** RateLimit allows a burst at once, and a rate in the long run. Each replica enforces its part of both. */
+export interface RateLimit {
+  /** How many times a second, from 0.001 to 1000000. */
+  perSecond: number;
+  /** How many times at once, from 1 to 1000000. */
+  burst: number;
 }
 
 function createBaseListProfilesRequest(): ListProfilesRequest {
@@ -658,6 +722,11 @@ function createBaseProfile(): Profile {
     quarantine: undefined,
     tenantIsIssuer: false,
     emptySubject: false,
+    credentialAudience: "",
+    metering: undefined,
+    sessions: undefined,
+    oneTime: false,
+    audit: undefined,
   };
 }
 
@@ -734,6 +803,21 @@ export const Profile: MessageFns<Profile> = {
     }
     if (message.emptySubject !== false) {
       writer.uint32(192).bool(message.emptySubject);
+    }
+    if (message.credentialAudience !== "") {
+      writer.uint32(202).string(message.credentialAudience);
+    }
+    if (message.metering !== undefined) {
+      ProfileMetering.encode(message.metering, writer.uint32(210).fork()).join();
+    }
+    if (message.sessions !== undefined) {
+      ProfileSessions.encode(message.sessions, writer.uint32(226).fork()).join();
+    }
+    if (message.oneTime !== false) {
+      writer.uint32(216).bool(message.oneTime);
+    }
+    if (message.audit !== undefined) {
+      ProfileAudit.encode(message.audit, writer.uint32(234).fork()).join();
     }
     return writer;
   },
@@ -943,6 +1027,46 @@ export const Profile: MessageFns<Profile> = {
             message.emptySubject = reader.bool();
             continue;
           }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.credentialAudience = reader.string();
+            continue;
+          }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.metering = ProfileMetering.decode(reader, reader.uint32());
+            continue;
+          }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.sessions = ProfileSessions.decode(reader, reader.uint32());
+            continue;
+          }
+          case 27: {
+            if (tag !== 216) {
+              break;
+            }
+
+            message.oneTime = reader.bool();
+            continue;
+          }
+          case 29: {
+            if (tag !== 234) {
+              break;
+            }
+
+            message.audit = ProfileAudit.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1033,6 +1157,19 @@ export const Profile: MessageFns<Profile> = {
         : isSet(object.empty_subject)
         ? globalThis.Boolean(object.empty_subject)
         : false,
+      credentialAudience: isSet(object.credentialAudience)
+        ? globalThis.String(object.credentialAudience)
+        : isSet(object.credential_audience)
+        ? globalThis.String(object.credential_audience)
+        : "",
+      metering: isSet(object.metering) ? ProfileMetering.fromJSON(object.metering) : undefined,
+      sessions: isSet(object.sessions) ? ProfileSessions.fromJSON(object.sessions) : undefined,
+      oneTime: isSet(object.oneTime)
+        ? globalThis.Boolean(object.oneTime)
+        : isSet(object.one_time)
+        ? globalThis.Boolean(object.one_time)
+        : false,
+      audit: isSet(object.audit) ? ProfileAudit.fromJSON(object.audit) : undefined,
     };
   },
 
@@ -1110,6 +1247,21 @@ export const Profile: MessageFns<Profile> = {
     if (message.emptySubject !== false) {
       obj.emptySubject = message.emptySubject;
     }
+    if (message.credentialAudience !== "") {
+      obj.credentialAudience = message.credentialAudience;
+    }
+    if (message.metering !== undefined) {
+      obj.metering = ProfileMetering.toJSON(message.metering);
+    }
+    if (message.sessions !== undefined) {
+      obj.sessions = ProfileSessions.toJSON(message.sessions);
+    }
+    if (message.oneTime !== false) {
+      obj.oneTime = message.oneTime;
+    }
+    if (message.audit !== undefined) {
+      obj.audit = ProfileAudit.toJSON(message.audit);
+    }
     return obj;
   },
 
@@ -1150,6 +1302,17 @@ export const Profile: MessageFns<Profile> = {
       : undefined;
     message.tenantIsIssuer = object.tenantIsIssuer ?? false;
     message.emptySubject = object.emptySubject ?? false;
+    message.credentialAudience = object.credentialAudience ?? "";
+    message.metering = (object.metering !== undefined && object.metering !== null)
+      ? ProfileMetering.fromPartial(object.metering)
+      : undefined;
+    message.sessions = (object.sessions !== undefined && object.sessions !== null)
+      ? ProfileSessions.fromPartial(object.sessions)
+      : undefined;
+    message.oneTime = object.oneTime ?? false;
+    message.audit = (object.audit !== undefined && object.audit !== null)
+      ? ProfileAudit.fromPartial(object.audit)
+      : undefined;
     return message;
   },
 };
@@ -1410,6 +1573,8 @@ function createBaseProfileLifetime(): ProfileLifetime {
     leeway: undefined,
     skew: undefined,
     ttlFrom: "",
+    sessionMax: undefined,
+    idleMax: undefined,
   };
 }
 
@@ -1444,6 +1609,12 @@ export const ProfileLifetime: MessageFns<ProfileLifetime> = {
     }
     if (message.ttlFrom !== "") {
       writer.uint32(82).string(message.ttlFrom);
+    }
+    if (message.sessionMax !== undefined) {
+      Duration.encode(message.sessionMax, writer.uint32(90).fork()).join();
+    }
+    if (message.idleMax !== undefined) {
+      Duration.encode(message.idleMax, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -1541,6 +1712,22 @@ export const ProfileLifetime: MessageFns<ProfileLifetime> = {
             message.ttlFrom = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.sessionMax = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.idleMax = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1593,6 +1780,16 @@ export const ProfileLifetime: MessageFns<ProfileLifetime> = {
         : isSet(object.ttl_from)
         ? globalThis.String(object.ttl_from)
         : "",
+      sessionMax: isSet(object.sessionMax)
+        ? Duration.fromJSON(object.sessionMax)
+        : isSet(object.session_max)
+        ? Duration.fromJSON(object.session_max)
+        : undefined,
+      idleMax: isSet(object.idleMax)
+        ? Duration.fromJSON(object.idleMax)
+        : isSet(object.idle_max)
+        ? Duration.fromJSON(object.idle_max)
+        : undefined,
     };
   },
 
@@ -1628,6 +1825,12 @@ export const ProfileLifetime: MessageFns<ProfileLifetime> = {
     if (message.ttlFrom !== "") {
       obj.ttlFrom = message.ttlFrom;
     }
+    if (message.sessionMax !== undefined) {
+      obj.sessionMax = Duration.toJSON(message.sessionMax);
+    }
+    if (message.idleMax !== undefined) {
+      obj.idleMax = Duration.toJSON(message.idleMax);
+    }
     return obj;
   },
 
@@ -1658,6 +1861,226 @@ export const ProfileLifetime: MessageFns<ProfileLifetime> = {
       : undefined;
     message.skew = (object.skew !== undefined && object.skew !== null) ? Duration.fromPartial(object.skew) : undefined;
     message.ttlFrom = object.ttlFrom ?? "";
+    message.sessionMax = (object.sessionMax !== undefined && object.sessionMax !== null)
+      ? Duration.fromPartial(object.sessionMax)
+      : undefined;
+    message.idleMax = (object.idleMax !== undefined && object.idleMax !== null)
+      ? Duration.fromPartial(object.idleMax)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseProfileSessions(): ProfileSessions {
+  return { limitClaim: "", maxSessions: 0, countedBy: "" };
+}
+
+export const ProfileSessions: MessageFns<ProfileSessions> = {
+  encode(message: ProfileSessions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.limitClaim !== "") {
+      writer.uint32(10).string(message.limitClaim);
+    }
+    if (message.maxSessions !== 0) {
+      writer.uint32(16).int32(message.maxSessions);
+    }
+    if (message.countedBy !== "") {
+      writer.uint32(26).string(message.countedBy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProfileSessions {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProfileSessions();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.limitClaim = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.maxSessions = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.countedBy = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProfileSessions {
+    return {
+      limitClaim: isSet(object.limitClaim)
+        ? globalThis.String(object.limitClaim)
+        : isSet(object.limit_claim)
+        ? globalThis.String(object.limit_claim)
+        : "",
+      maxSessions: isSet(object.maxSessions)
+        ? globalThis.Number(object.maxSessions)
+        : isSet(object.max_sessions)
+        ? globalThis.Number(object.max_sessions)
+        : 0,
+      countedBy: isSet(object.countedBy)
+        ? globalThis.String(object.countedBy)
+        : isSet(object.counted_by)
+        ? globalThis.String(object.counted_by)
+        : "",
+    };
+  },
+
+  toJSON(message: ProfileSessions): unknown {
+    const obj: any = {};
+    if (message.limitClaim !== "") {
+      obj.limitClaim = message.limitClaim;
+    }
+    if (message.maxSessions !== 0) {
+      obj.maxSessions = Math.round(message.maxSessions);
+    }
+    if (message.countedBy !== "") {
+      obj.countedBy = message.countedBy;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ProfileSessions>, I>>(base?: I): ProfileSessions {
+    return ProfileSessions.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ProfileSessions>, I>>(object: I): ProfileSessions {
+    const message = createBaseProfileSessions();
+    message.limitClaim = object.limitClaim ?? "";
+    message.maxSessions = object.maxSessions ?? 0;
+    message.countedBy = object.countedBy ?? "";
+    return message;
+  },
+};
+
+function createBaseProfileAudit(): ProfileAudit {
+  return { claims: [], subject: "", mode: "" };
+}
+
+export const ProfileAudit: MessageFns<ProfileAudit> = {
+  encode(message: ProfileAudit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.claims) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.subject !== "") {
+      writer.uint32(18).string(message.subject);
+    }
+    if (message.mode !== "") {
+      writer.uint32(26).string(message.mode);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProfileAudit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProfileAudit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.claims.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.mode = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProfileAudit {
+    return {
+      claims: globalThis.Array.isArray(object?.claims) ? object.claims.map((e: any) => globalThis.String(e)) : [],
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
+      mode: isSet(object.mode) ? globalThis.String(object.mode) : "",
+    };
+  },
+
+  toJSON(message: ProfileAudit): unknown {
+    const obj: any = {};
+    if (message.claims?.length) {
+      obj.claims = message.claims;
+    }
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
+    if (message.mode !== "") {
+      obj.mode = message.mode;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ProfileAudit>, I>>(base?: I): ProfileAudit {
+    return ProfileAudit.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ProfileAudit>, I>>(object: I): ProfileAudit {
+    const message = createBaseProfileAudit();
+    message.claims = object.claims?.map((e) => e) || [];
+    message.subject = object.subject ?? "";
+    message.mode = object.mode ?? "";
     return message;
   },
 };
@@ -2366,6 +2789,188 @@ export const ProfileQuarantine: MessageFns<ProfileQuarantine> = {
   },
 };
 
+function createBaseProfileMetering(): ProfileMetering {
+  return { clientIp: undefined, subject: undefined };
+}
+
+export const ProfileMetering: MessageFns<ProfileMetering> = {
+  encode(message: ProfileMetering, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clientIp !== undefined) {
+      RateLimit.encode(message.clientIp, writer.uint32(10).fork()).join();
+    }
+    if (message.subject !== undefined) {
+      RateLimit.encode(message.subject, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProfileMetering {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProfileMetering();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clientIp = RateLimit.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.subject = RateLimit.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProfileMetering {
+    return {
+      clientIp: isSet(object.clientIp)
+        ? RateLimit.fromJSON(object.clientIp)
+        : isSet(object.client_ip)
+        ? RateLimit.fromJSON(object.client_ip)
+        : undefined,
+      subject: isSet(object.subject) ? RateLimit.fromJSON(object.subject) : undefined,
+    };
+  },
+
+  toJSON(message: ProfileMetering): unknown {
+    const obj: any = {};
+    if (message.clientIp !== undefined) {
+      obj.clientIp = RateLimit.toJSON(message.clientIp);
+    }
+    if (message.subject !== undefined) {
+      obj.subject = RateLimit.toJSON(message.subject);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ProfileMetering>, I>>(base?: I): ProfileMetering {
+    return ProfileMetering.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ProfileMetering>, I>>(object: I): ProfileMetering {
+    const message = createBaseProfileMetering();
+    message.clientIp = (object.clientIp !== undefined && object.clientIp !== null)
+      ? RateLimit.fromPartial(object.clientIp)
+      : undefined;
+    message.subject = (object.subject !== undefined && object.subject !== null)
+      ? RateLimit.fromPartial(object.subject)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRateLimit(): RateLimit {
+  return { perSecond: 0, burst: 0 };
+}
+
+export const RateLimit: MessageFns<RateLimit> = {
+  encode(message: RateLimit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.perSecond !== 0) {
+      writer.uint32(9).double(message.perSecond);
+    }
+    if (message.burst !== 0) {
+      writer.uint32(16).int32(message.burst);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RateLimit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRateLimit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.perSecond = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.burst = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RateLimit {
+    return {
+      perSecond: isSet(object.perSecond)
+        ? globalThis.Number(object.perSecond)
+        : isSet(object.per_second)
+        ? globalThis.Number(object.per_second)
+        : 0,
+      burst: isSet(object.burst) ? globalThis.Number(object.burst) : 0,
+    };
+  },
+
+  toJSON(message: RateLimit): unknown {
+    const obj: any = {};
+    if (message.perSecond !== 0) {
+      obj.perSecond = floatToJson(message.perSecond);
+    }
+    if (message.burst !== 0) {
+      obj.burst = Math.round(message.burst);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RateLimit>, I>>(base?: I): RateLimit {
+    return RateLimit.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RateLimit>, I>>(object: I): RateLimit {
+    const message = createBaseRateLimit();
+    message.perSecond = object.perSecond ?? 0;
+    message.burst = object.burst ?? 0;
+    return message;
+  },
+};
+
 /** ProfileService describes the profiles of this installation. A profile is a named kind of token. */
 export type ProfileServiceService = typeof ProfileServiceService;
 export const ProfileServiceService = {
@@ -2454,6 +3059,10 @@ export const ProfileServiceClient = makeGenericClientConstructor(
   service: typeof ProfileServiceService;
   serviceName: string;
 };
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 

@@ -88,6 +88,12 @@ export const RejectionReason = {
   REJECTION_REASON_CONTEXT_INVALID: 25,
   /** REJECTION_REASON_REVOKED - The token was revoked. */
   REJECTION_REASON_REVOKED: 26,
+  /** REJECTION_REASON_TOO_MANY_SESSIONS - As many sessions are open as the token allows. Only in OpenSession. */
+  REJECTION_REASON_TOO_MANY_SESSIONS: 27,
+  /** REJECTION_REASON_ALREADY_USED - The token was used before, and may be used once. */
+  REJECTION_REASON_ALREADY_USED: 28,
+  /** REJECTION_REASON_SESSION_ENDED - The session reached its deadline, or its gateway's lease has lapsed. Only in answers about sessions. */
+  REJECTION_REASON_SESSION_ENDED: 29,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -121,6 +127,9 @@ export namespace RejectionReason {
   export type REJECTION_REASON_NOT_PERMITTED = typeof RejectionReason.REJECTION_REASON_NOT_PERMITTED;
   export type REJECTION_REASON_CONTEXT_INVALID = typeof RejectionReason.REJECTION_REASON_CONTEXT_INVALID;
   export type REJECTION_REASON_REVOKED = typeof RejectionReason.REJECTION_REASON_REVOKED;
+  export type REJECTION_REASON_TOO_MANY_SESSIONS = typeof RejectionReason.REJECTION_REASON_TOO_MANY_SESSIONS;
+  export type REJECTION_REASON_ALREADY_USED = typeof RejectionReason.REJECTION_REASON_ALREADY_USED;
+  export type REJECTION_REASON_SESSION_ENDED = typeof RejectionReason.REJECTION_REASON_SESSION_ENDED;
   export type UNRECOGNIZED = typeof RejectionReason.UNRECOGNIZED;
 }
 
@@ -207,6 +216,15 @@ export function rejectionReasonFromJSON(object: any): RejectionReason {
     case 26:
     case "REJECTION_REASON_REVOKED":
       return RejectionReason.REJECTION_REASON_REVOKED;
+    case 27:
+    case "REJECTION_REASON_TOO_MANY_SESSIONS":
+      return RejectionReason.REJECTION_REASON_TOO_MANY_SESSIONS;
+    case 28:
+    case "REJECTION_REASON_ALREADY_USED":
+      return RejectionReason.REJECTION_REASON_ALREADY_USED;
+    case 29:
+    case "REJECTION_REASON_SESSION_ENDED":
+      return RejectionReason.REJECTION_REASON_SESSION_ENDED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -270,6 +288,12 @@ export function rejectionReasonToJSON(object: RejectionReason): string {
       return "REJECTION_REASON_CONTEXT_INVALID";
     case RejectionReason.REJECTION_REASON_REVOKED:
       return "REJECTION_REASON_REVOKED";
+    case RejectionReason.REJECTION_REASON_TOO_MANY_SESSIONS:
+      return "REJECTION_REASON_TOO_MANY_SESSIONS";
+    case RejectionReason.REJECTION_REASON_ALREADY_USED:
+      return "REJECTION_REASON_ALREADY_USED";
+    case RejectionReason.REJECTION_REASON_SESSION_ENDED:
+      return "REJECTION_REASON_SESSION_ENDED";
     case RejectionReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -367,6 +391,12 @@ export interface IssueTokenResponse {
     | undefined;
   /** What is allowed but deserves attention. */
   warnings: Warning[];
+  /** How long a connection that was opened with the token may live. Unset: the profile has no `session_max`. */
+  sessionMax:
+    | Duration
+    | undefined;
+  /** How long such a connection may be idle. Unset: the profile has no `idle_max`. */
+  idleMax: Duration | undefined;
 }
 
 /** Warning reports something that is allowed but deserves attention. */
@@ -438,7 +468,21 @@ export interface VerifyTokenRequest {
    * NOT be in the future. Unset: now. If it is set, the answer has the warning JUDGED_AT, whether the token is valid or
    * not.
    */
-  at: Date | undefined;
+  at:
+    | Date
+    | undefined;
+  /**
+   * Use the token up: of all verifications that consume it, exactly one finds it valid, whichever replica is asked; the
+   * others find it ALREADY_USED. Needs a profile whose tokens have an `exp` or a greatest age. Profiles with `one_time`
+   * consume always. MUST NOT be set together with `at`.
+   */
+  consume: boolean;
+  /**
+   * Makes a retry of a verification that consumes safe: within 2 minutes the same caller gets the same answer for the
+   * same id and request; after that, and for any other, the token is ALREADY_USED. 1 to 64 characters of
+   * A-Z a-z 0-9 . _ : -. Empty: none, and a retry finds the token ALREADY_USED. Only where the verification consumes.
+   */
+  requestId: string;
 }
 
 /**
@@ -497,6 +541,10 @@ export interface VerifyTokenResponse {
   expiresAt:
     | Date
     | undefined;
+  /** When a connection that is opened now with the valid token must close. Unset: the profile has no `session_max`. */
+  sessionDeadline:
+    | Date
+    | undefined;
   /** What is allowed but deserves attention. */
   warnings: Warning[];
   /**
@@ -516,6 +564,8 @@ export interface VerifyTokenResponse {
     | undefined;
   /** The frame to answer a client whose valid token came in a frame. Empty: send nothing. */
   frame: string;
+  /** After how long without a message such a connection must close. Unset: the profile has no `idle_max`. */
+  idleMax: Duration | undefined;
 }
 
 export interface RevokeTokensRequest {
@@ -867,6 +917,8 @@ function createBaseIssueTokenResponse(): IssueTokenResponse {
     refreshAfter: undefined,
     claims: undefined,
     warnings: [],
+    sessionMax: undefined,
+    idleMax: undefined,
   };
 }
 
@@ -898,6 +950,12 @@ export const IssueTokenResponse: MessageFns<IssueTokenResponse> = {
     }
     for (const v of message.warnings) {
       Warning.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message.sessionMax !== undefined) {
+      Duration.encode(message.sessionMax, writer.uint32(82).fork()).join();
+    }
+    if (message.idleMax !== undefined) {
+      Duration.encode(message.idleMax, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -987,6 +1045,22 @@ export const IssueTokenResponse: MessageFns<IssueTokenResponse> = {
             message.warnings.push(Warning.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.sessionMax = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.idleMax = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1032,6 +1106,16 @@ export const IssueTokenResponse: MessageFns<IssueTokenResponse> = {
       warnings: globalThis.Array.isArray(object?.warnings)
         ? object.warnings.map((e: any) => Warning.fromJSON(e))
         : [],
+      sessionMax: isSet(object.sessionMax)
+        ? Duration.fromJSON(object.sessionMax)
+        : isSet(object.session_max)
+        ? Duration.fromJSON(object.session_max)
+        : undefined,
+      idleMax: isSet(object.idleMax)
+        ? Duration.fromJSON(object.idleMax)
+        : isSet(object.idle_max)
+        ? Duration.fromJSON(object.idle_max)
+        : undefined,
     };
   },
 
@@ -1064,6 +1148,12 @@ export const IssueTokenResponse: MessageFns<IssueTokenResponse> = {
     if (message.warnings?.length) {
       obj.warnings = message.warnings.map((e) => Warning.toJSON(e));
     }
+    if (message.sessionMax !== undefined) {
+      obj.sessionMax = Duration.toJSON(message.sessionMax);
+    }
+    if (message.idleMax !== undefined) {
+      obj.idleMax = Duration.toJSON(message.idleMax);
+    }
     return obj;
   },
 
@@ -1081,6 +1171,12 @@ export const IssueTokenResponse: MessageFns<IssueTokenResponse> = {
     message.refreshAfter = object.refreshAfter ?? undefined;
     message.claims = object.claims ?? undefined;
     message.warnings = object.warnings?.map((e) => Warning.fromPartial(e)) || [];
+    message.sessionMax = (object.sessionMax !== undefined && object.sessionMax !== null)
+      ? Duration.fromPartial(object.sessionMax)
+      : undefined;
+    message.idleMax = (object.idleMax !== undefined && object.idleMax !== null)
+      ? Duration.fromPartial(object.idleMax)
+      : undefined;
     return message;
   },
 };
@@ -1412,7 +1508,16 @@ export const IssueTokenResult: MessageFns<IssueTokenResult> = {
 };
 
 function createBaseVerifyTokenRequest(): VerifyTokenRequest {
-  return { credential: undefined, profile: "", tenant: "", audience: "", context: undefined, at: undefined };
+  return {
+    credential: undefined,
+    profile: "",
+    tenant: "",
+    audience: "",
+    context: undefined,
+    at: undefined,
+    consume: false,
+    requestId: "",
+  };
 }
 
 export const VerifyTokenRequest: MessageFns<VerifyTokenRequest> = {
@@ -1439,6 +1544,12 @@ export const VerifyTokenRequest: MessageFns<VerifyTokenRequest> = {
     }
     if (message.at !== undefined) {
       Timestamp.encode(toTimestamp(message.at), writer.uint32(66).fork()).join();
+    }
+    if (message.consume !== false) {
+      writer.uint32(56).bool(message.consume);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(74).string(message.requestId);
     }
     return writer;
   },
@@ -1512,6 +1623,22 @@ export const VerifyTokenRequest: MessageFns<VerifyTokenRequest> = {
             message.at = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.consume = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1536,6 +1663,12 @@ export const VerifyTokenRequest: MessageFns<VerifyTokenRequest> = {
       audience: isSet(object.audience) ? globalThis.String(object.audience) : "",
       context: isObject(object.context) ? object.context : undefined,
       at: isSet(object.at) ? fromJsonTimestamp(object.at) : undefined,
+      consume: isSet(object.consume) ? globalThis.Boolean(object.consume) : false,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
     };
   },
 
@@ -1560,6 +1693,12 @@ export const VerifyTokenRequest: MessageFns<VerifyTokenRequest> = {
     }
     if (message.at !== undefined) {
       obj.at = message.at.toISOString();
+    }
+    if (message.consume !== false) {
+      obj.consume = message.consume;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
     }
     return obj;
   },
@@ -1588,6 +1727,8 @@ export const VerifyTokenRequest: MessageFns<VerifyTokenRequest> = {
     message.audience = object.audience ?? "";
     message.context = object.context ?? undefined;
     message.at = object.at ?? undefined;
+    message.consume = object.consume ?? false;
+    message.requestId = object.requestId ?? "";
     return message;
   },
 };
@@ -1821,11 +1962,13 @@ function createBaseVerifyTokenResponse(): VerifyTokenResponse {
     keyId: "",
     issuedAt: undefined,
     expiresAt: undefined,
+    sessionDeadline: undefined,
     warnings: [],
     diagnosis: "",
     keyringGeneration: 0n,
     revocationViewAge: undefined,
     frame: "",
+    idleMax: undefined,
   };
 }
 
@@ -1858,6 +2001,9 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
     if (message.expiresAt !== undefined) {
       Timestamp.encode(toTimestamp(message.expiresAt), writer.uint32(74).fork()).join();
     }
+    if (message.sessionDeadline !== undefined) {
+      Timestamp.encode(toTimestamp(message.sessionDeadline), writer.uint32(82).fork()).join();
+    }
     for (const v of message.warnings) {
       Warning.encode(v!, writer.uint32(90).fork()).join();
     }
@@ -1875,6 +2021,9 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
     }
     if (message.frame !== "") {
       writer.uint32(122).string(message.frame);
+    }
+    if (message.idleMax !== undefined) {
+      Duration.encode(message.idleMax, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -1964,6 +2113,14 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
             message.expiresAt = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.sessionDeadline = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
           case 11: {
             if (tag !== 90) {
               break;
@@ -2002,6 +2159,14 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
             }
 
             message.frame = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.idleMax = Duration.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -2043,6 +2208,11 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
         : isSet(object.expires_at)
         ? fromJsonTimestamp(object.expires_at)
         : undefined,
+      sessionDeadline: isSet(object.sessionDeadline)
+        ? fromJsonTimestamp(object.sessionDeadline)
+        : isSet(object.session_deadline)
+        ? fromJsonTimestamp(object.session_deadline)
+        : undefined,
       warnings: globalThis.Array.isArray(object?.warnings)
         ? object.warnings.map((e: any) => Warning.fromJSON(e))
         : [],
@@ -2058,6 +2228,11 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
         ? Duration.fromJSON(object.revocation_view_age)
         : undefined,
       frame: isSet(object.frame) ? globalThis.String(object.frame) : "",
+      idleMax: isSet(object.idleMax)
+        ? Duration.fromJSON(object.idleMax)
+        : isSet(object.idle_max)
+        ? Duration.fromJSON(object.idle_max)
+        : undefined,
     };
   },
 
@@ -2090,6 +2265,9 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
     if (message.expiresAt !== undefined) {
       obj.expiresAt = message.expiresAt.toISOString();
     }
+    if (message.sessionDeadline !== undefined) {
+      obj.sessionDeadline = message.sessionDeadline.toISOString();
+    }
     if (message.warnings?.length) {
       obj.warnings = message.warnings.map((e) => Warning.toJSON(e));
     }
@@ -2104,6 +2282,9 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
     }
     if (message.frame !== "") {
       obj.frame = message.frame;
+    }
+    if (message.idleMax !== undefined) {
+      obj.idleMax = Duration.toJSON(message.idleMax);
     }
     return obj;
   },
@@ -2124,6 +2305,7 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
     message.keyId = object.keyId ?? "";
     message.issuedAt = object.issuedAt ?? undefined;
     message.expiresAt = object.expiresAt ?? undefined;
+    message.sessionDeadline = object.sessionDeadline ?? undefined;
     message.warnings = object.warnings?.map((e) => Warning.fromPartial(e)) || [];
     message.diagnosis = object.diagnosis ?? "";
     message.keyringGeneration = (object.keyringGeneration !== undefined && object.keyringGeneration !== null)
@@ -2133,6 +2315,9 @@ export const VerifyTokenResponse: MessageFns<VerifyTokenResponse> = {
       ? Duration.fromPartial(object.revocationViewAge)
       : undefined;
     message.frame = object.frame ?? "";
+    message.idleMax = (object.idleMax !== undefined && object.idleMax !== null)
+      ? Duration.fromPartial(object.idleMax)
+      : undefined;
     return message;
   },
 };
@@ -3247,7 +3432,7 @@ export const TokenServiceService = {
    * error: errors are for bad requests and for faults of the service.
    *
    * Errors: INVALID_ARGUMENT and NOT_FOUND as in IssueToken; UNAVAILABLE with a google.rpc.RetryInfo when the token
-   * names an unknown key and the key store can't be read.
+   * names an unknown key and the key store can't be read, and when it is unknown whether the token was used.
    */
   verifyToken: {
     path: "/signet.v1.TokenService/VerifyToken" as const,
@@ -3334,7 +3519,7 @@ export interface TokenServiceServer extends UntypedServiceImplementation {
    * error: errors are for bad requests and for faults of the service.
    *
    * Errors: INVALID_ARGUMENT and NOT_FOUND as in IssueToken; UNAVAILABLE with a google.rpc.RetryInfo when the token
-   * names an unknown key and the key store can't be read.
+   * names an unknown key and the key store can't be read, and when it is unknown whether the token was used.
    */
   verifyToken: handleUnaryCall<VerifyTokenRequest, VerifyTokenResponse>;
   /**
@@ -3412,7 +3597,7 @@ export interface TokenServiceClient extends Client {
    * error: errors are for bad requests and for faults of the service.
    *
    * Errors: INVALID_ARGUMENT and NOT_FOUND as in IssueToken; UNAVAILABLE with a google.rpc.RetryInfo when the token
-   * names an unknown key and the key store can't be read.
+   * names an unknown key and the key store can't be read, and when it is unknown whether the token was used.
    */
   verifyToken(
     request: VerifyTokenRequest,

@@ -1,0 +1,122 @@
+import { join } from "node:path";
+import packageJson from "#package.json" with { type: "json" };
+import { pause } from "../../async/timeout.ts";
+import { AuditError } from "../../audit/event.ts";
+import { readIdentity } from "../../audit/spool/identity.ts";
+import type { Config } from "../../config/config.ts";
+import { createMetrics } from "../../http/metrics/metrics.ts";
+import { loadKeks } from "../../jose/kek-source.ts";
+import { recordKeysOf } from "../../jose/key-vault.ts";
+import { type AuditWriters, createAuditWriters } from "../../replica/audit-writers.ts";
+import { isUnavailable, type KeyValue } from "../../state/keyvalue.ts";
+import { openOfflineStore } from "../keys/key-backup.ts";
+import { createLog } from "../log.ts";
+import { createRun, type Run } from "../run.ts";
+import { openStorage, type Storage } from "../storage.ts";
+import { registerLog } from "./writer-registration.ts";
+
+export interface CloseWriterOptions {
+  /** How long NATS may take to get what it does not have. */
+  readonly waitMs: number;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Gets the lines of the log that are no mere information. */
+  readonly stderr: { write(text: string): unknown };
+  /** Told what is being done, in words for an operator. */
+  readonly say: (doing: string) => void;
+}
+
+const POLL_MS = 250;
+
+/**
+ * Closes the audit log of a replica that was taken away for good, in its data folder: NATS gets every event that it does
+ * not have, then the log its last event and its last checkpoint. Resolves with the writer, and whether an earlier call
+ * has closed it. The replica MUST have stopped. Nothing is closed until NATS has all: so a call that fails may be
+ * repeated, and the replica may be started again.
+ *
+ * @throws as the start of the service, and AuditError UNAVAILABLE when NATS does not get all in time
+ */
+export async function closeWriter(config: Config, options: CloseWriterOptions) {
+  const found = await closedWriter(config, options.now);
+  if (found !== undefined) return { writer: found, again: true };
+  const { version } = packageJson;
+  const run = await createRun(
+    { ...config, traces: undefined },
+    { now: options.now, log: createLog("warn", options.stderr, () => undefined) },
+    // No token is signed or verified here.
+    createMetrics({ version, node: process.versions.node, ed25519: "none" }),
+  );
+  try {
+    return { writer: await close(run, await openStorage(run), options), again: false };
+  } finally {
+    await run.stop("WRITER_CLOSED");
+  }
+}
+
+/** The writer of the data folder, if it has been closed: to open its spool would begin another one. */
+async function closedWriter(config: Config, now: () => number): Promise<string | undefined> {
+  const spool = join(config.data, "spool");
+  const identity = await readIdentity(spool);
+  if (identity === undefined) throw new AuditError("UNAVAILABLE", `${spool}: there is no audit log`);
+  const { store, close: closeStore } = await openOfflineStore(config, false, now);
+  try {
+    const { writer } = identity;
+    const found = await writersOf(await keysOf(config), store, now).find(writer);
+    return found?.state === "closed" ? writer : undefined;
+  } finally {
+    await closeStore();
+  }
+}
+
+async function close(run: Run, storage: Storage, { waitMs, say }: CloseWriterOptions): Promise<string> {
+  const { pipeline, installation, state, keks, signatures } = storage;
+  const writers = writersOf(recordKeysOf(keks), state.store.rings, run.now);
+  const untilDone = (what: string, isDone: () => Promise<boolean>) => {
+    say(what);
+    return until(performance.now() + waitMs, what, isDone);
+  };
+  await untilDone("forwarding events to NATS", async () => {
+    await installation.check();
+    return (await pipeline.depth()).events === 0;
+  });
+  await untilDone("publishing the end of the log", async () => {
+    // Another log may have begun meanwhile: behind a checkpoint that the stream has.
+    await register();
+    return pipeline.closeLog(signatures.snapshot());
+  });
+  await untilDone("recording the end of the log", () => writers.end(pipeline.writer, "closed").then(() => true));
+  return pipeline.writer;
+
+  async function register(): Promise<void> {
+    const { log } = pipeline;
+    if (log === undefined) throw new AuditError("UNAVAILABLE", "this audit log has no key");
+    await registerLog(writers, log);
+    pipeline.registered(log.writer);
+  }
+}
+
+/** Rejects when it is not done in time. Of errors, only those of a store or a log that is unavailable are waited out. */
+async function until(endsAt: number, what: string, isDone: () => Promise<boolean>): Promise<void> {
+  for (;;) {
+    let cause: unknown;
+    const done = await isDone().catch((error) => {
+      if (!isUnavailable(error) && !(error instanceof AuditError && error.code === "UNAVAILABLE")) throw error;
+      cause = error;
+      return false;
+    });
+    if (done) return;
+    if (performance.now() > endsAt)
+      throw new AuditError("UNAVAILABLE", `NATS took too long, while this was ${what}: nothing is lost, try again`, {
+        cause,
+      });
+    await pause(POLL_MS);
+  }
+}
+
+async function keysOf({ kek }: Config) {
+  return recordKeysOf(await loadKeks({ ...kek, create: false }, false, () => undefined));
+}
+
+function writersOf(recordKeys: ReturnType<typeof recordKeysOf>, store: KeyValue, now: () => number): AuditWriters {
+  return createAuditWriters({ store, recordKeys, now, onStray: () => undefined });
+}

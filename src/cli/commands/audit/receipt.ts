@@ -1,0 +1,127 @@
+import type { Command } from "commander";
+import { EventSearch, issuedToken, NoReceiptError, type Wanted } from "../../../audit/receipt/event-search.ts";
+import { isCheckpoint, noteOfLine } from "../../../audit/stream-message.ts";
+import { parseLine } from "../../../audit/verify/entry.ts";
+import { createFile } from "../../../files/durable.ts";
+import { FileError } from "../../../files/file-error.ts";
+import { identityFault, tokenFault } from "../../../problem/field-rules.ts";
+import { EXIT, Failure, usageError } from "../../failure.ts";
+import { linesIn } from "../../input/audit-files.ts";
+import { auditStreamOf, unreadStream } from "../../input/audit-stream.ts";
+import { readPolicy } from "../../input/log-policy.ts";
+import { moreHelp } from "../../input/more-help.ts";
+import { givenNatsOptions, type NatsOptions, natsOptions } from "../../input/nats-options.ts";
+import { filePath } from "../../input/options.ts";
+import { untilInterrupted } from "../../interruption.ts";
+import type { Io } from "../../io.ts";
+import { type Progress, startProgress } from "../../output/progress.ts";
+
+interface ReceiptOptions extends NatsOptions {
+  readonly policy?: string;
+  readonly out?: string;
+}
+
+export function addAuditReceipt(audit: Command, io: Io): void {
+  const command = audit
+    .command("receipt <token-id> [file...]")
+    .description("print the proof that a token is in the log: from the stream, or from exported files");
+  natsOptions(command, io)
+    .option("--policy <file>", "take only checkpoints that it trusts, a C2SP tlog-policy: signet audit keys", filePath)
+    .option("--out <file>", "a new file instead of standard output; an existing file is never overwritten", filePath)
+    .addHelpText(
+      "after",
+      moreHelp({
+        examples: [
+          "signet audit receipt 0198f2d4-7c1e-7abc-8def-0123456789ab --out token.tlog-proof",
+          "signet audit receipt 0198f2d4-7c1e-7abc-8def-0123456789ab archive/*.ndjson",
+        ],
+        notes: [
+          "A receipt is a C2SP tlog-proof with the bytes of the event. Who has the policy checks it offline: signet " +
+            "audit check-receipt. All events of the writer up to a checkpoint are needed, from its first one on. A " +
+            "checkpoint comes within a minute: until then the answer is PENDING.",
+        ],
+        exitCodes: {
+          0: "done",
+          1: "there is no receipt: no such token, no log, or the log is not whole",
+          2: "wrong usage, interrupted, or the log can't be read",
+          3: "PENDING: no checkpoint covers the event yet",
+        },
+      }),
+    )
+    .action((token: string, files: string[], options: ReceiptOptions) => {
+      const fault = identityFault(token) ?? tokenFault(token);
+      if (fault !== undefined) throw usageError(`TOKEN_ID must be the id of a token; it ${fault}`);
+      const unused = files.length === 0 ? [] : givenNatsOptions(command);
+      if (unused.length > 0) throw usageError(`with files, NATS is not asked: leave out ${unused.join(", ")}`);
+      return giveReceipt(issuedToken(token), files, options, io);
+    });
+}
+
+/** Prints the receipt of the event that is looked for, or writes it into a new file. */
+export async function giveReceipt(
+  wanted: Wanted,
+  files: readonly string[],
+  options: ReceiptOptions,
+  io: Io,
+): Promise<void> {
+  const search = new EventSearch(wanted, await readPolicy(options.policy));
+  const progress = startProgress(io, {}, files.length === 0 ? "connecting to NATS" : "reading events");
+  try {
+    const isRead = await untilInterrupted(io, async (signal) => {
+      await (files.length === 0 ? addStream(search, options, signal, progress) : addFiles(search, files, io, progress));
+      return true;
+    });
+    if (isRead === undefined) throw new Failure({ code: "CANCELLED", message: "interrupted: there is no receipt" });
+    const receipt = search.receipt();
+    progress.end();
+    if (options.out === undefined) io.stdout.write(receipt);
+    else await createFile(options.out, receipt);
+  } catch (error) {
+    throw receiptFailure(error, options, files);
+  } finally {
+    progress.end();
+  }
+}
+
+async function addStream(search: EventSearch, options: ReceiptOptions, signal: AbortSignal, progress: Progress) {
+  // Imported late: files need no NATS client.
+  const { tail } = await import("../../../nats/audit/tail.ts");
+  let read = 0;
+  for await (const { subject, body } of tail({
+    access: auditStreamOf(options),
+    subjects: ["signet.audit.>"],
+    follow: false,
+    signal,
+  })) {
+    if (isCheckpoint(subject)) search.addCheckpoint(Buffer.from(body).toString());
+    else search.addEvent(body);
+    progress.say(`looking for the event: ${++read} read`);
+  }
+}
+
+async function addFiles(search: EventSearch, files: readonly string[], io: Io, progress: Progress): Promise<void> {
+  let read = 0;
+  for await (const line of linesIn(files, io)) {
+    const note = line.subarray(0, CHECKPOINT.length).equals(CHECKPOINT) ? noteOfLine(parseLine(line) ?? {}) : undefined;
+    if (note === undefined) search.addEvent(line);
+    else search.addCheckpoint(note);
+    progress.say(`looking for the event: ${++read} read`);
+  }
+}
+
+/** As `checkpointLine` begins. */
+const CHECKPOINT = Buffer.from('{"checkpoint":');
+
+function receiptFailure(error: unknown, options: ReceiptOptions, files: readonly string[]): Failure {
+  if (error instanceof NoReceiptError) {
+    const { code, message } = error;
+    return new Failure({ code, message }, code === "PENDING" ? EXIT.pending : EXIT.negative);
+  }
+  if (error instanceof FileError)
+    return error.code === "EEXIST"
+      ? usageError("the file of --out exists; it is never overwritten")
+      : usageError(error.message);
+  if (error instanceof Failure || files.length === 0) return unreadStream(error, options);
+  const message = error instanceof Error ? error.message : String(error);
+  return new Failure({ code: "UNREADABLE", message: `cannot read the log: ${message}` }, EXIT.failed, { cause: error });
+}

@@ -1,0 +1,133 @@
+import {
+  AckPolicy,
+  DeliverPolicy,
+  type JetStreamManager,
+  type JsMsg,
+  type NatsConnection,
+  nanos,
+  type OrderedConsumerOptions,
+} from "nats";
+
+/** An event as the stream stores it. */
+export interface TailedEvent {
+  readonly stream: string;
+  readonly seq: number;
+  readonly subject: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+export type Matches = (event: TailedEvent) => boolean;
+
+export interface StreamPart {
+  readonly stream: string;
+  /** Subjects, none of which covers another. The caller MUST have checked each of their tokens. */
+  readonly subjects: readonly string[];
+  /** Chooses among the events of the subjects. Undefined: all of them. */
+  readonly matches?: Matches | undefined;
+  readonly from: number;
+  /** Undefined: new events too, until the signal aborts. */
+  readonly to: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Yields the matching events of a part of one stream. */
+export async function* readStream(
+  { connection, manager }: { readonly connection: NatsConnection; readonly manager: JetStreamManager },
+  { stream, subjects, matches, from, to, signal }: StreamPart,
+): AsyncGenerator<TailedEvent> {
+  if (to !== undefined && (to < from || (await pendingFrom(manager, stream, subjects, from)) === 0)) return;
+  for await (const message of consume(connection, stream, subjects, startingAt(from), signal)) {
+    if (to !== undefined && message.seq > to) return;
+    const event = toEvent(message);
+    if (matches === undefined || matches(event)) yield event;
+    if (to !== undefined && (message.seq === to || message.info.pending === 0)) return;
+  }
+}
+
+/** Yields the last message of each subject that the filter covers, as far as the stream has it. */
+export async function* readLastOfSubjects(
+  { connection, manager }: { readonly connection: NatsConnection; readonly manager: JetStreamManager },
+  stream: string,
+  subject: string,
+  signal: AbortSignal,
+): AsyncGenerator<TailedEvent> {
+  const from = { deliver_policy: DeliverPolicy.LastPerSubject };
+  if ((await probe(manager, stream, { ...from, filter_subject: subject })).num_pending === 0) return;
+  for await (const message of consume(connection, stream, [subject], from, signal)) {
+    yield toEvent(message);
+    if (message.info.pending === 0) return;
+  }
+}
+
+/** The number of events of the subjects from `seq` on. */
+export async function pendingFrom(
+  manager: JetStreamManager,
+  stream: string,
+  subjects: readonly string[],
+  seq: number,
+): Promise<number> {
+  return (await probe(manager, stream, { ...startingAt(seq), ...filter(subjects) })).num_pending;
+}
+
+/** The number of the first event that JetStream stored at this time or later; behind the last one if there is none. */
+export async function seqAt(manager: JetStreamManager, stream: string, time: Date): Promise<number> {
+  const from = { deliver_policy: DeliverPolicy.StartTime, opt_start_time: time.toISOString() };
+  return (await probe(manager, stream, from)).delivered.stream_seq + 1;
+}
+
+/** What JetStream says about a consumer that has read nothing yet. */
+async function probe(manager: JetStreamManager, stream: string, from: object) {
+  const consumer = await manager.consumers.add(stream, {
+    ...from,
+    ack_policy: AckPolicy.None,
+    inactive_threshold: nanos(5000),
+    mem_storage: true,
+    num_replicas: 1,
+  });
+  await manager.consumers.delete(stream, consumer.name);
+  return consumer;
+}
+
+/** Servers before 2.10 know a single subject only. */
+function filter(subjects: readonly string[]) {
+  const [subject = "", ...more] = subjects;
+  return more.length === 0 ? { filter_subject: subject } : { filter_subjects: [...subjects] };
+}
+
+function startingAt(seq: number) {
+  return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: seq };
+}
+
+async function* consume(
+  connection: NatsConnection,
+  stream: string,
+  subjects: readonly string[],
+  from: Partial<OrderedConsumerOptions>,
+  signal: AbortSignal,
+): AsyncGenerator<JsMsg> {
+  const [subject = "", ...more] = subjects;
+  const consumer = await connection.jetstream().consumers.get(stream, {
+    filterSubjects: more.length === 0 ? subject : [...subjects],
+    ...from,
+  });
+  const messages = await consumer.consume();
+  const stop = () => messages.stop();
+  // The library would wait for ever on a connection that it has given up, as it does when its user is taken away.
+  void connection.closed().then((error) => messages.stop(error instanceof Error ? error : new Error("it has ended")));
+  signal.addEventListener("abort", stop);
+  if (signal.aborted) stop();
+  try {
+    yield* messages;
+  } finally {
+    signal.removeEventListener("abort", stop);
+    // Before the connection is closed: otherwise the library keeps asking for a new consumer.
+    await messages.close();
+  }
+}
+
+function toEvent(message: JsMsg): TailedEvent {
+  const headers: Record<string, string> = {};
+  for (const [name, values] of message.headers ?? []) headers[name] = values.join(", ");
+  return { stream: message.info.stream, seq: message.seq, subject: message.subject, headers, body: message.data };
+}
