@@ -1,4 +1,4 @@
-import { type Http2Connection, openHttp2Connection } from "./http2-connection.ts";
+import { type Connection, openConnection } from "./connection.ts";
 import { type Job, readJob, readMessages } from "./job.ts";
 
 export interface ClosedLoopJob extends Job {
@@ -9,32 +9,28 @@ export interface ClosedLoopJob extends Job {
 export interface ClosedLoopResult {
   readonly calls: number;
   readonly seconds: number;
-  /** The size of the smallest answer, with its prefix of 5 bytes. */
-  readonly answerBytes: number;
 }
 
 const job = readJob<ClosedLoopJob>();
-const messages = readMessages(job.messages);
-const connections: Http2Connection[] = [];
+const messages = readMessages(job);
+const connections: Connection[] = [];
 let sent = 0;
 let answered = 0;
 let end = Number.POSITIVE_INFINITY;
 let begin = 0;
-let answerBytes = Number.POSITIVE_INFINITY;
 
-function sendOn(connection: Http2Connection | undefined): void {
+function sendOn(connection: Connection | undefined): void {
   const message = messages[sent % messages.length];
   if (connection && message) connection.send(sent++, message);
 }
 
 for (let i = 0; i < job.connections; i++) {
-  const onAnswer = (_call: number, at: number, bytes: number) => {
+  const onAnswer = (_call: number, at: number) => {
     answered++;
-    answerBytes = Math.min(answerBytes, bytes);
     if (at < end) sendOn(connections[i]);
     else if (answered === sent) finish(at);
   };
-  connections.push(await openHttp2Connection(job.address, job.path, Buffer.from(job.expected, "hex"), onAnswer));
+  connections.push(await openConnection(job, onAnswer));
 }
 begin = performance.now();
 end = begin + job.seconds * 1000;
@@ -42,6 +38,6 @@ for (let i = 0; i < job.connections * job.streams; i++) sendOn(connections[i % j
 
 function finish(at: number): void {
   for (const connection of connections) connection.close();
-  const result: ClosedLoopResult = { calls: answered, seconds: (at - begin) / 1000, answerBytes };
+  const result: ClosedLoopResult = { calls: answered, seconds: (at - begin) / 1000 };
   process.stdout.write(JSON.stringify(result));
 }

@@ -1,5 +1,8 @@
 import { once } from "node:events";
-import { connect } from "node:net";
+import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import type { Connection, OnAnswer } from "./connection.ts";
 import {
   ACK,
   DATA,
@@ -17,15 +20,7 @@ import {
   SETTINGS,
   WINDOW_UPDATE,
 } from "./http2-frames.ts";
-
-/** Called once for each call, with the time of its answer by `performance.now()` and its size. A failed call throws. */
-export type OnAnswer = (call: number, at: number, bytes: number) => void;
-
-export interface Http2Connection {
-  /** Sends one unary call. `frame` is the gRPC message with its prefix of 5 bytes; `call` is passed to the callback. */
-  send(call: number, frame: Buffer): void;
-  close(): void;
-}
+import type { TlsFiles } from "./job.ts";
 
 interface Open {
   readonly call: number;
@@ -45,13 +40,12 @@ export async function openHttp2Connection(
   path: string,
   expected: Buffer,
   onAnswer: OnAnswer,
-): Promise<Http2Connection> {
-  const [host = "", port = ""] = address.split(":");
-  const socket = connect({ host, port: Number(port), noDelay: true });
-  await once(socket, "connect");
+  tls?: TlsFiles,
+): Promise<Connection> {
+  const socket = await open(address, tls);
 
   const headers = requestHeaders(address, path);
-  const open = new Map<number, Open>();
+  const calls = new Map<number, Open>();
   const waiting: { call: number; frame: Buffer }[] = [];
   let nextStream = 1;
   let maxStreams = Number.POSITIVE_INFINITY;
@@ -59,10 +53,10 @@ export async function openHttp2Connection(
   let rest: Buffer = Buffer.alloc(0);
 
   function pump(): void {
-    for (let next = waiting[0]; next && open.size < maxStreams && window >= next.frame.length; next = waiting[0]) {
+    for (let next = waiting[0]; next && calls.size < maxStreams && window >= next.frame.length; next = waiting[0]) {
       waiting.shift();
       window -= next.frame.length;
-      open.set(nextStream, { call: next.call, bytes: 0 });
+      calls.set(nextStream, { call: next.call, bytes: 0 });
       socket.write(
         Buffer.concat([
           frame(HEADERS, END_HEADERS, nextStream, headers),
@@ -74,7 +68,7 @@ export async function openHttp2Connection(
   }
 
   function onData(stream: number, payload: Buffer): void {
-    const answer = open.get(stream);
+    const answer = calls.get(stream);
     if (!answer) throw new Error(`stream ${stream} got data but is not open`);
     if (answer.bytes === 0 && !payload.subarray(PREFIX_BYTES).subarray(0, expected.length).equals(expected)) {
       throw new Error(
@@ -86,9 +80,9 @@ export async function openHttp2Connection(
 
   function onHeaders(stream: number, flags: number, at: number): void {
     if ((flags & END_STREAM) === 0) return;
-    const answer = open.get(stream);
+    const answer = calls.get(stream);
     if (!answer || answer.bytes <= PREFIX_BYTES) throw new Error(`${path} answered a gRPC error`);
-    open.delete(stream);
+    calls.delete(stream);
     onAnswer(answer.call, at, answer.bytes);
   }
 
@@ -132,7 +126,7 @@ export async function openHttp2Connection(
     socket.uncork();
   });
   socket.on("close", () => {
-    if (open.size + waiting.length > 0) throw new Error(`${path}: the server closed the connection during a call`);
+    if (calls.size + waiting.length > 0) throw new Error(`${path}: the server closed the connection during a call`);
   });
   socket.write(greeting());
   return {
@@ -142,4 +136,18 @@ export async function openHttp2Connection(
     },
     close: () => socket.destroy(),
   };
+}
+
+async function open(address: string, tls: TlsFiles | undefined): Promise<Socket> {
+  const [host = "", port = ""] = address.split(":");
+  const target = { host, port: Number(port), noDelay: true };
+  if (tls === undefined) {
+    const socket = connect(target);
+    await once(socket, "connect");
+    return socket;
+  }
+  const [ca, cert, key] = [tls.ca, tls.cert, tls.key].map((path) => readFileSync(path));
+  const socket = connectTls({ ...target, ca, cert, key, ALPNProtocols: ["h2"] });
+  await once(socket, "secureConnect");
+  return socket;
 }

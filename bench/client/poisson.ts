@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { quantile } from "../statistics.ts";
-import { type Http2Connection, openHttp2Connection } from "./http2-connection.ts";
+import { type Connection, openConnection } from "./connection.ts";
 import { type Job, readJob, readMessages } from "./job.ts";
 import type { Timetable } from "./timekeeper.ts";
 
@@ -28,15 +28,15 @@ const LEAD_MS = 200;
 const WARM_UP_MS = 500;
 
 const job = readJob<PoissonJob>();
-const messages = readMessages(job.messages);
+const messages = readMessages(job);
 const arrivals = poissonArrivals(job);
 const latencies: number[] = [];
 const lateness: number[] = [];
-const connections: Http2Connection[] = [];
+const connections: Connection[] = [];
 let answered = 0;
 
 for (let i = 0; i < job.connections; i++) {
-  connections.push(await openHttp2Connection(job.address, job.path, Buffer.from(job.expected, "hex"), onAnswer));
+  connections.push(await openConnection(job, onAnswer));
 }
 const begin = performance.now() + LEAD_MS;
 const timetable: Timetable = { begin: process.hrtime.bigint() + BigInt(LEAD_MS * 1e6), arrivals };

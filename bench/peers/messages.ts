@@ -48,6 +48,8 @@ export function issuedAnswer(token: string, keyId: string, claims: Claims): Issu
     refreshAfter: new Date((claims.iat + LIFETIME_SECONDS * 0.8) * 1000),
     claims: { ...claims },
     warnings: [],
+    sessionMax: undefined,
+    idleMax: undefined,
   };
 }
 
@@ -62,10 +64,12 @@ export function validAnswer(keyId: string, claims: Claims): VerifyTokenResponse 
     keyId,
     issuedAt: new Date(claims.iat * 1000),
     expiresAt: new Date(claims.exp * 1000),
+    sessionDeadline: undefined,
     warnings: [],
     diagnosis: "",
     keyringGeneration: 1n,
     revocationViewAge: undefined,
     frame: "",
+    idleMax: undefined,
   };
 }

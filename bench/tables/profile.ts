@@ -1,11 +1,10 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { SERVICE } from "./exchanges.ts";
-import { runClosedLoop } from "./load.ts";
-import { jobFor, type Plan } from "./measure.ts";
-import { METHODS, type MethodName } from "./methods.ts";
-import type { Server } from "./process.ts";
-import { startSignet } from "./servers.ts";
+import { issuing, verifying } from "../client/loads.ts";
+import { runClosedLoop } from "../client/run.ts";
+import { startNats } from "../servers/nats.ts";
+import { startSignet } from "../servers/signet.ts";
+import { jobFor } from "./calls.ts";
 
 interface Frame {
   readonly functionName: string;
@@ -21,17 +20,17 @@ interface CpuProfile {
 }
 
 /** Loads the service under V8's sampling profiler and lists where its time goes, by function and by file or package. */
-export async function profile(name: MethodName, nats: Server, plan: Plan): Promise<string> {
-  const flags = ["--cpu-prof", `--cpu-prof-dir=${plan.folder}`];
-  const signet = await startSignet(nats, join(plan.folder, "signet"), { flags });
-  const job = jobFor(name, signet, plan);
-  writeFileSync(job.messages, Buffer.concat(await METHODS[name].messages(signet.address, SERVICE)));
-  const { calls } = await runClosedLoop(job);
-  await signet.stop();
+export async function profile(name: "issue" | "verify", folder: string, seconds: number): Promise<string> {
+  await using nats = await startNats(join(folder, "nats"));
+  const flags = ["--cpu-prof", `--cpu-prof-dir=${folder}`];
+  const server = await startSignet(nats, join(folder, "signet"), { flags });
+  const load = name === "issue" ? issuing() : verifying();
+  const { calls } = await runClosedLoop(await jobFor({ name, server, load }, folder, seconds));
+  await server.stop();
 
-  const file = readdirSync(plan.folder).find((entry) => entry.endsWith(".cpuprofile"));
+  const file = readdirSync(folder).find((entry) => entry.endsWith(".cpuprofile"));
   if (!file) throw new Error("the service wrote no profile, since it did not stop in an orderly way");
-  const frames = selfTimes(JSON.parse(readFileSync(join(plan.folder, file), "utf8")));
+  const frames = selfTimes(JSON.parse(readFileSync(join(folder, file), "utf8")));
   const busy = frames.reduce((sum, { microseconds }) => sum + microseconds, 0) / calls;
   return [
     `${name}: self time of the main thread, microseconds per call over ${calls} calls, including the start of the process`,
@@ -75,6 +74,6 @@ function place(url: string): string {
   const name = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1];
   if (name) return name;
   return url.startsWith("file://")
-    ? relative(join(import.meta.dirname, ".."), new URL(url).pathname)
+    ? relative(join(import.meta.dirname, "../.."), new URL(url).pathname)
     : url || "(native)";
 }

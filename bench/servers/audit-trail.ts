@@ -4,13 +4,11 @@ import type { Server } from "./process.ts";
 
 const DRAIN_SECONDS = 60;
 
-export interface AuditTrail {
-  /**
-   * Waits until the stream holds an event for each issued token, and resolves with the milliseconds that it took.
-   * Rejects after 60 seconds, and if there are more than `atMost` events.
-   */
-  complete(atLeast: number, atMost: number): Promise<number>;
-  close(): Promise<void>;
+export interface AuditTrail extends AsyncDisposable {
+  /** How many events of issued tokens the stream holds. */
+  count(): Promise<number>;
+  /** Waits until there are so many, and resolves with the milliseconds that it took. Rejects after 60 seconds. */
+  reaches(events: number): Promise<number>;
 }
 
 /** Counts the events of issued tokens in the stream, as an auditor would. */
@@ -24,18 +22,17 @@ export async function openAuditTrail(nats: Server): Promise<AuditTrail> {
   }
 
   return {
-    async complete(atLeast, atMost) {
+    count,
+    async reaches(wanted) {
       const begin = performance.now();
       let events = await count();
-      while (events < atLeast && performance.now() - begin < DRAIN_SECONDS * 1000) {
+      while (events < wanted && performance.now() - begin < DRAIN_SECONDS * 1000) {
         await delay(20);
         events = await count();
       }
-      if (events < atLeast) throw new Error(`${atLeast} tokens were issued, but the stream holds ${events} events`);
-      if (events > atMost)
-        throw new Error(`at most ${atMost} tokens were issued, but the stream holds ${events} events`);
+      if (events < wanted) throw new Error(`${wanted} tokens were issued, but the stream holds ${events} events`);
       return performance.now() - begin;
     },
-    close: () => connection.close(),
+    [Symbol.asyncDispose]: () => connection.close(),
   };
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { credentials } from "@grpc/grpc-js";
-import { ImportKeyRequest, KeyServiceClient, SecretEncoding } from "../src/gen/signet/v1/keys.ts";
-import { IssueTokenRequest, VerifyTokenRequest } from "../src/gen/signet/v1/token.ts";
+import { ImportKeyRequest, KeyServiceClient, SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
+import { IssueTokenRequest, VerifyTokenRequest } from "../../src/gen/signet/v1/token.ts";
 
 /** The requests that a server gets under one profile. */
 export interface Exchange {
@@ -64,6 +64,16 @@ export const EXCHANGES: Readonly<Record<string, Exchange>> = {
     { context: { org_id: "8069", project_id: "projmdFTEvPR", user_id: "peHQc" } },
   ),
 };
+
+/** The exchange of one of many clients: a profile may limit how often one address gets a token. */
+export function ofClient({ issue, verify }: Exchange, client: number): Exchange {
+  if (issue.clientIp === "") return { issue, verify };
+  const ip = `10.0.${client >> 8}.${client & 255}`;
+  return {
+    issue: { ...issue, clientIp: ip },
+    verify: (token) => ({ ...verify(token), context: { ip } }),
+  };
+}
 
 /** Imports a secret for each profile that uses imported secrets. */
 export async function importSecrets(address: string): Promise<void> {

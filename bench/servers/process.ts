@@ -1,13 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import type { TlsFiles } from "../client/job.ts";
 
-export interface Server {
+export interface Server extends AsyncDisposable {
   readonly name: string;
   readonly pid: number;
   /** host:port */
   readonly address: string;
+  /** How a client proves itself. Without it the server is plaintext. */
+  readonly tls?: TlsFiles | undefined;
   /** Sends SIGTERM and waits for the process to end. */
   stop(): Promise<void>;
 }
@@ -17,6 +19,11 @@ process.on("exit", () => {
   for (const child of children) child.kill("SIGKILL");
 });
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+
+/** The command on one core alone, if one is given. */
+export function pinned(command: readonly string[], core: number | undefined): readonly string[] {
+  return core === undefined ? command : ["taskset", "--cpu-list", `${core}`, ...command];
+}
 
 /**
  * Starts a program and resolves when `addressIn` finds the address in a line of its output. Rejects if it ends first.
@@ -35,7 +42,7 @@ export function startServer(
         if (lines.length < 50) lines.push(line);
         const address = addressIn(line);
         if (address !== undefined && child.pid !== undefined) {
-          resolve({ name, pid: child.pid, address, stop: () => stop(child) });
+          resolve({ name, pid: child.pid, address, stop: () => stop(child), [Symbol.asyncDispose]: () => stop(child) });
         }
       });
     }
@@ -60,29 +67,22 @@ export async function run(command: readonly string[]): Promise<string> {
   return output;
 }
 
-const MICROSECONDS_PER_TICK = 10_000;
-
-/** The user and system time of a process, in microseconds (Linux; in steps of 10 ms). */
-export function cpuMicroseconds(pid: number): number {
-  const afterName = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1] ?? "";
-  const fields = afterName.split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * MICROSECONDS_PER_TICK;
+/** Runs a program, and resolves with its seconds: those of the clock, and of the CPU, user and system. */
+export async function runTimed(command: readonly string[]): Promise<{ readonly wall: number; readonly cpu: number }> {
+  const script = 'TIMEFORMAT="%R %U %S"; { time "$@" >/dev/null; } 2>&1';
+  const times = await run(["bash", "-c", script, "bash", ...command]);
+  const [wall = 0, user = 0, system = 0] = times.split(" ").map(Number);
+  return { wall, cpu: user + system };
 }
 
-/** The resident memory of a process, in mebibytes (Linux). */
-export function residentMebibytes(pid: number): number {
-  const kibibytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-  return Number(kibibytes) / 1024;
-}
-
-function spawnChild([program = "", ...args]: readonly string[]): ChildProcess {
+export function spawnChild([program = "", ...args]: readonly string[]): ChildProcess {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
   children.add(child);
   child.once("exit", () => children.delete(child));
   return child;
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+export async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill("SIGTERM");
   await once(child, "exit");
