@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from "node:fs";
 import test from "ava";
 import { importsOf, readSources } from "./architecture/imports.ts";
 import { ambientFault, crowdedFolders, importCircle, importFault } from "./architecture/rules.ts";
@@ -11,6 +12,17 @@ test("every import of src goes down the order of folders, and only where its rul
     imports.map(importFault).filter((fault) => fault !== undefined),
     [],
   );
+});
+
+test("no script imports a test: what both need stands in scripts", (t) => {
+  const testsIn = (file: string, source: string) => importsOf(file, source).filter(({ to }) => to.startsWith("test/"));
+  const files = globSync("scripts/**/*.ts");
+  t.true(files.length > 20, "the scripts were read");
+  t.deepEqual(
+    files.flatMap((file) => testsIn(file, readFileSync(file, "utf8"))),
+    [],
+  );
+  t.is(testsIn("scripts/a.ts", 'import { b } from "../test/support/b.ts";').length, 1, "negative control");
 });
 
 test("no file imports itself over others, by a type either", (t) => {
@@ -75,7 +87,7 @@ const violations: readonly (readonly [from: string, to: string, rule: RegExp])[]
   ["src/audit/spool/spool.ts", "node:net", /no input or output in the domain/],
   ["src/token/verify/verify.ts", "jose", /only jose may know it/],
   ["src/audit/forward/forwarder.ts", "nats/lib/x.js", /only nats may know it/],
-  ["src/http/server.ts", "@grpc/grpc-js", /only grpc and cli may know it/],
+  ["src/http/server.ts", "@grpc/grpc-js", /only grpc and cli and spiffe may know it/],
   ["src/app/app.ts", "test/support/temp.ts", /no part of the product/],
 ];
 

@@ -4,9 +4,10 @@ import type { LogEvent } from "../../src/app/log.ts";
 
 /** Health over reasons and a clock that the test moves, with what it has set and logged. */
 function healthUnderTest(t: ExecutionContext) {
-  const state = { reasons: [] as readonly string[], shutsOut: [] as readonly string[], now: 0 };
+  const state = { reasons: [] as readonly string[], shutsOut: [] as readonly string[], reached: true, now: 0 };
   const set: [string, boolean][] = [];
   const logged: LogEvent[] = [];
+  const told: (readonly string[])[] = [];
   const grpc = {
     address: "",
     load: () => ({ connections: 0, openCalls: 0 }),
@@ -16,6 +17,7 @@ function healthUnderTest(t: ExecutionContext) {
   const ready: Readiness = {
     waitsFor: () => state.reasons,
     shutsOut: () => state.shutsOut,
+    obstacles: () => ({ start: 0, stop: 0, audit: 0, audit_settings: 0, state: 0, keys: 0, socket: 0 }),
     start: () => {},
     stop: () => {},
   };
@@ -23,12 +25,12 @@ function healthUnderTest(t: ExecutionContext) {
   const health: Health = startHealth(
     grpc,
     ready,
-    () => true,
-    log,
+    { verify: () => true, hold: () => state.reached },
+    { log, manager: { waitsFor: (reasons) => void told.push(reasons) } },
     () => state.now,
   );
   t.teardown(() => health.stop());
-  return { state, set, logged, health };
+  return { state, set, logged, told, health };
 }
 
 test("a status is set when it changes, and not again: every watcher would be sent it", (t) => {
@@ -39,6 +41,7 @@ test("a status is set when it changes, and not again: every watcher would be sen
   }
   t.deepEqual(set, [
     ["verify", true],
+    ["hold", true],
     ["issue", true],
     ["issue", false],
     ["issue", true],
@@ -69,8 +72,20 @@ test("what shuts out new callers is logged, and changes no status: connected cal
   t.deepEqual(logged, [{ type: "waiting", for: ["a new start"] }]);
   t.deepEqual(set, [
     ["verify", true],
+    ["hold", true],
     ["issue", true],
   ]);
+});
+
+test("the service manager is told what is waited for, and when nothing is", (t) => {
+  const { state, told, health } = healthUnderTest(t);
+  state.reasons = ["a key"];
+  state.shutsOut = ["a new start"];
+  health.update();
+  state.reasons = [];
+  state.shutsOut = [];
+  health.update();
+  t.deepEqual(told, [["a key", "a new start"], []]);
 });
 
 test("after the stop nothing is served, whatever changes", (t) => {
@@ -78,9 +93,23 @@ test("after the stop nothing is served, whatever changes", (t) => {
   health.update();
   health.stop();
   health.update();
-  t.deepEqual(set.slice(2), [
+  t.deepEqual(set.slice(3), [
     ["issue", false],
+    ["hold", false],
     ["verify", false],
     ["answer", false],
   ]);
+});
+
+test("sessions are held while their store is reached, whether or not tokens can be issued", (t) => {
+  const { state, set, health } = healthUnderTest(t);
+  state.reasons = ["a key"];
+  for (const reached of [true, false, true]) {
+    state.reached = reached;
+    health.update();
+  }
+  t.deepEqual(
+    set.filter(([ability]) => ability === "hold").map(([, serving]) => serving),
+    [true, false, true],
+  );
 });

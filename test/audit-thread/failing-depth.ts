@@ -7,6 +7,6 @@ parentPort?.on("message", ({ type }: ToAudit) => {
   asked += 1;
   if (type === "stop") process.exit();
   else if (asked === 1) send({ type: "depth", error: { code: "CORRUPT", message: "unreadable" } });
-  else send({ type: "depth", depth: { events: asked, bytes: 0, oldestTime: undefined } });
+  else send({ type: "depth", depth: { events: asked, bytes: 0, oldestTime: undefined, last: asked } });
 });
-send({ type: "opened", full: false, writer: "writer-1", acceptedLoss: undefined });
+send({ type: "opened", full: false, last: 0, writer: "writer-1", log: undefined, acceptedLoss: undefined });

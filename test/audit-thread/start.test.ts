@@ -2,13 +2,16 @@ import { existsSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import type { AuditPipeline, AuditReport, AuditSettings } from "../../src/audit/pipeline.ts";
+import type { AuditPipeline, AuditReport } from "../../src/audit/pipeline.ts";
+import type { AuditSettings } from "../../src/audit-thread/messages.ts";
 import { AUDIT_THREAD, startAuditThread } from "../../src/audit-thread/start.ts";
 import { bodiesOf, issued, makeSpool, numbersOf, TIME } from "../support/files/spool-fixture.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { readAuditStream, tokenIdsOf } from "../support/nats/audit-stream.ts";
 import { chainFaults } from "../support/nats/audit-trail.ts";
+import { openAccess } from "../support/nats/nats-access.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { accessWith, secretFile, startSecureNats } from "../support/nats/secure-nats.ts";
 import { freePort } from "../support/service/free-port.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -34,6 +37,7 @@ async function startThread(t: ExecutionContext<unknown>, options: Options = {}) 
     installation: undefined,
     acceptLosses: [],
     nats: undefined,
+    traced: false,
     ...overrides,
   };
   const reports: AuditReport[] = [];
@@ -51,6 +55,10 @@ async function startThread(t: ExecutionContext<unknown>, options: Options = {}) 
 
 const appendAll = (side: AuditPipeline, count: number) =>
   Promise.all(Array.from({ length: count }, (_, at) => side.append(issued(at), TIME)));
+
+async function fill(side: AuditPipeline): Promise<never> {
+  for (;;) await side.append(large(100_000), TIME);
+}
 
 test("what was appended is durable when it is answered, in its order", async (t) => {
   const { side, folder } = await startThread(t);
@@ -89,10 +97,7 @@ test("an event that no log can store is TOO_LARGE, and the others of its batch a
 
 test("a full spool is FULL, and takes events of the service itself", async (t) => {
   const { side } = await startThread(t);
-  const fill = async () => {
-    for (;;) await side.append(large(100_000), TIME);
-  };
-  await t.throwsAsync(fill(), { name: "AuditError", code: "FULL" });
+  await t.throwsAsync(fill(side), { name: "AuditError", code: "FULL" });
   await t.notThrowsAsync(side.append(started, TIME));
   await t.throwsAsync(side.append(large(100_000), TIME), { name: "AuditError", code: "FULL" });
   await t.throwsAsync(side.append(issued(1), TIME), { name: "AuditError", code: "FULL" }, "a small one too");
@@ -100,29 +105,41 @@ test("a full spool is FULL, and takes events of the service itself", async (t) =
 });
 
 test("a full spool says why NATS does not empty it", async (t) => {
-  const nats = { url: `nats://127.0.0.1:${await freePort()}`, replicas: 1, horizonMs: 60_000 };
+  const nats = { access: openAccess(`nats://127.0.0.1:${await freePort()}`), replicas: 1, horizonMs: 60_000 };
   const { side, reports } = await startThread(t, { nats });
   await waitUntil("the outage is reported", () => reports.some(({ type }) => type === "nats.down"));
-  const fill = async () => {
-    for (;;) await side.append(large(100_000), TIME);
-  };
-  await t.throwsAsync(fill(), { name: "AuditError", code: "FULL" });
+  await t.throwsAsync(fill(side), { name: "AuditError", code: "FULL" });
   t.is(side.obstacle, "room in the audit log: NATS takes no events (CONNECTION_REFUSED)");
 });
 
 testWithNats("a full spool blames no outage that is over, although there was nothing to forward", async (t) => {
   const server = await startNats(t);
   // A horizon that keeps what NATS has.
-  const nats = { url: server.url, replicas: 1, horizonMs: 60_000 };
+  const nats = { access: openAccess(server.url), replicas: 1, horizonMs: 60_000 };
   const { side, reports } = await startThread(t, { nats, examineMs: 60_000 });
   const count = (type: AuditReport["type"]) => reports.filter((report) => report.type === type).length;
   await waitUntil("events can be forwarded", () => count("audit.forwarding") === 1);
   await server.restart();
   await waitUntil("the outage is over", () => count("nats.down") > 0 && count("nats.up") === 2);
-  const fill = async () => {
-    for (;;) await side.append(large(100_000), TIME);
-  };
-  await t.throwsAsync(fill(), { name: "AuditError", code: "FULL" });
+  await t.throwsAsync(fill(side), { name: "AuditError", code: "FULL" });
+  t.is(side.obstacle, "room in the audit log");
+});
+
+testWithNats("a full spool blames no outage that new credentials have ended", async (t) => {
+  const usersOf = (word: string) => `authorization { users: [{ user: "replica", password: "${word}" }] }`;
+  const server = await startSecureNats(t, { users: usersOf("one") });
+  const folder = await tempFolder(t);
+  const user = await secretFile(folder, "user", "replica");
+  const password = await secretFile(folder, "password", "one");
+  const nats = { access: accessWith(server, { ca: server.ca, user, password }), replicas: 1, horizonMs: 60_000 };
+  const { side, reports } = await startThread(t, { nats, examineMs: 60_000 });
+  const count = (type: AuditReport["type"]) => reports.filter((report) => report.type === type).length;
+  await waitUntil("events can be forwarded", () => count("audit.forwarding") === 1);
+  await server.exchangeUsers(usersOf("two"));
+  await waitUntil("the user is refused", () => count("nats.down") > 0);
+  await writeFile(password, "two");
+  await waitUntil("the outage is over", () => count("nats.renewed") === 1);
+  await t.throwsAsync(fill(side), { name: "AuditError", code: "FULL" });
   t.is(side.obstacle, "room in the audit log");
 });
 
@@ -130,7 +147,14 @@ test("a spool that can't be opened rejects the start with its code, and no threa
   const folder = await tempFolder(t);
   await writeFile(join(folder, "identity.json"), "no identity", { mode: 0o600 });
   const deaths: unknown[] = [];
-  const settings = { folder, maxBytes: 1 << 24, installation: undefined, acceptLosses: [], nats: undefined };
+  const settings = {
+    folder,
+    maxBytes: 1 << 24,
+    installation: undefined,
+    acceptLosses: [],
+    nats: undefined,
+    traced: false,
+  };
   const start = startAuditThread(
     settings,
     () => undefined,
@@ -161,7 +185,10 @@ test("what was found torn is reported from the thread", async (t) => {
 
 testWithNats("a stop makes durable and forwards what was appended, and ends the thread", async (t) => {
   const { url } = await startNats(t);
-  const { side, deaths } = await startThread(t, { nats: { url, replicas: 1, horizonMs: 60_000 } });
+  const nats = { access: openAccess(url), replicas: 1, horizonMs: 60_000 };
+  const { side, deaths, reports } = await startThread(t, { nats });
+  // A stop waits for no connection.
+  await waitUntil("NATS is reached", () => reports.some(({ type }) => type === "audit.forwarding"));
   const appended = appendAll(side, 100);
   await side.stop(10_000);
   await t.notThrowsAsync(appended);

@@ -1,10 +1,11 @@
 import test from "ava";
 import { encodeEvent } from "../../src/audit/encode.ts";
-import type { AuditEvent, Place } from "../../src/audit/event.ts";
+import type { AuditEvent } from "../../src/audit/event.ts";
 import { readHeader, subjectOf } from "../../src/audit/event-header.ts";
+import { callerNamed } from "../support/caller.ts";
 import { issued, TIME } from "../support/files/spool-fixture.ts";
 
-const place: Place = { writer: "writer-1", epoch: 1, seq: 1, prevHash: new Uint8Array() };
+const place = { writer: "writer-1", epoch: 1, seq: 1, prevHash: new Uint8Array(), logIndex: 0 };
 const encode = (event: AuditEvent) => encodeEvent("0198b2f0-0000-7000-8000-000000000000", TIME, place, event);
 
 test("what publishing needs is read back from the body", (t) => {
@@ -14,11 +15,21 @@ test("what publishing needs is read back from the body", (t) => {
     profile: "service",
     time: new Date(TIME).toISOString(),
     writer: "writer-1",
+    traceparent: "",
   });
+  const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  t.is(readHeader(encode({ ...issued(1), traceparent })).traceparent, traceparent);
 });
 
 test("the subject is the type and the profile, or _ where an event has none", (t) => {
-  const denied = { type: "token.denied", profile: "", caller: "c", reason: "R", count: 1 } as const;
+  const denied = {
+    type: "token.denied",
+    profile: "",
+    caller: callerNamed("c"),
+    reason: "R",
+    count: 1,
+    requestId: "",
+  } as const;
   const rotated = {
     type: "key.rotated",
     keyset: "s",
@@ -26,7 +37,9 @@ test("the subject is the type and the profile, or _ where an event has none", (t
     added: [],
     removed: [],
     reason: "first",
-    caller: "",
+    caller: undefined,
+    signingKeyId: "",
+    signsFrom: undefined,
   } as const;
   t.is(subjectOf(readHeader(encode(issued(1)))), "signet.audit.token.issued.service");
   t.is(subjectOf(readHeader(encode(denied))), "signet.audit.token.denied._");
@@ -34,9 +47,11 @@ test("the subject is the type and the profile, or _ where an event has none", (t
   const changed = {
     type: "configuration.changed",
     configHash: "h",
+    policyDigest: "p",
     profiles: ["lobby"],
     disabled: [],
     replaced: [],
+    parts: ["profiles"],
   } as const;
   t.is(subjectOf(readHeader(encode(changed))), "signet.audit.configuration.changed._");
   const started = { type: "service.started", version: "1", configHash: "h", acceptedLosses: [] } as const;

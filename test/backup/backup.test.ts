@@ -7,6 +7,7 @@ import { createSecretVault } from "../../src/jose/secret-vault.ts";
 import { KeyringError } from "../../src/keys/error.ts";
 import { openKeyring } from "../../src/keys/rotating/keyring.ts";
 import { wrapRecord } from "../../src/keys/store/authenticated-record.ts";
+import { createAuditWriters } from "../../src/replica/audit-writers.ts";
 import { parseRevocation, storeRevocations } from "../../src/revoke/revocation.ts";
 import type { KeyValue } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
@@ -237,4 +238,29 @@ test("entries that belong to no ring are refused although the MAC is good", asyn
   const forged = (key: string) => encodeBackup([{ key, value: Buffer.alloc(0) }], start, TOOLS.recordKeys);
   for (const key of ["keys/service/epoch/x", "keys/service/1", "elsewhere/service/epoch/1", "secrets/p/q/epoch/0"])
     t.is(await codeOf(restored(emptyStore(), forged(key), TOOLS, start)), "BROKEN_RECORD", key);
+});
+
+test("the writers of the audit log are restored with their keys and ends, and none that is running or forged", async (t) => {
+  const { store, now } = await filledStore();
+  const writersIn = (of: KeyValue) =>
+    createAuditWriters({ store: of, recordKeys: TOOLS.recordKeys, now: () => now, onStray: () => undefined });
+  for (const writer of ["gone", "running"])
+    await writersIn(store).register({ writer, origin: `host/audit/${writer}`, verifierKey: `key of ${writer}` });
+  await writersIn(store).end("gone", "retired");
+  const before = await writersIn(store).list();
+  await store.create("audit/writers/forged", Buffer.from("{}"));
+  const { file } = await createBackup(store, TOOLS, now);
+
+  const empty = emptyStore();
+  t.deepEqual(await writersIn(empty).list(), [], "control");
+  await restored(empty, file, TOOLS, now);
+  t.deepEqual(await writersIn(empty).list(), before);
+  t.is(await empty.get("audit/writers/forged"), undefined);
+
+  const used = emptyStore();
+  const renewed = { writer: "running", origin: "host/audit/running", verifierKey: "a later key" };
+  await writersIn(used).register(renewed);
+  await restored(used, file, TOOLS, now);
+  t.like(await writersIn(used).find("running"), renewed, "what the store has is not overwritten");
+  t.like(await writersIn(used).find("gone"), { state: "retired" });
 });

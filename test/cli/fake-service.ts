@@ -9,6 +9,14 @@ import {
 import { BadRequest, ErrorInfo, RetryInfo } from "../../src/gen/google/rpc/error_details.ts";
 import { Status } from "../../src/gen/google/rpc/status.ts";
 import {
+  AuditServiceService,
+  CheckpointResponse,
+  HashSubjectResponse,
+  ListAuditKeysResponse,
+  RetireWriterResponse,
+  RotateAuditKeyResponse,
+} from "../../src/gen/signet/v1/audit_service.ts";
+import {
   GetJwksResponse,
   ImportKeyResponse,
   KeyServiceService,
@@ -18,6 +26,7 @@ import {
   RotateKeysResponse,
 } from "../../src/gen/signet/v1/keys.ts";
 import { GetProfileResponse, ListProfilesResponse, ProfileServiceService } from "../../src/gen/signet/v1/profiles.ts";
+import { ListSessionsResponse, SessionServiceService } from "../../src/gen/signet/v1/session.ts";
 import {
   IssueTokenResponse,
   RevokeTokensResponse,
@@ -36,6 +45,12 @@ interface Answers {
   revokeKey?: Partial<RevokeKeyResponse> | Refusal;
   listProfiles?: Partial<ListProfilesResponse> | Refusal;
   getProfile?: Partial<GetProfileResponse> | Refusal;
+  hashSubject?: Partial<HashSubjectResponse> | Refusal;
+  listAuditKeys?: Partial<ListAuditKeysResponse> | Refusal;
+  checkpoint?: Partial<CheckpointResponse> | Refusal;
+  rotateAuditKey?: Partial<RotateAuditKeyResponse> | Refusal;
+  retireWriter?: Partial<RetireWriterResponse> | Refusal;
+  listSessions?: readonly Partial<ListSessionsResponse>[];
 }
 
 /** A gRPC error with details, as the service sends it. */
@@ -56,14 +71,20 @@ export const retryInfo = (seconds: bigint, nanos: number) =>
 export const badRequest = (...fieldViolations: { field: string; description: string }[]) =>
   packed("BadRequest", BadRequest.encode(BadRequest.fromPartial({ fieldViolations })));
 
-/** Serves fixed answers on a random loopback port and records the requests. */
-export async function fakeService(answers: Answers, address = "127.0.0.1:0") {
+/** Serves fixed answers on a random loopback port, and records the requests and their `authorization`. */
+export async function fakeService(
+  answers: Answers,
+  address = "127.0.0.1:0",
+  security = ServerCredentials.createInsecure(),
+) {
   const requests: unknown[] = [];
+  const authorizations: unknown[] = [];
   const server = new Server();
   const handler =
     <A>(answer: A | Refusal | "silence") =>
     (call: ServerUnaryCall<unknown, A>, callback: sendUnaryData<A>) => {
       requests.push(call.request);
+      authorizations.push(...call.metadata.get("authorization"));
       if (answer === "silence") return;
       if (answer instanceof Refusal) callback(serviceError(answer));
       else callback(null, answer);
@@ -88,13 +109,29 @@ export async function fakeService(answers: Answers, address = "127.0.0.1:0") {
     listProfiles: handler(fill(answers.listProfiles ?? {}, ListProfilesResponse.fromPartial)),
     getProfile: handler(fill(answers.getProfile ?? {}, GetProfileResponse.fromPartial)),
   });
+  server.addService(AuditServiceService, {
+    hashSubject: handler(fill(answers.hashSubject ?? {}, HashSubjectResponse.fromPartial)),
+    listAuditKeys: handler(fill(answers.listAuditKeys ?? {}, ListAuditKeysResponse.fromPartial)),
+    checkpoint: handler(fill(answers.checkpoint ?? {}, CheckpointResponse.fromPartial)),
+    rotateAuditKey: handler(fill(answers.rotateAuditKey ?? {}, RotateAuditKeyResponse.fromPartial)),
+    retireWriter: handler(fill(answers.retireWriter ?? {}, RetireWriterResponse.fromPartial)),
+  });
+  const pages = [...(answers.listSessions ?? [])];
+  server.addService(SessionServiceService, {
+    listSessions: (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) =>
+      handler(ListSessionsResponse.fromPartial(pages.shift() ?? {}))(call, callback),
+  });
   const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    ),
+    server.bindAsync(address, security, (error, bound) => (error ? reject(error) : resolve(bound))),
   );
   const bound = address.startsWith("unix:") ? address : `127.0.0.1:${port}`;
-  return { address: bound, env: { SIGNET_ADDRESS: bound }, requests, stop: () => server.forceShutdown() };
+  return {
+    address: bound,
+    env: { SIGNET_ADDRESS: bound },
+    requests,
+    authorizations,
+    stop: () => server.forceShutdown(),
+  };
 }
 
 function fill<A>(answer: Partial<A> | Refusal | "silence", complete: (answer: never) => A): A | Refusal | "silence" {

@@ -24,11 +24,15 @@ async function loadedBy(t: ExecutionContext, words: readonly string[]) {
 const commandsOf = (files: readonly string[]) => files.filter((file) => file.startsWith("src/cli/commands/"));
 const foldersOf = (files: readonly string[]) => new Set(files.map((file) => file.split("/")[1]));
 
-test("the help of all commands loads commander alone, and only the command that is in it", async (t) => {
+test("the help of all commands loads commander alone, and only the commands that are in it", async (t) => {
   const { code, packages, files } = await loadedBy(t, ["--help"]);
   t.is(code, 0);
   t.deepEqual([...packages], ["commander"]);
-  t.deepEqual(commandsOf(files), ["src/cli/commands/service/serve.ts"]);
+  const listed = ["service/serve.ts", "service/health.ts", "completion.ts"];
+  t.deepEqual(
+    commandsOf(files),
+    listed.map((file) => `src/cli/commands/${file}`),
+  );
 });
 
 test("token inspect loads neither gRPC nor NATS, and no other command", async (t) => {
@@ -54,6 +58,20 @@ test("a call loads gRPC, and no NATS, configuration, CEL or service", async (t) 
   );
 });
 
+test("health loads gRPC and what it calls, and nothing of tokens and keys", async (t) => {
+  const { code, packages, files } = await loadedBy(t, ["health", "--timeout", "100ms"]);
+  t.is(code, 69);
+  t.true(packages.has("@grpc/grpc-js"), "control: what is loaded is recorded");
+  t.deepEqual(
+    ["nats", "yaml", "ajv", "jose", "pino", "@bufbuild/cel"].filter((name) => packages.has(name)),
+    [],
+  );
+  t.deepEqual(
+    files.filter((file) => file.startsWith("src/gen/signet/")),
+    [],
+  );
+});
+
 test("audit tail loads NATS, and no gRPC", async (t) => {
   const { code, packages, files } = await loadedBy(t, ["audit", "tail", "--nats", "nats://127.0.0.1:1"]);
   t.is(code, 2);
@@ -74,4 +92,11 @@ test("profile check loads the profiles, and neither gRPC nor NATS", async (t) =>
     [],
   );
   t.deepEqual(commandsOf(files), ["src/cli/commands/profile/check.ts"]);
+});
+
+test("audit verify loads neither NATS nor gRPC for a file", async (t) => {
+  const { code, packages, files } = await loadedBy(t, ["audit", "verify", "-"]);
+  t.is(code, 1);
+  t.deepEqual([...packages], ["commander"]);
+  t.deepEqual(commandsOf(files), ["src/cli/commands/audit/verify.ts"]);
 });

@@ -1,27 +1,44 @@
 import { readFile } from "node:fs/promises";
 import test from "ava";
-import type { Command } from "commander";
-import { buildProgram } from "../../src/cli/program.ts";
-import { signet, terminal } from "./terminal.ts";
+import { leaves, pathOf, wholeProgram } from "../../scripts/command-line/program.ts";
+import { signet } from "./terminal.ts";
 
 const COMMANDS = [
   "serve",
+  "health",
   "token issue",
   "token verify",
   "token inspect",
   "token revoke",
   "keys list",
+  "keys history",
   "keys plan",
   "keys rotate",
   "keys revoke",
   "keys import",
   "keys export",
   "keys restore",
+  "session list",
   "profile list",
   "profile show",
   "profile check",
+  "access check",
+  "access test",
   "audit tail",
+  "audit export",
+  "audit verify",
+  "audit archive",
+  "audit receipt",
+  "audit check-receipt",
+  "audit hash",
+  "audit keys",
+  "audit checkpoint",
+  "audit rotate-key",
+  "audit close",
+  "audit retire",
+  "dev certs",
   "config check",
+  "completion",
 ];
 
 for (const name of COMMANDS) {
@@ -29,7 +46,7 @@ for (const name of COMMANDS) {
     const { code, stdout, stderr } = await signet([...name.split(" "), "--help"]);
     t.is(code, 0);
     t.is(stderr, "");
-    const examples = [...stdout.matchAll(/^ {2}\$ .*?(signet [^|)<\n]+)/gm)].map(([, line]) => line ?? "");
+    const examples = [...stdout.matchAll(/^ {2}\$ .*?(signet [^|)<>\n]+)/gm)].map(([, line]) => line ?? "");
     t.true(examples.length > 0);
     for (const line of examples) {
       t.true(line.startsWith(`signet ${name} `) || line === `signet ${name}`, line);
@@ -39,7 +56,7 @@ for (const name of COMMANDS) {
 }
 
 test("every command is in this test", async (t) => {
-  t.deepEqual(leaves(await program()).map(fullName), COMMANDS);
+  t.deepEqual(leaves(await wholeProgram()).map(pathOf), [...COMMANDS, "help"]);
 });
 
 test("--version is the version of the package", async (t) => {
@@ -51,6 +68,7 @@ for (const [words, said] of [
   [["tokn"], /unknown command 'tokn' \(Did you mean token\?\)/],
   [["token", "isue"], /unknown command 'isue' \(Did you mean issue\?\)/],
   [["keys", "list", "--keysett", "x"], /unknown option '--keysett' \(Did you mean --keyset\?\)/],
+  [["session", "list", "--limit", "0"], /Allowed: a whole number from 1 to 999999999/],
   [["token", "issue"], /missing required argument 'profile'/],
   [["token", "issue", "A.B"], /PROFILE must be 1 to 64 characters of a-z, 0-9 and -/],
   [["token", "verify"], /missing required argument 'profile'/],
@@ -146,7 +164,7 @@ test("signet help lists every command, and signet help GROUP those of the group"
   const all = await signet(["help"]);
   t.is(all.code, 0);
   t.is(all.stdout, (await signet(["--help"])).stdout);
-  for (const name of ["serve", "token", "keys", "profile", "audit", "config", "help"])
+  for (const name of ["serve", "token", "keys", "profile", "audit", "dev", "config", "help"])
     t.regex(all.stdout, new RegExp(`^  ${name} `, "m"));
   const group = await signet(["help", "token"]);
   t.is(group.code, 0);
@@ -154,7 +172,10 @@ test("signet help lists every command, and signet help GROUP those of the group"
 });
 
 for (const [words, said] of [
-  [["help", "tokn"], /error: signet has the commands serve, token, keys, profile, audit, config, help/],
+  [
+    ["help", "tokn"],
+    /error: signet has the commands serve, health, token, keys, session, profile, access, audit, dev, config, comp/,
+  ],
   [["help", "token", "isue"], /error: token has the commands issue, verify, inspect, revoke/],
   [["help", "token", "issue", "x"], /error: issue has no commands/],
 ] as const)
@@ -182,26 +203,7 @@ for (const words of [[], ["token"], ["keys"], ["profile"]]) {
 
 /** Parses a line without running its command; throws a CommanderError for a wrong one. */
 async function parse(line: string): Promise<void> {
-  const built = await program();
+  const built = await wholeProgram();
   for (const leaf of leaves(built)) leaf.action(() => {});
   await built.parseAsync(["node", ...line.trim().split(/\s+/)]);
-}
-
-function program(): Promise<Command> {
-  const unused = () => Promise.reject(new Error("not run"));
-  return buildProgram({
-    io: terminal().io,
-    startApp: unused,
-    backup: { exportKeys: unused, restoreKeys: unused },
-    exit: () => {},
-  });
-}
-
-function leaves(command: Command): Command[] {
-  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
-}
-
-function fullName(command: Command): string {
-  const above = command.parent?.parent ? `${fullName(command.parent)} ` : "";
-  return `${above}${command.name()}`;
 }

@@ -1,7 +1,6 @@
 import { EventEmitter } from "node:events";
 import { PassThrough, Readable } from "node:stream";
-import type { KeyBackup } from "../../src/cli/commands/keys/export-restore.ts";
-import type { StartApp } from "../../src/cli/commands/service/serve.ts";
+import type { Work } from "../../src/cli/commands.ts";
 import { run } from "../../src/cli/program.ts";
 
 /** The present time of all commands in these tests: noon. */
@@ -15,8 +14,10 @@ interface Setting {
   readonly tty?: boolean;
   /** The width of the terminal. */
   readonly columns?: number;
-  readonly startApp?: StartApp;
-  readonly backup?: KeyBackup;
+  readonly startApp?: Work["startApp"];
+  readonly backup?: Work["backup"];
+  readonly checkConnections?: Work["checkConnections"];
+  readonly closeWriter?: Work["closeWriter"];
 }
 
 /** A command line in this process, with streams in memory and signals from an emitter. */
@@ -28,6 +29,8 @@ export function terminal({
   columns,
   startApp = noApp,
   backup = noBackup,
+  checkConnections = noConnections,
+  closeWriter = noLog,
 }: Setting = {}) {
   const signals = new EventEmitter();
   const stdout = Object.assign(new PassThrough(), { isTTY: tty, ...(columns === undefined ? {} : { columns }) });
@@ -44,7 +47,7 @@ export function terminal({
     io,
     signals,
     async signet(...words: string[]) {
-      const code = await run(["node", "signet", ...words], io, startApp, backup);
+      const code = await run(["node", "signet", ...words], io, { startApp, backup, checkConnections, closeWriter });
       await Promise.all([stdout, stderr].map(drained));
       return { code, ...written };
     },
@@ -56,10 +59,12 @@ export function signet(words: readonly string[], setting: Setting = {}) {
   return terminal(setting).signet(...words);
 }
 
-const noApp: StartApp = () => Promise.reject(new Error("this test starts no app"));
+const noLog: Work["closeWriter"] = () => Promise.reject(new Error("this test closes no log"));
+const noApp: Work["startApp"] = () => Promise.reject(new Error("this test starts no app"));
 
 const refused = () => Promise.reject(new Error("this test copies no keys"));
-const noBackup: KeyBackup = { exportKeys: refused, restoreKeys: refused };
+const noBackup: Work["backup"] = { exportKeys: refused, restoreKeys: refused };
+const noConnections: Work["checkConnections"] = () => Promise.reject(new Error("this test connects to nothing"));
 
 async function drained(stream: PassThrough): Promise<void> {
   while (stream.readableLength > 0) await new Promise((resolve) => setImmediate(resolve));

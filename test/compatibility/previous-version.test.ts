@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmod, cp, readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
@@ -13,34 +13,22 @@ import { trailFaults, trailOf } from "../support/nats/audit-trail.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { issue, listKeys, type Service, startService, testEnv, verify } from "../support/service/service.ts";
 import { waitUntil } from "../support/wait-until.ts";
-import { bodiesOf } from "./segment-bodies.ts";
 import answers from "./0.1.0/answers.json" with { type: "json" };
+import { clockAfter, copyOf, ISSUER, USER } from "./fixture.ts";
+import { bodiesOf } from "./segment-bodies.ts";
 
 const FIXTURE = fileURLToPath(new URL("0.1.0/", import.meta.url));
-const ISSUER = { SIGNET_ISSUER: "https://tokens.example" };
 const AUDIENCE: Readonly<Record<string, string>> = { service: "api://orders" };
-const USER = { org_id: "8069", project_id: "p1", user_id: "u1" };
 const VENDOR: Partial<IssueTokenRequest> = {
   profile: "viasocket",
   subject: "",
   audience: [],
   claims: USER,
 };
-/** How long after the previous version stopped this one starts. */
-const LATER_MS = 1_000;
 
 interface Answer {
   readonly profile: string;
   readonly token: string;
-}
-
-/** A copy of a folder of the fixture with the modes that the service gives its files: git stores none of them. */
-async function copyOf(t: ExecutionContext, name: "file" | "replica"): Promise<string> {
-  const data = join(await tempFolder(t), name);
-  await cp(join(FIXTURE, name), data, { recursive: true });
-  for (const entry of await readdir(data, { recursive: true, withFileTypes: true }))
-    await chmod(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o700 : 0o600);
-  return data;
 }
 
 /** A data folder that has nothing but the KEK of the fixture's. */
@@ -48,12 +36,6 @@ async function emptyFolder(t: ExecutionContext): Promise<string> {
   const data = await tempFolder(t);
   await writeFile(join(data, "kek"), await readFile(join(FIXTURE, "file", "kek")), { mode: 0o600 });
   return data;
-}
-
-/** A clock that goes on from where the previous version stopped. */
-function clockAfter(stoppedAt: number): () => number {
-  const from = performance.now();
-  return () => Math.floor(stoppedAt + LATER_MS + performance.now() - from);
 }
 
 function start(
@@ -120,7 +102,7 @@ testWithNats(
   "a data folder of 0.1.0 opens: verdicts, keys and secrets stay, and its events go on to NATS",
   async (t) => {
     const nats = await startNats(t);
-    const data = await copyOf(t, "file");
+    const data = await copyOf(t, "0.1.0", "file");
     const old = bodiesOf(await readFile(join(data, "spool", "0000000000000001.segment")));
     t.true(old.length > 5);
     const service = await start(t, data, answers.file, { SIGNET_NATS_URL: nats.url });
@@ -141,7 +123,10 @@ testWithNats(
       (await trail()).some((body) => body.includes(vendors.tokenId)),
     );
     t.deepEqual((await trail()).slice(0, old.length), old);
-    t.deepEqual(trailFaults(await trailOf(nats), ids), {}, "the chain goes on from the old events to the new ones");
+    const first = JSON.parse((await trail())[old.length] ?? "");
+    const { writer: predecessor } = JSON.parse(old[0] ?? "");
+    t.like(first, { logIndex: "0", epoch: "1", writerOpened: { reason: "UPGRADED", predecessor } });
+    t.deepEqual(trailFaults(await trailOf(nats), ids), {}, "the chain of the old events, and the log of the new ones");
   },
 );
 
@@ -157,7 +142,7 @@ test("an export of 0.1.0 restores into an empty folder", async (t) => {
 
 testWithNats("a replica's folder of 0.1.0 fills an empty bucket with its ring, secrets and revocations", async (t) => {
   const nats = await startNats(t);
-  const data = await copyOf(t, "replica");
+  const data = await copyOf(t, "0.1.0", "replica");
   const env = { SIGNET_NATS_URL: nats.url, SIGNET_STATE_STORE: "nats" };
   // It issues nothing, since its clock differs from that of this server.
   const service = await start(t, data, answers.replica, env);
@@ -180,7 +165,7 @@ test("negative control: a ring of 0.1.0 with one flipped bit is refused, also un
     [false, "CORRUPT"],
     [true, "BROKEN_RECORD"],
   ] as const) {
-    const data = await copyOf(t, "file");
+    const data = await copyOf(t, "0.1.0", "file");
     flipBit(join(data, "state", "state.db"), "keys/service/epoch/1", withChecksum);
     await t.throwsAsync(start(t, data, answers.file), { code });
   }

@@ -1,48 +1,7 @@
 import { join } from "node:path";
 import test from "ava";
-import { isLoopback } from "../../src/config/checks.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { faultsOf, faultTexts, filesIn } from "../support/files/config-files.ts";
-
-for (const address of ["127.0.0.1:1", "127.255.255.254:65535", "[::1]:1", "localhost:1"]) {
-  test(`${address} can be reached from this machine alone`, (t) => {
-    t.true(isLoopback(address));
-  });
-}
-
-for (const address of [
-  "0.0.0.0:1",
-  "10.0.0.1:1",
-  "[::]:1",
-  "::1:1",
-  "[::2]:1",
-  "[0:0:0:0:0:0:0:1]:1",
-  "[::1%eth0]:1",
-  "127.0.0.1.example.org:1",
-  "127.1:1",
-  "localhost.example.org:1",
-  "LOCALHOST.:1",
-  "[localhost]:1",
-  ":1",
-  "127.0.0.1",
-  "",
-]) {
-  test(`${JSON.stringify(address)} is not known to be loopback`, (t) => {
-    t.false(isLoopback(address));
-  });
-}
-
-for (const [section, address] of [
-  ["grpc", "0.0.0.0:50051"],
-  ["grpc", "10.1.2.3:50051"],
-  ["http", "[::]:8081"],
-  ["http", "signet.example:8081"],
-] as const) {
-  test(`${section} at ${address}, which others can reach, is refused`, async (t) => {
-    const [fault] = await faultTexts(t, `${section}:\n  address: "${address}"\n`);
-    t.regex(fault ?? "", new RegExp(`^FILE:2 ${section}\\.address: must be a loopback address`));
-  });
-}
 
 for (const [what, rotation, path, rule] of [
   ["a lead below what verifiers need", "lead: 16m", "rotation.lead", /960000 ms: it must be at least .* = 1020000 ms/],
@@ -104,3 +63,80 @@ for (const [what, env, expected] of [
     t.is(loadConfig({ env }).warnings.length, expected);
   });
 }
+
+const GOOD_ISSUER = "issuer: https://i.test, audience: signet, algorithms: [ES256]";
+
+for (const [what, text, ...faults] of [
+  [
+    "no place for its keys",
+    `callers: { issuers: { ci: { ${GOOD_ISSUER} } } }`,
+    "FILE:1 callers.issuers.ci: must have exactly one of jwks, discovery and file",
+  ],
+  [
+    "two places for its keys",
+    `callers: { issuers: { ci: { ${GOOD_ISSUER}, discovery: true, file: /x } } }`,
+    "FILE:1 callers.issuers.ci: must have exactly one of jwks, discovery and file",
+  ],
+  [
+    "the iss of another one",
+    `callers: { issuers: { ci: { ${GOOD_ISSUER}, file: /x }, cd: { ${GOOD_ISSUER}, file: /y } } }`,
+    "FILE:1 callers.issuers.cd.issuer: must not be the issuer of ci as well",
+  ],
+  [
+    "the iss of Signet itself",
+    "issuer: https://i.test\ncallers: { issuers: { ci: { issuer: https://i.test, audience: a, algorithms: [ES256], file: /x } } }",
+    "FILE:2 callers.issuers.ci.issuer: must not be the issuer of this installation as well",
+  ],
+  [
+    "discovery of something that is no https URL",
+    "callers: { issuers: { ci: { issuer: http://127.0.0.1, audience: a, algorithms: [ES256], discovery: true } } }",
+    "FILE:1 callers.issuers.ci.issuer: must be an https URL without user, query and fragment, where discovery is true",
+  ],
+  [
+    "a CA and hosts for a file",
+    `callers: { issuers: { ci: { ${GOOD_ISSUER}, file: /x, ca_file: /ca, jwks_hosts: [a] } } }`,
+    "FILE:1 callers.issuers.ci.ca_file: is for keys that are fetched",
+    "FILE:1 callers.issuers.ci.jwks_hosts: is for discovery",
+  ],
+  [
+    "an alias with capitals",
+    `callers: { issuers: { CI: { ${GOOD_ISSUER}, file: /x } } }`,
+    "FILE:1 callers.issuers.CI: is not an allowed name (allowed: 1 to 64 of a-z 0-9 -)",
+  ],
+  [
+    "an algorithm with a shared secret, and no audience",
+    "callers: { issuers: { ci: { issuer: a, algorithms: [HS256], file: /x } } }",
+    "FILE:1 callers.issuers.ci.audience: is required",
+    'FILE:1 callers.issuers.ci.algorithms[0]: must be one of ["RS256","RS384","RS512","PS256","PS384","PS512","ES256","ES384","ES512","EdDSA"]',
+  ],
+  [
+    "keys over plaintext",
+    `callers: { issuers: { ci: { ${GOOD_ISSUER}, jwks: "http://127.0.0.1/jwks" } } }`,
+    "FILE:1 callers.issuers.ci.jwks: must be an https URL without user and fragment, or empty",
+  ],
+] as const)
+  test(`an issuer of callers with ${what} is a fault`, async (t) => {
+    t.deepEqual((await faultTexts(t, text)).toSorted(), faults.toSorted());
+  });
+
+for (const [text, fault] of [
+  ["{ trust_domain: example.org, bundle: /b }", ": must have both trust_domain and audience, or neither"],
+  ["{ audience: a }", ": must have both trust_domain and audience, or neither"],
+  ["{ bundle: /b }", ".bundle: needs trust_domain and audience"],
+  [
+    "{ trust_domain: example.org, audience: a }",
+    ".bundle: must be a file while spiffe.socket is empty and SPIFFE_ENDPOINT_SOCKET names no Unix socket",
+  ],
+] as const)
+  test(`JWT-SVIDs by ${text} are a fault`, async (t) => {
+    t.deepEqual(await faultTexts(t, `callers: { jwt_svid: ${text} }`), [`FILE:1 callers.jwt_svid${fault}`]);
+  });
+
+test("the Workload API is where spiffe.socket says, or else SPIFFE_ENDPOINT_SOCKET, if that is a Unix socket", async (t) => {
+  const file = join(await filesIn(t, { "signet.yaml": "spiffe: { socket: unix:/own }" }), "signet.yaml");
+  const env = { SPIFFE_ENDPOINT_SOCKET: "unix:///run/agent.sock" };
+  t.is(loadConfig({ env }).spiffeSocket, "unix:///run/agent.sock");
+  t.is(loadConfig({ env: { ...env, SIGNET_SPIFFE_SOCKET: "unix:/other" } }).spiffeSocket, "unix:/other");
+  t.is(loadConfig({ file, env }).spiffeSocket, "unix:/own");
+  t.is(loadConfig({ env: { SPIFFE_ENDPOINT_SOCKET: "tcp://127.0.0.1:8000" } }).spiffeSocket, "");
+});

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import test from "ava";
+import { PROOF_VARIABLES } from "../../src/cli/connection/target.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { CONFIG_SCHEMA } from "../../src/config/schema.ts";
 import { isServiceLink } from "../../src/config/service-link.ts";
@@ -26,6 +27,65 @@ test("every key of the configuration has its variable, and setting it to its def
   const env = Object.fromEntries(leaves(defaults, "SIGNET"));
   t.is(Object.keys(env).length, countKeys(CONFIG_SCHEMA));
   t.deepEqual(loadConfig({ env }).effective, defaults);
+});
+
+test("a variable sets a key under a name of a map: in lower case, and with - for _", async (t) => {
+  const text = "callers: { issuers: { my-ci: { issuer: a, audience: b, algorithms: [ES256], file: /x } } }";
+  const file = join(await filesIn(t, { "signet.yaml": text }), "signet.yaml");
+  const env = {
+    SIGNET_CALLERS_ISSUERS_MY_CI_AUDIENCE: "c",
+    SIGNET_CALLERS_ISSUERS_MY_CI_ALGORITHMS: "RS256,EdDSA",
+    SIGNET_CALLERS_ISSUERS_IDP_ISSUER: "d",
+    SIGNET_CALLERS_ISSUERS_IDP_AUDIENCE: "e",
+    SIGNET_CALLERS_ISSUERS_IDP_ALGORITHMS: "PS256",
+    SIGNET_CALLERS_ISSUERS_IDP_JWKS: "https://idp.test/jwks",
+    SIGNET_CALLERS_ISSUERS_IDP_CA_FILE: "/ca",
+  };
+  const { issuers } = loadConfig({ file, env }).callers;
+  t.like(issuers[0], { alias: "my-ci", issuer: "a", audience: "c", algorithms: ["RS256", "EdDSA"], file: "/x" });
+  t.like(issuers[1], { alias: "idp", issuer: "d", jwks: "https://idp.test/jwks", caFile: "/ca", file: undefined });
+});
+
+for (const [alias, inVariable] of [
+  ["constructor", "CONSTRUCTOR"],
+  ["--proto--", "__PROTO__"],
+]) {
+  test(`an issuer may have the alias ${alias}, by variables alone or in the file`, async (t) => {
+    const env = {
+      [`SIGNET_CALLERS_ISSUERS_${inVariable}_ISSUER`]: "d",
+      [`SIGNET_CALLERS_ISSUERS_${inVariable}_AUDIENCE`]: "e",
+      [`SIGNET_CALLERS_ISSUERS_${inVariable}_ALGORITHMS`]: "PS256",
+      [`SIGNET_CALLERS_ISSUERS_${inVariable}_FILE`]: "/x",
+    };
+    const text = `callers: { issuers: { ${alias}: { issuer: d, audience: e, algorithms: [PS256], file: /x } } }`;
+    const file = join(await filesIn(t, { "signet.yaml": text }), "signet.yaml");
+    const { issuers } = loadConfig({ env }).callers;
+    t.like(issuers, [{ alias, issuer: "d", audience: "e", file: "/x" }]);
+    t.deepEqual(loadConfig({ file, env: {} }).callers.issuers, issuers);
+  });
+}
+
+for (const alias of ["__proto__", "toString"]) {
+  test(`an issuer in a file with the alias ${alias} is refused by its form, and not passed over`, async (t) => {
+    const text = `callers: { issuers: { ${alias}: { issuer: d, audience: e, algorithms: [PS256], file: /x } } }`;
+    const file = join(await filesIn(t, { "signet.yaml": text }), "signet.yaml");
+    const faults = faultsOf(() => loadConfig({ file, env: {} }));
+    t.true(
+      faults.some(({ path }) => path.startsWith("callers.issuers")),
+      JSON.stringify(faults),
+    );
+  });
+}
+
+test("a variable of a map without a name, or with an unknown key, is a fault; a bad value names its variable", (t) => {
+  for (const name of ["SIGNET_CALLERS_ISSUERS_FILE", "SIGNET_CALLERS_ISSUERS__FILE", "SIGNET_CALLERS_ISSUERS_CI_KEY"]) {
+    const [fault] = faultsOf(() => loadConfig({ env: { [name]: "/x" } }));
+    t.is(fault?.file, name);
+    t.regex(String(fault?.message), /^is not the name of a configuration key \(known: .*ISSUERS_NAME_CA_FILE/);
+  }
+  const env = { SIGNET_CALLERS_ISSUERS_MY_CI_JWKS: "http://x" };
+  const bad = faultsOf(() => loadConfig({ env })).find(({ path }) => path === "callers.issuers.my-ci.jwks");
+  t.is(bad?.file, "SIGNET_CALLERS_ISSUERS_MY_CI_JWKS");
 });
 
 test("a variable applies to a section without a value in the file", async (t) => {
@@ -73,7 +133,9 @@ test("a fault of one item names the variable that holds the list", async (t) => 
 });
 
 test("the command line's own variables and foreign ones are not faults", (t) => {
-  t.notThrows(() => loadConfig({ env: { SIGNET_CONFIG: "x", SIGNET_ADDRESS: "y", PATH: "z", signet_data: "" } }));
+  const commands = Object.fromEntries(Object.values(PROOF_VARIABLES).map((name) => [name, "y"]));
+  const env = { SIGNET_CONFIG: "x", SIGNET_ADDRESS: "y", ...commands, PATH: "z", signet_data: "" };
+  t.notThrows(() => loadConfig({ env }));
 });
 
 /** What Kubernetes and Docker set for a service at this address. */
@@ -138,6 +200,10 @@ test("no key of the configuration has the name of a service link", (t) => {
 
 for (const [name, value, path, message] of [
   ["SIGNET_GRPC_ADDRESS", "rubbish", "grpc.address", "must be host:port or unix:/path"],
+  ["SIGNET_GRPC_ADDRESS", "unix:signet.sock", "grpc.address", "must be host:port or unix:/path"],
+  ["SIGNET_GRPC_ADDRESS", "unix:signet:1", "grpc.address", "must be host:port or unix:/path"],
+  ["SIGNET_GRPC_ADDRESS", "unix://signet.sock", "grpc.address", "must be host:port or unix:/path"],
+  ["SIGNET_SPIFFE_SOCKET", "unix:agent.sock", "spiffe.socket", "must be unix:/path, or empty"],
   ["SIGNET_SIGNING_VERIFY_EVERY", "-1", "signing.verify_every", "must be integer"],
   ["SIGNET_SIGNING_VERIFY_EVERY", "1e3", "signing.verify_every", "must be integer"],
   ["SIGNET_KEK_CREATE", "yes", "kek.create", "must be true or false"],
@@ -165,7 +231,8 @@ function leaves(value: object, name: string): [string, string][] {
   });
 }
 
-function countKeys(schema: { readonly properties?: object }): number {
-  if (schema.properties === undefined) return 1;
+/** Apart from those in a map, which has no names by default. */
+function countKeys(schema: { readonly properties?: object; readonly additionalProperties?: unknown }): number {
+  if (schema.properties === undefined) return typeof schema.additionalProperties === "object" ? 0 : 1;
   return Object.values(schema.properties).reduce((sum: number, inner) => sum + countKeys(inner), 0);
 }

@@ -4,15 +4,16 @@ import { loadConfig } from "../../src/config/load.ts";
 import { formatFault } from "../../src/schema/fault.ts";
 import { faultsOf, faultTexts, filesIn } from "../support/files/config-files.ts";
 import { shippedText } from "../support/profiles/profiles.ts";
+import { folderWithVariant } from "../support/profiles/profiles-folder.ts";
 
 const SECTIONS =
-  "issuer, data, grpc, http, nats, state, kek, rotation, profiles, signing, verify, audit, log, shutdown";
+  "issuer, data, grpc, callers, spiffe, http, nats, state, kek, rotation, profiles, access, signing, verify, audit, traces, log, shutdown";
 
 test("without a file every key has its default", (t) => {
   const config = loadConfig({ env: {} });
   t.like(config, {
     data: "./data",
-    grpc: { address: "127.0.0.1:50051", maxConcurrentStreams: 1000, maxMessageBytes: 1_048_576, keepaliveMs: 60_000 },
+    grpc: { address: "127.0.0.1:50051", maxConcurrentStreams: 100, maxMessageBytes: 2_097_152, keepaliveMs: 60_000 },
     http: { address: "127.0.0.1:8081", maxConnections: 1000 },
     nats: { url: "nats://127.0.0.1:4222", replicas: 1, syncInterval: 120_000 },
     state: { store: "file", firstStart: false, maxOfflineMs: 3_600_000 },
@@ -77,7 +78,7 @@ colour: blue
 `;
   t.deepEqual((await faultTexts(t, text)).toSorted(), [
     "FILE:1 issuer: must be an http or https URL without user, query and fragment",
-    "FILE:3 grpc.adress: is not a known key (known: address, max_connections, max_open_calls, max_concurrent_streams, max_message_bytes, max_unread_bytes, max_buffered_bytes, max_connection_idle, max_connection_age, keepalive, young_calls)",
+    "FILE:3 grpc.adress: is not a known key (known: address, max_connections, max_open_calls, max_concurrent_streams, max_message_bytes, max_unread_bytes, max_buffered_bytes, max_deadline, max_connection_idle, max_connection_age, keepalive, young_calls, tls)",
     "FILE:4 grpc.max_message_bytes: must be integer",
     "FILE:6 rotation.period: must be a duration such as 500ms, 90s, 15m, 24h or 30d",
     "FILE:8 nats.replicas: must be one of [1,3,5]",
@@ -123,7 +124,8 @@ for (const issuer of ["https://user:secret@h", "https://h/#x", "https://h/?x", "
   });
 
 test("a NATS URL with a password is refused, and the fault says what is allowed without the password", async (t) => {
-  const message = "must be nats://host:port without user and password, or empty";
+  const message =
+    "must be nats://host:port or tls://host:port without user and password, several of them with commas, or empty";
   t.deepEqual(await faultTexts(t, 'nats: { url: "nats://user:secret@127.0.0.1:4222" }\n'), [
     `FILE:1 nats.url: ${message}`,
   ]);
@@ -149,6 +151,18 @@ test("the folder of further profiles is read beside those that ship", async (t) 
   t.true(profiles.has("service"));
   t.is(profiles.get("sixth")?.keys.kind, "keyset");
   t.true(keysets.some(({ name }) => name === "sixth"));
+});
+
+test("a strict profile needs NATS, whose acknowledgement it waits for", async (t) => {
+  const folder = await folderWithVariant(t, "service", "ledger", {
+    "audit: {": "audit: { mode: strict,",
+  });
+  const load = (url: string) => loadConfig({ env: { SIGNET_PROFILES_FOLDER: folder, SIGNET_NATS_URL: url } });
+  t.is(load("nats://127.0.0.1:4222").profiles.get("ledger")?.audit.mode, "strict");
+  t.is(load("nats://127.0.0.1:4222").profiles.get("service")?.audit.mode, "spool");
+  t.deepEqual(faultsOf(() => load("")).map(formatFault), [
+    "profile ledger audit.mode: is strict, which needs NATS: nats.url must not be empty",
+  ]);
 });
 
 test("a folder of further profiles that is not there is a fault", (t) => {
@@ -186,3 +200,10 @@ for (const [value, allowed] of [
     t.regex(`${fault?.path} ${fault?.message}`, allowed);
   });
 }
+
+test("the retention is off by default, in milliseconds and bytes, and also set by variables", (t) => {
+  t.deepEqual(loadConfig({ env: {} }).retention, { maxAgeMs: undefined, maxBytes: undefined });
+  const env = { SIGNET_AUDIT_RETENTION_MAX_AGE: "30d", SIGNET_AUDIT_RETENTION_MAX_BYTES: "5000" };
+  t.deepEqual(loadConfig({ env }).retention, { maxAgeMs: 2_592_000_000, maxBytes: 5000 });
+  t.deepEqual(loadConfig({ env: { ...env, SIGNET_AUDIT_RETENTION_MAX_AGE: "" } }).retention.maxAgeMs, undefined);
+});

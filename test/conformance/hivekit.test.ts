@@ -1,14 +1,17 @@
 import test from "ava";
 import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
 import type { Carrier, VerifyTokenResponse } from "../../src/gen/signet/v1/token.ts";
+import { startGateway } from "../support/gateway.ts";
 import { badFields, type Dialect, dialect, verdictOf, warningsOf } from "../support/profiles/dialect.ts";
 import { getProfile } from "../support/profiles/profile-client.ts";
+import { startRemote } from "../support/service/remote-service.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { type Service, startService } from "../support/service/service.ts";
 import { type Ending, shared } from "../support/service/shared.ts";
 import { claimsOf, foreignToken, testKey, textsOf } from "../support/tokens/foreign-token.ts";
 import { SAMPLES } from "../support/tokens/vendor-samples.ts";
 import { waitUntil } from "../support/wait-until.ts";
+import { connectTo } from "./socket.ts";
 
 const KEY = testKey("hivekit");
 const SAMPLE = claimsOf(SAMPLES.hivekit);
@@ -21,14 +24,15 @@ const { SECRET_ENCODING_BASE64, SECRET_ENCODING_UTF8 } = SecretEncoding;
 const hivekit = (service: Service, tenant = TENANT): Dialect =>
   dialect(service, "hivekit", { tenant, encoding: SECRET_ENCODING_BASE64 });
 
-/** The profile with one secret of the sample's tenant, named as in the sample. */
-async function withSecret(t: Ending, options?: Parameters<typeof startService>[1]): Promise<Dialect> {
-  const profile = hivekit(await startService(t, options));
+/** The profile with one secret of the tenant, named as in the sample. */
+async function withSecret(service: Service, tenant?: string): Promise<Dialect> {
+  const profile = hivekit(service, tenant);
   await profile.importSecret(KEY.toString("base64"), { keyId: KID });
   return profile;
 }
 
-const unchanged = shared(test, (t) => withSecret(t));
+const service = shared(test, (t) => startRemote(t));
+const unchanged = shared(test, async () => withSecret(await service()));
 
 /** A question for a right. */
 const right = (operation: string, id: string, realm = "london") => ({ context: { realm, id, operation } });
@@ -38,7 +42,8 @@ test.serial(
   async (t) => {
     // Within 24 hours the count of seconds passes 2^31.
     const now = () => (2 ** 31 - 3_600) * 1000;
-    const profile = await withSecret(t, { surroundings: { now, newTokenId: () => String(SAMPLE.jti) } });
+    const surroundings = { now, newTokenId: () => String(SAMPLE.jti) };
+    const profile = await withSecret(await startService(t, { surroundings }));
     const dpv = { london: ["deliveryRiders/johndoe-123", "cars/*"], "*": ["sensors/*"] };
     const issued = await profile.issue({ sub: "service", per: PER, dpv }, { ttl: { seconds: 86_400n, nanos: 0 } });
     t.is(textsOf(issued.token).header, textsOf(SAMPLES.hivekit).header);
@@ -136,8 +141,7 @@ test.serial("H6: letters that are unknown, doubled or lower case are refused; no
 test.serial(
   "H7: a tenant's token shown as another's is UNKNOWN_KEY, with one kid in both BAD_SIGNATURE, with the other's secret TENANT_MISMATCH",
   async (t) => {
-    const service = await startService(t);
-    const [a, b] = [hivekit(service, "tenant-a"), hivekit(service, "tenant-b")];
+    const [a, b] = [hivekit(await service(), "tenant-a"), hivekit(await service(), "tenant-b")];
     await a.importSecret(testKey("a").toString("base64"), { keyId: "only-a" });
     await b.importSecret(testKey("b").toString("base64"), { keyId: "only-b" });
     const claims = { sub: "rider", per: PER };
@@ -151,7 +155,11 @@ test.serial(
     t.is(verdictOf(await b.verify(named)), "BAD_SIGNATURE");
     const header = { alg: "HS256", typ: "JWT", kid: "only-b" };
     t.is(verdictOf(await b.verify(foreignToken(header, claimsOf(ofA), testKey("b")))), "TENANT_MISMATCH");
-    t.is(verdictOf(await hivekit(service, "tenant-c").verify(ofA)), "UNKNOWN_KEY", "a tenant that nothing is known of");
+    t.is(
+      verdictOf(await hivekit(await service(), "tenant-c").verify(ofA)),
+      "UNKNOWN_KEY",
+      "a tenant that nothing is known of",
+    );
   },
 );
 
@@ -199,9 +207,7 @@ test.serial(
 test.serial(
   "H10: Bearer with a bad token is answered with the error frame; the quarantine's bounds are in GetProfile",
   async (t) => {
-    const service = await startService(t);
-    const profile = hivekit(service);
-    await profile.importSecret(KEY.toString("base64"), { keyId: KID });
+    const profile = await unchanged();
     const answer = await profile.present(frame("Bearer bad"));
     t.is(verdictOf(answer), "MALFORMED");
     t.is(answer.frame, "");
@@ -210,8 +216,57 @@ test.serial(
       `{"typ":"sys","act":"aut","res":"err","err":${JSON.stringify(answer.rejection?.message)}}`,
     );
     t.true((answer.rejection?.message ?? "").length > 0);
-    const { quarantine } = await getProfile(service, "hivekit");
+    const { quarantine } = await getProfile(await service(), "hivekit");
     t.deepEqual(quarantine, { deadline: { seconds: 10n, nanos: 0 }, maxFailures: 5 });
+  },
+);
+
+const gateway = shared(test, async (t) => {
+  await unchanged();
+  const { grpc } = (await service()).process;
+  return startGateway(t, { signet: grpc, env: { HIVEKIT_TENANT: TENANT } });
+});
+const connect = async (t: Ending) => connectTo(t, (await gateway()).url, "/hivekit/v1/ws");
+
+test.serial(
+  "H9 (socket): in quarantine other frames get no answer, and a good token gets the success frame",
+  async (t) => {
+    const { token } = await (await unchanged()).issue({ sub: "rider", per: PER });
+    const socket = await connect(t);
+    for (const text of ['{"typ":"sys"}', `"Bearer ${token}"`, token, `bearer ${token}`, ""]) socket.send(text);
+    socket.send(`Bearer ${token}`);
+    await socket.untilMessages(1);
+    t.deepEqual(socket.messages, [SUCCESS], "the answers come in the order of the frames");
+    socket.send(JSON.stringify({ realm: "london", id: "deliveryRiders/x", operation: "R" }));
+    await socket.untilMessages(2);
+    t.like(JSON.parse(socket.messages[1] ?? ""), { res: "suc" }, "it is out of quarantine");
+  },
+);
+
+test.serial(
+  "H10 (socket): a bad token gets the error frame; after 5 of them, or after 10 s, the socket is closed",
+  async (t) => {
+    const { token } = await (await unchanged()).issue({ sub: "rider", per: PER });
+    const start = performance.now();
+    const [silent, failing, good] = [await connect(t), await connect(t), await connect(t)];
+    for (let failures = 1; failures <= 5; failures += 1) {
+      failing.send("Bearer bad");
+      await failing.untilMessages(failures);
+      t.like(JSON.parse(failing.messages.at(-1) ?? ""), { typ: "sys", act: "aut", res: "err" });
+      t.is(failing.messages.length, failures);
+    }
+    t.is((await failing.untilClosed()).code, 1008);
+    for (let failures = 1; failures <= 4; failures += 1) {
+      good.send("Bearer bad");
+      await good.untilMessages(failures);
+    }
+    good.send(`Bearer ${token}`);
+    await good.untilMessages(5);
+    t.is(good.messages[4], SUCCESS, "a client may try again");
+    t.is((await silent.untilClosed()).code, 1008);
+    t.true(performance.now() - start >= 9_900, "not before the deadline");
+    t.deepEqual(silent.messages, []);
+    t.is(good.closed, undefined, "the deadline is that of the quarantine alone");
   },
 );
 
@@ -242,7 +297,7 @@ test.serial(
 );
 
 test.serial("H12: after a rotation the old kid is valid for the overlap, then KEY_RETIRED", async (t) => {
-  const profile = await withSecret(t);
+  const profile = await withSecret(await service(), "rotating");
   const { token: old, keyId } = await profile.issue({ sub: "rider", per: PER });
   t.is(keyId, KID);
   const rotate = (keyId: string, seconds: bigint) =>
@@ -290,8 +345,7 @@ test.serial("H13: the vendor's own sample lives too long, and the diagnosis says
 test.serial(
   "H14: one text imported as base64 and as utf8 is two keys; length, fingerprint and diagnosis show it",
   async (t) => {
-    const service = await startService(t);
-    const [one, other] = [hivekit(service, "one"), hivekit(service, "other")];
+    const [one, other] = [hivekit(await service(), "one"), hivekit(await service(), "other")];
     const text = KEY.toString("base64");
     const decoded = await one.importSecret(text, { keyId: "k" });
     const asText = await other.importSecret(text, { keyId: "k", encoding: SECRET_ENCODING_UTF8 });
@@ -303,7 +357,7 @@ test.serial(
     const answer = await other.verify(moved);
     t.is(verdictOf(answer), "BAD_SIGNATURE");
     t.regex(answer.diagnosis, /if the secret is read as base64/);
-    const again = hivekit(service, "again");
+    const again = hivekit(await service(), "again");
     t.is(
       (await again.importSecret(text)).key?.fingerprint,
       decoded.key?.fingerprint,

@@ -1,14 +1,18 @@
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { AuditEvent } from "../../src/gen/signet/v1/audit.ts";
 import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
 import { BatchVerifyTokensRequest, type Carrier, type VerifyTokenResponse } from "../../src/gen/signet/v1/token.ts";
+import { trailOf } from "../support/nats/audit-trail.ts";
 import { serialTestWithNats, startNats } from "../support/nats/nats-server.ts";
 import { badFields, type Dialect, dialect, verdictOf, warningsOf } from "../support/profiles/dialect.ts";
 import { getProfile } from "../support/profiles/profile-client.ts";
 import { folderWithVariant } from "../support/profiles/profiles-folder.ts";
+import { startRemote } from "../support/service/remote-service.ts";
 import { revokeTokens } from "../support/service/revoke-tokens.ts";
+import { failureOf } from "../support/service/rich-error.ts";
 import { promised, type Service, startService } from "../support/service/service.ts";
-import { type Ending, shared } from "../support/service/shared.ts";
+import { shared } from "../support/service/shared.ts";
 import { claimsOf, foreignToken, testKey, textsOf } from "../support/tokens/foreign-token.ts";
 import { SAMPLES } from "../support/tokens/vendor-samples.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -23,27 +27,29 @@ const UUID4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{
 /** Where the client that is verified comes from. */
 const CLIENT = { context: { ip: "104.162.97.28" } };
 
-async function reactive(
-  t: Ending,
-  options: Parameters<typeof startService>[1] = {},
-  name = "reactive",
-): Promise<Dialect & { readonly service: Service }> {
-  const service = await startService(t, options);
-  await waitUntil("it is ready", async () => (await fetch(`${service.url}/readyz`)).ok);
+async function reactive(service: Service, name = "reactive"): Promise<Dialect> {
   const profile = dialect(service, name, {
     encoding: SecretEncoding.SECRET_ENCODING_BASE64,
     issue: { clientIp: "104.162.97.28" },
     verify: { audience: STREAM, ...CLIENT },
   });
   await profile.importSecret(KEY.toString("base64"));
-  return { ...profile, service };
+  return profile;
 }
 
-const unchanged = shared(test, (t) => reactive(t));
+const service = shared(test, async (t) => {
+  const folder = await folderWithVariant(t, "reactive", "reactive-strict", { "mode: warn": "mode: enforce" });
+  return startRemote(t, { env: { SIGNET_PROFILES_FOLDER: folder } });
+});
+const unchanged = shared(test, async () => reactive(await service()));
 
 /** In seconds. */
 async function leewayOf(service: Service): Promise<number> {
   return Number((await getProfile(service, "reactive")).lifetime?.leeway?.seconds);
+}
+
+function unsigned(token: string): string {
+  return token.slice(0, token.lastIndexOf("."));
 }
 
 function isShownAs401(t: ExecutionContext, { rejection }: VerifyTokenResponse): void {
@@ -119,8 +125,9 @@ test.serial(
 test.serial("R5: a token is valid a second before its end, and EXPIRED a second after the leeway", async (t) => {
   const start = 1_800_000_000_000;
   let clock = start;
-  const profile = await reactive(t, { surroundings: { now: () => clock } });
-  const leeway = await leewayOf(profile.service);
+  const service = await startService(t, { surroundings: { now: () => clock } });
+  const profile = await reactive(service);
+  const leeway = await leewayOf(service);
   for (const lifetime of [600, 1800]) {
     clock = start;
     const ttl = lifetime === 1800 ? undefined : { seconds: BigInt(lifetime), nanos: 0 };
@@ -133,6 +140,13 @@ test.serial("R5: a token is valid a second before its end, and EXPIRED a second 
     t.is(verdictOf(answer), "EXPIRED");
     isShownAs401(t, answer);
   }
+});
+
+test.serial("R5 (sample): what is issued at the sample's time is the sample, but for its signature", async (t) => {
+  const surroundings = { now: () => SAMPLE_IAT * 1000, newTokenId: () => String(SAMPLE.jti) };
+  const profile = await reactive(await startService(t, { surroundings }));
+  const { token } = await profile.issue(REQUEST, { ttl: { seconds: 600n, nanos: 0 } });
+  t.is(unsigned(token), unsigned(SAMPLES.reactive));
 });
 
 test.serial("R6: fields that are missing, empty, too long or hold NUL are each named, all in one answer", async (t) => {
@@ -154,8 +168,7 @@ test.serial("R6: fields that are missing, empty, too long or hold NUL are each n
 test.serial(
   "R7: with the address enforced another one is IP_MISMATCH, the IPv4-mapped form of the same is valid",
   async (t) => {
-    const folder = await folderWithVariant(t, "reactive", "reactive-strict", { "mode: warn": "mode: enforce" });
-    const strict = await reactive(t, { env: { SIGNET_PROFILES_FOLDER: folder } }, "reactive-strict");
+    const strict = await reactive(await service(), "reactive-strict");
     const { token } = await strict.issue(REQUEST);
     const from = (ip: string) => strict.verify(token, { context: { ip } });
     t.is(verdictOf(await from("104.162.97.28")), "valid");
@@ -179,7 +192,39 @@ test.serial("R7: as shipped another address is a warning", async (t) => {
   t.deepEqual(other && [verdictOf(other), warningsOf(other)], ["valid", ["IP_MISMATCH"]]);
 });
 
-test.todo("R8: the 51st issue at once from one ip is RESOURCE_EXHAUSTED with RetryInfo; the audit shows counts");
+serialTestWithNats(
+  "R8: of 51 and more issues in t seconds from one ip, between 50 and 51 + 20 t are accepted, the others are counted",
+  async (t) => {
+    const nats = await startNats(t);
+    const service = await startRemote(t, { env: { SIGNET_NATS_URL: nats.url } });
+    const profile = await reactive(service);
+    const start = performance.now();
+    const calls = Array.from({ length: 150 }, async (_, at) => {
+      const call = profile.issue({ ...REQUEST, unique_user_identifier: `viewer ${at}` });
+      return call.then(() => undefined).catch(() => failureOf(call));
+    });
+    const refused = (await Promise.all(calls)).filter((failure) => failure !== undefined);
+    const seconds = (performance.now() - start) / 1_000;
+    const accepted = calls.length - refused.length;
+    t.true(accepted >= 50 && accepted <= 51 + 20 * seconds, `${accepted} in ${seconds} s`);
+    t.true(refused.length > 0, "control: the machine was fast enough for a limit");
+    for (const { code, reason, retryAfterMs = 0 } of refused) {
+      t.is(`${code} ${reason}`, "RESOURCE_EXHAUSTED RATE_LIMITED");
+      t.true(retryAfterMs >= 1 && retryAfterMs <= 50, `${retryAfterMs} ms`);
+    }
+    await t.notThrowsAsync(profile.issue(REQUEST, { clientIp: "2001:db8::1" }), "another client has its own rate");
+    await service.process.stop();
+    const denied = (await trailOf(nats)).flatMap(({ body }) => {
+      const { event } = AuditEvent.fromJSON(JSON.parse(Buffer.from(body).toString()));
+      return event?.$case === "tokenDenied" && event.value.reason === "RATE_LIMITED" ? [event.value] : [];
+    });
+    t.is(
+      denied.reduce((sum, { count }) => sum + Number(count), 0),
+      refused.length,
+    );
+    t.true(denied.length < refused.length, "the first at once, the others as a count");
+  },
+);
 
 test.serial("R9: each verification of a batch is answered on its own, in order", async (t) => {
   const profile = await unchanged();
@@ -196,7 +241,7 @@ test.serial("R9: each verification of a batch is answered on its own, in order",
     { ...items[0], profile: "nowhere" },
   ];
   const request = BatchVerifyTokensRequest.fromPartial({ items: [...items, ...bad] });
-  const { tokens } = profile.service;
+  const { tokens } = await service();
   const { results } = await promised(tokens.batchVerifyTokens.bind(tokens), request);
   t.deepEqual(
     results.map(({ result }) => (result?.$case === "response" ? verdictOf(result.value) : result?.value.code)),
@@ -213,9 +258,10 @@ serialTestWithNats(
       SIGNET_STATE_STORE: "nats",
       SIGNET_STATE_FIRST_START: "true",
     };
-    const here = await reactive(t, { env });
-    const there = await startService(t, { env: { ...env, SIGNET_KEK_FILE: join(here.service.data, "kek") } });
-    const issued = [await here.issue(REQUEST), await here.issue(REQUEST), await here.issue(REQUEST)];
+    const here = await startRemote(t, { env });
+    const there = await startRemote(t, { env: { ...env, SIGNET_KEK_FILE: join(here.data, "kek") } });
+    const profile = await reactive(here);
+    const issued = [await profile.issue(REQUEST), await profile.issue(REQUEST), await profile.issue(REQUEST)];
     const items = issued.map(({ token }) => ({
       credential: { $case: "token", value: token } as const,
       profile: "reactive",
@@ -229,29 +275,23 @@ serialTestWithNats(
     };
     const allValid = async () => (await verdicts(there)).every((verdict) => verdict === "valid");
     await waitUntil("the other replica has the secret, and all in its cache", allValid);
-    await revokeTokens(here.service, { profile: "reactive", tokenIds: [issued[1]?.tokenId ?? ""] });
+    await revokeTokens(here, { profile: "reactive", tokenIds: [issued[1]?.tokenId ?? ""] });
     const expected = ["valid", "REVOKED", "valid"];
-    t.deepEqual(await verdicts(here.service), expected);
-    await waitUntil("the other replica knows", async () => !(await allValid()), 1_000);
+    t.deepEqual(await verdicts(here), expected);
+    await waitUntil("the other replica knows", async () => !(await allValid()));
     t.deepEqual(await verdicts(there), expected);
   },
 );
 
-test.serial(
-  "R10: the sample's header and claims are what is signed at its time, and hold from then until its end",
-  async (t) => {
-    const surroundings = { now: () => SAMPLE_IAT * 1000, newTokenId: () => String(SAMPLE.jti) };
-    const then = await reactive(t, { surroundings });
-    const issued = await then.issue(REQUEST, { ttl: { seconds: 600n, nanos: 0 } });
-    const resigned = foreignToken(textsOf(SAMPLES.reactive).header, textsOf(SAMPLES.reactive).claims, KEY);
-    t.is(issued.token, resigned);
-    t.is(resigned.slice(0, resigned.lastIndexOf(".")), SAMPLES.reactive.slice(0, SAMPLES.reactive.lastIndexOf(".")));
-    const now = await unchanged();
-    const asOf = async (seconds: number) =>
-      verdictOf(await now.verify(resigned, { at: new Date((SAMPLE_IAT + seconds) * 1000) }));
-    t.is(await asOf(0), "valid");
-    t.is(await asOf(599), "valid");
-    t.is(await asOf(600 + (await leewayOf(now.service))), "EXPIRED");
-    t.is(verdictOf(await now.verify(resigned)), "EXPIRED");
-  },
-);
+test.serial("R10: the sample's header and claims, signed anew, are valid from its iat until its exp", async (t) => {
+  const profile = await unchanged();
+  const { header, claims } = textsOf(SAMPLES.reactive);
+  const resigned = foreignToken(header, claims, KEY);
+  t.is(unsigned(resigned), unsigned(SAMPLES.reactive));
+  const asOf = async (seconds: number) =>
+    verdictOf(await profile.verify(resigned, { at: new Date((SAMPLE_IAT + seconds) * 1000) }));
+  t.is(await asOf(0), "valid");
+  t.is(await asOf(599), "valid");
+  t.is(await asOf(600 + (await leewayOf(await service()))), "EXPIRED");
+  t.is(verdictOf(await profile.verify(resigned)), "EXPIRED");
+});

@@ -3,9 +3,11 @@ import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
 import { readAuditStream } from "../support/nats/audit-stream.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { badFields, type Dialect, dialect, verdictOf } from "../support/profiles/dialect.ts";
-import { allForwarded } from "../support/service/remote-service.ts";
-import { startService } from "../support/service/service.ts";
-import { type Ending, shared } from "../support/service/shared.ts";
+import { allForwarded, startRemote } from "../support/service/remote-service.ts";
+import { type Service, startService } from "../support/service/service.ts";
+import { shared } from "../support/service/shared.ts";
+import { tlsFiles } from "../support/tls/tls-files.ts";
+import { CALLER, certified, clientsWith, grpcTlsEnv } from "../support/tls/tls-service.ts";
 import { claimsOf, foreignToken, textsOf } from "../support/tokens/foreign-token.ts";
 import { SAMPLES, SHOPLIVE_SECRET } from "../support/tokens/vendor-samples.ts";
 
@@ -25,16 +27,15 @@ const ALL_FIELDS = {
 };
 
 async function shoplive(
-  t: Ending,
-  options?: Parameters<typeof startService>[1],
+  service: Pick<Service, "tokens" | "keys">,
   encoding: SecretEncoding = SecretEncoding.SECRET_ENCODING_BASE64,
 ): Promise<Dialect> {
-  const profile = dialect(await startService(t, options), "shoplive", { encoding });
+  const profile = dialect(service, "shoplive", { encoding });
   await profile.importSecret(SHOPLIVE_SECRET);
   return profile;
 }
 
-const unchanged = shared(test, (t) => shoplive(t));
+const unchanged = shared(test, async (t) => shoplive(await startRemote(t)));
 
 const asOf = (seconds: number) => ({ at: new Date(seconds * 1000) });
 
@@ -51,7 +52,7 @@ test.serial("S1: the page's sample is valid in its time, and EXPIRED after it", 
 test.serial(
   "S2: with the secret read as utf8 it is BAD_SIGNATURE, and the operator alone learns of the other reading",
   async (t) => {
-    const profile = await shoplive(t, {}, SecretEncoding.SECRET_ENCODING_UTF8);
+    const profile = await shoplive(await startRemote(t), SecretEncoding.SECRET_ENCODING_UTF8);
     const answer = await profile.verify(SAMPLES.shoplive, asOf(1_610_527_309));
     t.is(verdictOf(answer), "BAD_SIGNATURE");
     t.regex(answer.diagnosis, /verifies if the secret is read as base64/);
@@ -60,7 +61,7 @@ test.serial(
 );
 
 test.serial("S3: the sample's claims at the sample's time are the sample, byte for byte", async (t) => {
-  const profile = await shoplive(t, { surroundings: { now: () => SAMPLE_IAT * 1000 } });
+  const profile = await shoplive(await startService(t, { surroundings: { now: () => SAMPLE_IAT * 1000 } }));
   t.is((await profile.issue(SAMPLE_REQUEST)).token, SAMPLES.shoplive);
   // A protobuf map has no order.
   const reversed = Object.fromEntries(Object.entries(SAMPLE_REQUEST).toReversed());
@@ -226,22 +227,25 @@ test.serial("S13: tk with JSON, encoded or not, is MALFORMED", async (t) => {
   t.is(verdictOf(await profile.present({ body: [{ name: "userJWT", value: token }] })), "valid");
 });
 
-testWithNats("S14: the event of a token holds its id, profile and key, and nothing personal", async (t) => {
-  const nats = await startNats(t);
-  const service = await startService(t, { env: { SIGNET_NATS_URL: nats.url } });
-  const profile = dialect(service, "shoplive", { encoding: SecretEncoding.SECRET_ENCODING_BASE64 });
-  await profile.importSecret(SHOPLIVE_SECRET);
-  const issued = await profile.issue(ALL_FIELDS);
-  t.regex(issued.tokenId, /^h\.[A-Za-z0-9_-]{43}$/);
-  await allForwarded(service);
-  const messages = await readAuditStream(nats.url);
-  const events = messages.flatMap(({ event: { event } }) => (event?.$case === "tokenIssued" ? [event.value] : []));
-  t.is(events.length, 1);
-  t.like(events[0], { tokenId: issued.tokenId, profile: "shoplive", keyId: issued.keyId });
-  const published = messages.map(({ body, headers }) => `${Buffer.from(body)}${headers}`).join("\n");
-  t.true(published.includes(issued.tokenId), "the events were read");
-  t.notRegex(published, /planted|"age"|"gender"|"custom"|userScore/);
-  t.false(published.includes(issued.token.split(".")[2] ?? ""), "no signature");
-});
-
-test.todo("S14 (caller): the event names the proven caller");
+testWithNats(
+  "S14: the event of a token holds its id, profile, key and proven caller, and nothing personal",
+  async (t) => {
+    const nats = await startNats(t);
+    const files = await tlsFiles(t);
+    const env = { SIGNET_NATS_URL: nats.url, ...(await grpcTlsEnv(t, files, ["shoplive"])) };
+    const service = await startRemote(t, { env });
+    const profile = await shoplive(clientsWith(t, service.process.grpc, await certified(files)));
+    const issued = await profile.issue(ALL_FIELDS);
+    t.regex(issued.tokenId, /^h\.[A-Za-z0-9_-]{43}$/);
+    await allForwarded(service);
+    const messages = await readAuditStream(nats.url);
+    const events = messages.flatMap(({ event: { event } }) => (event?.$case === "tokenIssued" ? [event.value] : []));
+    t.is(events.length, 1);
+    const proven = { caller: CALLER, callerProof: "mtls", callerAddress: "127.0.0.1" };
+    t.like(events[0], { tokenId: issued.tokenId, profile: "shoplive", keyId: issued.keyId, ...proven });
+    const published = messages.map(({ body, headers }) => `${Buffer.from(body)}${headers}`).join("\n");
+    t.true(published.includes(issued.tokenId), "the events were read");
+    t.notRegex(published, /planted|"age"|"gender"|"custom"|userScore/);
+    t.false(published.includes(issued.token.split(".")[2] ?? ""), "no signature");
+  },
+);

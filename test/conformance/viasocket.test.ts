@@ -1,3 +1,4 @@
+import type { ChannelCredentials } from "@grpc/grpc-js";
 import test from "ava";
 import jsonwebtoken from "jsonwebtoken";
 import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
@@ -5,10 +6,12 @@ import { type AuditMessage, readAuditStream } from "../support/nats/audit-stream
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { badFields, type Dialect, dialect, verdictOf, warningsOf } from "../support/profiles/dialect.ts";
 import { folderWithVariant } from "../support/profiles/profiles-folder.ts";
-import { allForwarded } from "../support/service/remote-service.ts";
+import { allForwarded, startRemote } from "../support/service/remote-service.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { type Service, startService } from "../support/service/service.ts";
-import { type Ending, shared } from "../support/service/shared.ts";
+import { shared } from "../support/service/shared.ts";
+import { tlsFiles } from "../support/tls/tls-files.ts";
+import { certified, clientsWith, grpcTlsEnv, uncertified } from "../support/tls/tls-service.ts";
 import { claimsOf, foreignToken, testKey, textsOf } from "../support/tokens/foreign-token.ts";
 import { SAMPLES } from "../support/tokens/vendor-samples.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -21,16 +24,21 @@ const SAMPLE = claimsOf(SAMPLES.viasocket);
 const REQUEST = { org_id: "8069", project_id: "projmdFTEvPR", user_id: "peHQc" };
 const DAY = 86_400;
 
-const viasocket = (service: Service, name = "viasocket"): Dialect =>
+const viasocket = (service: Pick<Service, "tokens" | "keys">, name = "viasocket"): Dialect =>
   dialect(service, name, { encoding: SecretEncoding.SECRET_ENCODING_UTF8, verify: { context: REQUEST } });
 
-async function withKey(t: Ending, options?: Parameters<typeof startService>[1]): Promise<Dialect> {
-  const profile = viasocket(await startService(t, options));
+async function withKey(service: Service, name?: string): Promise<Dialect> {
+  const profile = viasocket(service, name);
   await profile.importSecret(ACCESS_KEY);
   return profile;
 }
 
-const unchanged = shared(test, (t) => withKey(t));
+const service = shared(test, async (t) => {
+  const withExp = { "exp: optional": "exp: required\n  default: 1h" };
+  const folder = await folderWithVariant(t, "viasocket", "viasocket-exp", withExp);
+  return startRemote(t, { env: { SIGNET_PROFILES_FOLDER: folder } });
+});
+const unchanged = shared(test, async () => withKey(await service()));
 
 /** A token of the vendor's own library, so many seconds old. */
 function foreign(claims: Readonly<Record<string, unknown>>, age = 0): string {
@@ -39,7 +47,7 @@ function foreign(claims: Readonly<Record<string, unknown>>, age = 0): string {
 
 test.serial("V1: header and claims are the sample's, and the token is what jsonwebtoken signs", async (t) => {
   const iat = Number(SAMPLE.iat);
-  const profile = await withKey(t, { surroundings: { now: () => iat * 1000 + 999 } });
+  const profile = await withKey(await startService(t, { surroundings: { now: () => iat * 1000 + 999 } }));
   const { token } = await profile.issue(REQUEST);
   t.deepEqual(textsOf(token), textsOf(SAMPLES.viasocket));
   const { project_id, org_id, user_id } = REQUEST;
@@ -84,11 +92,7 @@ test.serial("V5: 31 days old is TOO_OLD, 29 days old is valid with the warning N
 });
 
 test.serial("V6: a profile that requires exp rejects the sample's claims as EXP_MISSING", async (t) => {
-  const folder = await folderWithVariant(t, "viasocket", "viasocket-exp", {
-    "exp: optional": "exp: required\n  default: 1h",
-  });
-  const strict = viasocket(await startService(t, { env: { SIGNET_PROFILES_FOLDER: folder } }), "viasocket-exp");
-  await strict.importSecret(ACCESS_KEY);
+  const strict = await withKey(await service(), "viasocket-exp");
   const { header, claims } = textsOf(SAMPLES.viasocket);
   t.is(verdictOf(await strict.verify(foreignToken(header, claims, KEY))), "EXP_MISSING");
   const issued = await strict.issue(REQUEST);
@@ -139,7 +143,7 @@ testWithNats(
   "V9: a placeholder or a short key is WEAK_KEY unless it is overridden, which is audited; an empty one never passes",
   async (t) => {
     const nats = await startNats(t);
-    const service = await startService(t, { env: { SIGNET_NATS_URL: nats.url } });
+    const service = await startRemote(t, { env: { SIGNET_NATS_URL: nats.url } });
     const profile = viasocket(service);
     const short = ["*****************", "secret", "YOUR ACCESS KEY HERE", "8 bytes!", ACCESS_KEY.slice(0, 31)];
     const long = ["YOUR ACCESS KEY HERE (as text, at least 32 bytes)", "x".repeat(64), "0123456789".repeat(5)];
@@ -177,22 +181,20 @@ function importsIn(messages: readonly AuditMessage[]) {
 test.serial(
   "V10: the header authorization holds the token with or without Bearer; where Bearer is required the bare token is missing",
   async (t) => {
-    const service = await startService(t);
-    const profile = viasocket(service);
-    await profile.importSecret(ACCESS_KEY);
+    const profile = await unchanged();
     const { token } = await profile.issue(REQUEST);
     const authorization = (value: string) => ({ headers: [{ name: "authorization", value }] });
     for (const value of [token, `Bearer ${token}`, `bearer ${token}`])
       t.is(verdictOf(await profile.present(authorization(value))), "valid");
     t.is(verdictOf(await profile.present({ query: [{ name: "embedToken", value: token }] })), "valid");
     t.is(verdictOf(await profile.present({ body: [{ name: "embedToken", value: token }] })), "valid");
-    const reactive = dialect(service, "reactive", { verify: { audience: "stream" } });
+    const reactive = dialect(await service(), "reactive", { verify: { audience: "stream" } });
     t.is(verdictOf(await reactive.present(authorization(token))), "CARRIER_MISSING");
   },
 );
 
 test.serial("V11: both access keys verify in the overlap, after it the old one is BAD_SIGNATURE", async (t) => {
-  const profile = await withKey(t);
+  const profile = await withKey(await startRemote(t));
   const { token: old } = await profile.issue(REQUEST);
   const rotate = (name: string, seconds: bigint) =>
     profile.importSecret(testKey(name).toString("base64url"), { overlap: { seconds, nanos: 0 } });
@@ -206,4 +208,18 @@ test.serial("V11: both access keys verify in the overlap, after it the old one i
   t.is(verdictOf(await profile.verify((await profile.issue(REQUEST)).token)), "valid");
 });
 
-test.todo("V12: a call without a proven caller, on an mTLS listener, is UNAUTHENTICATED");
+test("V12: a call without a proven caller, on an mTLS listener, is UNAUTHENTICATED", async (t) => {
+  const [files, others] = [await tlsFiles(t), await tlsFiles(t)];
+  const { process } = await startRemote(t, { env: await grpcTlsEnv(t, files, ["viasocket"]) });
+  const callAs = (channel: ChannelCredentials) => viasocket(clientsWith(t, process.grpc, channel));
+  const proven = callAs(await certified(files));
+  await proven.importSecret(ACCESS_KEY);
+  const { token } = await proven.issue(REQUEST);
+  t.is(verdictOf(await proven.verify(token)), "valid");
+  const ofAnotherCa = { ...files, authority: { ...others.authority, cert: files.authority.cert } };
+  for (const channel of [uncertified(files), await certified(ofAnotherCa)]) {
+    const unproven = callAs(channel);
+    for (const call of [unproven.issue(REQUEST), unproven.verify(token), unproven.importSecret(ACCESS_KEY)])
+      t.is((await failureOf(call)).code, "UNAUTHENTICATED");
+  }
+});

@@ -4,6 +4,8 @@ import {
   type Entry,
   type EntryWrite,
   type KeyValue,
+  MAX_LIVE_VALUE_BYTES,
+  MAX_STATE_VALUE_BYTES,
   StateError,
   type StateErrorCode,
 } from "../../src/state/keyvalue.ts";
@@ -22,8 +24,9 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (value: Uint8Array | undefined): string | undefined => value && new TextDecoder().decode(value);
 
 /** What every adapter of {@link KeyValue} must do. `open` makes a fresh store for each test. */
-export function keyValueContract(test: Register, open: Open): void {
+export function keyValueContract(test: Register, open: Open, maxValueBytes = MAX_STATE_VALUE_BYTES): void {
   readsAndWrites(test, open);
+  largestValue(test, open, maxValueBytes);
   manyWrites(test, open);
   expiry(test, open);
   listing(test, open);
@@ -120,15 +123,35 @@ function readsAndWrites(test: Register, open: Open): void {
     buffer.fill(0);
     t.is(text((await store.get("a"))?.value), "one");
   });
+}
 
-  test("every byte value survives, and so do an empty value and one of 64 KiB", async (t) => {
+function largestValue(test: Register, open: Open, maxValueBytes: number): void {
+  const largest = `${maxValueBytes / 1024} KiB`;
+
+  test(`every byte value survives, and so do an empty value and one of ${largest}, in reads, lists and watches`, async (t) => {
     const { store } = await open(t);
-    const all = Uint8Array.from({ length: 64 * 1024 }, (_, index) => index % 256);
-    await store.create("all", all);
-    await store.create("none", new Uint8Array());
-    t.deepEqual(Buffer.from((await store.get("all"))?.value ?? []), Buffer.from(all));
-    t.is((await store.get("none"))?.value.byteLength, 0);
+    const all = Uint8Array.from({ length: maxValueBytes }, (_, index) => index % 256);
+    const first = (await store.create("all", new Uint8Array())) ?? 0;
+    t.is((await store.get("all"))?.value.byteLength, 0);
+    await store.update("all", all, first);
+    const [listed] = await store.list("all");
+    for (const entry of [await store.get("all"), listed, await firstPut(store)])
+      t.is(Buffer.compare(entry?.value ?? new Uint8Array(), all), 0, `${entry?.value.byteLength}`);
   });
+
+  test(`a value of more than ${largest} is refused`, async (t) => {
+    const { store } = await open(t);
+    const tooLarge = new Uint8Array(maxValueBytes + 1);
+    const calls = [() => store.create("a", tooLarge), () => store.writeAll([{ key: "a", value: tooLarge }])];
+    for (const call of calls) t.is((await t.throwsAsync(call, { instanceOf: StateError }))?.code, "TOO_LARGE");
+    t.is(await store.get("a"), undefined);
+  });
+}
+
+async function firstPut(store: KeyValue): Promise<Entry | undefined> {
+  for await (const change of store.watch("", new AbortController().signal))
+    if (change.type === "put") return change.entry;
+  return undefined;
 }
 
 function manyWrites(test: Register, open: Open): void {
@@ -204,7 +227,7 @@ function manyWrites(test: Register, open: Open): void {
     const good = { key: "good", value: bytes("x") };
     const bad: [EntryWrite, StateErrorCode][] = [
       [{ key: "b.d", value: bytes("x") }, "BAD_KEY"],
-      [{ key: "large", value: new Uint8Array(64 * 1024 + 1) }, "TOO_LARGE"],
+      [{ key: "large", value: new Uint8Array(MAX_LIVE_VALUE_BYTES + 1) }, "TOO_LARGE"],
       [{ ...good, revision: 1 }, "BAD_KEY"],
     ];
     for (const [write, code] of bad) {
@@ -484,13 +507,6 @@ function refusals(test: Register, open: Open): void {
       }
     });
   }
-
-  test("a value of more than 64 KiB is refused", async (t) => {
-    const { store } = await open(t);
-    const error = await t.throwsAsync(store.create("a", new Uint8Array(64 * 1024 + 1)), { instanceOf: StateError });
-    t.is(error?.code, "TOO_LARGE");
-    t.is(await store.get("a"), undefined);
-  });
 
   test("a prefix that no key can begin with is refused", async (t) => {
     const { store } = await open(t);

@@ -22,7 +22,7 @@ testWithGrpcurl("every line of the walk-through does what the page says", async 
   // The first check finds an unfinished file, the bad request is refused; all else succeeds.
   const failed = outcomes.filter(({ code }) => code !== 0).map(({ lines }) => lines.trim().split("\n").at(-1));
   t.deepEqual(failed, [
-    "npx signet profile check my-profiles/parlour.yaml",
+    "signet profile check my-profiles/parlour.yaml",
     "  127.0.0.1:50051 signet.v1.TokenService/IssueToken",
   ]);
 });

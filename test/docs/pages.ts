@@ -1,19 +1,20 @@
-import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path/posix";
 
 const CHECKOUT = join(import.meta.dirname, "..", "..");
 
 /** The documents of the checkout, by their path in it. */
 export const PAGES = [
-  ...["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"],
-  ...readdirSync(join(CHECKOUT, "docs")).map((name) => `docs/${name}`),
+  ...["README.md", "ARCHITECTURE.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"],
+  ...globSync("docs/*.md", { cwd: CHECKOUT }).toSorted(),
+  "deploy/helm/signet/README.md",
 ];
 
 export function readPage(path: string): string {
   return readFileSync(join(CHECKOUT, path), "utf8");
 }
 
-const FOLDERS = "src|test|scripts|bench|docs|proto|profiles";
+const FOLDERS = "src|test|scripts|bench|docs|proto|profiles|policies|examples";
 
 /** The paths below the checkout that a page names between backticks, or at the head of a line of a code block. */
 export function namedPaths(page: string): string[] {

@@ -34,6 +34,25 @@ testWithGrpcurl("the five minutes with grpcurl show what they promise", async (t
   t.is(output.match(/"status": "SERVING"/g)?.length, 2);
 });
 
+/** What `make run TLS=1` does for a reader of the page. */
+const SERVE_TLS: Block = {
+  lines: `npx signet dev certs --out data/certs
+export SIGNET_GRPC_TLS_SOURCE=files SIGNET_GRPC_TLS_CERT=data/certs/server.crt SIGNET_GRPC_TLS_KEY=data/certs/server.key
+export SIGNET_GRPC_TLS_CLIENT_CA=data/certs/ca.crt SIGNET_ACCESS_POLICY=data/certs/policy.yaml
+export SIGNET_CALLERS_TRUST_DOMAINS=example.org
+${SERVE.lines}`,
+  shown: undefined,
+};
+
+testWithGrpcurl("over mTLS each caller does what the policy lets it do", async (t) => {
+  t.timeout(240_000, "it starts a service and makes two calls");
+  const [served, calls] = await walkThrough(t, [SERVE_TLS, ...withLines("-cacert data/certs/ca.crt"), STOP]);
+  t.is(served?.code, 0);
+  t.is(calls?.code, 0);
+  t.regex(calls?.output ?? "", /"token": "/);
+  t.regex(calls?.output ?? "", /^error: PERMISSION_DENIED/m);
+});
+
 testWithGrpcurl("a vendor's secret is imported, its token issued and verified as the page says", async (t) => {
   t.timeout(240_000, "it starts a service and makes three calls");
   const [, vendor] = await walkThrough(t, [SERVE, ...withLines("KeyService/ImportKey"), STOP]);
@@ -96,7 +115,7 @@ testWithGrpcurl(
 
 test("the command lines of the page succeed", async (t) => {
   t.timeout(240_000, "it starts some eight processes, one after the other");
-  const lines = withLines("npx signet token issue").flatMap((block) => block.lines.trim().split("\n"));
+  const lines = withLines("npx signet token inspect").flatMap((block) => block.lines.trim().split("\n"));
   // Without a NATS server there is no stream to read.
   const commands = lines.filter((line) => !line.includes("audit tail"));
   t.true(commands.length >= 7);

@@ -46,8 +46,10 @@ export function isShown(output: string, shown: string): boolean {
  */
 export async function walkThrough(t: ExecutionContext, blocks: readonly Block[]): Promise<Outcome[]> {
   const folder = await tempFolder(t);
-  for (const name of ["node_modules", "package.json", "profiles", "scripts", "src"])
+  for (const name of ["node_modules", "package.json", "policies", "profiles", "scripts", "src"])
     await symlink(join(CHECKOUT, name), join(folder, name));
+  // The pages call the command of the installed package.
+  await symlink(join(CHECKOUT, "scripts/signet.sh"), join(folder, "signet"));
   const addresses = new Map<string, string>();
   for (const shown of SHOWN) addresses.set(shown, `127.0.0.1:${await freePort()}`);
   const [grpc = "", http = ""] = [...addresses.values()];
@@ -57,7 +59,7 @@ export async function walkThrough(t: ExecutionContext, blocks: readonly Block[])
   const tools = join(CHECKOUT, ".tools", "bin");
   const env = {
     HOME: folder,
-    PATH: `${join(CHECKOUT, "node_modules", ".bin")}:${process.env.PATH}:${tools}`,
+    PATH: `${folder}:${join(CHECKOUT, "node_modules", ".bin")}:${process.env.PATH}:${tools}`,
     SIGNET_ADDRESS: grpc,
     SIGNET_GRPC_ADDRESS: grpc,
     SIGNET_HTTP_ADDRESS: http,

@@ -1,8 +1,9 @@
 import { fileURLToPath } from "node:url";
-import test from "ava";
+import test, { type ExecutionContext } from "ava";
 import jsonwebtoken from "jsonwebtoken";
 import { AccessToken, TokenVerifier } from "livekit-server-sdk";
 import { SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
+import { openPolicy } from "../support/access/policies.ts";
 import { dialect, verdictOf } from "../support/profiles/dialect.ts";
 import { startCentrifugo, testWithCentrifugo } from "../support/service/centrifugo.ts";
 import { startService } from "../support/service/service.ts";
@@ -13,8 +14,14 @@ const SECRET = testKey("examples").toString("hex");
 const HS256 = { algorithms: ["HS256"] } as const;
 const encoding = SecretEncoding.SECRET_ENCODING_UTF8;
 
+/** One of the profiles makes callers, which the policy for development does not allow. */
+async function startExamples(t: ExecutionContext) {
+  const policy = await openPolicy(t, ["loopback"], ["livekit", "centrifugo", "ably"]);
+  return startService(t, { env: { SIGNET_PROFILES_FOLDER: EXAMPLES, SIGNET_ACCESS_POLICY: policy } });
+}
+
 test("the example profiles issue what the vendors' libraries take, and take what those sign", async (t) => {
-  const service = await startService(t, { env: { SIGNET_PROFILES_FOLDER: EXAMPLES } });
+  const service = await startExamples(t);
 
   // LiveKit: its server SDK.
   const livekit = dialect(service, "livekit", { tenant: "APIexample", encoding });
@@ -61,7 +68,7 @@ test("the example profiles issue what the vendors' libraries take, and take what
 });
 
 testWithCentrifugo("Centrifugo's own server takes the tokens of the example profile, and no others", async (t) => {
-  const service = await startService(t, { env: { SIGNET_PROFILES_FOLDER: EXAMPLES } });
+  const service = await startExamples(t);
   const centrifugo = dialect(service, "centrifugo", { encoding });
   await centrifugo.importSecret(SECRET);
   const connect = await startCentrifugo(t, SECRET);

@@ -2,8 +2,9 @@ import type { ExecutionContext } from "ava";
 import { connect, DiscardPolicy, nanos, RetentionPolicy, StorageType, type StreamConfig } from "nats";
 import type { LogEvent } from "../../src/app/log.ts";
 import type { IssueTokenResponse } from "../../src/gen/signet/v1/token.ts";
-import { AUDIT_STREAM, ensureStream } from "../../src/nats/audit/stream.ts";
-import { type AuditMessage, decodeMessage, tokenIdsOf } from "../support/nats/audit-stream.ts";
+import { ensureStream } from "../../src/nats/audit/stream.ts";
+import { AUDIT_STREAM } from "../../src/nats/audit/streams.ts";
+import { type AuditMessage, decodeMessage, isEvent, tokenIdsOf } from "../support/nats/audit-stream.ts";
 import { serialTestWithNats, startNats } from "../support/nats/nats-server.ts";
 import { verdictOf } from "../support/profiles/dialect.ts";
 import { untilNamed, untilReady, waitsFor } from "../support/replicas/bucket-owner.ts";
@@ -62,7 +63,7 @@ async function auditUnderTest(t: ExecutionContext, auditThread = QUICK) {
       const messages: AuditMessage[] = [];
       for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
         const message = await streams.getMessage(AUDIT_STREAM, { seq }).catch(() => undefined);
-        if (message !== undefined)
+        if (message !== undefined && isEvent(message))
           messages.push(decodeMessage({ subject: message.subject, headers: message.header, data: message.data }));
       }
       return messages;

@@ -23,8 +23,10 @@ testWithGrpcurl("reflection lists every service, and each has a health by its na
   const { stdout } = await grpcurl(address, "list");
   t.deepEqual(stdout.trim().split("\n").toSorted(), [
     "grpc.health.v1.Health",
+    "signet.v1.AuditService",
     "signet.v1.KeyService",
     "signet.v1.ProfileService",
+    "signet.v1.SessionService",
     "signet.v1.TokenService",
   ]);
   for (const service of ["", ...stdout.trim().split("\n"), "grpc.reflection.v1.ServerReflection"])
@@ -36,6 +38,8 @@ for (const [symbol, expected] of [
   ["signet.v1.TokenService", /rpc IssueToken \( \.signet\.v1\.IssueTokenRequest \) returns/],
   ["signet.v1.KeyService", /rpc GetJwks \(/],
   ["signet.v1.ProfileService", /rpc GetProfile \( \.signet\.v1\.GetProfileRequest \) returns/],
+  ["signet.v1.AuditService", /rpc HashSubject \(/],
+  ["signet.v1.SessionService", /rpc OpenSession \(/],
   ["signet.v1.IssueTokenRequest", /\.google\.protobuf\.Struct claims = 6;/],
   ["signet.v1.RejectionReason", /REJECTION_REASON_EXPIRED = 18;/],
   ["grpc.health.v1.Health", /rpc Check \(/],

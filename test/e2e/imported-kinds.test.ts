@@ -1,6 +1,7 @@
 import { createPublicKey, createSecretKey, generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
 import test, { type ExecutionContext } from "ava";
 import { jwtVerify, SignJWT } from "jose";
+import type { AuditEvent, AuditLog } from "../../src/audit/event.ts";
 import { type ImportKeyRequest, SecretEncoding } from "../../src/gen/signet/v1/keys.ts";
 import { ALGORITHMS, type Algorithm, isMac, KEYSET_ALGORITHMS, type KeysetAlgorithm } from "../../src/keys/model.ts";
 import { filesIn } from "../support/files/config-files.ts";
@@ -22,9 +23,16 @@ async function start(
   t: ExecutionContext,
   data: string,
   algorithms: readonly Algorithm[] = ALGORITHMS,
+  events: AuditEvent[] = [],
 ): Promise<Service> {
   const folder = await filesIn(t, { "vendor.yaml": vendorProfile(algorithms) });
-  return startService(t, { data, env: { SIGNET_PROFILES_FOLDER: folder } });
+  const wrapAudit = (audit: AuditLog): AuditLog => ({
+    async append(event, time, until) {
+      await audit.append(event, time, until);
+      events.push(event);
+    },
+  });
+  return startService(t, { data, env: { SIGNET_PROFILES_FOLDER: folder }, surroundings: { wrapAudit } });
 }
 
 const vendor = (service: Service, tenant: string) => dialect(service, "vendor", { tenant });
@@ -53,6 +61,28 @@ function given(alg: Algorithm): Given {
 const publicOf = (key: KeyObject) => (key.type === "secret" ? key : createPublicKey(key));
 const importFor = (service: Service, tenant: string, request: Partial<ImportKeyRequest>) =>
   importKey(service, { profile: "vendor", tenant, ...request });
+
+test("the log has the public key of each imported key before its first token, also after a restart", async (t) => {
+  const data = await tempFolder(t);
+  const [before, after]: [AuditEvent[], AuditEvent[]] = [[], []];
+  const first = await start(t, data, ALGORITHMS, before);
+  for (const algorithm of ALGORITHMS)
+    await importFor(first, algorithm, { keyId: "k1", algorithm, ...given(algorithm).request });
+  const issueAll = async (service: Service) => {
+    for (const algorithm of ALGORITHMS) await vendor(service, algorithm).issue({});
+  };
+  await issueAll(first);
+  await first.app.stop("TEST");
+  await issueAll(await start(t, data, ALGORITHMS, after));
+  for (const [at, events] of [before, after].entries())
+    for (const alg of ALGORITHMS) {
+      const own = events.flatMap((event) =>
+        "tenant" in event && event.tenant === alg && "keyId" in event ? [event.type] : [],
+      );
+      const imported = at === 0 ? ["key.imported"] : [];
+      t.deepEqual(own, [...imported, ...(isMac(alg) ? [] : ["key.published"]), "token.issued"], `${alg} ${at}`);
+    }
+});
 
 test("a key of every algorithm signs for the vendor, verifies its tokens, outlives a restart, and is in no JWKS", async (t) => {
   const data = await tempFolder(t);

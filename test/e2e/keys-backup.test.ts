@@ -4,6 +4,7 @@ import test, { type ExecutionContext } from "ava";
 import { connect, nanos } from "nats";
 import { createKekFile } from "../../src/jose/kek-source.ts";
 import { wantedBucket } from "../../src/nats/bucket/config.ts";
+import { STATE_BUCKET } from "../../src/nats/bucket/name.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { dialect, verdictOf } from "../support/profiles/dialect.ts";
@@ -75,7 +76,7 @@ testWithNats("from a bucket that forgets keys can be exported, and none are rest
   const env = { SIGNET_NATS_URL: nats.url, SIGNET_STATE_STORE: "nats" };
   const connection = await connect({ servers: nats.url });
   const { streams } = await connection.jetstreamManager();
-  await streams.add({ ...wantedBucket(1), max_age: nanos(3_600_000) });
+  await streams.add({ ...wantedBucket(STATE_BUCKET, 1), max_age: nanos(3_600_000) });
   const refused = await signetProcess(["keys", "restore", file], { data: fresh, env });
   t.is(refused.code, 74);
   t.regex(refused.stderr, /max_age of KV_signet is 3600 s, allowed is off.*nats stream edit KV_signet --max-age=0s/);

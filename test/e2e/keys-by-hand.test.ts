@@ -59,11 +59,11 @@ test("the events of a rotation by hand and of an emergency name the caller, and 
   await revokeKey(service, (await issue(service)).keyId);
   t.deepEqual(
     appended.flatMap((one) =>
-      one.type === "key.rotated" && one.keyset === "service" ? [[one.reason, one.caller]] : [],
+      one.type === "key.rotated" && one.keyset === "service" ? [[one.reason, one.caller?.name]] : [],
     ),
     [
-      ["first", ""],
-      ["held", ""],
+      ["first", undefined],
+      ["held", undefined],
       ["manual", "loopback"],
       ["emergency", "loopback"],
     ],

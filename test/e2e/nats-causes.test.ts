@@ -59,7 +59,7 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   "no event may be published": {
     config: denying("signet.audit.>"),
-    audit: denied('Publish to "signet.audit.service.started'),
+    audit: denied('Publish to "signet.audit.writer.opened'),
   },
   "no entry may be written": {
     config: denying("$KV.signet.>"),
@@ -101,8 +101,9 @@ for (const [what, { jetstream = true, config = "", foreign, bucket, audit }] of 
 serialTestWithNats(
   "a permission that is taken from a running replica is named once, and its return is seen",
   async (t) => {
-    // The permissions in the documentation, which must be enough for all that follows.
-    const [, permissions = ""] = /^permissions: (.*?)^```/ms.exec(readPage("docs/operations.md")) ?? [];
+    // Those of a replica in the accounts that ship, which must be enough for all that follows.
+    const [, permissions = ""] =
+      /user: signet\n.*?permissions: (\{.*?\n {8}\})/s.exec(readPage("examples/nats/accounts.conf")) ?? [];
     const enough = oneAccount("enabled", permissions);
     const file = await fileWith(t, enough);
     const nats = await startNats(t, { flags: ["-c", file] });

@@ -47,9 +47,11 @@ serialTestWithNats("a replica that never reached the shared state may start from
 
 serialTestWithNats("a replica with the keys of a file makes no first keys, whatever first_start says", async (t) => {
   const nats = await startNats(t);
-  const set = await replicaSet(t, [nats.url]);
+  // One KEK for both: the audit key of the folder is sealed under it.
+  const env = { SIGNET_KEK_FILE: join(await tempFolder(t), "kek") };
+  const set = await replicaSet(t, [nats.url], {}, env);
   const data = await set.folderOf("replica-1");
-  const alone = await startRemote(t, { data });
+  const alone = await startRemote(t, { data, env });
   const kids = (await listKeys(alone)).keys.map(({ keyId }) => keyId);
   t.is(await alone.process.stop(), 0);
 

@@ -69,6 +69,15 @@ test("a profile with a quarantine, tenants and a frame shows them", async (t) =>
   ]);
 });
 
+test("a profile with metering shows its rates, and one without shows none", async (t) => {
+  const profiles = createProfileClient(t, await startService(t));
+  t.deepEqual((await profiles.get("reactive"))?.metering, {
+    clientIp: { perSecond: 20, burst: 50 },
+    subject: undefined,
+  });
+  t.is((await profiles.get("service"))?.metering, undefined);
+});
+
 test("an unknown profile is NOT_FOUND; no name is INVALID_ARGUMENT", async (t) => {
   const profiles = createProfileClient(t, await startService(t));
   t.like(await failureOf(profiles.get("unknown")), { code: "NOT_FOUND", reason: "PROFILE_NOT_FOUND" });

@@ -1,8 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { join } from "node:path";
 import type { ClientReadableStream } from "@grpc/grpc-js";
 import test, { type ExecutionContext } from "ava";
+import type { LogEvent } from "../../src/app/log.ts";
 import type { Revocation, VerifyTokenResponse, WatchRevocationsResponse } from "../../src/gen/signet/v1/token.ts";
+import { openFileKeyValue } from "../../src/state/file.ts";
 import { readAuditStream } from "../support/nats/audit-stream.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { badFields, dialect, verdictOf } from "../support/profiles/dialect.ts";
@@ -49,6 +52,19 @@ test("what was revoked stays revoked when the service starts again", async (t) =
   await first.app.stop("SIGTERM");
   const second = await startService(t, { data: first.data });
   t.is(verdictOf(await verify(second, token)), "REVOKED");
+});
+
+test("a stored revocation that can't be read is logged as one without effect, and not as an outage", async (t) => {
+  const first = await startService(t);
+  await first.app.stop("SIGTERM");
+  const store = await openFileKeyValue(join(first.data, "state", "state.db"), Date.now);
+  await store.create("revoked/token/x", Buffer.from("of a later version"));
+  store.close();
+  const logged: LogEvent[] = [];
+  await startService(t, { data: first.data, surroundings: { log: (_, event) => void logged.push(event) } });
+  const found = () => logged.filter(({ type }) => type.startsWith("revocations."));
+  await waitUntil("it is logged", () => found().length > 0);
+  t.like(found(), [{ type: "revocations.ineffective", error: { code: "UNREADABLE" } }]);
 });
 
 test("tokens of every profile are revoked by id and by subject, and the client is shown what its profile says", async (t) => {
@@ -175,8 +191,8 @@ test("hits and misses of the cache are counted", async (t) => {
   const { token } = await issue(service);
   for (let time = 0; time < 3; time += 1) await verify(service, token);
   const text = await (await fetch(`${service.url}/metrics`)).text();
-  t.regex(text, /^signet_verify_cache_total\{result="hit"\} 2$/m);
-  t.regex(text, /^signet_verify_cache_total\{result="miss"\} 1$/m);
+  t.regex(text, /^signet_verify_cache_lookups_total\{result="hit"\} 2$/m);
+  t.regex(text, /^signet_verify_cache_lookups_total\{result="miss"\} 1$/m);
 });
 
 /** What a watch has yielded so far; `ended` rejects with the ServiceError that ends it. */

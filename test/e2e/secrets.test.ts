@@ -12,20 +12,28 @@ import { failureOf } from "../support/service/rich-error.ts";
 import { issue, listKeys, verify } from "../support/service/service.ts";
 import { dataFiles, keySecrets, leaks, type Places, type Secrets } from "../support/tokens/secrets.ts";
 import { jwkOf, vendorKey } from "../support/tokens/vendor-keys.ts";
+import { startCollector } from "../support/traces/collector.ts";
+import { recordsAll } from "../support/traces/traced-calls.ts";
 
 const SUBJECT = "subject-7f3a9c@example.test";
 const CLAIM = "claim-value-b81e44";
 const CLAIM_NAME = "claim-name-51d0aa";
+/** The profile names it as safe to show. */
+const SCOPE = "orders:read";
 const WEAK = "weak-9d41c7";
 const REFUSED = "refused!73ba02";
 const UTF8 = SecretEncoding.SECRET_ENCODING_UTF8;
 const BAD = "control\u0001-9e2b77-subject";
 
-testWithNats("no token, key, subject or claim is in any log, event, metric, error text or file", async (t) => {
+testWithNats("no token, key, subject or claim is in any log, event, metric, trace, error text or file", async (t) => {
   const nats = await startNats(t);
   const data = await tempFolder(t);
   const folder = await filesIn(t, { "vendor.yaml": vendorProfile(["EdDSA"]) });
-  const env = { SIGNET_NATS_URL: nats.url, SIGNET_LOG_LEVEL: "debug", SIGNET_PROFILES_FOLDER: folder };
+  const collector = await startCollector(t);
+  const env = {
+    ...{ SIGNET_NATS_URL: nats.url, SIGNET_LOG_LEVEL: "debug", SIGNET_PROFILES_FOLDER: folder },
+    ...recordsAll(collector),
+  };
   const service = await startRemote(t, { data, env });
   const stderr: string[] = [];
   service.process.child.stderr?.on("data", (text) => stderr.push(String(text)));
@@ -41,7 +49,7 @@ testWithNats("no token, key, subject or claim is in any log, event, metric, erro
   await importKey(service, { profile: "vendor", tenant: "acme", keyId: "private", ...asJwk(privateKey) });
   const tokens: string[] = [];
   for (let count = 0; count < 20; count += 1)
-    tokens.push((await issue(service, { subject: SUBJECT, claims: { scope: CLAIM, [CLAIM_NAME]: CLAIM } })).token);
+    tokens.push((await issue(service, { subject: SUBJECT, claims: { scope: SCOPE, [CLAIM_NAME]: CLAIM } })).token);
 
   const vendors = { subject: "", audience: [] };
   tokens.push((await issue(service, { ...vendors, profile: "shoplive", claims: { userId: SUBJECT } })).token);
@@ -78,12 +86,14 @@ testWithNats("no token, key, subject or claim is in any log, event, metric, erro
   const events = await readAuditStream(nats.url);
   t.true(events.length > 20, "the events were read");
   t.true(service.process.log.length >= 3, "the log was read");
+  t.true(collector.spans.length > 60, "the traces were read");
   const places: Places = {
     log: JSON.stringify(service.process.log),
     stderr: stderr.join(""),
     events: Buffer.concat(events.map(({ body }) => Buffer.from(body))),
     headers: JSON.stringify(events.map(({ subject, headers }) => [subject, [...(headers ?? [])]])),
     metrics,
+    traces: Buffer.concat(collector.requests.map(({ body }) => body)),
     rejections: JSON.stringify(rejected, showBigInt),
     errors: JSON.stringify(errors),
     shown: JSON.stringify(shown, showBigInt),
@@ -105,6 +115,7 @@ testWithNats("no token, key, subject or claim is in any log, event, metric, erro
   const sealed = Object.keys(secrets).filter((name) => /^(seed|text) of/.test(name));
   t.is(sealed.length, shown.keys.keys.length, "every private key and imported secret is looked for");
   t.deepEqual(leaks(secrets, places), []);
+  t.true(Buffer.from(places.events ?? "").includes(SCOPE), "what was granted is in the events");
 
   // The negative control: each secret is found in each place where it is planted.
   for (const [name, value] of Object.entries(secrets))

@@ -61,8 +61,19 @@ testAsUser("a socket in a folder that the service can't enter is an address that
   const env = { SIGNET_GRPC_ADDRESS: `unix:${closed}/folder/socket` };
   const refused = await refusedStart(t, { data: await userFolder(t), under: asUser(), env });
   t.is(refused.code, 69);
-  t.regex(refused.text, /CANT_LISTEN/);
+  t.regex(refused.text, /CANT_LISTEN: .*closed\/folder can't be used: EACCES/);
 });
+
+test.serial(
+  "a socket whose folder does not exist is an address that can't be bound, and the folder is named",
+  async (t) => {
+    const data = await tempFolder(t);
+    const env = { SIGNET_GRPC_ADDRESS: `unix:${data}/nowhere/socket` };
+    const refused = await refusedStart(t, { data, env });
+    t.is(refused.code, 69);
+    t.regex(refused.text, /CANT_LISTEN: grpc\.address unix:.*: .*\/nowhere can't be used: ENOENT/);
+  },
+);
 
 test.serial("a service that leaves the umask alone opens its socket to everyone, and would be caught", async (t) => {
   const { socket, ...options } = await underUmask(t, "000");

@@ -34,7 +34,9 @@ test("others may list the folder of private folders and read what is public, but
 });
 
 test("only root and the user of the process may own what is private, a secret or the data folder", (t) => {
-  const expected = ["/d belongs to uid 1000: only root and uid 65534 may own it (chown 65534 /d)"];
+  const expected = [
+    "/d belongs to uid 1000: only root and uid 65534 may own it (chown 65534 /d, or run this as uid 1000)",
+  ];
   const owned = (uid: number) => [
     accessFaults("/d", found(0o700, uid), "private", SELF),
     accessFaults("/d", found(0o700, uid), "entrance", SELF),
@@ -43,9 +45,21 @@ test("only root and the user of the process may own what is private, a secret or
   for (const faults of owned(STRANGER)) t.deepEqual(textsOf(faults), expected);
   for (const faults of [...owned(ROOT), ...owned(SELF.uid)]) t.deepEqual(faults, []);
   t.deepEqual(accessFaults("/d", found(0o644, STRANGER), "public", SELF), [], "the user who deploys it");
-  t.deepEqual(textsOf(accessFaults("/d", found(0o700, STRANGER), "private", { uid: ROOT, groups: [0] })), [
-    "/d belongs to uid 1000: only root may own it (chown 0 /d)",
+});
+
+test("root is told to run as the user whom a path is for, and not to take it from a service", (t) => {
+  const root = { uid: ROOT, groups: [0] };
+  const ofAnother = ["/d belongs to uid 1000: only root may own it (run this as uid 1000)"];
+  t.deepEqual(textsOf(accessFaults("/d", found(0o700, STRANGER), "private", root)), ofAnother);
+  t.deepEqual(textsOf(secretFaults("/d", found(0o600, STRANGER), undefined, root)), ofAnother);
+  t.deepEqual(textsOf(secretFaults("/d", found(0o640, ROOT, 2_000), undefined, root)), [
+    "/d has mode 0640 and group 2000: of its groups, only one of this process may read it, 0 " +
+      "(run this as the user of the service, who is in group 2000)",
   ]);
+  const both = textsOf(secretFaults("/d", found(0o640, STRANGER, 2_000), undefined, root));
+  t.is(both.length, 2);
+  for (const text of both) t.regex(text, /\(run this as uid 1000\)$/);
+  t.deepEqual(secretFaults("/d", found(0o600, ROOT, 0), undefined, root), [], "control: root's own");
 });
 
 test("a group of the process may read a secret, as fsGroup sets it up; another group may not", (t) => {
@@ -54,6 +68,13 @@ test("a group of the process may read a secret, as fsGroup sets it up; another g
     "/k has mode 0440 and group 1000: of its groups, only one of this process may read it, 65534 or 2000 " +
       "(chmod g-rwx /k)",
   ]);
+});
+
+test("root's group may read a secret of root, as a credential's access control list shows, and not write it", (t) => {
+  t.deepEqual(secretFaults("/k", found(0o440, ROOT, 0), undefined, SELF), []);
+  for (const folder of [undefined, found(0o042770, ROOT, 0)])
+    t.is(secretFaults("/k", found(0o460, ROOT, 0), folder, SELF).length, 1);
+  t.is(secretFaults("/k", found(0o440, SELF.uid, 0), undefined, SELF).length, 1);
 });
 
 test("a group may write a secret only where it may replace it", (t) => {

@@ -2,7 +2,13 @@ import { chmod, mkdir, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { FileError } from "../../src/files/file-error.ts";
-import { openDataFolder, openPrivateFolder, publicFaults, readSecretFile } from "../../src/files/private-path.ts";
+import {
+  openDataFolder,
+  openPrivateFolder,
+  publicFaults,
+  readPublicFile,
+  readSecretFile,
+} from "../../src/files/private-path.ts";
 import { tempFolder } from "../support/files/temp.ts";
 
 const refusal = (t: ExecutionContext, work: () => unknown) =>
@@ -48,6 +54,16 @@ test("a secret is read through symbolic links, and judged by the file at their e
   t.is(error?.code, "EXPOSED");
   t.false(error?.message.includes("content"));
   t.is((await refusal(t, () => readSecretFile("/nowhere/a")))?.code, "ENOENT");
+});
+
+test("a folder in place of a secret or public file is named as that, whatever its mode", async (t) => {
+  const folder = await tempFolder(t);
+  for (const mode of [0o700, 0o1777])
+    for (const read of [readSecretFile, readPublicFile]) {
+      await chmod(folder, mode);
+      const error = await refusal(t, () => read(folder));
+      t.like(error, { code: "EISDIR", message: `${folder} is a folder, and must be a file` });
+    }
 });
 
 test("a folder where others could replace a path is refused, wherever a link to the path leads", async (t) => {

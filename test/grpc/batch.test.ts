@@ -3,6 +3,7 @@ import { batch } from "../../src/grpc/batch.ts";
 import { invalidRequest, Problem } from "../../src/problem/problem.ts";
 
 const batching = {
+  admitMalformed() {},
   now: () => 0,
   onUnexpected: (cause: unknown) => {
     throw cause;
@@ -29,9 +30,14 @@ test("every item is answered on its own, in the order of the items", async (t) =
 });
 
 for (const count of [0, 101]) {
-  test(`${count} items are a bad call`, async (t) => {
+  test(`${count} items are a bad call of a caller that may call at all`, async (t) => {
     const error = await t.throwsAsync(batch(items(count), { ...batching, serve: String }));
     t.deepEqual(error, invalidRequest([{ field: "items", description: "must have 1 to 100 items" }]));
+    const denied = new Problem("PERMISSION_DENIED", "not allowed");
+    const admitMalformed = () => {
+      throw denied;
+    };
+    await t.throwsAsync(batch(items(count), { ...batching, serve: String, admitMalformed }), { is: denied });
   });
 }
 

@@ -10,6 +10,8 @@ import {
   status,
 } from "@grpc/grpc-js";
 import test, { type ExecutionContext } from "ava";
+import type { Caller } from "../../src/caller.ts";
+import { unauthenticated } from "../../src/callers/identify.ts";
 import {
   TokenServiceClient,
   TokenServiceService,
@@ -21,6 +23,7 @@ import { bytesOnly, type OnCall } from "../../src/grpc/unary.ts";
 import { requestDecoder } from "../../src/grpc/wire/decode-request.ts";
 import { Problem } from "../../src/problem/problem.ts";
 import { loadContract } from "../../src/protobuf/contract.ts";
+import { LOOPBACK } from "../support/caller.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -33,16 +36,36 @@ const big = WatchRevocationsResponse.fromPartial({
 });
 
 /** A server whose watch does what the test says; what was observed of it, and how a client watches. */
-async function serverThat(t: ExecutionContext, handler: Watch, { limit = 10, stalledMs = 30_000 } = {}) {
+async function serverThat(
+  t: ExecutionContext,
+  handler: Watch,
+  {
+    limit = 10,
+    stalledMs = 30_000,
+    nameCaller = (): Caller | Promise<Caller> => LOOPBACK,
+    proveAgain = (): Caller | Promise<Caller> => LOOPBACK,
+    proveAgainMs = 30_000,
+  } = {},
+) {
   const observed: Call[] = [];
   const streams = createStreams(limit);
   const { watchRevocations } = TokenServiceService;
-  const requestDeserialize = requestDecoder(watchRevocations, createFileRegistry(loadContract()));
-  const definition = { ...watchRevocations, requestDeserialize };
+  const definition = {
+    ...watchRevocations,
+    read: requestDecoder(watchRevocations, createFileRegistry(loadContract())),
+  };
   const server = new Server();
   server.addService(
     { watch: bytesOnly(definition as MethodDefinition<unknown, unknown>) },
-    { watch: serverStream(definition, handler, { streams, stalledMs }, (call) => void observed.push(call)) },
+    {
+      watch: serverStream(
+        definition,
+        handler,
+        { nameCaller, proveAgain },
+        { streams, stalledMs, proveAgainMs },
+        (call) => void observed.push(call),
+      ),
+    },
   );
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
@@ -79,7 +102,7 @@ function waiting() {
 
 test("what a handler yields arrives in order, and its end is the call's", async (t) => {
   const { watch, observed } = await serverThat(t, async function* ({ profile }, caller) {
-    for (const tokenId of [profile, caller, "third"])
+    for (const tokenId of [profile, caller.name, "third"])
       yield WatchRevocationsResponse.fromPartial({ change: { $case: "revocation", value: { tokenId } } });
   });
   const tokenIds = (await all(watch())).map(({ change }) => change?.$case === "revocation" && change.value.tokenId);
@@ -147,13 +170,63 @@ test("a client that disconnects ends its handler and frees its place", async (t)
   );
 });
 
+test("a client takes no place before its caller is named, and none after it has left", async (t) => {
+  const { handler, signals } = waiting();
+  const named = [Promise.withResolvers<Caller>(), Promise.withResolvers<Caller>()];
+  const callers = [...named.map(({ promise }) => promise), LOOPBACK];
+  const nameCaller = () => callers.shift() ?? LOOPBACK;
+  const { watch, observed } = await serverThat(t, handler, { limit: 1, nameCaller });
+  const [unnamed, leaving] = [watch(), watch().on("error", () => {})];
+  const stream = watch();
+  await once(stream, "data");
+  named[0]?.resolve(LOOPBACK);
+  t.like(await failureOf(all(unnamed)), { reason: "TOO_MANY_STREAMS" });
+  stream.on("error", () => {}).cancel();
+  await waitUntil("its place is free", () => observed.length === 2);
+  leaving.cancel();
+  // The server knows of it once it has answered a call that came later.
+  const last = watch().on("error", () => {});
+  await once(last, "data");
+  last.cancel();
+  await waitUntil("all places are free", () => observed.length === 3);
+  named[1]?.resolve(LOOPBACK);
+  await waitUntil("the call has ended", () => observed.length === 4);
+  t.is(observed[3]?.code, "CANCELLED");
+  t.is(signals.length, 2);
+});
+
 test("a deadline that the client sets ends its stream, and there is no other", async (t) => {
   const { handler } = waiting();
   const { client, observed } = await serverThat(t, handler);
-  const stream = client.watchRevocations({ profile: "" }, { deadline: Date.now() + 1_000 });
+  const stream = client.watchRevocations({ profile: "" }, { deadline: Date.now() + 5_000 });
   await once(stream, "data");
   t.like(await failureOf(all(stream)), { code: "DEADLINE_EXCEEDED" });
   await waitUntil("the handler has ended", () => observed.length === 1);
+});
+
+test("a stream ends when what proved its caller no longer does, and frees its place", async (t) => {
+  const revoked = unauthenticated("the token is revoked", { reason: "REVOKED" });
+  const proofs: (() => Caller | Promise<Caller>)[] = [
+    () => LOOPBACK,
+    () => Promise.reject(new Problem("KEYS_UNAVAILABLE", "the keys can't be read")),
+    () => Promise.resolve(LOOPBACK),
+  ];
+  let left = proofs.length;
+  const proveAgain = () => {
+    left -= 1;
+    return (proofs.shift() ?? (() => Promise.reject(revoked)))();
+  };
+  const { handler, signals } = waiting();
+  const { watch, observed } = await serverThat(t, handler, { limit: 1, proveAgain, proveAgainMs: 1 });
+  const stream = watch();
+  t.deepEqual(await once(stream, "data"), [CURRENT]);
+  const { code, metadata } = await failureOf(all(stream));
+  t.deepEqual([code, metadata.reason], ["UNAUTHENTICATED", "REVOKED"]);
+  t.true(signals[0]?.aborted);
+  t.is(left, -1, "it was asked until it no longer did, and not after that");
+  await waitUntil("the call was observed", () => observed.length === 1);
+  const next = watch().on("error", () => {});
+  t.deepEqual(await once(next, "data"), [CURRENT]);
 });
 
 test("one more stream than there may be is RESOURCE_EXHAUSTED, and the others go on", async (t) => {

@@ -11,10 +11,14 @@ for (const [reason, code] of [
   ["TTL_BEYOND_KEY", "FAILED_PRECONDITION"],
   ["KEY_NOT_IMPORTED", "FAILED_PRECONDITION"],
   ["REQUEST_ID_REUSED", "ALREADY_EXISTS"],
+  ["NO_SESSIONS", "FAILED_PRECONDITION"],
+  ["CONNECTION_OPEN", "ALREADY_EXISTS"],
   ["NO_SIGNING_KEY", "UNAVAILABLE"],
+  ["SESSIONS_UNAVAILABLE", "UNAVAILABLE"],
   ["KEYS_UNAVAILABLE", "UNAVAILABLE"],
   ["AUDIT_FULL", "UNAVAILABLE"],
   ["AUDIT_UNAVAILABLE", "UNAVAILABLE"],
+  ["AUDIT_NOT_FORWARDED", "UNAVAILABLE"],
 ] as const satisfies readonly (readonly [ProblemCode, string])[]) {
   test(`the problem ${reason} leaves as ${code} with its reason and message`, (t) => {
     const error = readError(toServiceError(new Problem(reason, "what was wrong")));

@@ -2,36 +2,24 @@ import { credentials } from "@grpc/grpc-js";
 import test, { type ExecutionContext } from "ava";
 import { TokenServiceClient, VerifyTokenRequest } from "../../src/gen/signet/v1/token.ts";
 import { startGrpcServer } from "../../src/grpc/server.ts";
-import type { KeyService } from "../../src/grpc/services/keys.ts";
-import type { TokenService } from "../../src/grpc/services/tokens.ts";
 import type { OnCall } from "../../src/grpc/unary.ts";
 import { Problem } from "../../src/problem/problem.ts";
+import { OPEN_GATE } from "../support/caller.ts";
+import { servicesWith } from "../support/service/no-services.ts";
 import { failureOf, type RichError } from "../support/service/rich-error.ts";
 import { type Service, verify } from "../support/service/service.ts";
+import { TRANSPORT } from "../support/service/transport.ts";
 
 type Call = Parameters<OnCall>[0];
 
 /** A server whose VerifyToken does what the test says, and what was observed of it. */
 async function serverThat(t: ExecutionContext, handler: () => unknown) {
   const observed: Call[] = [];
-  const tokens = { issue: handler, verify: handler } as unknown as TokenService;
-  const keys = {} as KeyService;
-  const limits = {
-    maxConnections: 10,
-    maxOpenCalls: 100,
-    maxConcurrentStreams: 100,
-    maxMessageBytes: 16_384,
-    maxUnreadBytes: 65_536,
-    maxBufferedBytes: 1_048_576,
-    maxConnectionIdleMs: 60_000,
-    youngCalls: true,
-    maxConnectionAgeMs: 60_000,
-    keepaliveMs: 60_000,
-  };
   const server = await startGrpcServer(
     "127.0.0.1:0",
-    { tokens, keys, profiles: () => new Map() },
-    limits,
+    servicesWith({ tokens: { issue: handler, verify: handler } }),
+    OPEN_GATE,
+    TRANSPORT,
     (call) => void observed.push(call),
     () => undefined,
   );

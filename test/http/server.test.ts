@@ -2,36 +2,84 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import test, { type ExecutionContext } from "ava";
-import { type HttpSources, startHttpServer } from "../../src/http/server.ts";
+import { type Documents, type HttpSources, type Probes, startHttpServer } from "../../src/http/server.ts";
 import { Problem } from "../../src/problem/problem.ts";
 
 const LISTENER = { address: "127.0.0.1:0", maxConnections: 100 };
 const JWKS = '{"keys":[]}';
+const METADATA = '{"issuer":"https://signet.example"}';
 
-const SOURCES: HttpSources = {
+const SOURCES: Documents & Probes = {
   jwks: () => ({ json: JWKS, maxAgeSeconds: 900 }),
+  issuer: "https://signet.example",
+  metadata: () => ({ json: METADATA, maxAgeSeconds: 900 }),
   metrics: async () => ({ contentType: "text/plain; version=0.0.4", body: "a 1\n" }),
   waitsFor: () => [],
 };
 
-/** A server with little behind it; override one source per test. Answers a fetch of it. */
-async function serve(t: ExecutionContext, overrides: Partial<HttpSources> = {}) {
-  const server = await startHttpServer(LISTENER, { ...SOURCES, ...overrides }, () => {});
+/** A server of documents and probes with little behind it. */
+async function start(t: ExecutionContext, overrides: Partial<typeof SOURCES> = {}) {
+  const both = { ...SOURCES, ...overrides };
+  const server = await startHttpServer(LISTENER, { documents: both, probes: both }, () => {});
   t.teardown(() => server.stop());
+  return server;
+}
+
+/** Answers a fetch of such a server; override one source per test. */
+async function serve(t: ExecutionContext, overrides: Partial<typeof SOURCES> = {}) {
+  const server = await start(t, overrides);
   return (path: string, init?: RequestInit) => fetch(`http://${server.address}${path}`, init);
 }
 
 const JWKS_PATH = "/.well-known/jwks.json";
+const METADATA_PATHS = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
 
-test("the JWKS may be kept as long as rotation allows, by any origin, and has an ETag", async (t) => {
-  const get = await serve(t);
-  const response = await get(JWKS_PATH);
-  t.is(response.status, 200);
-  t.is(await response.text(), JWKS);
-  t.is(response.headers.get("content-type"), "application/jwk-set+json");
-  t.is(response.headers.get("cache-control"), "public, max-age=900");
-  t.is(response.headers.get("access-control-allow-origin"), "*");
-  t.regex(response.headers.get("etag") ?? "", /^"[A-Za-z0-9_-]{22}"$/);
+for (const [what, path, type, body] of [
+  ["JWKS", JWKS_PATH, "application/jwk-set+json", JWKS],
+  ...METADATA_PATHS.map((path) => [`metadata at ${path}`, path, "application/json", METADATA] as const),
+] as const)
+  test(`the ${what} may be kept as long as rotation allows, by any origin, and has an ETag`, async (t) => {
+    const get = await serve(t);
+    const response = await get(path);
+    t.is(response.status, 200);
+    t.is(await response.text(), body);
+    t.is(response.headers.get("content-type"), type);
+    t.is(response.headers.get("cache-control"), "public, max-age=900");
+    t.is(response.headers.get("access-control-allow-origin"), "*");
+    const etag = response.headers.get("etag") ?? "";
+    t.regex(etag, /^"[A-Za-z0-9_-]{22}"$/);
+    t.is((await get(path, { headers: { "if-none-match": etag } })).status, 304);
+  });
+
+for (const path of [
+  "/.well-known/oauth-authorization-server/tokens/eu",
+  "/.well-known/openid-configuration/tokens/eu",
+  "/tokens/eu/.well-known/oauth-authorization-server",
+  "/tokens/eu/.well-known/openid-configuration",
+  "/tokens/eu/keysets/service/jwks.json",
+  ...METADATA_PATHS,
+  JWKS_PATH,
+])
+  for (const issuer of ["https://signet.example/tokens/eu", "https://signet.example/tokens/eu/"])
+    test(`${path} is found where the issuer is ${issuer}`, async (t) => {
+      t.is((await (await serve(t, { issuer }))(path)).status, 200);
+    });
+
+for (const path of [
+  "/.well-known/oauth-authorization-server/tokens",
+  "/.well-known/openid-configuration/tokens/eu/",
+  "/tokens/.well-known/openid-configuration",
+  "/tokens/euro/keysets/service/jwks.json",
+  "/tokens/eu/tokens/eu/.well-known/openid-configuration",
+  "/tokens/eu/metrics",
+])
+  test(`${path} is 404 where the issuer has the path /tokens/eu`, async (t) => {
+    t.is((await (await serve(t, { issuer: "https://signet.example/tokens/eu" }))(path)).status, 404);
+  });
+
+test("metadata is 404 where there are no keys to find", async (t) => {
+  const get = await serve(t, { metadata: () => undefined });
+  for (const path of METADATA_PATHS) t.is((await get(path)).status, 404);
 });
 
 for (const [what, wrap] of [
@@ -62,7 +110,7 @@ test("a changed JWKS has another ETag, and a client with the old one gets it who
   t.not(changed.headers.get("etag"), etag);
 });
 
-for (const path of [JWKS_PATH, "/metrics", "/livez", "/readyz"]) {
+for (const path of [JWKS_PATH, ...METADATA_PATHS, "/metrics", "/livez", "/readyz"]) {
   test(`HEAD ${path} has the headers of GET and no body`, async (t) => {
     const get = await serve(t);
     const whole = await get(path);
@@ -92,8 +140,7 @@ for (const [target, status] of [
 ] as const) {
   test(`the target ${target}, as a proxy may send it, is ${status}`, async (t) => {
     const jwks = (keyset?: string) => (keyset === "a" ? { json: JWKS, maxAgeSeconds: 900 } : undefined);
-    const server = await startHttpServer(LISTENER, { ...SOURCES, jwks }, () => {});
-    t.teardown(() => server.stop());
+    const server = await start(t, { jwks });
     const socket = connect(Number(server.address.split(":")[1]), "127.0.0.1");
     socket.end(`GET ${target} HTTP/1.1\r\nHost: signet.example\r\nConnection: close\r\n\r\n`);
     t.is((await text(socket)).split(" ")[1], String(status));
@@ -113,6 +160,18 @@ for (const path of ["/", "/.well-known/", "/livez/", "/metrics/x", "/..%2flivez"
     t.is((await (await serve(t))(path)).status, 404);
   });
 }
+
+for (const [what, sources, shown, hidden] of [
+  ["documents", { documents: SOURCES }, [JWKS_PATH, ...METADATA_PATHS], ["/metrics", "/livez", "/readyz"]],
+  ["probes", { probes: SOURCES }, ["/metrics", "/livez", "/readyz"], [JWKS_PATH, ...METADATA_PATHS]],
+] as const satisfies readonly (readonly [string, HttpSources, string[], string[]])[])
+  test(`a listener of ${what} shows nothing else`, async (t) => {
+    const server = await startHttpServer(LISTENER, sources, () => {});
+    t.teardown(() => server.stop());
+    const statusOf = async (path: string) => (await fetch(`http://${server.address}${path}`)).status;
+    for (const path of shown) t.is(await statusOf(path), 200, path);
+    for (const path of hidden) t.is(await statusOf(path), 404, path);
+  });
 
 test("a service that runs and is ready says so", async (t) => {
   const get = await serve(t);
@@ -151,17 +210,17 @@ test("keys that are not read yet are 503, never an empty set that a verifier wou
 });
 
 test("a port that is taken is an error that names the address", async (t) => {
-  const first = await startHttpServer(LISTENER, SOURCES, () => {});
+  const first = await startHttpServer(LISTENER, { documents: SOURCES, probes: SOURCES }, () => {});
   t.teardown(() => first.stop());
   const message = new RegExp(`^HTTP can't listen at ${first.address}: .*EADDRINUSE`);
   await t.throwsAsync(
-    startHttpServer({ ...LISTENER, address: first.address }, SOURCES, () => {}),
+    startHttpServer({ ...LISTENER, address: first.address }, { documents: SOURCES }, () => {}),
     { message },
   );
 });
 
 test("stop ends although a client keeps its connection open", async (t) => {
-  const server = await startHttpServer(LISTENER, SOURCES, () => {});
+  const server = await startHttpServer(LISTENER, { documents: SOURCES, probes: SOURCES }, () => {});
   const [host = "", port] = server.address.split(":");
   const idle = connect(Number(port), host);
   await once(idle, "connect");

@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import test from "ava";
-import { isSafeKey, isSafeSignature } from "../../src/jose/ed25519-points.ts";
+import { isSafeKey, isSafeSignature } from "../../src/jose/ed25519/points.ts";
 import { kekOf } from "../../src/jose/kek.ts";
 import { createKeyVault } from "../../src/jose/key-vault.ts";
 import { SCHEMES } from "../../src/jose/schemes.ts";

@@ -115,3 +115,14 @@ test("records are authenticated by a key of their own for each KEK", (t) => {
   t.not(current.mac("body"), previous?.mac("body"));
   t.is(current.mac("body"), recordKeysOf([two])[0].mac("body"));
 });
+
+test("a signature counts once it is made", async (t) => {
+  const counted: string[] = [];
+  const counting = createKeyVault(keks, (kid) => void counted.push(kid));
+  const record = await makeRecord();
+  const key = await counting.open("service", record);
+  t.throws(() => key.sign(undefined as unknown as Buffer));
+  t.deepEqual(counted, []);
+  key.sign(Buffer.of(1));
+  t.deepEqual(counted, [record.kid]);
+});

@@ -1,6 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from "node:crypto";
 import test from "ava";
 import { calculateJwkThumbprint } from "jose";
+import { OPENSSL } from "../../src/jose/ed25519/ed25519.ts";
 import { privateSigningKey, readPrivateKey, thumbprintOf } from "../../src/jose/private-key.ts";
 import { KEYSET_ALGORITHMS, type KeysetAlgorithm } from "../../src/keys/model.ts";
 import { keyringCode } from "../support/keyring-code.ts";
@@ -14,32 +15,33 @@ const read = (jwk: JsonWebKey, alg: KeysetAlgorithm) => readPrivateKey({ form: "
 
 for (const alg of KEYSET_ALGORITHMS) {
   test(`${alg}: PEM and JWK of a key are one key, which signs what it verifies, with a thumbprint as jose's`, async (t) => {
-    const expected = { pkcs8: derOf(alg), byteLength: alg === "EdDSA" || alg === "ES256" ? 32 : 256 };
+    const publicJwk = createPublicKey(keyOf(alg)).export({ format: "jwk" });
+    const expected = { pkcs8: derOf(alg), byteLength: alg === "EdDSA" || alg === "ES256" ? 32 : 256, publicJwk };
     t.deepEqual(read(jwkOf(keyOf(alg)), alg), expected);
     t.deepEqual(readPrivateKey({ form: "pem", pem: pemOf(keyOf(alg)) }, alg), expected);
-    const key = privateSigningKey("k", alg, derOf(alg));
+    const key = privateSigningKey("k", alg, derOf(alg), OPENSSL);
+    t.deepEqual(key.publicJwk as object, publicJwk);
     const signature = key.sign(data);
     t.is(signature.length, key.signatureBytes);
     t.true(key.verify(data, signature));
     t.false(key.verify(Buffer.from("other"), signature));
-    const publicJwk = createPublicKey(keyOf(alg)).export({ format: "jwk" });
     t.is(thumbprintOf(derOf(alg), alg), await calculateJwkThumbprint(publicJwk as { kty: string }));
   });
 
   test(`${alg}: the bytes of a key are overwritten when it is opened, and another algorithm's are KEY_MISMATCH`, (t) => {
     const bytes = derOf(alg);
-    privateSigningKey("k", alg, bytes);
+    privateSigningKey("k", alg, bytes, OPENSSL);
     t.true(bytes.every((byte) => byte === 0));
     for (const other of KEYSET_ALGORITHMS) {
       const isSame = keyOf(other).asymmetricKeyType === keyOf(alg).asymmetricKeyType;
       t.is(
-        keyringCode(() => privateSigningKey("k", other, derOf(alg))),
+        keyringCode(() => privateSigningKey("k", other, derOf(alg), OPENSSL)),
         isSame ? "done" : "KEY_MISMATCH",
         other,
       );
     }
     t.is(
-      keyringCode(() => privateSigningKey("k", alg, Buffer.from("rubbish"))),
+      keyringCode(() => privateSigningKey("k", alg, Buffer.from("rubbish"), OPENSSL)),
       "DAMAGED_KEY",
     );
   });
@@ -79,7 +81,7 @@ for (const [what, changes, rule] of [
 test("a modulus that is no whole number of bytes counts the last one", (t) => {
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2052 });
   t.like(readPrivateKey({ form: "pem", pem: pemOf(privateKey) }, "RS256"), { byteLength: 257 });
-  const key = privateSigningKey("k", "RS256", privateKey.export({ format: "der", type: "pkcs8" }));
+  const key = privateSigningKey("k", "RS256", privateKey.export({ format: "der", type: "pkcs8" }), OPENSSL);
   t.is(key.sign(data).length, key.signatureBytes);
 });
 

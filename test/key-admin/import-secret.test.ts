@@ -7,6 +7,7 @@ import { Problem } from "../../src/problem/problem.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
 import { acme, lookUp, newSecret, openReplica, problemOf, requestOf } from "../keys/imported/secrets-under-test.ts";
 import { day, hour, start } from "../keys/rotating/ring-under-test.ts";
+import { callerNamed } from "../support/caller.ts";
 
 const replica = () => openReplica(createMemoryKeyValue(() => start));
 const zero = { seconds: 0n, nanos: 0 };
@@ -23,7 +24,7 @@ test("the answer has the key with its length and fingerprint, and what overlaps;
   const common = {
     type: "key.imported",
     ...acme,
-    caller: "caller",
+    caller: callerNamed("caller"),
     algorithm: "HS256",
     byteLength: 32,
     allowedWeak: false,
@@ -126,7 +127,7 @@ for (const [name, request, fields] of [
 ] as const satisfies readonly (readonly [string, Partial<ImportRequest>, readonly string[]])[]) {
   test(`INVALID_REQUEST names the field: ${name}`, async (t) => {
     const { parts, audited } = await replica();
-    const error = await t.throwsAsync(createImportSecret(parts)(requestOf(good, request), "caller"), {
+    const error = await t.throwsAsync(createImportSecret(parts)(requestOf(good, request), callerNamed("caller")), {
       instanceOf: Problem,
     });
     t.is(error?.code, "INVALID_REQUEST");
@@ -143,7 +144,9 @@ test("a replica whose clock is wrong imports nothing: what it replaces would end
     throw wrong;
   };
   t.is(
-    await t.throwsAsync(createImportSecret({ ...parts, requireRightClock })(requestOf(newSecret()), "caller")),
+    await t.throwsAsync(
+      createImportSecret({ ...parts, requireRightClock })(requestOf(newSecret()), callerNamed("caller")),
+    ),
     wrong,
   );
   t.deepEqual([audited, secrets.list(start)], [[], []]);
@@ -180,7 +183,7 @@ test("a secret whose event can't be stored is not imported", async (t) => {
   ] as const) {
     const audit = { append: () => Promise.reject(new AuditError(code, "no")) };
     const importKey = createImportSecret({ ...one.parts, audit });
-    t.is(await problemOf(() => importKey(requestOf(newSecret(), { keyId: "k1" }), "caller")), expected);
+    t.is(await problemOf(() => importKey(requestOf(newSecret(), { keyId: "k1" }), callerNamed("caller"))), expected);
   }
   t.deepEqual(one.secrets.list(start), []);
   t.is(lookUp(one, "k1", ""), "unknown");
@@ -190,7 +193,7 @@ test("the event of a secret is stored before anybody can use it", async (t) => {
   const one = await replica();
   const seen: string[] = [];
   const audit = { append: async () => void seen.push(lookUp(one, "k1", "")) };
-  await createImportSecret({ ...one.parts, audit })(requestOf(newSecret(), { keyId: "k1" }), "caller");
+  await createImportSecret({ ...one.parts, audit })(requestOf(newSecret(), { keyId: "k1" }), callerNamed("caller"));
   t.deepEqual(seen, ["unknown"]);
 });
 

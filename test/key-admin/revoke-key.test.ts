@@ -10,6 +10,7 @@ import { createMemoryKeyValue } from "../../src/state/memory.ts";
 import { acme, input, lookUp, mac, newSecret, openReplica } from "../keys/imported/secrets-under-test.ts";
 import { makeOptions } from "../keys/rotating/keyring-under-test.ts";
 import { hour, leadTime, start } from "../keys/rotating/ring-under-test.ts";
+import { callerNamed, LOOPBACK } from "../support/caller.ts";
 import { rejectedProblem } from "../support/problems.ts";
 
 const zero = { seconds: 0n, nanos: 0 };
@@ -31,7 +32,7 @@ async function service(overrides: Partial<RevokeKeyParts> = {}) {
     ...overrides,
   });
   const call = (request: Partial<RevokeKeyRequest>) =>
-    revoke({ keyId: "", reason: "stolen", profile: "", tenant: "", ...request }, "caller");
+    revoke({ keyId: "", reason: "stolen", profile: "", tenant: "", ...request }, callerNamed("caller"));
   return { keyring, replica, clock, events, revoke: call, options };
 }
 
@@ -48,7 +49,7 @@ test("the answer names the key that signs now, the epoch, and from when on all v
   });
   const whose = { type: "key.revoked", keyset: "service", profile: "", tenant: "" } as const;
   t.deepEqual(events, [
-    { ...whose, keyId, signingKeyId: signingKid, keysetEpoch: 2, caller: "caller", reason: "stolen" },
+    { ...whose, keyId, signingKeyId: signingKid, keysetEpoch: 2, caller: callerNamed("caller"), reason: "stolen" },
   ]);
 });
 
@@ -176,7 +177,7 @@ test("a replica whose clock is wrong revokes and rotates nothing", async (t) => 
   const { keyring, revoke } = await service({ requireRightClock });
   t.is((await rejectedProblem(revoke({ keyId: keyring.signer(start)?.kid ?? "" }))).code, "CLOCK_DIFFERS");
   const rotate = createRotateKeys(() => keyring, requireRightClock);
-  t.is((await rejectedProblem(rotate({ keyset: "service", at: undefined }, "loopback"))).code, "CLOCK_DIFFERS");
+  t.is((await rejectedProblem(rotate({ keyset: "service", at: undefined }, LOOPBACK))).code, "CLOCK_DIFFERS");
   t.is(keyring.epoch, 1);
 });
 
@@ -190,7 +191,7 @@ test("without the store a revocation and a rotation are KEYS_UNAVAILABLE, with w
     createRotateKeys(
       () => keyring,
       () => undefined,
-    )({ keyset: "service", at: undefined }, "loopback"),
+    )({ keyset: "service", at: undefined }, LOOPBACK),
   ])
     t.like(await rejectedProblem(work), { code: "KEYS_UNAVAILABLE", retryAfterMs: 1_000 });
 });
@@ -201,7 +202,7 @@ test("a rotation at a time that is no time is INVALID_REQUEST", async (t) => {
     () => keyring,
     () => undefined,
   );
-  const problem = await rejectedProblem(rotate({ keyset: "service", at: new Date(Number.NaN) }, "loopback"));
+  const problem = await rejectedProblem(rotate({ keyset: "service", at: new Date(Number.NaN) }, LOOPBACK));
   t.deepEqual(
     problem.violations.map(({ field }) => field),
     ["at"],

@@ -3,6 +3,7 @@ import { openKeyring } from "../../src/keys/rotating/keyring.ts";
 import { type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { makeOptions } from "../keys/rotating/keyring-under-test.ts";
 import { day, hour, minute, policy, start } from "../keys/rotating/ring-under-test.ts";
+import { callerNamed } from "../support/caller.ts";
 
 const message = Buffer.from("signing input");
 
@@ -30,7 +31,8 @@ test("a rotation by hand is an epoch of its own, and earlier tokens keep verifyi
   t.not(rotation.kid, before?.kid);
   const found = keyring.verifier(before?.kid ?? "", clock.now);
   t.true(found.state === "ok" && found.key.verify(message, signature));
-  t.like(events.at(-1), { type: "epoch.created", epoch: 2, reason: "manual" });
+  const next = { kid: rotation.kid, signFrom: start + hour };
+  t.like(events.at(-1), { type: "epoch.created", epoch: 2, reason: "manual", next });
 });
 
 test("a rotation that is requested again after a lost answer returns the one that was made, until the next epoch", async (t) => {
@@ -55,19 +57,19 @@ test("an epoch by hand is reported with its caller, even if its creation got no 
   const keyring = await openKeyring({ ...options, store: losing(options.store, answers) });
   clock.now = start + hour;
   answers.lost = true;
-  await t.throwsAsync(keyring.rotate(undefined, "alice"), { code: "UNREADABLE" });
+  await t.throwsAsync(keyring.rotate(undefined, callerNamed("alice")), { code: "UNREADABLE" });
   answers.lost = false;
-  await keyring.rotate(undefined, "bob");
+  await keyring.rotate(undefined, callerNamed("bob"));
   const { kid } = keyring.signer(clock.now) ?? {};
-  await keyring.revoke(kid ?? "", "stolen", "carol");
+  await keyring.revoke(kid ?? "", "stolen", callerNamed("carol"));
   clock.now = start + 3 * day;
   await keyring.maintain();
   t.deepEqual(
     events.flatMap((event) => (event.type === "epoch.created" ? [[event.reason, event.caller]] : [])).slice(0, 4),
     [
       ["first", undefined],
-      ["manual", "alice"],
-      ["emergency", "carol"],
+      ["manual", callerNamed("alice")],
+      ["emergency", callerNamed("carol")],
       ["lapsed", undefined],
     ],
   );

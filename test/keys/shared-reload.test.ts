@@ -1,11 +1,11 @@
 import { stat } from "node:fs/promises";
 import test from "ava";
-import { createSharedReload, RELOAD } from "../../src/keys/shared-reload.ts";
+import { createStoreReload, RELOAD } from "../../src/keys/shared-reload.ts";
 
 test("all callers that come while a reload runs wait for it, and in the cool-down none waits", async (t) => {
   let [time, reloads] = [1_000_000, 0];
   const done = Promise.withResolvers<void>();
-  const reload = createSharedReload(
+  const reload = createStoreReload(
     () => {
       reloads += 1;
       return done.promise;
@@ -26,7 +26,7 @@ test("all callers that come while a reload runs wait for it, and in the cool-dow
 
 test("no caller waits longer than the bound for a reload that hangs, and none of them learns that the kid is unknown", async (t) => {
   const work = Promise.withResolvers<void>();
-  const reload = createSharedReload(
+  const reload = createStoreReload(
     () => work.promise,
     () => 0,
   );
@@ -39,7 +39,7 @@ test("no caller waits longer than the bound for a reload that hangs, and none of
 });
 
 test("what the store answered while the process was held up counts as in time", async (t) => {
-  const reload = createSharedReload(
+  const reload = createStoreReload(
     async () => void (await stat(".")),
     () => 0,
   );
@@ -50,7 +50,7 @@ test("what the store answered while the process was held up counts as in time", 
 });
 
 test("the error of a reload reaches the callers that wait", async (t) => {
-  const reload = createSharedReload(
+  const reload = createStoreReload(
     () => Promise.reject(new Error("unreadable")),
     () => 0,
   );
@@ -60,7 +60,7 @@ test("the error of a reload reaches the callers that wait", async (t) => {
 test("after a reload that failed, no kid counts as unknown until one succeeds", async (t) => {
   let [time, reloads] = [1_000_000, 0];
   const outcomes = [Promise.reject(new Error("unreadable")), Promise.resolve()];
-  const reload = createSharedReload(
+  const reload = createStoreReload(
     () => outcomes[reloads++] ?? Promise.resolve(),
     () => time,
   );
@@ -75,7 +75,7 @@ test("after a reload that failed, no kid counts as unknown until one succeeds", 
 
 test("later callers get the error of a reload that fails after all others have stopped waiting", async (t) => {
   const work = Promise.withResolvers<void>();
-  const reload = createSharedReload(
+  const reload = createStoreReload(
     () => work.promise,
     () => 0,
   );
@@ -89,7 +89,7 @@ test("a failure that arrives after the next reload has begun does not affect tha
   let time = 1_000_000;
   const slow = Promise.withResolvers<void>();
   const works = [slow.promise];
-  const reload = createSharedReload(
+  const reload = createStoreReload(
     () => works.pop() ?? Promise.resolve(),
     () => time,
   );
@@ -103,7 +103,7 @@ test("a failure that arrives after the next reload has begun does not affect tha
 
 test("a clock that steps back does not lengthen the cool-down", async (t) => {
   let time = 1_000_000;
-  const reload = createSharedReload(
+  const reload = createStoreReload(
     async () => {},
     () => time,
   );

@@ -5,6 +5,7 @@ import { openKeyring } from "../../src/keys/rotating/keyring.ts";
 import { RELOAD } from "../../src/keys/shared-reload.ts";
 import { type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
+import { callerNamed } from "../support/caller.ts";
 import { rejectedProblem } from "../support/problems.ts";
 import { acme, newSecret, openReplica } from "./imported/secrets-under-test.ts";
 import { makeOptions } from "./rotating/keyring-under-test.ts";
@@ -49,8 +50,8 @@ async function serviceUnderTest() {
   return {
     ...{ keyring, clock, events, reads },
     revoke: (keyId: string, owner = { profile: "", tenant: "" }) =>
-      rejectedProblem(revoke({ keyId, reason: "stolen", ...owner }, "caller")),
-    rotate: () => rejectedProblem(rotate({ keyset: "service", at: undefined }, "caller")),
+      rejectedProblem(revoke({ keyId, reason: "stolen", ...owner }, callerNamed("caller"))),
+    rotate: () => rejectedProblem(rotate({ keyset: "service", at: undefined }, callerNamed("caller"))),
   };
 }
 

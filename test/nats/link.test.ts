@@ -1,10 +1,16 @@
-import { getEventListeners } from "node:events";
+import { getEventListeners, once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import test from "ava";
 import { type LinkReport, NatsLink } from "../../src/nats/link.ts";
+import { HANGS_MS } from "../support/bounded.ts";
 import { serialTestWithNats, startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { startTcpProxy } from "../support/nats/tcp-proxy.ts";
 import { freePort } from "../support/service/free-port.ts";
 import { waitUntil } from "../support/wait-until.ts";
+
+/** Options that may be used at once, by whatever they connect to. */
+const UNCHECKED = { obstacle: () => undefined, prove: async () => {}, certificate: undefined };
 
 const nowhere = async () => ({ servers: `nats://127.0.0.1:${await freePort()}` });
 
@@ -63,6 +69,67 @@ testWithNats("each outage is one report, and so is each return", async (t) => {
   t.deepEqual(reports, ["up", "down", "up", "down", "up"], "an orderly end is no outage");
 });
 
+testWithNats("a dial that fails after renewed options have connected is no outage", async (t) => {
+  const server = await startNats(t);
+  const dialled = Promise.withResolvers<Socket>();
+  const silent = createServer(dialled.resolve).listen(0, "127.0.0.1");
+  t.teardown(() => silent.close());
+  await once(silent, "listening");
+  const { port } = silent.address() as AddressInfo;
+  const reports: string[] = [];
+  const failed = Promise.withResolvers<void>();
+  const link = new NatsLink(
+    { servers: `nats://127.0.0.1:${port}` },
+    ({ type }) => void reports.push(type),
+    async () => failed.resolve(),
+  );
+  t.teardown(() => link.close(1000));
+  const socket = await dialled.promise;
+  link.renew({ options: { servers: server.url }, ...UNCHECKED });
+  await link.connected(AbortSignal.timeout(HANGS_MS));
+  socket.destroy();
+  await failed.promise;
+  t.deepEqual(reports, ["renewed"]);
+  t.is(link.outage, undefined);
+});
+
+testWithNats("a replaced connection that is lost does not come back", async (t) => {
+  const server = await startNats(t);
+  const proxy = await startTcpProxy(t, server.url);
+  const link = new NatsLink({ servers: proxy.url }, () => undefined);
+  t.teardown(() => link.close(1000));
+  const replaced = await link.connected(AbortSignal.timeout(HANGS_MS));
+  link.renew({ options: { servers: server.url }, ...UNCHECKED });
+  await waitUntil("it is replaced", () => link.connection !== replaced);
+  proxy.cut();
+  proxy.heal();
+  await replaced.closed();
+  t.is(proxy.sent("CONNECT {"), 1, "its credentials may be refused by now");
+});
+
+testWithNats("a connection that replaces another is no outage, unless that one does not answer any more", async (t) => {
+  const server = await startNats(t);
+  const proxy = await startTcpProxy(t, server.url);
+  const link = new NatsLink({ servers: proxy.url }, () => undefined);
+  t.teardown(() => link.close(1000));
+  await link.connected(AbortSignal.timeout(HANGS_MS));
+  const replace = async ({ url }: { readonly url: string }) => {
+    const { connection, generation } = link;
+    link.renew({ options: { servers: url }, ...UNCHECKED });
+    await waitUntil("it is replaced", () => link.connection !== connection);
+    t.is(link.generation, generation + 1);
+    return link.outages;
+  };
+  const { outages } = link;
+  t.is(await replace(server), outages);
+  t.is(await replace(proxy), outages);
+  proxy.hold();
+  t.is(await replace(server), outages + 1, "the server may have been exchanged, and the connection not know it yet");
+  await server.kill9();
+  await server.restart();
+  await waitUntil("it is up again", () => link.outages === outages + 2);
+});
+
 serialTestWithNats(
   "a clock that was an hour ahead when it connected does not keep it from connecting again",
   async (t) => {
@@ -73,7 +140,7 @@ serialTestWithNats(
     const reports: string[] = [];
     const link = new NatsLink({ servers: server.url }, ({ type }) => void reports.push(type));
     t.teardown(() => link.close(1000));
-    await link.connected(AbortSignal.timeout(10_000));
+    await link.connected(AbortSignal.timeout(HANGS_MS));
     Date.now = now;
     await server.kill9();
     await waitUntil("the outage is reported", () => reports.length >= 2);

@@ -2,12 +2,13 @@ import test from "ava";
 import { connect, type StreamConfig } from "nats";
 import { ensureStream } from "../../src/nats/audit/stream.ts";
 import { findOrCreateBucket } from "../../src/nats/bucket/config.ts";
+import { LIVE_BUCKET, STATE_BUCKET } from "../../src/nats/bucket/name.ts";
 import { judgeSettings, SETTING_RULES } from "../../src/nats/settings.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 
 const WANTED = {
   bucket: { name: "KV_signet", discard: "new", retention: "limits", storage: "file", max_msgs_per_subject: 1 },
-  audit: { name: "SIGNET_AUDIT", discard: "new", retention: "limits", storage: "file", deny_purge: true },
+  audit: { name: "SIGNET_AUDIT", discard: "new", retention: "limits", storage: "file" },
 } as const;
 const ALIKE = { num_replicas: 3, deny_delete: true, duplicate_window: 120e9, subjects: ["a.>"] };
 
@@ -47,7 +48,7 @@ const CASES: readonly [changed: Readonly<Record<string, unknown>>, bucket: strin
   [{ allow_msg_counter: true }, "alarm", "alarm"],
   [{ allow_msg_ttl: true, subject_delete_marker_ttl: 1e9 }, "alarm", "alarm"],
   [{ deny_delete: false }, "alarm", "alarm"],
-  [{ deny_purge: false }, "", "alarm"],
+  [{ deny_purge: false }, "", ""],
   [{ deny_purge: true }, "alarm", ""],
   [{ allow_rollup_hdrs: true }, "", "alarm"],
   [{ duplicate_window: 119e9 }, "", "alarm"],
@@ -97,8 +98,10 @@ testWithNats(
     const { url } = await startNats(t);
     const connection = await connect({ servers: url });
     const manager = await connection.jetstreamManager();
-    const { config } = await findOrCreateBucket(manager, 1);
-    t.deepEqual(judgeSettings("bucket", config, config), { refused: [], alarms: [] });
+    for (const name of [STATE_BUCKET, LIVE_BUCKET]) {
+      const { config } = await findOrCreateBucket(manager, name, 1);
+      t.deepEqual(judgeSettings(name.use, config, config), { refused: [], alarms: [] });
+    }
     t.deepEqual((await ensureStream(connection, 1)).settings, { refused: [], alarms: [] });
     await connection.close();
   },

@@ -76,6 +76,31 @@ test("profiles with the same issuer, typ and algorithm share a keyset; typ is co
   t.is(loadProfiles([folder], ISSUER).profiles.size, 2);
 });
 
+const CREDENTIAL = {
+  1: "profile: robot",
+  2: "keys: { keyset: robot, algorithm: EdDSA }",
+  9: "  - { name: sub, from: subject }",
+  10: "  - { name: aud, value: signet }",
+  11: "accept: { type: object }",
+  8: "",
+  12: "credential: true",
+  13: "header: { typ: robot+jwt }",
+};
+
+test("the typ of a credential is that of no other profile", async (t) => {
+  const folder = await filesIn(t, {
+    "a.yaml": tinyProfile({ 2: "keys: { keyset: a, algorithm: EdDSA }", 9: "header: { typ: application/Robot+JWT }" }),
+    "b.yaml": tinyProfile(CREDENTIAL),
+  });
+  t.deepEqual(faultsOf(() => loadProfiles([folder], ISSUER)).map(formatFault), [
+    `${join(folder, "b.yaml")}:13 header.typ: is also the typ of ${join(folder, "a.yaml")}: a credential must have one of its own`,
+  ]);
+  const alone = await filesIn(t, { "a.yaml": tinyProfile(), "b.yaml": tinyProfile(CREDENTIAL) });
+  const { profiles } = loadProfiles([alone], ISSUER);
+  t.deepEqual(profiles.get("robot")?.credential, { audience: "signet" });
+  t.is(profiles.get("tiny")?.credential, undefined);
+});
+
 test("a file that has not changed is not compiled again", async (t) => {
   const folder = await filesIn(t, { "a.yaml": tinyProfile() });
   const before = loadProfiles([folder], ISSUER);

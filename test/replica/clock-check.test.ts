@@ -26,13 +26,30 @@ function checkUnderTest() {
   const cut = () => {
     reachable = false;
   };
-  return { check, clock, asked, reports, pass, cut };
+  const join = () => {
+    reachable = true;
+  };
+  return { check, clock, asked, reports, pass, cut, join };
 }
 
 test("before it was ever asked nothing speaks against a clock", (t) => {
   const { check } = checkUnderTest();
   t.is(check.offsetMs(), undefined);
   t.true(check.agrees());
+});
+
+test("a clock is measured when the store has answered, and not by a question alone", async (t) => {
+  const { check, cut, join } = checkUnderTest();
+  let measured = false;
+  void check.measured.then(() => {
+    measured = true;
+  });
+  cut();
+  await check.look();
+  t.false(measured);
+  join();
+  await check.look();
+  t.true(measured);
 });
 
 test("a clock may differ by what is allowed plus the error of the measurement, and not by more", async (t) => {

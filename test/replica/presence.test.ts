@@ -23,12 +23,20 @@ function timeUnderTest() {
 
 type Time = ReturnType<typeof timeUnderTest>;
 
-function replica(t: ExecutionContext, time: Time, store: KeyValue, id: string, digests: Digests = {}) {
+function replica(
+  t: ExecutionContext,
+  time: Time,
+  store: KeyValue,
+  id: string,
+  digests: Digests = {},
+  writer = () => id,
+) {
   const events: PresenceEvent[] = [];
   const beats = { heard: 0 };
   const presence = createPresence({
     store,
     id,
+    writer,
     version: "1",
     digests,
     now: time.now,
@@ -58,9 +66,22 @@ test("replicas see each other, by id, and hear their own heartbeats", async (t) 
   const [b, a] = [replica(t, time, store, "b"), replica(t, time, store, "a")];
   await waitUntil("both see both", () => a.ids().length === 2 && b.ids().length === 2);
   t.deepEqual(a.ids(), ["a", "b"]);
-  t.deepEqual(b.live()[0], { id: "a", version: "1", epochs: {} });
+  t.deepEqual(b.live()[0], { id: "a", version: "1", epochs: {}, writer: "a" });
   await a.beat();
   t.deepEqual([...a.events, ...b.events], []);
+});
+
+test("a replica that has begun a new audit log says who writes it now", async (t) => {
+  const time = timeUnderTest();
+  const store = createMemoryKeyValue(time.now);
+  let writer = "a";
+  const a = replica(t, time, store, "a", {}, () => writer);
+  const b = replica(t, time, store, "b");
+  const seenByB = () => b.live().find(({ id }) => id === "a")?.writer;
+  await waitUntil("b sees a", () => seenByB() === "a");
+  writer = "a2";
+  await waitUntil("b sees who writes for a", () => seenByB() === "a2");
+  t.deepEqual(a.ids(), ["a", "b"], "its id stays");
 });
 
 test("a replica that does not hold an epoch yet is late, until it announces that epoch or a later one", async (t) => {

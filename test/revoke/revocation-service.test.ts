@@ -6,6 +6,7 @@ import type { RevokeRequest } from "../../src/revoke/request.ts";
 import type { Revocation } from "../../src/revoke/revocation.ts";
 import { createRevokeTokens } from "../../src/revoke/revocation-service.ts";
 import { StateError } from "../../src/state/keyvalue.ts";
+import { callerNamed } from "../support/caller.ts";
 import { rejectedViolations } from "../support/problems.ts";
 import { profileOf, serviceProfile, shippedProfile } from "../support/profiles/profiles.ts";
 import { forge } from "../support/tokens/foreign-token.ts";
@@ -51,7 +52,8 @@ function fixture(profile = serviceProfile()) {
       },
     },
   });
-  const ask = (request: Partial<RevokeRequest>) => revoke({ ...EMPTY, profile: profile.name, ...request }, "caller-1");
+  const ask = (request: Partial<RevokeRequest>) =>
+    revoke({ ...EMPTY, profile: profile.name, ...request }, callerNamed("caller-1"));
   return { order, stored, events, failing, ask };
 }
 
@@ -73,12 +75,21 @@ test("tokens are revoked by id until the longest-lived of now has ended, with th
       tenant: "",
       tokenIds: ["a", "b"],
       subjectHash: "",
+      subject: "",
       issuedBefore: undefined,
-      caller: "caller-1",
+      caller: callerNamed("caller-1"),
       reason: "lost laptop",
       until,
     },
   ]);
+});
+
+test("the event of a revoked subject names it in clear only where the profile says so", async (t) => {
+  const clear = shippedProfile("service", (text) => text.replace("audit: { ", "audit: { subject: clear, "));
+  const [hashed, shown] = [fixture(), fixture(clear)];
+  for (const { ask } of [hashed, shown]) await ask({ subject: "alice" });
+  t.like(hashed.events[0], { subjectHash: "hash of alice", subject: "" });
+  t.like(shown.events[0], { subjectHash: "hash of alice", subject: "alice" });
 });
 
 test("an expiry that is known ends the revocation, after the leeway and the skew of clocks", async (t) => {

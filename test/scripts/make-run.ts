@@ -24,6 +24,7 @@ console.log("signet issues as " + process.env.SIGNET_ISSUER);
 const { SIGNET_STATE_STORE, SIGNET_STATE_FIRST_START, SIGNET_KEK_CREATE, SIGNET_KEK_FILE } = process.env;
 console.log("signet shares " + [SIGNET_STATE_STORE, SIGNET_STATE_FIRST_START, SIGNET_KEK_CREATE, SIGNET_KEK_FILE].join(" "));
 console.log("signet uses " + (process.env.SIGNET_NATS_URL === "" ? "no server" : process.env.SIGNET_NATS_URL) + " and " + process.env.SIGNET_DATA);
+console.log("signet is " + process.env.SIGNET_NATS_USER_FILE + " with " + process.env.SIGNET_NATS_PASSWORD_FILE);
 process.on("SIGTERM", () => {
   const nats = at(process.env.SIGNET_NATS_URL || "none");
   const end = (state) => { console.log("signet stops, NATS is " + state); server.close(); server.closeAllConnections(); socket.destroy(); };
@@ -66,8 +67,22 @@ export function startRunAgain(t: ExecutionContext, { root }: Run, env: NodeJS.Pr
 }
 
 /** Starts scripts/run.ts of this checkout with the real service, on free ports and with a data folder of its own. */
-export function startRealRun(t: ExecutionContext): Promise<Run> {
-  return start(t, mkdtempSync(join(tmpdir(), "signet run ")), resolve("scripts/run.ts"), {});
+export function startRealRun(t: ExecutionContext, env: NodeJS.ProcessEnv = {}): Promise<Run> {
+  return start(t, mkdtempSync(join(tmpdir(), "signet run ")), resolve("scripts/run.ts"), env);
+}
+
+/** Starts scripts/demo.ts of this checkout, on free ports. The folder of the run is that of its temporary files. */
+export async function startDemo(
+  t: ExecutionContext,
+): Promise<Run & { readonly gateway: number; readonly page: number }> {
+  const root = mkdtempSync(join(tmpdir(), "signet demo "));
+  const [gateway, page] = [await freePort(), await freePort()];
+  const run = await start(t, root, resolve("scripts/demo.ts"), {
+    TMPDIR: root,
+    GATEWAY_ADDRESS: `127.0.0.1:${gateway}`,
+    BACKEND_ADDRESS: `127.0.0.1:${page}`,
+  });
+  return { ...run, gateway, page };
 }
 
 async function start(t: ExecutionContext, root: string, script: string, env: NodeJS.ProcessEnv): Promise<Run> {
@@ -127,7 +142,7 @@ async function start(t: ExecutionContext, root: string, script: string, env: Nod
 }
 
 function layOut(root: string, tools: string | undefined): void {
-  cpSync("scripts", join(root, "scripts"), { recursive: true });
+  for (const folder of ["scripts", "examples/nats"]) cpSync(folder, join(root, folder), { recursive: true });
   if (existsSync(".tools")) symlinkSync(resolve(".tools"), join(root, ".tools"));
   writeFileSync(
     join(root, "package.json"),

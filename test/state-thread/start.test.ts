@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { openFileKeyValue } from "../../src/state/file.ts";
+import { type FileUse, LIVE_FILE, openFileKeyValue } from "../../src/state/file.ts";
 import { StateError } from "../../src/state/keyvalue.ts";
 import { startStateThread, type ThreadedKeyValue } from "../../src/state-thread/start.ts";
 import { keyValueContract } from "../contract/keyvalue.ts";
@@ -13,18 +13,28 @@ const value = Buffer.from("value");
 
 async function open(
   t: ExecutionContext,
-  { path, program, clock = { now: start } }: { path?: string; program?: URL; clock?: { now: number } } = {},
+  {
+    path,
+    program,
+    clock = { now: start },
+    use,
+  }: { path?: string; program?: URL; clock?: { now: number }; use?: FileUse } = {},
 ) {
   const deaths: unknown[] = [];
   const onDeath = (error: unknown) => void deaths.push(error);
   const file = path ?? join(await tempFolder(t), "state.db");
-  const store = await startStateThread(file, () => clock.now, onDeath, program);
+  const store = await startStateThread(file, () => clock.now, onDeath, program, use);
   t.teardown(() => store.close(1_000));
   return { store, path: file, deaths, clock };
 }
 
 // One after the other: each test has a thread of its own.
-keyValueContract(test.serial, open);
+keyValueContract(test.serial, (t) => open(t));
+keyValueContract(
+  (title, implementation) => test.serial(`the live store: ${title}`, implementation),
+  (t) => open(t, { use: LIVE_FILE }),
+  LIVE_FILE.maxValueBytes,
+);
 
 test("ten thousand entries come through a watch in the order of their revisions, with changes meanwhile", async (t) => {
   const { store } = await open(t);

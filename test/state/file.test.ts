@@ -21,7 +21,7 @@ import { fileURLToPath } from "node:url";
 import type { ExecutionContext } from "ava";
 import test from "ava";
 import fc from "fast-check";
-import { openFileKeyValue } from "../../src/state/file.ts";
+import { type FileUse, LIVE_FILE, openFileKeyValue, STATE_FILE } from "../../src/state/file.ts";
 import { type Change, StateError } from "../../src/state/keyvalue.ts";
 import type { LocalKeyValue } from "../../src/state/local.ts";
 import { keyValueContract } from "../contract/keyvalue.ts";
@@ -46,12 +46,19 @@ function refusal(t: ExecutionContext, path: string): Promise<StateError | undefi
   );
 }
 
-keyValueContract(test, async (t) => {
+const open = (use: FileUse) => async (t: ExecutionContext) => {
   const clock = { now: start };
-  const store = await openFileKeyValue(freshPath(t), () => clock.now);
+  const store = await openFileKeyValue(freshPath(t), () => clock.now, use);
   t.teardown(() => store.close());
   return { store, clock };
-});
+};
+
+keyValueContract(test, open(STATE_FILE));
+keyValueContract(
+  (title, implementation) => test(`the live store: ${title}`, implementation),
+  open(LIVE_FILE),
+  LIVE_FILE.maxValueBytes,
+);
 
 test("what was written is there after a restart, and revisions go on where they were", async (t) => {
   const path = freshPath(t);

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { HANGS_MS } from "./bounded.ts";
 
 /** The pause between two checks, so that waiting does not take the CPU from the work that it waits for. */
 const PAUSE_MS = 5;
@@ -7,7 +8,7 @@ const PAUSE_MS = 5;
 export async function waitUntil(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  boundMs = 30_000,
+  boundMs = HANGS_MS,
 ): Promise<void> {
   const until = Date.now() + boundMs;
   while (!(await holds())) {

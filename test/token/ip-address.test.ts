@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import test from "ava";
-import { canonicalIp } from "../../src/token/ip-address.ts";
+import { canonicalIp, clientNetwork } from "../../src/token/ip-address.ts";
 import { seededRandom } from "../support/seeded-random.ts";
 
 for (const [text, canonical] of [
@@ -66,6 +66,17 @@ for (const text of [
   "0000:0000:0000:0000:0000:ffff:255.255.255.2550",
 ])
   test(`${JSON.stringify(text)} is not an address`, (t) => t.is(canonicalIp(text), undefined));
+
+for (const [text, network] of [
+  ["203.0.113.7", "203.0.113.7"],
+  ["::ffff:203.0.113.7", "203.0.113.7"],
+  ["2001:db8:1:2::1", "2001:db8:1:2::"],
+  ["2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::"],
+  ["2001:db8:1:3::1", "2001:db8:1:3::"],
+  ["fe80::1%eth0", undefined],
+  ["", undefined],
+] as const)
+  test(`a client at ${text || "no address"} is one of ${network}`, (t) => t.is(clientNetwork(text), network));
 
 test("texts of the characters of addresses are addresses exactly when Node finds so too", (t) => {
   const draw = seededRandom(t);

@@ -16,7 +16,7 @@ test("keys that were dropped are an error in the log, and an event that names th
   t.deepEqual(lines, [["error", { type: "keys.dropped", keyset: "service", epoch: 7, kids: ["one", "two"] }]]);
   t.deepEqual(await appended.promise, {
     ...{ type: "key.rotated", keyset: "service", keysetEpoch: 7, added: [], removed: ["one", "two"] },
-    ...{ reason: "dropped", caller: "" },
+    ...{ reason: "dropped", caller: undefined, signingKeyId: "", signsFrom: undefined },
   });
 });
 

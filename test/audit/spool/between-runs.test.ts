@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import { cp, mkdir, readdir, readFile, rm, rmdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
@@ -89,16 +88,20 @@ for (const [what, remove, missing] of REMOVALS) {
   });
 }
 
-test("after an accepted loss at the end the chain goes on from the lost event, so that the gap is seen", async (t) => {
-  const folder = await nineIn(t);
-  const last = (await readFile(segment(folder, 7))).subarray((await lastFrame(segment(folder, 7))) + 8);
-  await rm(segment(folder, 7));
-  const spool = await makeSpool(t, { folder, acceptLosses: ["events:7-9"] });
-  await spool.append(issued(10), TIME);
-  const event = JSON.parse((await bodiesOf(spool)).at(-1)?.toString() ?? "");
-  t.is(event.prevHash, hash("sha256", last, "base64"));
-  t.is((await spool.read(6, 1))[0]?.position, 10, "no number is used twice");
-});
+for (const lost of [1, 4, 7])
+  test(`after an accepted loss from event ${lost} on a new writer begins, since the tree can't go on`, async (t) => {
+    const folder = await nineIn(t);
+    await rm(segment(folder, lost));
+    const accepted = { folder, acceptLosses: [`events:${lost}-${lost + 2}`], writer: () => "writer-2" };
+    const spool = await makeSpool(t, accepted);
+    await spool.append(issued(10), TIME);
+    const { prevHash, ...event } = JSON.parse((await bodiesOf(spool)).at(-1)?.toString() ?? "");
+    t.like(event, { writer: "writer-2", epoch: "1", seq: "1", logIndex: "0" });
+    t.is(prevHash, undefined);
+    t.is((await spool.read(9, 1))[0]?.position, 10, "no number is used twice");
+    await spool.close();
+    t.is((await makeSpool(t, { folder, writer: () => "writer-3" })).writer, "writer-2", "once");
+  });
 
 test("a reader waits for the next event behind an accepted loss, and does not spin", async (t) => {
   const folder = await nineIn(t);

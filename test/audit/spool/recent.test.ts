@@ -12,7 +12,14 @@ import { seededRandom } from "../../support/seeded-random.ts";
 const BODY_BYTES = 10;
 
 function eventsAt(...positions: number[]): StoredEvent[] {
-  const header = { id: "id", type: "token.issued", profile: "service", time: "t", writer: "w" } as const;
+  const header = {
+    id: "id",
+    type: "token.issued",
+    profile: "service",
+    time: "t",
+    writer: "w",
+    traceparent: "",
+  } as const;
   return positions.map((position) => ({ position, body: Buffer.alloc(BODY_BYTES), header }));
 }
 

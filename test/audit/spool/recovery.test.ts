@@ -1,6 +1,7 @@
 import { appendFile, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { leafHash, nodeHash } from "../../../src/audit/tree/hash.ts";
 import { bodiesOf, issued, makeSpool, numbersOf, TIME } from "../../support/files/spool-fixture.ts";
 import { tempFolder } from "../../support/files/temp.ts";
 
@@ -39,7 +40,7 @@ async function flip(file: string, offset: number): Promise<void> {
   await writeFile(file, bytes);
 }
 
-test("a last frame that is torn at any byte is cut off, and the spool continues", async (t) => {
+test("a last frame that is torn at any byte is cut off, and the spool and its index continue", async (t) => {
   const folder = await spoolWith(t, [[1], [2]], 1 << 20);
   const [file = ""] = await segmentsOf(folder);
   const whole = await readFile(file);
@@ -55,7 +56,10 @@ test("a last frame that is torn at any byte is cut off, and the spool continues"
     const cut = torn === 0 ? undefined : { file, offset: second, bytes: torn };
     t.deepEqual(spool.cut, cut, `${size} bytes`);
     await spool.append(issued(3), TIME);
-    t.deepEqual(numbersOf(await bodiesOf(spool)), [1, 3], `${size} bytes`);
+    const bodies = await bodiesOf(spool);
+    t.deepEqual(numbersOf(bodies), [1, 3], `${size} bytes`);
+    t.is(JSON.parse(bodies.at(-1)?.toString() ?? "").logIndex, "1", `${size} bytes`);
+    t.deepEqual(spool.checkpointable().root, nodeHash(...(bodies.map(leafHash) as [Buffer, Buffer])), `${size} bytes`);
     await spool.close();
   }
 });

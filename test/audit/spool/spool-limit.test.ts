@@ -3,6 +3,7 @@ import test from "ava";
 import type { AuditEvent } from "../../../src/audit/event.ts";
 import { RESERVE_BYTES, type SpoolOptions } from "../../../src/audit/spool/options.ts";
 import type { Spool } from "../../../src/audit/spool/spool.ts";
+import { LOOPBACK } from "../../support/caller.ts";
 import { startForwarder } from "../../support/files/forwarder-fixture.ts";
 import { issued, makeSpool, TIME } from "../../support/files/spool-fixture.ts";
 import { tempFolder } from "../../support/files/temp.ts";
@@ -11,7 +12,23 @@ import { waitUntil } from "../../support/wait-until.ts";
 
 const full = { name: "AuditError", code: "FULL" };
 const started: AuditEvent = { type: "service.started", version: "1.0.0", configHash: "hash", acceptedLosses: [] };
-const denied: AuditEvent = { type: "token.denied", profile: "service", caller: "loopback", reason: "X", count: 1 };
+const denied: AuditEvent = {
+  type: "token.denied",
+  profile: "service",
+  caller: LOOPBACK,
+  reason: "X",
+  count: 1,
+  requestId: "",
+};
+const withheld: AuditEvent = {
+  type: "token.withheld",
+  profile: "service",
+  tokenId: "token-1",
+  keyId: "abcdefghijklmnop",
+  caller: LOOPBACK,
+  tenant: "",
+  reason: "CALL_ENDED",
+};
 const rotated: AuditEvent = {
   type: "key.rotated",
   keyset: "service",
@@ -19,7 +36,9 @@ const rotated: AuditEvent = {
   added: Array.from({ length: 4000 }, () => "abcdefghijklmnop"),
   removed: [],
   reason: "manual",
-  caller: "loopback",
+  caller: LOOPBACK,
+  signingKeyId: "",
+  signsFrom: undefined,
 };
 
 /** A spool's folder that takes no more tokens, and the spool that it is still open in. */
@@ -39,14 +58,16 @@ async function reopened(t: ExecutionContext, overrides: Partial<SpoolOptions> = 
   return await makeSpool(t, { folder: first.folder, segmentBytes: 1024, maxBytes: 4096, ...overrides });
 }
 
-test("a full spool refuses events of tokens, and accepts those of keys and of the service", async (t) => {
+test("a full spool refuses events that calls cause in any number, and accepts those of keys, of the service and of withheld tokens", async (t) => {
   const spool = await fullSpool(t);
+  const counted = { method: "ImportKey", profile: "", caller: LOOPBACK, reason: "X", count: 1 };
+  const refused = (["access.denied", "admin.failed"] as const).map((type) => ({ type, ...counted }));
   const outcomes = await Promise.allSettled(
-    [denied, started, issued(0), rotated].map((one) => spool.append(one, TIME)),
+    [denied, started, issued(0), rotated, ...refused, withheld].map((one) => spool.append(one, TIME)),
   );
   t.deepEqual(
     outcomes.map((outcome) => (outcome.status === "fulfilled" ? "durable" : outcome.reason.code)),
-    ["FULL", "durable", "FULL", "durable"],
+    ["FULL", "durable", "FULL", "durable", "FULL", "FULL", "durable"],
   );
 });
 

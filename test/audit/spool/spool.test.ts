@@ -158,16 +158,16 @@ test("a segment is deleted only when all of it was acknowledged at least the hor
   t.deepEqual(numbersOf(await bodiesOf(spool)), [3]);
 });
 
-test("the depth counts the unacknowledged events and has the time of the oldest", async (t) => {
+test("the depth counts the unacknowledged events and all, and has the time of the oldest", async (t) => {
   const spool = await makeSpool(t);
-  t.deepEqual(await spool.depth(), { events: 0, bytes: 0, oldestTime: undefined });
+  t.deepEqual(await spool.depth(), { events: 0, bytes: 0, oldestTime: undefined, last: 0 });
   await spool.append(issued(1), TIME);
   await spool.append(issued(2), TIME + 5);
   const { events, bytes, oldestTime } = await spool.depth();
   t.deepEqual({ events, oldestTime }, { events: 2, oldestTime: TIME });
   t.true(bytes > 0);
   spool.acknowledge(1, mark);
-  t.like(await spool.depth(), { events: 1, oldestTime: TIME + 5 });
+  t.like(await spool.depth(), { events: 1, oldestTime: TIME + 5, last: 2 });
 });
 
 test("a reader that waits is woken by the next durable event, and by its signal", async (t) => {

@@ -24,6 +24,10 @@ export interface Attack {
   step(number: number): Buffer | undefined;
   /** Milliseconds between two steps; 0: as fast as the server takes them. */
   readonly pauseMs?: number;
+  /** Whether its bytes go into the bare socket of a listener with TLS. */
+  readonly isBelowTls?: boolean;
+  /** The event of its socket at which it leaves, and connects again. */
+  readonly leavesOn?: "data" | "secureConnect";
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -269,5 +273,3 @@ export const ATTACKS = {
   },
   "GOAWAY in a loop": { ...PLAIN, step: () => repeat(100, frame(GOAWAY, 0, 0, Buffer.alloc(8))) },
 } as const satisfies Readonly<Record<string, Attack>>;
-
-export type AttackName = keyof typeof ATTACKS;

@@ -8,6 +8,7 @@ import { issueEverywhere, issueShort } from "../../support/replicas/replica-toke
 import { lossToAccept, type Replica, replicaSet, untilReady } from "../../support/replicas/replicas.ts";
 import { look, watchRings } from "../../support/replicas/ring-witness.ts";
 import { badVerdicts } from "../../support/replicas/verify-everywhere.ts";
+import { boundByRounds } from "../../support/rounds.ts";
 import { revokeTokens } from "../../support/service/revoke-tokens.ts";
 import { verify } from "../../support/service/service.ts";
 import { waitUntil } from "../../support/wait-until.ts";
@@ -15,7 +16,7 @@ import { waitUntil } from "../../support/wait-until.ts";
 serialTestWithNats(
   "a bucket that is rolled back, then lost, is put back: no token is lost, no epoch is lower",
   async (t) => {
-    t.timeout(60_000);
+    boundByRounds(t);
     const nats = await startNats(t);
     const set = await replicaSet(t, [nats.url]);
     const replicas = await set.startAll(3);

@@ -5,6 +5,7 @@ import { issueEverywhere, issueShort } from "../../support/replicas/replica-toke
 import { type Replica, replicaSet, untilReady } from "../../support/replicas/replicas.ts";
 import { watchRings } from "../../support/replicas/ring-witness.ts";
 import { badVerdicts } from "../../support/replicas/verify-everywhere.ts";
+import { boundByRounds } from "../../support/rounds.ts";
 import { startLoad } from "../../support/service/load.ts";
 import { failureOf } from "../../support/service/rich-error.ts";
 import { listKeys, verify } from "../../support/service/service.ts";
@@ -15,7 +16,7 @@ const DAY = 24 * HOUR;
 const JUMPS = [HOUR, -HOUR, DAY, -DAY];
 
 serialTestWithNats("a clock that jumps stops its replica from issuing, and harms no ring and no token", async (t) => {
-  t.timeout(60_000);
+  boundByRounds(t);
   const nats = await startNats(t);
   const replicas = await (await replicaSet(t, [nats.url])).startAll(3);
   const [jumping, ...others] = replicas;

@@ -4,6 +4,7 @@ import { verdictOf } from "../../support/profiles/dialect.ts";
 import { issueEverywhere, issueShort } from "../../support/replicas/replica-tokens.ts";
 import { replicaSet } from "../../support/replicas/replicas.ts";
 import { badVerdicts } from "../../support/replicas/verify-everywhere.ts";
+import { boundByRounds } from "../../support/rounds.ts";
 import { planRotation, revokeKey } from "../../support/service/key-calls.ts";
 import { verify } from "../../support/service/service.ts";
 import { waitUntil } from "../../support/wait-until.ts";
@@ -60,7 +61,7 @@ serialTestWithNats(
 serialTestWithNats(
   "a replica that is cut off for so long that it counts as dead is named as late as well",
   async (t) => {
-    t.timeout(60_000);
+    boundByRounds(t);
     const nats = await startNats(t);
     const proxy = await startTcpProxy(t, nats.url);
     const replicas = await (await replicaSet(t, [nats.url, nats.url, proxy.url], SLOW)).startAll(3);

@@ -43,7 +43,7 @@ interface Tokens {
 
 /** Replicas with a ring at epoch 2 and a secret at epoch 1, and tokens of both. */
 async function scene(t: ExecutionContext, count: number, rotation = SLOW): Promise<Scene> {
-  t.timeout(120_000);
+  boundByRounds(t);
   const nats = await startNats(t);
   const set = await replicaSet(t, [nats.url], rotation);
   const replicas = await set.startAll(count);

@@ -7,6 +7,7 @@ import { type NatsServer, serialTestWithNats, startNats } from "../../support/na
 import { issueShort } from "../../support/replicas/replica-tokens.ts";
 import { type ReplicaSet, replicaSet, untilReady } from "../../support/replicas/replicas.ts";
 import { badVerdicts } from "../../support/replicas/verify-everywhere.ts";
+import { boundByRounds } from "../../support/rounds.ts";
 import { untilLogged } from "../../support/service/remote-service.ts";
 import { spawnService } from "../../support/service/service-process.ts";
 import { waitUntil } from "../../support/wait-until.ts";
@@ -45,7 +46,7 @@ async function write(nats: NatsServer, content: string): Promise<void> {
 serialTestWithNats(
   "replicas share an installation; garbage in its place and the loss of the bucket are mended, and stop no start",
   async (t) => {
-    t.timeout(120_000);
+    boundByRounds(t);
     const nats = await startNats(t);
     const set = await replicaSet(t, [nats.url]);
     const [one, two] = await set.startAll(2);
@@ -71,7 +72,7 @@ serialTestWithNats(
 serialTestWithNats(
   "a replica whose spool is gone begins as a new writer and says so; one of another installation ends with 78",
   async (t) => {
-    t.timeout(120_000);
+    boundByRounds(t);
     const nats = await startNats(t);
     const kek = join(await tempFolder(t), "kek");
     await createKekFile(kek);

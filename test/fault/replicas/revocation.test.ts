@@ -48,8 +48,8 @@ for (const [title, cut, heal] of [
       await waitUntil("the view is seconds old", () => (seen.at(-1)?.ageMs ?? 0) > 3_000);
       const away = seen.slice();
       proxy[heal]();
-      await waitUntil("the token is revoked", () => seen.at(-1)?.verdict === "REVOKED", 10_000);
-      await waitUntil("the view is as good as current", () => (seen.at(-1)?.ageMs ?? PROMISED) < PROMISED, 10_000);
+      await waitUntil("the token is revoked", () => seen.at(-1)?.verdict === "REVOKED");
+      await waitUntil("the view is as good as current", () => (seen.at(-1)?.ageMs ?? PROMISED) < PROMISED);
       await storm.stop();
 
       t.log(`${seen.length} answers, the oldest view ${Math.max(...seen.map(({ ageMs }) => ageMs))} ms`);

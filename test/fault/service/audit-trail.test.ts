@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from "ava";
 import { readHeader } from "../../../src/audit/event-header.ts";
-import type { TailedEvent } from "../../../src/nats/audit/tail.ts";
+import type { TailedEvent } from "../../../src/nats/audit/read-stream.ts";
 import { bodiesOf, issued, makeSpool } from "../../support/files/spool-fixture.ts";
 import { tempFolder } from "../../support/files/temp.ts";
 import { trailFaults } from "../../support/nats/audit-trail.ts";
@@ -16,6 +16,7 @@ async function trail(t: ExecutionContext): Promise<TailedEvent[]> {
   return (await bodiesOf(spool)).map((body, at) => {
     const { id } = readHeader(body);
     return {
+      stream: "SIGNET_AUDIT",
       seq: at + 1,
       subject: "signet.audit.token.issued.service",
       headers: { "Nats-Msg-Id": id, "ce-id": id },
@@ -26,7 +27,7 @@ async function trail(t: ExecutionContext): Promise<TailedEvent[]> {
 
 const tokens = ["token-1", "token-2", "token-3", "token-4", "token-5", "token-6"];
 
-test("a whole trail has no fault, in any order, and whichever caller got its tokens", async (t) => {
+test("a whole trail has no fault, in any order, and with any caller", async (t) => {
   const events = await trail(t);
   t.deepEqual(trailFaults(events, tokens), {});
   t.deepEqual(trailFaults(events.toReversed(), ["token-5"]), {});
@@ -45,8 +46,17 @@ test("an event that is there twice is a fault", async (t) => {
 
 test("a missing event leaves a gap, and at the end of an epoch a broken link", async (t) => {
   const events = await trail(t);
-  t.deepEqual(trailFaults(events.toSpliced(1, 1), []), { GAP: 1, BROKEN_LINK: 1 });
-  t.deepEqual(trailFaults(events.toSpliced(2, 1), []), { BROKEN_LINK: 1 });
+  t.deepEqual(trailFaults(events.toSpliced(1, 1), []), { GAP: 1, WRONG_INDEX: 1, BROKEN_LINK: 1 });
+  t.deepEqual(trailFaults(events.toSpliced(2, 1), []), { WRONG_INDEX: 1, BROKEN_LINK: 1 });
+});
+
+test("an event with the index of another one, or none, is a fault", async (t) => {
+  const events = await trail(t);
+  const withLast = (from: string | RegExp, to: string) =>
+    events.with(-1, { ...events[5], body: Buffer.from(String(events[5]?.body).replace(from, to)) } as TailedEvent);
+  for (const index of [withLast('"logIndex":"5"', '"logIndex":"4"'), withLast('"logIndex":"5",', "")])
+    t.deepEqual(trailFaults(index, []), { WRONG_INDEX: 1 });
+  t.deepEqual(trailFaults(withLast('"logIndex":"5"', '"logIndex":"5"'), []), {}, "control");
 });
 
 test("an event that was changed breaks the link of the next", async (t) => {

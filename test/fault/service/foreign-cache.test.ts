@@ -1,16 +1,14 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import test, { type ExecutionContext } from "ava";
 import { createRemoteJWKSet, errors, jwtVerify } from "jose";
 import { type Keyring, openKeyring } from "../../../src/keys/rotating/keyring.ts";
 import { type KeyPolicy, keyPolicy } from "../../../src/keys/rotating/policy.ts";
 import { makeOptions } from "../../keys/rotating/keyring-under-test.ts";
 import { minute, second } from "../../keys/rotating/ring-under-test.ts";
-import { pythonEnv } from "../../support/service/peers.ts";
+import { follower, pythonEnv } from "../../support/service/peers.ts";
 
 const CACHE = 10 * minute;
 const TTL = 5 * minute;
@@ -27,7 +25,7 @@ type Follower = (token: string, now: number) => Promise<string>;
 // Before the first test: AVA takes none that is declared later.
 const python = await pythonEnv();
 followed("jose", async (t, url) => joseFollower(t, url));
-if (python !== undefined) followed("PyJWT", (t, url) => pyJwtFollower(t, url, python));
+if (python !== undefined) followed("PyJWT", async (t, url) => pyJwtFollower(t, url, python));
 else test.skip("PyJWT follows a ring with a cache of ten minutes (skipped: it can't be had here)", () => undefined);
 
 function followed(name: string, open: (t: ExecutionContext, jwksUrl: string) => Promise<Follower>): void {
@@ -113,14 +111,8 @@ function joseFollower(t: ExecutionContext, jwksUrl: string): Follower {
   };
 }
 
-async function pyJwtFollower(t: ExecutionContext, jwksUrl: string, env: NodeJS.ProcessEnv): Promise<Follower> {
+function pyJwtFollower(t: ExecutionContext, jwksUrl: string, env: NodeJS.ProcessEnv): Follower {
   const script = join(import.meta.dirname, "..", "..", "peers", "python", "follow.py");
-  const child = spawn("python3", [script, jwksUrl, String(CACHE / 1000)], { env, stdio: ["pipe", "pipe", "inherit"] });
-  t.teardown(() => child.kill());
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-  return async (token, now) => {
-    child.stdin.write(`${now / 1000} ${token}\n`);
-    const { value = "it ended" } = await lines.next();
-    return value;
-  };
+  const follow = follower(t, "python3", [script, jwksUrl, String(CACHE / 1000)], env);
+  return (token, now) => follow(`${now / 1000} ${token}`);
 }

@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { status } from "@grpc/grpc-js";
 import type { ExecutionContext } from "ava";
+import { readIdentity } from "../../../src/audit/spool/identity.ts";
+import { EMPTY_EDGE, rootOf } from "../../../src/audit/tree/edge.ts";
 import { tempFolder } from "../../support/files/temp.ts";
-import { trailFaults, trailOf } from "../../support/nats/audit-trail.ts";
-import { type NatsServer, startNats, testWithNats } from "../../support/nats/nats-server.ts";
+import { logOf, tokensBeforeTheirKey, trailFaults, trailOf } from "../../support/nats/audit-trail.ts";
+import { type NatsServer, serialTestWithNats, startNats } from "../../support/nats/nats-server.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
 import { type Load, startLoad } from "../../support/service/load.ts";
 import { allForwarded, signalThatEnded, startRemote } from "../../support/service/remote-service.ts";
@@ -54,11 +56,15 @@ async function faultsAfterRestart(t: ExecutionContext<unknown>, { data, nats }: 
   const { tokenId } = await issue(service);
   await allForwarded(service);
   t.is(await service.process.stop(), 0);
-  return trailFaults(await trailOf(nats), [...answered, tokenId]);
+  const trail = await trailOf(nats);
+  const { writer = "", edge = EMPTY_EDGE } = (await readIdentity(join(data, "spool"))) ?? {};
+  t.deepEqual(logOf(trail, writer), { size: edge.size, root: rootOf(edge).toString("base64") });
+  t.deepEqual(tokensBeforeTheirKey(trail), []);
+  return trailFaults(trail, [...answered, tokenId]);
 }
 
 for (const step of ["after signing", "in the middle of a slow sync", "after the sync", "after the ack"]) {
-  testWithNats(`killed ${step}, the service has an event of every token that it answered`, async (t) => {
+  serialTestWithNats(`killed ${step}, the service has an event of every token that it answered`, async (t) => {
     const random = seededRandom(t);
     const place = await newPlace(t);
     const answered: string[] = [];
@@ -71,24 +77,27 @@ for (const step of ["after signing", "in the middle of a slow sync", "after the 
   });
 }
 
-testWithNats("killed while NATS is killed too, the service has an event of every token that it answered", async (t) => {
-  const random = seededRandom(t);
-  const place = await newPlace(t);
-  const natsAt = random(100, 400);
-  const answered = await issueUntilKilled(t, place, {
-    step: "after the sync",
-    number: natsAt + random(100, 800),
-    async meanwhile(load) {
-      await load.more(natsAt);
-      await place.nats.kill9();
-    },
-  });
-  await place.nats.restart();
-  t.deepEqual(await faultsAfterRestart(t, place, answered), {});
-});
+serialTestWithNats(
+  "killed while NATS is killed too, the service has an event of every token that it answered",
+  async (t) => {
+    const random = seededRandom(t);
+    const place = await newPlace(t);
+    const natsAt = random(100, 400);
+    const answered = await issueUntilKilled(t, place, {
+      step: "after the sync",
+      number: natsAt + random(100, 800),
+      async meanwhile(load) {
+        await load.more(natsAt);
+        await place.nats.kill9();
+      },
+    });
+    await place.nats.restart();
+    t.deepEqual(await faultsAfterRestart(t, place, answered), {});
+  },
+);
 
 for (const step of ["before a sync that comes after the answer", "after a sync that did not happen"]) {
-  testWithNats(`negative control: killed ${step}, the service has lost events, and that is seen`, async (t) => {
+  serialTestWithNats(`negative control: killed ${step}, the service has lost events, and that is seen`, async (t) => {
     const random = seededRandom(t);
     const place = await newPlace(t);
     // What NATS has it may have got from memory: only what it has not shows what the disk has lost.

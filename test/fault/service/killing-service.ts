@@ -40,9 +40,9 @@ function dieBeforeAppend(number: number) {
   return (audit: AuditLog): AuditLog => {
     const count = countTokens();
     return {
-      append(event, time) {
+      append(event, time, until) {
         if (count(event) >= number) die();
-        return audit.append(event, time);
+        return audit.append(event, time, until);
       },
     };
   };
@@ -52,8 +52,8 @@ function dieAfterAppend(number: number) {
   return (audit: AuditLog): AuditLog => {
     const count = countTokens();
     return {
-      async append(event, time) {
-        await audit.append(event, time);
+      async append(event, time, until) {
+        await audit.append(event, time, until);
         if (count(event) >= number) die();
       },
     };

@@ -3,7 +3,7 @@ import { chmod, copyFile, readdir, readlink, rename, rm } from "node:fs/promises
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { RejectionReason } from "../../../src/gen/signet/v1/token.ts";
-import { ISSUING } from "../../../src/grpc/server.ts";
+import { ISSUING } from "../../../src/grpc/standard/health.ts";
 import { mountSmallDisk, testWithSmallDisk } from "../../support/files/small-disk.ts";
 import { tempFolder } from "../../support/files/temp.ts";
 import { trailFaults, trailOf } from "../../support/nats/audit-trail.ts";

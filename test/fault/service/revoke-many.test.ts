@@ -1,7 +1,9 @@
 import { existsSync, statSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { credentials } from "@grpc/grpc-js";
 import test from "ava";
+import { AuditServiceClient } from "../../../src/gen/signet/v1/audit_service.ts";
 import { parseRevocation } from "../../../src/revoke/revocation.ts";
 import { openFileKeyValue } from "../../../src/state/file.ts";
 import { tempFolder } from "../../support/files/temp.ts";
@@ -12,8 +14,17 @@ import { verdictOf } from "../../support/profiles/dialect.ts";
 import { allForwarded, startRemote } from "../../support/service/remote-service.ts";
 import { revokeTokens } from "../../support/service/revoke-tokens.ts";
 import { failureOf } from "../../support/service/rich-error.ts";
-import { issue, startService, verify } from "../../support/service/service.ts";
+import { issue, promised, type Service, startService, verify } from "../../support/service/service.ts";
+import type { Ending } from "../../support/service/shared.ts";
 import { waitUntil } from "../../support/wait-until.ts";
+
+/** By then the start writes nothing more into the state. */
+async function untilWriterIsRegistered(t: Ending, service: Service): Promise<void> {
+  const audit = new AuditServiceClient(service.app.addresses.grpc, credentials.createInsecure());
+  t.teardown(() => audit.close());
+  const keys = async () => (await promised(audit.listAuditKeys.bind(audit), {})).keys;
+  await waitUntil("its audit key is listed", async () => (await keys()).length === 1);
+}
 
 const CALLS = 8;
 const IDS = 100;
@@ -25,6 +36,7 @@ test("eight calls that revoke 100 ids are eight transactions, and other calls ar
   const service = await startService(t, { data, surroundings });
   const file = join(data, "state", "state.db");
   const commits = () => statSync(`${file}.commits`).size;
+  await untilWriterIsRegistered(t, service);
   const before = commits();
   await writeFile(`${file}.hold`, "");
   let answered = 0;

@@ -1,16 +1,13 @@
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import test, { type ExecutionContext } from "ava";
 import { errors, type JSONWebKeySet } from "jose";
 import { keyPolicy } from "../../../src/keys/rotating/policy.ts";
-import { tempFolder } from "../../support/files/temp.ts";
+import { clockFile, startClocked } from "../../support/replicas/clocked-service.ts";
 import { type Load, startLoad } from "../../support/service/load.ts";
-import { type RemoteService, startRemote } from "../../support/service/remote-service.ts";
+import type { RemoteService } from "../../support/service/remote-service.ts";
 import { issue, listKeys, type Service, verify } from "../../support/service/service.ts";
 import { type ForeignVerifier, foreignVerifier } from "../../support/tokens/foreign-verifier.ts";
 
@@ -26,7 +23,6 @@ const ROTATION = keyPolicy({
   activationDelay: 300,
   maxTtl: 70_000,
 });
-const PROGRAM = fileURLToPath(new URL("../replicas/replica.ts", import.meta.url));
 const LEAD = 2500;
 const TTL = 5;
 const WORKERS = 4;
@@ -36,10 +32,7 @@ const jwksUrlOf = ({ url }: Pick<Service, "url">) => `${url}/.well-known/jwks.js
 const issueShort = (service: Service) => issue(service, { ttl: { seconds: BigInt(TTL), nanos: 0 } });
 
 async function startRotating(t: ExecutionContext): Promise<RemoteService> {
-  const clock = join(await tempFolder(t), "ahead");
-  await writeFile(clock, "0");
-  const env = { REPLICA_CLOCK: clock, REPLICA_POLICY: JSON.stringify(ROTATION) };
-  return startRemote(t, { data: await tempFolder(t), program: PROGRAM, env });
+  return startClocked(t, await clockFile(t), { policy: ROTATION });
 }
 
 test("through four rotations under load no call fails, and no verifier meets a key that it does not know", async (t) => {

@@ -2,7 +2,7 @@ import { rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { AuditError } from "../../../src/audit/event.ts";
-import { ISSUING } from "../../../src/grpc/server.ts";
+import { ISSUING } from "../../../src/grpc/standard/health.ts";
 import { fillDisk, smallDisk, testWithSmallDisk } from "../../support/files/small-disk.ts";
 import { bodiesOf, makeSpool } from "../../support/files/spool-fixture.ts";
 import { healthClient } from "../../support/service/health.ts";

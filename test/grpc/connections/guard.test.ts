@@ -3,10 +3,10 @@ import { constants } from "node:http2";
 import type { Socket } from "node:net";
 import { compressionAlgorithms, credentials } from "@grpc/grpc-js";
 import test, { type ExecutionContext } from "ava";
-import { DATA, END_STREAM, frame, GOAWAY, greeting, PING } from "../../../bench/client/http2-frames.ts";
+import { ACK, DATA, END_STREAM, frame, GOAWAY, greeting, PING } from "../../../bench/client/http2-frames.ts";
 import { ListProfilesResponse, ProfileServiceClient } from "../../../src/gen/signet/v1/profiles.ts";
 import { TokenServiceClient } from "../../../src/gen/signet/v1/token.ts";
-import { greet, head, message, numberFrame } from "../../support/http2/frames.ts";
+import { greet, head, header, message, numberFrame } from "../../support/http2/frames.ts";
 import { rawConnection } from "../../support/http2/raw-connection.ts";
 import { healthClient } from "../../support/service/health.ts";
 import { failureOf } from "../../support/service/rich-error.ts";
@@ -52,6 +52,32 @@ async function unread(address: string, bytes: number): Promise<Buffer> {
   const count = Math.round(bytes / ListProfilesResponse.encode(answer).finish().length);
   return calls(count, (stream) => Buffer.concat([head(stream, PROFILES), frame(DATA, END_STREAM, stream, message())]));
 }
+
+test("a client that answers no ping is cut, although it has a call open", async (t) => {
+  const service = await startService(t, { env: { SIGNET_GRPC_KEEPALIVE: "1s" } });
+  const socket = await rawConnection(t, service.app.addresses.grpc, Buffer.concat([greet(), head(1, ISSUE)]), {
+    allowHalfOpen: true,
+  });
+  await untilMetric(service, "signet_grpc_connections", 1);
+  await untilMetric(service, "signet_grpc_connections", 0);
+  await untilMetric(service, "signet_grpc_open_calls", 0);
+  await waitUntil("its socket is closed", () => socket.readableEnded || socket.destroyed);
+  t.pass();
+});
+
+test("a client that answers pings keeps its connection and its call", async (t) => {
+  const { app } = await startService(t, { env: { SIGNET_GRPC_KEEPALIVE: "1s" } });
+  const socket = await rawConnection(t, app.addresses.grpc, Buffer.concat([greet(), head(1, ISSUE)]));
+  let pongs = 0;
+  socket.on("data", (chunk: Buffer) => {
+    // Nothing else is sent once the settings are exchanged.
+    if (chunk[3] !== PING || chunk[4] === ACK) return;
+    pongs += 1;
+    socket.write(frame(PING, ACK, 0, chunk.subarray(9)));
+  });
+  await waitUntil("it has answered four pings", () => pongs >= 4);
+  t.false(socket.destroyed);
+});
 
 test("a call too many is refused in words, if no other connection takes more", async (t) => {
   const service = await startService(t, { env: { SIGNET_GRPC_MAX_OPEN_CALLS: "3" } });
@@ -128,6 +154,21 @@ test("when too much is held for all, the connection that holds most is cut", asy
   await untilLimited(service, "grpc.max_buffered_bytes");
 });
 
+test("the headers of an open call are held, too", async (t) => {
+  const service = await startService(t, { env: { SIGNET_GRPC_MAX_BUFFERED_BYTES: "1048576" } });
+  const silent = (count: number) =>
+    Buffer.concat([greet(), calls(count, (stream) => head(stream, ISSUE, header("x", "y".repeat(16_000))))]);
+  const small = await rawConnection(t, service.app.addresses.grpc, silent(10));
+  await untilMetric(service, "signet_grpc_open_calls", 10);
+  const large = await rawConnection(t, service.app.addresses.grpc, silent(60));
+  await waitUntil("the large one is cut", () => large.destroyed);
+  t.false(small.destroyed);
+  small.destroy();
+  await untilMetric(service, "signet_grpc_open_calls", 0);
+  await rawConnection(t, service.app.addresses.grpc, silent(60));
+  await untilMetric(service, "signet_grpc_open_calls", 60);
+});
+
 test("unfinished requests that arrive in one read count it once", async (t) => {
   const service = await startService(t, { env: { SIGNET_GRPC_MAX_BUFFERED_BYTES: "1048576" } });
   // Each part keeps alive all that was read with it: 60 times 64 KiB, if it counted for each of them.
@@ -142,7 +183,8 @@ test("unfinished requests that arrive in one read count it once", async (t) => {
 });
 
 test("answers that are not read may take half of what is held for all", async (t) => {
-  const service = await startService(t, { env: { SIGNET_GRPC_MAX_BUFFERED_BYTES: "1048576" } });
+  const env = { SIGNET_GRPC_MAX_BUFFERED_BYTES: "1048576", SIGNET_GRPC_MAX_CONCURRENT_STREAMS: "1000" };
+  const service = await startService(t, { env });
   const { grpc } = service.app.addresses;
   const answers = async (bytes: number) => rawConnection(t, grpc, Buffer.concat([greet(0), await unread(grpc, bytes)]));
   const small = await answers(100_000);

@@ -1,19 +1,26 @@
 import { GCProfiler } from "node:v8";
 import { startGrpcServer } from "../../../src/grpc/server.ts";
-import type { KeyService } from "../../../src/grpc/services/keys.ts";
-import type { TokenService } from "../../../src/grpc/services/tokens.ts";
+import { OPEN_GATE } from "../../support/caller.ts";
+import { servicesWith } from "../../support/service/no-services.ts";
+import { TRANSPORT } from "../../support/service/transport.ts";
 
 async function startService(young: boolean): Promise<string> {
-  const draft = { profile: { name: "service" }, issuedAt: 1, expiresAt: 2, claims: { object: {} }, warnings: [] };
+  const draft = {
+    profile: { name: "service", lifetime: {} },
+    issuedAt: 1,
+    expiresAt: 2,
+    claims: { object: {} },
+    warnings: [],
+  };
   const issue = async () => ({ token: "token", tokenId: "id", keyId: "key", draft });
-  const services = { tokens: { issue } as unknown as TokenService, keys: {} as KeyService, profiles: () => new Map() };
   const hour = 3_600_000;
-  const times = { maxConnectionIdleMs: hour, maxConnectionAgeMs: hour, keepaliveMs: hour };
+  const times = { maxConnectionIdleMs: hour, maxConnectionAgeMs: hour, keepaliveMs: hour, maxDeadlineMs: hour };
   const limits = { maxConnections: 100, maxOpenCalls: 100, maxUnreadBytes: 65_536, maxBufferedBytes: 1_048_576 };
   const server = await startGrpcServer(
     "127.0.0.1:0",
-    services,
-    { ...times, ...limits, maxConcurrentStreams: 100, maxMessageBytes: 1024, youngCalls: young },
+    servicesWith({ tokens: { issue } }),
+    OPEN_GATE,
+    { ...TRANSPORT, ...times, ...limits, maxMessageBytes: 1024, youngCalls: young },
     () => undefined,
     () => undefined,
   );

@@ -2,6 +2,7 @@ import test from "ava";
 import { BatchVerifyTokensRequest, type Carrier, VerifyTokenRequest } from "../../../src/gen/signet/v1/token.ts";
 import { verifyHandlers } from "../../../src/grpc/services/verify.ts";
 import { createVerifyToken } from "../../../src/token/verify/verify-token.ts";
+import { LOOPBACK, OPEN_GATE } from "../../support/caller.ts";
 import { profileOf } from "../../support/profiles/profiles.ts";
 import { foreignToken } from "../../support/tokens/foreign-token.ts";
 import { NO_REVOCATIONS } from "../../support/tokens/no-revocations.ts";
@@ -41,7 +42,6 @@ function handlers(text = PROFILE + SURFACES, viewAgeMs = 0) {
     profiles: () => new Map([[profile.name, profile]]),
     keysOf: () => secretKeys({ "kid-1": secret }),
     now: () => NOW * 1000,
-    onRejected: () => {},
     onExpressionError: () => {},
     ...NO_REVOCATIONS,
     revocations: { has: () => false, viewAgeMs: () => viewAgeMs },
@@ -49,7 +49,7 @@ function handlers(text = PROFILE + SURFACES, viewAgeMs = 0) {
   const unexpected = (cause: unknown) => {
     throw cause;
   };
-  return verifyHandlers(verify, { now: () => 0, onUnexpected: unexpected });
+  return verifyHandlers(verify, OPEN_GATE.access, { now: () => 0, onUnexpected: unexpected });
 }
 
 const asked = (credential: VerifyTokenRequest["credential"]) =>
@@ -61,7 +61,7 @@ const header = (value: string) => carrier({ headers: [{ name: "authorization", v
 const frame = (text: string) => carrier({ frame: Buffer.from(text) });
 
 test("the answer for a valid token has its claims, its id and its key, and no surface", async (t) => {
-  const answer = await handlers().verifyToken(header(`Bearer ${signed({ jti: "id-1" })}`));
+  const answer = await handlers().verifyToken(header(`Bearer ${signed({ jti: "id-1" })}`), LOOPBACK);
   t.deepEqual(answer, {
     valid: true,
     rejection: undefined,
@@ -72,16 +72,30 @@ test("the answer for a valid token has its claims, its id and its key, and no su
     keyId: "kid-1",
     issuedAt: new Date(NOW * 1000),
     expiresAt: new Date((NOW + 60) * 1000),
+    sessionDeadline: undefined,
     warnings: [],
     diagnosis: "",
     keyringGeneration: 1n,
     revocationViewAge: { seconds: 0n, nanos: 0 },
     frame: "",
+    idleMax: undefined,
   });
 });
 
+test("only a valid token says for how long a connection with it may live, and be idle", async (t) => {
+  const clocked = PROFILE.replace("max: 1h }", "max: 1h, session_max: 8h, idle_max: 5m }");
+  const { verifyToken } = handlers(clocked);
+  t.like(await verifyToken(token(signed({})), LOOPBACK), {
+    valid: true,
+    sessionDeadline: new Date((NOW + 8 * 3600) * 1000),
+    idleMax: { seconds: 300n, nanos: 0 },
+  });
+  const expired = await verifyToken(token(signed({ iat: 1, exp: 2 })), LOOPBACK);
+  t.like(expired, { valid: false, sessionDeadline: undefined, idleMax: undefined });
+});
+
 test("a rejection carries what every surface shows, by its reason", async (t) => {
-  const expired = await handlers().verifyToken(token(signed({ iat: 1, exp: 2 })));
+  const expired = await handlers().verifyToken(token(signed({ iat: 1, exp: 2 })), LOOPBACK);
   t.deepEqual(expired.rejection, {
     reason: 18,
     message: "exp is in the past",
@@ -91,7 +105,7 @@ test("a rejection carries what every surface shows, by its reason", async (t) =>
     websocketCloseReason: "expired",
     frame: "",
   });
-  const missing = await handlers().verifyToken(header("Basic x"));
+  const missing = await handlers().verifyToken(header("Basic x"), LOOPBACK);
   t.like(missing.rejection, {
     reason: 1,
     wwwAuthenticate: "Bearer",
@@ -101,7 +115,7 @@ test("a rejection carries what every surface shows, by its reason", async (t) =>
 });
 
 test("a profile without surfaces shows none", async (t) => {
-  const { rejection } = await handlers(PROFILE).verifyToken(frame("Bearer x"));
+  const { rejection } = await handlers(PROFILE).verifyToken(frame("Bearer x"), LOOPBACK);
   t.like(rejection, {
     reason: 4,
     httpStatus: 0,
@@ -114,29 +128,29 @@ test("a profile without surfaces shows none", async (t) => {
 
 test("a client that sent a frame is answered with one, unless it sent no token at all", async (t) => {
   const { verifyToken } = handlers();
-  t.is((await verifyToken(frame(`Bearer ${signed({})}`))).frame, '{"ok":true}');
+  t.is((await verifyToken(frame(`Bearer ${signed({})}`), LOOPBACK)).frame, '{"ok":true}');
   t.is(
-    (await verifyToken(frame("Bearer bad"))).rejection?.frame,
+    (await verifyToken(frame("Bearer bad"), LOOPBACK)).rejection?.frame,
     '{"ok":false,"why":"a token must have exactly three parts, separated by dots"}',
   );
-  const silent = await verifyToken(frame('{"typ":"sys"}'));
+  const silent = await verifyToken(frame('{"typ":"sys"}'), LOOPBACK);
   t.like(silent.rejection, { reason: 1, frame: "", httpStatus: 401 });
 });
 
 test("milliseconds are for the operator: the client's message has nothing of the diagnosis", async (t) => {
-  const { rejection, diagnosis } = await handlers().verifyToken(token(signed({ exp: NOW * 1000 })));
-  t.is(rejection?.message, "a token of this profile must live at most 3600 seconds");
+  const { rejection, diagnosis } = await handlers().verifyToken(token(signed({ exp: NOW * 1000 })), LOOPBACK);
+  t.is(rejection?.message, "a token must live at most 3600 seconds here");
   t.is(diagnosis, "exp looks like milliseconds; RFC 7519 counts seconds");
 });
 
 test("an answer for a token that is not valid holds no claims, no subject and no times but its end", async (t) => {
-  const answer = await handlers().verifyToken(token(signed({ iat: 1, exp: 2 })));
+  const answer = await handlers().verifyToken(token(signed({ iat: 1, exp: 2 })), LOOPBACK);
   t.like(answer, { claims: undefined, subject: "", issuedAt: undefined, expiresAt: new Date(2000), warnings: [] });
 });
 
 test("the items of a batch are answered each on its own", async (t) => {
   const items = [token(signed({})), token("bad"), asked(undefined), { ...token("x"), profile: "other" }];
-  const { results } = await handlers().batchVerifyTokens(BatchVerifyTokensRequest.fromPartial({ items }));
+  const { results } = await handlers().batchVerifyTokens(BatchVerifyTokensRequest.fromPartial({ items }), LOOPBACK);
   t.like(results, [
     { result: { $case: "response", value: { valid: true } } },
     { result: { $case: "response", value: { valid: false, rejection: { reason: 4 } } } },
@@ -153,6 +167,6 @@ for (const [ms, expected] of [
 ] as const) {
   test(`a view of the revocations that is ${ms} ms old says so, for a good token and a bad one`, async (t) => {
     for (const shown of [signed({}), "garbage"])
-      t.deepEqual((await handlers(PROFILE, ms).verifyToken(token(shown))).revocationViewAge, expected);
+      t.deepEqual((await handlers(PROFILE, ms).verifyToken(token(shown), LOOPBACK)).revocationViewAge, expected);
   });
 }

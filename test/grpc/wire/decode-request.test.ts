@@ -2,8 +2,10 @@ import { isDeepStrictEqual } from "node:util";
 import { createFileRegistry, type DescField, type DescMessage, fromBinary, ScalarType } from "@bufbuild/protobuf";
 import type { MethodDefinition } from "@grpc/grpc-js";
 import test from "ava";
+import { AuditServiceService } from "../../../src/gen/signet/v1/audit_service.ts";
 import { KeyServiceService } from "../../../src/gen/signet/v1/keys.ts";
 import { ProfileServiceService } from "../../../src/gen/signet/v1/profiles.ts";
+import { SessionServiceService } from "../../../src/gen/signet/v1/session.ts";
 import { TokenServiceService } from "../../../src/gen/signet/v1/token.ts";
 import { requestDecoder } from "../../../src/grpc/wire/decode-request.ts";
 import { Problem } from "../../../src/problem/problem.ts";
@@ -16,9 +18,13 @@ type Plain = Record<string, unknown>;
 type Decode = (bytes: Buffer) => unknown;
 
 const registry = createFileRegistry(loadContract());
-const methods = [TokenServiceService, KeyServiceService, ProfileServiceService].flatMap(
-  (service) => Object.values(service) as MethodDefinition<unknown, never>[],
-);
+const methods = [
+  TokenServiceService,
+  KeyServiceService,
+  ProfileServiceService,
+  SessionServiceService,
+  AuditServiceService,
+].flatMap((service) => Object.values(service) as MethodDefinition<unknown, never>[]);
 
 /** What a message says, in one form for both libraries. */
 function plain(type: DescMessage, message: Plain): unknown {

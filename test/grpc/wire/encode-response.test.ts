@@ -23,6 +23,10 @@ const json = fc.letrec((tie) => ({
 })).value;
 const claims = fc.option(fc.dictionary(name, json, { maxKeys: 8 }), { nil: undefined });
 
+const duration = fc.option(
+  fc.record({ seconds: fc.bigInt({ min: 0n, max: 315_576_000_000n }), nanos: fc.nat({ max: 999_999_999 }) }),
+  { nil: undefined },
+);
 const warnings = fc.array(fc.record({ code: text, message: text }), { maxLength: 3 });
 
 const issued = fc.record({
@@ -35,6 +39,8 @@ const issued = fc.record({
   refreshAfter: date,
   claims,
   warnings,
+  sessionMax: duration,
+  idleMax: duration,
 });
 const verified = fc.record({
   valid: fc.boolean(),
@@ -57,13 +63,12 @@ const verified = fc.record({
   keyId: text,
   issuedAt: date,
   expiresAt: date,
+  sessionDeadline: date,
   warnings,
   diagnosis: text,
   frame: text,
-  revocationViewAge: fc.option(
-    fc.record({ seconds: fc.bigInt({ min: 0n, max: 315_576_000_000n }), nanos: fc.nat({ max: 999_999_999 }) }),
-    { nil: undefined },
-  ),
+  revocationViewAge: duration,
+  idleMax: duration,
   keyringGeneration: fc.bigInt({ min: 0n, max: 2n ** 53n - 1n }),
 });
 

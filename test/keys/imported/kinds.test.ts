@@ -1,11 +1,15 @@
 import { createPrivateKey, createPublicKey, verify } from "node:crypto";
 import test from "ava";
+import type { AuditLog } from "../../../src/audit/event.ts";
+import { createImportSecret } from "../../../src/key-admin/import-secret.ts";
 import { KeyringError } from "../../../src/keys/error.ts";
+import { createKeyHistory } from "../../../src/keys/key-history.ts";
 import { createMemoryKeyValue } from "../../../src/state/memory.ts";
+import { callerNamed } from "../../support/caller.ts";
 import { jwkOf, pemOf, vendorKey } from "../../support/tokens/vendor-keys.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import { start } from "../rotating/ring-under-test.ts";
-import { input, newSecret, openReplica, problemOf } from "./secrets-under-test.ts";
+import { input, newSecret, openReplica, problemOf, requestOf } from "./secrets-under-test.ts";
 
 const owner = { profile: "vendor", tenant: "acme" };
 const ed25519 = { ...owner, algorithm: "EdDSA", encoding: undefined } as const;
@@ -71,6 +75,29 @@ test("the event of an import names the algorithm", async (t) => {
   const { key } = await replica.import(JSON.stringify(jwkOf(vendorKey("ES256"))), { ...ed25519, algorithm: "ES256" });
   const { fingerprint, kid: keyId } = key;
   t.like(replica.audited[0], { type: "key.imported", algorithm: "ES256", keyId, byteLength: 32, fingerprint });
+});
+
+test("the public key of an imported private key has its event before the key is stored; a secret has none", async (t) => {
+  const replica = await openReplica(createMemoryKeyValue(() => start));
+  const vendor = vendorKey("ES256");
+  const stored: number[] = [];
+  const audit: AuditLog = {
+    append: async (event) => {
+      stored.push((await replica.stored()).length);
+      await replica.parts.audit.append(event, start);
+    },
+  };
+  const importKey = createImportSecret({ ...replica.parts, audit, publishKey: createKeyHistory(audit, () => start) });
+  await importKey(requestOf(JSON.stringify(jwkOf(vendor)), { ...ed25519, algorithm: "ES256" }), callerNamed("caller"));
+  const { kty, crv, x, y } = createPublicKey(vendor).export({ format: "jwk" });
+  t.like(replica.audited[1], { type: "key.published", profile: ed25519.profile, algorithm: "ES256", signsFrom: start });
+  t.like(replica.audited[1], { jwk: { kty, crv, x, y } });
+  t.deepEqual(stored, [0, 0]);
+  await replica.import(newSecret());
+  t.deepEqual(
+    replica.audited.map(({ type }) => type),
+    ["key.imported", "key.published", "key.imported"],
+  );
 });
 
 function derOf(alg: "ES256"): string {

@@ -7,10 +7,13 @@ import type { ImportRequest } from "../../../src/key-admin/import-request.ts";
 import { createImportSecret } from "../../../src/key-admin/import-secret.ts";
 import { openSecrets } from "../../../src/keys/imported/secrets.ts";
 import type { SecretsEvent } from "../../../src/keys/imported/views.ts";
+import { createKeyHistory } from "../../../src/keys/key-history.ts";
 import { ALGORITHMS } from "../../../src/keys/model.ts";
+import type { SecretVault } from "../../../src/keys/vault.ts";
 import { Problem } from "../../../src/problem/problem.ts";
 import type { Profile } from "../../../src/profile/model/profile.ts";
 import type { KeyValue } from "../../../src/state/keyvalue.ts";
+import { callerNamed } from "../../support/caller.ts";
 import { profileOf, shippedProfile } from "../../support/profiles/profiles.ts";
 import { vendorProfile } from "../../support/profiles/vendor-profile.ts";
 import { start } from "../rotating/ring-under-test.ts";
@@ -31,8 +34,12 @@ export const newSecret = (): string => randomBytes(32).toString("base64");
 export const mac = (secret: string, encoding: BufferEncoding = "base64"): Buffer =>
   createHmac("sha256", Buffer.from(secret, encoding)).update(input).digest();
 
-/** One replica over a store, under KEKs of these names. Its clock is moved by the test. */
-export async function openReplica(store: KeyValue, names: readonly [string, ...string[]] = ["one"]) {
+/** One replica over a store, under KEKs of these names. Its clock is moved by the test. `watch` may replace its vault. */
+export async function openReplica(
+  store: KeyValue,
+  names: readonly [string, ...string[]] = ["one"],
+  watch = (vault: SecretVault) => vault,
+) {
   const clock = { now: start };
   const now = () => clock.now;
   const events: SecretsEvent[] = [];
@@ -40,11 +47,12 @@ export async function openReplica(store: KeyValue, names: readonly [string, ...s
   const audit: AuditLog = { append: async (event) => void audited.push(event) };
   const [current, ...previous] = names;
   const keks = [kekNamed(current), ...previous.map(kekNamed)] as const;
-  const vault = createSecretVault(keks);
+  const vault = watch(createSecretVault(keks));
   const recordKeys = recordKeysOf(keks);
   const secrets = await openSecrets({ store, recordKeys, vault, now, report: (event) => events.push(event) });
   const requireRightClock = () => undefined;
-  const parts = { profiles: () => PROFILES, secrets, vault, requireRightClock, audit, now, randomBytes };
+  const publishKey = createKeyHistory(audit, now);
+  const parts = { profiles: () => PROFILES, secrets, vault, requireRightClock, audit, publishKey, now, randomBytes };
   const importKey = createImportSecret(parts);
   return {
     store,
@@ -57,7 +65,8 @@ export async function openReplica(store: KeyValue, names: readonly [string, ...s
     /** Every value of the store, as text. */
     stored: async () => (await store.list("secrets/")).map(({ value }) => Buffer.from(value).toString()),
     /** Imports for the tenant acme of hivekit, as base64 by default. */
-    import: (secret: string, request: Partial<ImportRequest> = {}) => importKey(requestOf(secret, request), "caller"),
+    import: (secret: string, request: Partial<ImportRequest> = {}) =>
+      importKey(requestOf(secret, request), callerNamed("caller")),
   };
 }
 

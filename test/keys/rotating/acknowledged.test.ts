@@ -49,6 +49,7 @@ test("while a key waits it is listed as published with the replicas that are lat
   t.like(listed[next ?? ""], { state: "published", waitsFor: ["replica-b", "replica-c"] });
   t.like(listed[first ?? ""], { state: "active", waitsFor: [] });
   t.is(keyring.plan(clock.now).activeKid, first);
+  t.is(keyring.nextRotation(clock.now + 1), start + day, "the rotation is late");
   t.deepEqual(
     events.filter(({ type }) => type === "late"),
     [{ type: "late", keyset: "service", kid: next, replicas: late }],

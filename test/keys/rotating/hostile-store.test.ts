@@ -93,6 +93,30 @@ test("garbage at the next place does not stop a replica that saw the place free 
   t.deepEqual((await bytesAt(store, 4)).subarray(0, 7).toString(), '{"kek":');
 });
 
+test("a replica that several epochs have overtaken makes none at a place that was emptied meanwhile", async (t) => {
+  const { keyring, store, clock, begin } = await replica();
+  let overtake = async () => {};
+  const create: KeyValue["create"] = async (...entry) => {
+    await overtake();
+    return store.create(...entry);
+  };
+  const late = await begin({ store: { ...store, create } });
+  await started(t, late.ring);
+  const kid = late.ring.signer(clock.now)?.kid ?? "";
+  overtake = async () => {
+    overtake = async () => {};
+    for (const reason of ["one", "two"]) await keyring.revoke(keyring.signer(clock.now)?.kid ?? "", reason);
+  };
+  await late.ring.revoke(kid, "late");
+  t.is((await bytesAt(store, 4)).byteLength, 0);
+  t.is(late.ring.epoch, 5);
+  t.deepEqual(late.ring.list(clock.now), keyring.list(clock.now));
+  t.deepEqual(
+    late.events.filter(({ type }) => type === "epoch.created"),
+    [],
+  );
+});
+
 test("control: one that has not watched can't know, and signs nothing; what it knows verifies", async (t) => {
   const { keyring, store, signs, clock } = await replica();
   const kid = keyring.signer(clock.now)?.kid ?? "";

@@ -25,8 +25,7 @@ test("a new keyset signs at once, and shows the key that comes next and the stan
   );
   t.is(keyring.jwks(start).length, 3);
   t.is(keyring.jwks(start)[2]?.kid, signer?.kid);
-  t.is(keyring.secondsToNextRotation(start), 24 * 3600);
-  t.is(keyring.secondsToNextRotation(start + 1), 24 * 3600);
+  t.is(keyring.nextRotation(start), start + day);
   t.deepEqual(events, [
     {
       type: "epoch.created",
@@ -35,6 +34,7 @@ test("a new keyset signs at once, and shows the key that comes next and the stan
       reason: "first",
       added: kids(keyring, start).reverse(),
       removed: [],
+      next: { kid: signer?.kid ?? "", signFrom: start },
     },
   ]);
 });
@@ -43,7 +43,7 @@ test("a keyset that joins a shown JWKS signs after its lead", async (t) => {
   const { options } = makeOptions({ jwksMayBeCached: true });
   const keyring = await openKeyring(options);
   t.is(keyring.signer(start + policy.lead - 1), undefined);
-  t.is(keyring.secondsToNextRotation(start), 17 * 60);
+  t.is(keyring.nextRotation(start), start + 17 * 60_000);
   t.is(keyring.signer(start + policy.lead)?.kid, kids(keyring, start)[2]);
 });
 
@@ -70,7 +70,7 @@ test("a distrusted key is listed as retired, verifies what it signed, and the ne
   t.deepEqual(states(start), { [kid]: "retired", [next]: "published", [standby]: "standby" });
   t.is(keyring.signer(start), undefined);
   t.is(keyring.verifier(kid, start).state, "ok");
-  t.is(keyring.secondsToNextRotation(start), 24 * 3600);
+  t.is(keyring.nextRotation(start), start + day);
   clock.now = start + day;
   await keyring.maintain();
   t.like(states(clock.now), { [kid]: "retired", [next]: "active" });

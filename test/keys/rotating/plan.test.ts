@@ -54,6 +54,16 @@ test("a private key is dropped at the moment from which it may not sign, and its
   t.is(plan?.keep[0]?.kid, first?.kid);
 });
 
+test("the last key that may sign keeps its private key, though one that began after it is over already", (t) => {
+  const long = makeKey(1, { signUntil: start + 9 * day, verifyUntil: start + 10 * day });
+  const short = makeKey(2, { signFrom: start + hour, signUntil: start + 2 * hour, verifyUntil: start + day });
+  const now = start + 3 * hour;
+  const plan = planEpoch(makeRing({ keys: [long, short] }), now, policy, true);
+  const ring = applyPlan(plan ?? t.fail(), 3);
+  t.is(signer(ring, now)?.kid, long.kid);
+  t.is(ring.keys.find(({ kid }) => kid === short.kid)?.sealed, undefined);
+});
+
 test("a removed key is listed for a day more, and goes with the next epoch that is due", (t) => {
   const { sealed: _, ...gone } = makeKey(9, {
     signUntil: start - 2 * day,

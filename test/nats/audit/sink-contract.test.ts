@@ -9,7 +9,8 @@ const signal = new AbortController().signal;
 function event(id: string): OutgoingEvent {
   const body = Buffer.from(`{"eventId":"${id}"}`);
   const time = "2026-01-01T00:00:00Z";
-  return { subject: "signet.audit.token.issued.service", id, type: "token.issued", time, writer: "writer-1", body };
+  const type = "token.issued";
+  return { subject: `signet.audit.${type}.service`, id, type, time, writer: "writer-1", traceparent: "", body };
 }
 
 /** What every sink must do, whatever is behind it. */

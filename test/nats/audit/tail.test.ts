@@ -1,10 +1,17 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { ExecutionContext } from "ava";
 import { connect } from "nats";
 import type { OutgoingEvent } from "../../../src/audit/forward/sink.ts";
-import { type TailedEvent, type TailQuery, tail } from "../../../src/nats/audit/tail.ts";
+import type { TailedEvent } from "../../../src/nats/audit/read-stream.ts";
+import { ensureStream } from "../../../src/nats/audit/stream.ts";
+import { type TailQuery, tail } from "../../../src/nats/audit/tail.ts";
 import { collect } from "../../support/collect.ts";
 import { makePublisher } from "../../support/files/forwarder-fixture.ts";
+import { tempFolder } from "../../support/files/temp.ts";
+import { openAccess } from "../../support/nats/nats-access.ts";
 import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
+import { accessWith, secretFile } from "../../support/nats/secure-nats.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 const forever = new AbortController().signal;
@@ -19,6 +26,7 @@ function event(number: number): OutgoingEvent {
     type: "token.issued",
     time,
     writer: "w",
+    traceparent: "",
     body,
   };
 }
@@ -33,7 +41,7 @@ async function stream(t: ExecutionContext, count: number) {
     forever,
   );
   const read = (options: Partial<TailQuery>) =>
-    tail({ url: server.url, subjects: ["signet.audit.>"], follow: false, signal: forever, ...options });
+    tail({ access: openAccess(server.url), subjects: ["signet.audit.>"], follow: false, signal: forever, ...options });
   const connection = await connect({ servers: server.url });
   t.teardown(() => connection.close());
   const manager = await connection.jetstreamManager();
@@ -101,8 +109,29 @@ testWithNats("following continues with new events until the signal aborts", asyn
   t.deepEqual(seen, [2, 3]);
 });
 
+testWithNats("a tail whose user is taken away ends with the refusal", async (t) => {
+  const folder = await tempFolder(t);
+  const config = join(folder, "nats.conf");
+  const pass = "password-of-the-auditor";
+  const allow = (user: string) =>
+    writeFile(config, `authorization { users: [{ user: ${user}, password: "${pass}" }] }\n`);
+  await allow("auditor");
+  const server = await startNats(t, { flags: ["-c", config] });
+  const connection = await connect({ servers: server.url, user: "auditor", pass });
+  await ensureStream(connection, 1);
+  await connection.jetstream().publish("signet.audit.token.issued.odd", "1");
+  await connection.close();
+  const [user, password] = [await secretFile(folder, "user", "auditor"), await secretFile(folder, "password", pass)];
+  const access = accessWith(server, { user, password });
+  const events = tail({ access, subjects: ["signet.audit.>"], follow: true, signal: forever });
+  t.is(number((await events.next()).value as TailedEvent), 1);
+  await allow("other");
+  await server.reload();
+  await t.throwsAsync(events.next(), { message: /authorization violation/i });
+});
+
 testWithNats("a tail without a stream says so", async (t) => {
   const server = await startNats(t);
-  const events = tail({ url: server.url, subjects: ["signet.audit.>"], follow: false, signal: forever });
+  const events = tail({ access: openAccess(server.url), subjects: ["signet.audit.>"], follow: false, signal: forever });
   await t.throwsAsync(collect(events), { name: "SinkError", code: "REFUSED", message: /10059/ });
 });

@@ -3,6 +3,7 @@ import { openAuditPipeline } from "../../../src/audit-thread/pipeline.ts";
 import { issued, makeSpool, TIME } from "../../support/files/spool-fixture.ts";
 import { tempFolder } from "../../support/files/temp.ts";
 import { MemorySink } from "../../support/nats/memory-sink.ts";
+import { openAccess } from "../../support/nats/nats-access.ts";
 import { freePort } from "../../support/service/free-port.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
@@ -28,8 +29,8 @@ test("setting the wall clock an hour ahead trims no event that was just acknowle
     inspect: (mark: Parameters<MemorySink["inspect"]>[0]) => sink.inspect(mark),
     publish: (...args: Parameters<MemorySink["publish"]>) => sink.publish(...args),
   };
-  const nats = { url: `nats://127.0.0.1:${await freePort()}`, replicas: 1, horizonMs: 60_000 };
-  const settings = { folder, maxBytes: 1 << 26, installation: undefined, acceptLosses: [], nats };
+  const nats = { access: openAccess(`nats://127.0.0.1:${await freePort()}`), replicas: 1, horizonMs: 60_000 };
+  const settings = { folder, maxBytes: 1 << 26, installation: undefined, acceptLosses: [], nats, traced: false };
   const side = await openAuditPipeline(settings, () => undefined, { wrapSink: () => counting });
   await side.append(issued(4), TIME);
   await waitUntil("all is acknowledged", async () => (await side.depth()).events === 0);

@@ -1,5 +1,8 @@
 import type { ExecutionContext } from "ava";
+import type { JetStreamManager } from "nats";
+import { Bucket } from "../../../src/nats/bucket/bucket.ts";
 import type { NatsLink } from "../../../src/nats/link.ts";
+import { HANGS_MS } from "../../support/bounded.ts";
 import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import { bytes, connectStore, createSurely, type StoreUnderTest, watching } from "./store-under-test.ts";
@@ -66,7 +69,7 @@ testWithNats("a server that comes back without its store is LOST", async (t) => 
   const seen = await watching(t, used.store, "");
   await server.restart({ loseStore: true });
   t.is((await seen.ended)?.code, "LOST");
-  await used.link.connected(AbortSignal.timeout(20_000));
+  await used.link.connected(AbortSignal.timeout(HANGS_MS));
   await allIsLost(t, used);
 });
 
@@ -79,7 +82,7 @@ for (const more of [0, 5]) {
     await server.kill9();
     const backup = await server.copyStore();
     await server.restart();
-    await used.link.connected(AbortSignal.timeout(20_000));
+    await used.link.connected(AbortSignal.timeout(HANGS_MS));
     await createSurely(used.store, "b");
     const seen = await watching(t, used.store, "");
     // Others come first: the watch is kept away while they write.
@@ -100,8 +103,26 @@ testWithNats("a restart with the same store is not LOST", async (t) => {
   await used.store.create("a", bytes("1"));
   const seen = await watching(t, used.store, "");
   await server.restart();
-  await used.link.connected(AbortSignal.timeout(20_000));
+  await used.link.connected(AbortSignal.timeout(HANGS_MS));
   await createSurely(used.store, "b");
   await waitUntil("the watch goes on", () => seen.keys().includes("b"));
   t.deepEqual(seen.keys(), ["a", "b"]);
+});
+
+testWithNats("a bucket is not lost by what is written while it is looked at", async (t) => {
+  const server = await startNats(t);
+  const { link } = await connectStore(t, server.url);
+  const bucket = new Bucket(link, { replicas: 1, report: () => {} });
+  await bucket.call("look", async (access) => {
+    const { manager } = access;
+    const writtenMeanwhile = async (name: string) => {
+      const info = await manager.streams.info(name);
+      bucket.sawRead(info.state.last_seq + 1);
+      return info;
+    };
+    const looking = { manager: { streams: { info: writtenMeanwhile } } as unknown as JetStreamManager };
+    t.is((await bucket.verify(looking)).state.last_seq, 0);
+    // Control: what was seen before is.
+    await t.throwsAsync(bucket.verify(access), { message: /ends with revision 0, but revision 1 was seen$/ });
+  });
 });

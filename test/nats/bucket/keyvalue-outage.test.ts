@@ -1,3 +1,4 @@
+import { HANGS_MS } from "../../support/bounded.ts";
 import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { startTcpProxy } from "../../support/nats/tcp-proxy.ts";
 import { waitUntil } from "../../support/wait-until.ts";
@@ -44,7 +45,7 @@ testWithNats("kill -9 and a restart lose nothing: calls are refused at once, wat
     await waitUntil("the outage is known", () => link.connection === undefined);
     t.is((await t.throwsAsync(store.get("0/a")))?.message, "reading 0/a: not connected to NATS (disconnected)");
     await server.restart();
-    await link.connected(AbortSignal.timeout(20_000));
+    await link.connected(AbortSignal.timeout(HANGS_MS));
   }
   await createSurely(store, "end");
   await waitUntil("all is seen", () => seen.keys().includes("end"));
@@ -90,6 +91,23 @@ testWithNats("a server that stands still for six seconds loses no creation and l
     seen.revisions().toSorted((left, right) => left - right),
   );
   for (const key of ["a", "b"]) t.is((await one.store.get(key)) !== undefined, keys.includes(key));
+});
+
+testWithNats("a bucket that does not answer at its first use is asked again, until the call is over", async (t) => {
+  const server = await startNats(t);
+  const proxy = await startTcpProxy(t, server.url);
+  const [slow, silent] = [await connectStore(t, proxy.url), await connectStore(t, proxy.url)];
+  proxy.hold();
+  const creation = slow.store.create("key", bytes("1"));
+  await waitUntil("it was asked again", () => proxy.sent("PUB $JS.API.STREAM.INFO.KV_signet ") === 2);
+  proxy.release();
+  t.is(await creation, 1);
+  // Control: one that never answers.
+  proxy.hold();
+  t.like(await t.throwsAsync(silent.store.create("key", bytes("2"))), {
+    code: "UNAVAILABLE",
+    message: "creating key: no answer from NATS within 2000 ms",
+  });
 });
 
 testWithNats("a creation whose answer was lost is found to have won", async (t) => {

@@ -1,6 +1,7 @@
 import type { ExecutionContext } from "ava";
 import { headers, nanos } from "nats";
 import { wantedBucket } from "../../../src/nats/bucket/config.ts";
+import { STATE_BUCKET } from "../../../src/nats/bucket/name.ts";
 import { StateError } from "../../../src/state/keyvalue.ts";
 import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { startTcpProxy } from "../../support/nats/tcp-proxy.ts";
@@ -15,7 +16,7 @@ testWithNats("a bucket that forgets is refused by every call, never changed, and
   const server = await startNats(t);
   const { link, store, found } = await connectStore(t, server.url);
   const manager = await link.connection?.jetstreamManager();
-  await manager?.streams.add({ ...wantedBucket(1), max_age: nanos(3_600_000) });
+  await manager?.streams.add({ ...wantedBucket(STATE_BUCKET, 1), max_age: nanos(3_600_000) });
   const next = () => store.watch("", new AbortController().signal)[Symbol.asyncIterator]().next();
   for (const call of [() => store.get("a"), () => store.create("a", bytes("1")), next, () => store.sweep()]) {
     const error = await t.throwsAsync(call, { instanceOf: StateError });
@@ -30,7 +31,7 @@ testWithNats("a bucket that forgets is refused by every call, never changed, and
 });
 
 testWithNats(
-  "a bucket that began to forget is used by whoever may, and looked at with each verification",
+  "a bucket that began to forget is used by those who may, and looked at with each verification",
   async (t) => {
     const server = await startNats(t);
     let strict = false;

@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from "ava";
 import { headers, type Msg } from "nats";
 import type { Access, Bucket } from "../../../src/nats/bucket/bucket.ts";
+import { STATE_BUCKET } from "../../../src/nats/bucket/name.ts";
 import { existingEntries, openBucketReader } from "../../../src/nats/bucket/reader.ts";
 import type { StateError } from "../../../src/state/keyvalue.ts";
 import { collect } from "../../support/collect.ts";
@@ -18,7 +19,7 @@ async function readerUnderTest(t: ExecutionContext) {
     publish: (subject: string) => void answered.push(subject),
   };
   const manager = { consumers: { add: async () => ({}) }, streams: { getMessage: async () => ({ seq: 9 }) } };
-  const bucket = { verify: async () => ({}), sawRead: () => undefined } as unknown as Bucket;
+  const bucket = { name: STATE_BUCKET, verify: async () => ({}), sawRead: () => undefined } as unknown as Bucket;
   const access = { connection, manager, signal: new AbortController().signal } as unknown as Access;
   const reader = await openBucketReader(bucket, access, "a/");
   t.teardown(reader.close);

@@ -3,6 +3,7 @@ import type { Findings } from "../../../src/audit/forward/sink.ts";
 import { createNatsKeyValue, type NatsKeyValue, type NatsKeyValueOptions } from "../../../src/nats/bucket/keyvalue.ts";
 import { NatsLink } from "../../../src/nats/link.ts";
 import type { Change, KeyValue, StateError } from "../../../src/state/keyvalue.ts";
+import { HANGS_MS } from "../../support/bounded.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 export interface StoreUnderTest {
@@ -22,7 +23,7 @@ export async function connectStore(
 ): Promise<StoreUnderTest> {
   const link = new NatsLink({ servers: typeof servers === "string" ? servers : [...servers] }, () => undefined);
   t.teardown(() => link.close(1000));
-  await link.connected(AbortSignal.timeout(20_000));
+  await link.connected(AbortSignal.timeout(HANGS_MS));
   const reports: string[] = [];
   const found: Findings[] = [];
   const store = createNatsKeyValue(link, {

@@ -10,7 +10,7 @@ function faults(text: string): string[] {
 }
 
 const KEYS =
-  "profile, description, issuer, tenant, subject, header, keys, lifetime, request, claims, accept, aliases, context, normalise, rules, warnings, ip, carriers, surfaces, quarantine";
+  "profile, description, credential, issuer, tenant, subject, header, keys, lifetime, sessions, one_time, audit, request, claims, accept, aliases, context, normalise, rules, warnings, ip, carriers, surfaces, quarantine, metering";
 const LIFETIME = "lifetime: { exp: required, default: 5m, max: 1h";
 const OPEN_REQUEST = "request: { type: object }";
 const CONTEXT = "context: { type: object, additionalProperties: false, properties: { ip: {} } }";
@@ -176,6 +176,57 @@ for (const [what, changes, ...expected] of [
     "a max where exp is absent",
     { 3: "lifetime: { exp: absent, max: 1h, max_age: 1h }", 7: "  - { name: iat, from: issued_at }" },
     "3 lifetime.max: is not allowed where exp is absent",
+  ],
+  [
+    "clocks of connections that are no times, or idle for longer than they may live",
+    { 3: `${LIFETIME}, session_max: 0s, idle_max: 366d }` },
+    "3 lifetime.session_max: must be from 1s to 365d",
+    "3 lifetime.idle_max: must be from 1s to 365d",
+  ],
+  [
+    "connections that may be idle for longer than they live",
+    { 3: `${LIFETIME}, session_max: 1h, idle_max: 2h }` },
+    "3 lifetime.idle_max: must be at most session_max (1h)",
+  ],
+  // sessions
+  ["sessions without room", { 9: "sessions: { limit: 0 }" }, "9 sessions.limit: must be >= 1"],
+  ["more sessions than one record holds", { 9: "sessions: { limit: 10001 }" }, "9 sessions.limit: must be <= 10000"],
+  [
+    "paths that are none",
+    { 9: "sessions: { limit: a..b, by: a.b.c.d.e }" },
+    "9 sessions.limit: must be a claim, or the path of a member of it: at most four names with a point between them",
+    "9 sessions.by: must be a claim, or the path of a member of it: at most four names with a point between them",
+  ],
+  ["sessions that are counted, and not limited", { 9: "sessions: { by: token }" }, "9 sessions.by: needs a limit"],
+  [
+    "a limit and a counter in claims that no token has",
+    { 9: "sessions: { limit: ws.max, by: account }" },
+    "9 sessions.limit: ws.max is not among the claims",
+    "9 sessions.by: account is not among the claims",
+  ],
+  [
+    "a limit without a maximum, and a counter by a list",
+    {
+      7: "  - { name: exp, from: expires_at }\n  - { name: a, from: request.a }\n  - { name: o, from: request.o }",
+      8: "accept: { properties: { a: { properties: { n: { type: integer, minimum: 1 } } }, o: { type: array } } }",
+      9: "sessions: { limit: a.n, by: o }",
+    },
+    "11 sessions.limit: a.n must be an integer in the accept schema, with a minimum and a maximum within 1 to 10000",
+    "11 sessions.by: o must be a string or an integer in the accept schema",
+  ],
+  [
+    "sessions by a subject that no token has",
+    { 9: "sessions: { limit: 1, by: subject }" },
+    "9 sessions.by: needs a claim with the subject: without one no token has a subject",
+  ],
+  [
+    "sessions by a subject that may be empty",
+    {
+      7: "  - { name: exp, from: expires_at }\n  - { name: sub, from: subject }",
+      9: "subject: { claim: sub, may_be_empty: true }",
+      10: "sessions: { limit: 1, by: subject }",
+    },
+    "11 sessions.by: must not be a subject that may be empty: anonymous clients would share a limit",
   ],
   // claims
   ["no iss", { 6: "  - { name: a, value: b }" }, "6 claims: must include iss, unless the profile says `issuer: none`"],
@@ -512,6 +563,22 @@ for (const [what, changes, ...expected] of [
     "a quarantine of part of a second",
     { 9: "quarantine: { deadline: 1500ms, max_failures: 5 }", 10: "carriers: [{ in: frame, prefix: '' }]" },
     "9 quarantine.deadline: must be whole seconds",
+  ],
+  [
+    "metering by a client_ip that no request has",
+    { 9: "metering: { client_ip: { per_second: 1, burst: 1 } }" },
+    "9 metering.client_ip: needs a claim { from: client_ip }: without one no request has a client_ip",
+  ],
+  [
+    "metering by a subject that no token has",
+    { 9: "issuer: service", 10: "metering: { subject: { per_second: 1, burst: 1 } }" },
+    "10 metering.subject: needs a claim with the subject: without one no token has a subject",
+  ],
+  [
+    "a rate without a burst, and one that allows nothing",
+    { 9: "metering: { subject: { per_second: 0 } }" },
+    "9 metering.subject.burst: is required",
+    "9 metering.subject.per_second: must be >= 0.001",
   ],
   // what would let a token past a check
   [

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import type { ExecutionContext } from "ava";
 import { loadConfig } from "../../../src/config/load.ts";
 import { ConfigError, type Fault, formatFault } from "../../../src/schema/fault.ts";
+import type { Ending } from "../service/shared.ts";
 import { tempFolder } from "./temp.ts";
 
 /** Writes files into a new folder, which is removed after the test. Resolves with the path of the folder. */
-export async function filesIn(t: ExecutionContext, files: Readonly<Record<string, string>>): Promise<string> {
+export async function filesIn(t: Ending, files: Readonly<Record<string, string>>): Promise<string> {
   const folder = await tempFolder(t);
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
   return folder;

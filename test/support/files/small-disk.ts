@@ -3,14 +3,16 @@ import { mkdtempSync, rmdirSync } from "node:fs";
 import { statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import test, { type ExecutionContext, type Implementation } from "ava";
+import type { ExecutionContext, Implementation } from "ava";
+import { testUnless } from "../unless-missing.ts";
 import { tempFolder } from "./temp.ts";
 
-/** A test that mounts a file system. Where this process may not, the test is skipped with a notice. */
-export const testWithSmallDisk = (title: string, implementation: Implementation<[]>): void => {
-  if (mayMount()) test(title, implementation);
-  else test.skip(`${title} (skipped: it needs the right to mount a file system)`, implementation);
-};
+const missing = mayMount() ? undefined : "this user may mount no file systems";
+
+/** A test that mounts a file system. Where this process may not, it is skipped with a notice, and fails in CI. */
+export function testWithSmallDisk(title: string, implementation: Implementation<[]>): void {
+  testUnless(missing, title, implementation);
+}
 
 function mayMount(): boolean {
   const folder = mkdtempSync(join(tmpdir(), "signet-test-"));

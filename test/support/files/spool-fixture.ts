@@ -4,6 +4,7 @@ import { createUuidV7Generator } from "../../../src/audit/event-id.ts";
 import { openSpool } from "../../../src/audit/spool/open.ts";
 import type { SpoolOptions } from "../../../src/audit/spool/options.ts";
 import type { Spool } from "../../../src/audit/spool/spool.ts";
+import { callerNamed } from "../caller.ts";
 import { tempFolder } from "./temp.ts";
 
 /** A `token.issued` event that its number makes unique. */
@@ -13,7 +14,7 @@ export function issued(number: number): AuditEvent {
     profile: "service",
     tokenId: `token-${number}`,
     keyId: "abcdefghijklmnop",
-    caller: "spiffe://example.org/backend",
+    caller: callerNamed("spiffe://example.org/backend"),
     subjectHash: "abcdefghijklmnopqrstuv",
     audience: ["https://api.example.org"],
     issuedAt: 1_790_000_000_000,
@@ -21,6 +22,13 @@ export function issued(number: number): AuditEvent {
     requestId: "",
     tenant: "",
     extended: false,
+    claims: { scope: "read" },
+    claimsLeftOut: [],
+    claimsDigest: "digest",
+    profileDigest: "profile",
+    ttlSeconds: 300,
+    warnings: [],
+    subject: "",
   };
 }
 

@@ -29,10 +29,23 @@ export function message(bytes: Buffer = NOTHING, { compressed = false, length = 
   return Buffer.concat([prefix, bytes]);
 }
 
-/** A header that is not indexed, of at most 126 bytes each. */
+/** A header that is not indexed. */
 export function header(name: string, value: string): Buffer {
-  const text = (of: string) => Buffer.concat([Buffer.from([of.length]), Buffer.from(of)]);
-  return Buffer.concat([Buffer.from([0]), text(name), text(value)]);
+  return Buffer.concat([Buffer.from([0]), literal(name), literal(value)]);
+}
+
+/** A text without Huffman coding (RFC 7541, 5.2). */
+function literal(text: string): Buffer {
+  return Buffer.concat([Buffer.from(prefixed(text.length)), Buffer.from(text)]);
+}
+
+/** An integer with a prefix of 7 bits (RFC 7541, 5.1). */
+function prefixed(length: number): number[] {
+  if (length < 127) return [length];
+  const bytes = [127];
+  let rest = length - 127;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);
+  return [...bytes, rest];
 }
 
 /** The headers of a call. */

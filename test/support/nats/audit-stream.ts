@@ -1,5 +1,6 @@
 import { connect, type MsgHdrs, type NatsConnection } from "nats";
 import { AuditEvent } from "../../../src/gen/signet/v1/audit.ts";
+import { AUDIT_STREAMS } from "../../../src/nats/audit/streams.ts";
 
 /** A message of the audit stream, as a subscriber receives it. */
 export interface AuditMessage {
@@ -21,7 +22,12 @@ export function decodeMessage({ subject, headers, data }: Received): AuditMessag
   return { subject, headers, body: data, event };
 }
 
-/** All messages of the stream SIGNET_AUDIT, oldest first. Empty if there is no stream. */
+/** Whether a message is an event. The others are checkpoints. */
+export function isEvent({ subject }: { readonly subject: string }): boolean {
+  return !subject.startsWith("signet.audit.checkpoint.");
+}
+
+/** All events of the streams of the audit log, oldest first. Empty if there is no stream. */
 export async function readAuditStream(url: string): Promise<AuditMessage[]> {
   const connection = await connect({ servers: url });
   try {
@@ -35,12 +41,14 @@ async function readAll(connection: NatsConnection): Promise<AuditMessage[]> {
   const jetstream = connection.jetstream();
   const manager = await connection.jetstreamManager();
   const names = await manager.streams.names().next();
-  const stored = names.includes("SIGNET_AUDIT") ? (await manager.streams.info("SIGNET_AUDIT")).state.messages : 0;
   const messages: AuditMessage[] = [];
-  if (stored === 0) return messages;
-  for await (const message of await (await jetstream.consumers.get("SIGNET_AUDIT")).consume()) {
-    messages.push(decodeMessage(message));
-    if (message.info.pending === 0) break;
+  for (const name of AUDIT_STREAMS) {
+    const stored = names.includes(name) ? (await manager.streams.info(name)).state.messages : 0;
+    if (stored === 0) continue;
+    for await (const message of await (await jetstream.consumers.get(name)).consume()) {
+      if (isEvent(message)) messages.push(decodeMessage(message));
+      if (message.info.pending === 0) break;
+    }
   }
   return messages;
 }

@@ -1,9 +1,14 @@
 import { createHash } from "node:crypto";
 import { AuditEvent } from "../../../src/gen/signet/v1/audit.ts";
-import { type TailedEvent, tail } from "../../../src/nats/audit/tail.ts";
+import type { TailedEvent } from "../../../src/nats/audit/read-stream.ts";
+import { tail } from "../../../src/nats/audit/tail.ts";
 import { collect, tally } from "../collect.ts";
-import { tokenIdsOf } from "./audit-stream.ts";
+import { isEvent, tokenIdsOf } from "./audit-stream.ts";
+import { openAccess } from "./nats-access.ts";
 import type { NatsServer } from "./nats-server.ts";
+
+// This shares nothing with `audit verify`: it is a second opinion, with the generated codec and a sort of all events. A
+// mistake in shared code would hide what both should find. It also knows more: each token that was answered.
 
 /** The kinds of fault in an audit trail. */
 export type TrailFault =
@@ -12,6 +17,7 @@ export type TrailFault =
   | "EVENT_TWICE"
   | "ID_MISMATCH"
   | "GAP"
+  | "WRONG_INDEX"
   | "BROKEN_LINK";
 
 /** An event, and the bytes that the next event links to. */
@@ -21,9 +27,12 @@ interface Entry {
 }
 
 /** All events of the stream, in its order. */
-export function trailOf({ url }: Pick<NatsServer, "url">): Promise<TailedEvent[]> {
+export async function trailOf({ url }: Pick<NatsServer, "url">): Promise<TailedEvent[]> {
   const { signal } = new AbortController();
-  return collect(tail({ url, subjects: ["signet.audit.>"], follow: false, signal }));
+  const messages = await collect(
+    tail({ access: openAccess(url), subjects: ["signet.audit.>"], follow: false, signal }),
+  );
+  return messages.filter(isEvent);
 }
 
 /**
@@ -40,6 +49,21 @@ export function trailFaults(
     body,
   }));
   return tally([...idFaults(trail, entries), ...tokenFaults(entries, answered), ...chainFaults(entries)]);
+}
+
+/** The ids of the tokens that a writer reported before it had reported the key that signed them. */
+export function tokensBeforeTheirKey(trail: readonly Pick<TailedEvent, "body">[]): string[] {
+  const entries = trail.map(({ body }) => ({
+    event: AuditEvent.fromJSON(JSON.parse(Buffer.from(body).toString())),
+    body,
+  }));
+  const published = new Map<string, Set<string>>();
+  return entries.toSorted(byPlace).flatMap(({ event: { writer, event } }) => {
+    const keys = published.get(writer) ?? new Set();
+    published.set(writer, keys);
+    if (event?.$case === "keyPublished") keys.add(event.value.keyId);
+    return event?.$case === "tokenIssued" && !keys.has(event.value.keyId) ? [event.value.tokenId] : [];
+  });
 }
 
 function idFaults(trail: readonly TailedEvent[], entries: readonly Entry[]): TrailFault[] {
@@ -72,14 +96,46 @@ function linkFaults(chain: readonly Entry[]): TrailFault[] {
   const faults: TrailFault[] = [];
   let before: Entry | undefined;
   for (const entry of chain) {
-    const { epoch, seq, prevHash } = entry.event;
+    const { epoch, seq, prevHash, logIndex } = entry.event;
     const last = before?.event.epoch === epoch ? before.event.seq : 0n;
     if (seq !== last + 1n) faults.push("GAP");
     const linkedTo = before === undefined ? new Uint8Array() : createHash("sha256").update(before.body).digest();
     if (Buffer.compare(prevHash, linkedTo) !== 0) faults.push("BROKEN_LINK");
+    if (!follows(logIndex, before)) faults.push("WRONG_INDEX");
     before = entry;
   }
   return faults;
+}
+
+// A writer of a version without logs gives no event an index, and every other gives one to each.
+function follows(index: bigint | undefined, before: Entry | undefined): boolean {
+  if (before === undefined) return index === undefined || index === 0n;
+  const { logIndex } = before.event;
+  return logIndex === undefined ? index === undefined : index === logIndex + 1n;
+}
+
+/** The size and the tree hash of a writer's log, by the definition of RFC 6962, 2.1. */
+export function logOf(trail: readonly TailedEvent[], writer: string): { readonly size: number; readonly root: string } {
+  const leaves = trail
+    .map(({ body }) => ({ event: AuditEvent.fromJSON(JSON.parse(Buffer.from(body).toString())), body }))
+    .filter(({ event }) => event.writer === writer)
+    .toSorted(byPlace)
+    .map(({ body }) => sha256([0], body));
+  return { size: leaves.length, root: treeHash(leaves).toString("base64") };
+}
+
+function treeHash(leaves: readonly Buffer[]): Buffer {
+  const [leaf = sha256()] = leaves;
+  if (leaves.length <= 1) return leaf;
+  let left = 1;
+  while (2 * left < leaves.length) left *= 2;
+  return sha256([1], treeHash(leaves.slice(0, left)), treeHash(leaves.slice(left)));
+}
+
+function sha256(...parts: (Uint8Array | number[])[]): Buffer {
+  const digest = createHash("sha256");
+  for (const part of parts) digest.update(Buffer.from(part));
+  return digest.digest();
 }
 
 function byPlace({ event: left }: Entry, { event: right }: Entry): number {

@@ -9,6 +9,8 @@ export interface TcpProxy {
   heal(): void;
   /** Holds back the data of the server until {@link release}. */
   hold(): void;
+  /** Holds back all data until {@link release}: no connection ends, as where every packet is lost. */
+  stall(): void;
   release(): void;
   /** How many times the clients have sent this text. */
   sent(text: string): number;
@@ -24,6 +26,7 @@ export async function startTcpProxy(
   const pairs = new Map<Socket, Socket>();
   let whole = true;
   let held = false;
+  let stalled = false;
   let fromClients = "";
   const server = createServer((client) => {
     if (!whole) return void client.destroy();
@@ -35,6 +38,7 @@ export async function startTcpProxy(
       fromClients += data.toString("latin1");
       upstream.write(data);
     });
+    if (stalled) client.pause();
     const end = () => {
       pairs.delete(client);
       client.destroy();
@@ -52,19 +56,25 @@ export async function startTcpProxy(
     server.close();
   });
   const address = server.address();
+  const hold = () => {
+    held = true;
+    for (const upstream of pairs.values()) upstream.pause();
+  };
   return {
     url: `nats://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
     cut,
     heal: () => {
       whole = true;
     },
-    hold: () => {
-      held = true;
-      for (const upstream of pairs.values()) upstream.pause();
+    hold,
+    stall: () => {
+      hold();
+      stalled = true;
+      for (const client of pairs.keys()) client.pause();
     },
     release: () => {
-      held = false;
-      for (const upstream of pairs.values()) upstream.resume();
+      held = stalled = false;
+      for (const socket of [...pairs].flat()) socket.resume();
     },
     sent: (text) => fromClients.split(text).length - 1,
   };

@@ -29,7 +29,11 @@ export interface DialectDefaults {
   readonly verify?: Partial<VerifyTokenRequest>;
 }
 
-export function dialect(service: Service, profile: string, defaults: DialectDefaults = {}): Dialect {
+export function dialect(
+  service: Pick<Service, "tokens" | "keys">,
+  profile: string,
+  defaults: DialectDefaults = {},
+): Dialect {
   const { tenant = "", encoding = SecretEncoding.SECRET_ENCODING_UNSPECIFIED } = defaults;
   const asked = (request: Partial<VerifyTokenRequest>) => ({
     profile,

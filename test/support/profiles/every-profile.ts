@@ -1,5 +1,7 @@
 import { SecretEncoding } from "../../../src/gen/signet/v1/keys.ts";
 import type { Service } from "../service/service.ts";
+import { foreignToken, forge, textsOf } from "../tokens/foreign-token.ts";
+import { privateKeyIn } from "../tokens/secrets.ts";
 import { type Dialect, dialect } from "./dialect.ts";
 
 const encoding = SecretEncoding.SECRET_ENCODING_BASE64;
@@ -7,17 +9,26 @@ const IP = { context: { ip: "203.0.113.7" } };
 const USER = { org_id: "1", project_id: "2", user_id: "3" };
 
 /** A profile with a request that it accepts. */
-export interface Known extends Dialect {
+interface Granting extends Dialect {
   readonly name: string;
   grant(): Promise<string>;
 }
 
-/** All profiles that ship. The secret, in base64, is imported for each profile that uses imported secrets. */
+/** A profile with its key. */
+export interface Known extends Granting {
+  /** A token of any header and claims, signed with the profile's key as a program that stole it could. */
+  sign(header: object | string, claims: object | string): string;
+}
+
+/**
+ * All profiles that ship, of a service that keeps its state in a file. The secret, in base64, is imported for each
+ * profile that uses imported secrets.
+ */
 export async function importEverywhere(
   service: Service,
   secret: string,
 ): Promise<Record<"service" | "euler" | "reactive" | "hivekit" | "shoplive" | "viasocket", Known>> {
-  const known = (name: string, calls: Dialect, claims: Record<string, unknown>): Known => ({
+  const known = (name: string, calls: Dialect, claims: Record<string, unknown>): Granting => ({
     ...calls,
     name,
     grant: async () => (await calls.issue(claims)).token,
@@ -48,5 +59,22 @@ export async function importEverywhere(
   };
   for (const { name, importSecret } of [profiles.reactive, profiles.hivekit, profiles.shoplive, profiles.viasocket])
     await importSecret(secret, { keyId: `of-${name}` });
-  return profiles;
+  const withSecret = (profile: Granting): Known => ({
+    ...profile,
+    sign: (header, claims) => foreignToken(header, claims, Buffer.from(secret, "base64")),
+  });
+  return {
+    service: await withPrivateKey(profiles.service, service),
+    euler: await withPrivateKey(profiles.euler, service),
+    reactive: withSecret(profiles.reactive),
+    hivekit: withSecret(profiles.hivekit),
+    shoplive: withSecret(profiles.shoplive),
+    viasocket: withSecret(profiles.viasocket),
+  };
+}
+
+async function withPrivateKey(profile: Granting, { data }: Service): Promise<Known> {
+  const { kid } = JSON.parse(textsOf(await profile.grant()).header);
+  const key = await privateKeyIn(data, kid);
+  return { ...profile, sign: (header, claims) => forge(header, claims, key) };
 }

@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
-import type { ExecutionContext } from "ava";
 import { filesIn } from "../files/config-files.ts";
+import type { Ending } from "../service/shared.ts";
 
 /**
  * A folder with a copy of a shipped profile under another name, with `changes` from old to new text. Throws if an old
  * text is not in the file.
  */
 export async function folderWithVariant(
-  t: ExecutionContext,
+  t: Ending,
   shipped: string,
   name: string,
   changes: Readonly<Record<string, string>>,

@@ -1,15 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { rename, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { ExecutionContext } from "ava";
 import { type KeyPolicy, keyPolicy } from "../../../src/keys/rotating/policy.ts";
 import { tempFolder } from "../files/temp.ts";
 import { freePort } from "../service/free-port.ts";
 import { type RemoteService, startRemote } from "../service/remote-service.ts";
 import { waitUntil } from "../wait-until.ts";
-
-const PROGRAM = fileURLToPath(new URL("../../fault/replicas/replica.ts", import.meta.url));
+import { CLOCKED, type ClockFile, clockFile } from "./clocked-service.ts";
 
 /** Rotates every 4 s with a lead of 2 s, and gives a busy machine a second for messages between replicas. */
 const ROTATION = {
@@ -51,7 +49,7 @@ export interface ReplicaSet {
 
 interface Place {
   readonly data: string;
-  readonly clock: string;
+  readonly clock: ClockFile;
   readonly grpc: string;
   readonly http: string;
 }
@@ -88,19 +86,19 @@ export async function replicaSet(
       SIGNET_KEK_FILE: kek,
       SIGNET_GRPC_ADDRESS: grpc,
       SIGNET_HTTP_ADDRESS: http,
-      REPLICA_CLOCK: clock,
+      REPLICA_CLOCK: clock.path,
       REPLICA_POLICY: policy,
       ...env,
       ...own,
     };
-    const service = await startRemote(t, { data, env: settings, program: PROGRAM, until: "listening" });
+    const service = await startRemote(t, { data, env: settings, program: CLOCKED, until: "listening" });
     const { child } = service.process;
     return {
       ...service,
       name,
       pause: () => void child.kill("SIGSTOP"),
       resume: () => void child.kill("SIGCONT"),
-      setClock: (aheadMs) => writeClock(clock, aheadMs),
+      setClock: clock.runAhead,
       waitsFor: async () => {
         const response = await fetch(`${service.url}/readyz`);
         return response.ok ? "" : (await response.text()).trim();
@@ -137,13 +135,6 @@ export async function lossToAccept(replica: Replica): Promise<string> {
 
 async function newPlace(t: ExecutionContext<unknown>): Promise<Place> {
   const data = await tempFolder(t);
-  const clock = join(await tempFolder(t), "ahead");
-  await writeClock(clock, 0);
+  const clock = await clockFile(t);
   return { data, clock, grpc: `127.0.0.1:${await freePort()}`, http: `127.0.0.1:${await freePort()}` };
-}
-
-/** Writes the file atomically, since a replica may read it at any moment. */
-async function writeClock(file: string, aheadMs: number): Promise<void> {
-  await writeFile(`${file}.new`, String(aheadMs));
-  await rename(`${file}.new`, file);
 }

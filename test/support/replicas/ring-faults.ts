@@ -13,6 +13,8 @@ export interface RingSight {
 export interface MadeEpoch {
   readonly replica: string;
   readonly epoch: number;
+  /** The kids of its new keys. */
+  readonly added: readonly string[];
 }
 
 /** The kinds of fault in a ring that replicas share. */
@@ -29,7 +31,9 @@ export function ringFaults(
     ...differing(
       made,
       ({ epoch }) => epoch,
-      ({ replica }) => replica,
+      // Without new keys two replicas make the same record, byte for byte. Where an answer of the store was lost, each
+      // takes it for its own.
+      ({ replica, added }) => (added.length > 0 ? replica : "any"),
     ).map((): RingFault => "EPOCH_MADE_TWICE"),
     ...differing(
       sights,

@@ -45,9 +45,9 @@ export async function look(replica: Replica): Promise<RingSight> {
 
 /** The epochs that the log of a replica reports. A replica that loses the race for an epoch logs nothing. */
 function epochsMadeBy({ name, process: { log } }: Replica) {
-  return log.flatMap(({ event, keyset, epoch, reason }) =>
+  return log.flatMap(({ event, keyset, epoch, added, reason }) =>
     event === "keys.rotated" && keyset === KEYSET && reason !== "restored"
-      ? [{ replica: name, epoch: Number(epoch) }]
+      ? [{ replica: name, epoch: Number(epoch), added: added as string[] }]
       : [],
   );
 }

@@ -1,15 +1,16 @@
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
-import test, { type Implementation } from "ava";
+import type { Implementation } from "ava";
+import { recordShown } from "../leaks/record.ts";
+import { testUnless } from "../unless-missing.ts";
 import { findTool } from "./find-tool.ts";
 
 const binary = findTool("grpcurl");
+const MISSING = "grpcurl is neither on PATH nor in .tools/bin";
 
 /** A test that needs grpcurl. Without it the test is skipped with a notice, and fails in CI. */
 export function testWithGrpcurl(title: string, implementation: Implementation<[]>): void {
-  if (binary !== undefined) test(title, implementation);
-  else if (process.env.CI) test(title, (t) => t.fail("grpcurl is neither on PATH nor in .tools/bin"));
-  else test.skip(`${title} (skipped: grpcurl is neither on PATH nor in .tools/bin)`, implementation);
+  testUnless(binary === undefined ? MISSING : undefined, title, implementation);
 }
 
 export interface Finished {
@@ -21,9 +22,10 @@ export interface Finished {
 
 /** Runs grpcurl in plaintext, for at most 20 s. */
 export async function grpcurl(...args: readonly string[]): Promise<Finished> {
-  if (binary === undefined) throw new Error("grpcurl is neither on PATH nor in .tools/bin");
+  if (binary === undefined) throw new Error(MISSING);
   const child = spawn(binary, ["-plaintext", "-max-time", "20", ...args], { stdio: ["ignore", "pipe", "pipe"] });
   const code = new Promise<number | null>((resolve, reject) => child.once("error", reject).once("close", resolve));
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  recordShown("errors", stderr);
   return { code: await code, stdout, stderr };
 }

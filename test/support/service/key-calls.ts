@@ -56,7 +56,10 @@ export function revokeKey(
 }
 
 /** Imports a secret, by default 32 random bytes in base64. Rejects with the ServiceError. */
-export function importKey({ keys }: Service, request: Partial<ImportKeyRequest>): Promise<ImportKeyResponse> {
+export function importKey(
+  { keys }: Pick<Service, "keys">,
+  request: Partial<ImportKeyRequest>,
+): Promise<ImportKeyResponse> {
   const secret = randomBytes(32).toString("base64");
   const encoding = SecretEncoding.SECRET_ENCODING_BASE64;
   return promised(keys.importKey.bind(keys), ImportKeyRequest.fromPartial({ secret, encoding, ...request }));

@@ -4,6 +4,7 @@ import { chmod, chown, lchown, lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext, type Implementation } from "ava";
 import { tempFolder } from "../files/temp.ts";
+import { testUnless } from "../unless-missing.ts";
 import { findTool } from "./find-tool.ts";
 
 /** A user who is not root, as a container of Kubernetes has. */
@@ -14,9 +15,11 @@ export const FS_GROUP = 2_000;
 const setpriv = findTool("setpriv") ?? "setpriv";
 const ownCache = cacheOfUser();
 const missing = whyNotAsUser();
-const mountsFail = missing ?? (run(["unshare", "--mount", "true"]) ? undefined : "this machine allows no mounts");
+/** Why no test can run as another user who sees other mounts; undefined if it can. */
+export const mountsFail =
+  missing ?? (run(["unshare", "--mount", "true"]) ? undefined : "this machine allows no mounts");
 
-/** A test that runs the service as {@link USER}. It is skipped with a notice where that can't be done. */
+/** A test that runs the service as {@link USER}. Where that can't be done it is skipped with a notice, and fails in CI. */
 export const testAsUser = register(missing);
 
 /** As {@link testAsUser}, for a test that mounts file systems, too. */
@@ -54,13 +57,13 @@ export function readOnly(folder: string): string {
  * What kubelet does to a volume with `fsGroup` before each start (SetVolumeOwnership): everything belongs to the group,
  * which may read and write it, or only read it; new files in each folder belong to it, too.
  */
-export async function kubeletWalk(path: string, mayWrite = true): Promise<void> {
+export async function kubeletWalk(path: string, mayWrite = true, group = FS_GROUP): Promise<void> {
   const stats = await lstat(path);
-  await lchown(path, stats.uid, FS_GROUP);
+  await lchown(path, stats.uid, group);
   if (stats.isSymbolicLink()) return;
   const access = mayWrite ? 0o660 : 0o440;
   await chmod(path, (stats.mode & 0o7777) | (stats.isDirectory() ? access | 0o2110 : access));
-  if (stats.isDirectory()) for (const name of await readdir(path)) await kubeletWalk(join(path, name), mayWrite);
+  if (stats.isDirectory()) for (const name of await readdir(path)) await kubeletWalk(join(path, name), mayWrite, group);
 }
 
 /** The mode of every path in a folder, by its name within the folder. */
@@ -92,8 +95,6 @@ function run([command = "", ...words]: readonly string[]): boolean {
 }
 
 function register(reason: string | undefined) {
-  return (title: string, implementation: Implementation<[]>): void => {
-    if (reason === undefined) test.serial(title, implementation);
-    else test.skip(`${title} (skipped: ${reason})`, implementation);
-  };
+  return (title: string, implementation: Implementation<[]>): void =>
+    testUnless(reason, title, implementation, { run: test.serial });
 }

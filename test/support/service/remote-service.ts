@@ -2,6 +2,8 @@ import { once } from "node:events";
 import { credentials } from "@grpc/grpc-js";
 import { KeyServiceClient } from "../../../src/gen/signet/v1/keys.ts";
 import { TokenServiceClient } from "../../../src/gen/signet/v1/token.ts";
+import { HANGS_MS } from "../bounded.ts";
+import { tempFolder } from "../files/temp.ts";
 import { waitUntil } from "../wait-until.ts";
 import type { Service } from "./service.ts";
 import { type LogLine, type ServiceProcess, spawnService } from "./service-process.ts";
@@ -12,9 +14,16 @@ export interface RemoteService extends Service {
   readonly process: ServiceProcess;
 }
 
-/** Starts the service in a process of its own and connects to it. Both end after the test. */
-export async function startRemote(t: Ending, options: Parameters<typeof spawnService>[1]): Promise<RemoteService> {
-  const process = await spawnService(t, options);
+/**
+ * Starts the service in a process of its own and connects to it. Both end after the test. Its data folder is new unless
+ * one is given.
+ */
+export async function startRemote(
+  t: Ending,
+  options: Partial<Parameters<typeof spawnService>[1]> = {},
+): Promise<RemoteService> {
+  const data = options.data ?? (await tempFolder(t));
+  const process = await spawnService(t, { ...options, data });
   const { grpc, http } = process;
   const tokens = new TokenServiceClient(grpc, credentials.createInsecure());
   const keys = new KeyServiceClient(grpc, credentials.createInsecure());
@@ -26,7 +35,7 @@ export async function startRemote(t: Ending, options: Parameters<typeof spawnSer
   return {
     app: { addresses: { grpc, http }, failed: new Promise(() => {}), stop, reload },
     process,
-    data: options.data,
+    data,
     url: `http://${http}`,
     tokens,
     keys,
@@ -41,19 +50,19 @@ export function allForwarded({ url }: Pick<Service, "url">): Promise<void> {
   });
 }
 
-/** Resolves when the log satisfies `holds`. Rejects after 30 s. */
+/** Resolves when the log satisfies `holds`. Rejects when that hangs. */
 export async function untilLogged(
   { process: { child, log } }: Pick<RemoteService, "process">,
   holds: (log: readonly LogLine[]) => boolean,
 ): Promise<void> {
-  const signal = AbortSignal.timeout(30_000);
+  const signal = AbortSignal.timeout(HANGS_MS);
   while (!holds(log)) await once(child.stdout as NodeJS.ReadableStream, "data", { signal });
 }
 
 /** Resolves with the signal that ended the service, or null if it exited. */
 export async function signalThatEnded({ process: { child } }: Pick<RemoteService, "process">) {
   if (child.exitCode === null && child.signalCode === null) {
-    await once(child, "exit", { signal: AbortSignal.timeout(30_000) });
+    await once(child, "exit", { signal: AbortSignal.timeout(HANGS_MS) });
   }
   return child.signalCode;
 }

@@ -1,6 +1,7 @@
 import { type ServiceError, status } from "@grpc/grpc-js";
 import { BadRequest, ErrorInfo, RetryInfo } from "../../../src/gen/google/rpc/error_details.ts";
 import { Status } from "../../../src/gen/google/rpc/status.ts";
+import { recordError } from "../leaks/service.ts";
 
 /** The error of a failed call, as a client reads it. */
 export interface RichError {
@@ -8,6 +9,7 @@ export interface RichError {
   readonly code: string;
   readonly message: string;
   readonly reason: string | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
   readonly violations: readonly { readonly field: string; readonly description: string }[];
   readonly retryAfterMs: number | undefined;
   /** The size of the encoded `google.rpc.Status`. */
@@ -15,6 +17,7 @@ export interface RichError {
 }
 
 export function readError(error: ServiceError): RichError {
+  recordError(error);
   const [encoded] = error.metadata.get("grpc-status-details-bin");
   const bytes = encoded instanceof Uint8Array ? encoded : new Uint8Array();
   const { details } = Status.decode(bytes);
@@ -25,6 +28,7 @@ export function readError(error: ServiceError): RichError {
     code: status[error.code] ?? String(error.code),
     message: error.details,
     reason: info && ErrorInfo.decode(info.value).reason,
+    metadata: info ? ErrorInfo.decode(info.value).metadata : {},
     violations: badRequest
       ? BadRequest.decode(badRequest.value).fieldViolations.map(({ field, description }) => ({ field, description }))
       : [],

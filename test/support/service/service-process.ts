@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import packageJson from "../../../package.json" with { type: "json" };
+import { recordShown } from "../leaks/record.ts";
+import { recordData, recordMetrics } from "../leaks/service.ts";
 import { processEnv, testEnv } from "./service.ts";
 import type { Ending } from "./shared.ts";
 
@@ -51,9 +53,13 @@ export async function spawnService(
     env: { ...processEnv(), ...settings },
     stdio: ["ignore", "pipe", "pipe", ...(fd === undefined ? [] : [fd])],
   });
-  t.teardown(() => end(child, "SIGKILL"));
+  t.teardown(async () => {
+    await end(child, "SIGKILL");
+    await recordData(data, settings.SIGNET_KEK_FILE);
+  });
   const errors: string[] = [];
   child.stderr?.on("data", (text) => errors.push(String(text)));
+  for (const output of [child.stdout, child.stderr]) output?.on("data", (text) => recordShown("logs", text));
   const log: LogLine[] = [];
   const ready = await new Promise<LogLine>((resolve, reject) => {
     child.once("exit", (code) => reject(new Error(`the service ended with ${code}: ${errors.join("")}`)));
@@ -69,7 +75,10 @@ export async function spawnService(
     http: String(ready.http),
     log,
     kill9: async () => void (await end(child, "SIGKILL")),
-    stop: () => end(child, "SIGTERM"),
+    stop: async () => {
+      await recordMetrics(`http://${ready.http}`);
+      return end(child, "SIGTERM");
+    },
   };
 }
 

@@ -11,7 +11,9 @@ import {
   type VerifyTokenResponse,
 } from "../../../src/gen/signet/v1/token.ts";
 import { type KeyPolicy, keyPolicy } from "../../../src/keys/rotating/policy.ts";
+import { bounded } from "../bounded.ts";
 import { tempFolder } from "../files/temp.ts";
+import { recordData, recordError, recordedLog, recordMessage, recordMetrics } from "../leaks/service.ts";
 import type { Ending } from "./shared.ts";
 
 /** The environment of a service under test: random loopback ports, a data folder, no NATS, no log. */
@@ -55,11 +57,15 @@ export interface Service {
   readonly keys: KeyServiceClient;
 }
 
-/** Starts the service in the process of the test, and stops it after the test. `env` overrides the configuration. */
+/**
+ * Starts the service in the process of the test, and stops it after the test. `env` overrides the configuration, which
+ * is that of `file`, or the default.
+ */
 export async function startService(
   t: Ending,
   options: {
     env?: Record<string, string>;
+    file?: string;
     data?: string;
     /** Replaces the policy in the configuration. */
     policy?: KeyPolicy;
@@ -67,16 +73,20 @@ export async function startService(
   } = {},
 ): Promise<Service> {
   const data = options.data ?? (await tempFolder(t));
-  const config = loadConfig({ env: testEnv(data, options.env) });
+  const config = loadConfig({ env: testEnv(data, options.env), ...(options.file && { file: options.file }) });
   const keysets = config.keysets.map((keyset) => ({ ...keyset, policy: options.policy ?? keyset.policy }));
-  const app = await startApp({ ...config, keysets }, options.surroundings);
+  const log = recordedLog(options.surroundings?.log);
+  const app = await startApp({ ...config, keysets }, { ...options.surroundings, ...(log && { log }) });
+  const url = `http://${app.addresses.http}`;
   const tokens = new TokenServiceClient(app.addresses.grpc, credentials.createInsecure());
   const keys = new KeyServiceClient(app.addresses.grpc, credentials.createInsecure());
   t.teardown(async () => {
     for (const client of [tokens, keys]) client.close();
+    await recordMetrics(`http://${app.addresses.internal ?? app.addresses.http}`);
     await app.stop("SIGTERM");
+    await recordData(data, config.kek.file);
   });
-  return { app, data, url: `http://${app.addresses.http}`, tokens, keys };
+  return { app, data, url, tokens, keys };
 }
 
 /** Issues one token, by default for `alice` and `api`. Rejects with the ServiceError. */
@@ -110,11 +120,18 @@ type Unary<Request, Response> = (
   callback: (error: ServiceError | null, response: Response) => void,
 ) => unknown;
 
-/** Makes one call with a deadline of 10 s. Rejects with the ServiceError. */
+/** Makes one call. Rejects with the ServiceError. */
 export function promised<Request, Response>(method: Unary<Request, Response>, request: Request): Promise<Response> {
+  recordMessage(request);
   return new Promise((resolve, reject) => {
-    method(request, new Metadata(), { deadline: Date.now() + 10_000 }, (error, response) =>
-      error ? reject(error) : resolve(response),
-    );
+    method(request, new Metadata(), bounded(), (error, response) => {
+      if (error) {
+        recordError(error);
+        reject(error);
+      } else {
+        recordMessage(response);
+        resolve(response);
+      }
+    });
   });
 }

@@ -1,15 +1,22 @@
 import { createHash, createHmac, type KeyObject, sign } from "node:crypto";
+import { recordSecret } from "../leaks/record.ts";
 
 /** A token as a vendor's own library signs it with HS256. A string stands for JSON that no library writes. */
 export function foreignToken(header: object | string, claims: object | string, key: Buffer): string {
-  const input = signingInput(header, claims);
-  return `${input}.${createHmac("sha256", key).update(input).digest("base64url")}`;
+  return signedToken(header, claims, (input) => createHmac("sha256", key).update(input).digest());
 }
 
 /** A token of any header and payload, signed with Ed25519, as an attacker with a key could make it. */
 export function forge(header: unknown, payload: unknown, key: KeyObject): string {
+  return signedToken(header, payload, (input) => sign(null, input, key));
+}
+
+/** A token of any header and payload, with the signature that is made over its signing input. */
+export function signedToken(header: unknown, payload: unknown, makeSignature: (input: Buffer) => Buffer): string {
   const input = signingInput(header, payload);
-  return `${input}.${sign(null, Buffer.from(input), key).toString("base64url")}`;
+  const signature = makeSignature(Buffer.from(input));
+  recordSecret("signature", signature);
+  return `${input}.${signature.toString("base64url")}`;
 }
 
 function signingInput(...parts: readonly [header: unknown, payload: unknown]): string {

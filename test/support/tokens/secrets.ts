@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { createPrivateKey, type KeyObject } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeProtectedHeader } from "jose";
 import { deriveKey } from "../../../src/jose/kek.ts";
@@ -28,9 +29,15 @@ export function leaks(secrets: Secrets, places: Places): string[] {
   });
 }
 
-/** All secrets of a stopped service: its KEK as text and bytes, the derived key, private keys and imported secrets. */
-export async function keySecrets(data: string): Promise<Secrets> {
-  const file = join(data, "kek");
+/** The private key of this id, from the data folder of a service that keeps its state in a file. */
+export async function privateKeyIn(data: string, kid: string): Promise<KeyObject> {
+  const { [`PKCS#8 of ${kid}`]: key } = await keySecrets(data);
+  if (!Buffer.isBuffer(key)) throw new Error(`there is no private key ${kid} in ${data}`);
+  return createPrivateKey({ key, format: "der", type: "pkcs8" });
+}
+
+/** All secrets in a data folder: the KEK, the derived key, private keys and imported secrets. */
+export async function keySecrets(data: string, file = join(data, "kek")): Promise<Secrets> {
   const text = readFileSync(file, "utf8").trim();
   const kek = await loadKek(file);
   const secrets: Record<string, Buffer | string> = {
@@ -41,29 +48,36 @@ export async function keySecrets(data: string): Promise<Secrets> {
     const plaintext = unseal(sealed, binding, [kek]);
     if ("keyset" in binding) {
       secrets[`PKCS#8 of ${binding.kid}`] = plaintext;
-      // RFC 8410: the seed is the last 32 bytes.
-      secrets[`seed of ${binding.kid}`] = plaintext.subarray(-32);
+      const { d = "" } = createPrivateKey({ key: plaintext, format: "der", type: "pkcs8" }).export({ format: "jwk" });
+      secrets[`seed of ${binding.kid}`] = Buffer.from(d, "base64url");
     } else secrets[`text of ${binding.kid}`] = plaintext;
   }
   return secrets;
 }
 
-/** Every sealed private key and imported secret in the file of the store. */
+/** Every sealed private key and imported secret in the file of the store, and in a replica's own copies of its entries. */
 function sealedBlobs(data: string): { sealed: string; binding: Binding }[] {
-  const text = readFileSync(join(data, "state", "state.db"), "latin1");
-  const blobs = [...text.matchAll(/eyJ[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+/g)].map(([sealed]) => {
-    const header = decodeProtectedHeader(sealed) as unknown as Record<string, string>;
+  const files = [join(data, "state", "state.db"), ...filesIn(join(data, "snapshots"))].filter((file) =>
+    existsSync(file),
+  );
+  const texts = files.map((file) => readFileSync(file, "latin1"));
+  const sealed = texts.flatMap((text) => text.match(/eyJ[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+/g) ?? []);
+  return [...new Set(sealed)].map((blob) => {
+    const header = decodeProtectedHeader(blob) as unknown as Record<string, string>;
     const { keyset, profile = "", tenant = "", sealedKid: kid = "", sealedAlg: alg = "" } = header;
-    return { sealed, binding: keyset === undefined ? { profile, tenant, kid, alg } : { keyset, kid, alg } };
+    return { sealed: blob, binding: keyset === undefined ? { profile, tenant, kid, alg } : { keyset, kid, alg } };
   });
-  return blobs;
 }
 
 /** Every file below the data folder except the key-encryption key. */
 export function dataFiles(data: string): Places {
-  const files = readdirSync(data, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  const paths = files
-    .map(({ parentPath, name }) => join(parentPath, name))
-    .filter((path) => path !== join(data, "kek"));
+  const paths = filesIn(data).filter((path) => path !== join(data, "kek"));
   return Object.fromEntries(paths.map((path) => [path, readFileSync(path)]));
+}
+
+/** The paths of all files below a folder; none if there is no such folder. */
+export function filesIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return files.map(({ parentPath, name }) => join(parentPath, name));
 }

@@ -1,4 +1,5 @@
 import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
+import type { PublicJwk } from "../../../src/keys/model.ts";
 import type { ActiveKey, FoundKey, TokenKeys } from "../../../src/keys/token-keys.ts";
 import { secretKeys } from "./secret-keys.ts";
 
@@ -9,9 +10,12 @@ export function oneKey(kid = "test-key-1", verifyUntil = Number.MAX_SAFE_INTEGER
   const signer: ActiveKey = {
     kid,
     alg: "EdDSA",
+    publicJwk: publicKey.export({ format: "jwk" }) as PublicJwk,
     signatureBytes: 64,
+    signFrom: 0,
     verifyUntil,
     sign: (input) => sign(null, input, privateKey),
+    destroy: () => {},
   };
   const found = {
     state: "ok",
@@ -32,7 +36,16 @@ export function oneKey(kid = "test-key-1", verifyUntil = Number.MAX_SAFE_INTEGER
 /** The keys of a profile and tenant with one imported secret, which signs. */
 export function oneSecret(secret: Buffer, kid = "test-secret-1", verifyUntil = Number.MAX_SAFE_INTEGER): TokenKeys {
   const sign = (input: Buffer) => createHmac("sha256", secret).update(input).digest();
-  const signer: ActiveKey = { kid, alg: "HS256", signatureBytes: 32, verifyUntil, sign };
+  const signer: ActiveKey = {
+    kid,
+    alg: "HS256",
+    publicJwk: undefined,
+    signatureBytes: 32,
+    signFrom: 0,
+    verifyUntil,
+    sign,
+    destroy: () => {},
+  };
   return { ...secretKeys({ [kid]: secret }), signer: () => signer };
 }
 

@@ -1,8 +1,10 @@
 import test from "ava";
 import { jwtVerify } from "jose";
 import { AuditError, type AuditEvent, type AuditLog } from "../../../src/audit/event.ts";
+import { createKeyHistory } from "../../../src/keys/key-history.ts";
 import { Problem } from "../../../src/problem/problem.ts";
 import type { IssueRequest } from "../../../src/token/issue/request.ts";
+import { callerNamed } from "../../support/caller.ts";
 import { rejectedViolations } from "../../support/problems.ts";
 import { ISSUER, serviceProfile } from "../../support/profiles/profiles.ts";
 import { claimsOf, textsOf } from "../../support/tokens/foreign-token.ts";
@@ -54,7 +56,7 @@ test("the answer waits for the audit event, and the event holds neither token no
     },
   };
   let answered = false;
-  const issuing = makeIssuer({ audit })
+  const issuing = makeIssuer({ audit, digestClaims: () => "digest" })
     .issue({ claims: { secret: "claim-value" } })
     .then((issued) => {
       answered = true;
@@ -80,6 +82,41 @@ test("a token whose event can't be stored is not returned", async (t) => {
     t.is(error.code, expected);
     t.truthy(error.retryAfterMs);
   }
+});
+
+test("a key signs nothing until its own event is durable, and nothing where that can't be stored", async (t) => {
+  const own = oneKey();
+  const signed: string[] = [];
+  const stored = Promise.withResolvers<void>();
+  const sign = (input: Buffer) => {
+    signed.push("signed");
+    return own.signer.sign(input);
+  };
+  const signer = { ...own.signer, sign };
+  const history: AuditLog = { append: ({ type }) => (type === "key.published" ? stored.promise : Promise.resolve()) };
+  const keys = { ...own.keys, signer: () => signer };
+  const issuing = makeIssuer({ publishKey: createKeyHistory(history, () => NOW) }, keys).issue();
+  await new Promise((resolve) => setImmediate(resolve));
+  t.deepEqual(signed, []);
+  stored.resolve();
+  t.is((await issuing).keyId, own.kid);
+  t.deepEqual(signed, ["signed"]);
+  const full = { append: () => Promise.reject(new AuditError("FULL", "no")) };
+  const refused = makeIssuer({ publishKey: createKeyHistory(full, () => NOW) }, keys);
+  t.is((await t.throwsAsync(refused.issue(), { instanceOf: Problem })).code, "AUDIT_FULL");
+  t.deepEqual([signed, refused.events], [["signed"], []]);
+});
+
+test("a key that is replaced while its event is written does not sign", async (t) => {
+  const [first, second] = [oneKey("first"), oneKey("second")];
+  let current = first;
+  const stored = Promise.withResolvers<void>();
+  const history: AuditLog = { append: () => stored.promise };
+  const keys = { ...second.keys, signer: () => current.signer };
+  const issuing = makeIssuer({ publishKey: createKeyHistory(history, () => NOW) }, keys).issue();
+  current = second;
+  stored.resolve();
+  t.is((await issuing).keyId, "second");
 });
 
 test("without a key that may sign nothing is issued", async (t) => {
@@ -220,14 +257,14 @@ test("a text that is too long is named with everything else that is wrong, by fi
 test("the event names the profile, the key, the caller and the request's id", async (t) => {
   const own = oneKey();
   const { issue, events } = makeIssuer({}, own.keys);
-  await issue({ requestId: "order-1:a.b_c" });
+  const { draft } = await issue({ requestId: "order-1:a.b_c" });
   t.deepEqual(events, [
     {
       type: "token.issued",
       profile: "service",
       tokenId: "id-1",
       keyId: own.kid,
-      caller: "caller-1",
+      caller: callerNamed("caller-1"),
       subjectHash: "hash",
       audience: ["api"],
       issuedAt: 1_800_000_000_000,
@@ -235,6 +272,13 @@ test("the event names the profile, the key, the caller and the request's id", as
       requestId: "order-1:a.b_c",
       tenant: "",
       extended: false,
+      claims: undefined,
+      claimsLeftOut: [],
+      claimsDigest: `digest of ${draft.claims.text}`,
+      profileDigest: draft.profile.digest,
+      ttlSeconds: 300,
+      warnings: [],
+      subject: "",
     },
   ]);
 });
@@ -288,7 +332,27 @@ for (const [what, request] of others)
 test("another caller's request_id is another id", async (t) => {
   const { run, reports } = makeIssuer();
   const request = { ...EMPTY, subject: "alice", audience: ["api"], requestId: "r" };
-  const [mine, theirs] = [await run("service", request, "a"), await run("service", request, "b")];
+  const [mine, theirs] = [
+    await run("service", request, callerNamed("a")),
+    await run("service", request, callerNamed("b")),
+  ];
   t.not(mine.tokenId, theirs.tokenId);
   t.is(reports.length, 2);
+});
+
+test("a token whose event can't be made is not signed: its signature would be missing in the counts", async (t) => {
+  const own = oneKey();
+  let signatures = 0;
+  const sign = (data: Buffer) => {
+    signatures += 1;
+    return own.signer.sign(data);
+  };
+  const fails = () => {
+    throw new Error("no digest");
+  };
+  const keys = { ...own.keys, signer: () => ({ ...own.signer, sign }) };
+  await t.throwsAsync(makeIssuer({ digestClaims: fails }, keys).issue(), { message: "no digest" });
+  t.is(signatures, 0);
+  await makeIssuer({}, keys).issue();
+  t.is(signatures, 1, "control");
 });

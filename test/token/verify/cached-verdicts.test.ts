@@ -61,7 +61,6 @@ function world(entries: number) {
       profiles: () => PROFILES,
       keysOf: () => keys,
       now: () => clock.now,
-      onRejected: () => {},
       onExpressionError: () => {},
       revocations: { has: revoked.has, viewAgeMs: () => 0 },
       cache,

@@ -3,7 +3,10 @@ import { createServer, type Socket } from "node:net";
 import test, { type ExecutionContext } from "ava";
 import { connect } from "nats";
 import { ensureStream } from "../../../../src/nats/audit/stream.ts";
+import { createLogWriter } from "../../../support/audit/log-writer.ts";
+import { tempFolder } from "../../../support/files/temp.ts";
 import { startNats, testWithNats } from "../../../support/nats/nats-server.ts";
+import { secretFile, startSecureNats } from "../../../support/nats/secure-nats.ts";
 import { signet, terminal } from "../../terminal.ts";
 
 const body = (id: string) => JSON.stringify({ eventId: id, time: "2026-11-22T12:00:00Z" });
@@ -108,6 +111,33 @@ testWithNats(
   },
 );
 
+testWithNats("each line says whether a checkpoint covers the event, whatever the filter and the writer", async (t) => {
+  const { env, url } = await stream(t, []);
+  const connection = await connect({ servers: url });
+  t.teardown(() => connection.close());
+  const jetstream = connection.jetstream();
+  const [log, other] = [createLogWriter("w"), createLogWriter("v")];
+  for (const writer of [log, other])
+    for (const _ of [0, 1, 2]) await jetstream.publish("signet.audit.token.issued.service", writer.append());
+  for (const size of [1, 2]) await jetstream.publish("signet.audit.checkpoint.w", log.checkpointAt(size));
+  await jetstream.publish("signet.audit.checkpoint.v", other.checkpointAt(1));
+  await jetstream.publish("signet.audit.token.issued.service", body("1"));
+  const words = ["audit", "tail", "--all", "--no-follow", "--type", "token.issued"];
+  const { code, stdout } = await signet(words, { env });
+  t.is(code, 0);
+  const marks = stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.split("  ").at(-1));
+  t.deepEqual(
+    marks,
+    ["covered", "covered", "pending", "covered", "pending", "pending", "-"],
+    "and none for what is in no log",
+  );
+  const json = await signet([...words, "--json"], { env });
+  t.is(json.stdout.split("\n")[0], log.bodies[0] ?? "", "the bytes of an event stay as they are");
+});
+
 testWithNats("on a terminal no byte of an event is a command to it", async (t) => {
   const { env, publish } = await stream(t, []);
   await publish("token.issued.service", "a\u009b2Jb\u202e");
@@ -134,7 +164,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-test("a signal ends it at once while NATS does not answer", async (t) => {
+test("while NATS does not answer, a terminal shows that it is waited for, and a signal ends it at once", async (t) => {
   const sockets: Socket[] = [];
   const deaf = createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
   await once(deaf, "listening");
@@ -143,11 +173,13 @@ test("a signal ends it at once while NATS does not answer", async (t) => {
     deaf.close();
   });
   const { port } = deaf.address() as { port: number };
-  const line = terminal();
+  const line = terminal({ tty: true });
   const ended = line.signet("audit", "tail", "--nats", `nats://127.0.0.1:${port}`);
-  await once(deaf, "connection");
+  await once(line.io.stderr, "data");
   line.signals.emit("SIGINT", "SIGINT");
-  t.is((await ended).code, 0);
+  const { code, stderr } = await ended;
+  t.is(code, 0);
+  t.regex(stderr, /^(\rconnecting to NATS \.\.\. \d+ s)+\r +\r$/);
 });
 
 testWithNats("it ends with 0 when its reader closes the pipe, as in `audit tail | head`", async (t) => {
@@ -209,7 +241,7 @@ test("faults of the filters are reported together, say what is allowed, and repe
     ...["--key", "", "--token", token],
   ]);
   t.is(code, 2);
-  t.regex(stderr, /--type must be of token\.issued, token\.denied, .*service\.stopped; --profile must be/);
+  t.regex(stderr, /--type must be of token\.issued, token\.withheld, .*service\.stopped.*; --profile must be/);
   t.regex(stderr, /--caller must be the name of a caller, .*; it must not contain control characters/);
   t.regex(stderr, /--key must be a key id; it must not be empty/);
   t.regex(stderr, /--token must be the id of a token, as signet token inspect shows it; it must not contain a token/);
@@ -230,4 +262,34 @@ test("a service without NATS has no stream to read", async (t) => {
   const { code, stderr } = await signet(["audit", "tail"], { env: { SIGNET_NATS_URL: "" } });
   t.is(code, 2);
   t.regex(stderr, /--nats \(SIGNET_NATS_URL\) is empty: such a service keeps its events in its spool/);
+});
+
+test("options for NATS that do not go together are refused by their names, all at once", async (t) => {
+  const words = ["--tls-cert", "client.crt", "--creds", "a.creds", "--user-file", "user"];
+  const { code, stderr } = await signet(["audit", "tail", ...words], { env: {} });
+  t.is(code, 2);
+  t.regex(stderr, /--tls-key: must be set, since --tls-cert is; --password-file: must be set, since --user-file is/);
+  t.regex(stderr, /--user-file: must be empty: NATS takes one of creds, nkey, and user_file with password_file/);
+});
+
+testWithNats("a CA that did not make the server's certificate, and a user, are named by their options", async (t) => {
+  const users = "authorization { user: a, password: b }";
+  const nats = await startSecureNats(t, { users });
+  const other = await startSecureNats(t);
+  const tail = (...words: string[]) => signet(["audit", "tail", "--nats", nats.url, ...words], { env: {} });
+  const ca = await tail("--tls-ca", other.ca);
+  t.is(ca.code, 2);
+  t.regex(ca.stderr, /no CA of --tls-ca, or else of the system, signed the server's certificate/);
+  const user = await tail("--tls-ca", nats.ca);
+  t.is(user.code, 2);
+  t.regex(user.stderr, /'Authorization Violation' \(--creds, --nkey, or --user-file with --password-file\)/);
+});
+
+testWithNats("a file that can't be used is named, and what is in it is not", async (t) => {
+  const { url } = await stream(t, EVENTS);
+  const creds = await secretFile(await tempFolder(t), "a.creds", "geheim");
+  const { code, stderr } = await signet(["audit", "tail", "--nats", url, "--creds", creds], { env: {} });
+  t.is(code, 2);
+  t.regex(stderr, /the credentials for NATS \(.*a\.creds\) must hold a user's JWT and its seed/);
+  t.false(stderr.includes("geheim"));
 });

@@ -17,6 +17,8 @@ const LOBBY: Profile = ProfileMessage.fromPartial({
   subjectClaim: "player",
   header: { typ: "JWT", kidRequired: true, acceptedTyp: ["jwt", ""] },
   keys: { algorithm: "HS256", encoding: "base64" },
+  oneTime: true,
+  audit: { claims: ["room", "ws.seats"], subject: "clear", mode: "strict" },
   lifetime: {
     exp: "required",
     defaultTtl: seconds(900),
@@ -27,6 +29,8 @@ const LOBBY: Profile = ProfileMessage.fromPartial({
     maxAge: seconds(7200),
     leeway: seconds(0),
     skew: seconds(60),
+    sessionMax: seconds(28_800),
+    idleMax: seconds(300),
   },
   requestSchema: { type: "object", required: ["player"] },
   acceptSchema: { type: "object" },
@@ -55,6 +59,8 @@ const LOBBY: Profile = ProfileMessage.fromPartial({
     { reason: "", httpStatus: 401, wwwAuthenticate: "Bearer", websocketCloseCode: 4401, frame: '{"error":"$message"}' },
   ],
   quarantine: { deadline: seconds(10), maxFailures: 5 },
+  sessions: { limitClaim: "seats", countedBy: "account" },
+  metering: { clientIp: { perSecond: 20, burst: 50 }, subject: { perSecond: 0.5, burst: 2 } },
 });
 
 test("a profile is a page that says what it accepts, demands and enforces", async (t) => {
@@ -78,8 +84,14 @@ test("a profile is a page that says what it accepts, demands and enforces", asyn
   exp             required
   ttl             1s to 1h, default 15m, up to 1d where bot is true
   maximum age     2h after iat
+  a connection    closed after 8h, closed after 5m without a message
   clocks          leeway 0s after exp, skew 1m before iat and nbf
+  sessions        as many as the claim seats says, for each account
+  used            once: each verification uses the token up
   client address  warn
+  metering        20 a second for each client address, 50 at once
+  metering        0.5 a second for each subject, 2 at once
+  audit           shows room, ws.seats; the subject in clear; strict: a token waits for NATS
   digest          abcdefghijkl
 
 signed, in this order

@@ -1,7 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import test from "ava";
 import { badRequest, errorInfo, fakeService, Refusal } from "../../fake-service.ts";
-import { NOW, signet, terminal } from "../../terminal.ts";
+import { NOW, signet } from "../../terminal.ts";
 
 const TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl";
 const ANSWER = {
@@ -189,12 +189,4 @@ test("a refusal names the code, every bad field and the reason", async (t) => {
     stderr:
       "error: INVALID_ARGUMENT: 2 fields are wrong\n  ttl: must be at most 1h\n  subject: is required\n  reason: INVALID_REQUEST\n",
   });
-});
-
-test("colours are for a terminal without NO_COLOR", async (t) => {
-  const wrong = ["token", "issue", "service", "--ttl", "soon"];
-  const red = "\u001b[31merror:";
-  t.true((await terminal({ tty: true }).signet(...wrong)).stderr.startsWith(red));
-  t.true((await terminal({ tty: true, env: { NO_COLOR: "1" } }).signet(...wrong)).stderr.startsWith("error:"));
-  t.true((await terminal().signet(...wrong)).stderr.startsWith("error:"));
 });

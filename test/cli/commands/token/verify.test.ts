@@ -107,6 +107,8 @@ test("every field of a request is sent", async (t) => {
   const words = ["--tenant", "t-1", "--context", '{"room":"r-1"}', "--at", "2026-11-22T13:00:00.5+01:00", TOKEN];
   t.is((await signet([...VERIFY, ...words], { env: service.env })).code, 0);
   t.like(service.requests[0], { tenant: "t-1", context: { room: "r-1" }, at: new Date(NOW + 500) });
+  t.is((await signet([...VERIFY, "--consume", "--request-id", "r-1", TOKEN], { env: service.env })).code, 0);
+  t.like(service.requests[1], { consume: true, requestId: "r-1" });
 });
 
 test("what a client sent is taken part by part, and no token is read then", async (t) => {

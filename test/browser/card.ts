@@ -1,0 +1,23 @@
+import type { Page } from "playwright-core";
+
+/** The card of a vendor on the page of the demo. */
+export interface Card {
+  /** Presses a button by its name. */
+  press(name: string): Promise<void>;
+  /** Resolves when the state is this text. */
+  state(text: string): Promise<void>;
+  /** Resolves when the newest lines of what happened hold this text. */
+  says(text: string): Promise<void>;
+  /** Resolves when the fact has this value. */
+  fact(name: string, value: string): Promise<void>;
+}
+
+export function cardOf(page: Page, vendor: string): Card {
+  const card = page.getByRole("article", { name: vendor, exact: true });
+  return {
+    press: (name) => card.getByRole("button", { name, exact: true }).click(),
+    state: (text) => card.getByRole("status").getByText(text, { exact: true }).waitFor(),
+    says: (text) => card.getByRole("log").getByText(text).first().waitFor(),
+    fact: (name, value) => card.locator("dl div", { hasText: name }).getByText(value, { exact: true }).waitFor(),
+  };
+}

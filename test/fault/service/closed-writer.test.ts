@@ -1,0 +1,94 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { tempFolder } from "../../support/files/temp.ts";
+import { type AuditMessage, readAuditStream } from "../../support/nats/audit-stream.ts";
+import { readCheckpoints } from "../../support/nats/checkpoints.ts";
+import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
+import { signetProcess } from "../../support/service/command-line.ts";
+import { type RemoteService, startRemote, untilLogged } from "../../support/service/remote-service.ts";
+import { issue } from "../../support/service/service.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+
+const isClosed = ({ event }: AuditMessage) => event.event?.$case === "writerClosed";
+
+async function untilServing(service: RemoteService): Promise<void> {
+  await waitUntil("it serves", () =>
+    issue(service).then(
+      () => true,
+      () => false,
+    ),
+  );
+}
+
+testWithNats(
+  "a replica that is taken away for good is closed in its data folder, with the events that NATS had not got",
+  async (t) => {
+    const nats = await startNats(t);
+    const [data, otherData] = [await tempFolder(t), await tempFolder(t)];
+    const env = { SIGNET_NATS_URL: nats.url, SIGNET_STATE_STORE: "nats", SIGNET_STATE_FIRST_START: "true" };
+    const close = () => signetProcess(["audit", "close", "--json"], { data, env });
+    const gone = await startRemote(t, { data, env });
+    await untilServing(gone);
+    t.like(await close(), { code: 75 }, "while it runs, its folder is in use");
+    const other = await startRemote(t, { data: otherData, env: { ...env, SIGNET_KEK_FILE: join(data, "kek") } });
+    await untilServing(other);
+    await nats.kill9();
+    const last = await issue(gone);
+    await gone.process.kill9();
+    const unreached = await close();
+    t.is(unreached.code, 74);
+    await nats.restart();
+    await untilLogged(other, (log) => log.some(({ event }) => event === "nats.up"));
+    const before = await readAuditStream(nats.url);
+    t.false(
+      before.some(({ body }) => body.toString().includes(last.tokenId)),
+      "control: NATS had not got it",
+    );
+    t.false(before.some(isClosed), "control: what failed has closed nothing");
+
+    const closed = await close();
+    t.deepEqual([closed.code, closed.stderr], [0, ""]);
+    const { writer, again } = JSON.parse(closed.stdout);
+    t.false(again);
+    const log = (await readAuditStream(nats.url)).filter(({ event }) => event.writer === writer);
+    t.true(log.some(({ body }) => body.toString().includes(last.tokenId)));
+    t.like(log.at(-1)?.event.event, {
+      $case: "writerClosed",
+      value: { reason: "REPLICA_REMOVED", successor: "", successorOrigin: "", successorVerifierKey: "" },
+    });
+    const end = (await readCheckpoints(nats.url)).filter((checkpoint) => checkpoint.writer === writer).at(-1);
+    t.is(end?.size, log.length);
+
+    const run = (...words: string[]) => signetProcess(words, { data: otherData, env });
+    const address = ["--address", other.process.grpc];
+    const keys = await run("audit", "keys", ...address, "--json");
+    t.like(
+      JSON.parse(keys.stdout).keys.find((key: { writer: string }) => key.writer === writer),
+      { state: "AUDIT_KEY_STATE_CLOSED" },
+    );
+    const retired = await run("audit", "retire", writer, "--reason", "gone", ...address);
+    t.regex(retired.stderr, /has ended in order: it is closed/);
+    const policy = join(otherData, "audit.policy");
+    const verify = async () => {
+      await run("audit", "checkpoint", ...address);
+      await writeFile(policy, (await run("audit", "keys", ...address)).stdout);
+      return run("audit", "verify", "--policy", policy, "--nats", nats.url);
+    };
+    t.like(await verify(), { code: 0 });
+
+    t.deepEqual(await close(), {
+      code: 0,
+      stdout: `${JSON.stringify({ writer, again: true }, null, 2)}\n`,
+      stderr: "",
+    });
+    t.is((await readAuditStream(nats.url)).filter(isClosed).length, 1, "once");
+    const back = await startRemote(t, { data, env });
+    await untilServing(back);
+    t.is(await back.process.stop(), 0);
+    const opened = (await readAuditStream(nats.url)).find(
+      ({ event: { event } }) => event?.$case === "writerOpened" && event.value.predecessor === writer,
+    );
+    t.like(opened?.event.event, { value: { reason: "NEW" } }, "a replica that comes back begins another log");
+    t.like(await verify(), { code: 0 });
+  },
+);
