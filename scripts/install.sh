@@ -1,6 +1,7 @@
 #!/bin/sh
 # Usage: scripts/install.sh
-# Installs the packages in package-lock.json, Node 24 included. The machine needs only npm.
+# Installs the packages in package-lock.json, Node 24 included, and those of the example gateway. The machine needs only
+# npm.
 set -eu
 cd "$(dirname "$0")/.."
 exec </dev/null
@@ -15,6 +16,7 @@ PATH=$outside command -v npm >/dev/null 2>&1 || {
 }
 rm -f node_modules/.installed
 PATH=$outside npm ci --loglevel=error --no-fund --no-audit
+PATH=$outside npm ci --prefix examples/gateway --loglevel=error --no-fund --no-audit
 
 PATH=$own:$outside
 node -e '

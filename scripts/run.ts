@@ -1,4 +1,5 @@
 import { basename, join, relative } from "node:path";
+import { provideCertificates } from "./run/certificates.ts";
 import type { Child } from "./run/child.ts";
 import { refuseTaken } from "./run/endpoint.ts";
 import { examples } from "./run/examples.ts";
@@ -20,11 +21,13 @@ async function run(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
   // Only looked for: building it takes a minute, and Signet's own commands do as well.
   const grpcurl = await findTool("grpcurl", signal, { fetch: false });
   if (grpcurl === undefined) console.log("Without grpcurl, the examples below use Signet's own commands.");
+  if (settings.certs !== undefined && (await provideCertificates(settings.certs, signal)))
+    console.log(`New certificates are in ${settings.certs}: they are made when one is missing, or ends within a day.`);
   await using nats = await provideNats(settings, env, signal);
   if (nats === undefined && settings.replicas.length > 1)
     throw new RunError("replicas share their state through NATS: without a server only REPLICAS=1 can run");
-  await using replicas = await startReplicas(settings, nats?.url, env, signal);
-  console.log(examples(settings, grpcurl === undefined ? undefined : asTyped(grpcurl), nats?.url));
+  await using replicas = await startReplicas(settings, nats, env, signal);
+  console.log(examples(settings, grpcurl === undefined ? undefined : asTyped(grpcurl), nats));
   await failWhenStopped(replicas.children, nats?.child, signal);
 }
 

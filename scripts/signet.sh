@@ -7,7 +7,10 @@
 # such clients was up to 70 MB. Both are read at the start only. What can be set at run time is in src/app/heap.ts.
 export MALLOC_ARENA_MAX=1
 flags="--disable-sigusr1 --max-semi-space-size=4"
-root=$(dirname "$(readlink -f "$0")")/..
+self=$(readlink -f "$0")
+root=${self%/*}/..
+# The sources are stripped of their types and compiled once, not at each start.
+export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$root/node_modules/.cache/compiled}"
 for node in "$root/node_modules/.bin/node" node; do
   case $("$node" --version 2>/dev/null) in
     v2[4-9].* | v[3-9][0-9].*) exec "$node" $flags "$root/src/main.ts" "$@" ;;

@@ -24,13 +24,13 @@ check() {
 # Compares with freshly generated files, not with HEAD: this works in a dirty tree too. An untracked file was forgotten.
 generated() {
   scripts/generate.sh "$work/fresh" || return
-  diff -r "$work/fresh/src/gen" src/gen && cmp "$work/fresh/proto/signet.binpb" proto/signet.binpb || {
+  diff -r "$work/fresh/src/gen" src/gen && diff -r "$work/fresh/examples/gateway/gen" examples/gateway/gen && cmp "$work/fresh/proto/signet.binpb" proto/signet.binpb || {
     echo "generated files differ from the contract; run: make generate"
     return 1
   }
-  unknown=$(git ls-files --others -- src/gen proto) || return
+  unknown=$(git ls-files --others -- src/gen examples/gateway/gen proto) || return
   [ -z "$unknown" ] || {
-    printf '%s\n' "$unknown" "these files are not in git; run: git add src/gen proto"
+    printf '%s\n' "$unknown" "these files are not in git; run: git add src/gen examples/gateway/gen proto"
     return 1
   }
 }
@@ -38,9 +38,11 @@ generated() {
 check generated generated
 check breaking buf breaking --against proto/signet.binpb
 check contract buf lint
-check contract-format buf format --diff --exit-code
+check contract-format buf format --exclude-path proto/grpc --exclude-path proto/spiffe --diff --exit-code
 check lint biome ci --colors=off --error-on-warnings .
 check types tsc
+check example-types tsc --project examples/gateway
+check browser-types tsc --project test/browser
 check dead-code knip --no-progress --treat-config-hints-as-errors
 
 [ -z "$failed" ] || {

@@ -1,18 +1,19 @@
 import { rowOf } from "./rows.ts";
 import type { TestResult } from "./tap.ts";
 
-/** The printed lines, and whether every row passes or is pending. */
+/** The printed lines, and whether every row passes. */
 export interface Report {
   readonly lines: readonly string[];
   readonly ok: boolean;
 }
 
-type State = "pass" | "pending" | "FAIL" | "SKIPPED" | "NO TEST";
+const STATES = ["pass", "FAIL", "SKIPPED", "TODO", "NO TEST"] as const;
+type State = (typeof STATES)[number];
 
 /**
- * One line for each row, in order, with its id, its state and its text, then the totals. A row passes when all its
- * tests pass; parts of it may be pending. A failed test without a row, and any test of a row that is not in the list,
- * get a line of their own.
+ * One line for each row, in order, with its id, its state and its text, then the totals. A row passes when it has tests
+ * and all of them pass. A failed test without a row, and any test of a row that is not in the list, get a line of their
+ * own.
  */
 export function report(rows: readonly string[], results: readonly TestResult[]): Report {
   const byRow = Map.groupBy(results, ({ title }) => rowOf(title)?.row);
@@ -22,29 +23,27 @@ export function report(rows: readonly string[], results: readonly TestResult[]):
     .flatMap(([row, results]) => results.filter(({ outcome }) => row !== undefined || outcome === "failed"))
     .map(({ title }) => `FAIL, not in the list of rows: ${title}`);
   const counts = Map.groupBy(judged, ({ state }) => state);
-  const totals = (["pass", "pending", "FAIL", "SKIPPED", "NO TEST"] as const)
-    .map((state) => ({ state, count: counts.get(state)?.length ?? 0 }))
+  const totals = STATES.map((state) => ({ state, count: counts.get(state)?.length ?? 0 }))
     .filter(({ state, count }) => count > 0 || state === "pass" || state === "FAIL")
     .map(({ state, count }) => `${count} ${state}`);
   return {
     lines: [...judged.map(({ line }) => line), ...strays, `${rows.length} rows: ${totals.join(", ")}`],
-    ok: strays.length === 0 && judged.every(({ state }) => state === "pass" || state === "pending"),
+    ok: strays.length === 0 && judged.every(({ state }) => state === "pass"),
   };
 }
 
 function judge({ row, results }: { row: string; results: readonly TestResult[] }): { state: State; line: string } {
   const state = stateOf(results);
   const text = textOf(results);
-  const more = state === "pass" ? pendingParts(results) : failures(results);
-  return { state, line: `${row} ${state}${text === "" ? "" : `: ${text}`}${more}` };
+  return { state, line: `${row} ${state}${text === "" ? "" : `: ${text}`}${failures(results)}` };
 }
 
 function stateOf(results: readonly TestResult[]): State {
   const has = (outcome: TestResult["outcome"]) => results.some((result) => result.outcome === outcome);
   if (has("failed")) return "FAIL";
   if (has("skipped")) return "SKIPPED";
-  if (has("passed")) return "pass";
-  return has("todo") ? "pending" : "NO TEST";
+  if (has("todo")) return "TODO";
+  return has("passed") ? "pass" : "NO TEST";
 }
 
 /** What the row says: the titles of its tests, without those of its parts unless it has no others. */
@@ -52,11 +51,6 @@ function textOf(results: readonly TestResult[]): string {
   const titles = results.flatMap(({ title }) => rowOf(title) ?? []);
   const whole = titles.filter(({ part }) => part === "");
   return (whole.length > 0 ? whole : titles).map(({ text }) => text).join("; ");
-}
-
-function pendingParts(results: readonly TestResult[]): string {
-  const parts = results.filter(({ outcome }) => outcome === "todo").map(({ title }) => rowOf(title)?.part);
-  return parts.length === 0 ? "" : ` (pending: ${parts.join(", ")})`;
 }
 
 function failures(results: readonly TestResult[]): string {

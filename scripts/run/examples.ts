@@ -1,3 +1,5 @@
+import { callerFiles } from "./certificates.ts";
+import type { Nats } from "./nats.ts";
 import { address, type Settings } from "./settings.ts";
 
 const SERVICE = "signet.v1.TokenService";
@@ -5,15 +7,19 @@ const PROFILE = "service";
 const AUDIENCE = "api://orders";
 
 /** The commands to paste next: issue a token into $TOKEN, verify it, see its event. They need a POSIX shell, no jq. */
-export function examples(settings: Settings, grpcurl: string | undefined, natsUrl: string | undefined): string {
+export function examples(
+  settings: Settings,
+  grpcurl: string | undefined,
+  nats: Pick<Nats, "url" | "users"> | undefined,
+): string {
   const calls = grpcurl === undefined ? bySignet(settings) : byGrpcurl(settings, grpcurl);
   const event =
-    natsUrl === undefined
+    nats === undefined
       ? "#    there is no NATS server: the event waits in the spool"
-      : `npx signet audit tail --nats ${natsUrl} --last 5 --no-follow`;
+      : `npx signet audit tail --nats ${nats.url}${auditorOf(nats)} --last 5 --no-follow`;
   return [
     "",
-    ready(settings, natsUrl),
+    ready(settings, nats?.url),
     "Paste into another terminal, in this folder (Ctrl-C here stops everything):",
     "",
     "# 1. issue a token",
@@ -24,6 +30,16 @@ export function examples(settings: Settings, grpcurl: string | undefined, natsUr
     event,
     "",
   ].join("\n");
+}
+
+function auditorOf({ users }: Pick<Nats, "users">): string {
+  if (users === undefined) return "";
+  return ` --user-file ${quoted(users.auditor.user)} --password-file ${quoted(users.auditor.password)}`;
+}
+
+/** A path as a POSIX shell reads it. */
+function quoted(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 function ready({ replicas }: Settings, natsUrl = "none"): string {
@@ -44,7 +60,7 @@ function addresses({ replicas }: Settings) {
 
 function byGrpcurl(settings: Settings, grpcurl: string) {
   const { issuer, verifier } = addresses(settings);
-  const call = `${grpcurl} -plaintext -d`;
+  const call = `${grpcurl} ${security(settings)} -d`;
   const request = JSON.stringify({ profile: PROFILE, subject: "alice", audience: [AUDIENCE] });
   const token = `sed -n 's/.*"token": *"\\([^"]*\\)".*/\\1/p'`;
   const presented = JSON.stringify({ profile: PROFILE, audience: AUDIENCE, token: "TOKEN" });
@@ -54,9 +70,21 @@ function byGrpcurl(settings: Settings, grpcurl: string) {
   };
 }
 
+function security({ certs }: Settings): string {
+  return certs === undefined ? "-plaintext" : options(certs, "-").replace("-ca ", "-cacert ");
+}
+
+/** The files of a caller, as options with these hyphens. */
+function options(certs: string, hyphens: string): string {
+  return Object.entries(callerFiles(certs))
+    .map(([name, file]) => `${hyphens}${name} ${quoted(file)}`)
+    .join(" ");
+}
+
 function bySignet(settings: Settings) {
   const { issuer, verifier } = addresses(settings);
-  const common = (target: string) => `${PROFILE} --address ${target} --audience ${AUDIENCE}`;
+  const proof = settings.certs === undefined ? "" : ` ${options(settings.certs, "--")}`;
+  const common = (target: string) => `${PROFILE} --address ${target}${proof} --audience ${AUDIENCE}`;
   return {
     issue: `TOKEN=$(npx signet token issue ${common(issuer)} --subject alice)`,
     verify: `echo "$TOKEN" | npx signet token verify ${common(verifier)}`,

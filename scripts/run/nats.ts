@@ -1,8 +1,11 @@
-import { mkdirSync } from "node:fs";
+import { execFile } from "node:child_process";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { type Child, startChild } from "./child.ts";
 import { type Endpoint, refuseTaken } from "./endpoint.ts";
+import { type NatsUsers, provideUsers } from "./nats-users.ts";
+import { RunError } from "./run-error.ts";
 import { address, type Settings } from "./settings.ts";
 import { findTool } from "./tool.ts";
 import { until } from "./until.ts";
@@ -13,6 +16,8 @@ const ANSWER_MS = 1_000;
 /** A NATS server to use. `child` is set when this process started it. */
 export interface Nats extends AsyncDisposable {
   readonly url: string;
+  /** Set with `child`. */
+  readonly users?: NatsUsers;
   readonly child?: Child;
 }
 
@@ -35,19 +40,35 @@ export async function provideNats(
     return undefined;
   }
   await refuseTaken(nats, `, or name the NATS server there with NATS_URL=nats://${address(nats)}`);
-  const child = startNats(program, nats, join(data, "nats"), env);
+  const store = join(data, "nats");
+  await makeFolder(store, signal);
+  const users = provideUsers(store);
+  const child = startNats(program, nats, store, users, env);
   await using starting = new AsyncDisposableStack();
   starting.use(child);
   await until(() => answers(nats), child, signal);
   starting.move();
-  return { url: `nats://${address(nats)}`, child, [Symbol.asyncDispose]: child[Symbol.asyncDispose] };
+  return { url: `nats://${address(nats)}`, users, child, [Symbol.asyncDispose]: child[Symbol.asyncDispose] };
 }
 
-function startNats(program: string, nats: Endpoint, store: string, env: NodeJS.ProcessEnv): Child {
-  mkdirSync(store, { recursive: true, mode: 0o700 });
+/** Node's own `mkdirSync` never ends in /proc. The mode is that of the umask. */
+async function makeFolder(folder: string, signal: AbortSignal): Promise<void> {
+  await promisify(execFile)("mkdir", ["-p", folder], { signal }).catch((error) => {
+    signal.throwIfAborted();
+    throw new RunError(error.stderr.trim());
+  });
+}
+
+function startNats(
+  program: string,
+  nats: Endpoint,
+  store: string,
+  { config }: NatsUsers,
+  env: NodeJS.ProcessEnv,
+): Child {
   const listen = ["--addr", nats.host, "--port", String(nats.port)];
   const log = join(store, "nats.log");
-  const storage = ["--jetstream", "--store_dir", store, "--log", log];
+  const storage = ["--jetstream", "--store_dir", store, "--log", log, "--config", config];
   return startChild(`nats-server, whose log is ${log},`, [program, ...listen, ...storage], env, GRACE_MS);
 }
 

@@ -1,4 +1,5 @@
 import type { Child } from "./child.ts";
+import type { Nats } from "./nats.ts";
 import type { ReplicaSettings, Settings } from "./settings.ts";
 import { isReady, startSignet } from "./signet.ts";
 import { until } from "./until.ts";
@@ -13,7 +14,7 @@ export interface Replicas extends AsyncDisposable {
  */
 export async function startReplicas(
   settings: Settings,
-  natsUrl: string | undefined,
+  nats: Pick<Nats, "url" | "users"> | undefined,
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<Replicas> {
@@ -25,7 +26,7 @@ export async function startReplicas(
     },
   };
   const start = async (replica: ReplicaSettings): Promise<void> => {
-    const child = startSignet(settings, replica, natsUrl, env);
+    const child = startSignet(settings, replica, nats, env);
     children.push(child);
     await until(() => isReady(replica), child, signal);
   };

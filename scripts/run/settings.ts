@@ -23,6 +23,8 @@ export interface Settings {
   readonly replicas: readonly [ReplicaSettings, ...ReplicaSettings[]];
   /** Where the NATS server that `make run` starts listens. */
   readonly nats: Endpoint;
+  /** The folder of the certificates with which gRPC is served over mTLS; undefined: gRPC is in plaintext. */
+  readonly certs: string | undefined;
   /** A NATS server that is already running, if NATS_URL names one. */
   readonly runningNats: Endpoint | undefined;
 }
@@ -47,6 +49,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
       others.length === 0
         ? [{ number: 1, data, grpc, http }]
         : [replica(1, data, grpc, http), ...others.map((number) => replica(number, data, grpc, http))],
+    certs: isSet("TLS", env.TLS) ? join(folder, "certs") : undefined,
     nats: read("NATS", "SIGNET_NATS_URL", "nats://127.0.0.1:4222"),
     runningNats: env.NATS_URL ? read("NATS", "NATS_URL", "") : undefined,
   };
@@ -68,6 +71,11 @@ function refuseEarlierLayout(folder: string): void {
 function replica(number: number, data: string, grpc: Endpoint, http: Endpoint): ReplicaSettings {
   const moved = (endpoint: Endpoint) => ({ ...endpoint, port: endpoint.port + number - 1 });
   return { number, data: join(data, String(number)), grpc: moved(grpc), http: moved(http) };
+}
+
+function isSet(variable: string, text = ""): boolean {
+  if (text === "" || text === "0" || text === "1") return text === "1";
+  throw new RunError(`${variable} must be 0 or 1`);
 }
 
 function countOf(text = ""): number {

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { serviceVariables } from "./certificates.ts";
 import { type Child, startChild } from "./child.ts";
+import type { Nats } from "./nats.ts";
 import { address, type ReplicaSettings, type Settings } from "./settings.ts";
 
 /** The longest stop: `shutdown.grace` of 10 s for the calls, again for the audit events, and a margin of 5 s. */
@@ -9,19 +11,24 @@ const ANSWER_MS = 1_000;
 
 /** Starts one replica as the `start` script in package.json does. */
 export function startSignet(
-  { replicas, data, issuer }: Settings,
+  { replicas, data, issuer, certs }: Settings,
   replica: ReplicaSettings,
-  natsUrl: string | undefined,
+  nats: Pick<Nats, "url" | "users"> | undefined,
   env: NodeJS.ProcessEnv,
 ): Child {
   const alone = replicas.length === 1;
   const own = {
     SIGNET_DATA: replica.data,
     ...(issuer === undefined ? {} : { SIGNET_ISSUER: issuer }),
+    ...(certs === undefined ? {} : serviceVariables(certs)),
     SIGNET_GRPC_ADDRESS: address(replica.grpc),
     SIGNET_HTTP_ADDRESS: address(replica.http),
     // If it were unset, the service would use the default and look for a server that is not there.
-    SIGNET_NATS_URL: natsUrl ?? "",
+    SIGNET_NATS_URL: nats?.url ?? "",
+    ...(nats?.users && {
+      SIGNET_NATS_USER_FILE: nats.users.signet.user,
+      SIGNET_NATS_PASSWORD_FILE: nats.users.signet.password,
+    }),
   };
   const name = alone ? "signet" : `signet ${replica.number}`;
   return startChild(name, startCommand(), { ...env, ...own, ...(alone ? {} : shared(replica, data)) }, GRACE_MS);

@@ -3,11 +3,11 @@ import type { Child } from "./child.ts";
 import { RunError } from "./run-error.ts";
 
 const EVERY_MS = 50;
-const AT_MOST_MS = 30_000;
+const AT_MOST_MS = 120_000;
 
 /**
  * Waits until `condition` holds for a child that is starting. Throws a {@link RunError} when the child ends or after
- * 30 s, and the signal's reason when it aborts.
+ * 120 s, and the signal's reason when it aborts.
  */
 export async function until(condition: () => Promise<boolean>, child: Child, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + AT_MOST_MS;
