@@ -82,7 +82,7 @@ async def main(path):
     while True:
         try:
             messages = await subscription.fetch(100, timeout=5)
-        except nats.errors.TimeoutError:
+        except asyncio.TimeoutError:  # nats.errors.TimeoutError is one, too; the library raises either.
             continue
         for message in messages:
             # 3. Checkpoints of the logs are in the stream too, and are no events.

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { tempFolder } from "../support/files/temp.ts";
+import { giveInput } from "../support/give-input.ts";
 import { recordShown } from "../support/leaks/record.ts";
 import type { Ending } from "../support/service/shared.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -92,6 +93,6 @@ function finish(words: readonly string[], input = ""): Promise<Finished> {
       recordShown("errors", stderr);
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
     });
-    child.stdin?.end(input);
+    giveInput(child, input);
   });
 }

@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import packageJson from "../../package.json" with { type: "json" };
 import { builtPackage } from "../support/built-package.ts";
 import { tempFolder } from "../support/files/temp.ts";
+import { giveInput } from "../support/give-input.ts";
 import { findTool } from "../support/service/find-tool.ts";
 import type { Ending } from "../support/service/shared.ts";
 
@@ -83,7 +84,7 @@ export async function emptyHosts(t: Ending, archive: string, place = onLoopback(
       const [command = "", ...words] = [...place.under(host), ...limited];
       const shell = spawn(command, words, { cwd: env.HOME, env, stdio: ["pipe", "pipe", "inherit"] });
       const ended = once(shell, "exit");
-      shell.stdin.end(`exec 2>&1\numask 022\n${script}`);
+      giveInput(shell, `exec 2>&1\numask 022\n${script}`);
       const output = await text(shell.stdout);
       const [code] = await ended;
       return { code, output: code === 0 ? output : `${output}${await endOfLogs(root)}` };

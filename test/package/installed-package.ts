@@ -3,6 +3,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { builtPackage } from "../support/built-package.ts";
 import { tempFolder } from "../support/files/temp.ts";
+import { giveInput } from "../support/give-input.ts";
 import type { Ending } from "../support/service/shared.ts";
 
 /** The package, built, packed and installed into an empty folder. */
@@ -49,6 +50,6 @@ export function outcomeOf(
     const child = execFile(command, words, options, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
     );
-    child.stdin?.end(input);
+    giveInput(child, input);
   });
 }

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ExecutionContext, Implementation } from "ava";
 import { tempFolder } from "../../support/files/temp.ts";
+import { giveInput } from "../../support/give-input.ts";
 import { findTool } from "../../support/service/find-tool.ts";
 import { testUnless } from "../../support/unless-missing.ts";
 import { signet } from "../terminal.ts";
@@ -98,6 +99,6 @@ function run(program: string, words: readonly string[], folder: string, stdin = 
     const child = execFile(program, words, { cwd: folder, env, timeout: 60_000 }, (error, stdout) =>
       error === null ? resolve(stdout) : reject(error),
     );
-    child.stdin?.end(stdin);
+    giveInput(child, stdin);
   });
 }

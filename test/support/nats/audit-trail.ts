@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
+import { NatsError } from "nats";
+import { SinkError } from "../../../src/audit/forward/sink.ts";
 import { AuditEvent } from "../../../src/gen/signet/v1/audit.ts";
 import type { TailedEvent } from "../../../src/nats/audit/read-stream.ts";
 import { tail } from "../../../src/nats/audit/tail.ts";
 import { collect, tally } from "../collect.ts";
+import { waitUntil } from "../wait-until.ts";
 import { isEvent, tokenIdsOf } from "./audit-stream.ts";
 import { openAccess } from "./nats-access.ts";
 import type { NatsServer } from "./nats-server.ts";
@@ -26,13 +29,26 @@ interface Entry {
   readonly body: Uint8Array;
 }
 
-/** All events of the stream, in its order. */
+/** All events of the stream, in its order. A cluster that is whole again answers 503 until it has elected its leaders. */
 export async function trailOf({ url }: Pick<NatsServer, "url">): Promise<TailedEvent[]> {
   const { signal } = new AbortController();
-  const messages = await collect(
-    tail({ access: openAccess(url), subjects: ["signet.audit.>"], follow: false, signal }),
-  );
+  let messages: TailedEvent[] = [];
+  await waitUntil("the stream can be read", async () => {
+    try {
+      const access = openAccess(url);
+      messages = await collect(tail({ access, subjects: ["signet.audit.>"], follow: false, signal }));
+      return true;
+    } catch (error) {
+      if (hasNoLeader(error)) return false;
+      throw error;
+    }
+  });
   return messages.filter(isEvent);
+}
+
+function hasNoLeader(error: unknown): boolean {
+  const cause = error instanceof SinkError ? error.cause : error;
+  return cause instanceof NatsError && cause.code === "503";
 }
 
 /**
