@@ -49,10 +49,14 @@ export function readPrivateKey(text: PrivateKeyText, alg: KeysetAlgorithm): Priv
 /** As `SecretVault.key`, of a private key in PKCS#8. */
 export function privateSigningKey(kid: string, alg: KeysetAlgorithm, pkcs8: Buffer, ed25519: Ed25519): ImportedKey {
   const opened = openKey(pkcs8, alg, `imported key ${kid}`, ed25519);
-  const verify = verifierOf(createPublicKey({ key: { ...opened.publicJwk }, format: "jwk" }), alg, ed25519);
-  if (fits(opened.sign, verify)) return { kid, alg, ...opened, verify };
-  opened.destroy();
-  throw new KeyringError("KEY_MISMATCH", `imported key ${kid}: its public key rejects what it signs`);
+  try {
+    const verify = verifierOf(createPublicKey({ key: { ...opened.publicJwk }, format: "jwk" }), alg, ed25519);
+    if (fits(opened.sign, verify)) return { kid, alg, ...opened, verify };
+    throw new KeyringError("KEY_MISMATCH", `imported key ${kid}: its public key rejects what it signs`);
+  } catch (error) {
+    opened.destroy();
+    throw error;
+  }
 }
 
 /** RFC 7638, of the public key. */

@@ -1,9 +1,11 @@
+import { spawnSync } from "node:child_process";
 import { cpSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import test from "ava";
 import { chooseEd25519, type LoadSodium, loadSodium } from "../../src/jose/ed25519/library.ts";
+import { requireWholeAddon } from "../../src/jose/ed25519/whole-addon.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { testUnless } from "../support/unless-missing.ts";
 
@@ -29,8 +31,8 @@ test("a package that is not installed leaves OpenSSL", async (t) => {
   t.deepEqual(await choice("auto", () => import(absent)), { library: "OpenSSL", why: "NOT_INSTALLED" });
 });
 
-/** Loads a copy of the package whose add-ons `change` has changed. */
-async function changedCopy(folder: string, change: (addon: Buffer) => Buffer): Promise<LoadSodium> {
+/** The URL of a copy of the package whose add-ons `change` has changed. */
+function copyPackage(folder: string, change: (addon: Buffer) => Buffer): string {
   const root = dirname(createRequire(import.meta.url).resolve("sodium-native/package.json"));
   // With the packages beside it, which it needs.
   const copied = join(folder, "node_modules/sodium-native");
@@ -45,7 +47,16 @@ async function changedCopy(folder: string, change: (addon: Buffer) => Buffer): P
     cpSync(join(root, "..", name), join(copied, "..", name), { recursive: true });
   for (const path of globSync("prebuilds/*/*.node", { cwd: copied }))
     writeFileSync(join(copied, path), change(readFileSync(join(copied, path))));
-  return () => import(pathToFileURL(join(copied, "index.js")).href);
+  return pathToFileURL(join(copied, "index.js")).href;
+}
+
+/** Loads such a copy. */
+async function changedCopy(folder: string, change: (addon: Buffer) => Buffer): Promise<LoadSodium> {
+  const entry = copyPackage(folder, change);
+  return async () => {
+    await requireWholeAddon(entry);
+    return import(entry);
+  };
 }
 
 testUnless(missing, "an add-on that is damaged, or of another architecture, leaves OpenSSL", async (t) => {
@@ -58,6 +69,20 @@ testUnless(missing, "an add-on that is damaged, or of another architecture, leav
     return addon;
   });
   t.deepEqual(await choice("auto", foreign), notLoaded);
+});
+
+testUnless(missing, "an add-on that is cut off leaves OpenSSL, though to load it would end the process", async (t) => {
+  for (const part of [0.001, 0.5, 0.999]) {
+    const cutOff = await changedCopy(await tempFolder(t), (addon) => addon.subarray(0, addon.length * part));
+    t.deepEqual(await choice("auto", cutOff), { library: "OpenSSL", why: "NOT_LOADED" });
+  }
+  const entry = copyPackage(await tempFolder(t), (addon) => addon.subarray(0, addon.length / 2));
+  const { signal } = spawnSync(process.execPath, [
+    "--input-type=module",
+    "-e",
+    `await import(${JSON.stringify(entry)})`,
+  ]);
+  t.is(signal, "SIGBUS", "control");
 });
 
 testUnless(missing, "control: an unchanged copy of the package is chosen", async (t) => {

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import test from "ava";
 import { type Ed25519, OPENSSL } from "../../src/jose/ed25519/ed25519.ts";
 import { loadSodium } from "../../src/jose/ed25519/library.ts";
@@ -166,14 +167,17 @@ testUnless(missing, "both libraries make the same key and signature from each se
   }
 });
 
-testUnless(missing, "libsodium's copy of a private key is overwritten before it is given back", (t) => {
-  const seen: Buffer[] = [];
+const KEY_BYTES = 64;
+
+/** libsodium, what was asked of its memory, and the memory itself, in which the test can look. */
+function watchedSodium(changes: Partial<NonNullable<typeof sodium>> = {}) {
+  const taken: Buffer[] = [];
   const calls: string[] = [];
   const watched = sodiumEd25519({
     ...(sodium as NonNullable<typeof sodium>),
     sodium_malloc(size) {
       const memory = Buffer.alloc(size);
-      seen.push(memory);
+      taken.push(memory);
       return memory;
     },
     sodium_mprotect_readonly: () => void calls.push("readonly"),
@@ -182,13 +186,82 @@ testUnless(missing, "libsodium's copy of a private key is overwritten before it 
       calls.push("zero");
       bytes.fill(0);
     },
-    sodium_free: () => void calls.push("free"),
+    ...changes,
   });
-  const seed = randomBytes(32);
-  const key = watched.signer(seed);
-  t.is(seen.length, 1, "one copy");
-  t.true(seen[0]?.subarray(0, 32).equals(seed), "control: it is the private key");
-  key.destroy();
-  t.true(seen[0]?.every((byte) => byte === 0));
-  t.deepEqual(calls, ["readonly", "readwrite", "zero", "free"]);
+  return { watched, taken, calls };
+}
+
+testUnless(
+  missing,
+  "libsodium's copy of a private key can't be written, and is overwritten when it is destroyed",
+  (t) => {
+    const { watched, taken, calls } = watchedSodium();
+    const seed = randomBytes(32);
+    const key = watched.signer(seed);
+    t.is(taken.length, 1);
+    t.is(taken[0]?.indexOf(seed), taken[0]?.lastIndexOf(seed), "one copy");
+    t.true(taken[0]?.includes(seed), "control: it is the private key");
+    t.deepEqual(calls.splice(0), ["readonly", "readwrite", "readonly"]);
+    key.destroy();
+    t.true(taken[0]?.every((byte) => byte === 0));
+    t.deepEqual(calls, ["readwrite", "zero", "readonly"]);
+  },
+);
+
+testUnless(missing, "the place of a destroyed key has the next one, which the first can't sign with", (t) => {
+  const { watched, taken } = watchedSodium();
+  const keys = Array.from({ length: 63 }, () => watched.signer(randomBytes(32)));
+  t.is(taken.length, 1);
+  keys[7]?.destroy();
+  const next = watched.signer(randomBytes(32));
+  t.is(taken.length, 1);
+  t.throws(() => keys[7]?.sign(Buffer.from("text")), { message: "the private key was destroyed" });
+  keys[7]?.destroy();
+  for (const key of [...keys.toSpliced(7, 1), next])
+    t.true(watched.verifier(key.publicKey)(Buffer.from("text"), key.sign(Buffer.from("text"))));
+  watched.signer(randomBytes(32));
+  t.is(taken.length, 2, "control: one more finds no place");
+});
+
+testUnless(missing, "a key that can't be made or protected leaves nothing of itself, and its place to another", (t) => {
+  const real = sodium as NonNullable<typeof sodium>;
+  const failing = { readwrite: false, make: false, readonly: false };
+  const { watched, taken } = watchedSodium({
+    crypto_sign_seed_keypair(publicKey, secretKey, seed) {
+      real.crypto_sign_seed_keypair(publicKey, secretKey, seed);
+      fail("make");
+    },
+    sodium_mprotect_readwrite: () => fail("readwrite"),
+    sodium_mprotect_readonly: () => fail("readonly"),
+  });
+  function fail(step: keyof typeof failing): void {
+    const fails = failing[step];
+    failing[step] = false;
+    if (fails) throw new Error(step);
+  }
+  watched.signer(randomBytes(32)).destroy();
+  for (const step of ["readwrite", "make", "readonly"] as const) {
+    failing[step] = true;
+    t.throws(() => watched.signer(randomBytes(32)), { message: step });
+    t.true(taken[0]?.every((byte) => byte === 0));
+  }
+  const keys = Array.from({ length: 63 }, () => watched.signer(randomBytes(32)));
+  t.is(taken.length, 1);
+  t.is(taken[0]?.indexOf(Buffer.alloc(KEY_BYTES)), -1, "control: every place has a key");
+  t.is(keys.length, 63);
+});
+
+/** How many mappings this process has, of which Linux allows it 65 530. */
+const mappings = () => readFileSync("/proc/self/maps", "latin1").split("\n").length;
+
+testUnless(missing, "thousands of open keys take few of the mappings that a process may have", (t) => {
+  const [keys, memories]: [ReturnType<Ed25519["signer"]>[], Buffer[]] = [[], []];
+  const before = mappings();
+  for (let at = 0; at < 2_000; at += 1) keys.push(LIBSODIUM.signer(randomBytes(32)));
+  const between = mappings();
+  for (let at = 0; at < 2_000; at += 1) memories.push(sodium?.sodium_malloc(KEY_BYTES) as Buffer);
+  t.true(between - before < 1_000, `${between - before}`);
+  t.true(mappings() - between > 2_000, "control: with memory for each key they would not");
+  for (const key of keys) key.destroy();
+  for (const memory of memories) sodium?.sodium_free(memory);
 });

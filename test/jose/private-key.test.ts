@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from "node:crypto";
 import test from "ava";
 import { calculateJwkThumbprint } from "jose";
-import { OPENSSL } from "../../src/jose/ed25519/ed25519.ts";
+import { type Ed25519, OPENSSL } from "../../src/jose/ed25519/ed25519.ts";
 import { privateSigningKey, readPrivateKey, thumbprintOf } from "../../src/jose/private-key.ts";
 import { KEYSET_ALGORITHMS, type KeysetAlgorithm } from "../../src/keys/model.ts";
 import { keyringCode } from "../support/keyring-code.ts";
@@ -46,6 +46,27 @@ for (const alg of KEYSET_ALGORITHMS) {
     );
   });
 }
+
+for (const [what, verifier] of [
+  ["signs what its public key rejects", () => () => false],
+  [
+    "can't be used to verify",
+    () => {
+      throw new Error("no verifier");
+    },
+  ],
+] as const)
+  test(`a private key that ${what} is destroyed`, (t) => {
+    let destroyed = 0;
+    const ed25519: Ed25519 = {
+      ...{ library: "OpenSSL", verifier },
+      signer: (seed) => ({ ...OPENSSL.signer(seed), destroy: () => void destroyed++ }),
+    };
+    t.throws(() => privateSigningKey("k", "EdDSA", derOf("EdDSA"), ed25519));
+    t.is(destroyed, 1);
+    privateSigningKey("k", "EdDSA", derOf("EdDSA"), { ...ed25519, verifier: OPENSSL.verifier });
+    t.is(destroyed, 1, "control: a good one stays open");
+  });
 
 const foreign = { RS256: vendorKey("RS256"), ES256: vendorKey("ES256"), EdDSA: vendorKey("EdDSA") };
 for (const [alg, members] of [

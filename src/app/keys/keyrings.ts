@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { settledAll } from "../../async/settled-all.ts";
 import type { AuditEvent } from "../../audit/event.ts";
 import type { Config } from "../../config/config.ts";
 import type { Ed25519 } from "../../jose/ed25519/ed25519.ts";
@@ -22,7 +23,10 @@ export interface Keyrings {
   readonly retired: readonly Keyring[];
 }
 
-/** Opens or creates the ring of every keyset in use, and opens the retired ones. Rejects with a KeyringError. */
+/**
+ * Opens or creates the ring of every keyset in use, and opens the retired ones. Rejects with a KeyringError, and leaves
+ * none open then.
+ */
 export async function openKeyrings(
   { keysets, retired }: Pick<Config, "keysets" | "retired">,
   { store, peers, fitness, snapshots }: SharedState,
@@ -58,7 +62,7 @@ export async function openKeyrings(
       late: (epoch) => peers.late(name, epoch),
       retired: isRetired,
     });
-  const inUse = await Promise.all(keysets.map((keyset) => open(keyset, false)));
+  const inUse = await allOrNone(keysets.map((keyset) => open(keyset, false)));
   const ended = await Promise.all(
     retired.map((keyset) => open(keyset, true).catch((error) => reportUnopened(keyset.name, error, report))),
   );
@@ -66,6 +70,16 @@ export async function openKeyrings(
   rings.push(...inUse, ...found);
   announce();
   return { inUse, retired: found };
+}
+
+/** The rings, or if one of them can't be opened, its error, once those that could are stopped: they hold private keys. */
+async function allOrNone(opening: readonly Promise<Keyring>[]): Promise<readonly Keyring[]> {
+  try {
+    return await settledAll(opening);
+  } catch (error) {
+    await Promise.allSettled(opening.map(async (ring) => (await ring).stop()));
+    throw error;
+  }
 }
 
 /** A retired ring that can't be opened must keep nothing from starting. One that never was is no problem. */

@@ -2,6 +2,7 @@ import { getFips, randomBytes } from "node:crypto";
 import type * as Sodium from "sodium-native";
 import { type Ed25519, OPENSSL } from "./ed25519.ts";
 import { sodiumEd25519 } from "./sodium.ts";
+import { requireWholeAddon } from "./whole-addon.ts";
 
 /** Why OpenSSL signs and verifies. NOT_LOADED: sodium-native is broken, or made for another machine. */
 export type WhyOpenssl = "CONFIGURED" | "FIPS" | "NOT_INSTALLED" | "NOT_LOADED" | "WRONG_ANSWERS";
@@ -16,7 +17,10 @@ export interface ChosenEd25519 {
 /** How sodium-native is loaded: rejects where it is absent or can't be. */
 export type LoadSodium = () => Promise<typeof Sodium>;
 
-export const loadSodium: LoadSodium = () => import("sodium-native");
+export const loadSodium: LoadSodium = async () => {
+  await requireWholeAddon(import.meta.resolve("sodium-native"));
+  return import("sodium-native");
+};
 
 /**
  * libsodium where it is installed and gives the answers of OpenSSL; otherwise OpenSSL. "auto" leaves it to what is

@@ -1,6 +1,7 @@
 import type * as Sodium from "sodium-native";
 import { ED25519_BYTES } from "../schemes.ts";
 import type { Ed25519 } from "./ed25519.ts";
+import { createKeySlots } from "./key-slots.ts";
 import { isSafeSignature } from "./points.ts";
 
 const PUBLIC_KEY_BYTES = 32;
@@ -9,28 +10,26 @@ const SECRET_KEY_BYTES = 64;
 
 /** Ed25519 by libsodium: half of the time that OpenSSL takes. Private keys are in memory of its own kind alone. */
 export function sodiumEd25519(sodium: typeof Sodium): Ed25519 {
+  const slots = createKeySlots(sodium, SECRET_KEY_BYTES);
   return {
     library: "libsodium",
     signer(seed) {
       const publicKey = Buffer.alloc(PUBLIC_KEY_BYTES);
-      const secretKey = sodium.sodium_malloc(SECRET_KEY_BYTES);
-      sodium.crypto_sign_seed_keypair(publicKey, secretKey, seed);
-      // A signature with a key one half of which was overwritten would give the other half away.
-      sodium.sodium_mprotect_readonly(secretKey);
+      let secretKey: Buffer | undefined = slots.take((slot) => sodium.crypto_sign_seed_keypair(publicKey, slot, seed));
       return {
         publicKey,
         sign(data) {
+          // Its place may have another key by now.
+          if (secretKey === undefined) throw new Error("the private key was destroyed");
           const signature = Buffer.allocUnsafe(ED25519_BYTES);
           sodium.crypto_sign_detached(signature, data, secretKey);
           return signature;
         },
         destroy() {
-          if (secretKey.length === 0) return;
-          sodium.sodium_mprotect_readwrite(secretKey);
-          // Freeing overwrites it too, but only when the collector comes.
-          sodium.sodium_memzero(secretKey);
-          // Detaches the buffer, so that its length is 0 and libsodium refuses it.
-          sodium.sodium_free(secretKey);
+          if (secretKey === undefined) return;
+          const slot = secretKey;
+          secretKey = undefined;
+          slots.drop(slot);
         },
       };
     },

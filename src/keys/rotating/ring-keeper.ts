@@ -34,12 +34,15 @@ export class RingKeeper {
    */
   static async open(options: KeyringOptions, postponed: Postponed): Promise<RingKeeper> {
     const keeper = new RingKeeper(options, postponed);
-    await keeper.#loadSnapshot();
     try {
+      await keeper.#loadSnapshot();
       await keeper.#update();
       await keeper.#sealRetired();
     } catch (error) {
-      if (keeper.#inUse.ring === undefined || !(error instanceof KeyringError)) throw error;
+      if (keeper.#inUse.ring === undefined || !(error instanceof KeyringError)) {
+        await keeper.close();
+        throw error;
+      }
       keeper.#reportProblem(error);
     }
     return keeper;
