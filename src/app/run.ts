@@ -34,6 +34,8 @@ export interface Surroundings {
   readonly log?: Log;
   /** What the operator accepts to be lost, named as in the refusal: `state:ID`, `spool:ID`, `events:8-12`. */
   readonly acceptLosses: readonly string[];
+  /** Whether the audit log is opened to be closed for good. */
+  readonly closingLog: boolean;
   readonly wrapAudit: (audit: AuditLog) => AuditLog;
 }
 
@@ -48,6 +50,7 @@ const MACHINE: Surroundings = {
   checkpointMs: 60_000,
   sweeping: { sweepMs: 3_600_000, judgeSettings },
   acceptLosses: [],
+  closingLog: false,
 };
 
 /** The reason of a stop for a service that has never been ready. */

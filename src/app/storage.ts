@@ -161,12 +161,12 @@ function startAudit(
   signatures: SignatureCounts,
 ): Promise<AuditPipeline> {
   const { nats } = config;
-  const { auditThread, acceptLosses } = machine;
+  const { auditThread, acceptLosses, closingLog: closing } = machine;
   const settings = {
     folder: join(config.data, "spool"),
     traced: config.traces !== undefined,
     maxBytes: config.spoolMaxBytes,
-    ...{ installation, acceptLosses },
+    ...{ installation, acceptLosses, closing },
     log: { host: new URL(config.effective.issuer).host, keks },
     nats: nats && { access: nats.access, replicas: nats.replicas, horizonMs: durabilityHorizon(nats.syncInterval) },
   };

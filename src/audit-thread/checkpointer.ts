@@ -21,7 +21,7 @@ import type { Tally } from "./tally.ts";
 import type { WriterKey, WriterKeys } from "./writer-keys.ts";
 
 export interface CheckpointerOptions {
-  readonly spool: Pick<Spool, "checkpointable" | "appendHere" | "append" | "beginWriter" | "closeLog">;
+  readonly spool: Pick<Spool, "isEnded" | "checkpointable" | "appendHere" | "append" | "beginWriter" | "closeLog">;
   readonly folder: string;
   readonly keys: WriterKeys;
   readonly tally: Tally;
@@ -60,8 +60,6 @@ export class Checkpointer {
   #isCompared = false;
   /** The log that the stream contradicts. */
   #behind: string | undefined;
-  /** Whether the log was closed for good. */
-  #isClosed = false;
   #grownAt: { readonly writer: string; readonly size: number; readonly time: number };
 
   constructor(options: CheckpointerOptions) {
@@ -106,7 +104,7 @@ export class Checkpointer {
     return this.#turns.run(async () => {
       await ready;
       // The note of its end covers all.
-      return this.#isClosed ? undefined : this.#checkpoint(counting, asked);
+      return this.#options.spool.isEnded ? undefined : this.#checkpoint(counting, asked);
     });
   }
 
@@ -128,9 +126,9 @@ export class Checkpointer {
     const { tally, spool, now } = this.#options;
     const counting = tally.counting(counts);
     return this.#turns.run(async () => {
-      if (!this.#isCompared) throw new AuditError("UNAVAILABLE", "the log was not compared with the stream yet");
-      if (!this.#isClosed) await this.#checkpoint(counting, true);
-      this.#isClosed = true;
+      if (!this.#isCompared || this.#behind === spool.checkpointable().writer)
+        throw new AuditError("UNAVAILABLE", "the log was not compared with the stream yet, or is behind it");
+      if (!spool.isEnded) await this.#checkpoint(counting, true);
       return spool.closeLog(now());
     });
   }

@@ -13,6 +13,8 @@ export interface AuditSettings {
   readonly installation: string | undefined;
   /** What the operator accepts to be missing, e.g. `events:8-12`. */
   readonly acceptLosses: readonly string[];
+  /** Whether the log is opened to be closed. */
+  readonly closing?: boolean;
   /** When undefined, events stay in the spool. */
   readonly nats: { readonly access: NatsAccess; readonly replicas: number; readonly horizonMs: number } | undefined;
   /** The host of the issuer, with its port if it has one, and what seals the keys of logs. Undefined: they have none. */

@@ -58,7 +58,10 @@ export async function startProofs(options: ProofsOptions): Promise<Proofs> {
         const behind = await checkpointer.findBehind(lastNote);
         if (behind === undefined) return;
         publisher?.abandon(behind);
+        // An end that was signed here is not that of the log: no later start may publish it.
+        await removeClosingNote(folder, behind);
         await spool.beginWriter("BEHIND_CHECKPOINT", now());
+        await keys.remove(behind);
       },
       onFailed: (message) => report({ type: "audit.checkpoint_failed", message }),
     });
@@ -80,7 +83,12 @@ export async function startProofs(options: ProofsOptions): Promise<Proofs> {
     rotateKey: (counts) => checkpointer.rotateKey(counts),
     async closeLog(counts) {
       const end = await checkpointer.closeLog(counts);
-      return (await publisher?.isPublished(end, PUBLISH_MS)) === true;
+      // Its key is removed once NATS has the end, also by an earlier process.
+      const hasKey = (await keys.open(end.writer)) !== undefined;
+      if (hasKey && !(await publisher?.isPublished(end, PUBLISH_MS))) return false;
+      // Before the end is recorded: nobody opens the folder again.
+      await forget(end.writer);
+      return true;
     },
     async stop(ms) {
       await publisher?.stop(ms);
@@ -89,8 +97,8 @@ export async function startProofs(options: ProofsOptions): Promise<Proofs> {
 
   /** Without its key a log can't be proven any further. */
   async function replaceLostKey(): Promise<void> {
-    const { writer, log } = spool;
-    if (log === undefined || (await keys.open(writer)) !== undefined) return;
+    const { writer, log, isEnded } = spool;
+    if (log === undefined || isEnded || (await keys.open(writer)) !== undefined) return;
     report({ type: "audit.key_lost", writer });
     await spool.beginWriter("KEY_ROTATED", now());
   }

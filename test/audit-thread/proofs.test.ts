@@ -37,7 +37,7 @@ function noteStream() {
 }
 
 /** The log of a folder, whose tokens are counted as the thread does. Nothing is acknowledged before `acknowledge`. */
-async function proving(t: ExecutionContext, sink: NoteSink, prefix = "writer", given?: string) {
+async function proving(t: ExecutionContext, sink: NoteSink, prefix = "writer", given?: string, closing = false) {
   const folder = given ?? (await tempFolder(t));
   const keys = new WriterKeys(folder, "host", [kekOf(Buffer.alloc(32, 1))]);
   const tally = new Tally();
@@ -45,7 +45,7 @@ async function proving(t: ExecutionContext, sink: NoteSink, prefix = "writer", g
   let writers = 0;
   let isForwarded = false;
   const spool = await makeSpool(t, {
-    folder,
+    ...{ folder, closing },
     writer: () => `${prefix}-${++writers}`,
     logKey: (writer) => keys.logOf(writer),
     newId: createUuidV7Generator(),
@@ -247,4 +247,50 @@ test("a log is not closed for good before it was compared with the stream", asyn
     );
   await waitUntil("it is closed", isClosed);
   t.true(String((await bodiesOf(spool)).at(-1)).includes("REPLICA_REMOVED"));
+});
+
+test("an end that the stream contradicts is not published, and leaves neither note nor key", async (t) => {
+  const stream = noteStream();
+  stream.connect();
+  const first = await proving(t, stream.sink);
+  await first.issue(1);
+  first.acknowledge();
+  const copy = await tempFolder(t);
+  await cp(first.folder, copy, { recursive: true });
+  first.proofs.registered("writer-1");
+  await waitUntil("it is compared", () =>
+    first.proofs.closeLog(signed(1)).then(
+      () => true,
+      () => false,
+    ),
+  );
+  await first.spool.close();
+  const sameEnd = await tempFolder(t);
+  await cp(first.folder, sameEnd, { recursive: true });
+  const went = noteStream();
+  went.connect();
+  const later = await proving(t, went.sink, "later", copy);
+  await later.issue(9);
+  later.acknowledge();
+  later.proofs.registered("writer-1");
+  t.true((await later.proofs.checkpoint(signed(9), true))?.published);
+
+  const ended = await proving(t, went.sink, "ended", first.folder, true);
+  ended.acknowledge();
+  await waitUntil("another log begins", () => ended.spool.writer === "ended-1");
+  const left = () => readdir(ended.folder).then((names) => names.filter((name) => name.startsWith("writer-1")));
+  await waitUntil("nothing of the end is left", async () => (await left()).length === 0);
+  t.is(went.published().length, 1);
+
+  // The negative control: where the stream has nothing else, the log stays closed, and its end is published.
+  const same = await proving(t, stream.sink, "same", sameEnd, true);
+  same.acknowledge();
+  same.proofs.registered("writer-1");
+  await waitUntil("it is closed", () => same.proofs.closeLog(signed(1)).catch(() => false));
+  t.is(same.spool.writer, "writer-1");
+  t.is(stream.published().at(-1)?.size, same.spool.checkpointable().size);
+  t.deepEqual(
+    (await readdir(sameEnd)).filter((name) => /closing|audit-key/.test(name)),
+    [],
+  );
 });

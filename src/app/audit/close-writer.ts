@@ -3,6 +3,7 @@ import packageJson from "#package.json" with { type: "json" };
 import { pause } from "../../async/timeout.ts";
 import { AuditError } from "../../audit/event.ts";
 import { readIdentity } from "../../audit/spool/identity.ts";
+import type { WriterLog } from "../../audit/writer/log.ts";
 import type { Config } from "../../config/config.ts";
 import { createMetrics } from "../../http/metrics/metrics.ts";
 import { loadKeks } from "../../jose/kek-source.ts";
@@ -26,49 +27,61 @@ export interface CloseWriterOptions {
   readonly say: (doing: string) => void;
 }
 
+export interface ClosedWriter {
+  readonly writer: string;
+  /** Whether an earlier call has closed it. */
+  readonly again: boolean;
+  /**
+   * The writer before, where the folder was restored from an older copy: the end of its log is not here, and nobody has
+   * recorded it.
+   */
+  readonly behind: string | undefined;
+}
+
 const POLL_MS = 250;
 
 /**
  * Closes the audit log of a replica that was taken away for good, in its data folder: NATS gets every event that it does
- * not have, then the log its last event and its last checkpoint. Resolves with the writer, and whether an earlier call
- * has closed it. The replica MUST have stopped. Nothing is closed until NATS has all: so a call that fails may be
- * repeated, and the replica may be started again.
+ * not have, then the log its last event and its last checkpoint. The replica MUST have stopped. Nothing is closed until
+ * NATS has all, and a call goes on where an earlier one was killed: so one that fails may be repeated.
  *
  * @throws as the start of the service, and AuditError UNAVAILABLE when NATS does not get all in time
  */
-export async function closeWriter(config: Config, options: CloseWriterOptions) {
-  const found = await closedWriter(config, options.now);
-  if (found !== undefined) return { writer: found, again: true };
+export async function closeWriter(config: Config, options: CloseWriterOptions): Promise<ClosedWriter> {
+  const found = await closedBefore(config, options.now);
+  if (found !== undefined) return found;
   const { version } = packageJson;
   const run = await createRun(
     { ...config, traces: undefined },
-    { now: options.now, log: createLog("warn", options.stderr, () => undefined) },
+    { closingLog: true, now: options.now, log: createLog("warn", options.stderr, () => undefined) },
     // No token is signed or verified here.
     createMetrics({ version, node: process.versions.node, ed25519: "none" }),
   );
   try {
-    return { writer: await close(run, await openStorage(run), options), again: false };
+    return await close(run, await openStorage(run), options);
   } finally {
     await run.stop("WRITER_CLOSED");
   }
 }
 
-/** The writer of the data folder, if it has been closed: to open its spool would begin another one. */
-async function closedWriter(config: Config, now: () => number): Promise<string | undefined> {
+/** What an earlier call has closed. */
+async function closedBefore(config: Config, now: () => number): Promise<ClosedWriter | undefined> {
   const spool = join(config.data, "spool");
   const identity = await readIdentity(spool);
   if (identity === undefined) throw new AuditError("UNAVAILABLE", `${spool}: there is no audit log`);
   const { store, close: closeStore } = await openOfflineStore(config, false, now);
   try {
-    const { writer } = identity;
-    const found = await writersOf(await keysOf(config), store, now).find(writer);
-    return found?.state === "closed" ? writer : undefined;
+    const { writer, log } = identity;
+    const writers = writersOf(await keysOf(config), store, now);
+    const found = await writers.find(writer);
+    if (found?.state !== "closed") return undefined;
+    return { writer, again: true, behind: await leftBehind(writers, log) };
   } finally {
     await closeStore();
   }
 }
 
-async function close(run: Run, storage: Storage, { waitMs, say }: CloseWriterOptions): Promise<string> {
+async function close(run: Run, storage: Storage, { waitMs, say }: CloseWriterOptions): Promise<ClosedWriter> {
   const { pipeline, installation, state, keks, signatures } = storage;
   const writers = writersOf(recordKeysOf(keks), state.store.rings, run.now);
   const untilDone = (what: string, isDone: () => Promise<boolean>) => {
@@ -85,7 +98,7 @@ async function close(run: Run, storage: Storage, { waitMs, say }: CloseWriterOpt
     return pipeline.closeLog(signatures.snapshot());
   });
   await untilDone("recording the end of the log", () => writers.end(pipeline.writer, "closed").then(() => true));
-  return pipeline.writer;
+  return { writer: pipeline.writer, again: false, behind: await leftBehind(writers, pipeline.log) };
 
   async function register(): Promise<void> {
     const { log } = pipeline;
@@ -93,6 +106,12 @@ async function close(run: Run, storage: Storage, { waitMs, say }: CloseWriterOpt
     await registerLog(writers, log);
     pipeline.registered(log.writer);
   }
+}
+
+async function leftBehind(writers: AuditWriters, log: WriterLog | undefined): Promise<string | undefined> {
+  if (log?.reason !== "BEHIND_CHECKPOINT") return undefined;
+  const before = await writers.find(log.predecessor);
+  return before?.state === "active" ? before.writer : undefined;
 }
 
 /** Rejects when it is not done in time. Of errors, only those of a store or a log that is unavailable are waited out. */

@@ -45,7 +45,8 @@ async function open(options: SpoolOptions): Promise<Spool> {
   const keeper = new IdentityKeeper(place, { ...(identity ?? NOBODY), ...end, first, lost, installation });
   const tip = new WriterTip(keeper, end);
   const beginning = beginningOf({ ...recovered, identity, checkpoint }, options.logKey !== undefined);
-  if (beginning !== undefined) await begin(beginning, tip, options, identity);
+  const isEnded = options.closing === true && beginning?.isForGood === true;
+  if (beginning !== undefined && !isEnded) await begin(beginning, tip, options, identity);
   else {
     await tip.takeEpoch();
     tip.enterEpoch();
@@ -53,7 +54,7 @@ async function open(options: SpoolOptions): Promise<Spool> {
   // It says nothing of the log that has begun, which would end again with the next start.
   if (checkpoint === "damaged") await removeCheckpoint(folder);
   const journal = new Journal(place, recovered.segments, end.next, segmentBytes, openFile);
-  const spool = new Spool({ ...options, maxBytes }, place, keeper, tip, journal, recovered, progress.bookmark);
+  const spool = new Spool({ ...options, maxBytes, isEnded }, place, keeper, tip, journal, recovered, progress.bookmark);
   await spool.hold();
   return spool;
 }

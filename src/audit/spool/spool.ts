@@ -42,10 +42,10 @@ export class Spool implements AuditLog {
   #full: boolean;
   #closed = false;
   /** Whether the log was closed for good. */
-  #ended = false;
+  #ended: boolean;
 
   constructor(
-    options: SpoolOptions & { readonly maxBytes: number },
+    options: SpoolOptions & { readonly maxBytes: number; readonly isEnded: boolean },
     folder: Place,
     identity: IdentityKeeper,
     tip: WriterTip,
@@ -67,6 +67,7 @@ export class Spool implements AuditLog {
     const { bytes } = this.#retention;
     this.#hardLimit = Math.max(maxBytes, bytes) + RESERVE_BYTES;
     this.#full = bytes >= maxBytes;
+    this.#ended = options.isEnded;
     this.cut = cut;
     this.acceptedLoss = accepted;
   }
@@ -89,6 +90,11 @@ export class Spool implements AuditLog {
   /** How auditors know the writer's log, and why it began. Undefined: it has no key. */
   get log(): WriterLog | undefined {
     return this.#identity.current.log;
+  }
+
+  /** Whether the log was closed for good, so that nothing can be appended. */
+  get isEnded(): boolean {
+    return this.#ended;
   }
 
   /** The writer's log, of which every event is durable. */
@@ -303,6 +309,8 @@ export class Spool implements AuditLog {
 
   async #beginWriter(reason: "KEY_ROTATED" | "BEHIND_CHECKPOINT", time: number): Promise<void> {
     if (this.#closed) throw closed();
+    // The end that was written here is not that of the log.
+    if (reason === "BEHIND_CHECKPOINT") this.#ended = false;
     await this.#prepare();
     const successor = await nameSuccessor(this.#options, reason, this.#identity.current);
     if (reason === "KEY_ROTATED" && this.#identity.current.log !== undefined)

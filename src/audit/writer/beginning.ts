@@ -11,6 +11,8 @@ export interface Beginning {
   readonly writer: string | undefined;
   /** Whether the old one's last event is in the spool. */
   readonly isClosed: boolean;
+  /** Whether that event says that the old one was closed for good. */
+  readonly isForGood: boolean;
 }
 
 /** What a spool's folder holds when it is opened. `checkpoint` is the last one of this writer. */
@@ -28,8 +30,9 @@ export function beginningOf(found: Found, hasKeys: boolean): Beginning | undefin
   if (isBehind(found)) return newWriter("BEHIND_CHECKPOINT");
   const closing = found.last && closingIn(found.last, identity.writer);
   if (closing === undefined) return undefined;
-  const reason = closing.reason === "KEY_ROTATED" ? closing.reason : "NEW";
-  return { reason, writer: isWriter(closing.successor) ? closing.successor : undefined, isClosed: true };
+  const isForGood = closing.reason !== "KEY_ROTATED";
+  const writer = isWriter(closing.successor) ? closing.successor : undefined;
+  return { reason: isForGood ? "NEW" : "KEY_ROTATED", writer, isClosed: true, isForGood };
 }
 
 /** The writer that begins with a log of this key. */
@@ -45,7 +48,7 @@ export function successorOf(
 }
 
 function newWriter(reason: OpeningReason): Beginning {
-  return { reason, writer: undefined, isClosed: false };
+  return { reason, writer: undefined, isClosed: false, isForGood: false };
 }
 
 // A log that went on from fewer events than its checkpoint states would have two histories. Of one that can't be read

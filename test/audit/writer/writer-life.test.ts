@@ -217,6 +217,10 @@ test("a log that is closed for good has no successor, takes nothing more, and th
   t.is((await eventsOf(t, spool)).at(-1), "writer-1 3 closed REPLICA_REMOVED");
   t.like(closed.at(-1), { writer: "writer-1", size: 4 });
   await spool.close();
+  const toClose = await makeSpool(t, { folder, ...options, closing: true });
+  await t.throwsAsync(append(toClose, 3), { code: "UNAVAILABLE", message: /closed for good/ });
+  t.like(await toClose.closeLog(TIME), { writer: "writer-1", size: 4 }, "opened to be closed, it stays closed");
+  await toClose.close();
   const again = await makeSpool(t, { folder, ...options });
   await append(again, 5);
   t.deepEqual((await eventsOf(t, again)).slice(-2), ["writer-2 0 opened NEW", "writer-2 1 token-5"]);

@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { cp, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { tempFolder } from "../../support/files/temp.ts";
 import { type AuditMessage, readAuditStream } from "../../support/nats/audit-stream.ts";
@@ -11,6 +11,9 @@ import { waitUntil } from "../../support/wait-until.ts";
 
 const isClosed = ({ event }: AuditMessage) => event.event?.$case === "writerClosed";
 
+/** Whether a file of a spool is of a log that has ended. */
+const isOfEnd = (name: string) => /closing|audit-key/.test(name);
+
 async function untilServing(service: RemoteService): Promise<void> {
   await waitUntil("it serves", () =>
     issue(service).then(
@@ -18,6 +21,11 @@ async function untilServing(service: RemoteService): Promise<void> {
       () => false,
     ),
   );
+}
+
+async function issueWhenServing(service: RemoteService) {
+  await untilServing(service);
+  return issue(service);
 }
 
 testWithNats(
@@ -90,5 +98,42 @@ testWithNats(
     );
     t.like(opened?.event.event, { value: { reason: "NEW" } }, "a replica that comes back begins another log");
     t.like(await verify(), { code: 0 });
+  },
+);
+
+testWithNats(
+  "in a folder that was restored from an older copy the end of the log is not there, which closing it says each time",
+  async (t) => {
+    const nats = await startNats(t);
+    const [data, copy] = [await tempFolder(t), await tempFolder(t)];
+    const env = { SIGNET_NATS_URL: nats.url, SIGNET_STATE_STORE: "nats", SIGNET_STATE_FIRST_START: "true" };
+    const first = await startRemote(t, { data, env });
+    await untilServing(first);
+    t.is(await first.process.stop(), 0);
+    await cp(data, copy, { recursive: true });
+    const later = await startRemote(t, { data, env });
+    const { tokenId } = await issueWhenServing(later);
+    t.is(await later.process.stop(), 0);
+    const [{ event }] = (await readAuditStream(nats.url)) as [AuditMessage];
+    const { writer } = event;
+
+    const run = (...words: string[]) => signetProcess(words, { data: copy, env });
+    const restored = await run("audit", "close");
+    t.is(restored.code, 0, restored.stderr);
+    const [, other] = /^(\S+) is closed\n/.exec(restored.stdout) ?? [];
+    t.true(restored.stdout.endsWith(`Record that: signet audit retire ${writer}\n`), restored.stdout);
+    t.deepEqual((await readdir(join(copy, "spool"))).filter(isOfEnd), []);
+    const again = await run("audit", "close", "--json");
+    t.deepEqual(JSON.parse(again.stdout), { writer: other, again: true, behind: writer });
+
+    const log = await readAuditStream(nats.url);
+    t.like(log.findLast(isClosed)?.event, { writer: other });
+    t.true(log.some(({ body }) => body.toString().includes(tokenId)));
+    t.like(await run("audit", "verify", "--nats", nats.url), { code: 0 }, "both logs are whole");
+    // The negative control: where nothing came behind the copy, it has the end.
+    const same = await tempFolder(t);
+    await cp(data, same, { recursive: true });
+    const closed = await signetProcess(["audit", "close", "--json"], { data: same, env });
+    t.deepEqual(JSON.parse(closed.stdout), { writer, again: false });
   },
 );

@@ -18,7 +18,7 @@ export type CloseWriter = (
     readonly stderr: Io["stderr"];
     readonly say: Progress["say"];
   },
-) => Promise<{ readonly writer: string; readonly again: boolean }>;
+) => Promise<{ readonly writer: string; readonly again: boolean; readonly behind: string | undefined }>;
 
 interface CloseOptions {
   readonly config?: string;
@@ -44,7 +44,9 @@ export function addAuditClose(audit: Command, io: Io, closeWriter: CloseWriter):
         notes: [
           "Stop the replica first. NATS gets the events that it does not have, then the last event of the log " +
             "(writer.closed) and its last checkpoint. When this has ended with 0, nothing in the folder is needed any " +
-            "more. Until then nothing is lost, and it may be repeated.",
+            "more. Until then nothing is lost, and it may be repeated: it goes on where it was killed.",
+          "A folder that was restored from an older copy does not have the end of its log: then the command closes " +
+            "another one, which says so, and names the writer to retire.",
           "Where the folder is lost there is nothing to close: signet audit retire.",
         ],
         exitCodes: {
@@ -61,6 +63,11 @@ export function addAuditClose(audit: Command, io: Io, closeWriter: CloseWriter):
     .action((options: CloseOptions) => close(options, io, closeWriter));
 }
 
+function advice(behind: string): string {
+  return `${behind} goes on in NATS behind what this folder had of it, which is an older copy: its end is not here. \
+Record that: signet audit retire ${behind}\n`;
+}
+
 async function close(options: CloseOptions, io: Io, closeWriter: CloseWriter): Promise<void> {
   const config = await loadOrFail(options.config, withData(io.env, options.data), EXIT.config);
   if (config.nats === undefined) {
@@ -71,9 +78,9 @@ async function close(options: CloseOptions, io: Io, closeWriter: CloseWriter): P
   const closing = withProgress(io, options, "opening the audit log", (say) =>
     closeWriter(config, { waitMs: options.wait, now, stderr, say }),
   );
-  const { writer, again } = await closing.catch((error: unknown) => {
+  const { writer, again, behind } = await closing.catch((error: unknown) => {
     throw startFailure(error);
   });
-  if (options.json) io.stdout.write(`${printableJson({ writer, again })}\n`);
-  else io.stdout.write(`${writer} ${again ? "was closed before" : "is closed"}\n`);
+  if (options.json) io.stdout.write(`${printableJson({ writer, again, behind })}\n`);
+  else io.stdout.write(`${writer} ${again ? "was closed before" : "is closed"}\n${behind ? advice(behind) : ""}`);
 }
