@@ -1,10 +1,10 @@
 import { CodedError } from "../../coded-error.ts";
 import type { LogPolicy } from "../checkpoint/policy.ts";
 import { type PublishedCheckpoint, readCheckpoint } from "../stream-message.ts";
+import { type Claim, ClaimedLeaves, claimOf } from "../tree/claimed-leaves.ts";
 import { rootOf } from "../tree/edge.ts";
 import { inclusionProof } from "../tree/proof.ts";
 import { parseLine, readEntry, type StoredEvent } from "../verify/entry.ts";
-import { type Claim, ClaimedLeaves, linkOf } from "./claimed-leaves.ts";
 import { tlogProofText } from "./tlog-proof.ts";
 
 /**
@@ -71,12 +71,8 @@ export class EventSearch {
     const stored = parseLine(body);
     const entry = stored && readEntry(body, stored);
     if (entry === undefined) return;
-    const { writer, leaf, hash, prevHash } = entry;
-    const claim = leaf && {
-      index: leaf.index,
-      hash: Buffer.from(leaf.hash, "latin1"),
-      link: linkOf(hash, prevHash),
-    };
+    const { writer } = entry;
+    const claim = claimOf(entry);
     if (this.#wanted.isIn(stored ?? {})) this.#addCandidate({ body: Buffer.from(body), writer, claim });
     if (claim === undefined) return;
     const leaves = this.#leaves.get(writer) ?? new ClaimedLeaves();
@@ -129,7 +125,7 @@ export class EventSearch {
 /** The smallest checkpoint of these, which are in that order, whose tree is one that the events may have made. */
 function firstThatAgrees(covering: readonly PublishedCheckpoint[], wanted: Claim, leaves: ClaimedLeaves) {
   const sizes = [...new Set(covering.map(({ size }) => size))];
-  for (const { edge, leafAt } of leaves.trees(wanted, sizes, incomplete)) {
+  for (const { edge, leafAt } of leaves.trees(sizes, incomplete, wanted)) {
     const checkpoint = covering.find(({ size, root }) => size === edge.size && rootOf(edge).equals(root));
     if (checkpoint !== undefined) return { checkpoint, leafAt };
   }

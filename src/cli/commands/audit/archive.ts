@@ -1,12 +1,11 @@
-import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
-import { parseKnownEnds } from "../../../audit/verify/known-ends.ts";
-import { type KnownEnds, VerifyError } from "../../../audit/verify/verifier.ts";
+import { VerifyError } from "../../../audit/verify/verifier.ts";
 import { FileError } from "../../../files/file-error.ts";
 import type { Archived, ArchiveOptions } from "../../archive/archive-log.ts";
 import { ArchiveError, ArchiveFolder } from "../../archive/folder.ts";
 import { EXIT, Failure, usageError } from "../../failure.ts";
 import { auditStreamOf, unreadStream } from "../../input/audit-stream.ts";
+import { readKnownEnds } from "../../input/known-ends.ts";
 import { readPolicy } from "../../input/log-policy.ts";
 import { moreHelp } from "../../input/more-help.ts";
 import { type NatsOptions, natsOptions } from "../../input/nats-options.ts";
@@ -72,7 +71,7 @@ export function addAuditArchive(audit: Command, io: Io, exit: Exit): void {
 async function archive(options: Options, io: Io, exit: Exit): Promise<void> {
   const access = auditStreamOf(options);
   const policy = await readPolicy(options.policy);
-  const knownEnds = await readKnownEnds(options.expect);
+  const knownEnds = options.expect === undefined ? undefined : await readKnownEnds(options.expect);
   if (policy === undefined && knownEnds === undefined)
     throw usageError("nothing can be proven: give --policy, and --expect for events of versions without checkpoints");
   const progress = startProgress(io, options, "connecting to NATS");
@@ -111,16 +110,6 @@ async function archive(options: Options, io: Io, exit: Exit): Promise<void> {
   } finally {
     progress.end();
   }
-}
-
-async function readKnownEnds(path: string | undefined): Promise<KnownEnds | undefined> {
-  if (path === undefined) return undefined;
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw usageError(`cannot read ${path}: ${error.code ?? "unknown error"}`);
-  });
-  const known = parseKnownEnds(text);
-  if (known === undefined) throw usageError(`${path} is not a file that signet audit verify --state wrote`);
-  return known;
 }
 
 function textOf(done: Archived): string {

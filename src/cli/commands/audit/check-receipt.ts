@@ -1,11 +1,13 @@
-import { open } from "node:fs/promises";
+import { createReadStream } from "node:fs";
 import type { Command } from "commander";
 import { checkReceipt, type ProvenEvent, ReceiptError } from "../../../audit/receipt/check-receipt.ts";
 import { fileErrorOf } from "../../../files/file-error.ts";
 import { EXIT, Failure, usageError } from "../../failure.ts";
+import { nameOf } from "../../input/audit-files.ts";
 import { readPolicy } from "../../input/log-policy.ts";
 import { moreHelp } from "../../input/more-help.ts";
 import { filePath } from "../../input/options.ts";
+import { readAll } from "../../input/read-value.ts";
 import type { Io } from "../../io.ts";
 import { printable, safeJson } from "../../output/safe-text.ts";
 
@@ -86,15 +88,7 @@ function keyFacts({ publicKeyId, event }: ProvenEvent): Readonly<Record<string, 
 
 async function readReceipt(path: string, io: Io): Promise<Buffer> {
   try {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    const input = path === "-" ? io.stdin : (await open(path)).createReadStream();
-    for await (const chunk of input) {
-      chunks.push(Buffer.from(chunk));
-      length += chunk.length;
-      if (length > MAX_BYTES) throw usageError(`a receipt has at most ${MAX_BYTES} bytes`);
-    }
-    return Buffer.concat(chunks);
+    return await readAll(path === "-" ? io.stdin : createReadStream(path), MAX_BYTES, nameOf(path));
   } catch (error) {
     const cause = fileErrorOf(path, error);
     if (cause instanceof Failure) throw cause;

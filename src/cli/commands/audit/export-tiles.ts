@@ -1,121 +1,121 @@
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { isCheckpoint, type PublishedCheckpoint } from "../../../audit/stream-message.ts";
+import { endsWithin } from "../../../async/timeout.ts";
 import { TileError, type TileFile, Tiles } from "../../../audit/tiles/tiles.ts";
-import { parseLine, readEntry } from "../../../audit/verify/entry.ts";
+import { entriesOf, LogError, LogSearch, type WrittenLog } from "../../../audit/tiles/written-log.ts";
 import { syncFolder } from "../../../files/durable.ts";
 import { fileErrorOf } from "../../../files/file-error.ts";
-import type { TailedEvent } from "../../../nats/audit/read-stream.ts";
-import type { TailQuery } from "../../../nats/audit/tail.ts";
-import { EXIT, Failure } from "../../failure.ts";
-import { checkpointOf } from "../../output/audit-line.ts";
-import type { Progress } from "../../output/progress.ts";
+import { EXIT, Failure, usageError } from "../../failure.ts";
+import { type LogItem, readLog } from "../../input/audit-log.ts";
+import { readPolicy } from "../../input/log-policy.ts";
+import type { NatsOptions } from "../../input/nats-options.ts";
+import { untilInterrupted } from "../../interruption.ts";
+import type { Io } from "../../io.ts";
+import { type Progress, startProgress } from "../../output/progress.ts";
+import { CLEAN_UP_MS, exportFailure } from "./export-failure.ts";
 
-/** Entries that wait for one before them. In a stream only those wait that were published again. */
-const MAX_WAITING = 100_000;
+export interface TilesOptions extends NatsOptions {
+  readonly writer?: readonly string[];
+  readonly policy?: string;
+}
 
-/**
- * Writes the log of a writer, up to its last checkpoint, as a folder in the format of C2SP tlog-tiles. The folder
- * appears when it is whole and its tree is that of the checkpoint. Resolves with the size of the log.
- */
-export async function exportTiles(
-  query: Omit<TailQuery, "subjects" | "follow">,
-  writer: string,
+/** Reads the log from its beginning: once to find the writer's events, and once to write them. */
+type Read = () => AsyncIterable<LogItem>;
+
+/** Writes the log of a writer, up to its last checkpoint, as a folder in the format of C2SP tlog-tiles. */
+export async function exportLog(
+  files: readonly string[],
+  options: TilesOptions,
+  folder: string,
+  io: Io,
+): Promise<void> {
+  const [writer, ...more] = options.writer ?? [];
+  if (writer === undefined || more.length > 0)
+    throw usageError("--tiles needs one --writer: each has a log of its own");
+  if (existsSync(folder)) throw usageError("the folder of --tiles exists; it is never overwritten");
+  if (files.includes("-")) throw usageError("--tiles reads its files twice: name files, not standard input");
+  const search = new LogSearch(writer, await readPolicy(options.policy));
+  const progress = startProgress(io, {}, files.length === 0 ? "connecting to NATS" : "reading events");
+  let exporting: Promise<number> | undefined;
+  try {
+    const size = await untilInterrupted(io, (signal) => {
+      exporting = exportTiles(search, () => readLog(files, options, io, signal), folder, progress, signal);
+      return exporting;
+    });
+    if (size === undefined) throw new Failure({ code: "CANCELLED", message: "interrupted: the export is not whole" });
+    progress.end();
+    io.stdout.write(`exported a log of ${size === 1 ? "1 entry" : `${size} entries`}\n`);
+  } catch (error) {
+    if (exporting !== undefined)
+      await endsWithin(
+        CLEAN_UP_MS,
+        exporting.catch(() => {}),
+      );
+    throw tilesFailure(error, options);
+  } finally {
+    progress.end();
+  }
+}
+
+/** The folder appears when it is whole. Resolves with the size of the log. */
+async function exportTiles(
+  search: LogSearch,
+  read: Read,
   folder: string,
   progress: Progress,
+  signal: AbortSignal,
 ): Promise<number> {
-  // Imported late: the other commands do not load the NATS client.
-  const { tail } = await import("../../../nats/audit/tail.ts");
-  const stream = tail({ ...query, subjects: ["signet.audit.>"], follow: false });
-  const checkpoint = await lastCheckpoint(tail({ ...query, subjects: [CHECKPOINTS], follow: false }), writer);
-  query.signal.throwIfAborted();
+  const log = await findLog(search, read, progress);
+  signal.throwIfAborted();
   const draft = await mkdtemp(join(dirname(folder), `.${basename(folder)}.`)).catch((cause) => {
     throw fileErrorOf(folder, cause);
   });
   try {
-    const tiles = new Tiles();
-    for await (const entry of entriesInOrder(stream, writer, checkpoint.size)) {
-      for (const file of tiles.add(entry)) await writeTile(draft, file);
-      progress.say(`exporting entries: ${tiles.size} of ${checkpoint.size}`);
-    }
-    query.signal.throwIfAborted();
-    requireTree(tiles, checkpoint);
-    for (const file of tiles.partial()) await writeTile(draft, file);
-    await writeFile(join(draft, "checkpoint"), checkpoint.note, { mode: 0o600 });
+    await writeLog(log, read, draft, progress);
+    signal.throwIfAborted();
     await rename(draft, folder);
     await syncFolder(dirname(folder));
-    return tiles.size;
+    return log.checkpoint.size;
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
-    if (error instanceof TileError) throw new Failure({ code: error.code, message: error.message });
     throw fileErrorOf(folder, error);
   }
 }
 
-const CHECKPOINTS = "signet.audit.checkpoint.>";
-
-async function lastCheckpoint(messages: AsyncIterable<TailedEvent>, writer: string): Promise<PublishedCheckpoint> {
-  let last: PublishedCheckpoint | undefined;
-  for await (const message of messages) {
-    const checkpoint = checkpointOf(message);
-    if (checkpoint?.writer === writer && checkpoint.size > (last?.size ?? 0)) last = checkpoint;
+async function findLog(search: LogSearch, read: Read, progress: Progress): Promise<WrittenLog> {
+  let count = 0;
+  for await (const item of read()) {
+    if ("note" in item) search.addCheckpoint(item.note);
+    else search.addEvent(item.body);
+    progress.say(`looking for the writer's events: ${++count} read`);
   }
-  if (last !== undefined) return last;
-  const message = `no checkpoint of the writer ${writer} covers an event: there is no log to export yet`;
-  throw new Failure({ code: "PENDING", message }, EXIT.pending);
+  return search.found();
 }
 
-/** The first `size` entries of a writer's log. */
-async function* entriesInOrder(
-  messages: AsyncIterable<TailedEvent>,
-  writer: string,
-  size: number,
-): AsyncGenerator<Uint8Array> {
-  const waiting = new Map<number, Uint8Array>();
-  let next = 0;
-  for await (const { subject, body } of messages) {
-    const index = isCheckpoint(subject) ? undefined : indexIn(writer, body);
-    // One that comes again is known; a fork is in the way of no tree that the checkpoint agrees with.
-    if (index === undefined || index < next || index >= size || waiting.has(index)) continue;
-    waiting.set(index, body);
-    if (waiting.size > MAX_WAITING) break;
-    for (let entry = waiting.get(next); entry !== undefined; entry = waiting.get(next)) {
-      waiting.delete(next);
-      next += 1;
-      yield entry;
-    }
-    if (next === size) return;
+async function writeLog(log: WrittenLog, read: Read, folder: string, progress: Progress): Promise<void> {
+  const tiles = new Tiles();
+  for await (const entry of entriesOf(log, bodiesOf(read()))) {
+    for (const file of tiles.add(entry)) await writeTile(folder, file);
+    progress.say(`exporting entries: ${tiles.size} of ${log.checkpoint.size}`);
   }
+  for (const file of tiles.partial()) await writeTile(folder, file);
+  await writeFile(join(folder, "checkpoint"), log.checkpoint.note, { mode: 0o600 });
 }
 
-function indexIn(writer: string, body: Uint8Array): number | undefined {
-  const stored = parseLine(body);
-  const entry = stored && readEntry(body, stored);
-  return entry?.writer === writer ? entry.leaf?.index : undefined;
-}
-
-function requireTree(tiles: Tiles, { size, root }: PublishedCheckpoint): void {
-  if (tiles.size < size)
-    throw new Failure(
-      {
-        code: "INCOMPLETE",
-        message: `the checkpoint covers ${size} events, and the one with log index ${tiles.size} is missing: see what \
-signet audit verify says`,
-      },
-      EXIT.negative,
-    );
-  if (!tiles.root.equals(root))
-    throw new Failure(
-      {
-        code: "CHECKPOINT_MISMATCH",
-        message: `the checkpoint of ${size} events was made of others: see what signet audit verify says`,
-      },
-      EXIT.negative,
-    );
+async function* bodiesOf(items: AsyncIterable<LogItem>): AsyncGenerator<Uint8Array> {
+  for await (const item of items) if ("body" in item) yield item.body;
 }
 
 async function writeTile(folder: string, { path, content }: TileFile): Promise<void> {
   const file = join(folder, path);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   await writeFile(file, content, { mode: 0o600 });
+}
+
+function tilesFailure(error: unknown, options: TilesOptions): Failure {
+  if (error instanceof TileError) return new Failure({ code: error.code, message: error.message });
+  if (!(error instanceof LogError)) return exportFailure(error, options);
+  const { code, message } = error;
+  return new Failure({ code, message }, code === "PENDING" ? EXIT.pending : EXIT.negative);
 }

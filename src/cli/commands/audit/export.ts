@@ -5,35 +5,35 @@ import { type Command, Option } from "commander";
 import { endsWithin } from "../../../async/timeout.ts";
 import { parseLine, readEntry } from "../../../audit/verify/entry.ts";
 import { createFileWith } from "../../../files/durable.ts";
-import { FileError } from "../../../files/file-error.ts";
 import type { TailedEvent } from "../../../nats/audit/read-stream.ts";
 import type { TailQuery } from "../../../nats/audit/tail.ts";
 import { EXIT, Failure, usageError } from "../../failure.ts";
 import { auditFilter } from "../../input/audit-filter.ts";
-import { auditStreamOf, unreadStream } from "../../input/audit-stream.ts";
+import { auditStreamOf } from "../../input/audit-stream.ts";
 import { moreHelp } from "../../input/more-help.ts";
-import { type NatsOptions, natsOptions } from "../../input/nats-options.ts";
+import { givenNatsOptions, natsOptions } from "../../input/nats-options.ts";
 import { filePath, since } from "../../input/options.ts";
 import { untilInterrupted } from "../../interruption.ts";
 import type { Exit, Io } from "../../io.ts";
 import { auditJson, checkpointOf } from "../../output/audit-line.ts";
 import { type Progress, startProgress } from "../../output/progress.ts";
 import { safeJson } from "../../output/safe-text.ts";
-import { exportTiles } from "./export-tiles.ts";
+import { CLEAN_UP_MS, exportFailure } from "./export-failure.ts";
+import { exportLog, type TilesOptions } from "./export-tiles.ts";
 
-interface ExportOptions extends NatsOptions {
+interface ExportOptions extends TilesOptions {
   readonly out?: string;
   readonly since?: Date;
   readonly until?: Date;
-  readonly writer?: readonly string[];
   readonly subject?: string;
   readonly tiles?: string;
 }
 
 /** What was exported. */
 interface Exported {
-  readonly lines: number;
-  /** Messages that are no audit events. */
+  readonly events: number;
+  readonly checkpoints: number;
+  /** Messages that are neither. */
   readonly foreign: number;
 }
 
@@ -42,12 +42,10 @@ type WriteLines = (lines: string) => Promise<unknown>;
 
 /** Lines are written together: one at a time would cost more than reading them. */
 const BLOCK_CHARACTERS = 64 * 1024;
-/** How long an interrupted export may take to remove its unfinished file. */
-const CLEAN_UP_MS = 2_000;
 
 export function addAuditExport(audit: Command, io: Io, exit: Exit): void {
   const command = audit
-    .command("export")
+    .command("export [file...]")
     .description("copy the stored audit events as JSON, one a line, each byte for byte as it was published");
   const past = (text: string) => since(text, io.now());
   natsOptions(command, io)
@@ -64,6 +62,7 @@ export function addAuditExport(audit: Command, io: Io, exit: Exit): void {
         .conflicts(["out", "since", "until", "subject"])
         .argParser(filePath),
     )
+    .option("--policy <file>", "with --tiles, take only checkpoints that it trusts, a C2SP tlog-policy", filePath)
     .addHelpText(
       "after",
       moreHelp({
@@ -71,12 +70,15 @@ export function addAuditExport(audit: Command, io: Io, exit: Exit): void {
           "signet audit export --out audit-2026-11-22.ndjson",
           "signet audit export --since 24h | gzip > day.ndjson.gz",
           "signet audit export --writer 0198f2d4-7c1e-7abc-8def-0123456789ab --tiles log",
+          "signet audit export --writer 0198f2d4-7c1e-7abc-8def-0123456789ab --tiles log archive/*.ndjson rest.ndjson",
         ],
         notes: [
           "A line is the body of an event, so that signet audit verify can check the file; subject and headers of " +
             'the message follow from it. A checkpoint is the line {"checkpoint":"<note>"}. Any other message that is ' +
             "not JSON on one line has a line that holds its bytes in base64. The file has mode 0600, and gets its name " +
             "when it is whole and on the disk. How to check a log: docs/audit.md.",
+          "--tiles reads the stream, or exported files, from the writer's first event on. Without --policy no signature " +
+            "is checked.",
         ],
         exitCodes: {
           0: "done",
@@ -86,37 +88,14 @@ export function addAuditExport(audit: Command, io: Io, exit: Exit): void {
         },
       }),
     )
-    .action((options: ExportOptions) =>
-      options.tiles === undefined ? exportEvents(options, io, exit) : exportLog(options, options.tiles, io),
-    );
-}
-
-async function exportLog(options: ExportOptions, folder: string, io: Io): Promise<void> {
-  const [writer, ...more] = options.writer ?? [];
-  if (writer === undefined || more.length > 0)
-    throw usageError("--tiles needs one --writer: each has a log of its own");
-  if (existsSync(folder)) throw usageError("the folder of --tiles exists; it is never overwritten");
-  const access = auditStreamOf(options);
-  const progress = startProgress(io, {}, "connecting to NATS");
-  let exporting: Promise<number> | undefined;
-  try {
-    const size = await untilInterrupted(io, (signal) => {
-      exporting = exportTiles({ access, signal }, writer, folder, progress);
-      return exporting;
+    .action((files: string[], options: ExportOptions) => {
+      const { tiles, policy } = options;
+      if (tiles === undefined && (files.length > 0 || policy !== undefined))
+        throw usageError("files and --policy are for --tiles: without it the stream is copied as it is");
+      const unused = files.length === 0 ? [] : givenNatsOptions(command);
+      if (unused.length > 0) throw usageError(`with files, NATS is not asked: leave out ${unused.join(", ")}`);
+      return tiles === undefined ? exportEvents(options, io, exit) : exportLog(files, options, tiles, io);
     });
-    if (size === undefined) throw new Failure({ code: "CANCELLED", message: "interrupted: the export is not whole" });
-    progress.end();
-    io.stdout.write(`exported a log of ${size === 1 ? "1 entry" : `${size} entries`}\n`);
-  } catch (error) {
-    if (exporting !== undefined)
-      await endsWithin(
-        CLEAN_UP_MS,
-        exporting.catch(() => {}),
-      );
-    throw exportFailure(error, options);
-  } finally {
-    progress.end();
-  }
 }
 
 async function exportEvents(options: ExportOptions, io: Io, exit: Exit): Promise<void> {
@@ -171,7 +150,7 @@ function toStandardOutput(query: TailQuery, io: Io, progress: Progress): Promise
 
 function toFile(query: TailQuery, path: string, progress: Progress): Promise<Exported> {
   return withEvents(query, async (events) => {
-    let exported: Exported = { lines: 0, foreign: 0 };
+    let exported: Exported = { events: 0, checkpoints: 0, foreign: 0 };
     await createFileWith(path, async (draft) => {
       const file = await open(draft, "w", 0o600);
       try {
@@ -207,13 +186,13 @@ async function withEvents(query: TailQuery, copy: (events: Events) => Promise<Ex
 async function copyLines({ first, rest, signal }: Events, progress: Progress, write: WriteLines): Promise<Exported> {
   let lines: string[] = [];
   let characters = 0;
+  const found = { events: 0, checkpoints: 0, foreign: 0 };
   let count = 0;
-  let foreign = 0;
   for (let read = first; !read.done; read = await rest.next()) {
     const line = auditJson(read.value);
     lines.push(line);
     characters += line.length;
-    if (checkpointOf(read.value) === undefined && !isEvent(read.value.body)) foreign += 1;
+    found[kindOf(read.value)] += 1;
     progress.say(`exporting events: ${++count} read`);
     if (characters < BLOCK_CHARACTERS) continue;
     await write(lines.join("\n"));
@@ -223,28 +202,25 @@ async function copyLines({ first, rest, signal }: Events, progress: Progress, wr
   if (lines.length > 0) await write(lines.join("\n"));
   // An interrupted stream of events just ends.
   signal.throwIfAborted();
-  return { lines: count, foreign };
+  return found;
 }
 
 function writerOf(message: TailedEvent): string {
   return checkpointOf(message)?.writer ?? String(parseLine(message.body)?.writer);
 }
 
-function isEvent(body: Uint8Array): boolean {
-  const stored = parseLine(body);
-  return stored !== undefined && readEntry(body, stored) !== undefined;
+function kindOf(message: TailedEvent): keyof Exported {
+  if (checkpointOf(message) !== undefined) return "checkpoints";
+  const stored = parseLine(message.body);
+  return stored !== undefined && readEntry(message.body, stored) !== undefined ? "events" : "foreign";
 }
 
-function tell({ lines, foreign }: Exported, out: string | undefined, io: Io): void {
-  if (out !== undefined) io.stdout.write(`exported ${lines === 1 ? "1 event" : `${lines} events`}\n`);
+function tell({ events, checkpoints, foreign }: Exported, out: string | undefined, io: Io): void {
+  const more = checkpoints === 0 ? "" : ` and ${counted(checkpoints, "checkpoint")}`;
+  if (out !== undefined) io.stdout.write(`exported ${counted(events, "event")}${more}\n`);
   if (foreign > 0) io.stderr.write(`${foreign} messages are no audit events\n`);
 }
 
-/** There is no such folder, or it is no folder: the command line names another one. */
-const MISNAMED = ["EEXIST", "ENOENT", "ENOTDIR", "EISDIR", "EACCES"];
-
-function exportFailure(error: unknown, options: ExportOptions): Failure {
-  if (!(error instanceof FileError)) return unreadStream(error, options);
-  if (MISNAMED.includes(error.code)) return usageError(error.message);
-  return new Failure({ code: "FILE", message: error.message }, EXIT.failed, { cause: error });
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

@@ -1,20 +1,18 @@
 import type { Command } from "commander";
 import { EventSearch, issuedToken, NoReceiptError, type Wanted } from "../../../audit/receipt/event-search.ts";
-import { isCheckpoint, noteOfLine } from "../../../audit/stream-message.ts";
-import { parseLine } from "../../../audit/verify/entry.ts";
 import { createFile } from "../../../files/durable.ts";
 import { FileError } from "../../../files/file-error.ts";
 import { identityFault, tokenFault } from "../../../problem/field-rules.ts";
 import { EXIT, Failure, usageError } from "../../failure.ts";
-import { linesIn } from "../../input/audit-files.ts";
-import { auditStreamOf, unreadStream } from "../../input/audit-stream.ts";
+import { readLog } from "../../input/audit-log.ts";
+import { unreadStream } from "../../input/audit-stream.ts";
 import { readPolicy } from "../../input/log-policy.ts";
 import { moreHelp } from "../../input/more-help.ts";
 import { givenNatsOptions, type NatsOptions, natsOptions } from "../../input/nats-options.ts";
 import { filePath } from "../../input/options.ts";
 import { untilInterrupted } from "../../interruption.ts";
 import type { Io } from "../../io.ts";
-import { type Progress, startProgress } from "../../output/progress.ts";
+import { startProgress } from "../../output/progress.ts";
 
 interface ReceiptOptions extends NatsOptions {
   readonly policy?: string;
@@ -68,7 +66,12 @@ export async function giveReceipt(
   const progress = startProgress(io, {}, files.length === 0 ? "connecting to NATS" : "reading events");
   try {
     const isRead = await untilInterrupted(io, async (signal) => {
-      await (files.length === 0 ? addStream(search, options, signal, progress) : addFiles(search, files, io, progress));
+      let read = 0;
+      for await (const item of readLog(files, options, io, signal)) {
+        if ("note" in item) search.addCheckpoint(item.note);
+        else search.addEvent(item.body);
+        progress.say(`looking for the event: ${++read} read`);
+      }
       return true;
     });
     if (isRead === undefined) throw new Failure({ code: "CANCELLED", message: "interrupted: there is no receipt" });
@@ -82,35 +85,6 @@ export async function giveReceipt(
     progress.end();
   }
 }
-
-async function addStream(search: EventSearch, options: ReceiptOptions, signal: AbortSignal, progress: Progress) {
-  // Imported late: files need no NATS client.
-  const { tail } = await import("../../../nats/audit/tail.ts");
-  let read = 0;
-  for await (const { subject, body } of tail({
-    access: auditStreamOf(options),
-    subjects: ["signet.audit.>"],
-    follow: false,
-    signal,
-  })) {
-    if (isCheckpoint(subject)) search.addCheckpoint(Buffer.from(body).toString());
-    else search.addEvent(body);
-    progress.say(`looking for the event: ${++read} read`);
-  }
-}
-
-async function addFiles(search: EventSearch, files: readonly string[], io: Io, progress: Progress): Promise<void> {
-  let read = 0;
-  for await (const line of linesIn(files, io)) {
-    const note = line.subarray(0, CHECKPOINT.length).equals(CHECKPOINT) ? noteOfLine(parseLine(line) ?? {}) : undefined;
-    if (note === undefined) search.addEvent(line);
-    else search.addCheckpoint(note);
-    progress.say(`looking for the event: ${++read} read`);
-  }
-}
-
-/** As `checkpointLine` begins. */
-const CHECKPOINT = Buffer.from('{"checkpoint":');
 
 function receiptFailure(error: unknown, options: ReceiptOptions, files: readonly string[]): Failure {
   if (error instanceof NoReceiptError) {

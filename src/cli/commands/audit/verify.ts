@@ -1,12 +1,12 @@
 import { constants } from "node:fs";
-import { access, readFile } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { type Command, Option } from "commander";
 import { isCheckpoint } from "../../../audit/stream-message.ts";
 import { linesOf } from "../../../audit/verify/batch.ts";
 import { parseLine, readEntry } from "../../../audit/verify/entry.ts";
 import { headerMismatch } from "../../../audit/verify/header-mismatch.ts";
-import { endsOf, knownEndsText, parseKnownEnds } from "../../../audit/verify/known-ends.ts";
+import { endsOf, knownEndsText } from "../../../audit/verify/known-ends.ts";
 import { StreamPlaces } from "../../../audit/verify/stream-places.ts";
 import { type KnownEnds, type Verdict, Verifier, VerifyError } from "../../../audit/verify/verifier.ts";
 import { replaceFile } from "../../../files/durable.ts";
@@ -15,6 +15,7 @@ import type { TailedEvent } from "../../../nats/audit/read-stream.ts";
 import { EXIT, Failure, usageError } from "../../failure.ts";
 import { chunksOf, nameOf } from "../../input/audit-files.ts";
 import { auditStreamOf, unreadStream } from "../../input/audit-stream.ts";
+import { readKnownEnds } from "../../input/known-ends.ts";
 import { readPolicy } from "../../input/log-policy.ts";
 import { moreHelp } from "../../input/more-help.ts";
 import { givenNatsOptions, type NatsOptions, natsOptions } from "../../input/nats-options.ts";
@@ -113,14 +114,10 @@ async function knownEnds({ state, expect }: VerifyOptions): Promise<KnownEnds | 
     await access(dirname(state), constants.W_OK).catch((error: NodeJS.ErrnoException) => {
       throw usageError(`--state can't be kept in ${dirname(state)}: ${error.code ?? "unknown error"}`);
     });
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (state !== undefined && error.code === "ENOENT") return undefined;
-    throw usageError(`cannot read ${path}: ${error.code ?? "unknown error"}`);
+  return readKnownEnds(path).catch((error) => {
+    if (state !== undefined && error.cause?.code === "ENOENT") return undefined;
+    throw error;
   });
-  if (text === undefined) return undefined;
-  const known = parseKnownEnds(text);
-  if (known === undefined) throw usageError(`${path} is not a file that signet audit verify --state wrote`);
-  return known;
 }
 
 /** What has faults is not kept: the earlier state is what shows them. */

@@ -34,8 +34,21 @@ function logOf(events: number, writer = "w"): LogWriter {
   return log;
 }
 
-const exportTiles = (env: Record<string, string>, folder: string, writer = "w") =>
-  signet(["audit", "export", "--writer", writer, "--tiles", folder], { env });
+const exportTiles = (env: Record<string, string>, folder: string, writer = "w", ...more: readonly string[]) =>
+  signet(["audit", "export", "--writer", writer, "--tiles", folder, ...more], { env });
+
+/** What the folder of a log says: its checkpoint and its entries, without what divides them. */
+async function readTiles(folder: string): Promise<{ checkpoint: string; entries: string }> {
+  const entries = await readFile(join(folder, "tile/entries/000.p/5"), "latin1");
+  return {
+    checkpoint: await readFile(join(folder, "checkpoint"), "utf8"),
+    entries: entries.replace(/[^{]{2}(?=\{"eventId)/gs, ""),
+  };
+}
+
+/** An event as who can publish can make it up: at the place of this one. */
+const forged = (body: string | undefined) =>
+  JSON.stringify({ ...JSON.parse(body ?? ""), time: "2026-11-22T13:00:00Z" });
 
 testWithNats("a writer's log is exported up to its last checkpoint, whatever the order of its events", async (t) => {
   const log = logOf(300);
@@ -88,6 +101,55 @@ testWithNats("a log that is not whole, or not that of its checkpoint, leaves no 
     t.regex(found.stderr, message);
   }
   t.deepEqual(await readdir(parent), []);
+});
+
+testWithNats("events and checkpoints that others publish in the writer's name do not hide its log", async (t) => {
+  const log = logOf(5);
+  const { env, publish } = await streamOf(t, []);
+  await publish("token.issued.service", forged(log.bodies[2]));
+  for (const body of log.bodies) await publish("token.issued.service", body);
+  await publish("token.issued.service", forged(log.bodies[4]));
+  await publish("checkpoint.w", log.checkpoint([...log.bodies.slice(0, 4), "x"]));
+  await publish("checkpoint.w", log.checkpointAt());
+  const parent = await tempFolder(t);
+  const expected = { checkpoint: log.checkpointAt(), entries: log.bodies.join("") };
+  t.like(await exportTiles(env, join(parent, "one")), { code: 0 });
+  t.deepEqual(await readTiles(join(parent, "one")), expected);
+
+  const other = logOf(6);
+  await publish("checkpoint.w", other.checkpointAt());
+  const hidden = await exportTiles(env, join(parent, "two"));
+  t.is(hidden.code, 1, "control: it covers an event that nobody has");
+  t.regex(hidden.stderr, /INCOMPLETE: the checkpoint covers 6 events, and the one with log index 5 is missing/);
+  const policy = join(parent, "policy");
+  await writeFile(policy, `${log.policyLine}quorum none\n`);
+  t.like(await exportTiles(env, join(parent, "two"), "w", "--policy", policy), { code: 0 });
+  t.deepEqual(await readTiles(join(parent, "two")), expected);
+});
+
+test("a log whose first events were archived is exported from files", async (t) => {
+  const log = logOf(5);
+  const parent = await tempFolder(t);
+  const [archive, rest, none] = ["archive.ndjson", "rest.ndjson", "log"].map((name) => join(parent, name));
+  const checkpoint = JSON.stringify({ checkpoint: log.checkpointAt() });
+  await writeFile(archive ?? "", `${log.bodies.slice(0, 3).join("\n")}\n`);
+  await writeFile(rest ?? "", `${[checkpoint, ...log.bodies.slice(2)].join("\n")}\n`);
+  const files = [archive ?? "", rest ?? ""];
+  const { code, stdout } = await exportTiles({}, join(parent, "one"), "w", ...files);
+  t.deepEqual([code, stdout], [0, "exported a log of 5 entries\n"]);
+  t.deepEqual(await readTiles(join(parent, "one")), { checkpoint: log.checkpointAt(), entries: log.bodies.join("") });
+  const reversed = await exportTiles({}, join(parent, "two"), "w", ...files.toReversed());
+  t.is(reversed.code, 0, "whatever the order of the files");
+  for (const [words, message] of [
+    [[rest ?? ""], /INCOMPLETE: .* log index 0 is missing/],
+    [[...files, "-"], /reads its files twice: name files, not standard input/],
+    [[...files, "--nats", "nats://127.0.0.1:1"], /with files, NATS is not asked: leave out --nats/],
+    [[join(parent, "no-such-file")], /no-such-file can't be used: ENOENT/],
+  ] as const)
+    t.regex((await exportTiles({}, none ?? "", "w", ...words)).stderr, message);
+  const copied = await signet(["audit", "export", ...files]);
+  t.regex(copied.stderr, /files and --policy are for --tiles/);
+  t.deepEqual((await readdir(parent)).toSorted(), ["archive.ndjson", "one", "rest.ndjson", "two"]);
 });
 
 test("tiles are of one writer, and stand alone", async (t) => {

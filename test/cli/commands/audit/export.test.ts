@@ -67,6 +67,9 @@ serialTestWithNats("a checkpoint is a line of its own, and belongs to its writer
   await publish("checkpoint.d", "no note");
   const exported = await signet(["audit", "export", "--writer", "c"], { env });
   t.deepEqual([exported.code, exported.stdout], [0, `${JSON.stringify({ checkpoint: note })}\n`]);
+  const out = join(await tempFolder(t), "log.ndjson");
+  const told = await signet(["audit", "export", "--writer", "a", "c", "--out", out], { env });
+  t.is(told.stdout, "exported 2 events and 1 checkpoint\n");
   const { code, stderr } = await signet(["audit", "export", "--subject", "signet.audit.checkpoint.d"], { env });
   t.deepEqual([code, stderr], [1, "1 messages are no audit events\n"], "control");
 });

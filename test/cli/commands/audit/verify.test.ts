@@ -413,6 +413,24 @@ test("a checkpoint that the key of the policy did not sign is named with its lin
   t.regex(stdout, /\nBAD_SIGNATURE writer w, .*log\.ndjson line 4: .*\nnot proven: 1 BAD_SIGNATURE\n$/);
 });
 
+test("a file without an end is refused before it fills the memory", async (t) => {
+  const endless = "/dev/zero";
+  for (const words of [
+    ["verify", "--policy", endless, "-"],
+    ["verify", "--state", endless, "-"],
+    ["verify", "--expect", endless, "-"],
+    ["receipt", "t-1", "--policy", endless, "/dev/null"],
+    ["check-receipt", "-", "--policy", endless],
+    ["archive", "--dir", "/", "--policy", endless],
+    ["archive", "--dir", "/", "--expect", endless],
+    ["export", "--writer", "w", "--tiles", "none", "--policy", endless],
+  ]) {
+    const { code, stdout, stderr } = await signet(["audit", ...words]);
+    t.deepEqual([code, stdout], [2, ""], words.join(" "));
+    t.regex(stderr, /\/dev\/zero is larger than 16 MiB/, words.join(" "));
+  }
+});
+
 test("a policy that can't be used is refused by its name, before anything is read", async (t) => {
   const { folder } = await logFiles(t);
   const policy = join(folder, "bad.policy");

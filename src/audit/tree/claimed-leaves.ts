@@ -1,13 +1,20 @@
-import { type Edge, EMPTY_EDGE, grow } from "../tree/edge.ts";
-import { EMPTY_ROOT, type TreeHash } from "../tree/hash.ts";
-import { Leaves } from "../tree/leaves.ts";
+import { type Edge, EMPTY_EDGE, grow } from "./edge.ts";
+import { EMPTY_ROOT, type TreeHash } from "./hash.ts";
+import { Leaves } from "./leaves.ts";
 
 /** What an event claims: a leaf at an index of a writer's log. */
 export interface Claim {
   readonly index: number;
   readonly hash: TreeHash;
-  /** As {@link linkOf} gives it. */
+  /** How the event links to its neighbours. */
   readonly link: Buffer;
+}
+
+/** An event as a reader understands it: hashes in base64, but that of the leaf, which is in Latin-1. */
+interface ReadEvent {
+  readonly hash: string;
+  readonly prevHash: string;
+  readonly leaf: { readonly index: number; readonly hash: string } | undefined;
 }
 
 /** A tree that the events may have made. */
@@ -32,11 +39,16 @@ interface Choice {
 
 const PART_BYTES = 16;
 
+/** Undefined for an event of a version that had no log. */
+export function claimOf({ hash, prevHash, leaf }: ReadEvent): Claim | undefined {
+  return leaf && { index: leaf.index, hash: Buffer.from(leaf.hash, "latin1"), link: linkOf(hash, prevHash) };
+}
+
 /**
- * How an event links to its neighbours: parts of the SHA-256 of its own body and of the body before, both in base64. No
- * one makes an event with a given part, and the tree proves the rest.
+ * Parts of the SHA-256 of an event's own body and of the body before. No one makes an event with a given part, and the
+ * tree proves the rest.
  */
-export function linkOf(own: string, previous: string): Buffer {
+function linkOf(own: string, previous: string): Buffer {
   const link = Buffer.alloc(2 * PART_BYTES);
   Buffer.from(own, "base64").copy(link, 0, 0, PART_BYTES);
   Buffer.from(previous, "base64").copy(link, PART_BYTES, 0, PART_BYTES);
@@ -64,13 +76,16 @@ export class ClaimedLeaves {
       this.#rivals.set(index, [...rivals, claim]);
   }
 
-  /** The possible trees of each of `sizes`, which ascend, with `wanted` at its place. Throws `missing` of an empty one. */
-  *trees(wanted: Claim, sizes: readonly number[], missing: (index: number) => Error): Generator<PossibleTree> {
+  /**
+   * The possible trees of each of `sizes`, which ascend, where there is one with `wanted` at its place. Throws `missing`
+   * of a place without a claim.
+   */
+  *trees(sizes: readonly number[], missing: (index: number) => Error, wanted?: Claim): Generator<PossibleTree> {
     let branches: readonly Branch[] = [{ edge: EMPTY_EDGE, last: undefined, choices: undefined }];
     let index = 0;
     for (const size of sizes) {
       for (; index < size; index++) {
-        const claims = index === wanted.index ? [wanted] : this.#at(index);
+        const claims = index === wanted?.index ? [wanted] : this.#at(index);
         if (claims.length === 0) throw missing(index);
         branches = this.#grown(branches, claims);
       }
@@ -99,12 +114,18 @@ export class ClaimedLeaves {
     return [{ index, hash, link }, ...(this.#rivals.get(index) ?? [])];
   }
 
+  /** The choices are gathered for the first leaf: no leaf is asked of a tree whose hash is not the wanted one. */
   #leavesWith(last: Choice | undefined): PossibleTree["leafAt"] {
-    const chosen = new Map<number, TreeHash>();
-    for (let choice = last; choice !== undefined; choice = choice.before)
-      chosen.set(choice.claim.index, choice.claim.hash);
-    return (index) => chosen.get(index) ?? this.#hashes.get(index) ?? EMPTY_ROOT;
+    let chosen: ReadonlyMap<number, TreeHash> | undefined;
+    return (index) => {
+      chosen ??= new Map(choicesUpTo(last));
+      return chosen.get(index) ?? this.#hashes.get(index) ?? EMPTY_ROOT;
+    };
   }
+}
+
+function* choicesUpTo(last: Choice | undefined): Generator<[index: number, hash: TreeHash]> {
+  for (let choice = last; choice !== undefined; choice = choice.before) yield [choice.claim.index, choice.claim.hash];
 }
 
 const NO_PART = Buffer.alloc(PART_BYTES);

@@ -1,0 +1,16 @@
+import { FileError } from "../../../files/file-error.ts";
+import { EXIT, Failure, usageError } from "../../failure.ts";
+import { unreadStream } from "../../input/audit-stream.ts";
+import type { NatsOptions } from "../../input/nats-options.ts";
+
+/** How long an interrupted export may take to remove what is unfinished. */
+export const CLEAN_UP_MS = 2_000;
+
+/** There is no such folder, or it is no folder: the command line names another one. */
+const MISNAMED = ["EEXIST", "ENOENT", "ENOTDIR", "EISDIR", "EACCES"];
+
+export function exportFailure(error: unknown, options: NatsOptions): Failure {
+  if (!(error instanceof FileError)) return unreadStream(error, options);
+  if (MISNAMED.includes(error.code)) return usageError(error.message);
+  return new Failure({ code: "FILE", message: error.message }, EXIT.failed, { cause: error });
+}

@@ -1,0 +1,37 @@
+import { isCheckpoint, noteOfLine } from "../../audit/stream-message.ts";
+import { parseLine } from "../../audit/verify/entry.ts";
+import type { Io } from "../io.ts";
+import { linesIn } from "./audit-files.ts";
+import { auditStreamOf } from "./audit-stream.ts";
+import type { NatsOptions } from "./nats-options.ts";
+
+/** What a log holds: checkpoints, and what is an event, or should be. */
+export type LogItem = { readonly note: string } | { readonly body: Uint8Array };
+
+/** As `checkpointLine` begins. */
+const CHECKPOINT = Buffer.from('{"checkpoint":');
+
+/** Reads a log from exported files; without any from the stream. A body is valid until the next one is read. */
+export function readLog(
+  files: readonly string[],
+  options: NatsOptions,
+  io: Io,
+  signal: AbortSignal,
+): AsyncGenerator<LogItem> {
+  return files.length === 0 ? ofStream(options, signal) : ofFiles(files, io);
+}
+
+async function* ofStream(options: NatsOptions, signal: AbortSignal): AsyncGenerator<LogItem> {
+  // Imported late: files need no NATS client.
+  const { tail } = await import("../../nats/audit/tail.ts");
+  const query = { access: auditStreamOf(options), subjects: ["signet.audit.>"], follow: false, signal };
+  for await (const { subject, body } of tail(query))
+    yield isCheckpoint(subject) ? { note: Buffer.from(body).toString() } : { body };
+}
+
+async function* ofFiles(files: readonly string[], io: Io): AsyncGenerator<LogItem> {
+  for await (const line of linesIn(files, io)) {
+    const note = line.subarray(0, CHECKPOINT.length).equals(CHECKPOINT) ? noteOfLine(parseLine(line) ?? {}) : undefined;
+    yield note === undefined ? { body: line } : { note };
+  }
+}

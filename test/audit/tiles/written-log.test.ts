@@ -1,0 +1,36 @@
+import test from "ava";
+import { entriesOf, LogSearch } from "../../../src/audit/tiles/written-log.ts";
+import { createLogWriter } from "../../support/audit/log-writer.ts";
+
+const LOG = createLogWriter("w");
+for (let number = 0; number < 8; number++) LOG.append();
+
+function found(bodies: readonly string[] = LOG.bodies) {
+  const search = new LogSearch("w");
+  for (const body of bodies) search.addEvent(Buffer.from(body));
+  search.addCheckpoint(LOG.checkpointAt());
+  return search.found();
+}
+
+async function entries(bodies: readonly string[], maxWaiting?: number): Promise<string[]> {
+  const read: string[] = [];
+  const all = bodies.map((body) => Buffer.from(body));
+  for await (const entry of entriesOf(found(), asyncOf(all), maxWaiting)) read.push(Buffer.from(entry).toString());
+  return read;
+}
+
+async function* asyncOf(bodies: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* bodies;
+}
+
+test("the entries come in their order, each once, while few have to wait", async (t) => {
+  t.deepEqual(await entries([...LOG.bodies.toReversed(), ...LOG.bodies]), [...LOG.bodies]);
+  const late = [...LOG.bodies.slice(1), ...LOG.bodies.slice(0, 1)];
+  t.deepEqual(await entries(late, 7), [...LOG.bodies]);
+  await t.throwsAsync(entries(late, 6), { code: "NO_ORDER" });
+});
+
+test("an event that left the log between the two readings is named", async (t) => {
+  await t.throwsAsync(entries(LOG.bodies.toSpliced(4, 1)), { code: "INCOMPLETE", message: /log index 4 is missing/ });
+  t.throws(() => found(LOG.bodies.toSpliced(4, 1)), { code: "INCOMPLETE", message: /log index 4 is missing/ });
+});
