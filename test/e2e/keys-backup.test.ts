@@ -69,6 +69,44 @@ testWithNats("keys of one process are restored into the bucket of replicas, whic
   t.is((await signetProcess(["keys", "export", "--out", again, "--json"], { data: fresh, env })).code, 0);
 });
 
+testWithNats(
+  "with a restored backup, the policy that a new replica prints proves the log of one whose data folder is lost",
+  async (t) => {
+    const nats = await startNats(t);
+    const env = { SIGNET_NATS_URL: nats.url };
+    const data = await tempFolder(t);
+    const first = await startRemote(t, { data, env });
+    await issue(first);
+    await first.process.stop();
+    const file = join(await tempFolder(t), "keys.signet");
+    t.like(await signetProcess(["keys", "export", "--out", file], { data, env }), { code: 0 });
+
+    /** What `audit verify` says with the policy of a service that runs in this folder for a while. */
+    const verifiedBy = async (folder: string) => {
+      const service = await startRemote(t, { data: folder, env });
+      await issue(service);
+      const run = (...words: string[]) => signetProcess(words, { data: folder, env });
+      const address = ["--address", service.process.grpc];
+      t.like(await run("audit", "checkpoint", ...address), { code: 0 });
+      const policy = join(folder, "audit.policy");
+      await writeFile(policy, (await run("audit", "keys", ...address)).stdout);
+      await service.process.stop();
+      const { code, stdout } = await run("audit", "verify", "--json", "--policy", policy);
+      return { code, ...JSON.parse(stdout) };
+    };
+    const restored = await lost(t, data);
+    t.like(await signetProcess(["keys", "restore", file], { data: restored, env }), { code: 0 });
+    const { code, proven, uncovered, writers, faults } = await verifiedBy(restored);
+    t.deepEqual({ code, proven, uncovered, faults }, { code: 0, proven: true, uncovered: 0, faults: [] });
+    t.is(writers.length, 2);
+
+    // The negative control: without the backup the policy does not know the first writer.
+    const forgotten = await verifiedBy(await lost(t, data));
+    t.is(forgotten.code, 1);
+    t.true(forgotten.counts.UNKNOWN_LOG > 0);
+  },
+);
+
 testWithNats("from a bucket that forgets keys can be exported, and none are restored into one", async (t) => {
   const nats = await startNats(t);
   const { data, file } = await exported();

@@ -23,6 +23,7 @@ import {
   startRemote,
   untilLogged,
 } from "../../support/service/remote-service.ts";
+import { failureOf } from "../../support/service/rich-error.ts";
 import { issue } from "../../support/service/service.ts";
 import { refusedStart } from "../../support/service/service-process.ts";
 import { waitUntil } from "../../support/wait-until.ts";
@@ -334,6 +335,29 @@ testWithNats(
     );
   },
 );
+
+testWithNats("a key that can't be rotated while the state is away has its event as soon as NATS is back", async (t) => {
+  const place = await newPlace(t);
+  const service = await start(t, place, [NEVER], { SIGNET_STATE_STORE: "nats", SIGNET_STATE_FIRST_START: "true" });
+  await untilServing(service);
+  await service.checkpoint();
+  const failures = async () =>
+    (await readAuditStream(place.nats.url)).flatMap(({ event: { event } }) =>
+      event?.$case === "adminFailed" ? [event.value] : [],
+    );
+  await service.rotate();
+  await allForwarded(service);
+  t.deepEqual(await failures(), [], "control: one that succeeds has none");
+  await place.nats.kill9();
+  t.is((await failureOf(service.rotate())).reason, "AUDIT_KEYS_UNAVAILABLE");
+  await place.nats.restart();
+  const [failure, ...more] = await found("its event is in the stream", async () => {
+    const all = await failures();
+    return all.length > 0 ? all : undefined;
+  });
+  t.like(failure, { method: "RotateAuditKey", reason: "AUDIT_KEYS_UNAVAILABLE", count: 1n });
+  t.is(more.length, 0);
+});
 
 testWithNats("a lost writer is retired by another, and one that runs is not", async (t) => {
   const place = await newPlace(t);
