@@ -36,6 +36,8 @@ export interface Pod {
   readonly ended: Promise<number | null>;
   /** Whatever it wrote to standard error. */
   errors(): string;
+  /** Whatever it wrote to standard output. */
+  said(): string;
   /** Deletes the pod: SIGTERM, and SIGKILL after the grace period. Resolves with the exit code, null after SIGKILL. */
   stop(): Promise<number | null>;
   /** Updates a volume with the ConfigMap or Secret as it is now. */
@@ -71,14 +73,16 @@ export async function startPod(t: Ending, pod: PodSpec, placement: Placement): P
   const command = [...machine.under, ...mounts, "chroot", root, ...asUserOf(pod), ...environmentOf(pod, name)];
   const [file = "", ...words] = [...command, ...dockerfile.entrypoint, ...argumentsOf(pod, name)];
   const child = spawn(file, words, { stdio: ["ignore", "pipe", "pipe"] });
-  const { log, errors } = outputOf(child);
-  const ended = once(child, "exit").then(([code]) => code as number | null);
+  const { log, errors, said } = outputOf(child);
+  // "close", so that all is read that it has said.
+  const ended = once(child, "close").then(([code]) => code as number | null);
   t.teardown(() => void child.kill("SIGKILL"));
   return {
     log,
     status: () => readFile(`/proc/${child.pid}/status`, "utf8"),
     ended,
     errors: () => errors.join(""),
+    said: () => said.join(""),
     async stop() {
       child.kill("SIGTERM");
       const graceMs = pod.terminationGracePeriodSeconds * 1000;
@@ -155,12 +159,14 @@ function argumentsOf({ containers: [{ args }] }: PodSpec, name: string): readonl
   return args.map((word) => word.replaceAll("$(POD_NAME)", name));
 }
 
-function outputOf(child: ChildProcess): { readonly log: LogLine[]; readonly errors: string[] } {
-  const [log, errors]: [LogLine[], string[]] = [[], []];
+function outputOf(child: ChildProcess) {
+  const log: LogLine[] = [];
+  const [errors, said]: [string[], string[]] = [[], []];
   for (const output of [child.stdout, child.stderr]) output?.on("data", (text) => recordShown("logs", text));
   child.stderr?.on("data", (text) => errors.push(String(text)));
+  child.stdout?.on("data", (text) => said.push(String(text)));
   createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (line) => {
     if (line.startsWith("{")) log.push(JSON.parse(line) as LogLine);
   });
-  return { log, errors };
+  return { log, errors, said };
 }

@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { copyFile, readdir, stat, writeFile } from "node:fs/promises";
+import { copyFile, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { ExecutionContext } from "ava";
 import { parse } from "yaml";
+import { signet } from "../cli/terminal.ts";
 import { readPage } from "../docs/pages.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { recordSecret } from "../support/leaks/record.ts";
@@ -37,14 +38,13 @@ async function startSurroundings(t: ExecutionContext, machine: Machine) {
   const folder = await tempFolder(t);
   const [natsCa, callers] = [await createAuthority("NATS"), await createAuthority("callers")];
   const nats = await writeIssued(folder, "nats", await serverCertificate(natsCa, { names: [["dns", NATS_NAME]] }));
-  const password = randomBytes(24).toString("base64url");
-  recordSecret("credential", password);
+  const [password, archiver] = [newPassword(), newPassword()];
   await copyFile("examples/nats/accounts.conf", join(folder, "accounts.conf"));
-  const others = `AUDITOR_PASSWORD: "none"\nARCHIVER_PASSWORD: "none"\n`;
+  const others = `AUDITOR_PASSWORD: "none"\nARCHIVER_PASSWORD: "${archiver}"\n`;
   await writeFile(join(folder, "passwords.conf"), `SIGNET_PASSWORD: "${password}"\n${others}`);
   const config = join(folder, "nats.conf");
   await writeFile(config, `include ./accounts.conf\ntls { cert_file: "${nats.cert}", key_file: "${nats.key}" }\n`);
-  await startNats(t, { machine, port: 4222, flags: ["-c", config] });
+  const server = await startNats(t, { machine, port: 4222, flags: ["-c", config] });
 
   const issueTls = async () => {
     const issued = await serverCertificate(callers, { names: [["dns", SERVICE_NAME]] });
@@ -56,8 +56,34 @@ async function startSurroundings(t: ExecutionContext, machine: Machine) {
     "signet-tls": await issueTls(),
     "signet-nats-ca": { "ca.crt": natsCa.cert },
     "signet-nats": { user: "signet", password },
+    "signet-archiver": { user: "archiver", password: archiver },
   };
-  return { folder, callers, secrets, issueTls };
+  return { folder, callers, secrets, issueTls, server };
+}
+
+function newPassword(): string {
+  const password = randomBytes(24).toString("base64url");
+  recordSecret("credential", password);
+  return password;
+}
+
+/** The policy that names the logs of these data folders, as `signet audit keys` prints it. */
+async function policyOf(folders: readonly string[]): Promise<string> {
+  const identities = await Promise.all(folders.map((folder) => readFile(join(folder, "spool/identity.json"), "utf8")));
+  return `${identities.map((text) => `log ${JSON.parse(text).log.verifierKey}\n`).join("")}quorum none\n`;
+}
+
+/** The pod 31 days later, as its own clock says. */
+function laterOn(pod: PodSpec): PodSpec {
+  const [container] = pod.containers;
+  const clock = "data:text/javascript,const{now}=Date;Date.now=()=>now()+31*86400e3";
+  const env = [...(container.env ?? []), { name: "NODE_OPTIONS", value: `--import=${clock}` }];
+  return { ...pod, containers: [{ ...container, env }] };
+}
+
+/** The lines of an archive with the events of a writer, in their order. */
+function eventsOf(lines: readonly string[], writer: string): readonly object[] {
+  return lines.map((line) => JSON.parse(line)).filter((event) => event.writer === writer);
 }
 
 /** What a caller needs, for a certificate of its own. */
@@ -96,11 +122,11 @@ async function restorePod(copy: string): Promise<PodSpec> {
 }
 
 testOnPods(
-  "the chart's pods make their first keys, are updated one by one while no call fails, are backed up and restored",
+  "the chart's pods make their first keys, are updated one by one while no call fails, are backed up, restored, closed and archived",
   async (t) => {
-    t.timeout(240_000, "it starts six services, one after the other");
+    t.timeout(360_000, "it starts six services and eight jobs, one after the other");
     const at = startMachines(t, ["nats", ...REPLICAS, "orders", "job"]);
-    const { folder, callers, secrets, issueTls } = await startSurroundings(t, at.nats);
+    const { folder, callers, secrets, issueTls, server } = await startSurroundings(t, at.nats);
     const addresses = REPLICAS.map((name) => at[name].address);
     const hosts = { [NATS_NAME]: [at.nats.address], [SERVICE_NAME]: addresses };
     const volumes = Object.fromEntries(
@@ -119,6 +145,7 @@ testOnPods(
     const runJob = async (name: string, pod: PodSpec, manifests: readonly Manifest[], claims = {}) => {
       const job = await startPod(t, pod, { name, machine: at.job, manifests, secrets, hosts, claims });
       t.is(await job.ended, 0, job.errors());
+      return job;
     };
 
     // The first installation: all replicas start at once, and none has keys.
@@ -181,11 +208,44 @@ testOnPods(
     t.is((await stat(join(backups, "signet-backup-1.signet"))).mode & 0o777, 0o600);
     const restore = await restorePod("signet-backup-1");
     await runJob("restore", restore, second, { backup: backups });
-    for (const pod of pods.values()) t.is(await pod.stop(), 0, pod.errors());
+    // The last one ends while NATS is away, so that its volume has events that NATS has not got.
+    for (const name of REPLICAS) {
+      if (name === "signet-2") await server.kill9();
+      t.is(await pods.get(name)?.stop(), 0, pods.get(name)?.errors());
+    }
+    await server.restart();
 
-    // The last one is scaled away for good. A second update finds its log closed.
+    // It is scaled away for good. A second update finds its log closed.
     const scaled = await render("three-replicas", [...CHANGES, "replicas=2", "closedReplicas={2}"]);
-    for (const name of ["signet-close-2-a", "signet-close-2-b"])
-      await runJob(name, jobPod(scaled, "signet-close-2"), scaled, { data: volumes["signet-2"] ?? "" });
+    const outcomes: (string | undefined)[] = [];
+    for (const name of ["signet-close-2-a", "signet-close-2-b"]) {
+      const job = await runJob(name, jobPod(scaled, "signet-close-2"), scaled, { data: volumes["signet-2"] ?? "" });
+      outcomes.push(job.said().trim());
+    }
+    const writer = String(names[2]);
+    t.deepEqual(outcomes, [`${writer} is closed`, `${writer} was closed before`]);
+
+    // A month later the archiver moves all, with what the Job has sent.
+    const policy = await policyOf(Object.values(volumes));
+    const archived = await render("three-replicas", [
+      ...CHANGES.filter((change) => !change.startsWith("backup")),
+      "archive.enabled=true",
+      "archive.secretName=signet-archiver",
+      `archive.policy=${policy}`,
+    ]);
+    const archive = await tempFolder(t);
+    const early = await runJob("signet-archive-0", cronPod(archived), archived, { archive });
+    t.like(early.log.at(-1), { type: "nothing" }, "control: nothing is as old as archive.olderThan");
+    const moved = await runJob("signet-archive-1", laterOn(cronPod(archived)), archived, { archive });
+    t.like(moved.log.at(-1), { type: "archived", stream: "SIGNET_AUDIT", from: 1, trimmed: true });
+    t.deepEqual((await readdir(archive)).toSorted(), ["audit-000001.json", "audit-000001.ndjson"]);
+    const file = join(archive, "audit-000001.ndjson");
+    t.is((await stat(file)).mode & 0o777, 0o600);
+    const events = eventsOf((await readFile(file, "utf8")).trimEnd().split("\n"), writer);
+    t.true(events.some((event) => "serviceStopped" in event));
+    t.like(events.at(-1), { writerClosed: { reason: "REPLICA_REMOVED" } });
+    await writeFile(join(folder, "audit.policy"), policy);
+    const verified = await signet(["audit", "verify", "--policy", join(folder, "audit.policy"), file]);
+    t.is(verified.code, 0, verified.stdout);
   },
 );
