@@ -1,8 +1,11 @@
 import { execFileSync } from "node:child_process";
+import { copyFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import test from "ava";
 import { readPage } from "../docs/pages.ts";
 import { blocksOf } from "../docs/walk-through.ts";
 import { builtPackage } from "../support/built-package.ts";
+import { findTool } from "../support/service/find-tool.ts";
 import { type Ending, shared } from "../support/service/shared.ts";
 import { bootMachine, testWithSystemd } from "../support/systemd/machine.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -27,7 +30,7 @@ const signetMachine = shared(test, async (t: Ending) => {
 
   const installed = await run(`cd /shared\n${INSTALL?.lines}`);
   return {
-    ...{ installed, run, log },
+    ...{ installed, run, log, shared: machine.shared },
     fails: async (lines: string) => (await machine.run(lines)).code !== 0,
     show: (property: string) => run(`systemctl show --value --property=${property} signet`),
     /** Lines for `[Service]` until the machine ends, in force from the next start on. Later names win. */
@@ -155,6 +158,50 @@ testWithSystemd(
     t.regex(await run("ls -ld /var/lib/signet-archive"), /^drwx------ \d+ signet-archive signet-archive /);
     t.is(await run("ls -A /var/lib/signet-archive"), "");
   },
+);
+
+testWithSystemd(
+  "a month later the archiver moves what is proven from NATS into files of its own",
+  async (t) => {
+    const { run, shared, show, ready } = await signetMachine();
+    await copyFile(findTool("nats-server") ?? "", join(shared, "nats-server"));
+    await copyFile("examples/nats/accounts.conf", join(shared, "accounts.conf"));
+    await writeFile(
+      join(shared, "passwords.conf"),
+      'SIGNET_PASSWORD: "none"\nAUDITOR_PASSWORD: "none"\nARCHIVER_PASSWORD: "secret"\n',
+    );
+    await writeFile(
+      join(shared, "nats.conf"),
+      'include ./accounts.conf\nno_auth_user: signet\nlisten: "127.0.0.1:4222"\n',
+    );
+    await run(`systemd-run --quiet --unit=nats /shared/nats-server -js -sd /tmp/nats -c /shared/nats.conf
+    echo SIGNET_NATS_URL=nats://127.0.0.1:4222 > /etc/signet/signet.env
+    systemctl restart signet`);
+    await ready();
+    const clock = "data:text/javascript,const{now}=Date;Date.now=()=>now()+31*86400e3";
+    await run(`${CLIENT}
+    signet token issue service --subject alice --audience api://orders
+    signet audit checkpoint
+    signet audit keys > /etc/signet/audit.policy
+    (umask 077; printf archiver > /etc/signet/archiver.user; printf secret > /etc/signet/archiver.password)
+    echo SIGNET_NATS_URL=nats://127.0.0.1:4222 > /etc/signet/archive.env
+    systemctl start signet-archive`);
+    t.is(await run("ls -A /var/lib/signet-archive"), "", "control: nothing is 30 days old");
+    await run(`echo 'NODE_OPTIONS=--import=${clock}' >> /etc/signet/archive.env; systemctl start signet-archive`);
+    const moved = await run("journalctl --unit=signet-archive --output=cat");
+    t.regex(moved, /^\{"type":"archived","stream":"SIGNET_AUDIT","from":1,.*"trimmed":true\}$/m);
+    t.regex(
+      await run("ls -l /var/lib/signet-archive"),
+      /^-rw------- 1 signet-archive signet-archive .* audit-000001\.ndjson$/m,
+    );
+    const file = "/var/lib/signet-archive/audit-000001.ndjson";
+    t.regex(await run(`cat ${file}`), /"tokenIssued":/);
+    t.regex(await run(`${CLIENT}; signet audit verify --policy /etc/signet/audit.policy ${file}`), /^proven: /m);
+    await run("rm /etc/signet/signet.env; systemctl restart signet; systemctl stop nats");
+    await ready();
+    t.is(await show("ActiveState"), "active");
+  },
+  ["nats-server"],
 );
 
 testWithSystemd("a service that only an operator can mend stays down, and says why", async (t) => {

@@ -7,6 +7,7 @@ import test, { type Implementation } from "ava";
 import { tempFolder } from "../files/temp.ts";
 import { findTool } from "../service/find-tool.ts";
 import type { Ending } from "../service/shared.ts";
+import { missingTools } from "../service/with-tools.ts";
 import { testUnless } from "../unless-missing.ts";
 import { waitUntil } from "../wait-until.ts";
 
@@ -22,9 +23,13 @@ const BOOT = join(import.meta.dirname, "boot.sh");
 const SYSTEMD = "/lib/systemd/systemd";
 const missing = whyNot();
 
-/** A test that boots a systemd. Where none can be booted it is skipped with a notice, and fails in CI. */
-export function testWithSystemd(title: string, implementation: Implementation<[]>): void {
-  testUnless(missing, title, implementation, { run: test.serial });
+/** A test that boots a systemd. Where it, or a tool, is missing the test is skipped with a notice, and fails in CI. */
+export function testWithSystemd(
+  title: string,
+  implementation: Implementation<[]>,
+  tools: readonly string[] = [],
+): void {
+  testUnless(missing ?? missingTools(tools), title, implementation, { run: test.serial });
 }
 
 /** Boots a systemd, which ends with the test. */
