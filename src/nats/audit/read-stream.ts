@@ -1,5 +1,6 @@
 import {
   AckPolicy,
+  type ConsumerMessages,
   DeliverPolicy,
   type JetStreamManager,
   type JsMsg,
@@ -7,6 +8,12 @@ import {
   nanos,
   type OrderedConsumerOptions,
 } from "nats";
+import { createWakeup } from "../../async/wakeup.ts";
+
+/** So much of a stream may wait in memory for its reader. */
+const MAX_WAITING_BYTES = 16 * 1024 ** 2;
+/** What a message takes in memory beside its body. */
+const MESSAGE_BYTES = 1024;
 
 /** An event as the stream stores it. */
 export interface TailedEvent {
@@ -37,7 +44,7 @@ export async function* readStream(
   { stream, subjects, matches, from, to, signal }: StreamPart,
 ): AsyncGenerator<TailedEvent> {
   if (to !== undefined && (to < from || (await pendingFrom(manager, stream, subjects, from)) === 0)) return;
-  for await (const message of consume(connection, stream, subjects, startingAt(from), signal)) {
+  for await (const message of consume(connection, stream, subjects, from, signal)) {
     if (to !== undefined && message.seq > to) return;
     const event = toEvent(message);
     if (matches === undefined || matches(event)) yield event;
@@ -54,7 +61,7 @@ export async function* readLastOfSubjects(
 ): AsyncGenerator<TailedEvent> {
   const from = { deliver_policy: DeliverPolicy.LastPerSubject };
   if ((await probe(manager, stream, { ...from, filter_subject: subject })).num_pending === 0) return;
-  for await (const message of consume(connection, stream, [subject], from, signal)) {
+  for await (const message of consumePart(connection, stream, [subject], from, signal, Number.POSITIVE_INFINITY)) {
     yield toEvent(message);
     if (message.info.pending === 0) return;
   }
@@ -99,30 +106,80 @@ function startingAt(seq: number) {
   return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: seq };
 }
 
+/** Yields the messages from `seq` on, over as many consumers as it takes. */
 async function* consume(
+  connection: NatsConnection,
+  stream: string,
+  subjects: readonly string[],
+  seq: number,
+  signal: AbortSignal,
+): AsyncGenerator<JsMsg> {
+  for (let next: number | undefined = seq; next !== undefined && !signal.aborted; )
+    next = yield* consumePart(connection, stream, subjects, startingAt(next), signal, MAX_WAITING_BYTES);
+}
+
+/**
+ * Yields the messages of one consumer. The library asks for more as soon as messages arrive, however many wait for their
+ * reader: so the consumer ends where too many do. Returns the number to go on from; undefined where the signal ended it.
+ */
+async function* consumePart(
   connection: NatsConnection,
   stream: string,
   subjects: readonly string[],
   from: Partial<OrderedConsumerOptions>,
   signal: AbortSignal,
-): AsyncGenerator<JsMsg> {
+  maxWaitingBytes: number,
+): AsyncGenerator<JsMsg, number | undefined> {
   const [subject = "", ...more] = subjects;
   const consumer = await connection.jetstream().consumers.get(stream, {
     filterSubjects: more.length === 0 ? subject : [...subjects],
     ...from,
   });
-  const messages = await consumer.consume();
+  const arrived = createWakeup();
+  let waiting: JsMsg[] = [];
+  let bytes = 0;
+  let next: number | undefined;
+  let isFull = false;
+  const messages: ConsumerMessages = await consumer.consume({
+    callback(message) {
+      if (isFull) return;
+      waiting.push(message);
+      bytes += message.data.length + MESSAGE_BYTES;
+      isFull = bytes >= maxWaitingBytes;
+      if (isFull) messages.stop();
+      arrived.wake();
+    },
+  });
+  let end: { readonly error: Error | undefined } | undefined;
+  void messages.closed().then((error) => {
+    end = { error: error instanceof Error ? error : undefined };
+    arrived.wake();
+  });
   const stop = () => messages.stop();
   // The library would wait for ever on a connection that it has given up, as it does when its user is taken away.
   void connection.closed().then((error) => messages.stop(error instanceof Error ? error : new Error("it has ended")));
   signal.addEventListener("abort", stop);
   if (signal.aborted) stop();
   try {
-    yield* messages;
+    for (;;) {
+      const part = waiting;
+      [waiting, bytes] = [[], 0];
+      for (const message of part) {
+        if (signal.aborted) return undefined;
+        yield message;
+        next = message.seq + 1;
+      }
+      if (waiting.length > 0) continue;
+      if (isFull) return next;
+      if (end?.error !== undefined) throw end.error;
+      if (end !== undefined) return undefined;
+      await arrived.wait();
+    }
   } finally {
     signal.removeEventListener("abort", stop);
     // Before the connection is closed: otherwise the library keeps asking for a new consumer.
     await messages.close();
+    if (isFull) await consumer.delete().catch(() => false);
   }
 }
 

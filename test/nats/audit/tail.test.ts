@@ -12,6 +12,7 @@ import { tempFolder } from "../../support/files/temp.ts";
 import { openAccess } from "../../support/nats/nats-access.ts";
 import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { accessWith, secretFile } from "../../support/nats/secure-nats.ts";
+import { startTcpProxy } from "../../support/nats/tcp-proxy.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 const forever = new AbortController().signal;
@@ -95,6 +96,28 @@ testWithNats("without following, a subject without stored events ends at once", 
   const { read } = await stream(t, 2);
   t.deepEqual(await collect(read({ subjects: ["signet.audit.key.>"] })), []);
   t.deepEqual(await collect(read({ last: 0 })), []);
+});
+
+testWithNats("a slow reader has little of the stream in memory, and gets all of it once, in order", async (t) => {
+  const server = await startNats(t);
+  const connection = await connect({ servers: server.url });
+  t.teardown(() => connection.close());
+  await ensureStream(connection, 1);
+  const numbers = Array.from({ length: 3000 }, (_, at) => at + 1);
+  const bodyOf = (number: number) => String(number).padStart(16 * 1024, "0");
+  await Promise.all(numbers.map((number) => connection.jetstream().publish("signet.audit.x", bodyOf(number))));
+  let received = 0;
+  const proxy = await startTcpProxy(t, server.url, (said) => {
+    received += said.length;
+    return said;
+  });
+  const events = tail({ access: openAccess(proxy.url), subjects: ["signet.audit.>"], follow: false, signal: forever });
+  const { value } = await events.next();
+  await waitUntil("it wants no more", () => proxy.sent("UNSUB ") === 1);
+  const early = received;
+  const rest = (await collect(events)).map(number);
+  t.deepEqual([number(value as TailedEvent), ...rest], numbers);
+  t.true(early < received / 2, `${early} of ${received} bytes before it was asked for more`);
 });
 
 testWithNats("following continues with new events until the signal aborts", async (t) => {
