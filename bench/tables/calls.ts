@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ClosedLoopJob } from "../client/closed-loop.ts";
@@ -59,11 +60,14 @@ export interface Row {
   readonly samples: readonly Sample[];
 }
 
-const WARM_UP_SECONDS = 2;
+/** Until V8 has compiled what a call runs: an IssueToken takes twice the CPU in the first seconds. */
+const WARM_UP_SECONDS = 10;
 
 /** Loads the servers in turn, so that a temporary disturbance of the machine affects neighbouring runs alike. */
 export async function measureCalls(bench: Bench, contestants: readonly Contestant[], plan: Plan): Promise<Row[]> {
   for (const contestant of contestants) await warmUp(bench, contestant, plan);
+  // Otherwise the kernel writes back what the warm-up has left, and a sync beside that takes up to a second.
+  execFileSync("sync");
   const rounds = await bench.rounds(async (round) => {
     const samples = new Map<Contestant, Sample>();
     for (let turn = 0; turn < contestants.length; turn++) {
