@@ -13,7 +13,7 @@ import type { Keks } from "../jose/kek.ts";
 import { loadKeks } from "../jose/kek-source.ts";
 import { recordKeysOf } from "../jose/key-vault.ts";
 import { SignatureCounts } from "../keys/signature-counts.ts";
-import { type CertificateValidity, certificateValidity, readNatsFiles } from "../nats/access.ts";
+import type { CertificateValidity, NatsAccess } from "../nats/access.ts";
 import { createInstallation, type Installation, OWN_INSTALLATION } from "../replica/installation.ts";
 import { requireStateFile } from "../replica/state-file.ts";
 import { type FileUse, LIVE_FILE, openFileKeyValue } from "../state/file.ts";
@@ -64,7 +64,7 @@ export async function openStorage(run: Run): Promise<Storage> {
   const { config, machine, log, nameReplica, now, endings, tracing } = run;
   openDataFolder(config.data);
   // Each thread reads them again, and watches them: here a fault stops the start, before anything is created.
-  let natsCertificate = config.nats && certificateValidity(config.nats.access, await readNatsFiles(config.nats.access));
+  let natsCertificate = config.nats && (await readNatsCertificate(config.nats.access));
   let threadDeath: unknown;
   const openFile = openerOf(config, machine.stateThread, now, (error) => {
     threadDeath = error;
@@ -139,6 +139,12 @@ export async function openStorage(run: Run): Promise<Storage> {
     },
     state: { ...state, fitness },
   };
+}
+
+/** The code for NATS is imported where NATS is used: it is a tenth of what a start would load without it. */
+async function readNatsCertificate(access: NatsAccess): Promise<CertificateValidity | undefined> {
+  const { certificateValidity, readNatsFiles } = await import("../nats/access.ts");
+  return certificateValidity(access, await readNatsFiles(access));
 }
 
 /** How the state of the data folder is opened, and so locked. With NATS it is read once, and needs no thread. */

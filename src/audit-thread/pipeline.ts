@@ -1,34 +1,22 @@
 import { randomUUID } from "node:crypto";
 import { AuditError } from "../audit/event.ts";
 import { createUuidV7Generator } from "../audit/event-id.ts";
-import { Forwarder, type ForwarderOptions } from "../audit/forward/forwarder.ts";
-import type { EventSink, NoteSink, StreamUsage } from "../audit/forward/sink.ts";
-import { timedSink } from "../audit/forward/timed-sink.ts";
 import type { AuditPipeline, AuditReport } from "../audit/pipeline.ts";
 import { openSpool } from "../audit/spool/open.ts";
 import type { OpenSpoolFile } from "../audit/spool/segment-file.ts";
 import type { Spool } from "../audit/spool/spool.ts";
 import type { WriterLog } from "../audit/writer/log.ts";
 import { KeyringError } from "../keys/error.ts";
-import { UNUSED_EVENT } from "../nats/attempt.ts";
-import { NatsPublisher, type PublisherOptions } from "../nats/audit/publisher.ts";
-import type { LinkReport } from "../nats/link.ts";
-import { openWatchedLink } from "../nats/watched-link.ts";
-import type { Publication } from "../trace/call-trace.ts";
 import { signClosing } from "./checkpointer.ts";
+import type { ForwardingAdapters, startForwarding } from "./forwarding.ts";
 import type { AuditSettings } from "./messages.ts";
 import { type Proofs, type ProofsOptions, startProofs } from "./proofs.ts";
 import { Tally } from "./tally.ts";
 import { WriterKeys } from "./writer-keys.ts";
 
 /** The pipeline's access to disk and network, and the clock by which a log is idle, which tests replace. */
-export interface AuditAdapters
-  extends Pick<ForwarderOptions, "inspectMs">,
-    Pick<PublisherOptions, "judge">,
-    Partial<Pick<ProofsOptions, "monotonic">> {
+export interface AuditAdapters extends ForwardingAdapters, Partial<Pick<ProofsOptions, "monotonic">> {
   readonly openSpoolFile?: OpenSpoolFile;
-  readonly wrapSink?: (sink: EventSink) => EventSink;
-  readonly wrapNotes?: (sink: NoteSink) => NoteSink;
 }
 
 /** The pipeline as its own thread sees it. */
@@ -51,11 +39,8 @@ export type OpenPipeline = Pick<
 
 /** How long the last checkpoint may take to be published, even if the events have used up the time. */
 const LAST_NOTE_MS = 200;
-/** How long the connection may take to close: what is still being sent is in the spool as well. */
-const CLOSE_MS = 100;
 
 const monotonic = () => performance.now();
-const CLOCKS = { now: Date.now, monotonic };
 
 /**
  * Opens the spool and starts to forward its events to NATS, whether NATS is reachable or not. Throws an AuditError, and
@@ -97,7 +82,7 @@ export async function openAuditPipeline(
   });
   if (spool.cut !== undefined) report({ type: "audit.cut", ...spool.cut });
   opened = spool;
-  const forwarder = nats && (await startForwarding({ ...nats, traced }, spool, report, forwarding));
+  const forwarder = nats && (await forward({ ...nats, traced }, spool, report, forwarding));
   const clocks = { now: Date.now, monotonic: idleClock, random: Math.random };
   const sink = forwarder?.notes;
   const inspected = () => forwarder?.inspected ?? 0;
@@ -158,41 +143,7 @@ export async function openAuditPipeline(
   };
 }
 
-async function startForwarding(
-  { access, replicas, horizonMs, traced }: NonNullable<AuditSettings["nats"]> & Pick<AuditSettings, "traced">,
-  spool: Spool,
-  report: (report: AuditReport) => void,
-  { wrapSink = (sink) => sink, wrapNotes = (sink) => sink, inspectMs, judge }: Omit<AuditAdapters, "openSpoolFile">,
-) {
-  const { link, close } = await openWatchedLink(access, { name: "signet", writes: UNUSED_EVENT }, (state) =>
-    report(reportOf(state)),
-  );
-  const nats = new NatsPublisher(link, { replicas, judge });
-  const notes = wrapNotes(nats);
-  const publisher = wrapSink(nats);
-  const onPublished = (publications: readonly Publication[]) => report({ type: "audit.published", publications });
-  const onUsage = (usage: StreamUsage) => report({ type: "audit.usage", usage });
-  const sink = traced ? timedSink(publisher, onPublished, CLOCKS) : publisher;
-  const forwarder = new Forwarder({
-    spool,
-    sink,
-    horizonMs,
-    monotonic,
-    inspectMs,
-    random: Math.random,
-    report,
-    onUsage,
-  });
-  return {
-    notes,
-    get inspected() {
-      return forwarder.inspected;
-    },
-    stop: (deadlineMs: number) => forwarder.stop(deadlineMs),
-    close: () => close(CLOSE_MS),
-  };
-}
-
-function reportOf(state: LinkReport): AuditReport {
-  return "server" in state ? { ...state, type: `nats.${state.type}` } : { ...state, type: `nats.${state.type}` };
+/** Imported where it is wanted: NATS is half of what this thread would load without it. */
+async function forward(...args: Parameters<typeof startForwarding>) {
+  return (await import("./forwarding.ts")).startForwarding(...args);
 }

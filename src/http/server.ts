@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { Server as TlsServer } from "node:tls";
@@ -59,6 +59,10 @@ export interface HttpServer {
   readonly address: string;
   stop(): Promise<void>;
 }
+
+// An import of node:http reads all its exports, and one of them loads Node's own client for HTTP and WebSocket: 45 ms of
+// CPU and 14 MB.
+const { createServer } = process.getBuiltinModule("node:http");
 
 /** Node looks for requests that are late only every 30 seconds by default. */
 const TIMES = { requestTimeout: 10_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 } as const;

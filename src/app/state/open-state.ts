@@ -12,7 +12,6 @@ import { openSnapshotFiles } from "../../replica/snapshot-files.ts";
 import type { KeyValue } from "../../state/keyvalue.ts";
 import type { Log } from "../log.ts";
 import type { Sweeping } from "./nats-live.ts";
-import { openNatsState } from "./nats-state.ts";
 import { bucketLost, holdsCopies, isShared, type OwnState, type OwnStore, snapshotsOf } from "./own-state.ts";
 import { NO_SNAPSHOTS, type SharedState } from "./shared-state.ts";
 
@@ -38,6 +37,7 @@ export async function openState(
   const files = await openSnapshotFiles(snapshotsOf(data), (file) => log("error", { type: "snapshot.damaged", file }));
   const { access, replicas } = nats;
   const { version } = packageJson;
+  const { openNatsState } = await import("./nats-state.ts");
   return openNatsState({ config, noFirstKeys, access, replicas, writer, version, files, now, log, ...sweeping });
 }
 
