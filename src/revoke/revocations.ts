@@ -162,7 +162,7 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
     if (missing.length > 0) onPutBack?.(missing.length);
   }
 
-  for (const revocation of snapshot?.revocations ?? []) learn(revocation);
+  for await (const revocation of inTurns(snapshot?.revocations ?? [])) learn(revocation);
   const following = follow(watch, stopping.signal);
   await loaded.promise.catch((error) => {
     stopping.abort();
@@ -184,7 +184,11 @@ export async function openRevocations(options: RevocationsOptions): Promise<Revo
       listeners.add(inbox.put);
       try {
         const ended = AbortSignal.any([signal, stopping.signal]);
-        yield* known.all();
+        // Nothing else would have a turn until a reader that keeps up had all 10⁶ of them.
+        for await (const one of inTurns(known.all())) {
+          if (ended.aborted) return;
+          yield one;
+        }
         yield "current";
         yield* inbox.items(ended);
       } finally {

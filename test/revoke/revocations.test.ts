@@ -4,6 +4,7 @@ import { encodeRevocation, type Revocation, type RevokedSubject, revocationKey }
 import { openRevocations, type Revocations, type RevocationsOptions } from "../../src/revoke/revocations.ts";
 import { type Change, type KeyValue, StateError } from "../../src/state/keyvalue.ts";
 import { createMemoryKeyValue } from "../../src/state/memory.ts";
+import { turnsDuring } from "../support/turns.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const NOW = 1_700_000_000_000;
@@ -382,3 +383,29 @@ function failingStore(first: KeyValue) {
     },
   };
 }
+
+for (const [count, least, most, what] of [
+  [5_000, 4, Number.POSITIVE_INFINITY, "while a reader gets many revocations at once, calls have their turn"],
+  [100, 0, 1, "control: a few come in one turn"],
+] as const)
+  test(what, async (t) => {
+    const { open } = fixture(t);
+    const known = Array.from({ length: count }, (_, at) => revokedToken(`token-${at}`));
+    const revocations = await open({ snapshot: { asOf: NOW, revocations: known } });
+    let items: (Revocation | "current")[] = [];
+    const turns = await turnsDuring(async () => {
+      items = await firstItems(revocations, count + 1);
+    });
+    t.deepEqual(items, [...known, "current"]);
+    t.true(turns >= least && turns <= most, `${turns}`);
+  });
+
+test("a reader that leaves while it gets many revocations gets no more of them", async (t) => {
+  const { open } = fixture(t);
+  const known = Array.from({ length: 5_000 }, (_, at) => revokedToken(`token-${at}`));
+  const revocations = await open({ snapshot: { asOf: NOW, revocations: known } });
+  const leaving = new AbortController();
+  const items: unknown[] = [];
+  for await (const item of revocations.watch(leaving.signal)) if (items.push(item) === 1_500) leaving.abort();
+  t.is(items.length, 1_500);
+});

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import {
   AckPolicy,
   createInbox,
@@ -19,6 +20,8 @@ const SILENCE_MS = 2 * HEARTBEAT_MS;
 const MOST_IDLE = 3;
 /** Counts flow control too: the server may not receive the answers to it. */
 const MOST_SIGNS = 60;
+/** How many messages are read in one turn of the event loop. */
+const PER_TURN = 200;
 
 /** A message of the bucket, or a sign of life. */
 interface Arrival {
@@ -137,7 +140,12 @@ async function lastRevision(bucket: Bucket, access: Access, filter: string): Pro
   }
 }
 
-/** Queues messages between the connection and the reader. A gap in the consumer's delivery numbers is a failure. */
+/**
+ * Queues messages between the connection and the reader. A gap in the consumer's delivery numbers is a failure.
+ *
+ * The server sends up to 32 MB ahead, and the answers to all other calls come behind them. To read the messages takes
+ * several times as long as to take them in: so the connection has its turn in between, or calls would be late.
+ */
 class Arrivals {
   readonly #connection: NatsConnection;
   readonly #name: BucketName;
@@ -145,6 +153,8 @@ class Arrivals {
   readonly #onDamage: (error: Error) => void;
   readonly #messages: Msg[] = [];
   readonly #arrived = createWakeup();
+  /** How many of the messages were read. */
+  #taken = 0;
   #delivered = 0;
   #failure: Error | undefined;
 
@@ -166,9 +176,17 @@ class Arrivals {
   }
 
   async next(): Promise<Arrival> {
+    if (this.#taken === PER_TURN) {
+      this.#messages.splice(0, PER_TURN);
+      this.#taken = 0;
+      await turn();
+    }
     while (true) {
-      const message = this.#messages.shift();
-      if (message !== undefined) return this.#read(message);
+      const message = this.#messages[this.#taken];
+      if (message !== undefined) {
+        this.#taken += 1;
+        return this.#read(message);
+      }
       if (this.#failure !== undefined) throw this.#failure;
       await this.#arrived.wait();
     }

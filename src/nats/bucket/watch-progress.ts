@@ -8,6 +8,12 @@ interface Yielded {
   readonly expiresAt: number;
 }
 
+/**
+ * What has expired is looked for once in so many milliseconds for each entry. A look takes up to 70 ns for each: 10⁶
+ * entries of which one ends each second would otherwise take a twentieth of a core, and more with every message.
+ */
+const LOOK_MS_PER_ENTRY = 0.05;
+
 /** What one watch has yielded. After an outage it yields everything that is new, and nothing twice. */
 export class WatchProgress {
   /** Whether everything that existed at the beginning was yielded. */
@@ -15,6 +21,7 @@ export class WatchProgress {
   readonly #live = new Map<string, Yielded>();
   #last = 0;
   #nextExpiry = Infinity;
+  #lookedAt = -Infinity;
 
   /**
    * Yields "gap", then what has changed since the watch was interrupted. `existing` has the last message of each key,
@@ -72,9 +79,12 @@ export class WatchProgress {
     yield { type: "put", entry };
   }
 
-  /** Yields a deletion for each entry that has expired. */
+  /** Yields a deletion for each entry that has expired; among many entries, up to {@link LOOK_MS_PER_ENTRY} later. */
   *expire(now: number): Generator<Change> {
-    if (now < this.#nextExpiry) return;
+    const sinceLook = now - this.#lookedAt;
+    const isTooSoon = sinceLook >= 0 && sinceLook < this.#live.size * LOOK_MS_PER_ENTRY;
+    if (now < this.#nextExpiry || isTooSoon) return;
+    this.#lookedAt = now;
     const expired: string[] = [];
     this.#nextExpiry = Infinity;
     for (const [key, { expiresAt }] of this.#live) {

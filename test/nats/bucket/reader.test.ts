@@ -5,6 +5,7 @@ import { STATE_BUCKET } from "../../../src/nats/bucket/name.ts";
 import { existingEntries, openBucketReader } from "../../../src/nats/bucket/reader.ts";
 import type { StateError } from "../../../src/state/keyvalue.ts";
 import { collect } from "../../support/collect.ts";
+import { turnsDuring } from "../../support/turns.ts";
 
 /** A reader of `a/` whose server is the test: up to revision 9 there was something when it was opened. */
 async function readerUnderTest(t: ExecutionContext) {
@@ -113,3 +114,21 @@ test.serial(
     await ends(t, reader.next(), /stopped its heartbeats/);
   },
 );
+
+for (const [count, most, what] of [
+  [2_000, Number.POSITIVE_INFINITY, "while a reader reads much that has arrived, calls have their turn"],
+  [100, 1, "control: a reader of a little has it in one turn"],
+] as const)
+  test(what, async (t) => {
+    const { reader, entry } = await readerUnderTest(t);
+    for (let at = 1; at <= count; at += 1) entry(at, at);
+    const seen: number[] = [];
+    const turns = await turnsDuring(async () => {
+      while (seen.length < count) seen.push((await reader.next()).revision);
+    });
+    t.deepEqual(
+      seen,
+      Array.from({ length: count }, (_, at) => at + 1),
+    );
+    t.true(turns >= Math.floor((count - 1) / 200) && turns <= most, `${turns}`);
+  });

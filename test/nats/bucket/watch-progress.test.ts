@@ -87,10 +87,24 @@ test("an entry that expires is yielded as deleted, and again as put when the clo
   t.deepEqual(await compare(progress, [fleeting, entry("b", 2)], NOW), ["put a 1"]);
 });
 
-test("an entry expires among more than a function takes as arguments", async (t) => {
+test("of many entries those that have expired are looked for now and then, and all are found", async (t) => {
   const progress = new WatchProgress();
   const many = Array.from({ length: 200_000 }, (_, at) => entry(`k${at}`, at + 1, { expiresAt: NOW + 1_000 + at }));
   await compare(progress, many);
   t.deepEqual([...progress.expire(NOW + 1_000)].map(spell), ["delete k0"]);
-  t.deepEqual([...progress.expire(NOW + 1_001)].map(spell), ["delete k1"]);
+  const looks: number[] = [];
+  for (let time = 1_001; time < 31_000; time += 1) {
+    const expired = [...progress.expire(NOW + time)].length;
+    if (expired > 0) looks.push(expired);
+  }
+  t.deepEqual(looks, [10_000, 9_500, 9_025]);
+  t.deepEqual([...progress.expire(NOW)], [], "a clock that is set back is no reason to look");
+  t.is([...progress.expire(NOW + 1_000_000)].length, 200_000 - 1 - 28_525);
+});
+
+test("of few entries each is found when it expires", async (t) => {
+  const progress = new WatchProgress();
+  const few = Array.from({ length: 10 }, (_, at) => entry(`k${at}`, at + 1, { expiresAt: NOW + 1_000 + at }));
+  await compare(progress, few);
+  for (let at = 0; at < 10; at += 1) t.deepEqual([...progress.expire(NOW + 1_000 + at)].map(spell), [`delete k${at}`]);
 });
