@@ -13,7 +13,7 @@ const POOL_BYTES = 8_192;
  */
 export function keepHeapSmall(): void {
   setFlagsFromString("--semi-space-growth-factor=1");
-  setFlagsFromString("--heap-growing-percent=10");
+  setFlagsFromString("--heap-growing-percent=20");
 }
 
 /**
