@@ -1,7 +1,7 @@
 import type { Static } from "typebox";
 import { createFaults, type Fault, type FaultAt } from "../schema/fault.ts";
 import { choose, objectSchema } from "../schema/object-schema.ts";
-import { compileSchema } from "../schema/schema.ts";
+import { compileOnUse } from "../schema/schema.ts";
 import { parseYaml } from "../schema/yaml.ts";
 import { CALLER_LIMITS_SCHEMA } from "./limits/caller-limits.ts";
 import { METHODS, type Method, PERMISSIONS } from "./question.ts";
@@ -83,7 +83,7 @@ const POLICY_SCHEMA = objectSchema(
   ["groups"],
 );
 
-const checkSyntax = compileSchema(POLICY_SCHEMA, { defaults: true });
+const checkSyntax = compileOnUse(POLICY_SCHEMA, { defaults: true });
 
 /** A rule as written. */
 export type RuleInFile = Omit<Static<typeof RULE>, "methods" | "profiles" | "subjects"> & {

@@ -1,6 +1,6 @@
 import { ConfigError, createFaults, type Fault, type FaultAt, type Faults } from "../schema/fault.ts";
 import { pathText } from "../schema/path-text.ts";
-import { compileSchema } from "../schema/schema.ts";
+import { compileOnUse } from "../schema/schema.ts";
 import { parseYaml, type YamlDocument } from "../schema/yaml.ts";
 import { configWarnings, crossCheck } from "./checks.ts";
 import { buildConfig, type Config } from "./config.ts";
@@ -10,7 +10,7 @@ import { takeOpenTelemetry } from "./opentelemetry.ts";
 import { readTrustedFile } from "./read-file.ts";
 import { CONFIG_SCHEMA, type RawConfig } from "./schema.ts";
 
-const check = compileSchema(CONFIG_SCHEMA, { defaults: true });
+const check = compileOnUse(CONFIG_SCHEMA, { defaults: true });
 
 /** Where to read from. Without a file, every key has its default. */
 export interface ConfigSource {

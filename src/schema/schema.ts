@@ -64,6 +64,15 @@ export function compileSchema(schema: object, options: { readonly defaults: bool
   return (value) => (validate(value) ? [] : violationsOf(validate.errors ?? []).slice(0, 100));
 }
 
+/** Compiles a schema that is part of the program when it is first used: most commands and tests load it in vain. */
+export function compileOnUse(schema: object, options: { readonly defaults: boolean }): Check {
+  let check: Check | undefined;
+  return (value) => {
+    check ??= compileSchema(schema, options);
+    return check(value);
+  };
+}
+
 interface StringLimits {
   readonly maxLength?: number;
   readonly maxBytes?: number;

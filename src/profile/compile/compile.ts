@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { wholeSeconds } from "../../schema/duration.ts";
 import { createFaults, type Fault, type Faults } from "../../schema/fault.ts";
 import { rateLimitOf } from "../../schema/rate-limit.ts";
-import { compileSchema } from "../../schema/schema.ts";
+import { compileOnUse } from "../../schema/schema.ts";
 import { parseYaml } from "../../schema/yaml.ts";
 import { createCelCompiler, createNormaliser } from "../cel/cel.ts";
 import { PROFILE_FILE_SCHEMA, type ProfileFile } from "../file/schema.ts";
@@ -24,7 +24,7 @@ import { compileSurfaces } from "./surfaces.ts";
 /** In UTF-16 units. A profile has a few thousand; more is a mistake, or an attack on the parser. */
 const MAX_FILE_LENGTH = 262_144;
 
-const checkSyntax = compileSchema(PROFILE_FILE_SCHEMA, { defaults: true });
+const checkSyntax = compileOnUse(PROFILE_FILE_SCHEMA, { defaults: true });
 
 /**
  * Compiles the text of a profile's file. Returns all syntax faults or, when there are none, all semantic faults.
