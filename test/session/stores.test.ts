@@ -68,5 +68,6 @@ sessionsOver(serialTestWithNats, "NATS", async (t, now) => {
   const link = new NatsLink({ servers: url }, () => undefined);
   t.teardown(() => link.close(100));
   await link.connected(AbortSignal.timeout(HANGS_MS));
-  return createNatsKeyValue(link, { name: LIVE_BUCKET, replicas: 1, now, report: (damage) => t.fail(damage) });
+  const report = (damage: string) => t.fail(damage);
+  return createNatsKeyValue(link, { name: LIVE_BUCKET, replicas: 1, now, report, callMs: HANGS_MS });
 });

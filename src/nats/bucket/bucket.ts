@@ -21,6 +21,8 @@ export interface BucketOptions {
   /** While true, a bucket with a refused setting is UNAVAILABLE: what it lacks may have existed. Default: always. */
   readonly strict?: () => boolean;
   readonly judge?: JudgeSettings;
+  /** How long a call may take. Default: 2000. */
+  readonly callMs?: number;
 }
 
 /** A checked connection, valid for one call. */
@@ -29,11 +31,11 @@ export interface Access {
   readonly manager: JetStreamManager;
   /** Aborts when the call is over. */
   readonly signal: AbortSignal;
+  /** How long an answer is waited for: half of the call, so that a write whose answer was lost can be looked up. */
+  readonly requestMs: number;
 }
 
 const CALL_MS = 2000;
-/** Half of the call, so that a write whose answer was lost can still be looked up. */
-const REQUEST_MS = 1000;
 // A leader that was just elected may be behind for a moment: what it lacks is not lost yet.
 const LOOKS = 4;
 const LOOK_MS = 250;
@@ -44,6 +46,7 @@ export class Bucket {
   readonly name: BucketName;
   readonly #link: NatsLink;
   readonly #options: BucketOptions;
+  readonly #callMs: number;
   #created: string | undefined;
   #highest = 0;
   #loss: StateError | undefined;
@@ -56,10 +59,11 @@ export class Bucket {
     this.name = options.name ?? STATE_BUCKET;
     this.#link = link;
     this.#options = options;
+    this.#callMs = options.callMs ?? CALL_MS;
   }
 
   /**
-   * Does the work within 2 s. Throws {@link StateError}: LOST; UNAVAILABLE when there is no connection or it is lost,
+   * Does the work within the time of a call. Throws {@link StateError}: LOST; UNAVAILABLE when there is no connection or it is lost,
    * when a setting of the bucket is refused, when the time is over, and when `signal` aborts.
    */
   async call<Result>(what: string, work: (access: Access) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
@@ -77,8 +81,8 @@ export class Bucket {
     const ended = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]);
     try {
       const result = this.#work(what, connection, generation, over.signal, work);
-      return await within({ ms: CALL_MS, signal: ended }, result, (reason) => {
-        throw unavailable(`${what}: ${reason === "late" ? `no answer from NATS within ${CALL_MS} ms` : obstacle}`);
+      return await within({ ms: this.#callMs, signal: ended }, result, (reason) => {
+        throw unavailable(`${what}: ${reason === "late" ? `no answer from NATS within ${this.#callMs} ms` : obstacle}`);
       });
     } finally {
       over.abort();
@@ -94,10 +98,11 @@ export class Bucket {
     work: (access: Access) => Promise<Result>,
   ): Promise<Result> {
     try {
-      const manager = await connection.jetstreamManager({ checkAPI: false, timeout: REQUEST_MS });
+      const requestMs = this.#callMs / 2;
+      const manager = await connection.jetstreamManager({ checkAPI: false, timeout: requestMs });
       await this.#checkOnce(generation, connection, manager, signal);
       await this.#checkSettings(manager);
-      const access = { connection, manager, signal };
+      const access = { connection, manager, signal, requestMs };
       return await work(access).catch(async (error: unknown) => {
         // A missing stream and a server without JetStream fail alike: the publish gets no responder.
         if (!(error instanceof StateError)) await this.verify(access);

@@ -7,7 +7,6 @@ import { entryHeaders, type Operation, requireKey, type StoredEntry, storedEntry
 
 // 10071 and, while another write of the key is still on its way through the cluster, 10164.
 const WRONG_REVISION = [10071, 10164];
-const REQUEST_MS = 1000;
 const IN_FLIGHT_MS = 20;
 
 /** One write of one key. It may be offered several times. */
@@ -33,7 +32,7 @@ export async function offer(bucket: Bucket, access: Access, write: Write, expect
       const ack = await access.connection.jetstream().publish(subjectOf(bucket.name, write.key), write.value, {
         headers: entryHeaders(write.id, write.operation, write.options),
         expect: { streamName: bucket.name.stream, lastSubjectSequence: expected },
-        timeout: REQUEST_MS,
+        timeout: access.requestMs,
       });
       bucket.sawWrite(ack.seq, before);
       return ack.seq;

@@ -1,4 +1,5 @@
 import type { ExecutionContext } from "ava";
+import { HANGS_MS } from "../../support/bounded.ts";
 import { bytes, type StoreUnderTest } from "./store-under-test.ts";
 
 const CREATORS = 50;
@@ -31,6 +32,8 @@ export async function raceForClaims(
 
 async function readThenWrite({ link, store }: StoreUnderTest, key: string): Promise<boolean> {
   if ((await store.get(key)) !== undefined) return false;
-  await link.connection?.jetstream().publish(`$KV.signet.${key.replaceAll("/", ".")}`, bytes("mine"));
+  await link.connection
+    ?.jetstream({ timeout: HANGS_MS })
+    .publish(`$KV.signet.${key.replaceAll("/", ".")}`, bytes("mine"));
   return true;
 }

@@ -33,12 +33,12 @@ keyValueContract(serialTestWithNatsCluster, async (t) => {
   const link = new NatsLink({ servers: [...urls] }, () => undefined);
   t.teardown(() => link.close(1000));
   const connection = await link.connected(AbortSignal.timeout(HANGS_MS));
-  const manager = await connection.jetstreamManager();
+  const manager = await connection.jetstreamManager({ timeout: HANGS_MS });
   const name = nextBucket();
   t.teardown(() => manager.streams.delete(name.stream));
   const clock = { now: 1_700_000_000_000 };
   const report = (damage: string) => t.fail(damage);
-  const store = createNatsKeyValue(link, { name, replicas: 3, now: () => clock.now, report });
+  const store = createNatsKeyValue(link, { name, replicas: 3, now: () => clock.now, report, callMs: HANGS_MS });
   // A first election may take longer than a call.
   await waitUntil("the bucket has a leader", () =>
     store.look().then(

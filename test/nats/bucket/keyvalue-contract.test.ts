@@ -18,5 +18,8 @@ async function open(t: ExecutionContext, name: BucketName) {
   await link.connected(AbortSignal.timeout(HANGS_MS));
   const clock = { now: 1_700_000_000_000 };
   const report = (damage: string) => t.fail(damage);
-  return { store: createNatsKeyValue(link, { name, replicas: 1, now: () => clock.now, report }), clock };
+  return {
+    store: createNatsKeyValue(link, { name, replicas: 1, now: () => clock.now, report, callMs: HANGS_MS }),
+    clock,
+  };
 }

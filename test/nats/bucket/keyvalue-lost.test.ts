@@ -8,7 +8,7 @@ import { waitUntil } from "../../support/wait-until.ts";
 import { bytes, connectStore, createSurely, type StoreUnderTest, watching } from "./store-under-test.ts";
 
 async function deleteBucket(link: NatsLink): Promise<void> {
-  const manager = await link.connection?.jetstreamManager();
+  const manager = await link.connection?.jetstreamManager({ timeout: HANGS_MS });
   await manager?.streams.delete("KV_signet");
 }
 

@@ -3,6 +3,7 @@ import { headers, nanos } from "nats";
 import { wantedBucket } from "../../../src/nats/bucket/config.ts";
 import { STATE_BUCKET } from "../../../src/nats/bucket/name.ts";
 import { StateError } from "../../../src/state/keyvalue.ts";
+import { HANGS_MS } from "../../support/bounded.ts";
 import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { startTcpProxy } from "../../support/nats/tcp-proxy.ts";
 import { waitUntil } from "../../support/wait-until.ts";
@@ -15,7 +16,7 @@ const asNewServer = (t: ExecutionContext<unknown>, url: string) =>
 testWithNats("a bucket that forgets is refused by every call, never changed, and used once it is mended", async (t) => {
   const server = await startNats(t);
   const { link, store, found } = await connectStore(t, server.url);
-  const manager = await link.connection?.jetstreamManager();
+  const manager = await link.connection?.jetstreamManager({ timeout: HANGS_MS });
   await manager?.streams.add({ ...wantedBucket(STATE_BUCKET, 1), max_age: nanos(3_600_000) });
   const next = () => store.watch("", new AbortController().signal)[Symbol.asyncIterator]().next();
   for (const call of [() => store.get("a"), () => store.create("a", bytes("1")), next, () => store.sweep()]) {
@@ -37,7 +38,7 @@ testWithNats(
     let strict = false;
     const { link, store, found } = await connectStore(t, server.url, { strict: () => strict });
     await store.create("a", bytes("1"));
-    const manager = await link.connection?.jetstreamManager();
+    const manager = await link.connection?.jetstreamManager({ timeout: HANGS_MS });
     await manager?.streams.update("KV_signet", { max_age: nanos(3_600_000) });
     await store.clockOffset();
     t.is(found.at(-1)?.refused.length, 1);
@@ -50,7 +51,7 @@ testWithNats(
 testWithNats("what was found is known at each connection", async (t) => {
   const server = await startNats(t);
   const { link, store, found } = await connectStore(t, server.url);
-  const manager = await link.connection?.jetstreamManager();
+  const manager = await link.connection?.jetstreamManager({ timeout: HANGS_MS });
   await manager?.streams.add({ name: "KV_signet", subjects: ["$KV.signet.>"], max_msgs_per_subject: 5 });
   await store.create("a", bytes("1"));
   const settings = found.map(({ alarms }) => alarms.map((text) => text.split(" ")[0]));
@@ -93,7 +94,7 @@ testWithNats(
     const server = await startNats(t);
     const { link, store, reports } = await connectStore(t, server.url);
     await store.create("mine", bytes("1"));
-    const jetstream = link.connection?.jetstream();
+    const jetstream = link.connection?.jetstream({ timeout: HANGS_MS });
     const broken = headers();
     broken.set("Signet-Expires-At", "tomorrow");
     await jetstream?.publish("$KV.signet.broken", bytes("1"), { headers: broken });

@@ -1,3 +1,4 @@
+import { HANGS_MS } from "../../support/bounded.ts";
 import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import { bytes, connectStore } from "./store-under-test.ts";
@@ -11,7 +12,7 @@ testWithNats(
     const server = await startNats(t);
     const { link, store } = await connectStore(t, server.url);
     await store.create("a", bytes("1"));
-    const manager = await (await connectStore(t, server.url)).link.connection?.jetstreamManager();
+    const manager = await (await connectStore(t, server.url)).link.connection?.jetstreamManager({ timeout: HANGS_MS });
     const readers = async () => (await manager?.consumers.list("KV_signet").next())?.map(({ name }) => name) ?? [];
     let isLearning = true;
     const learning = store.learnRevisions(new AbortController().signal).finally(() => {

@@ -6,6 +6,9 @@ import type { Change, KeyValue, StateError } from "../../../src/state/keyvalue.t
 import { HANGS_MS } from "../../support/bounded.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
+/** More than the default, in which a busy machine may give the server no turn; less than a held connection lives. */
+const CALL_MS = 6_000;
+
 export interface StoreUnderTest {
   readonly link: NatsLink;
   readonly store: NatsKeyValue;
@@ -31,6 +34,7 @@ export async function connectStore(
     now: Date.now,
     report: (damage) => void reports.push(damage),
     onSettings: (findings) => void found.push(findings),
+    callMs: CALL_MS,
     ...options,
   });
   return { link, store, reports, found };

@@ -1,4 +1,5 @@
 import { createNatsKeyValue } from "../../../src/nats/bucket/keyvalue.ts";
+import { HANGS_MS } from "../../support/bounded.ts";
 import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import { bytes, connectStore, watching } from "./store-under-test.ts";
@@ -19,7 +20,7 @@ testWithNats(
     const seen = await watching(t, store, "");
     t.is(await store.sweep(), 1);
     t.is(await store.sweep(), 0);
-    const manager = await link.connection?.jetstreamManager();
+    const manager = await link.connection?.jetstreamManager({ timeout: HANGS_MS });
     t.is((await manager?.streams.info("KV_signet"))?.state.messages, 4);
     t.is(await store.create("old", bytes("2")), 7);
     await waitUntil("the creation is seen", () => seen.keys().includes("old"));
@@ -43,7 +44,7 @@ testWithNats("a key that is created again while it is swept stays", async (t) =>
   const keys = Array.from({ length: 300 }, (_, at) => `old/${at}`);
   const expiresAt = Date.now() - HOUR - 10_000;
   await Promise.all(keys.map((key) => store.create(key, bytes("1"), { expiresAt })));
-  const manager = await link.connection?.jetstreamManager();
+  const manager = await link.connection?.jetstreamManager({ timeout: HANGS_MS });
   const left = async () => (await manager?.streams.info("KV_signet"))?.state.messages ?? 0;
   const swept = store.sweep();
   await waitUntil("it has begun", async () => (await left()) < keys.length);
