@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from "node:crypto";
-import { connect } from "nats";
 import { BatchVerifyTokensRequest, type IssueTokenResponse } from "../../src/gen/signet/v1/token.ts";
 import { decodeMessage } from "../support/nats/audit-stream.ts";
 import { trailFaults, trailOf } from "../support/nats/audit-trail.ts";
+import { connect } from "../support/nats/connect.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { verdictOf } from "../support/profiles/dialect.ts";
 import { importEverywhere } from "../support/profiles/every-profile.ts";

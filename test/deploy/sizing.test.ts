@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { connect } from "nats";
 import { bodiesOf } from "../compatibility/segment-bodies.ts";
 import { readPage, tableRows } from "../docs/pages.ts";
+import { connect } from "../support/nats/connect.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { issue, type Service, startService } from "../support/service/service.ts";
 import { waitUntil } from "../support/wait-until.ts";

@@ -1,8 +1,8 @@
-import { connect } from "nats";
 import { parseVerifierKey } from "../../src/audit/checkpoint/note.ts";
 import { terminal } from "../cli/terminal.ts";
 import { type AuditMessage, decodeMessage, readAuditStream, tokenIdsOf } from "../support/nats/audit-stream.ts";
 import { chainFaults } from "../support/nats/audit-trail.ts";
+import { connect } from "../support/nats/connect.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { issue, type Service, startService, verify } from "../support/service/service.ts";

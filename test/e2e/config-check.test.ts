@@ -2,12 +2,12 @@ import { randomBytes } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { connect } from "nats";
 import { checkConnections } from "../../src/app/check-connections.ts";
 import { ensureStream, wantedStream } from "../../src/nats/audit/stream.ts";
 import { signet } from "../cli/terminal.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { type AccountsNats, envOf, startAccountsNats } from "../support/nats/accounts.ts";
+import { connect, ifThere } from "../support/nats/connect.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { secretFile, startSecureNats } from "../support/nats/secure-nats.ts";
 import { untilReady } from "../support/replicas/bucket-owner.ts";
@@ -36,7 +36,7 @@ async function contentOf(nats: AccountsNats) {
   const connection = await connect({ servers: nats.url, user: "signet", pass });
   const manager = await connection.jetstreamManager({ checkAPI: false });
   const names = ["SIGNET_AUDIT", "KV_signet", "KV_signet-live"];
-  const streams = await Promise.all(names.map((name) => manager.streams.info(name).catch(() => undefined)));
+  const streams = await Promise.all(names.map((name) => ifThere(manager.streams.info(name))));
   await connection.close();
   return streams.map((stream) => stream && [stream.state.last_seq, stream.state.messages, stream.state.consumer_count]);
 }

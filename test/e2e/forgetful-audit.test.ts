@@ -1,10 +1,11 @@
 import type { ExecutionContext } from "ava";
-import { connect, DiscardPolicy, nanos, RetentionPolicy, StorageType, type StreamConfig } from "nats";
+import { DiscardPolicy, nanos, RetentionPolicy, StorageType, type StreamConfig } from "nats";
 import type { LogEvent } from "../../src/app/log.ts";
 import type { IssueTokenResponse } from "../../src/gen/signet/v1/token.ts";
 import { ensureStream } from "../../src/nats/audit/stream.ts";
 import { AUDIT_STREAM } from "../../src/nats/audit/streams.ts";
 import { type AuditMessage, decodeMessage, isEvent, tokenIdsOf } from "../support/nats/audit-stream.ts";
+import { connect, ifThere } from "../support/nats/connect.ts";
 import { serialTestWithNats, startNats } from "../support/nats/nats-server.ts";
 import { verdictOf } from "../support/profiles/dialect.ts";
 import { untilNamed, untilReady, waitsFor } from "../support/replicas/bucket-owner.ts";
@@ -61,8 +62,8 @@ async function auditUnderTest(t: ExecutionContext, auditThread = QUICK) {
     async messages(): Promise<AuditMessage[]> {
       const { state } = await streams.info(AUDIT_STREAM);
       const messages: AuditMessage[] = [];
-      for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
-        const message = await streams.getMessage(AUDIT_STREAM, { seq }).catch(() => undefined);
+      for (let seq = Math.max(1, state.first_seq); seq <= state.last_seq; seq++) {
+        const message = await ifThere(streams.getMessage(AUDIT_STREAM, { seq }));
         if (message !== undefined && isEvent(message))
           messages.push(decodeMessage({ subject: message.subject, headers: message.header, data: message.data }));
       }

@@ -1,6 +1,6 @@
-import { connect } from "nats";
 import { wantedStream } from "../../src/nats/audit/stream.ts";
 import { startBackend } from "../support/gateway.ts";
+import { connect } from "../support/nats/connect.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { issue, startService } from "../support/service/service.ts";
 import { waitUntil } from "../support/wait-until.ts";

@@ -1,11 +1,12 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { connect, nanos } from "nats";
+import { nanos } from "nats";
 import { createKekFile } from "../../src/jose/kek-source.ts";
 import { wantedBucket } from "../../src/nats/bucket/config.ts";
 import { STATE_BUCKET } from "../../src/nats/bucket/name.ts";
 import { tempFolder } from "../support/files/temp.ts";
+import { connect } from "../support/nats/connect.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { dialect, verdictOf } from "../support/profiles/dialect.ts";
 import { signetProcess } from "../support/service/command-line.ts";

@@ -1,5 +1,5 @@
 import type { ExecutionContext } from "ava";
-import { connect, type NatsConnection, NatsError } from "nats";
+import { type NatsConnection, NatsError } from "nats";
 import type { LogEvent } from "../../src/app/log.ts";
 import { connectionOptions, readNatsFiles } from "../../src/nats/access.ts";
 import { wantedStream } from "../../src/nats/audit/stream.ts";
@@ -7,6 +7,7 @@ import { judgeSettings } from "../../src/nats/settings.ts";
 import { signet } from "../cli/terminal.ts";
 import { HANGS_MS } from "../support/bounded.ts";
 import { type AccountsNats, envOf, startAccountsNats } from "../support/nats/accounts.ts";
+import { connect } from "../support/nats/connect.ts";
 import { testWithNats } from "../support/nats/nats-server.ts";
 import { accessWith } from "../support/nats/secure-nats.ts";
 import { untilReady } from "../support/replicas/bucket-owner.ts";

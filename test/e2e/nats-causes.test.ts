@@ -1,11 +1,11 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ExecutionContext } from "ava";
-import { connect } from "nats";
 import type { LogEvent } from "../../src/app/log.ts";
 import { judgeSettings } from "../../src/nats/settings.ts";
 import { readPage } from "../docs/pages.ts";
 import { tempFolder } from "../support/files/temp.ts";
+import { connect } from "../support/nats/connect.ts";
 import { serialTestWithNats, startNats } from "../support/nats/nats-server.ts";
 import { untilReady, waitsFor } from "../support/replicas/bucket-owner.ts";
 import { issue, type Service, startService } from "../support/service/service.ts";

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { TLSSocket } from "node:tls";
 import test, { type ExecutionContext } from "ava";
-import { connect, nkeys } from "nats";
+import { nkeys } from "nats";
 import {
   certificateValidity,
   connectionOptions,
@@ -14,6 +14,7 @@ import {
 import { dialFailure } from "../../src/nats/errors.ts";
 import { HANGS_MS } from "../support/bounded.ts";
 import { tempFolder } from "../support/files/temp.ts";
+import { connect } from "../support/nats/connect.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { accessWith, operatorMode, secretFile, startSecureNats } from "../support/nats/secure-nats.ts";
 import { freePort } from "../support/service/free-port.ts";

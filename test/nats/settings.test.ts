@@ -1,9 +1,10 @@
 import test from "ava";
-import { connect, type StreamConfig } from "nats";
+import type { StreamConfig } from "nats";
 import { ensureStream } from "../../src/nats/audit/stream.ts";
 import { findOrCreateBucket } from "../../src/nats/bucket/config.ts";
 import { LIVE_BUCKET, STATE_BUCKET } from "../../src/nats/bucket/name.ts";
 import { judgeSettings, SETTING_RULES } from "../../src/nats/settings.ts";
+import { connect } from "../support/nats/connect.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 
 const WANTED = {

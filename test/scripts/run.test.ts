@@ -2,8 +2,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
 import { createServer } from "node:net";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { connect } from "nats";
 import { ensureStream } from "../../src/nats/audit/stream.ts";
+import { connect } from "../support/nats/connect.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { freePort } from "../support/service/free-port.ts";
 import { listens, silent, startRun, startRunAgain } from "./make-run.ts";

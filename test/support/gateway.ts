@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { freeze } from "./freeze.ts";
 import { recordShown } from "./leaks/record.ts";
 import { processEnv } from "./service/service.ts";
 import type { Ending } from "./service/shared.ts";
@@ -84,7 +85,7 @@ async function start(t: Ending, program: string, env: Readonly<Record<string, st
     url,
     log,
     kill9: async () => void (await end(child, "SIGKILL")),
-    pause: () => void child.kill("SIGSTOP"),
+    pause: () => freeze(child),
     resume: () => void child.kill("SIGCONT"),
     stop: () => end(child, "SIGTERM"),
   };

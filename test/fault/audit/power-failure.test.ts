@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ExecutionContext } from "ava";
 import { loopDisk, testWithLoopDisk } from "../../support/files/loop-disk.ts";
+import { freeze } from "../../support/freeze.ts";
 import { trailFaults, trailOf } from "../../support/nats/audit-trail.ts";
 import { type NatsServer, startNats } from "../../support/nats/nats-server.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
@@ -31,7 +32,7 @@ async function issueUntilPowerFails(t: ExecutionContext<unknown>, program?: stri
   const load = startLoad(WORKERS, async () => answered.push((await issue(service)).tokenId));
   await load.more(random(100, 600));
   // Stopped for the copy: one of a disk that changes meanwhile would be the state of no moment.
-  service.process.child.kill("SIGSTOP");
+  freeze(service.process.child);
   const known = [...answered];
   const left = await disk.afterPowerFailure();
   await service.process.kill9();

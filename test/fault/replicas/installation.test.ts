@@ -1,8 +1,8 @@
 import { readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { connect } from "nats";
 import { createKekFile } from "../../../src/jose/kek-source.ts";
 import { tempFolder } from "../../support/files/temp.ts";
+import { connect } from "../../support/nats/connect.ts";
 import { type NatsServer, serialTestWithNats, startNats } from "../../support/nats/nats-server.ts";
 import { issueShort } from "../../support/replicas/replica-tokens.ts";
 import { type ReplicaSet, replicaSet, untilReady } from "../../support/replicas/replicas.ts";

@@ -1,7 +1,7 @@
 import type { ServiceError } from "@grpc/grpc-js";
 import type { ExecutionContext } from "ava";
-import { connect } from "nats";
 import type { VerifyTokenRequest } from "../../../src/gen/signet/v1/token.ts";
+import { connect } from "../../support/nats/connect.ts";
 import { serialTestWithNats, startNats } from "../../support/nats/nats-server.ts";
 import { startTcpProxy } from "../../support/nats/tcp-proxy.ts";
 import { verdictOf } from "../../support/profiles/dialect.ts";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
-import { connect } from "nats";
 import { LIVE_BUCKET } from "../../../src/nats/bucket/name.ts";
+import { connect } from "../../support/nats/connect.ts";
 import { serialTestWithNats, startNats } from "../../support/nats/nats-server.ts";
 import { type Replica, replicaSet } from "../../support/replicas/replicas.ts";
 import { boundByRounds } from "../../support/rounds.ts";

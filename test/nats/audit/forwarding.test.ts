@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import type { ExecutionContext } from "ava";
-import { connect, nanos } from "nats";
+import { nanos } from "nats";
 import { createUuidV7Generator } from "../../../src/audit/event-id.ts";
 import type { Spool } from "../../../src/audit/spool/spool.ts";
 import type { TailedEvent } from "../../../src/nats/audit/read-stream.ts";
@@ -8,6 +8,7 @@ import { tail } from "../../../src/nats/audit/tail.ts";
 import { collect } from "../../support/collect.ts";
 import { makePublisher, startForwarder } from "../../support/files/forwarder-fixture.ts";
 import { bodiesOf, issued, makeSpool, numbersOf, TIME } from "../../support/files/spool-fixture.ts";
+import { connect } from "../../support/nats/connect.ts";
 import { openAccess } from "../../support/nats/nats-access.ts";
 import { type NatsServer, startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { freePort } from "../../support/service/free-port.ts";
@@ -208,8 +209,8 @@ testWithNats("a server without JetStream is reported and tried again", async (t)
   const { reports } = startForwarder(t, { spool, sink: makePublisher(t, server) });
   await waitUntil("two attempts are reported", () => reports.length >= 2);
   t.deepEqual(
-    reports.map((report) => report.type === "audit.retrying" && report.code),
-    ["NO_STREAM", "NO_STREAM"],
+    new Set(reports.map((report) => report.type === "audit.retrying" && report.code)),
+    new Set(["NO_STREAM"]),
   );
 });
 

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
-import { connect, type NatsConnection } from "nats";
+import type { NatsConnection } from "nats";
 import type { Spool } from "../../../src/audit/spool/spool.ts";
 import { ensureStream, wantedStream } from "../../../src/nats/audit/stream.ts";
 import { AUDIT_STREAM, findAuditStreams, NEXT_AUDIT_STREAM, takesEvents } from "../../../src/nats/audit/streams.ts";
@@ -10,6 +10,7 @@ import { collect } from "../../support/collect.ts";
 import { makePublisher, startForwarder } from "../../support/files/forwarder-fixture.ts";
 import { bodiesOf, issued, makeSpool, numbersOf, TIME } from "../../support/files/spool-fixture.ts";
 import { tempFolder } from "../../support/files/temp.ts";
+import { connect } from "../../support/nats/connect.ts";
 import { openAccess } from "../../support/nats/nats-access.ts";
 import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { waitUntil } from "../../support/wait-until.ts";

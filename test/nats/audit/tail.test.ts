@@ -1,7 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ExecutionContext } from "ava";
-import { connect } from "nats";
 import type { OutgoingEvent } from "../../../src/audit/forward/sink.ts";
 import type { TailedEvent } from "../../../src/nats/audit/read-stream.ts";
 import { ensureStream } from "../../../src/nats/audit/stream.ts";
@@ -9,6 +8,7 @@ import { type TailQuery, tail } from "../../../src/nats/audit/tail.ts";
 import { collect } from "../../support/collect.ts";
 import { makePublisher } from "../../support/files/forwarder-fixture.ts";
 import { tempFolder } from "../../support/files/temp.ts";
+import { connect } from "../../support/nats/connect.ts";
 import { openAccess } from "../../support/nats/nats-access.ts";
 import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { accessWith, secretFile } from "../../support/nats/secure-nats.ts";

@@ -1,7 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ExecutionContext } from "ava";
-import { connect } from "nats";
 import { createUuidV7Generator } from "../../../src/audit/event-id.ts";
 import type { SpoolOptions } from "../../../src/audit/spool/options.ts";
 import { checkpointSubject } from "../../../src/audit/stream-message.ts";
@@ -9,6 +8,7 @@ import { signet } from "../../cli/terminal.ts";
 import { makePublisher, startForwarder } from "../files/forwarder-fixture.ts";
 import { bodiesOf, issued, makeSpool, TIME } from "../files/spool-fixture.ts";
 import { tempFolder } from "../files/temp.ts";
+import { connect } from "../nats/connect.ts";
 import { type NatsServer, startNats } from "../nats/nats-server.ts";
 import { secretFile } from "../nats/secure-nats.ts";
 import { waitUntil } from "../wait-until.ts";

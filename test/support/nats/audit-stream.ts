@@ -1,6 +1,7 @@
-import { connect, type MsgHdrs, type NatsConnection } from "nats";
+import type { MsgHdrs, NatsConnection } from "nats";
 import { AuditEvent } from "../../../src/gen/signet/v1/audit.ts";
 import { AUDIT_STREAMS } from "../../../src/nats/audit/streams.ts";
+import { connect } from "./connect.ts";
 
 /** A message of the audit stream, as a subscriber receives it. */
 export interface AuditMessage {

@@ -29,7 +29,10 @@ interface Entry {
   readonly body: Uint8Array;
 }
 
-/** All events of the stream, in its order. A cluster that is whole again answers 503 until it has elected its leaders. */
+/**
+ * All events of the stream, in its order. A cluster that is whole again answers 503, or nothing, until it has elected its
+ * leaders.
+ */
 export async function trailOf({ url }: Pick<NatsServer, "url">): Promise<TailedEvent[]> {
   const { signal } = new AbortController();
   let messages: TailedEvent[] = [];
@@ -48,7 +51,7 @@ export async function trailOf({ url }: Pick<NatsServer, "url">): Promise<TailedE
 
 function hasNoLeader(error: unknown): boolean {
   const cause = error instanceof SinkError ? error.cause : error;
-  return cause instanceof NatsError && cause.code === "503";
+  return cause instanceof NatsError && ["503", "TIMEOUT"].includes(cause.code);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, verify } from "node:crypto";
-import { connect } from "nats";
 import { AUDIT_STREAM } from "../../../src/nats/audit/streams.ts";
+import { connect, ifThere } from "./connect.ts";
 
 // This shares nothing with the service: it is a second opinion.
 
@@ -19,9 +19,7 @@ export async function readCheckpoints(url: string): Promise<StreamCheckpoint[]> 
   const connection = await connect({ servers: url });
   try {
     const manager = await connection.jetstreamManager();
-    const info = await manager.streams
-      .info(AUDIT_STREAM, { subjects_filter: "signet.audit.checkpoint.>" })
-      .catch(() => undefined);
+    const info = await ifThere(manager.streams.info(AUDIT_STREAM, { subjects_filter: "signet.audit.checkpoint.>" }));
     if (info === undefined || Object.keys(info.state.subjects ?? {}).length === 0) return [];
     const consumer = await connection
       .jetstream()

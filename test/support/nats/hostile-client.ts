@@ -1,5 +1,6 @@
 import type { ExecutionContext } from "ava";
-import { connect, headers, type NatsConnection } from "nats";
+import { headers, type NatsConnection } from "nats";
+import { connect, ifThere } from "./connect.ts";
 
 /** A client of NATS that may write anything into the bucket, past every check of the service. Keys as in the store. */
 export interface HostileClient {
@@ -24,7 +25,7 @@ export async function hostileClient(t: ExecutionContext<unknown>, url: string): 
   const manager = await connection.jetstreamManager();
 
   async function last(key: string) {
-    const found = await manager.streams.getMessage(STREAM, { last_by_subj: subjectOf(key) }).catch(() => undefined);
+    const found = await ifThere(manager.streams.getMessage(STREAM, { last_by_subj: subjectOf(key) }));
     return found?.header.has("KV-Operation") ? undefined : found;
   }
 

@@ -60,6 +60,8 @@ export async function startDivisibleCluster(t: Ending): Promise<DivisibleCluster
 }
 
 const NOBODY = "127.0.0.1:1";
+/** A node that is frozen never answers: then another one is asked. */
+const ASK_MS = 3_000;
 
 async function clusterAddresses(): Promise<readonly string[]> {
   const ports = await Promise.all(NAMES.map(() => freePort()));
@@ -116,9 +118,9 @@ async function asked<Answer>(
   ask: (manager: Manager) => Promise<Answer>,
 ): Promise<Answer | undefined> {
   try {
-    const connection = await connect({ servers: [...urls], reconnect: false, timeout: 1000 });
+    const connection = await connect({ servers: [...urls], reconnect: false, timeout: ASK_MS });
     try {
-      return await ask(await connection.jetstreamManager({ checkAPI: false, timeout: 1000 }));
+      return await ask(await connection.jetstreamManager({ checkAPI: false, timeout: ASK_MS }));
     } finally {
       await connection.close();
     }

@@ -4,8 +4,10 @@ import { cp } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import test, { type ExecutionContext, type Implementation } from "ava";
 import { tempFolder } from "../files/temp.ts";
+import { freeze } from "../freeze.ts";
 import type { Machine } from "../network/machines.ts";
 import { findTool } from "../service/find-tool.ts";
+import { freePort } from "../service/free-port.ts";
 import { testUnless } from "../unless-missing.ts";
 
 const binary = findTool("nats-server");
@@ -56,7 +58,10 @@ export interface NatsServer {
   stop(): Promise<void>;
 }
 
-/** Starts a nats-server for this test, on a random port unless one is given. It is killed after the test. */
+/**
+ * Starts a nats-server for this test, on a port that nobody else takes while it is down, unless one is given. It is
+ * killed after the test.
+ */
 export async function startNats(
   t: Pick<ExecutionContext<unknown>, "teardown">,
   options: {
@@ -72,7 +77,7 @@ export async function startNats(
   let store = options.store ?? (await tempFolder(t));
   const start = (port: number) =>
     launch(machine, port, [...(options.jetstream === false ? [] : ["-js", "-sd", store]), ...(options.flags ?? [])]);
-  let { child, port } = await start(options.port ?? -1);
+  let { child, port } = await start(options.port ?? (await freePort()));
   const end = async (signal: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, "exit");
@@ -94,7 +99,7 @@ export async function startNats(
       await cp(store, copy, { recursive: true });
       return copy;
     },
-    pause: () => void child.kill("SIGSTOP"),
+    pause: () => freeze(child),
     reload: () => reload(child),
     resume: () => void child.kill("SIGCONT"),
     stop: () => end("SIGTERM"),

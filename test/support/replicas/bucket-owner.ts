@@ -2,13 +2,15 @@ import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ExecutionContext } from "ava";
-import { connect, type JetStreamManager, nanos, type StreamConfig } from "nats";
+import { type JetStreamManager, nanos, type StreamConfig } from "nats";
 import type { LogEvent } from "../../../src/app/log.ts";
 import { wantedBucket } from "../../../src/nats/bucket/config.ts";
 import { STATE_BUCKET } from "../../../src/nats/bucket/name.ts";
 import { type JudgeSettings, judgeSettings } from "../../../src/nats/settings.ts";
 import { tempFolder } from "../files/temp.ts";
+import { connect } from "../nats/connect.ts";
 import { startNats } from "../nats/nats-server.ts";
+import { get } from "../service/get.ts";
 import { type Service, startService } from "../service/service.ts";
 import { waitUntil } from "../wait-until.ts";
 
@@ -121,7 +123,7 @@ export const SOUND: Partial<StreamConfig> = wantedBucket(STATE_BUCKET, 1);
 
 /** What a replica waits for before it can issue; empty when it can. */
 export async function waitsFor({ url }: Pick<Service, "url">): Promise<string> {
-  const response = await fetch(`${url}/readyz`);
+  const response = await get(`${url}/readyz`);
   return response.ok ? "" : (await response.text()).trim();
 }
 

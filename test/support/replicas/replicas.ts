@@ -4,7 +4,9 @@ import { join } from "node:path";
 import type { ExecutionContext } from "ava";
 import { type KeyPolicy, keyPolicy } from "../../../src/keys/rotating/policy.ts";
 import { tempFolder } from "../files/temp.ts";
+import { freeze } from "../freeze.ts";
 import { freePort } from "../service/free-port.ts";
+import { get } from "../service/get.ts";
 import { type RemoteService, startRemote } from "../service/remote-service.ts";
 import { waitUntil } from "../wait-until.ts";
 import { CLOCKED, type ClockFile, clockFile } from "./clocked-service.ts";
@@ -96,11 +98,11 @@ export async function replicaSet(
     return {
       ...service,
       name,
-      pause: () => void child.kill("SIGSTOP"),
+      pause: () => freeze(child),
       resume: () => void child.kill("SIGCONT"),
       setClock: clock.runAhead,
       waitsFor: async () => {
-        const response = await fetch(`${service.url}/readyz`);
+        const response = await get(`${service.url}/readyz`);
         return response.ok ? "" : (await response.text()).trim();
       },
     };

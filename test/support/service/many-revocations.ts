@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { connect, headers } from "nats";
+import { headers } from "nats";
 import { encodeRevocation, type Revocation, revocationKey } from "../../../src/revoke/revocation.ts";
 import { openFileKeyValue } from "../../../src/state/file.ts";
+import { connect } from "../nats/connect.ts";
 
 /** Revocations of tokens of the profile `service`, in force for an hour. */
 function* manyRevocations(count: number): Generator<Revocation> {

@@ -1,12 +1,12 @@
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { connect } from "nats";
 import { leafHash } from "../../../../src/audit/tree/hash.ts";
 import { ensureStream } from "../../../../src/nats/audit/stream.ts";
 import { fsck } from "../../../support/audit/fsck.ts";
 import { createLogWriter, type LogWriter } from "../../../support/audit/log-writer.ts";
 import { tempFolder } from "../../../support/files/temp.ts";
+import { connect } from "../../../support/nats/connect.ts";
 import { startNats, testWithNats } from "../../../support/nats/nats-server.ts";
 import { testWithTools } from "../../../support/service/with-tools.ts";
 import { signet } from "../../terminal.ts";

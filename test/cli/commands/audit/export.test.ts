@@ -1,10 +1,10 @@
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
-import { connect } from "nats";
 import { ensureStream } from "../../../../src/nats/audit/stream.ts";
 import { createLogSigner } from "../../../support/audit/log-signer.ts";
 import { tempFolder } from "../../../support/files/temp.ts";
+import { connect } from "../../../support/nats/connect.ts";
 import { serialTestWithNats, startNats } from "../../../support/nats/nats-server.ts";
 import { signetProcess } from "../../../support/service/command-line.ts";
 import { type Ending, shared } from "../../../support/service/shared.ts";

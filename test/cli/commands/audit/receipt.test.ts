@@ -1,11 +1,11 @@
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { connect } from "nats";
 import { checkpointLine } from "../../../../src/audit/stream-message.ts";
 import { ensureStream } from "../../../../src/nats/audit/stream.ts";
 import { createLogWriter } from "../../../support/audit/log-writer.ts";
 import { tempFolder } from "../../../support/files/temp.ts";
+import { connect } from "../../../support/nats/connect.ts";
 import { startNats, testWithNats } from "../../../support/nats/nats-server.ts";
 import { goReceiptReader } from "../../../support/service/peers.ts";
 import { testUnless } from "../../../support/unless-missing.ts";

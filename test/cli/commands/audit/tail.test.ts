@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import test, { type ExecutionContext } from "ava";
-import { connect } from "nats";
 import { ensureStream } from "../../../../src/nats/audit/stream.ts";
 import { createLogWriter } from "../../../support/audit/log-writer.ts";
 import { tempFolder } from "../../../support/files/temp.ts";
+import { connect } from "../../../support/nats/connect.ts";
 import { startNats, testWithNats } from "../../../support/nats/nats-server.ts";
 import { secretFile, startSecureNats } from "../../../support/nats/secure-nats.ts";
 import { signet, terminal } from "../../terminal.ts";

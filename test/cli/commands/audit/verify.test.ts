@@ -1,7 +1,7 @@
 import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { connect, headers as newHeaders } from "nats";
+import { headers as newHeaders } from "nats";
 import { readHeader, subjectOf } from "../../../../src/audit/event-header.ts";
 import { checkpointLine, checkpointSubject, noteOfLine, readCheckpoint } from "../../../../src/audit/stream-message.ts";
 import { ensureStream } from "../../../../src/nats/audit/stream.ts";
@@ -10,6 +10,7 @@ import { createLogSigner } from "../../../support/audit/log-signer.ts";
 import { createLogWriter } from "../../../support/audit/log-writer.ts";
 import { tempFolder } from "../../../support/files/temp.ts";
 import { trailFaults, trailOf } from "../../../support/nats/audit-trail.ts";
+import { connect } from "../../../support/nats/connect.ts";
 import { serialTestWithNats, startNats } from "../../../support/nats/nats-server.ts";
 import { startLoad } from "../../../support/service/load.ts";
 import { allForwarded, startRemote } from "../../../support/service/remote-service.ts";
