@@ -1,5 +1,6 @@
 import test, { type ExecutionContext, type Implementation } from "ava";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { HANGS_MS } from "../support/bounded.ts";
 import { findTool } from "../support/service/find-tool.ts";
 import type { Ending } from "../support/service/shared.ts";
 import { testUnless } from "../support/unless-missing.ts";
@@ -29,6 +30,7 @@ export async function openPage(
   options: Parameters<Browser["newPage"]>[0] = {},
 ): Promise<Page> {
   const page = await browser.newPage(options);
+  page.setDefaultTimeout(HANGS_MS);
   const faults: string[] = [];
   page.on("pageerror", ({ message }) => faults.push(message));
   // Answers such as 401 are logged as errors too, and are what some tests want.

@@ -8,6 +8,7 @@ import { parse } from "yaml";
 import { signet } from "../cli/terminal.ts";
 import { readPage } from "../docs/pages.ts";
 import { tempFolder } from "../support/files/temp.ts";
+import { giveInput } from "../support/give-input.ts";
 import { recordSecret } from "../support/leaks/record.ts";
 import { startNats } from "../support/nats/nats-server.ts";
 import { startCaller } from "../support/network/caller.ts";
@@ -117,7 +118,7 @@ async function restorePod(copy: string): Promise<PodSpec> {
     .split(/^---$/m)
     .find((one) => /^kind: CronJob$/m.test(one));
   const sed = run("sh", ["-c", `sed ${expressions.replace("COPY", copy)}`]);
-  sed.child.stdin?.end(rendered);
+  giveInput(sed.child, rendered ?? "");
   return cronPod([parse((await sed).stdout)]);
 }
 

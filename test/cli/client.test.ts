@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import test from "ava";
 import { ListKeysResponse } from "../../src/gen/signet/v1/keys.ts";
+import { freePort } from "../support/service/free-port.ts";
 import { errorInfo, fakeService, Refusal, retryInfo } from "./fake-service.ts";
 import { signet } from "./terminal.ts";
 
@@ -135,15 +136,12 @@ test("an answer of more than 4 MiB, such as the secrets of many tenants, is show
   }).keys;
   const service = await fakeService({ listKeys: { keys: Array(6).fill(key) } });
   t.teardown(service.stop);
-  const { code, stdout } = await signet(["keys", "list", "--json"], service);
+  const { code, stdout } = await signet(["keys", "list", "--json", "--timeout", "60s"], service);
   t.is(code, 0);
   t.is(JSON.parse(stdout).keys.length, 6);
 });
 
+/** Where nobody listens. */
 async function freeAddress(): Promise<string> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return `127.0.0.1:${port}`;
+  return `127.0.0.1:${await freePort()}`;
 }

@@ -14,7 +14,7 @@ const image = shared(test, buildImage);
 const installation = shared(test, async (t) => prepare(t, await image()));
 
 testContainer("the image has of the package what runs, the contract, the licenses and the SBOM alone", async (t) => {
-  t.timeout(240_000, "it builds the image");
+  t.timeout(300_000, "it builds the image");
   const { root } = await image();
   t.deepEqual(readdirSync(join(root, "signet")).toSorted(), [
     "LICENSE",
@@ -33,7 +33,7 @@ testContainer("the image has of the package what runs, the contract, the license
 });
 
 testContainer("it serves over mTLS, stops in order, and a new container goes on with the same volume", async (t) => {
-  t.timeout(240_000, "it builds the image, and starts six containers");
+  t.timeout(300_000, "it builds the image, and starts six containers");
   const { start, call } = await installation();
   const first = await start(t);
   await first.untilLogged("ready");
@@ -50,7 +50,7 @@ testContainer("it serves over mTLS, stops in order, and a new container goes on 
 });
 
 testContainer("the health check fails while it drains, when calls are still answered, and without it", async (t) => {
-  t.timeout(240_000, "it starts containers");
+  t.timeout(300_000, "it starts containers");
   const { start, call } = await installation();
   const container = await start(t, { environment: { SIGNET_SHUTDOWN_DRAIN: "1h" } });
   await container.untilLogged("ready");
@@ -68,7 +68,7 @@ testContainer("the health check fails while it drains, when calls are still answ
 });
 
 testContainer("it is process 1 of an unprivileged user, with the environment and folder of the image", async (t) => {
-  t.timeout(240_000, "it starts a container");
+  t.timeout(300_000, "it starts a container");
   const container = await (await installation()).start(t);
   await container.untilLogged("ready");
   const status = readFileSync(`/proc/${container.pid}/status`, "utf8");
@@ -90,7 +90,7 @@ const TRY_FOLDERS = `for (const folder of process.argv.slice(1))
 const FOLDERS = ["/", "/data", "/dev", "/etc", "/home/nonroot", "/run/secrets", "/signet", "/signet/lib", "/tmp"];
 
 testContainer("a stack trace names the places in the sources", async (t) => {
-  t.timeout(240_000, "it starts a container");
+  t.timeout(300_000, "it starts a container");
   const container = await (await installation()).start(t);
   await container.untilLogged("ready");
   const [node = "", ...flags] = (await image()).dockerfile.entrypoint.slice(0, -1);
@@ -102,7 +102,7 @@ testContainer("a stack trace names the places in the sources", async (t) => {
 });
 
 testContainer("it can write to its volume alone; if the root were not read-only, elsewhere too", async (t) => {
-  t.timeout(240_000, "it starts containers");
+  t.timeout(300_000, "it starts containers");
   const { start } = await installation();
   const writable = async (isRootWritable: boolean) => {
     const container = await start(t, { isRootWritable });
@@ -117,7 +117,7 @@ testContainer("it can write to its volume alone; if the root were not read-only,
 });
 
 testContainer("without a volume that it may write to, it does not start, and says why", async (t) => {
-  t.timeout(240_000, "it starts containers");
+  t.timeout(300_000, "it starts containers");
   const { start, mounts } = await installation();
   const refused = async (options: Parameters<typeof start>[1]) => (await start(t, options)).finished;
   const others = mounts.filter(({ to }) => to !== "/data");
@@ -132,7 +132,7 @@ testContainer("without a volume that it may write to, it does not start, and say
 });
 
 testContainer("a secret that all may read is refused; one of its user or its group is not", async (t) => {
-  t.timeout(240_000, "it starts containers");
+  t.timeout(300_000, "it starts containers");
   const { start, kek } = await installation();
   const owned = (uid: number, gid: number, mode: number) => {
     chownSync(kek, uid, gid);

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import test, { type Implementation } from "ava";
+import { giveInput } from "../support/give-input.ts";
 import { recordShown } from "../support/leaks/record.ts";
 import type { Machine } from "../support/network/machines.ts";
 import { findTool } from "../support/service/find-tool.ts";
@@ -74,10 +75,10 @@ export async function startContainer(t: Ending, image: Image, options: Container
   const exited = once(child, "close");
   const pid = await firstProcess(child.pid);
   t.teardown(async () => {
-    if (child.exitCode === null && child.signalCode === null) process.kill(pid, "SIGKILL");
+    if (child.exitCode === null && child.signalCode === null) killIfThere(pid);
     await exited;
   });
-  child.stdin.end("start\n");
+  giveInput(child, "start\n");
   for (const output of [child.stdout, child.stderr]) output.on("data", (shown) => recordShown("logs", shown));
   const log: LogLine[] = [];
   createInterface(child.stdout).on("line", (line) => {
@@ -107,6 +108,15 @@ export async function startContainer(t: Ending, image: Image, options: Container
       return find() as LogLine;
     },
   };
+}
+
+/** Kills a process that may end by itself meanwhile. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 /** The first process in the namespaces that `unshare` makes, by its number outside of them. */

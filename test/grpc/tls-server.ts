@@ -87,8 +87,11 @@ export async function tlsServer(
         ...options,
       });
       t.teardown(() => socket.destroy());
-      await once(socket, "secureConnect");
-      return socket.on("error", () => {});
+      await once(
+        socket.on("error", () => {}),
+        "secureConnect",
+      );
+      return socket;
     },
     /** An HTTP/2 session, with the codes of the GOAWAYs that it gets. */
     async session(issued: Issued) {

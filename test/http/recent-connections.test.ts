@@ -24,7 +24,7 @@ test("more silent connections than are allowed shut nobody out: the oldest make 
 test("a connection that sends half a request is closed after its time, although others come and go", async (t) => {
   const service = await startService(t);
   const [host = "", port = ""] = service.app.addresses.http.split(":");
-  const slow = connect(Number(port), host);
+  const slow = connect(Number(port), host).on("error", () => {});
   t.teardown(() => slow.destroy());
   slow.write("GET /livez HTTP/1.1\r\nHost: x\r\n");
   await waitUntil("it is closed", () => slow.resume().closed);

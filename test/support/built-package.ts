@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { HANGS_MS } from "./bounded.ts";
 import { tempFolder } from "./files/temp.ts";
 import type { Ending } from "./service/shared.ts";
 import { waitUntil } from "./wait-until.ts";
@@ -41,6 +42,6 @@ async function buildOnce(t: Ending, name: string, build: (folder: string) => Pro
   if (isFirst) {
     await build(join(making, name));
     await rename(join(making, name), folder);
-  } else await waitUntil(`another test file has built ${folder}`, () => existsSync(folder), 120_000);
+  } else await waitUntil(`another test file has built ${folder}`, () => existsSync(folder), 4 * HANGS_MS);
   return folder;
 }

@@ -24,10 +24,12 @@ async function issueApart({ app }: Service): Promise<void> {
 }
 
 /** Resolves when a line of /metrics has the value. */
-function untilMetric({ url }: Service, name: string, value: number): Promise<void> {
-  return waitUntil(`${name} is ${value}`, async () =>
-    (await (await fetch(`${url}/metrics`)).text()).includes(`\n${name} ${value}\n`),
-  );
+function untilMetric(service: Service, name: string, value: number): Promise<void> {
+  return waitUntil(`${name} is ${value}`, () => isMetric(service, name, value));
+}
+
+async function isMetric({ url }: Service, name: string, value: number): Promise<boolean> {
+  return (await (await fetch(`${url}/metrics`)).text()).includes(`\n${name} ${value}\n`);
 }
 
 function untilLimited(service: Service, limit: string): Promise<void> {
@@ -66,7 +68,7 @@ test("a client that answers no ping is cut, although it has a call open", async 
 });
 
 test("a client that answers pings keeps its connection and its call", async (t) => {
-  const { app } = await startService(t, { env: { SIGNET_GRPC_KEEPALIVE: "1s" } });
+  const { app } = await startService(t, { env: { SIGNET_GRPC_KEEPALIVE: "3s" } });
   const socket = await rawConnection(t, app.addresses.grpc, Buffer.concat([greet(), head(1, ISSUE)]));
   let pongs = 0;
   socket.on("data", (chunk: Buffer) => {
@@ -75,7 +77,7 @@ test("a client that answers pings keeps its connection and its call", async (t) 
     pongs += 1;
     socket.write(frame(PING, ACK, 0, chunk.subarray(9)));
   });
-  await waitUntil("it has answered four pings", () => pongs >= 4);
+  await waitUntil("it has answered three pings", () => pongs >= 3);
   t.false(socket.destroyed);
 });
 
@@ -239,8 +241,13 @@ test("a client that does not close its idle connection keeps no socket when anot
   const service = await startService(t, {
     env: { SIGNET_GRPC_MAX_CONNECTIONS: "1", SIGNET_GRPC_MAX_CONNECTION_IDLE: "1s" },
   });
-  const left = await unclosed(t, service);
-  await untilMetric(service, "signet_grpc_connections", 1);
+  let left = await unclosed(t, service);
+  // It is cut after a second, which a busy machine may miss: then another one is left.
+  await waitUntil("it still has its place", async () => {
+    if (await isMetric(service, "signet_grpc_connections", 1)) return true;
+    left = await unclosed(t, service);
+    return false;
+  });
   await issueApart(service);
   await untilGone(left);
   t.pass();

@@ -6,6 +6,7 @@ import type { ExecutionContext } from "ava";
 /** A new folder, removed after the test. */
 export async function tempFolder(t: Pick<ExecutionContext<unknown>, "teardown">): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "signet-test-"));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  // A thread that was ended a moment ago may still have made a file.
+  t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 20 }));
   return folder;
 }

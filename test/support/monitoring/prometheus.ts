@@ -31,13 +31,13 @@ interface Answer {
   };
 }
 
-/** Starts a Prometheus that scrapes these addresses each second, and evaluates the alert rules. Killed after the test. */
+/** Starts a Prometheus that scrapes these addresses every few seconds, and evaluates the alert rules. Killed after the test. */
 export async function startPrometheus(t: Ending, path: string, targets: readonly string[]): Promise<Prometheus> {
   const folder = await tempFolder(t);
   const address = `127.0.0.1:${await freePort()}`;
   const file = join(folder, "prometheus.yml");
   const config = {
-    global: { scrape_interval: "1s", scrape_timeout: "1s", evaluation_interval: "1s" },
+    global: { scrape_interval: "3s", scrape_timeout: "3s", evaluation_interval: "1s" },
     rule_files: [join(MONITORING, "alerts.yaml")],
     scrape_configs: [{ job_name: "signet", static_configs: [{ targets }] }],
   };

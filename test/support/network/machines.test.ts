@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { HANGS_MS } from "../bounded.ts";
 import { startMachines, testOnNetwork } from "./machines.ts";
 
 const LISTENER = `
@@ -7,8 +8,9 @@ const server = require("node:net").createServer((socket) => socket.end("hello"))
 server.listen(7000, "0.0.0.0", () => console.log("listening"));
 `;
 const CALLER = `
-const socket = require("node:net").connect(7000, process.argv[1]);
-socket.setTimeout(1000, () => socket.destroy(new Error("silence")));
+const [address, silenceMs] = process.argv.slice(1);
+const socket = require("node:net").connect(7000, address);
+socket.setTimeout(Number(silenceMs), () => socket.destroy(new Error("silence")));
 socket.on("data", (data) => console.log(String(data))).on("error", () => process.exit(1));
 `;
 
@@ -22,13 +24,13 @@ testOnNetwork("machines reach each other, until one is cut off, and again when i
   };
   const listener = run(one.under, LISTENER);
   await once(listener.stdout, "data");
-  const reach = async () => {
-    const [code] = await once(run(two.under, CALLER, one.address), "exit");
+  const reach = async (silenceMs: number) => {
+    const [code] = await once(run(two.under, CALLER, one.address, String(silenceMs)), "exit");
     return code === 0;
   };
-  t.true(await reach());
+  t.true(await reach(HANGS_MS));
   one.cut();
-  t.false(await reach());
+  t.false(await reach(1_000));
   one.join();
-  t.true(await reach());
+  t.true(await reach(HANGS_MS));
 });

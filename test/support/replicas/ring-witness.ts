@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { JSONWebKeySet } from "jose";
+import { get } from "../service/get.ts";
 import { startLoad } from "../service/load.ts";
 import { listKeys } from "../service/service.ts";
 import type { Replica } from "./replicas.ts";
@@ -32,7 +33,7 @@ export function watchRings(replicas: readonly Replica[]): RingWitness {
 }
 
 export async function look(replica: Replica): Promise<RingSight> {
-  const response = await fetch(`${replica.url}/.well-known/jwks.json`);
+  const response = await get(`${replica.url}/.well-known/jwks.json`);
   const jwks = (await response.json()) as JSONWebKeySet;
   const { keys } = await listKeys(replica, KEYSET);
   return {

@@ -1,11 +1,14 @@
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import type { Implementation } from "ava";
+import { HANGS_MS } from "../bounded.ts";
 import { recordShown } from "../leaks/record.ts";
 import { testUnless } from "../unless-missing.ts";
 import { findTool } from "./find-tool.ts";
 
 const binary = findTool("grpcurl");
+/** By default it gives a connection ten seconds. */
+const BOUND_S = String(HANGS_MS / 1_000);
 const MISSING = "grpcurl is neither on PATH nor in .tools/bin";
 
 /** A test that needs grpcurl. Without it the test is skipped with a notice, and fails in CI. */
@@ -20,10 +23,11 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** Runs grpcurl in plaintext, for at most 20 s. */
+/** Runs grpcurl in plaintext. */
 export async function grpcurl(...args: readonly string[]): Promise<Finished> {
   if (binary === undefined) throw new Error(MISSING);
-  const child = spawn(binary, ["-plaintext", "-max-time", "20", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const words = ["-plaintext", "-connect-timeout", BOUND_S, "-max-time", BOUND_S, ...args];
+  const child = spawn(binary, words, { stdio: ["ignore", "pipe", "pipe"] });
   const code = new Promise<number | null>((resolve, reject) => child.once("error", reject).once("close", resolve));
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   recordShown("errors", stderr);

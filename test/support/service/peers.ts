@@ -104,6 +104,8 @@ export async function pythonSubscriberEnv(): Promise<NodeJS.ProcessEnv | undefin
 export function follower(t: Ending, file: string, args: readonly string[], env = process.env): Follower {
   const child = spawn(file, args, { env, cwd: tmpdir(), stdio: ["pipe", "pipe", "inherit"] });
   t.teardown(() => child.kill());
+  // One that has ended is told by its answer.
+  child.stdin.on("error", () => undefined);
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   return async (line) => {
     child.stdin.write(`${line}\n`);

@@ -5,6 +5,7 @@ import { TokenServiceClient } from "../../../src/gen/signet/v1/token.ts";
 import { HANGS_MS } from "../bounded.ts";
 import { tempFolder } from "../files/temp.ts";
 import { waitUntil } from "../wait-until.ts";
+import { get } from "./get.ts";
 import type { Service } from "./service.ts";
 import { type LogLine, type ServiceProcess, spawnService } from "./service-process.ts";
 import type { Ending } from "./shared.ts";
@@ -45,7 +46,7 @@ export async function startRemote(
 /** Resolves when NATS has acknowledged every event of the service. */
 export function allForwarded({ url }: Pick<Service, "url">): Promise<void> {
   return waitUntil("every event is acknowledged", async () => {
-    const text = await (await fetch(`${url}/metrics`)).text();
+    const text = await (await get(`${url}/metrics`)).text();
     return /^signet_audit_spool_events 0$/m.test(text);
   });
 }

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type Implementation } from "ava";
+import { HANGS_MS } from "../bounded.ts";
 import { tempFolder } from "../files/temp.ts";
 import { findTool } from "../service/find-tool.ts";
 import type { Ending } from "../service/shared.ts";
@@ -55,10 +56,14 @@ export async function bootMachine(t: Ending): Promise<Machine> {
       }),
     );
   };
-  await waitUntil("systemd has booted", async () => {
-    if (booting.exitCode !== null) throw new Error(`systemd did not boot: ${errors.join("")}`);
-    return systemdOf(booting.pid) !== undefined && (await run("systemctl is-system-running")).code === 0;
-  });
+  await waitUntil(
+    "systemd has booted",
+    async () => {
+      if (booting.exitCode !== null) throw new Error(`systemd did not boot: ${errors.join("")}`);
+      return systemdOf(booting.pid) !== undefined && (await run("systemctl is-system-running")).code === 0;
+    },
+    3 * HANGS_MS,
+  );
   return { shared, run };
 }
 

@@ -1,4 +1,5 @@
 import { createRemoteJWKSet, jwtVerify } from "jose";
+import { HANGS_MS } from "../bounded.ts";
 
 /** A verifier outside Signet. It knows only the JWKS, and rejects with the error of jose. */
 export type ForeignVerifier = (token: string) => Promise<unknown>;
@@ -8,7 +9,8 @@ export type ForeignVerifier = (token: string) => Promise<unknown>;
  * rotation allow.
  */
 export function foreignVerifier(jwksUrl: string, cacheMs: number): ForeignVerifier {
-  const keys = createRemoteJWKSet(new URL(jwksUrl), { cacheMaxAge: cacheMs, cooldownDuration: cacheMs });
+  const options = { cacheMaxAge: cacheMs, cooldownDuration: cacheMs, timeoutDuration: HANGS_MS };
+  const keys = createRemoteJWKSet(new URL(jwksUrl), options);
   return (token) =>
     jwtVerify(token, keys, { algorithms: ["EdDSA"], typ: "at+jwt", audience: "api", clockTolerance: 60 });
 }
