@@ -5,6 +5,7 @@ import test, { type ExecutionContext } from "ava";
 import type { AuditPipeline, AuditReport } from "../../src/audit/pipeline.ts";
 import type { AuditSettings } from "../../src/audit-thread/messages.ts";
 import { AUDIT_THREAD, startAuditThread } from "../../src/audit-thread/start.ts";
+import { HANGS_MS } from "../support/bounded.ts";
 import { bodiesOf, issued, makeSpool, numbersOf, TIME } from "../support/files/spool-fixture.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { readAuditStream, tokenIdsOf } from "../support/nats/audit-stream.ts";
@@ -16,6 +17,8 @@ import { freePort } from "../support/service/free-port.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const TROUBLED = new URL("./troubled-audit.ts", import.meta.url);
+/** Storage that is sound answers sooner, on a busy machine too. */
+const SLOW_MS = 2_000;
 /** What a thread that was stopped, or has died, leaves behind. */
 const ENDED = "the audit log, which has ended";
 const unavailable = { name: "AuditError", code: "UNAVAILABLE" };
@@ -190,7 +193,7 @@ testWithNats("a stop makes durable and forwards what was appended, and ends the 
   // A stop waits for no connection.
   await waitUntil("NATS is reached", () => reports.some(({ type }) => type === "audit.forwarding"));
   const appended = appendAll(side, 100);
-  await side.stop(10_000);
+  await side.stop(HANGS_MS);
   await t.notThrowsAsync(appended);
   const messages = await readAuditStream(url);
   t.deepEqual(
@@ -266,7 +269,7 @@ test("an event that is too large is no obstacle for others", async (t) => {
 });
 
 test("storage that is slow is an obstacle for later appends, and the one that waits is answered", async (t) => {
-  const { side, folder, trouble } = await startThread(t, { program: TROUBLED, examineMs: 200 });
+  const { side, folder, trouble } = await startThread(t, { program: TROUBLED, examineMs: SLOW_MS });
   await writeFile(trouble("hang"), "");
   const waiting = side.append(issued(1), TIME);
   await waitUntil("the storage is slow", () => side.obstacle === "storage for the audit log: it does not answer");
@@ -280,7 +283,7 @@ test("storage that is slow is an obstacle for later appends, and the one that wa
 });
 
 test("storage that hangs is UNAVAILABLE after the bound, then at once until it answers, and is then used again", async (t) => {
-  const { side, folder, trouble } = await startThread(t, { program: TROUBLED, answerMs: 1_000, examineMs: 200 });
+  const { side, folder, trouble } = await startThread(t, { program: TROUBLED, answerMs: 6_000, examineMs: SLOW_MS });
   await writeFile(trouble("hang"), "");
   const hanging = { ...unavailable, message: "the audit storage does not answer" };
   await t.throwsAsync(side.append(issued(1), TIME), hanging);

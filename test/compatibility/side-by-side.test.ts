@@ -46,7 +46,7 @@ const inSoak: typeof testWithNats = (title, run) => {
 };
 
 inSoak("replicas of this version and of the one before share keys, revocations, sessions and one stream", async (t) => {
-  t.timeout(180_000, "it starts two services on a busy machine");
+  t.timeout(300_000, "it starts two services on a busy machine");
   const nats = await startNats(t);
   const kek = join(await tempFolder(t), "kek");
   await writeFile(kek, randomBytes(32).toString("base64url"), { mode: 0o600 });

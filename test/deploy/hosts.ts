@@ -80,7 +80,7 @@ export async function emptyHosts(t: Ending, archive: string, place = onLoopback(
         .replaceAll(/^n=1$/gm, `n=${host}`);
       const PATH = [commands, join(root, "usr", "local", "bin"), dirname(process.execPath), process.env.PATH];
       const env = { PATH: PATH.join(delimiter), HOME: join(root, "root"), ROOT: root, HOSTS: folder, CHECKOUT, GROUP };
-      const limited = ["timeout", "--kill-after=5", "150", "bash", "-euo", "pipefail"];
+      const limited = ["timeout", "--kill-after=5", "280", "bash", "-euo", "pipefail"];
       const [command = "", ...words] = [...place.under(host), ...limited];
       const shell = spawn(command, words, { cwd: env.HOME, env, stdio: ["pipe", "pipe", "inherit"] });
       const ended = once(shell, "exit");

@@ -32,7 +32,7 @@ test("the policy of the example gateway and backend has no fault, and its tests 
 });
 
 test("the commands of docs/access.md print what the page shows", async (t) => {
-  t.timeout(120_000, "it starts three processes, one after the other");
+  t.timeout(300_000, "it starts three processes, one after the other");
   const write = { lines: `cat > policy.yaml <<'END'\n${POLICY}END\n`, shown: undefined };
   const [, ...outcomes] = await walkThrough(t, [write, ...blocksOf(PAGE)]);
   t.is(outcomes.length, 2);

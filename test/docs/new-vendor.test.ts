@@ -15,7 +15,7 @@ test("what a page shows is compared whole, but for what it leaves out", (t) => {
 });
 
 testWithGrpcurl("every line of the walk-through does what the page says", async (t) => {
-  t.timeout(240_000, "it starts some twelve processes, one after the other");
+  t.timeout(300_000, "it starts some twelve processes, one after the other");
   const outcomes = await walkThrough(t, blocksOf(PAGE));
   for (const { lines, shown, output } of outcomes)
     if (shown !== undefined) t.true(isShown(output, shown), `${lines}\n shows\n${output}\n instead of\n${shown}`);

@@ -20,7 +20,7 @@ const STOP: Block = { lines: "kill $SIGNET; wait $SIGNET\n", shown: undefined };
 const withLines = (text: string): Block[] => BLOCKS.filter(({ lines }) => lines.includes(text));
 
 testWithGrpcurl("the five minutes with grpcurl show what they promise", async (t) => {
-  t.timeout(240_000, "it makes some fifteen calls, one after the other");
+  t.timeout(300_000, "it makes some fifteen calls, one after the other");
   const [, minutes] = await walkThrough(t, [SERVE, ...withLines("ProfileService/ListProfiles"), STOP]);
   const { output = "", code } = minutes ?? {};
   t.is(code, 0);
@@ -45,7 +45,7 @@ ${SERVE.lines}`,
 };
 
 testWithGrpcurl("over mTLS each caller does what the policy lets it do", async (t) => {
-  t.timeout(240_000, "it starts a service and makes two calls");
+  t.timeout(300_000, "it starts a service and makes two calls");
   const [served, calls] = await walkThrough(t, [SERVE_TLS, ...withLines("-cacert data/certs/ca.crt"), STOP]);
   t.is(served?.code, 0);
   t.is(calls?.code, 0);
@@ -54,7 +54,7 @@ testWithGrpcurl("over mTLS each caller does what the policy lets it do", async (
 });
 
 testWithGrpcurl("a vendor's secret is imported, its token issued and verified as the page says", async (t) => {
-  t.timeout(240_000, "it starts a service and makes three calls");
+  t.timeout(300_000, "it starts a service and makes three calls");
   const [, vendor] = await walkThrough(t, [SERVE, ...withLines("KeyService/ImportKey"), STOP]);
   t.is(vendor?.code, 0);
   t.regex(vendor?.output ?? "", /"byteLength": 32/);
@@ -62,7 +62,7 @@ testWithGrpcurl("a vendor's secret is imported, its token issued and verified as
 });
 
 testWithGrpcurl("a token is revoked as the page says", async (t) => {
-  t.timeout(240_000, "it starts a service and makes four calls");
+  t.timeout(300_000, "it starts a service and makes four calls");
   const [, revoking] = await walkThrough(t, [SERVE, ...withLines("TokenService/RevokeTokens").slice(0, 1), STOP]);
   const { output = "", code } = revoking ?? {};
   t.is(code, 0);
@@ -87,7 +87,7 @@ const MAKE_KEK: Block = {
 testWithGrpcurl(
   "three replicas share keys, a rotation, a revoked token and an emergency as docs/replicas.md says",
   async (t) => {
-    t.timeout(240_000, "it starts three services and makes a dozen calls");
+    t.timeout(300_000, "it starts three services and makes a dozen calls");
     const nats = await startNats(t);
     const replicas = [1, 2, 3].map((number) => replica(number, nats.url));
     const shown = readBlocks("docs/replicas.md");
@@ -114,7 +114,7 @@ testWithGrpcurl(
 );
 
 test("the command lines of the page succeed", async (t) => {
-  t.timeout(240_000, "it starts some eight processes, one after the other");
+  t.timeout(300_000, "it starts some eight processes, one after the other");
   const lines = withLines("npx signet token inspect").flatMap((block) => block.lines.trim().split("\n"));
   // Without a NATS server there is no stream to read.
   const commands = lines.filter((line) => !line.includes("audit tail"));

@@ -65,7 +65,7 @@ export async function walkThrough(t: ExecutionContext, blocks: readonly Block[])
     SIGNET_HTTP_ADDRESS: http,
   };
   // In a process group of its own, so that the services end with it, and with a time limit of its own.
-  const command = ["--kill-after=5", "200", "bash", script];
+  const command = ["--kill-after=5", "280", "bash", script];
   const child = spawn("timeout", command, { cwd: folder, env, detached: true, stdio: ["ignore", "pipe", "inherit"] });
   t.teardown(() => endGroup(child.pid));
   return outcomesOf(blocks, await text(child.stdout));

@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from "ava";
 import { createRemoteJWKSet, errors, jwtVerify } from "jose";
 import { KEYSET_ALGORITHMS, type KeysetAlgorithm } from "../../src/keys/model.ts";
+import { HANGS_MS } from "../support/bounded.ts";
 import { folderWithVariant } from "../support/profiles/profiles-folder.ts";
 import { goPeer, type Peer, pythonPeer } from "../support/service/peers.ts";
 import { issue, startService } from "../support/service/service.ts";
@@ -25,7 +26,7 @@ async function target(t: ExecutionContext, alg: KeysetAlgorithm) {
 for (const alg of KEYSET_ALGORITHMS) {
   test(`${alg}: jose finds a token valid with the JWKS alone, and a forged one or one for others not`, async (t) => {
     const { token, forged, jwksUrl } = await target(t, alg);
-    const keys = createRemoteJWKSet(new URL(jwksUrl));
+    const keys = createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: HANGS_MS });
     const options = { issuer: ISSUER, audience: "api", typ: "at+jwt", algorithms: [alg] };
     const { payload } = await jwtVerify(token, keys, options);
     t.like(payload, { sub: "alice", scope: "a b", client_id: "loopback" });

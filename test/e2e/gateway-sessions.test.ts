@@ -9,8 +9,8 @@ import { startRemote } from "../support/service/remote-service.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 const CREATOR = "tv_asahi_news";
-/** The shortest lease. */
-const SHORT = { GATEWAY_LEASE_SECONDS: "5" };
+/** So short that a test can wait for its end, and so long that a busy machine renews it in time. */
+const SHORT = { GATEWAY_LEASE_SECONDS: "15" };
 
 const FULL = { code: 4429, reason: "too many connections" };
 
@@ -119,7 +119,7 @@ test.serial("open sockets outlive a restart of Signet, and still count", async (
 test.serial(
   "after the live store was lost the gateway lists its sessions: they stay open, and count again",
   async (t) => {
-    t.timeout(180_000);
+    t.timeout(300_000);
     const env = { SIGNET_GRPC_ADDRESS: `127.0.0.1:${await freePort()}`, SIGNET_ROTATION_CLOCK_SKEW: "1s" };
     const all = await startVendors(t, { serviceEnv: env });
     const { token } = await all.token("euler-stream", LONG);
@@ -157,8 +157,8 @@ test.serial("without Signet the sockets close when the lease lapses, and new one
 });
 
 for (const [clock, line] of [
-  ["session_max", "session_max: 1s"],
-  ["idle_max", "session_max: 8h\n  idle_max: 1s"],
+  ["session_max", "session_max: 5s"],
+  ["idle_max", "session_max: 8h\n  idle_max: 5s"],
 ] as const) {
   test.serial(`at its ${clock} a socket closes with the code of the profile`, async (t) => {
     const folder = await folderWithVariant(t, "euler-stream", "euler-stream", { "session_max: 8h": line });

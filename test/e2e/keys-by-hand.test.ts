@@ -5,7 +5,6 @@ import { RejectionReason } from "../../src/gen/signet/v1/token.ts";
 import { nextRotation, planRotation, revokeKey, rotateKeys } from "../support/service/key-calls.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { FAST_ROTATION, issue, listKeys, startService, verify } from "../support/service/service.ts";
-import { waitUntil } from "../support/wait-until.ts";
 
 test("a new service shows its plan, and a rotation before the lead is over is TOO_EARLY with the earliest time", async (t) => {
   const service = await startService(t);
@@ -32,14 +31,19 @@ test("the standby has no times but the one since which it is published", async (
 });
 
 test("by hand the next key signs as early as is safe, and tokens of the one before go on verifying", async (t) => {
-  const service = await startService(t, { policy: FAST_ROTATION });
+  const clock = { now: Date.now() };
+  const service = await startService(t, { policy: FAST_ROTATION, surroundings: { now: () => clock.now } });
   const ttl = { seconds: 5n, nanos: 0 };
   const before = await issue(service, { ttl });
-  const { nextKeyId } = await nextRotation(service);
+  const { nextKeyId, earliestAt } = await nextRotation(service);
   const rotation = await rotateKeys(service);
   t.is(rotation.keyId, nextKeyId);
-  await waitUntil("the next key signs", async () => (await issue(service, { ttl })).keyId === nextKeyId);
-  t.true((rotation.signFrom?.getTime() ?? Infinity) <= Date.now());
+  const signFrom = rotation.signFrom?.getTime() ?? Infinity;
+  t.is(signFrom, Math.max(earliestAt, clock.now));
+  clock.now = signFrom - 1;
+  t.is((await issue(service, { ttl })).keyId, before.keyId);
+  clock.now = signFrom;
+  t.is((await issue(service, { ttl })).keyId, nextKeyId);
   t.like(await verify(service, before.token), { valid: true });
 });
 

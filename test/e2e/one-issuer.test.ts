@@ -4,6 +4,7 @@ import test from "ava";
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import type { LogEvent } from "../../src/app/log.ts";
 import { GetJwksRequest } from "../../src/gen/signet/v1/keys.ts";
+import { HANGS_MS } from "../support/bounded.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { dialect } from "../support/profiles/dialect.ts";
 import { issue, promised, startService } from "../support/service/service.ts";
@@ -46,8 +47,10 @@ test.serial(
 
     const { token: own } = await issue(service);
     const other = await dialect(service, "euler-stream").issue({ accountId: "12345", expireAfter: 60 });
-    const verify = (path: string, token: string) =>
-      jwtVerify(token, createRemoteJWKSet(new URL(path, service.url)), { issuer: ISSUER });
+    const verify = (path: string, token: string) => {
+      const keys = createRemoteJWKSet(new URL(path, service.url), { timeoutDuration: HANGS_MS });
+      return jwtVerify(token, keys, { issuer: ISSUER });
+    };
     t.like((await verify("/.well-known/jwks.json", other.token)).payload, { iss: ISSUER }, "the danger");
     await t.throwsAsync(verify("/keysets/service/jwks.json", other.token), { code: "ERR_JWKS_NO_MATCHING_KEY" });
     await t.notThrowsAsync(verify("/keysets/service/jwks.json", own));

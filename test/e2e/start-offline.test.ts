@@ -10,8 +10,9 @@ testWithNats(
     await before?.process.stop();
     await nats.kill9();
     const replica = await set.start("replica-1");
-    t.is(await replica.waitsFor(), "waits for the shared state (NATS), which is not reached yet");
     await untilReady(replica);
+    const [waiting] = replica.process.log.filter(({ event }) => event === "waiting");
+    t.deepEqual(waiting?.for, ["the shared state (NATS), which is not reached yet"]);
     const failures = replica.process.log.filter(({ event }) => event === "keys.failed").map(({ keyset }) => keyset);
     t.deepEqual(failures.toSorted(), ["euler-stream", "service"]);
   },

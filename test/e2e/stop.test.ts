@@ -23,7 +23,7 @@ testWithNats(
   async (t) => {
     const nats = await startNats(t);
     const data = await tempFolder(t);
-    const service = await startRemote(t, { data, env: { SIGNET_NATS_URL: nats.url, SIGNET_SHUTDOWN_GRACE: "5s" } });
+    const service = await startRemote(t, { data, env: { SIGNET_NATS_URL: nats.url, SIGNET_SHUTDOWN_GRACE: "60s" } });
     await issue(service);
     const left: string[] = [];
     const calls = Array.from({ length: 500 }, () =>

@@ -72,7 +72,8 @@ testWithNats("each outage is one report, and so is each return", async (t) => {
 testWithNats("a dial that fails after renewed options have connected is no outage", async (t) => {
   const server = await startNats(t);
   const dialled = Promise.withResolvers<Socket>();
-  const silent = createServer(dialled.resolve).listen(0, "127.0.0.1");
+  const accept = (socket: Socket) => dialled.resolve(socket.on("error", () => undefined));
+  const silent = createServer(accept).listen(0, "127.0.0.1");
   t.teardown(() => silent.close());
   await once(silent, "listening");
   const { port } = silent.address() as AddressInfo;

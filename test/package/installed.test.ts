@@ -17,7 +17,7 @@ const install = shared(test, installPackage);
 let installed: Installed;
 
 test.before(async (t) => {
-  t.timeout(180_000, "it builds, packs and installs the package");
+  t.timeout(300_000, "it builds, packs and installs the package");
   installed = await install();
 });
 
@@ -70,7 +70,7 @@ test("the command tells the version of the package, and its help", async (t) => 
 serialTestWithNats(
   "an installed service issues, verifies, rotates and records, with the installed command",
   async (t) => {
-    t.timeout(120_000, "it starts a service and some six commands, one after the other");
+    t.timeout(300_000, "it starts a service and some six commands, one after the other");
     const nats = await startNats(t);
     const data = await tempFolder(t);
     const service = await spawnService(t, {
@@ -102,7 +102,7 @@ serialTestWithNats(
 );
 
 test.serial("an installed service with its optional packages exports the spans of a call", async (t) => {
-  t.timeout(120_000, "it starts a service and a command");
+  t.timeout(300_000, "it starts a service and a command");
   const collector = await startCollector(t);
   const env = recordsAll(collector);
   const program = join(installed.root, "lib/main.js");
@@ -116,7 +116,7 @@ test.serial("an installed service with its optional packages exports the spans o
 });
 
 test.serial("without them a start with traces is refused and says what to install, and others succeed", async (t) => {
-  t.timeout(120_000, "it installs the package once more");
+  t.timeout(300_000, "it installs the package once more");
   const program = join(installTarball(installed.tarball, await tempFolder(t), "--omit=optional"), "lib/main.js");
   const env = recordsAll({ endpoint: "http://127.0.0.1:1/v1/traces" });
   const { code, text } = await refusedStart(t, { data: await tempFolder(t), env, program });

@@ -8,7 +8,7 @@ import { signet } from "../../cli/terminal.ts";
 import { archiveWorld, startWriter } from "../../support/audit/archive-world.ts";
 import { fillDisk, smallDisk, testWithSmallDisk } from "../../support/files/small-disk.ts";
 import { serialTestWithNats } from "../../support/nats/nats-server.ts";
-import { startTcpProxy } from "../../support/nats/tcp-proxy.ts";
+import { startTcpProxy, type TcpProxy } from "../../support/nats/tcp-proxy.ts";
 import { folderWithVariant } from "../../support/profiles/profiles-folder.ts";
 import { startRemote } from "../../support/service/remote-service.ts";
 import { failureOf } from "../../support/service/rich-error.ts";
@@ -92,10 +92,16 @@ serialTestWithNats("NATS is lost while the archiver reads, or answers nothing: t
     });
   await writer.write(30);
   await writer.checkpoint();
-  const proxy = await startTcpProxy(t, world.nats.url);
+  let isCut = false;
+  const proxy: TcpProxy = await startTcpProxy(t, world.nats.url, (said) => {
+    // Its first answer to a reader is lost, and the connection with it.
+    if (isCut || !said.includes("consumer_create_response")) return said;
+    isCut = true;
+    proxy.cut();
+    return "";
+  });
   const run = through(proxy.url);
-  await waitUntil("it begins to read", () => proxy.sent("CONSUMER.CREATE") > 0);
-  proxy.cut();
+  await waitUntil("it begins to read", () => isCut);
   t.like(await world.state(), { first_seq: 1, messages: 31 }, "nothing is trimmed");
   t.false((await world.names()).some((name) => name.endsWith(".json")));
   proxy.heal();

@@ -46,7 +46,7 @@ const NAMES = [
 testOnNetwork(
   "callers with certificates and service accounts are served while certificates, CAs, credentials and policy change",
   async (t) => {
-    t.timeout(240_000);
+    t.timeout(300_000);
     const at = startMachines(t, NAMES);
     let authority = await createAuthority("first");
     const accounts = await startServiceAccounts(t, at.cluster, authority, AUDIENCE);

@@ -136,6 +136,8 @@ testWithNats(
     const service = await start(t, place, [NEVER]);
     await untilServing(service);
     await Promise.all(Array.from({ length: 20 }, () => issue(service)));
+    // What comes before its note must have arrived: then the two seconds that it is waited for are enough.
+    await allForwarded(service);
     const { note, published } = await service.checkpoint();
     t.true(published);
     t.deepEqual(

@@ -8,6 +8,7 @@ import { type Keyring, openKeyring } from "../../../src/keys/rotating/keyring.ts
 import { type KeyPolicy, keyPolicy } from "../../../src/keys/rotating/policy.ts";
 import { makeOptions } from "../../keys/rotating/keyring-under-test.ts";
 import { minute, second } from "../../keys/rotating/ring-under-test.ts";
+import { HANGS_MS } from "../../support/bounded.ts";
 import { follower, pythonEnv } from "../../support/service/peers.ts";
 
 const CACHE = 10 * minute;
@@ -97,7 +98,11 @@ function joseFollower(t: ExecutionContext, jwksUrl: string): Follower {
   t.teardown(() => {
     Date.now = real;
   });
-  const keys = createRemoteJWKSet(new URL(jwksUrl), { cacheMaxAge: CACHE, cooldownDuration: CACHE });
+  const keys = createRemoteJWKSet(new URL(jwksUrl), {
+    cacheMaxAge: CACHE,
+    cooldownDuration: CACHE,
+    timeoutDuration: HANGS_MS,
+  });
   return async (token, now) => {
     Date.now = () => now;
     try {

@@ -8,6 +8,7 @@ import { mountSmallDisk, testWithSmallDisk } from "../../support/files/small-dis
 import { tempFolder } from "../../support/files/temp.ts";
 import { trailFaults, trailOf } from "../../support/nats/audit-trail.ts";
 import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
+import { get } from "../../support/service/get.ts";
 import { healthClient } from "../../support/service/health.ts";
 import { startLoad } from "../../support/service/load.ts";
 import { allForwarded, type RemoteService, startRemote } from "../../support/service/remote-service.ts";
@@ -36,7 +37,7 @@ async function startUnderLoad(t: ExecutionContext) {
   return { nats, service, statuses, answered, load, spool };
 }
 
-const readyText = async ({ url }: Pick<RemoteService, "url">) => (await fetch(`${url}/readyz`)).text();
+const readyText = async ({ url }: Pick<RemoteService, "url">) => (await get(`${url}/readyz`)).text();
 
 for (const [what, takeAway] of Object.entries({
   "its segments unlinked": removeSegments,

@@ -11,6 +11,7 @@ import { readAuditStream } from "../../support/nats/audit-stream.ts";
 import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { startTcpProxy } from "../../support/nats/tcp-proxy.ts";
 import { verdictOf } from "../../support/profiles/dialect.ts";
+import { get } from "../../support/service/get.ts";
 import { allForwarded, startRemote } from "../../support/service/remote-service.ts";
 import { revokeTokens } from "../../support/service/revoke-tokens.ts";
 import { failureOf } from "../../support/service/rich-error.ts";
@@ -60,7 +61,7 @@ test("when the state's thread has died, tokens verify, nothing is issued, and he
   const { token } = await issue(service);
   await writeFile(join(data, "state", "state.db.die"), "");
   t.is((await failureOf(revokeTokens(service, { tokenIds: ["a"] }))).reason, "REVOCATIONS_UNAVAILABLE");
-  const ready = async () => (await fetch(`${service.url}/readyz`)).text();
+  const ready = async () => (await get(`${service.url}/readyz`)).text();
   const reason = "the state's file: its thread has died: restart the service";
   await waitUntil("it is not ready", async () => (await ready()).includes(reason));
   t.is((await failureOf(issue(service))).reason, "KEYS_UNAVAILABLE");

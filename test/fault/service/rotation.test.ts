@@ -13,17 +13,17 @@ import { type ForeignVerifier, foreignVerifier } from "../../support/tokens/fore
 
 /** C, in milliseconds. */
 const VERIFIER_CACHE = 1000;
-/** A slow machine delays what is fetched and answered: P and S leave it 1.5 s. */
+/** A slow machine delays what is fetched and answered: P and S leave it 3.5 s. */
 const ROTATION = keyPolicy({
-  period: 3_000,
+  period: 5_000,
   verifierCache: VERIFIER_CACHE,
-  propagation: 1_000,
+  propagation: 3_000,
   stopUsing: 100,
   skew: 500,
   activationDelay: 300,
   maxTtl: 70_000,
 });
-const LEAD = 2500;
+const LEAD = 4500;
 const TTL = 5;
 const WORKERS = 4;
 const ROTATIONS = 4;

@@ -5,6 +5,7 @@ import { AuditError } from "../../../src/audit/event.ts";
 import { ISSUING } from "../../../src/grpc/standard/health.ts";
 import { fillDisk, smallDisk, testWithSmallDisk } from "../../support/files/small-disk.ts";
 import { bodiesOf, makeSpool } from "../../support/files/spool-fixture.ts";
+import { get } from "../../support/service/get.ts";
 import { healthClient } from "../../support/service/health.ts";
 import { issue, type Service, startService, verify } from "../../support/service/service.ts";
 import { waitUntil } from "../../support/wait-until.ts";
@@ -14,7 +15,7 @@ const UNAVAILABLE = 14;
 const WORKERS = 8;
 
 const readiness = async (url: string) => {
-  const response = await fetch(`${url}/readyz`);
+  const response = await get(`${url}/readyz`);
   return { status: response.status, text: await response.text() };
 };
 

@@ -5,6 +5,7 @@ import { readAuditStream, tokenIdsOf } from "../../support/nats/audit-stream.ts"
 import { trailFaults, trailOf } from "../../support/nats/audit-trail.ts";
 import { type NatsServer, serialTestWithNats, startNats } from "../../support/nats/nats-server.ts";
 import { folderWithVariant } from "../../support/profiles/profiles-folder.ts";
+import { get } from "../../support/service/get.ts";
 import { allForwarded, type RemoteService, startRemote } from "../../support/service/remote-service.ts";
 import { failureOf } from "../../support/service/rich-error.ts";
 import { issue, promised, type Service, verify } from "../../support/service/service.ts";
@@ -47,7 +48,7 @@ async function firstStrict(service: Service): Promise<string> {
 }
 
 async function hasMetric({ url }: Service, line: string): Promise<boolean> {
-  const text = await (await fetch(`${url}/metrics`)).text();
+  const text = await (await get(`${url}/metrics`)).text();
   return text.split("\n").includes(line);
 }
 
