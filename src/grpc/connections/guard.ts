@@ -1,19 +1,20 @@
-import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import { Server as TlsServer } from "node:tls";
 import type { Server } from "@grpc/grpc-js";
 import { boundHandshakes, type Handshakes } from "../../tls/handshakes.ts";
-import { http2ServersOf } from "../process/http2-servers.ts";
+import { http2ServersOf, onSession, wrapStreams } from "../process/http2-servers.ts";
 import { CallStorm } from "./call-storm.ts";
 import { CallTurns } from "./call-turns.ts";
 import { Connection, type OpenCall } from "./connection.ts";
 import { boundDeadline } from "./deadline.ts";
 import { cut, endAtAge, endClosed } from "./ending.ts";
 import { highest, leastMissed, oldestCallOfHighestUsage } from "./giving-way.ts";
+import { HeldBytes } from "./held-bytes.ts";
 import type { ConnectionLimits, Limit } from "./limits.ts";
 import { LoopTurns } from "./loop-turns.ts";
-import { INFLATER_BYTES, MessageMeter } from "./message-meter.ts";
+import { MessageMeter } from "./message-meter.ts";
 import type { ConnectionProofs } from "./proofs.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
 import { keepEveryAuthorization } from "./repeated-authorization.ts";
@@ -30,8 +31,6 @@ export interface Load {
   readonly connections: number;
   readonly openCalls: number;
 }
-
-type OnStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, raw: string[]) => void;
 
 /**
  * Bounds what the clients of a bound server take, whichever service they call: our own, a library's, or none. When
@@ -57,6 +56,7 @@ export class ConnectionGuard {
   readonly #storm: CallStorm;
   readonly #loop = new LoopTurns();
   readonly #turns = new CallTurns();
+  readonly #held: HeldBytes;
   readonly #refuse: Refusal;
   readonly #refuseToInflate: Refusal;
   readonly #timers: readonly NodeJS.Timeout[];
@@ -64,14 +64,6 @@ export class ConnectionGuard {
   #draining = false;
   #openCalls = 0;
   #callsSinceLook = 0;
-  /** The sums over all connections. */
-  #requestBytes = 0;
-  #queuedBytes = 0;
-  /**
-   * Requests of calls that were aborted: what inflates them goes on, for a moment. An eighth is forgotten with each
-   * tick of the timer.
-   */
-  #leavingBytes = 0;
 
   /** `streams` has the paths of the methods that stream. */
   constructor(
@@ -86,6 +78,7 @@ export class ConnectionGuard {
     this.#limits = limits;
     this.#proofs = proofs;
     this.#onLimit = onLimit;
+    this.#held = new HeldBytes(limits.maxBufferedBytes);
     this.#storm = new CallStorm(limits.maxOpenCalls, this.#loop);
     this.#refuse = refusalOf(`the server has ${limits.maxOpenCalls} calls open, its maximum (grpc.max_open_calls)`);
     this.#refuseToInflate = refusalOf(
@@ -93,7 +86,7 @@ export class ConnectionGuard {
     );
     for (const http2Server of http2Servers) this.#guard(http2Server, streams);
     const look = () => {
-      this.#leavingBytes = Math.trunc((this.#leavingBytes * 7) / 8);
+      this.#held.tick();
       this.#look(now());
     };
     const read = () => {
@@ -119,20 +112,9 @@ export class ConnectionGuard {
   }
 
   #guard(http2Server: Http2Server, streams: ReadonlySet<string>): void {
-    let accepted: Socket | undefined;
-    const isTls = http2Server instanceof TlsServer;
-    // Node emits the session of a socket before it accepts the next one.
-    http2Server.prependListener(isTls ? "secureConnection" : "connection", (socket: Socket) => {
-      accepted = socket;
-    });
-    if (isTls) this.#guardHandshakes(http2Server);
-    http2Server.on("session", (session: ServerHttp2Session) => {
-      if (accepted !== undefined) this.#openConnection(session, accepted, now());
-    });
-    const [serve] = http2Server.listeners("stream") as OnStream[];
-    if (serve === undefined) throw new Error("grpc-js does not listen for streams: calls can't be bounded");
-    http2Server.removeAllListeners("stream");
-    http2Server.on("stream", (stream: ServerHttp2Stream, headers, flags, raw: string[]) => {
+    if (http2Server instanceof TlsServer) this.#guardHandshakes(http2Server);
+    onSession(http2Server, (session, socket) => this.#openConnection(session, socket, now()));
+    wrapStreams(http2Server, (serve) => (stream, headers, flags, raw) => {
       // An error of its connection reaches each stream, and would end the process.
       stream.on("error", () => {});
       const call = this.#openCall(stream, raw, now());
@@ -192,7 +174,7 @@ export class ConnectionGuard {
     }
     const call = connection.open(stream, new MessageMeter(this.#limits.maxMessageBytes), bytesOf(headers), at);
     this.#openCalls += 1;
-    this.#requestBytes += call.headerBytes;
+    this.#held.requests += call.headerBytes;
     stream.on("close", () => this.#closeCall(call, stream.aborted));
     this.#fitBuffers();
     return call;
@@ -203,26 +185,24 @@ export class ConnectionGuard {
     const bytes = call.connection.close(call, now());
     this.#openCalls -= 1;
     this.#storm.countGone();
-    this.#requestBytes -= bytes;
-    if (isAborted) this.#leavingBytes += bytes - call.headerBytes;
+    this.#held.requests -= bytes;
+    if (isAborted) this.#held.leave(bytes - call.headerBytes);
   }
 
   /** Sees the bytes before grpc-js does, which inflates all messages at once. */
   #addRequestBytes(call: OpenCall, read: ArrayBufferLike, bytes: number): void {
     if (call.place === -1) return;
-    const inflates = bytes > read.byteLength + INFLATER_BYTES;
-    // A client that aborts such calls again and again would not be slowed by refusals.
-    if (inflates && this.#leavingBytes + bytes > this.#limits.maxBufferedBytes)
-      this.#cut(call.connection, "grpc.max_buffered_bytes");
-    else if (inflates && this.#requestBytes + this.#leavingBytes + bytes > this.#limits.maxBufferedBytes) {
+    const mayInflate = this.#held.mayInflate(bytes, read);
+    if (mayInflate === "never") this.#cut(call.connection, "grpc.max_buffered_bytes");
+    else if (mayInflate === "not now") {
       this.#onLimit("grpc.max_buffered_bytes");
       this.#refuseToInflate(call.stream);
       this.#closeCall(call, true);
     } else {
       call.connection.addRequestBytes(call, bytes);
-      this.#requestBytes += bytes;
-      if (call.meter.isUnfinished) this.#requestBytes += call.connection.pinRead(call, read);
-      else this.#requestBytes -= call.connection.unpinReads(call);
+      this.#held.requests += bytes;
+      if (call.meter.isUnfinished) this.#held.requests += call.connection.pinRead(call, read);
+      else this.#held.requests -= call.connection.unpinReads(call);
       this.#fitBuffers();
     }
   }
@@ -230,24 +210,21 @@ export class ConnectionGuard {
   #look(at: number): void {
     const { maxUnreadBytes, ageGraceMs } = this.#limits;
     this.#callsSinceLook = 0;
-    this.#queuedBytes = 0;
+    this.#held.queued = 0;
     for (const connection of this.#connections.values()) {
       if (!connection.isEnding && this.#proofs.hasEnded(connection.proven)) connection.endsAt = at;
       if (!connection.isEnding && !this.#draining && connection.session.closed) endClosed(connection, at);
       if (at >= connection.endsAt) endAtAge(connection, at, ageGraceMs);
       const isBehind = connection.look(at, maxUnreadBytes);
-      this.#queuedBytes += connection.queuedBytes;
+      this.#held.queued += connection.queuedBytes;
       if (isBehind) this.#cut(connection, "grpc.max_unread_bytes");
     }
     this.#fitBuffers();
   }
 
   #fitBuffers(): void {
-    const { maxBufferedBytes } = this.#limits;
-    // What waits for clients may take half: it stays for as long as they like, and their calls stay open with it.
-    while (this.#queuedBytes > maxBufferedBytes / 2) if (!this.#cutHighest(({ queuedBytes }) => queuedBytes)) return;
-    while (this.#requestBytes + this.#queuedBytes > maxBufferedBytes)
-      if (!this.#cutHighest(({ heldBytes }) => heldBytes)) return;
+    while (this.#held.isTooMuchQueued) if (!this.#cutHighest(({ queuedBytes }) => queuedBytes)) return;
+    while (this.#held.isTooMuch) if (!this.#cutHighest(({ heldBytes }) => heldBytes)) return;
   }
 
   #cutHighest(held: (connection: Connection) => number): boolean {
@@ -267,7 +244,7 @@ export class ConnectionGuard {
     if (!this.#connections.delete(connection.session)) return;
     this.#proofs.close(connection.proven);
     this.#turns.leave(connection);
-    this.#queuedBytes -= connection.queuedBytes;
+    this.#held.queued -= connection.queuedBytes;
     for (const call of [...connection.calls]) this.#closeCall(call, true);
   }
 }
