@@ -7,15 +7,8 @@ import type { KeyCount } from "../audit/events/signatures.ts";
 import type { SignedCounts } from "../audit/pipeline.ts";
 import type { Spool } from "../audit/spool/spool.ts";
 import type { Checkpointable } from "../audit/writer/tip.ts";
-import {
-  keepUncompared,
-  readClosingNotes,
-  readNote,
-  removeUncompared,
-  saveClosingNote,
-  saveNote,
-  type Uncompared,
-} from "./note-files.ts";
+import { Comparison } from "./comparison.ts";
+import { readClosingNotes, readNote, saveClosingNote, saveNote } from "./note-files.ts";
 import type { Note } from "./note-publisher.ts";
 import type { Tally } from "./tally.ts";
 import type { WriterKey, WriterKeys } from "./writer-keys.ts";
@@ -48,30 +41,27 @@ const KEYS_PER_EVENT = 200;
  */
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
+  readonly #comparison: Comparison;
   readonly #turns = createQueue();
   readonly #miscounted = new Set<string>();
   #key: { readonly writer: string; readonly key: WriterKey } | undefined;
   /** The log whose key is in the state that replicas share. */
   #registered: string | undefined;
   #last: Note | undefined;
-  /** The log as it was found when it was not compared yet: by this process, or by an earlier one that never was. */
-  #found: Uncompared = { writer: "", size: 0 };
-  /** Whether the log was compared with the stream: before, this process has published nothing. */
-  #isCompared = false;
-  /** The log that the stream contradicts. */
-  #behind: string | undefined;
   #grownAt: { readonly writer: string; readonly size: number; readonly time: number };
 
   constructor(options: CheckpointerOptions) {
     this.#options = options;
+    this.#comparison = new Comparison(options.folder);
     this.#grownAt = { writer: "", size: 0, time: options.monotonic() };
   }
 
   /** Hands on what was signed before this start. Whether it was published is not known, and twice does no harm. */
   async begin(): Promise<void> {
     const { folder, spool, keys, offer, onDamaged } = this.#options;
-    const { writer, origin, size, position } = spool.checkpointable();
-    this.#found = await keepUncompared(folder, { writer, size });
+    const log = spool.checkpointable();
+    const { writer, origin, size, position } = log;
+    await this.#comparison.begin(log);
     const text = await readNote(folder);
     const stored = text === undefined ? undefined : checkpointOf(text);
     if (text !== undefined && stored?.origin === origin && stored.size <= size) {
@@ -126,7 +116,7 @@ export class Checkpointer {
     const { tally, spool, now } = this.#options;
     const counting = tally.counting(counts);
     return this.#turns.run(async () => {
-      if (!this.#isCompared || this.#behind === spool.checkpointable().writer)
+      if (!this.#comparison.isDone || this.#comparison.contradicts(spool.checkpointable().writer))
         throw new AuditError("UNAVAILABLE", "the log was not compared with the stream yet, or is behind it");
       if (!spool.isEnded) await this.#checkpoint(counting, true);
       return spool.closeLog(now());
@@ -139,32 +129,22 @@ export class Checkpointer {
    * may publish there.
    */
   async findBehind(lastNote: (writer: string) => Promise<Uint8Array | undefined>): Promise<string | undefined> {
-    const { spool, offer, folder } = this.#options;
+    const { spool, offer } = this.#options;
     const { writer } = spool.checkpointable();
     const body = await lastNote(writer);
     const key = await this.#keyOf(writer);
     const published = body && key && signedBy(Buffer.from(body).toString("utf8"), key);
     const log = spool.checkpointable();
-    if (published !== undefined && log.writer === writer && this.#isContradicted(published, log)) this.#behind = writer;
-    if (this.#behind !== log.writer) await removeUncompared(folder);
-    this.#isCompared = true;
-    if (this.#behind === log.writer) return log.writer;
+    const last = this.#last?.writer === log.writer ? this.#last : undefined;
+    await this.#comparison.compare(log, log.writer === writer ? published : undefined, last && checkpointOf(last.text));
+    if (this.#comparison.contradicts(log.writer)) return log.writer;
     // A stream that was lost gets the note again.
-    if (this.#last?.writer === log.writer && this.#last.size > (published?.size ?? 0)) offer(this.#last);
+    if (last !== undefined && last.size > (published?.size ?? 0)) offer(last);
     return undefined;
   }
 
-  // A note over more events than were found before the first comparison is from a later state of the folder: the log may
-  // have grown beyond that since, with other events.
-  #isContradicted(published: Checkpoint, log: Checkpointable): boolean {
-    const foundSize = this.#found.writer === log.writer ? this.#found.size : 0;
-    if (published.size > (this.#isCompared ? log.size : foundSize)) return true;
-    const last = this.#last?.writer === log.writer ? checkpointOf(this.#last.text) : undefined;
-    return [log, last].some((own) => own?.size === published.size && !own.root.equals(published.root));
-  }
-
   #maySign(writer: string): boolean {
-    return this.#registered === writer && this.#behind !== writer;
+    return this.#registered === writer && !this.#comparison.contradicts(writer);
   }
 
   async #checkpoint(counting: ReturnType<Tally["counting"]>, asked: boolean): Promise<Note | undefined> {
