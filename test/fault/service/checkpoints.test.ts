@@ -1,7 +1,7 @@
 import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { credentials } from "@grpc/grpc-js";
+import { credentials, type ServiceError, status } from "@grpc/grpc-js";
 import type { ExecutionContext } from "ava";
 import {
   AuditKeyState,
@@ -60,7 +60,14 @@ async function start(t: ExecutionContext<unknown>, { data, nats }: Place, args =
   return {
     ...service,
     auditKeys: async () => (await call<ListAuditKeysResponse>("listAuditKeys")).keys,
-    checkpoint: () => call<CheckpointResponse>("checkpoint"),
+    /** Once the key of the log is registered, which may be a moment after the service is ready. */
+    checkpoint: () =>
+      found("a checkpoint is made", () =>
+        call<CheckpointResponse>("checkpoint").catch((error: ServiceError) => {
+          if (error.code !== status.UNAVAILABLE) throw error;
+          return undefined;
+        }),
+      ),
     rotate: () => call<RotateAuditKeyResponse>("rotateAuditKey"),
     retire: (writer: string) => call<RetireWriterResponse>("retireWriter", { writer, reason: "lost" }),
   };
