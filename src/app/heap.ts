@@ -9,7 +9,7 @@ const POOL_BYTES = 8_192;
 /**
  * Keeps the heap of the process small until {@link letHeapGrow}. What a start reads from its storage is garbage soon
  * after, and V8 would let the heap grow to several times what is live before it collects: 10⁵ revocations took 650 MB.
- * V8 reads both flags whenever it might grow a heap. To be called when the code is loaded, most of which stays.
+ * V8 reads both flags whenever it might grow a heap. Call it once the code is loaded: most of that stays.
  */
 export function keepHeapSmall(): void {
   setFlagsFromString("--semi-space-growth-factor=1");

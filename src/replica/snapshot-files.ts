@@ -1,6 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { createQueue, type Queue } from "../async/queue.ts";
 import { replaceFile, replaceFileWith } from "../files/durable.ts";
 import { FileError } from "../files/file-error.ts";
 import { openPrivateFolder } from "../files/private-path.ts";
@@ -34,6 +35,14 @@ const PART_BYTES = 64 * 1024;
  */
 export async function openSnapshotFiles(folder: string, onDamaged: (file: string) => void): Promise<SnapshotFiles> {
   openFolder(folder);
+  const saves = new Map<string, Queue>();
+
+  /** One at a time of a name: two would write into one draft, and one of them would take it away from the other. */
+  function saveInTurn(name: string, save: () => Promise<void>): Promise<void> {
+    const queue = saves.get(name) ?? createQueue();
+    saves.set(name, queue);
+    return queue.run(save);
+  }
 
   async function loadLines(name: string, onLine: (line: string) => void): Promise<boolean> {
     const path = join(folder, name);
@@ -49,7 +58,7 @@ export async function openSnapshotFiles(folder: string, onDamaged: (file: string
     return intact === true;
   }
 
-  async function saveLines(name: string, parts: AsyncIterable<string>): Promise<void> {
+  async function writeLines(name: string, parts: AsyncIterable<string>): Promise<void> {
     await replaceFileWith(folder, name, async (file) => {
       const hash = createHash("sha256");
       // Its place is kept free until everything is known.
@@ -66,7 +75,7 @@ export async function openSnapshotFiles(folder: string, onDamaged: (file: string
 
   return {
     loadLines,
-    saveLines,
+    saveLines: (name, parts) => saveInTurn(name, () => writeLines(name, parts)),
     async load(name) {
       const path = join(folder, name);
       const bytes = await readIfExists(path, (file) => file.readFile());
@@ -77,7 +86,8 @@ export async function openSnapshotFiles(folder: string, onDamaged: (file: string
       onDamaged(path);
       return undefined;
     },
-    save: (name, content) => replaceFile(folder, name, Buffer.concat([digestOf(content), content])),
+    save: (name, content) =>
+      saveInTurn(name, () => replaceFile(folder, name, Buffer.concat([digestOf(content), content]))),
   };
 }
 

@@ -22,6 +22,14 @@ test("what was saved is loaded, and what never was is undefined", async (t) => {
   t.deepEqual(Buffer.from((await files.load("ring")) ?? []), content);
 });
 
+test("of saves of one name at once the last one counts, and none fails", async (t) => {
+  const { files, damaged } = await filesUnderTest(t);
+  const contents = Array.from({ length: 50 }, (_, at) => Buffer.alloc(at * 1_000, at));
+  await Promise.all(contents.map((one) => files.save("ring", one)));
+  t.deepEqual(Buffer.from((await files.load("ring")) ?? []), contents.at(-1));
+  t.deepEqual(damaged, []);
+});
+
 test("only its owner may read a snapshot, and nothing else is left in the folder", async (t) => {
   const { files, folder, path } = await filesUnderTest(t);
   await files.save("ring", content);

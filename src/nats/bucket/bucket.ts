@@ -63,8 +63,8 @@ export class Bucket {
   }
 
   /**
-   * Does the work within the time of a call. Throws {@link StateError}: LOST; UNAVAILABLE when there is no connection or it is lost,
-   * when a setting of the bucket is refused, when the time is over, and when `signal` aborts.
+   * Does the work within the time of a call. Throws {@link StateError}: LOST; UNAVAILABLE when there is no connection or
+   * it is lost, when a setting of the bucket is refused, when the time is over, and when `signal` aborts.
    */
   async call<Result>(what: string, work: (access: Access) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     if (this.#loss !== undefined) throw this.#loss;

@@ -3,17 +3,17 @@ import { syncBuiltinESMExports } from "node:module";
 import { Socket } from "node:net";
 import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worker_threads";
 
-// Preloaded into each thread of `signet audit close`, which is killed at the step DIE_AT: the first one is just before
-// the last event of the log is written.
+// Preloaded into each thread of `signet audit close`, which is killed at the step DIE_AT. The first one is just before
+// the last event of the log is written, or with STEPS=all the first of the process.
 
-const { DIE_AT } = process.env;
+const { DIE_AT, STEPS } = process.env;
 const COUNT = "steps of signet audit close";
 if (isMainThread) setEnvironmentData(COUNT, new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)));
 const steps = getEnvironmentData(COUNT) as unknown as Int32Array;
 
 /** A change is about to be made. */
 function step(isFirst = false): void {
-  if (!isFirst && Atomics.load(steps, 0) === 0) return;
+  if (!isFirst && STEPS !== "all" && Atomics.load(steps, 0) === 0) return;
   if (Atomics.add(steps, 0, 1) + 1 === Number(DIE_AT)) process.kill(process.pid, "SIGKILL");
 }
 
@@ -40,9 +40,7 @@ function isLastEvent(bytes: unknown): boolean {
   return holds(bytes, '"writerClosed"');
 }
 
-const handle = await fs.promises.open(process.execPath);
-watch(Object.getPrototypeOf(handle), ["writeFile", "sync"], () => true);
-await handle.close();
+// A file that is written beside another one changes nothing before it is renamed.
 watch(fs.promises, ["rename", "rm"], () => true);
 watch(fs, ["fdatasyncSync"], () => true);
 watch(fs, ["writeSync"], ([, bytes]) => isLastEvent(bytes));

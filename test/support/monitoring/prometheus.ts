@@ -31,7 +31,7 @@ interface Answer {
   };
 }
 
-/** Starts a Prometheus that scrapes these addresses every few seconds, and evaluates the alert rules. Killed after the test. */
+/** Starts a Prometheus that scrapes these addresses every few seconds and evaluates the rules. Killed after the test. */
 export async function startPrometheus(t: Ending, path: string, targets: readonly string[]): Promise<Prometheus> {
   const folder = await tempFolder(t);
   const address = `127.0.0.1:${await freePort()}`;

@@ -1,4 +1,4 @@
-import { cp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { headers as newHeaders } from "nats";
@@ -415,7 +415,9 @@ test("a checkpoint that the key of the policy did not sign is named with its lin
 });
 
 test("a file without an end is refused before it fills the memory", async (t) => {
-  const endless = "/dev/zero";
+  // Beside it a state could be kept.
+  const endless = join(await tempFolder(t), "endless");
+  await symlink("/dev/zero", endless);
   for (const words of [
     ["verify", "--policy", endless, "-"],
     ["verify", "--state", endless, "-"],
@@ -428,7 +430,7 @@ test("a file without an end is refused before it fills the memory", async (t) =>
   ]) {
     const { code, stdout, stderr } = await signet(["audit", ...words]);
     t.deepEqual([code, stdout], [2, ""], words.join(" "));
-    t.regex(stderr, /\/dev\/zero is larger than 16 MiB/, words.join(" "));
+    t.regex(stderr, /endless is larger than 16 MiB/, words.join(" "));
   }
 });
 
