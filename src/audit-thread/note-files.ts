@@ -1,4 +1,4 @@
-import { readdir, readFile, rm } from "node:fs/promises";
+import { access, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { AuditError } from "../audit/event.ts";
 import { isWriter } from "../audit/spool/identity.ts";
@@ -23,6 +23,14 @@ export function saveNote(folder: string, note: string): Promise<void> {
 /** The last note of a log that was closed, until it is published. Durable when it resolves. */
 export function saveClosingNote(folder: string, note: Note): Promise<void> {
   return save(folder, `${note.writer}${CLOSING}`, `${JSON.stringify(note)}\n`);
+}
+
+export function hasClosingNote(folder: string, writer: string): Promise<boolean> {
+  const path = join(folder, `${writer}${CLOSING}`);
+  return access(path).then(
+    () => true,
+    (cause) => absent(path, cause) ?? false,
+  );
 }
 
 export async function removeClosingNote(folder: string, writer: string): Promise<void> {

@@ -2,7 +2,7 @@ import type { NoteSink } from "../audit/forward/sink.ts";
 import type { AuditReport, MadeCheckpoint, SignedCounts } from "../audit/pipeline.ts";
 import type { Spool } from "../audit/spool/spool.ts";
 import { Checkpointer, type CheckpointerOptions } from "./checkpointer.ts";
-import { removeClosingNote } from "./note-files.ts";
+import { hasClosingNote, removeClosingNote } from "./note-files.ts";
 import { type Note, NotePublisher } from "./note-publisher.ts";
 
 export interface ProofsOptions extends Pick<CheckpointerOptions, "folder" | "keys" | "tally" | "now" | "monotonic"> {
@@ -83,9 +83,7 @@ export async function startProofs(options: ProofsOptions): Promise<Proofs> {
     rotateKey: (counts) => checkpointer.rotateKey(counts),
     async closeLog(counts) {
       const end = await checkpointer.closeLog(counts);
-      // Its key is removed once NATS has the end, also by an earlier process.
-      const hasKey = (await keys.open(end.writer)) !== undefined;
-      if (hasKey && !(await publisher?.isPublished(end, PUBLISH_MS))) return false;
+      if (!(await isForgotten(end.writer)) && !(await publisher?.isPublished(end, PUBLISH_MS))) return false;
       // Before the end is recorded: nobody opens the folder again.
       await forget(end.writer);
       return true;
@@ -112,6 +110,11 @@ export async function startProofs(options: ProofsOptions): Promise<Proofs> {
   async function forget(writer: string): Promise<void> {
     await removeClosingNote(folder, writer);
     await keys.remove(writer);
+  }
+
+  /** Also by an earlier process: NATS has the end. A key alone may be missing from a copy of the folder. */
+  async function isForgotten(writer: string): Promise<boolean> {
+    return (await keys.open(writer)) === undefined && !(await hasClosingNote(folder, writer));
   }
 }
 

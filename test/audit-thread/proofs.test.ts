@@ -249,6 +249,28 @@ test("a log is not closed for good before it was compared with the stream", asyn
   t.true(String((await bodiesOf(spool)).at(-1)).includes("REPLICA_REMOVED"));
 });
 
+test("an end whose key is missing from the folder keeps its note until NATS has it", async (t) => {
+  const stream = noteStream();
+  stream.connect();
+  const killed = await proving(t, stream.sink);
+  await killed.issue(1);
+  await killed.spool.closeLog(TIME);
+  await killed.spool.close();
+  await rm(join(killed.folder, "writer-1.audit-key.json"));
+  const copied = await proving(t, stream.sink, "later", killed.folder, true);
+  const close = () => copied.proofs.closeLog(signed(1)).catch(() => undefined);
+  const isNote = (name: string) => name.endsWith(".closing-checkpoint.json");
+  await waitUntil("it is compared", async () => (await close()) !== undefined);
+  t.is(stream.published().length, 0);
+  t.true((await readdir(killed.folder)).some(isNote));
+
+  copied.acknowledge();
+  await waitUntil("it is closed", async () => (await close()) === true);
+  t.is(stream.published().at(-1)?.size, copied.spool.checkpointable().size);
+  t.false((await readdir(killed.folder)).some(isNote));
+  t.true(await close(), "NATS has the end");
+});
+
 test("an end that the stream contradicts is not published, and leaves neither note nor key", async (t) => {
   const stream = noteStream();
   stream.connect();
