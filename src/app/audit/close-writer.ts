@@ -32,8 +32,8 @@ export interface ClosedWriter {
   /** Whether an earlier call has closed it. */
   readonly again: boolean;
   /**
-   * The writer before, where the folder was restored from an older copy: the end of its log is not here, and nobody has
-   * recorded it.
+   * The writer before, where the folder may not have all of its log, as when it was restored from an older copy: the end
+   * of that log is not here, and nobody has recorded it.
    */
   readonly behind: string | undefined;
 }

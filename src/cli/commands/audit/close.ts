@@ -46,7 +46,7 @@ export function addAuditClose(audit: Command, io: Io, closeWriter: CloseWriter):
             "(writer.closed) and its last checkpoint. When this has ended with 0, nothing in the folder is needed any " +
             "more. Until then nothing is lost, and it may be repeated: it goes on where it was killed.",
           "A folder that was restored from an older copy does not have the end of its log: then the command closes " +
-            "another one, which says so, and names the writer to retire.",
+            "another log, whose first event says so, and prints the writer to retire.",
           "Where the folder is lost there is nothing to close: signet audit retire.",
         ],
         exitCodes: {
@@ -64,7 +64,7 @@ export function addAuditClose(audit: Command, io: Io, closeWriter: CloseWriter):
 }
 
 function advice(behind: string): string {
-  return `${behind} goes on in NATS behind what this folder had of it, which is an older copy: its end is not here. \
+  return `${behind} has no end in this folder, which may not have all of its log. \
 Record that: signet audit retire ${behind}\n`;
 }
 
