@@ -3,6 +3,7 @@ import type { LogPolicy } from "../checkpoint/policy.ts";
 import { type PublishedCheckpoint, readCheckpoint } from "../stream-message.ts";
 import { type Claim, ClaimedLeaves, claimOf } from "../tree/claimed-leaves.ts";
 import { rootOf } from "../tree/edge.ts";
+import type { TreeHash } from "../tree/hash.ts";
 import { inclusionProof } from "../tree/proof.ts";
 import { parseLine, readEntry, type StoredEvent } from "../verify/entry.ts";
 import { tlogProofText } from "./tlog-proof.ts";
@@ -125,8 +126,13 @@ export class EventSearch {
 /** The smallest checkpoint of these, which are in that order, whose tree is one that the events may have made. */
 function firstThatAgrees(covering: readonly PublishedCheckpoint[], wanted: Claim, leaves: ClaimedLeaves) {
   const sizes = [...new Set(covering.map(({ size }) => size))];
+  const treeOf = (size: number, root: TreeHash) => `${size}/${root.toString("hex")}`;
+  // Of those that state the same the first stays.
+  const stated = new Map(
+    covering.toReversed().map((checkpoint) => [treeOf(checkpoint.size, checkpoint.root), checkpoint]),
+  );
   for (const { edge, leafAt } of leaves.trees(sizes, incomplete, wanted)) {
-    const checkpoint = covering.find(({ size, root }) => size === edge.size && rootOf(edge).equals(root));
+    const checkpoint = stated.get(treeOf(edge.size, rootOf(edge)));
     if (checkpoint !== undefined) return { checkpoint, leafAt };
   }
   throw new NoReceiptError("MISMATCH", "no checkpoint agrees with the events: see what signet audit verify says");

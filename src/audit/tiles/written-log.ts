@@ -33,8 +33,10 @@ export class LogSearch {
   readonly #writer: string;
   readonly #policy: LogPolicy | undefined;
   readonly #leaves = new ClaimedLeaves();
-  /** Those that cover the most events. */
-  #last: readonly PublishedCheckpoint[] = [];
+  /** The number of events that the last checkpoints cover; 0 before there is one. */
+  #size = 0;
+  /** Those that cover so many, by their roots: others can publish many. */
+  readonly #last = new Map<string, PublishedCheckpoint>();
 
   /** With a policy, the checkpoints that it trusts alone count. */
   constructor(writer: string, policy?: LogPolicy) {
@@ -50,22 +52,24 @@ export class LogSearch {
 
   addCheckpoint(note: string): void {
     const checkpoint = readCheckpoint(note);
-    const covered = this.#last[0]?.size ?? 1;
-    if (checkpoint?.writer !== this.#writer || checkpoint.size < covered) return;
+    if (checkpoint?.writer !== this.#writer || checkpoint.size === 0 || checkpoint.size < this.#size) return;
     if ((this.#policy?.judge(note, checkpoint.origin) ?? "VALID") !== "VALID") return;
-    this.#last = checkpoint.size > covered ? [checkpoint] : [...this.#last, checkpoint];
+    if (checkpoint.size > this.#size) this.#last.clear();
+    this.#size = checkpoint.size;
+    const root = checkpoint.root.toString("hex");
+    if (!this.#last.has(root)) this.#last.set(root, checkpoint);
   }
 
   /** Throws a {@link LogError}. */
   found(): WrittenLog {
-    const [{ size } = { size: 0 }] = this.#last;
+    const size = this.#size;
     if (size === 0)
       throw new LogError(
         "PENDING",
         `no checkpoint of the writer ${this.#writer} covers an event: there is no log to export yet`,
       );
     for (const { edge, leafAt } of this.#leaves.trees([size], (index) => missing(index, size))) {
-      const checkpoint = this.#last.find(({ root }) => rootOf(edge).equals(root));
+      const checkpoint = this.#last.get(rootOf(edge).toString("hex"));
       if (checkpoint !== undefined) return { checkpoint, leafAt };
     }
     throw new LogError(

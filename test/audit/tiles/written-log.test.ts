@@ -30,6 +30,20 @@ test("the entries come in their order, each once, while few have to wait", async
   await t.throwsAsync(entries(late, 6), { code: "NO_ORDER" });
 });
 
+test("of all checkpoints of the largest size, that of the log is found among those of other trees", (t) => {
+  const search = new LogSearch("w");
+  for (const body of LOG.bodies) search.addEvent(Buffer.from(body));
+  const others = (size: number) =>
+    Array.from({ length: 20 }, (_, other) =>
+      LOG.checkpoint(Array.from({ length: size }, (_, leaf) => `${other}-${leaf}`)),
+    );
+  for (const note of [...others(3), LOG.checkpointAt(5), ...others(8), LOG.checkpointAt(8), ...others(8), ...others(7)])
+    search.addCheckpoint(note);
+  t.is(search.found().checkpoint.note, LOG.checkpointAt(8));
+  for (const note of others(9)) search.addCheckpoint(note);
+  t.throws(() => search.found(), { code: "INCOMPLETE", message: /covers 9 events/ });
+});
+
 test("an event that left the log between the two readings is named", async (t) => {
   await t.throwsAsync(entries(LOG.bodies.toSpliced(4, 1)), { code: "INCOMPLETE", message: /log index 4 is missing/ });
   t.throws(() => found(LOG.bodies.toSpliced(4, 1)), { code: "INCOMPLETE", message: /log index 4 is missing/ });
