@@ -27,7 +27,7 @@ const MAX_WAITING = 100_000;
 
 /**
  * Finds what a writer has written, up to its last checkpoint, among all that was read: who can publish can claim any
- * place of its log, also before the writer does. It takes 66 bytes an event.
+ * place of its log, also before the writer does. It takes the memory of {@link ClaimedLeaves}.
  */
 export class LogSearch {
   readonly #writer: string;

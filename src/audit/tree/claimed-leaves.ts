@@ -58,7 +58,8 @@ function linkOf(own: string, previous: string): Buffer {
 /**
  * The leaves that events claim in the log of one writer. Who can publish can claim any place, before the writer does or
  * behind it. But each event links to one before it: so there are no more possible trees of a size than events that claim
- * its last place, and all are found in one step for each event. It takes 66 bytes a leaf.
+ * its last place, and all are found in one step for each event. It takes 66 bytes a leaf of a whole log, and less than
+ * 1.5 KB for a claim elsewhere.
  */
 export class ClaimedLeaves {
   readonly #hashes = new Leaves();
