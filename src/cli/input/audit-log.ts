@@ -11,14 +11,17 @@ export type LogItem = { readonly note: string } | { readonly body: Uint8Array };
 /** As `checkpointLine` begins. */
 const CHECKPOINT = Buffer.from('{"checkpoint":');
 
-/** Reads a log from exported files; without any from the stream. A body is valid until the next one is read. */
+/**
+ * Reads a log from exported files; without any from the stream. A body is valid until the next one is read. Where it is
+ * interrupted it just ends.
+ */
 export function readLog(
   files: readonly string[],
   options: NatsOptions,
   io: Io,
   signal: AbortSignal,
 ): AsyncGenerator<LogItem> {
-  return files.length === 0 ? ofStream(options, signal) : ofFiles(files, io);
+  return files.length === 0 ? ofStream(options, signal) : ofFiles(files, io, signal);
 }
 
 async function* ofStream(options: NatsOptions, signal: AbortSignal): AsyncGenerator<LogItem> {
@@ -29,8 +32,9 @@ async function* ofStream(options: NatsOptions, signal: AbortSignal): AsyncGenera
     yield isCheckpoint(subject) ? { note: Buffer.from(body).toString() } : { body };
 }
 
-async function* ofFiles(files: readonly string[], io: Io): AsyncGenerator<LogItem> {
+async function* ofFiles(files: readonly string[], io: Io, signal: AbortSignal): AsyncGenerator<LogItem> {
   for await (const line of linesIn(files, io)) {
+    if (signal.aborted) return;
     const note = line.subarray(0, CHECKPOINT.length).equals(CHECKPOINT) ? noteOfLine(parseLine(line) ?? {}) : undefined;
     yield note === undefined ? { body: line } : { note };
   }
