@@ -1,8 +1,9 @@
 import { isCheckpoint, noteOfLine } from "../../audit/stream-message.ts";
 import { parseLine } from "../../audit/verify/entry.ts";
+import { EXIT, Failure } from "../failure.ts";
 import type { Io } from "../io.ts";
 import { linesIn } from "./audit-files.ts";
-import { auditStreamOf } from "./audit-stream.ts";
+import { auditStreamOf, unreadStream } from "./audit-stream.ts";
 import type { NatsOptions } from "./nats-options.ts";
 
 /** What a log holds: checkpoints, and what is an event, or should be. */
@@ -22,6 +23,13 @@ export function readLog(
   signal: AbortSignal,
 ): AsyncGenerator<LogItem> {
   return files.length === 0 ? ofStream(options, signal) : ofFiles(files, io, signal);
+}
+
+/** The failure of a command that could not read the log: from files, or without any from the stream. */
+export function unreadLog(error: unknown, files: readonly string[], options: NatsOptions): Failure {
+  if (files.length === 0 || error instanceof Failure) return unreadStream(error, options);
+  const message = error instanceof Error ? error.message : String(error);
+  return new Failure({ code: "UNREADABLE", message: `cannot read the log: ${message}` }, EXIT.failed, { cause: error });
 }
 
 async function* ofStream(options: NatsOptions, signal: AbortSignal): AsyncGenerator<LogItem> {

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
-import { readLog } from "../../../src/cli/input/audit-log.ts";
+import { readLog, unreadLog } from "../../../src/cli/input/audit-log.ts";
 import { tempFolder } from "../../support/files/temp.ts";
 import { terminal } from "../terminal.ts";
 
@@ -17,4 +17,10 @@ test("the files of a log are read until it is interrupted", async (t) => {
   };
   t.is(await read(2), 2);
   t.is(await read(9), 5, "control: not interrupted");
+});
+
+test("what could not be read is named: the files, or without any the stream", (t) => {
+  const saidOf = (files: readonly string[]) => unreadLog(new Error("fault"), files, { nats: "nats://n" }).message;
+  t.is(saidOf(["log.ndjson"]), "cannot read the log: fault");
+  t.is(saidOf([]), "cannot read audit events from NATS at nats://n: fault");
 });

@@ -1,6 +1,6 @@
 import { FileError } from "../../../files/file-error.ts";
 import { EXIT, Failure, usageError } from "../../failure.ts";
-import { unreadStream } from "../../input/audit-stream.ts";
+import { unreadLog } from "../../input/audit-log.ts";
 import type { NatsOptions } from "../../input/nats-options.ts";
 
 /** How long an interrupted export may take to remove what is unfinished. */
@@ -9,8 +9,9 @@ export const CLEAN_UP_MS = 2_000;
 /** There is no such folder, or it is no folder: the command line names another one. */
 const MISNAMED = ["EEXIST", "ENOENT", "ENOTDIR", "EISDIR", "EACCES"];
 
-export function exportFailure(error: unknown, options: NatsOptions): Failure {
-  if (!(error instanceof FileError)) return unreadStream(error, options);
+/** Without files the stream was exported. */
+export function exportFailure(error: unknown, files: readonly string[], options: NatsOptions): Failure {
+  if (!(error instanceof FileError)) return unreadLog(error, files, options);
   if (MISNAMED.includes(error.code)) return usageError(error.message);
   return new Failure({ code: "FILE", message: error.message }, EXIT.failed, { cause: error });
 }

@@ -52,7 +52,7 @@ export async function exportLog(
         CLEAN_UP_MS,
         exporting.catch(() => {}),
       );
-    throw tilesFailure(error, options);
+    throw tilesFailure(error, files, options);
   } finally {
     progress.end();
   }
@@ -113,9 +113,9 @@ async function writeTile(folder: string, { path, content }: TileFile): Promise<v
   await writeFile(file, content, { mode: 0o600 });
 }
 
-function tilesFailure(error: unknown, options: TilesOptions): Failure {
+function tilesFailure(error: unknown, files: readonly string[], options: TilesOptions): Failure {
   if (error instanceof TileError) return new Failure({ code: error.code, message: error.message });
-  if (!(error instanceof LogError)) return exportFailure(error, options);
+  if (!(error instanceof LogError)) return exportFailure(error, files, options);
   const { code, message } = error;
   return new Failure({ code, message }, code === "PENDING" ? EXIT.pending : EXIT.negative);
 }

@@ -131,7 +131,7 @@ async function exportEvents(options: ExportOptions, io: Io, exit: Exit): Promise
         CLEAN_UP_MS,
         copying.catch(() => {}),
       );
-    throw exportFailure(error, options);
+    throw exportFailure(error, [], options);
   } finally {
     progress.end();
   }

@@ -4,8 +4,7 @@ import { createFile } from "../../../files/durable.ts";
 import { FileError } from "../../../files/file-error.ts";
 import { identityFault, tokenFault } from "../../../problem/field-rules.ts";
 import { EXIT, Failure, usageError } from "../../failure.ts";
-import { readLog } from "../../input/audit-log.ts";
-import { unreadStream } from "../../input/audit-stream.ts";
+import { readLog, unreadLog } from "../../input/audit-log.ts";
 import { readPolicy } from "../../input/log-policy.ts";
 import { moreHelp } from "../../input/more-help.ts";
 import { givenNatsOptions, type NatsOptions, natsOptions } from "../../input/nats-options.ts";
@@ -95,7 +94,5 @@ function receiptFailure(error: unknown, options: ReceiptOptions, files: readonly
     return error.code === "EEXIST"
       ? usageError("the file of --out exists; it is never overwritten")
       : usageError(error.message);
-  if (error instanceof Failure || files.length === 0) return unreadStream(error, options);
-  const message = error instanceof Error ? error.message : String(error);
-  return new Failure({ code: "UNREADABLE", message: `cannot read the log: ${message}` }, EXIT.failed, { cause: error });
+  return unreadLog(error, files, options);
 }

@@ -14,7 +14,8 @@ import { FileError } from "../../../files/file-error.ts";
 import type { TailedEvent } from "../../../nats/audit/read-stream.ts";
 import { EXIT, Failure, usageError } from "../../failure.ts";
 import { chunksOf, nameOf } from "../../input/audit-files.ts";
-import { auditStreamOf, unreadStream } from "../../input/audit-stream.ts";
+import { unreadLog } from "../../input/audit-log.ts";
+import { auditStreamOf } from "../../input/audit-stream.ts";
 import { readKnownEnds } from "../../input/known-ends.ts";
 import { readPolicy } from "../../input/log-policy.ts";
 import { moreHelp } from "../../input/more-help.ts";
@@ -180,7 +181,5 @@ function verifyFailure(error: unknown, options: VerifyOptions, files: readonly s
   if (error instanceof Failure) return error;
   if (error instanceof FileError) return usageError(error.message);
   if (error instanceof VerifyError) return new Failure({ code: error.code, message: error.message });
-  if (files.length === 0) return unreadStream(error, options);
-  const message = error instanceof Error ? error.message : String(error);
-  return new Failure({ code: "UNREADABLE", message: `cannot read the log: ${message}` }, EXIT.failed, { cause: error });
+  return unreadLog(error, files, options);
 }
