@@ -51,7 +51,7 @@ export interface SpoolOptions {
   /** What the operator accepts to be missing, e.g. `events:8-12`. */
   readonly acceptLosses?: readonly string[];
   /**
-   * Whether the spool is opened to close its log: one that is closed for good then stays as it is. No by default: another
+   * Whether the spool is opened to close its log: one that is closed for good then stays as it is. Default: false; another
    * log begins.
    */
   readonly closing?: boolean;

@@ -218,7 +218,8 @@ function kindOf(message: TailedEvent): keyof Exported {
 function tell({ events, checkpoints, foreign }: Exported, out: string | undefined, io: Io): void {
   const more = checkpoints === 0 ? "" : ` and ${counted(checkpoints, "checkpoint")}`;
   if (out !== undefined) io.stdout.write(`exported ${counted(events, "event")}${more}\n`);
-  if (foreign > 0) io.stderr.write(`${foreign} messages are no audit events\n`);
+  const are = foreign === 1 ? "is no audit event" : "are no audit events";
+  if (foreign > 0) io.stderr.write(`${counted(foreign, "message")} ${are}\n`);
 }
 
 function counted(count: number, what: string): string {

@@ -71,7 +71,7 @@ serialTestWithNats("a checkpoint is a line of its own, and belongs to its writer
   const told = await signet(["audit", "export", "--writer", "a", "c", "--out", out], { env });
   t.is(told.stdout, "exported 2 events and 1 checkpoint\n");
   const { code, stderr } = await signet(["audit", "export", "--subject", "signet.audit.checkpoint.d"], { env });
-  t.deepEqual([code, stderr], [1, "1 messages are no audit events\n"], "control");
+  t.deepEqual([code, stderr], [1, "1 message is no audit event\n"], "control");
 });
 
 serialTestWithNats("on a terminal no byte of an event is a command to it", async (t) => {
@@ -103,7 +103,7 @@ serialTestWithNats("a message that is no event is exported in base64, and the co
     subject: "signet.audit.token.issued.foreign",
     undecodable: Buffer.from('{\n"eventId": "1"}').toString("base64"),
   });
-  t.is(stderr, "1 messages are no audit events\n");
+  t.is(stderr, "1 message is no audit event\n");
 });
 
 /** Resolves in the moment in which the command listens: a look now and then would miss a short one. */
