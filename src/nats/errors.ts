@@ -16,6 +16,12 @@ export function isUnanswered(error: unknown): boolean {
   return error instanceof NatsError && error.code === "TIMEOUT";
 }
 
+/** Whether a request failed because nobody could answer it, so that a later one may succeed: it was not refused. */
+export function isOutage(error: unknown): boolean {
+  if (!(error instanceof NatsError) || error.permissionContext !== undefined) return false;
+  return error.api_error === undefined || error.api_error.code >= 500;
+}
+
 /** What the server does not let this client do. */
 export interface Denial {
   readonly operation: string;

@@ -1,5 +1,6 @@
 import {
   AckPolicy,
+  type Consumer,
   type ConsumerMessages,
   DeliverPolicy,
   type JetStreamManager,
@@ -8,12 +9,16 @@ import {
   nanos,
   type OrderedConsumerOptions,
 } from "nats";
+import { pause } from "../../async/timeout.ts";
 import { createWakeup } from "../../async/wakeup.ts";
+import { isOutage } from "../errors.ts";
 
 /** So much of a stream may wait in memory for its reader. */
 const MAX_WAITING_BYTES = 16 * 1024 ** 2;
 /** What a message takes in memory beside its body. */
 const MESSAGE_BYTES = 1024;
+/** How soon a consumer that an outage kept from being made is asked for again. */
+const AGAIN_MS = 500;
 
 /** An event as the stream stores it. */
 export interface TailedEvent {
@@ -61,7 +66,8 @@ export async function* readLastOfSubjects(
 ): AsyncGenerator<TailedEvent> {
   const from = { deliver_policy: DeliverPolicy.LastPerSubject };
   if ((await probe(manager, stream, { ...from, filter_subject: subject })).num_pending === 0) return;
-  for await (const message of consumePart(connection, stream, [subject], from, signal, Number.POSITIVE_INFINITY)) {
+  const consumer = await openConsumer(connection, stream, [subject], from);
+  for await (const message of readConsumer(consumer, signal, lossOf(connection), Number.POSITIVE_INFINITY)) {
     yield toEvent(message);
     if (message.info.pending === 0) return;
   }
@@ -114,27 +120,64 @@ async function* consume(
   seq: number,
   signal: AbortSignal,
 ): AsyncGenerator<JsMsg> {
-  for (let next: number | undefined = seq; next !== undefined && !signal.aborted; )
-    next = yield* consumePart(connection, stream, subjects, startingAt(next), signal, MAX_WAITING_BYTES);
+  const lost = lossOf(connection);
+  let consumer: Consumer | undefined = await openConsumer(connection, stream, subjects, startingAt(seq));
+  while (consumer !== undefined) {
+    const next: number | undefined = yield* readConsumer(consumer, signal, lost, MAX_WAITING_BYTES);
+    if (next === undefined) return;
+    consumer = await outlasting(() => openConsumer(connection, stream, subjects, startingAt(next)), signal, lost);
+  }
 }
 
 /**
- * Yields the messages of one consumer. The library asks for more as soon as messages arrive, however many wait for their
- * reader: so the consumer ends where too many do. Returns the number to go on from; undefined where the signal ended it.
+ * Aborts once the connection is given up, as when its user is taken away, with the error to throw. The library would wait
+ * for ever on it.
  */
-async function* consumePart(
+function lossOf(connection: NatsConnection): AbortSignal {
+  const lost = new AbortController();
+  void connection.closed().then((error) => lost.abort(error instanceof Error ? error : new Error("it has ended")));
+  return lost.signal;
+}
+
+function openConsumer(
   connection: NatsConnection,
   stream: string,
   subjects: readonly string[],
   from: Partial<OrderedConsumerOptions>,
+): Promise<Consumer> {
+  const [subject = "", ...more] = subjects;
+  const filterSubjects = more.length === 0 ? subject : [...subjects];
+  return connection.jetstream().consumers.get(stream, { filterSubjects, ...from });
+}
+
+/** Opens a consumer, however long an outage lasts: the library outlasts one only while it reads. Undefined on abort. */
+async function outlasting(
+  open: () => Promise<Consumer>,
   signal: AbortSignal,
+  lost: AbortSignal,
+): Promise<Consumer | undefined> {
+  while (!signal.aborted) {
+    lost.throwIfAborted();
+    try {
+      return await open();
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+    }
+    await pause(AGAIN_MS, AbortSignal.any([signal, lost]));
+  }
+  return undefined;
+}
+
+/**
+ * Yields the messages of a consumer. The library asks for more as soon as messages arrive, however many wait for their
+ * reader: so the consumer ends where too many do. Returns the number to go on from; undefined where the signal ended it.
+ */
+async function* readConsumer(
+  consumer: Consumer,
+  signal: AbortSignal,
+  lost: AbortSignal,
   maxWaitingBytes: number,
 ): AsyncGenerator<JsMsg, number | undefined> {
-  const [subject = "", ...more] = subjects;
-  const consumer = await connection.jetstream().consumers.get(stream, {
-    filterSubjects: more.length === 0 ? subject : [...subjects],
-    ...from,
-  });
   const arrived = createWakeup();
   let waiting: JsMsg[] = [];
   let bytes = 0;
@@ -144,7 +187,7 @@ async function* consumePart(
     callback(message) {
       if (isFull) return;
       waiting.push(message);
-      bytes += message.data.length + MESSAGE_BYTES;
+      bytes += bytesOf(message);
       isFull = bytes >= maxWaitingBytes;
       if (isFull) messages.stop();
       arrived.wake();
@@ -155,19 +198,19 @@ async function* consumePart(
     end = { error: error instanceof Error ? error : undefined };
     arrived.wake();
   });
-  const stop = () => messages.stop();
-  // The library would wait for ever on a connection that it has given up, as it does when its user is taken away.
-  void connection.closed().then((error) => messages.stop(error instanceof Error ? error : new Error("it has ended")));
-  signal.addEventListener("abort", stop);
-  if (signal.aborted) stop();
+  const stop = () => messages.stop(lost.reason);
+  for (const ended of [signal, lost]) ended.addEventListener("abort", stop);
+  if (signal.aborted || lost.aborted) stop();
   try {
     for (;;) {
-      const part = waiting;
-      [waiting, bytes] = [[], 0];
-      for (const message of part) {
+      // Taken from the end: what was read must not stay in memory beside what arrives meanwhile.
+      const part = waiting.reverse();
+      waiting = [];
+      for (let message = part.pop(); message !== undefined; message = part.pop()) {
         if (signal.aborted) return undefined;
         yield message;
         next = message.seq + 1;
+        bytes -= bytesOf(message);
       }
       if (waiting.length > 0) continue;
       if (isFull) return next;
@@ -176,11 +219,15 @@ async function* consumePart(
       await arrived.wait();
     }
   } finally {
-    signal.removeEventListener("abort", stop);
+    for (const ended of [signal, lost]) ended.removeEventListener("abort", stop);
     // Before the connection is closed: otherwise the library keeps asking for a new consumer.
     await messages.close();
     if (isFull) await consumer.delete().catch(() => false);
   }
+}
+
+function bytesOf({ data }: JsMsg): number {
+  return data.length + MESSAGE_BYTES;
 }
 
 function toEvent(message: JsMsg): TailedEvent {

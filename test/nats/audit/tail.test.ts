@@ -98,14 +98,25 @@ testWithNats("without following, a subject without stored events ends at once", 
   t.deepEqual(await collect(read({ last: 0 })), []);
 });
 
-testWithNats("a slow reader has little of the stream in memory, and gets all of it once, in order", async (t) => {
+const LONG = 16 * 1024;
+
+/** A stream of so many events with long bodies: fewer than 1000 of them may wait for a reader. */
+async function longStream(t: ExecutionContext, count: number) {
   const server = await startNats(t);
   const connection = await connect({ servers: server.url });
   t.teardown(() => connection.close());
   await ensureStream(connection, 1);
-  const numbers = Array.from({ length: 3000 }, (_, at) => at + 1);
-  const bodyOf = (number: number) => String(number).padStart(16 * 1024, "0");
-  await Promise.all(numbers.map((number) => connection.jetstream().publish("signet.audit.x", bodyOf(number))));
+  let last = 0;
+  const publish = async (more: number) => {
+    const bodies = Array.from({ length: more }, () => String(++last).padStart(LONG, "0"));
+    await Promise.all(bodies.map((body) => connection.jetstream().publish("signet.audit.x", body)));
+  };
+  await publish(count);
+  return { server, publish, numbers: Array.from({ length: count }, (_, at) => at + 1) };
+}
+
+testWithNats("a slow reader has little of the stream in memory, and gets all of it once, in order", async (t) => {
+  const { server, numbers } = await longStream(t, 3000);
   let received = 0;
   const proxy = await startTcpProxy(t, server.url, (said) => {
     received += said.length;
@@ -118,6 +129,41 @@ testWithNats("a slow reader has little of the stream in memory, and gets all of 
   const rest = (await collect(events)).map(number);
   t.deepEqual([number(value as TailedEvent), ...rest], numbers);
   t.true(early < received / 2, `${early} of ${received} bytes before it was asked for more`);
+});
+
+testWithNats("what a slow reader left of a first part counts among what waits", async (t) => {
+  const { server, publish } = await longStream(t, 900);
+  let received = 0;
+  const proxy = await startTcpProxy(t, server.url, (said) => {
+    received += said.length;
+    return said;
+  });
+  const events = tail({ access: openAccess(proxy.url), subjects: ["signet.audit.>"], follow: true, signal: forever });
+  t.teardown(() => events.return(undefined));
+  await events.next();
+  await waitUntil("all have arrived", () => received > 900 * LONG);
+  while (number((await events.next()).value as TailedEvent) < 100);
+  await publish(1500);
+  await waitUntil("it wants no more", () => proxy.sent("UNSUB ") === 1);
+  t.true(received < 1400 * LONG, `${received} bytes, of which the first 100 events were read`);
+});
+
+testWithNats("a slow reader outlasts an outage that begins while it wants no more", async (t) => {
+  const { server, numbers } = await longStream(t, 3000);
+  const proxy = await startTcpProxy(t, server.url);
+  const events = tail({ access: openAccess(proxy.url), subjects: ["signet.audit.>"], follow: false, signal: forever });
+  const { value } = await events.next();
+  await waitUntil("it wants no more", () => proxy.sent("UNSUB ") === 1);
+  await server.stop();
+  const starting = await startNats(t, { jetstream: false, port: Number(new URL(server.url).port) });
+  const asked = () => proxy.sent("PUB $JS.API.STREAM.INFO.");
+  const before = asked();
+  const rest = collect(events);
+  const askedAgain = waitUntil("it asks again, without JetStream", () => asked() >= before + 2);
+  await Promise.race([rest, askedAgain]);
+  await starting.stop();
+  await server.restart();
+  t.deepEqual([number(value as TailedEvent), ...(await rest).map(number)], numbers);
 });
 
 testWithNats("following continues with new events until the signal aborts", async (t) => {
