@@ -1,6 +1,6 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { StoredMsg } from "nats";
+import type { NatsConnection, StoredMsg } from "nats";
 import { checkpointLine, checkpointSubject } from "../../../../src/audit/stream-message.ts";
 import { ensureStream, wantedStream } from "../../../../src/nats/audit/stream.ts";
 import { archiveWorld, startWriter } from "../../../support/audit/archive-world.ts";
@@ -341,10 +341,11 @@ testWithNats(
   },
 );
 
-/** NATS was killed and is back. */
-async function untilAnswered({ state }: { state(): Promise<unknown> }): Promise<void> {
+/** NATS was killed and is back. A request that was lost with its connection gets no answer: it is asked anew. */
+async function untilAnswered({ connection }: { readonly connection: NatsConnection }): Promise<void> {
+  const manager = await connection.jetstreamManager({ checkAPI: false, timeout: 1000 });
   const answered = () =>
-    state().then(
+    manager.streams.info("SIGNET_AUDIT").then(
       () => true,
       () => false,
     );
