@@ -322,7 +322,16 @@ test("two logs that name each other fit, and each alone is told to lack the othe
   t.deepEqual(faultsOf([...a.bodies, ...b.bodies], {}), ["proven"]);
   t.deepEqual(faultsOf(a.bodies, {}), ["WRITER_LINK 1/3 3"]);
   t.deepEqual(faultsOf(b.bodies, {}), ["WRITER_LINK 1/1 1"]);
-  t.deepEqual(faultsOf(b.bodies, { partial: true }), ["proven"]);
+});
+
+test("with --partial, whole writers may be missing, and no end of one that is there", (t) => {
+  const { a, b } = twoLogs();
+  for (const { bodies } of [a, b]) t.deepEqual(faultsOf(bodies, { partial: true }), ["proven"]);
+  const noted = [...b.bodies, checkpointLine(a.checkpointAt())];
+  t.deepEqual(faultsOf(noted, { partial: true }), ["proven"]);
+  t.deepEqual(faultsOf(noted, {}), ["CHECKPOINT_AHEAD 2", "WRITER_LINK 1/1 1"]);
+  const cut = [...a.bodies.slice(0, 2), checkpointLine(a.checkpointAt())];
+  t.deepEqual(faultsOf(cut, { partial: true }), ["CHECKPOINT_AHEAD 1/2 3"]);
 });
 
 test("a log that another one claims, that goes on when closed, or opens late or as another, is a fault", (t) => {

@@ -53,7 +53,7 @@ export function addAuditVerify(audit: Command, io: Io, exit: Exit): void {
         .argParser(filePath),
     )
     .option("--policy <file>", "the logs to trust and their keys, a C2SP tlog-policy: signet audit keys", filePath)
-    .option("--partial", "let a chain begin in the middle: of a log that was trimmed, or exported with --since")
+    .option("--partial", "let chains begin in the middle, and whole writers be missing: for a part of a log")
     .option("--json", "print what was found as JSON")
     .addHelpText(
       "after",
@@ -68,6 +68,9 @@ export function addAuditVerify(audit: Command, io: Io, exit: Exit): void {
             "event that comes again is no fault. Without --policy the signatures of checkpoints are not checked. Behind " +
             "the last checkpoint, only --state or --expect shows that the end of a log was cut off. What is proven " +
             "and what can't be: docs/audit.md.",
+          "--partial is for a log that was trimmed, or exported with --since or --writer. It lets pass that events are " +
+            "missing before the first one of a writer, and that all events are missing of a writer that another one " +
+            "names before or after it (WRITER_LINK), or of which there are only checkpoints.",
         ],
         exitCodes: {
           0: "proven",

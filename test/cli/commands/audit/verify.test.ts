@@ -434,6 +434,27 @@ test("a file without an end is refused before it fills the memory", async (t) =>
   }
 });
 
+test("the export of one writer of two is proven with --partial, and that of both without", async (t) => {
+  const [old, next] = [createLogWriter("old"), createLogWriter("new")];
+  old.append({ writerOpened: { origin: old.key.name } });
+  old.append({ writerClosed: { reason: "KEY_ROTATED", successor: "new" } });
+  next.append({ writerOpened: { origin: next.key.name, predecessor: "old" } });
+  const folder = await tempFolder(t);
+  const [first, second] = [join(folder, "old.ndjson"), join(folder, "new.ndjson")];
+  await writeFile(first, `${old.bodies.join("\n")}\n`);
+  await writeFile(second, `${next.bodies.join("\n")}\n`);
+  for (const [file, missing] of [
+    [first, /WRITER_LINK writer old, .*: the log has no event of the writer that follows, new\n/],
+    [second, /WRITER_LINK writer new, .*: the log has no event of the writer before, old\n/],
+  ] as const) {
+    const alone = await signet(["audit", "verify", file]);
+    t.is(alone.code, 1);
+    t.regex(alone.stdout, missing);
+    t.is((await signet(["audit", "verify", "--partial", file])).code, 0);
+  }
+  t.is((await signet(["audit", "verify", first, second])).code, 0);
+});
+
 test("a policy that can't be used is refused by its name, before anything is read", async (t) => {
   const { folder } = await logFiles(t);
   const policy = join(folder, "bad.policy");
