@@ -164,6 +164,36 @@ test("with the state of an earlier run the tree goes on, also without the events
   t.deepEqual(faultsOf(LINES, options), ["proven"], "and so does the whole log");
 });
 
+/** A log of ten events that begins with a later epoch. */
+function laterEpoch(): LogWriter {
+  const log = createLogWriter("w");
+  for (const _ of Array(3)) log.nextEpoch();
+  for (let number = 1; number <= 10; number++) log.append();
+  return log;
+}
+
+for (const [what, log] of [
+  ["a log", W],
+  ["a log that begins with a later epoch", laterEpoch()],
+] as const)
+  test(`the state after any event of ${what} is enough to prove what follows, and to find what was altered`, (t) => {
+    const policy = parsePolicy(`${log.policyLine}quorum none\n`);
+    const note = checkpointLine(log.checkpointAt());
+    for (let size = 1; size < log.bodies.length; size++) {
+      const seen = endsOf(verdictOf(log.bodies.slice(0, size), {}));
+      const options = { known: parseKnownEnds(knownEndsText(seen)) ?? new Map(), policy };
+      const rest = log.bodies.slice(size);
+      for (const lines of [rest, log.bodies.slice(size - 1), log.bodies]) {
+        const verdict = verdictOf([...lines, note], options);
+        t.deepEqual([verdict.faults, signedTo(verdict), verdict.writers[0]?.uncovered], [[], 10, 0], `${size}`);
+        t.deepEqual(endsOf(verdict), endsOf(verdictOf(log.bodies, {})), `${size}`);
+      }
+      const tampered = rest.with(-1, altered(log.bodies.at(-1), { eventId: "other" }));
+      const { counts } = verdictOf([...tampered, note], options);
+      t.deepEqual(counts, { CHECKPOINT_MISMATCH: 1 }, `${size}`);
+    }
+  });
+
 test("in a part of a log without an earlier state, checkpoints are not compared, and the end is", (t) => {
   const part = LINES.slice(8);
   const verdict = verdictOf(part, { partial: true, policy: POLICY });

@@ -99,3 +99,14 @@ test("without a policy the rest of the stream is not read for a checkpoint that 
   await archive(control.source, folder, { keepBytes });
   t.is(control.read.length, 21, "control: with one it is");
 });
+
+test("the archive goes on behind any event that a file ended with, the first one too", async (t) => {
+  for (const end of [1, 2, 19]) {
+    const folder = new ArchiveFolder(await tempFolder(t));
+    const { source, left } = createSource();
+    const keepBytes = bytesOf(MESSAGES.slice(end));
+    t.deepEqual(await archive(source, folder, { keepBytes }), [["archived", end]]);
+    t.deepEqual(await archive(source, folder), [["archived", 21]], `behind ${end}`);
+    t.deepEqual(left(), []);
+  }
+});

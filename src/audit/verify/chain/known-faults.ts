@@ -26,6 +26,6 @@ export function isVouchedFor(chain: WriterChain, place: ChainPlace): boolean {
 }
 
 /** Whether the event was read in this run. */
-function isRead(chain: WriterChain, { epoch, seq }: ChainPlace): boolean {
+export function isRead(chain: WriterChain, { epoch, seq }: ChainPlace): boolean {
   return chain.epoch(epoch).places.at(seq) !== KNOWN;
 }

@@ -1,4 +1,5 @@
 import { type Edge, EMPTY_EDGE } from "../../tree/edge.ts";
+import { isRead } from "../chain/known-faults.ts";
 import type { ChainRun } from "../chain/runs.ts";
 import type { WriterChain } from "../chain/writer-chain.ts";
 import { type Finding, type LogFault, placedFault } from "../fault.ts";
@@ -53,10 +54,11 @@ export function judgeLog(
   };
 }
 
-/** The tree from which the log can be followed: the empty one, or that of an earlier run. */
-function startOf({ known }: WriterChain, [first]: readonly LogSpan[]): Edge | undefined {
-  if (first === undefined || first.index === 0) return EMPTY_EDGE;
-  return known?.edge !== undefined && first.index <= known.edge.size ? known.edge : undefined;
+/** The tree from which the log can be followed: the empty one where its first event was read, or that of an earlier run. */
+function startOf(chain: WriterChain, [first]: readonly LogSpan[]): Edge | undefined {
+  if (first === undefined || (first.index === 0 && isRead(chain, { ...first, seq: first.from }))) return EMPTY_EDGE;
+  const edge = chain.known?.edge;
+  return edge !== undefined && first.index <= edge.size ? edge : undefined;
 }
 
 function lastProven(
