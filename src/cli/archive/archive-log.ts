@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { basename } from "node:path";
 import { bodySha256 } from "../../audit/archive/coverage.ts";
 import { type ArchivedPart, type ArchiveRecord, fileOf } from "../../audit/archive/record.ts";
-import type { RetentionTarget } from "../../audit/archive/target.ts";
+import { type RetentionTarget, storedBytes } from "../../audit/archive/target.ts";
 import { linesOf } from "../../audit/verify/batch.ts";
 import { endsOf } from "../../audit/verify/known-ends.ts";
 import { type KnownEnds, type Verdict, Verifier } from "../../audit/verify/verifier.ts";
@@ -42,7 +42,8 @@ export type Archived =
       readonly file: string | undefined;
       readonly trimmed: boolean;
     }
-  | { readonly type: "trimmed"; readonly stream: string; readonly to: number; readonly file: string }
+  /** What an earlier run has archived was removed, or would be, in a dry run. */
+  | { readonly type: "trimmed" | "untrimmed"; readonly stream: string; readonly to: number; readonly file: string }
   /** There is nothing to archive from `seq` on, or nothing that a checkpoint covers. */
   | { readonly type: "uncovered" | "nothing"; readonly stream: string; readonly seq: number }
   /** New events go to a stream that keeps whatever it has. */
@@ -72,7 +73,7 @@ export async function* archiveLog(
     if (last?.stream.name === stream.name)
       for await (const done of resume(source, stream, last, options)) {
         yield done;
-        stream = await readAgain(source, stream);
+        stream = options.dryRun ? await asTrimmed(source, stream, last) : await readAgain(source, stream);
       }
     if (stream.takesEvents && !stream.canBeTrimmed) return yield { type: "untrimmable", stream: stream.name };
     const { record, done } = await archivePart(source, folder, stream, last, options);
@@ -93,7 +94,7 @@ function streamsFrom(streams: readonly ArchiveStream[], last: ArchiveRecord | un
   );
 }
 
-/** Trims what a killed run has archived, and not trimmed. */
+/** Trims what an earlier run has archived, and not trimmed: it was killed, or NATS refused. */
 async function* resume(
   source: ArchiveSource,
   stream: ArchiveStream,
@@ -102,15 +103,26 @@ async function* resume(
 ): AsyncGenerator<Archived> {
   if (stream.created !== part.created || stream.firstSeq > part.to) return;
   await requireSame(source, stream, part);
-  if (dryRun || !stream.canBeTrimmed) return;
-  await source.trim(stream, part.to);
-  yield { type: "trimmed", stream: stream.name, to: part.to, file: fileOf(number) };
+  if (!stream.canBeTrimmed) return;
+  if (!dryRun) await source.trim(stream, part.to);
+  yield { type: dryRun ? "untrimmed" : "trimmed", stream: stream.name, to: part.to, file: fileOf(number) };
 }
 
 /** As it is after it was trimmed: what was removed is no part of its size. */
 async function readAgain(source: ArchiveSource, stream: ArchiveStream): Promise<ArchiveStream> {
   const streams = await source.streams();
   return streams.find(({ name, created }) => name === stream.name && created === stream.created) ?? stream;
+}
+
+/** As it would be after it was trimmed. */
+async function asTrimmed(
+  source: ArchiveSource,
+  stream: ArchiveStream,
+  { stream: part }: ArchiveRecord,
+): Promise<ArchiveStream> {
+  let { bytes } = stream;
+  for await (const message of source.read(stream.name, stream.firstSeq, part.to)) bytes -= storedBytes(message);
+  return { ...stream, firstSeq: part.to + 1, bytes };
 }
 
 /** After a rollback of NATS, other messages may have the numbers of those that were archived. */

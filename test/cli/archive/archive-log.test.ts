@@ -33,8 +33,8 @@ const bytesOf = (messages: readonly TailedEvent[]) =>
   messages.reduce((total, message) => total + storedBytes(message), 0);
 
 /** A stream in memory. */
-function createSource() {
-  let messages = MESSAGES;
+function createSource(stored: readonly TailedEvent[] = MESSAGES) {
+  let messages = stored;
   const trims: number[] = [];
   const read: number[] = [];
   const source: ArchiveSource = {
@@ -82,11 +82,34 @@ test("what a killed run had archived is no part of the size that may stay", asyn
   await t.throwsAsync(archive(killed, folder, { keepBytes: bytesOf(MESSAGES.slice(5)) }), { message: "killed" });
   t.is(left().length, 21, "control: nothing was removed");
   const keepBytes = bytesOf(MESSAGES.slice(8));
+  t.deepEqual(await archive(source, folder, { keepBytes, dryRun: true }), [
+    ["untrimmed", 5],
+    ["archived", 8],
+  ]);
+  t.is(left().length, 21, "a dry run removes nothing");
   t.deepEqual(await archive(source, folder, { keepBytes }), [
     ["trimmed", 5],
     ["archived", 8],
   ]);
   t.is(bytesOf(left()), keepBytes);
+});
+
+test("a fault in the part that is old enough keeps all of it, and one behind its checkpoints is not read", async (t) => {
+  const checkpoint = { ...MESSAGES[20], body: Buffer.from(LOG.checkpointAt(8)) } as TailedEvent;
+  const broken = { ...MESSAGES[0], body: Buffer.from("{}") } as TailedEvent;
+  const behind = (fault: number) => {
+    const messages = [...MESSAGES.slice(0, 8), checkpoint, ...MESSAGES.slice(8, 20)].with(fault, broken);
+    return messages.map((message, at) => ({ ...message, seq: at + 1 }));
+  };
+  for (const [what, fault, found] of [
+    ["in the part", 2, ["faults", undefined]],
+    ["before its checkpoint", 6, ["faults", undefined]],
+    ["behind its checkpoint", 12, ["archived", 4]],
+  ] as const) {
+    const { source } = createSource(behind(fault));
+    const keepBytes = bytesOf(behind(fault).slice(4));
+    t.deepEqual(await archive(source, new ArchiveFolder(await tempFolder(t)), { keepBytes }), [found], what);
+  }
 });
 
 test("without a policy the rest of the stream is not read for a checkpoint that proves nothing", async (t) => {

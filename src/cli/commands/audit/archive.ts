@@ -55,8 +55,9 @@ export function addAuditArchive(audit: Command, io: Io, exit: Exit): void {
           "Without --older-than and --keep-bytes it moves all that it may; with both, what one of them says. What is " +
             "in the stream for less than five minutes stays. An event is moved when a checkpoint that was verified covers " +
             "it, and it leaves the stream when it is in a file that was written to the disk, read back and verified. With " +
-            "any fault nothing is moved. A run that was killed loses nothing; run it again. Two archivers each get a part, " +
-            "so use one. How to keep the log: docs/archive.md.",
+            "a fault in the part that is old enough, or in what is read behind it for its checkpoints, nothing is moved; " +
+            "what comes later is not read. A run that was killed loses nothing; run it again. Two archivers each get a " +
+            "part, so use one. How to keep the log: docs/archive.md.",
         ],
         exitCodes: {
           0: "done, or there is nothing to move",
@@ -121,6 +122,8 @@ function textOf(done: Archived): string {
     }
     case "trimmed":
       return `${done.stream}: removed up to ${done.to}, which an earlier run had archived\n`;
+    case "untrimmed":
+      return `${done.stream}: would remove up to ${done.to}, which an earlier run has archived in ${done.file}\n`;
     case "untrimmable":
       return `${done.stream} has deny_purge and can't be trimmed: docs/archive.md\n`;
     case "uncovered":
