@@ -22,10 +22,12 @@ const RECONNECT_MS = 250;
 const PING_MS = 2000;
 const DIAL_MS = 2000;
 
-/** Connects to one of the servers, each tried once. The connection comes back by itself for as long as it is open. */
-export function dial(options: ConnectionOptions): Promise<NatsConnection> {
-  return connectQuietly({
-    ...options,
+/**
+ * Connects to one of the servers, each tried once. The connection comes back by itself for as long as it is open.
+ * Rejects at once when the signal aborts first.
+ */
+export function dial(options: ConnectionOptions, signal: AbortSignal): Promise<NatsConnection> {
+  const own: ConnectionOptions = {
     maxReconnectAttempts: -1,
     reconnectDelayHandler: steadyPace(RECONNECT_MS),
     pingInterval: PING_MS,
@@ -36,14 +38,15 @@ export function dial(options: ConnectionOptions): Promise<NatsConnection> {
     // Servers name the others of their cluster each time. The first dial would never run out of them, and ask refusing
     // servers again and again without a pause; and credentials would go to addresses that no operator has listed.
     ignoreClusterUpdates: true,
-  });
+  };
+  return connectQuietly({ ...options, ...own }, signal);
 }
 
 /** Connects with changed options, and proves the connection. Rejects with an Error while they are of no use. */
-export async function dialProven({ options, obstacle, prove }: Renewal): Promise<NatsConnection> {
+export async function dialProven({ options, obstacle, prove }: Renewal, signal: AbortSignal): Promise<NatsConnection> {
   const reason = obstacle();
   if (reason !== undefined) throw new Error(reason);
-  const connection = await dial(options);
+  const connection = await dial(options, signal);
   try {
     await prove(connection);
     return connection;

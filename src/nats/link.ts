@@ -148,7 +148,7 @@ export class NatsLink {
 
   async #dial(): Promise<NatsConnection | undefined> {
     try {
-      return await dial(this.#options);
+      return await dial(this.#options, this.#closing.signal);
     } catch (error) {
       // Renewed options may have connected meanwhile: there is no outage then.
       if (this.#open === undefined) this.#reportDown(dialFailure(error));
@@ -161,12 +161,13 @@ export class NatsLink {
     let reported: string | undefined;
     for (let next = this.#next; next !== undefined && !this.#closing.signal.aborted; next = this.#next) {
       try {
-        const connection = await dialProven(next);
+        const connection = await dialProven(next, this.#closing.signal);
         const isGapless = await this.#answers();
         if (this.#next === next) this.#next = undefined;
         if (this.#closing.signal.aborted) await connection.close();
         else this.#replace(connection, next, isGapless);
       } catch (error) {
+        if (this.#closing.signal.aborted) break;
         const message = dialFailure(error);
         if (reported !== message) this.#report({ type: "not_renewed", message });
         reported = message;
@@ -219,7 +220,8 @@ export class NatsLink {
       // Its old credentials may be refused from now on: it must not ask for a connection again and again.
       if (status.type === "disconnect" && connection !== this.#open) await connection.close();
       if (status.type === "disconnect") this.#down(connection, "disconnected");
-      if (status.type === "reconnect" && connection === this.#open)
+      // The library says it once more for each attempt that a server had begun to answer.
+      if (status.type === "reconnect" && connection === this.#open && connection !== this.#current)
         this.#up(connection, { type: "up", server: connection.getServer() });
       if (status.type === "error") this.#fault(connection, status);
     }

@@ -2,6 +2,7 @@ import { getEventListeners, once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import test from "ava";
+import { pause } from "../../src/async/timeout.ts";
 import { type LinkReport, NatsLink } from "../../src/nats/link.ts";
 import { HANGS_MS } from "../support/bounded.ts";
 import { serialTestWithNats, startNats, testWithNats } from "../support/nats/nats-server.ts";
@@ -36,18 +37,22 @@ test("a server that is away from the start is one report, however often it is di
 // Serial, and with the real waiting: it watches all abort signals of this thread.
 test.serial("dialling again leaves no listener behind", async (t) => {
   const signals = new Set<AbortSignal>();
-  let added = 0;
+  let waits = 0;
   const { addEventListener } = EventTarget.prototype;
   t.teardown(() => Object.assign(EventTarget.prototype, { addEventListener }));
   EventTarget.prototype.addEventListener = function (this: EventTarget, ...args: Parameters<typeof addEventListener>) {
-    if (this instanceof AbortSignal) {
-      signals.add(this);
-      added += 1;
-    }
+    if (this instanceof AbortSignal) signals.add(this);
     addEventListener.apply(this, args);
   };
-  const link = new NatsLink(await nowhere(), () => undefined);
-  await waitUntil("it waited for the fourth time", () => added >= 4);
+  const link = new NatsLink(
+    await nowhere(),
+    () => undefined,
+    (ms, signal) => {
+      waits += 1;
+      return pause(ms, signal);
+    },
+  );
+  await waitUntil("it waited for the fourth time", () => waits >= 4);
   const left = [...signals].flatMap((signal) => getEventListeners(signal, "abort"));
   t.true(left.length <= 1, `${left.length} listeners for one waiting`);
   await link.close(1000);

@@ -1,0 +1,67 @@
+import { once } from "node:events";
+import { createConnection, type Socket } from "node:net";
+import type { ConnectionOptions } from "nats";
+import { NodeTransport } from "nats/lib/src/node_transport.js";
+
+/** What a connection's transports are made with. */
+export interface TransportOptions extends ConnectionOptions {
+  /** Aborted: the connection makes no more attempts, and ends the one that is under way. */
+  readonly over: AbortSignal;
+}
+
+/**
+ * One attempt to connect, and what came of it. The library's own leaves the socket of an attempt open that it gave up
+ * before the server said anything. Servers that were frozen take them all for clients once they go on; nobody reads
+ * them, they keep the process alive, and when such a server closes one, the library believes that it lost the
+ * connection in use, and connects again.
+ */
+export class Transport extends NodeTransport {
+  readonly #givenUp = new AbortController();
+  #dialled: Socket | undefined;
+
+  override async connect(
+    server: { readonly hostname: string; readonly port: number; readonly tlsName: string },
+    options: TransportOptions,
+  ): Promise<void> {
+    const { over } = options;
+    const end = () => this.#giveUp();
+    over.addEventListener("abort", end);
+    if (over.aborted) end();
+    try {
+      await super.connect(server, options);
+    } finally {
+      over.removeEventListener("abort", end);
+    }
+  }
+
+  override async dial({ hostname, port }: { readonly hostname: string; readonly port: number }): Promise<Socket> {
+    const { signal } = this.#givenUp;
+    signal.throwIfAborted();
+    const socket = createConnection(port, hostname);
+    this.#dialled = socket;
+    socket.setNoDelay(true);
+    await once(socket, "connect", { signal });
+    return socket;
+  }
+
+  override setupHandlers(): void {
+    this.#givenUp.signal.throwIfAborted();
+    super.setupHandlers();
+  }
+
+  override close(error?: Error): Promise<void> {
+    const closed = super.close(error);
+    this.#giveUp();
+    return closed;
+  }
+
+  /** The library's own waits for the operating system to take what is pending, as it can't when the server is frozen. */
+  override disconnect(): void {
+    void this.close();
+  }
+
+  #giveUp(): void {
+    this.#givenUp.abort();
+    this.#dialled?.destroy();
+  }
+}
