@@ -122,7 +122,8 @@ testWithNats(
     t.is(restored.code, 0, restored.stderr);
     const [, other] = /^(\S+) is closed\n/.exec(restored.stdout) ?? [];
     const advice = `${writer} has no end in this folder, which may not have all of its log. `;
-    t.true(restored.stdout.endsWith(`\n${advice}Record that: signet audit retire ${writer}\n`), restored.stdout);
+    const command = `signet audit retire ${writer} --reason folder-restored`;
+    t.true(restored.stdout.endsWith(`\n${advice}Record that: ${command}\n`), restored.stdout);
     t.deepEqual((await readdir(join(copy, "spool"))).filter(isOfEnd), []);
     const again = await run("audit", "close", "--json");
     t.deepEqual(JSON.parse(again.stdout), { writer: other, again: true, behind: writer });

@@ -47,7 +47,7 @@ export function addAuditClose(audit: Command, io: Io, closeWriter: CloseWriter):
             "more. Until then nothing is lost, and it may be repeated: it goes on where it was killed.",
           "A folder that was restored from an older copy does not have the end of its log: then the command closes " +
             "another log, whose first event says so, and prints the writer to retire.",
-          "Where the folder is lost there is nothing to close: signet audit retire.",
+          "Where the folder is lost there is nothing to close: signet audit retire WRITER --reason TEXT.",
         ],
         exitCodes: {
           0: "the log is closed, and NATS has all of it",
@@ -65,7 +65,7 @@ export function addAuditClose(audit: Command, io: Io, closeWriter: CloseWriter):
 
 function advice(behind: string): string {
   return `${behind} has no end in this folder, which may not have all of its log. \
-Record that: signet audit retire ${behind}\n`;
+Record that: signet audit retire ${behind} --reason folder-restored\n`;
 }
 
 async function close(options: CloseOptions, io: Io, closeWriter: CloseWriter): Promise<void> {
