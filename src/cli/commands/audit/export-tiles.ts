@@ -31,8 +31,12 @@ export async function exportLog(
   io: Io,
 ): Promise<void> {
   const [writer, ...more] = options.writer ?? [];
-  if (writer === undefined || more.length > 0)
-    throw usageError("--tiles needs one --writer: each has a log of its own");
+  if (writer === undefined) throw usageError("--tiles needs one --writer: each has a log of its own");
+  if (more.length > 0)
+    throw usageError(
+      `--tiles needs one --writer, and was given ${[writer, ...more].join(", ")}; \
+--writer takes all words after it, so files go before it, or after --`,
+    );
   if (existsSync(folder)) throw usageError("the folder of --tiles exists; it is never overwritten");
   if (files.includes("-")) throw usageError("--tiles reads its files twice: name files, not standard input");
   const search = new LogSearch(writer, await readPolicy(options.policy));

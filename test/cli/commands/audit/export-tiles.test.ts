@@ -155,7 +155,7 @@ test("a log whose first events were archived is exported from files", async (t) 
 test("tiles are of one writer, and stand alone", async (t) => {
   for (const [words, said] of [
     [[], "--tiles needs one --writer"],
-    [["--writer", "a", "b"], "--tiles needs one --writer"],
+    [["--writer", "a", "b.ndjson"], "--tiles needs one --writer, and was given a, b.ndjson; --writer takes all words"],
     [["--writer", "a", "--since", "1h"], "cannot be used with option"],
     [["--writer", "a", "--out", "x"], "cannot be used with option"],
   ] as const) {
