@@ -15,7 +15,8 @@ import { Draft } from "./draft.ts";
 import { ArchiveError, type ArchiveFolder } from "./folder.ts";
 
 /** What the operator wants. */
-export interface ArchiveOptions extends Pick<PartOptions, "policy" | "knownEnds" | "accepted" | "foreign"> {
+export interface ArchiveOptions
+  extends Pick<PartOptions, "policy" | "knownEnds" | "accepted" | "onAccepted" | "foreign"> {
   /** Unix milliseconds. */
   readonly now: number;
   /** What JetStream stored so many milliseconds ago or earlier is archived. */

@@ -20,6 +20,8 @@ export interface PartOptions {
   readonly policy: LogPolicy | undefined;
   /** The writers whose events are archived whatever is wrong with them. */
   readonly accepted: ReadonlySet<string>;
+  /** Called with the writer of each message of theirs. MUST NOT throw. */
+  readonly onAccepted: (writer: string) => void;
   /** Whether messages are archived that are neither events nor checkpoints of the policy's logs. */
   readonly foreign?: boolean | undefined;
 }
@@ -72,6 +74,7 @@ export class PartCopy {
   #verify(message: TailedEvent): string {
     const checkpoint = checkpointOf(message);
     if (checkpoint !== undefined) {
+      this.#isAccepted(checkpoint.writer);
       if (!this.#verifier.add(checkpoint.note, message.seq)) return bodySha256(message.body);
       // Without a policy nobody knows whose it is, and it proves nothing.
       if (this.#options.policy !== undefined) this.#coverage.checkpoint(checkpoint);
@@ -86,8 +89,14 @@ export class PartCopy {
     const mismatch = headerMismatch(message, stored ?? {});
     if (mismatch !== undefined) this.#verifier.mismatch(entry, message.seq, mismatch);
     const mark = { seq: message.seq, offset: this.#options.draft.bytes, before: this.#before };
-    if (!this.#options.accepted.has(entry.writer)) this.#coverage.event(entry, this.#inPart ? mark : undefined);
+    if (!this.#isAccepted(entry.writer)) this.#coverage.event(entry, this.#inPart ? mark : undefined);
     return entry.hash;
+  }
+
+  #isAccepted(writer: string): boolean {
+    const isAccepted = this.#options.accepted.has(writer);
+    if (isAccepted) this.#options.onAccepted(writer);
+    return isAccepted;
   }
 
   judge(): CopiedPart {

@@ -66,6 +66,7 @@ const OPTIONS: ArchiveOptions = {
   ...{ now: 0, olderThanMs: undefined, keepBytes: undefined, dryRun: false },
   ...{ policy: POLICY, knownEnds: new Map(), accepted: new Set<string>() },
   onProgress() {},
+  onAccepted() {},
   signal: new AbortController().signal,
 };
 

@@ -75,6 +75,7 @@ async function archive(options: Options, io: Io, exit: Exit): Promise<void> {
   const knownEnds = options.expect === undefined ? undefined : await readKnownEnds(options.expect);
   if (policy === undefined && knownEnds === undefined)
     throw usageError("nothing can be proven: give --policy, and --expect for events of versions without checkpoints");
+  const unseen = new Set(options.accept);
   const progress = startProgress(io, options, "connecting to NATS");
   try {
     const ended = await untilInterrupted(io, async (signal) => {
@@ -85,6 +86,7 @@ async function archive(options: Options, io: Io, exit: Exit): Promise<void> {
         policy,
         knownEnds: knownEnds ?? new Map(),
         accepted: new Set(options.accept),
+        onAccepted: (writer) => unseen.delete(writer),
         foreign: options.acceptForeign === true,
         dryRun: options.dryRun === true,
         onProgress: (stream, read) => progress.say(`archiving ${stream}: ${read} messages read`),
@@ -106,6 +108,9 @@ async function archive(options: Options, io: Io, exit: Exit): Promise<void> {
     });
     if (ended === undefined)
       throw new Failure({ code: "CANCELLED", message: "interrupted: what was not moved is still in the stream" });
+    progress.end();
+    for (const writer of unseen)
+      io.stderr.write(`no event of the writer ${printable(writer)}, of --accept, was read\n`);
   } catch (error) {
     throw archiveFailure(error, options);
   } finally {

@@ -17,7 +17,7 @@ import { untilInterrupted } from "../../interruption.ts";
 import type { Exit, Io } from "../../io.ts";
 import { auditJson, checkpointOf } from "../../output/audit-line.ts";
 import { type Progress, startProgress } from "../../output/progress.ts";
-import { safeJson } from "../../output/safe-text.ts";
+import { printable, safeJson } from "../../output/safe-text.ts";
 import { CLEAN_UP_MS, exportFailure } from "./export-failure.ts";
 import { exportLog, type TilesOptions } from "./export-tiles.ts";
 
@@ -103,10 +103,11 @@ async function exportEvents(options: ExportOptions, io: Io, exit: Exit): Promise
   if (out !== undefined && existsSync(out)) throw usageError("the file of --out exists; it is never overwritten");
   if (options.since !== undefined && options.until !== undefined && options.since >= options.until)
     throw usageError("--since must be before --until: nothing is between them");
+  const unseen = new Set(writer);
   const query = {
     access: auditStreamOf(options),
     subjects: auditFilter(options).subjects,
-    matches: writer && ((message: TailedEvent) => writer.includes(writerOf(message))),
+    matches: writer && ((message: TailedEvent) => isOfOne(writer, message, unseen)),
     since: options.since,
     until: options.until,
     follow: false,
@@ -124,6 +125,7 @@ async function exportEvents(options: ExportOptions, io: Io, exit: Exit): Promise
       throw new Failure({ code: "CANCELLED", message: "interrupted: the export is not whole" });
     progress.end();
     tell(exported, out, io);
+    for (const name of unseen) io.stderr.write(`no event of the writer ${printable(name)} was found\n`);
     if (exported.foreign > 0) exit(EXIT.negative);
   } catch (error) {
     if (copying !== undefined)
@@ -203,6 +205,13 @@ async function copyLines({ first, rest, signal }: Events, progress: Progress, wr
   // An interrupted stream of events just ends.
   signal.throwIfAborted();
   return found;
+}
+
+/** Whether the message is of one of the writers, which then is not unseen any more. */
+function isOfOne(writers: readonly string[], message: TailedEvent, unseen: Set<string>): boolean {
+  const writer = writerOf(message);
+  unseen.delete(writer);
+  return writers.includes(writer);
 }
 
 function writerOf(message: TailedEvent): string {

@@ -148,9 +148,13 @@ testWithNats(
     t.like(await world.archive("--policy", policy), { code: 1, done: [{ type: "faults" }] });
     t.like(await world.archive("--policy", policy, "--accept", "whole"), { code: 1, done: [{ type: "faults" }] });
     t.like(await world.state(), { first_seq: 1 });
-    const { code, done } = await world.archive("--policy", policy, "--accept", "broken");
+    const { code, done, stderr } = await world.archive("--policy", policy, "--accept", "broken", "nosuch");
     t.deepEqual([code, done[0].to], [0, 9], "no checkpoint covers the last two of the other writer");
-    t.deepEqual(JSON.parse(await readFile(join(world.dir, "audit-000001.json"), "utf8")).accepted, ["broken"]);
+    t.is(stderr, "no event of the writer nosuch, of --accept, was read\n");
+    t.deepEqual(JSON.parse(await readFile(join(world.dir, "audit-000001.json"), "utf8")).accepted, [
+      "broken",
+      "nosuch",
+    ]);
     const verdict = await world.verify(policy);
     t.false(verdict.proven, "the archive still shows the fault");
     await note("whole", whole.checkpoint(sound));

@@ -60,6 +60,13 @@ serialTestWithNats("the options choose the events", async (t) => {
   t.is(await exported("--since", "1h", "--until", "0"), LINES.join(""));
 });
 
+serialTestWithNats("a writer that has no event is told, and nothing is said of those that have", async (t) => {
+  const { env } = await stored();
+  const none = await signet(["audit", "export", "--writer", "nosuch", "b"], { env });
+  t.deepEqual(none, { code: 0, stdout: LINES[2], stderr: "no event of the writer nosuch was found\n" });
+  t.is((await signet(["audit", "export", "--writer", "a", "b"], { env })).stderr, "");
+});
+
 serialTestWithNats("a checkpoint is a line of its own, and belongs to its writer", async (t) => {
   const { env, publish } = await stored();
   const note = createLogSigner("c").checkpoint([]);
