@@ -4,7 +4,7 @@ import { type PublishedCheckpoint, readCheckpoint } from "../stream-message.ts";
 import { type Claim, ClaimedLeaves, claimOf } from "../tree/claimed-leaves.ts";
 import { rootOf } from "../tree/edge.ts";
 import type { TreeHash } from "../tree/hash.ts";
-import { inclusionProof } from "../tree/proof.ts";
+import { inclusionProof, type LeafAt } from "../tree/proof.ts";
 import { parseLine, readEntry, type StoredEvent } from "../verify/entry.ts";
 import { tlogProofText } from "./tlog-proof.ts";
 
@@ -19,12 +19,20 @@ import { tlogProofText } from "./tlog-proof.ts";
  */
 export class NoReceiptError extends CodedError<"NOT_FOUND" | "NO_LOG" | "PENDING" | "INCOMPLETE" | "MISMATCH"> {}
 
-/** An event that may be the wanted one. */
-interface Candidate {
-  readonly body: Buffer;
-  readonly writer: string;
-  /** Undefined for an event of a version that had no log. */
-  readonly claim: Claim | undefined;
+/** Events of one writer that may be the wanted one. */
+interface Candidates {
+  /** By their leaf hashes in Latin-1: events come again. */
+  readonly bodies: Map<string, Buffer>;
+  /** The smallest and the largest log index of one. */
+  readonly first: number;
+  readonly last: number;
+}
+
+/** The event that is in a tree that a checkpoint states. */
+interface Found {
+  readonly claim: Claim;
+  readonly checkpoint: PublishedCheckpoint;
+  readonly leafAt: LeafAt;
 }
 
 /** What a receipt is wanted of, and how messages name it. */
@@ -52,14 +60,18 @@ export function publishedKey(kid: string, keyset: string | undefined): Wanted {
 /**
  * Looks for an event among all, and makes its receipt. It keeps 66 bytes of each event: which writer's log is needed is
  * known only when the wanted one was found. Several events may say what is wanted: each start publishes the keys anew, and
- * who can publish can make up any event. So each one is tried.
+ * who can publish can make up any event. So all are looked for, at once.
  */
 export class EventSearch {
   readonly #wanted: Wanted;
   readonly #policy: LogPolicy | undefined;
   readonly #leaves = new Map<string, ClaimedLeaves>();
-  readonly #checkpoints: PublishedCheckpoint[] = [];
-  readonly #candidates: Candidate[] = [];
+  /** By writer. */
+  readonly #checkpoints = new Map<string, PublishedCheckpoint[]>();
+  /** By writer. */
+  readonly #candidates = new Map<string, Candidates>();
+  /** Whether an event of a version that had no log is the wanted one. */
+  #isWithoutLog = false;
 
   /** With a policy, the checkpoints that it trusts alone count: who can publish can make up a log with its checkpoints. */
   constructor(wanted: Wanted, policy?: LogPolicy) {
@@ -72,70 +84,93 @@ export class EventSearch {
     const stored = parseLine(body);
     const entry = stored && readEntry(body, stored);
     if (entry === undefined) return;
-    const { writer } = entry;
     const claim = claimOf(entry);
-    if (this.#wanted.isIn(stored ?? {})) this.#addCandidate({ body: Buffer.from(body), writer, claim });
-    if (claim === undefined) return;
-    const leaves = this.#leaves.get(writer) ?? new ClaimedLeaves();
+    const isWanted = this.#wanted.isIn(stored ?? {});
+    if (claim === undefined) {
+      this.#isWithoutLog ||= isWanted;
+      return;
+    }
+    if (isWanted) this.#addCandidate(entry.writer, claim, body);
+    const leaves = this.#leaves.get(entry.writer) ?? new ClaimedLeaves();
     leaves.add(claim);
-    this.#leaves.set(writer, leaves);
+    this.#leaves.set(entry.writer, leaves);
   }
 
-  /** Events come again. */
-  #addCandidate(candidate: Candidate): void {
-    if (!this.#candidates.some(({ body }) => body.equals(candidate.body))) this.#candidates.push(candidate);
+  #addCandidate(writer: string, { index, hash }: Claim, body: Uint8Array): void {
+    const known = this.#candidates.get(writer) ?? { bodies: new Map<string, Buffer>(), first: index, last: index };
+    const { bodies, first, last } = known;
+    const key = keyOf(hash);
+    if (!bodies.has(key)) bodies.set(key, Buffer.from(body));
+    this.#candidates.set(writer, { bodies, first: Math.min(first, index), last: Math.max(last, index) });
   }
 
   addCheckpoint(note: string): void {
     const checkpoint = readCheckpoint(note);
     if (checkpoint === undefined) return;
-    if ((this.#policy?.judge(note, checkpoint.origin) ?? "VALID") === "VALID") this.#checkpoints.push(checkpoint);
+    if ((this.#policy?.judge(note, checkpoint.origin) ?? "VALID") !== "VALID") return;
+    const known = this.#checkpoints.get(checkpoint.writer);
+    if (known === undefined) this.#checkpoints.set(checkpoint.writer, [checkpoint]);
+    else known.push(checkpoint);
   }
 
   /**
-   * The receipt: a C2SP tlog-proof with the event's bytes. Throws a {@link NoReceiptError}: PENDING if one of several
-   * events is, otherwise that of the first.
+   * The receipt: a C2SP tlog-proof with the event's bytes. Throws a {@link NoReceiptError}: PENDING if an event of one of
+   * several writers is, otherwise that of the first.
    */
   receipt(): string {
-    const reasons: NoReceiptError[] = [];
-    for (const candidate of this.#candidates)
+    let reason: NoReceiptError | undefined;
+    for (const [writer, candidates] of this.#candidates)
       try {
-        return this.#receiptOf(candidate);
+        return this.#receiptOf(writer, candidates);
       } catch (error) {
         if (!(error instanceof NoReceiptError)) throw error;
-        reasons.push(error);
+        if (reason === undefined || (error.code === "PENDING" && reason.code !== "PENDING")) reason = error;
       }
-    const reason = reasons.find(({ code }) => code === "PENDING") ?? reasons[0];
-    throw reason ?? new NoReceiptError("NOT_FOUND", `no event that was read says ${this.#wanted.what}`);
+    if (reason !== undefined) throw reason;
+    if (this.#isWithoutLog)
+      throw new NoReceiptError("NO_LOG", "its event is of a version that had no log: its chain alone proves it");
+    throw new NoReceiptError("NOT_FOUND", `no event that was read says ${this.#wanted.what}`);
   }
 
-  #receiptOf({ body, writer, claim }: Candidate): string {
-    if (claim === undefined)
-      throw new NoReceiptError("NO_LOG", "its event is of a version that had no log: its chain alone proves it");
-    const covering = this.#checkpoints
-      .filter((checkpoint) => checkpoint.writer === writer && checkpoint.size > claim.index)
+  #receiptOf(writer: string, { bodies, first, last }: Candidates): string {
+    const covering = (this.#checkpoints.get(writer) ?? [])
+      .filter(({ size }) => size > first)
       .toSorted((left, right) => left.size - right.size);
-    if (covering.length === 0)
+    const leaves = this.#leaves.get(writer) ?? new ClaimedLeaves();
+    const found = firstThatAgrees(covering, leaves, ({ hash }) => bodies.has(keyOf(hash)));
+    if (found === undefined && last >= (covering.at(-1)?.size ?? 0))
       throw new NoReceiptError("PENDING", "no checkpoint covers the event yet: one comes within a minute");
-    const { checkpoint, leafAt } = firstThatAgrees(covering, claim, this.#leaves.get(writer) ?? new ClaimedLeaves());
+    if (found === undefined)
+      throw new NoReceiptError("MISMATCH", "no checkpoint agrees with the events: see what signet audit verify says");
+    const { claim, checkpoint, leafAt } = found;
     const hashes = inclusionProof(leafAt, claim.index, checkpoint.size);
-    return tlogProofText({ extra: body, index: claim.index, hashes, checkpoint: checkpoint.note });
+    const extra = bodies.get(keyOf(claim.hash)) ?? Buffer.alloc(0);
+    return tlogProofText({ extra, index: claim.index, hashes, checkpoint: checkpoint.note });
   }
 }
 
-/** The smallest checkpoint of these, which are in that order, whose tree is one that the events may have made. */
-function firstThatAgrees(covering: readonly PublishedCheckpoint[], wanted: Claim, leaves: ClaimedLeaves) {
+/** The smallest checkpoint of these, which are in that order, of a tree that the events may have made with a wanted one. */
+function firstThatAgrees(
+  covering: readonly PublishedCheckpoint[],
+  leaves: ClaimedLeaves,
+  isWanted: (claim: Claim) => boolean,
+): Found | undefined {
   const sizes = [...new Set(covering.map(({ size }) => size))];
   const treeOf = (size: number, root: TreeHash) => `${size}/${root.toString("hex")}`;
   // Of those that state the same the first stays.
   const stated = new Map(
     covering.toReversed().map((checkpoint) => [treeOf(checkpoint.size, checkpoint.root), checkpoint]),
   );
-  for (const { edge, leafAt } of leaves.trees(sizes, incomplete, wanted)) {
+  for (const { edge, leafAt, wanted } of leaves.trees(sizes, incomplete, isWanted)) {
     const checkpoint = stated.get(treeOf(edge.size, rootOf(edge)));
-    if (checkpoint !== undefined) return { checkpoint, leafAt };
+    if (wanted !== undefined && checkpoint !== undefined) return { claim: wanted, checkpoint, leafAt };
   }
-  throw new NoReceiptError("MISMATCH", "no checkpoint agrees with the events: see what signet audit verify says");
+  return undefined;
+}
+
+/** SHA-256 in Latin-1. */
+function keyOf(hash: TreeHash): string {
+  return hash.toString("latin1");
 }
 
 function incomplete(index: number): NoReceiptError {

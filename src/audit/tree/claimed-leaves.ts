@@ -22,6 +22,8 @@ interface PossibleTree {
   readonly edge: Edge;
   /** The leaf at an index below the size of the edge. */
   readonly leafAt: (index: number) => TreeHash;
+  /** The first claim in it that is wanted. */
+  readonly wanted: Claim | undefined;
 }
 
 /** A possible tree while it grows. */
@@ -30,12 +32,15 @@ interface Branch {
   readonly last: Claim | undefined;
   /** Its choices among the claims of each place that has several. */
   readonly choices: Choice | undefined;
+  readonly wanted: Claim | undefined;
 }
 
 interface Choice {
   readonly claim: Claim;
   readonly before: Choice | undefined;
 }
+
+const ROOT: Branch = { edge: EMPTY_EDGE, last: undefined, choices: undefined, wanted: undefined };
 
 const PART_BYTES = 16;
 
@@ -64,55 +69,47 @@ function linkOf(own: string, previous: string): Buffer {
 export class ClaimedLeaves {
   readonly #hashes = new Leaves();
   readonly #links = new Leaves(2 * PART_BYTES);
-  /** The further claims of places that have several. */
-  readonly #rivals = new Map<number, readonly Claim[]>();
+  /** The further claims of places that have several, by their hashes: others can publish many of one place. */
+  readonly #rivals = new Map<number, Map<string, Claim>>();
 
   add(claim: Claim): void {
     const { index, hash, link } = claim;
-    const [first, ...rivals] = this.#at(index);
+    const first = this.#hashes.get(index);
     if (first === undefined) {
       this.#hashes.put(index, hash);
       this.#links.put(index, link);
-    } else if (![first, ...rivals].some((known) => known.hash.equals(hash)))
-      this.#rivals.set(index, [...rivals, claim]);
-  }
-
-  /**
-   * The possible trees of each of `sizes`, which ascend, where there is one with `wanted` at its place. Throws `missing`
-   * of a place without a claim.
-   */
-  *trees(sizes: readonly number[], missing: (index: number) => Error, wanted?: Claim): Generator<PossibleTree> {
-    let branches: readonly Branch[] = [{ edge: EMPTY_EDGE, last: undefined, choices: undefined }];
-    let index = 0;
-    for (const size of sizes) {
-      for (; index < size; index++) {
-        const claims = index === wanted?.index ? [wanted] : this.#at(index);
-        if (claims.length === 0) throw missing(index);
-        branches = this.#grown(branches, claims);
-      }
-      for (const { edge, choices } of branches) yield { edge, leafAt: this.#leavesWith(choices) };
+    } else if (!first.equals(hash)) {
+      const rivals = this.#rivals.get(index) ?? new Map<string, Claim>();
+      this.#rivals.set(index, rivals.set(hash.toString("latin1"), claim));
     }
   }
 
-  /** Where nothing is to be chosen the links are not asked: the tree proves more. */
-  #grown(branches: readonly Branch[], claims: readonly Claim[]): readonly Branch[] {
-    const isClear = branches.length === 1 && claims.length === 1;
-    return claims.flatMap((claim) =>
-      branches
-        .filter(({ last }) => isClear || follows(claim, last))
-        .map(({ edge, choices }) => ({
-          edge: grow(edge, claim.hash),
-          last: claim,
-          choices: this.#rivals.has(claim.index) ? { claim, before: choices } : choices,
-        })),
-    );
+  /**
+   * The possible trees of each of `sizes`, which ascend, each with the first claim in it that is wanted. Throws `missing`
+   * of a place without a claim.
+   */
+  *trees(
+    sizes: readonly number[],
+    missing: (index: number) => Error,
+    isWanted: (claim: Claim) => boolean = () => false,
+  ): Generator<PossibleTree> {
+    let branches: readonly Branch[] = [ROOT];
+    let index = 0;
+    for (const size of sizes) {
+      for (; index < size; index++) {
+        const claims = this.#at(index);
+        if (claims.length === 0) throw missing(index);
+        branches = grown(branches, claims, isWanted);
+      }
+      for (const { edge, choices, wanted } of branches) yield { edge, leafAt: this.#leavesWith(choices), wanted };
+    }
   }
 
   #at(index: number): readonly Claim[] {
     const hash = this.#hashes.get(index);
     const link = this.#links.get(index);
     if (hash === undefined || link === undefined) return [];
-    return [{ index, hash, link }, ...(this.#rivals.get(index) ?? [])];
+    return [{ index, hash, link }, ...(this.#rivals.get(index)?.values() ?? [])];
   }
 
   /** The choices are gathered for the first leaf: no leaf is asked of a tree whose hash is not the wanted one. */
@@ -129,9 +126,36 @@ function* choicesUpTo(last: Choice | undefined): Generator<[index: number, hash:
   for (let choice = last; choice !== undefined; choice = choice.before) yield [choice.claim.index, choice.claim.hash];
 }
 
-const NO_PART = Buffer.alloc(PART_BYTES);
-
 /** A writer's first event links to none. */
-function follows({ link }: Claim, before: Claim | undefined): boolean {
-  return link.subarray(PART_BYTES).equals(before?.link.subarray(0, PART_BYTES) ?? NO_PART);
+const NO_PART = "\0".repeat(PART_BYTES);
+
+/** Each claim goes on where it links to. Where nothing is to be chosen the links are not asked: the tree proves more. */
+function grown(
+  branches: readonly Branch[],
+  claims: readonly Claim[],
+  isWanted: (claim: Claim) => boolean,
+): readonly Branch[] {
+  const isChoice = claims.length > 1;
+  if (branches.length === 1 && !isChoice)
+    return claims.flatMap((claim) => branches.map((branch) => grownBy(branch, claim, isChoice, isWanted)));
+  const byLast = Map.groupBy(branches, ({ last }) => last?.link.toString("latin1", 0, PART_BYTES) ?? NO_PART);
+  return claims.flatMap((claim) =>
+    (byLast.get(claim.link.toString("latin1", PART_BYTES)) ?? []).map((branch) =>
+      grownBy(branch, claim, isChoice, isWanted),
+    ),
+  );
+}
+
+function grownBy(
+  { edge, choices, wanted }: Branch,
+  claim: Claim,
+  isChoice: boolean,
+  isWanted: (claim: Claim) => boolean,
+): Branch {
+  return {
+    edge: grow(edge, claim.hash),
+    last: claim,
+    choices: isChoice ? { claim, before: choices } : choices,
+    wanted: wanted ?? (isWanted(claim) ? claim : undefined),
+  };
 }

@@ -23,7 +23,7 @@ export interface HistoricKey {
  * import that was not stored may have named another key by it: such keys stand side by side.
  */
 export class KeyHistory {
-  readonly #keys = new Map<string, { readonly key: KeyPublished; readonly events: KeyEvent[] }>();
+  readonly #keys = new Map<string, { readonly key: KeyPublished; readonly events: Map<string, KeyEvent> }>();
 
   /** Takes a body that was read at `at`. Anything but an event of a key is passed over. */
   add(body: Uint8Array, at: number): void {
@@ -32,13 +32,13 @@ export class KeyHistory {
     const key = event.event.value;
     const { keyset, profile, tenant, keyId, jwk } = key;
     const id = JSON.stringify([keyset, profile, tenant, keyId, Object.entries(jwk ?? {}).toSorted()]);
-    const known = this.#keys.get(id);
-    if (known === undefined) this.#keys.set(id, { key, events: [{ event, at }] });
-    else if (!known.events.some((one) => one.event.eventId === event.eventId)) known.events.push({ event, at });
+    const { events } = this.#keys.get(id) ?? { events: new Map<string, KeyEvent>() };
+    if (events.size === 0) this.#keys.set(id, { key, events });
+    if (!events.has(event.eventId)) events.set(event.eventId, { event, at });
   }
 
   get keys(): readonly HistoricKey[] {
-    return [...this.#keys.values()];
+    return Array.from(this.#keys.values(), ({ key, events }) => ({ key, events: [...events.values()] }));
   }
 }
 

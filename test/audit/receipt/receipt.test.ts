@@ -124,6 +124,26 @@ test("of several events the one that is covered is taken, and it is pending if n
   t.throws(() => receipt([log.checkpointAt()], log.bodies.slice(1)), { code: "INCOMPLETE" });
 });
 
+test("any number of events that were made up for the token hide it no longer than it takes to read them", (t) => {
+  const log = createLogWriter("w");
+  for (let number = 0; number < 2_000; number++) log.append();
+  const forged = Array.from({ length: 4_000 }, (_, number) => [
+    madeUp(log.bodies[3], { eventId: `same-${number}` }),
+    madeUp(log.bodies[3], { eventId: `later-${number}`, logIndex: String(number) }),
+    madeUp(log.bodies[3], { eventId: `bare-${number}`, logIndex: undefined }),
+    madeUp(log.bodies[3], { writer: `evil-${number}` }),
+  ]).flat();
+  const read = { bodies: [...forged, ...log.bodies], notes: [log.checkpointAt()] };
+  t.is(parseTlogProof(Buffer.from(receiptFor("t-3", read))).extra.toString(), log.bodies[3] ?? "");
+  t.throws(() => receiptFor("t-3", { ...read, bodies: [...forged, ...log.bodies.with(3, "{}")] }), { code: "PENDING" });
+});
+
+test("while the real event is not covered, the one that was made up before it does not say that none comes", (t) => {
+  const bodies = [...LOG.bodies, madeUp(LOG.bodies[9], { logIndex: "4" })];
+  t.throws(() => receiptFor("t-9", { bodies }), { code: "PENDING" });
+  t.is(check(receiptFor("t-9", { bodies, notes: [LOG.checkpointAt()] })).index, 9, "control");
+});
+
 test("with a policy, a log that was made up with its checkpoint does not hide the real one", (t) => {
   const evil = createLogWriter("evil");
   evil.append({ tokenIssued: { tokenId: "t-3" } });
