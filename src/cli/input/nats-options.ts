@@ -14,6 +14,8 @@ export interface NatsOptions {
   readonly nkey?: string;
   readonly userFile?: string;
   readonly passwordFile?: string;
+  /** The variables whose values count, since the command line does not have their options. */
+  readonly variables?: readonly string[];
 }
 
 const NATS_OPTIONS = [
@@ -25,11 +27,18 @@ const NATS_OPTIONS = [
   "nkey",
   "userFile",
   "passwordFile",
-] as const satisfies readonly (keyof NatsOptions)[];
+] as const satisfies readonly Exclude<keyof NatsOptions, "variables">[];
 
 /** Adds the options by which a command reaches NATS: the keys of the configuration, with their variables. */
 export function natsOptions(command: Command, { env }: Io): Command {
   return command
+    .hook("preAction", () => {
+      const defaults = NATS_OPTIONS.filter((name) => command.getOptionValueSource(name) === "default");
+      command.setOptionValue(
+        "variables",
+        defaults.map(variableOf).filter((variable) => env[variable] !== undefined),
+      );
+    })
     .option(
       "--nats <url>",
       "the NATS server, or several with commas (SIGNET_NATS_URL)",
@@ -42,6 +51,11 @@ export function natsOptions(command: Command, { env }: Io): Command {
     .option("--nkey <file>", "the seed of a user's nkey (SIGNET_NATS_NKEY)", env.SIGNET_NATS_NKEY)
     .option("--user-file <file>", "a user's name (SIGNET_NATS_USER_FILE)", env.SIGNET_NATS_USER_FILE)
     .option("--password-file <file>", "its password (SIGNET_NATS_PASSWORD_FILE)", env.SIGNET_NATS_PASSWORD_FILE);
+}
+
+function variableOf(option: (typeof NATS_OPTIONS)[number]): string {
+  const words = option === "nats" ? "url" : option.replace(/[A-Z]/g, (letter) => `_${letter}`);
+  return `SIGNET_NATS_${words.toUpperCase()}`;
 }
 
 /** The options by which NATS is reached that stand on the command line itself. */
@@ -65,7 +79,11 @@ export function natsAccessOf(options: NatsOptions): NatsAccess {
     user_file: options.userFile ?? "",
     password_file: options.passwordFile ?? "",
   };
-  const faults = createFaults((path, message) => ({ file: optionOf(path), path: "", message: withOptions(message) }));
+  const faults = createFaults((path, message) => ({
+    file: settingOf(path, options),
+    path: "",
+    message: withOptions(message, options),
+  }));
   checkNats(raw, faults);
   if (faults.found.length > 0) throw usageError(faults.found.map(formatFault).join("; "));
   return natsAccess(raw);
@@ -74,12 +92,14 @@ export function natsAccessOf(options: NatsOptions): NatsAccess {
 /** Not any word after `nats.`: servers have such names too. */
 const KEY = /\bnats\.(url|tls\.(ca|cert|key)|creds|nkey|user_file|password_file)\b/g;
 
-/** The message with the options of the command in place of the keys of the configuration. */
-export function withOptions(message: string): string {
-  return message.replace(KEY, (key) => optionOf(key.split(".")));
+/** The message with what the user has set in place of the keys of the configuration. */
+export function withOptions(message: string, options: NatsOptions): string {
+  return message.replace(KEY, (key) => settingOf(key.split("."), options));
 }
 
-/** The option that sets a key of the configuration: `nats.tls.ca` is `--tls-ca`. */
-function optionOf([, ...key]: Path): string {
+/** What sets a key of the configuration: `nats.tls.ca` is `--tls-ca`, or the variable that its value is from. */
+function settingOf([, ...key]: Path, { variables = [] }: NatsOptions): string {
+  const variable = `SIGNET_NATS_${key.join("_").toUpperCase()}`;
+  if (variables.includes(variable)) return variable;
   return key[0] === "url" ? "--nats" : `--${key.join("-").replace("_", "-")}`;
 }

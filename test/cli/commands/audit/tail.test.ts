@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { chmod } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import test, { type ExecutionContext } from "ava";
 import { ensureStream } from "../../../../src/nats/audit/stream.ts";
@@ -272,6 +273,14 @@ test("options for NATS that do not go together are refused by their names, all a
   t.regex(stderr, /--user-file: must be empty: NATS takes one of creds, nkey, and user_file with password_file/);
 });
 
+test("what is set by a variable is named by the variable, and what the command line sets by its option", async (t) => {
+  const env = { SIGNET_NATS_USER_FILE: "user", SIGNET_NATS_NKEY: "seed" };
+  const { code, stderr } = await signet(["audit", "tail", "--creds", "a.creds", "--nkey", "b"], { env });
+  t.is(code, 2);
+  t.regex(stderr, /--password-file: must be set, since SIGNET_NATS_USER_FILE is; --nkey: must be empty/);
+  t.regex(stderr, /; SIGNET_NATS_USER_FILE: must be empty: NATS takes one of/);
+});
+
 testWithNats("a CA that did not make the server's certificate, and a user, are named by their options", async (t) => {
   const users = "authorization { user: a, password: b }";
   const nats = await startSecureNats(t, { users });
@@ -290,6 +299,10 @@ testWithNats("a file that can't be used is named, and what is in it is not", asy
   const creds = await secretFile(await tempFolder(t), "a.creds", "geheim");
   const { code, stderr } = await signet(["audit", "tail", "--nats", url, "--creds", creds], { env: {} });
   t.is(code, 2);
-  t.regex(stderr, /the credentials for NATS \(.*a\.creds\) must hold a user's JWT and its seed/);
+  t.regex(stderr, /^error: FILE: the credentials for NATS \(.*a\.creds\) must hold a user's JWT and its seed/);
   t.false(stderr.includes("geheim"));
+  await chmod(creds, 0o644);
+  const open = await signet(["audit", "tail", "--nats", url, "--creds", creds], { env: {} });
+  t.is(open.code, 2);
+  t.regex(open.stderr, /^error: FILE: \S+a\.creds has mode 0644/);
 });
