@@ -10,7 +10,7 @@ const REQUEST_MS = HANGS_MS / 4;
  * given the server no turn.
  */
 export async function connect(options: ConnectionOptions): Promise<NatsConnection> {
-  const connection = await open({ timeout: REQUEST_MS, ...options });
+  const connection = await open({ timeout: HANGS_MS, ...options });
   const { jetstream, jetstreamManager, request } = connection;
   return Object.assign(connection, {
     jetstream: (more = {}) => jetstream.call(connection, { timeout: REQUEST_MS, ...more }),
