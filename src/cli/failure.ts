@@ -44,7 +44,7 @@ export const EXIT = {
   negative: 1,
   /** Wrong usage, or the service refused the call or did not answer. */
   failed: 2,
-  /** No checkpoint yet: ask again later (`audit receipt`, `audit export --tiles`, `keys history --proof`). */
+  /** No checkpoint in the stream yet: ask again later (`audit receipt`, `audit export --tiles`, `keys history --proof`). */
   pending: 3,
   /** EX_DATAERR: stored keys are damaged, forged or swapped. They are never overwritten. */
   keysDamaged: 65,

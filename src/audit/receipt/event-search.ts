@@ -14,10 +14,13 @@ import { tlogProofText } from "./tlog-proof.ts";
  * - `NOT_FOUND`: no event is the wanted one.
  * - `NO_LOG`: its writer was of a version that had no log.
  * - `PENDING`: no checkpoint covers the event yet.
+ * - `UNKNOWN_LOG`: the policy names no log of its writer, so that no checkpoint will count.
  * - `INCOMPLETE`: events before the checkpoint are missing, so that its tree can't be made.
  * - `MISMATCH`: the events are not those of any checkpoint that covers the event.
  */
-export class NoReceiptError extends CodedError<"NOT_FOUND" | "NO_LOG" | "PENDING" | "INCOMPLETE" | "MISMATCH"> {}
+export class NoReceiptError extends CodedError<
+  "NOT_FOUND" | "NO_LOG" | "PENDING" | "UNKNOWN_LOG" | "INCOMPLETE" | "MISMATCH"
+> {}
 
 /** Events of one writer that may be the wanted one. */
 interface Candidates {
@@ -114,8 +117,8 @@ export class EventSearch {
   }
 
   /**
-   * The receipt: a C2SP tlog-proof with the event's bytes. Throws a {@link NoReceiptError}: PENDING if an event of one of
-   * several writers is, otherwise that of the first.
+   * The receipt: a C2SP tlog-proof with the event's bytes. Throws a {@link NoReceiptError}: of several writers PENDING if
+   * an event of one is, otherwise that of the first whose log may be known.
    */
   receipt(): string {
     let reason: NoReceiptError | undefined;
@@ -124,7 +127,7 @@ export class EventSearch {
         return this.#receiptOf(writer, candidates);
       } catch (error) {
         if (!(error instanceof NoReceiptError)) throw error;
-        if (reason === undefined || (error.code === "PENDING" && reason.code !== "PENDING")) reason = error;
+        if (reason === undefined || rankOf(error) < rankOf(reason)) reason = error;
       }
     if (reason !== undefined) throw reason;
     if (this.#isWithoutLog)
@@ -133,13 +136,16 @@ export class EventSearch {
   }
 
   #receiptOf(writer: string, { bodies, first, last }: Candidates): string {
+    if (this.#policy?.names(writer) === false)
+      throw new NoReceiptError("UNKNOWN_LOG", "the policy has no log of the event's writer: signet audit keys");
     const covering = (this.#checkpoints.get(writer) ?? [])
       .filter(({ size }) => size > first)
       .toSorted((left, right) => left.size - right.size);
     const leaves = this.#leaves.get(writer) ?? new ClaimedLeaves();
+    if (!leaves.has(0)) throw incomplete(0);
     const found = firstThatAgrees(covering, leaves, ({ hash }) => bodies.has(keyOf(hash)));
     if (found === undefined && last >= (covering.at(-1)?.size ?? 0))
-      throw new NoReceiptError("PENDING", "no checkpoint covers the event yet: one comes within a minute");
+      throw new NoReceiptError("PENDING", "no checkpoint covers the event");
     if (found === undefined)
       throw new NoReceiptError("MISMATCH", "no checkpoint agrees with the events: see what signet audit verify says");
     const { claim, checkpoint, leafAt } = found;
@@ -173,8 +179,16 @@ function keyOf(hash: TreeHash): string {
   return hash.toString("latin1");
 }
 
+/** Anybody who can publish can make up a writer that no policy names: it hides no other reason. */
+function rankOf({ code }: NoReceiptError): number {
+  return code === "PENDING" ? 0 : code === "UNKNOWN_LOG" ? 2 : 1;
+}
+
 function incomplete(index: number): NoReceiptError {
-  return new NoReceiptError("INCOMPLETE", `the event with log index ${index} of its writer is missing: read all files`);
+  return new NoReceiptError(
+    "INCOMPLETE",
+    `the event with log index ${index} of its writer is missing: name all files, those of the archive too`,
+  );
 }
 
 function membersOf(message: unknown): Readonly<Record<string, unknown>> {

@@ -9,12 +9,16 @@ import { parseLine, readEntry } from "../verify/entry.ts";
 /**
  * A log can't be exported.
  *
- * - `PENDING`: no checkpoint covers an event of it.
- * - `INCOMPLETE`: events before the last checkpoint are missing.
+ * - `NOT_FOUND`: no event of the writer was read.
+ * - `UNKNOWN_LOG`: the policy names no log of the writer, so that no checkpoint will count.
+ * - `PENDING`: no checkpoint covers an event of it yet.
+ * - `INCOMPLETE`: events before the last checkpoint are missing, or the first one.
  * - `CHECKPOINT_MISMATCH`: the events are not those of that checkpoint.
  * - `NO_ORDER`: too many events come before one that they follow.
  */
-export class LogError extends CodedError<"PENDING" | "INCOMPLETE" | "CHECKPOINT_MISMATCH" | "NO_ORDER"> {}
+export class LogError extends CodedError<
+  "NOT_FOUND" | "UNKNOWN_LOG" | "PENDING" | "INCOMPLETE" | "CHECKPOINT_MISMATCH" | "NO_ORDER"
+> {}
 
 /** The events that a checkpoint covers, by their leaf hashes. */
 export interface WrittenLog {
@@ -63,11 +67,7 @@ export class LogSearch {
   /** Throws a {@link LogError}. */
   found(): WrittenLog {
     const size = this.#size;
-    if (size === 0)
-      throw new LogError(
-        "PENDING",
-        `no checkpoint of the writer ${this.#writer} covers an event: there is no log to export yet`,
-      );
+    if (size === 0) throw this.#uncovered();
     for (const { edge, leafAt } of this.#leaves.trees([size], (index) => missing(index, size))) {
       const checkpoint = this.#last.get(rootOf(edge).toString("hex"));
       if (checkpoint !== undefined) return { checkpoint, leafAt };
@@ -76,6 +76,20 @@ export class LogSearch {
       "CHECKPOINT_MISMATCH",
       `the checkpoint of ${size} events was made of others: see what signet audit verify says`,
     );
+  }
+
+  /** Why no checkpoint counts. */
+  #uncovered(): LogError {
+    const writer = this.#writer;
+    if (this.#policy?.names(writer) === false)
+      return new LogError("UNKNOWN_LOG", `the policy has no log of the writer ${writer}: signet audit keys`);
+    if (this.#leaves.isEmpty) return new LogError("NOT_FOUND", `no event of a log of the writer ${writer} was read`);
+    if (!this.#leaves.has(0))
+      return new LogError(
+        "INCOMPLETE",
+        "the writer's first event is missing: name all files, those of the archive too",
+      );
+    return new LogError("PENDING", `no checkpoint of the writer ${writer} covers an event`);
   }
 }
 
@@ -119,7 +133,7 @@ function claimIn(body: Uint8Array, writer: string): Claim | undefined {
 function missing(index: number, size: number): LogError {
   return new LogError(
     "INCOMPLETE",
-    `the checkpoint covers ${size} events, and the one with log index ${index} is missing: see what \
-signet audit verify says`,
+    `the checkpoint covers ${size} events, and the one with log index ${index} is missing: name all files, those of \
+the archive too`,
   );
 }

@@ -71,9 +71,11 @@ export class ClaimedLeaves {
   readonly #links = new Leaves(2 * PART_BYTES);
   /** The further claims of places that have several, by their hashes: others can publish many of one place. */
   readonly #rivals = new Map<number, Map<string, Claim>>();
+  #isEmpty = true;
 
   add(claim: Claim): void {
     const { index, hash, link } = claim;
+    this.#isEmpty = false;
     const first = this.#hashes.get(index);
     if (first === undefined) {
       this.#hashes.put(index, hash);
@@ -82,6 +84,16 @@ export class ClaimedLeaves {
       const rivals = this.#rivals.get(index) ?? new Map<string, Claim>();
       this.#rivals.set(index, rivals.set(hash.toString("latin1"), claim));
     }
+  }
+
+  /** Whether an event claims this place. */
+  has(index: number): boolean {
+    return this.#hashes.get(index) !== undefined;
+  }
+
+  /** Whether an event claims any place. */
+  get isEmpty(): boolean {
+    return this.#isEmpty;
   }
 
   /**

@@ -32,6 +32,24 @@ export function unreadLog(error: unknown, files: readonly string[], options: Nat
   return new Failure({ code: "UNREADABLE", message: `cannot read the log: ${message}` }, EXIT.failed, { cause: error });
 }
 
+/** The failure where the log that was read does not have what is asked for: into files no checkpoint comes later. */
+export function absentFrom(
+  files: readonly string[],
+  { code, message }: { readonly code: string; readonly message: string },
+): Failure {
+  const isStream = files.length === 0;
+  if (code === "PENDING" && isStream)
+    return new Failure({ code, message: `${message} yet: one comes within a minute` }, EXIT.pending);
+  if (code === "PENDING") return negative("NO_CHECKPOINT", `${message} in these files: name more, or export them anew`);
+  if (code === "NOT_FOUND" && isStream)
+    return negative(code, `${message}; if the stream was trimmed, name the files of its archive`);
+  return negative(code, message);
+}
+
+function negative(code: string, message: string): Failure {
+  return new Failure({ code, message }, EXIT.negative);
+}
+
 async function* ofStream(options: NatsOptions, signal: AbortSignal): AsyncGenerator<LogItem> {
   // Imported late: files need no NATS client.
   const { tail } = await import("../../nats/audit/tail.ts");

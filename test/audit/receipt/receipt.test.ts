@@ -158,6 +158,20 @@ test("until a checkpoint covers the event, the receipt is pending", (t) => {
   t.notThrows(() => receiptFor("t-8"), "control");
 });
 
+test("no event of a writer that the policy does not name is pending, and it hides no reason of a known one", (t) => {
+  const evil = createLogWriter("evil");
+  evil.append({ tokenIssued: { tokenId: "t-3" } });
+  const receipt = (read: Read) => receiptIn(new EventSearch(issuedToken("t-3"), POLICY), read);
+  t.throws(() => receipt({ bodies: evil.bodies }), { code: "UNKNOWN_LOG" });
+  t.throws(() => receipt({ bodies: [...evil.bodies, ...LOG.bodies], notes: [] }), { code: "PENDING" });
+  t.throws(() => receipt({ bodies: [...evil.bodies, ...LOG.bodies.slice(1)] }), { code: "INCOMPLETE" });
+});
+
+test("the event of a log without its beginning is not pending: no checkpoint will prove it", (t) => {
+  t.throws(() => receiptFor("t-9", { bodies: LOG.bodies.slice(1) }), { code: "INCOMPLETE", message: /log index 0/ });
+  t.throws(() => receiptFor("t-9", { notes: [], bodies: LOG.bodies.slice(1) }), { code: "INCOMPLETE" });
+});
+
 for (const [what, code, token, read] of [
   ["of a token that no event names", "NOT_FOUND", "t-99", {}],
   [

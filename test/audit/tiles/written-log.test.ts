@@ -1,5 +1,6 @@
 import test from "ava";
-import { entriesOf, LogSearch } from "../../../src/audit/tiles/written-log.ts";
+import { type LogPolicy, parsePolicy } from "../../../src/audit/checkpoint/policy.ts";
+import { entriesOf, LogError, LogSearch } from "../../../src/audit/tiles/written-log.ts";
 import { createLogWriter } from "../../support/audit/log-writer.ts";
 
 const LOG = createLogWriter("w");
@@ -47,4 +48,19 @@ test("of all checkpoints of the largest size, that of the log is found among tho
 test("an event that left the log between the two readings is named", async (t) => {
   await t.throwsAsync(entries(LOG.bodies.toSpliced(4, 1)), { code: "INCOMPLETE", message: /log index 4 is missing/ });
   t.throws(() => found(LOG.bodies.toSpliced(4, 1)), { code: "INCOMPLETE", message: /log index 4 is missing/ });
+});
+
+test("without a checkpoint that counts, the reason says whether one may come", (t) => {
+  const policy = (writer: string) => parsePolicy(`${createLogWriter(writer).policyLine}quorum none\n`);
+  const reason = (bodies: readonly string[], known?: LogPolicy, writer = "w") => {
+    const search = new LogSearch(writer, known);
+    for (const body of bodies) search.addEvent(Buffer.from(body));
+    return t.throws(() => search.found(), { instanceOf: LogError })?.code;
+  };
+  t.is(reason(LOG.bodies), "PENDING");
+  t.is(reason(LOG.bodies, policy("w")), "PENDING");
+  t.is(reason(LOG.bodies, policy("v")), "UNKNOWN_LOG");
+  t.is(reason(LOG.bodies, undefined, "x"), "NOT_FOUND");
+  t.is(reason(["\u0001random", "{}"]), "NOT_FOUND");
+  t.is(reason(LOG.bodies.slice(1)), "INCOMPLETE");
 });

@@ -6,8 +6,8 @@ import { TileError, type TileFile, Tiles } from "../../../audit/tiles/tiles.ts";
 import { entriesOf, LogError, LogSearch, type WrittenLog } from "../../../audit/tiles/written-log.ts";
 import { syncFolder } from "../../../files/durable.ts";
 import { fileErrorOf } from "../../../files/file-error.ts";
-import { EXIT, Failure, usageError } from "../../failure.ts";
-import { type LogItem, readLog } from "../../input/audit-log.ts";
+import { Failure, usageError } from "../../failure.ts";
+import { absentFrom, type LogItem, readLog } from "../../input/audit-log.ts";
 import { readPolicy } from "../../input/log-policy.ts";
 import type { NatsOptions } from "../../input/nats-options.ts";
 import { untilInterrupted } from "../../interruption.ts";
@@ -119,7 +119,5 @@ async function writeTile(folder: string, { path, content }: TileFile): Promise<v
 
 function tilesFailure(error: unknown, files: readonly string[], options: TilesOptions): Failure {
   if (error instanceof TileError) return new Failure({ code: error.code, message: error.message });
-  if (!(error instanceof LogError)) return exportFailure(error, files, options);
-  const { code, message } = error;
-  return new Failure({ code, message }, code === "PENDING" ? EXIT.pending : EXIT.negative);
+  return error instanceof LogError ? absentFrom(files, error) : exportFailure(error, files, options);
 }

@@ -82,9 +82,9 @@ export function addAuditExport(audit: Command, io: Io, exit: Exit): void {
         ],
         exitCodes: {
           0: "done",
-          1: "done, and some messages are no audit events; with --tiles, the log is not whole",
+          1: "done, and some messages are no audit events; with --tiles, the log is not there or not whole",
           2: "wrong usage, interrupted, or NATS refused or did not answer",
-          3: "PENDING: with --tiles, the writer has no checkpoint yet",
+          3: "PENDING: with --tiles of the stream, the writer has no checkpoint yet",
         },
       }),
     )

@@ -3,8 +3,8 @@ import { EventSearch, issuedToken, NoReceiptError, type Wanted } from "../../../
 import { createFile } from "../../../files/durable.ts";
 import { FileError } from "../../../files/file-error.ts";
 import { identityFault, tokenFault } from "../../../problem/field-rules.ts";
-import { EXIT, Failure, usageError } from "../../failure.ts";
-import { readLog, unreadLog } from "../../input/audit-log.ts";
+import { Failure, usageError } from "../../failure.ts";
+import { absentFrom, readLog, unreadLog } from "../../input/audit-log.ts";
 import { readPolicy } from "../../input/log-policy.ts";
 import { moreHelp } from "../../input/more-help.ts";
 import { givenNatsOptions, type NatsOptions, natsOptions } from "../../input/nats-options.ts";
@@ -39,9 +39,9 @@ export function addAuditReceipt(audit: Command, io: Io): void {
         ],
         exitCodes: {
           0: "done",
-          1: "there is no receipt: no such token, no log, or the log is not whole",
+          1: "there is no receipt: no such token, no log, the log is not whole, or files have no checkpoint",
           2: "wrong usage, interrupted, or the log can't be read",
-          3: "PENDING: no checkpoint covers the event yet",
+          3: "PENDING: no checkpoint of the stream covers the event yet",
         },
       }),
     )
@@ -86,10 +86,7 @@ export async function giveReceipt(
 }
 
 function receiptFailure(error: unknown, options: ReceiptOptions, files: readonly string[]): Failure {
-  if (error instanceof NoReceiptError) {
-    const { code, message } = error;
-    return new Failure({ code, message }, code === "PENDING" ? EXIT.pending : EXIT.negative);
-  }
+  if (error instanceof NoReceiptError) return absentFrom(files, error);
   if (error instanceof FileError)
     return error.code === "EEXIST"
       ? usageError("the file of --out exists; it is never overwritten")

@@ -55,9 +55,9 @@ export function addKeysHistory(keys: Command, io: Io): void {
         ],
         exitCodes: {
           0: "done, also when the log has no key",
-          1: "there is no proof: no such key, no log, or the log is not whole",
+          1: "there is no proof: no such key, no log, the log is not whole, or files have no checkpoint",
           2: "wrong usage, interrupted, or the log can't be read",
-          3: "PENDING: no checkpoint covers the event yet",
+          3: "PENDING: no checkpoint of the stream covers the event yet",
         },
       }),
     )

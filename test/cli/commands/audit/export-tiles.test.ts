@@ -95,6 +95,7 @@ testWithNats("a log that is not whole, or not that of its checkpoint, leaves no 
     ["w", 1, /INCOMPLETE: the checkpoint covers 5 events, and the one with log index 2 is missing/],
     ["v", 1, /CHECKPOINT_MISMATCH: the checkpoint of 5 events was made of others/],
     ["u", 3, /PENDING: no checkpoint of the writer u covers an event/],
+    ["x", 1, /NOT_FOUND: no event of a log of the writer x was read; if the stream was trimmed, name the files/],
   ] as const) {
     const found = await exportTiles(env, folder, writer);
     t.is(found.code, code);
@@ -142,6 +143,7 @@ test("a log whose first events were archived is exported from files", async (t) 
   t.is(reversed.code, 0, "whatever the order of the files");
   for (const [words, message] of [
     [[rest ?? ""], /INCOMPLETE: .* log index 0 is missing/],
+    [[archive ?? ""], /NO_CHECKPOINT: no checkpoint of the writer w covers an event in these files/],
     [[...files, "-"], /reads its files twice: name files, not standard input/],
     [[...files, "--nats", "nats://127.0.0.1:1"], /with files, NATS is not asked: leave out --nats/],
     [[join(parent, "no-such-file")], /no-such-file can't be used: ENOENT/],

@@ -80,7 +80,14 @@ test("with a policy, checkpoints that it does not trust cover nothing", async (t
   t.is((await signet(["audit", "receipt", "t-2", file, "--policy", policy])).code, 0, "control");
   const other = join(folder, "other.policy");
   await writeFile(other, `${createLogWriter("w").policyLine}quorum none\n`);
-  t.is((await signet(["audit", "receipt", "t-2", file, "--policy", other])).code, 3);
+  const forged = await signet(["audit", "receipt", "t-2", file, "--policy", other]);
+  t.is(forged.code, 1);
+  t.regex(forged.stderr, /NO_CHECKPOINT: no checkpoint covers the event in these files/);
+  const stranger = join(folder, "stranger.policy");
+  await writeFile(stranger, `${createLogWriter("v").policyLine}quorum none\n`);
+  const unknown = await signet(["audit", "receipt", "t-2", file, "--policy", stranger]);
+  t.is(unknown.code, 1);
+  t.regex(unknown.stderr, /UNKNOWN_LOG: the policy has no log of the event's writer/);
 });
 
 test("the new file of a receipt is for its owner alone, and never overwritten", async (t) => {
@@ -94,12 +101,12 @@ test("the new file of a receipt is for its owner alone, and never overwritten", 
   t.regex(again.stderr, /the file of --out exists; it is never overwritten/);
 });
 
-test("without a receipt the exit code says whether there may be one later", async (t) => {
+test("without a receipt from files, no later one is promised", async (t) => {
   const { folder, file } = await logFiles(t);
   const out = join(folder, "none");
   for (const [token, code, message] of [
-    ["t-4", 3, /PENDING: no checkpoint covers the event yet/],
-    ["t-9", 1, /NOT_FOUND: no event that was read says/],
+    ["t-4", 1, /NO_CHECKPOINT: no checkpoint covers the event in these files/],
+    ["t-9", 1, /NOT_FOUND: no event that was read says [^;]*$/],
   ] as const) {
     const found = await signet(["audit", "receipt", token, file, "--out", out]);
     t.deepEqual([found.code, found.stdout], [code, ""]);
@@ -135,6 +142,15 @@ testWithNats("a receipt from the stream is the one from its export", async (t) =
   for (const body of log.bodies) await connection.jetstream().publish("signet.audit.token.issued.service", body);
   const pending = await signet(["audit", "receipt", "t-2"], { env });
   t.is(pending.code, 3);
+  t.regex(pending.stderr, /PENDING: no checkpoint covers the event yet: one comes within a minute/);
+  const none = await signet(["audit", "receipt", "t-9"], { env });
+  t.is(none.code, 1);
+  t.regex(none.stderr, /NOT_FOUND: no event .*; if the stream was trimmed, name the files of its archive/);
+  const policy = join(folder, "stranger.policy");
+  await writeFile(policy, `${createLogWriter("v").policyLine}quorum none\n`);
+  const unknown = await signet(["audit", "receipt", "t-2", "--policy", policy], { env });
+  t.is(unknown.code, 1);
+  t.regex(unknown.stderr, /UNKNOWN_LOG/);
   await connection.jetstream().publish("signet.audit.checkpoint.w", log.checkpointAt());
   const file = join(folder, "exported.ndjson");
   t.is((await signet(["audit", "export", "--out", file], { env })).code, 0);
