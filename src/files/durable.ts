@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type FileHandle, link, open, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { fileErrorOf } from "./file-error.ts";
+import { draftErrorOf } from "./file-error.ts";
 
 /**
  * Replaces a small file, mode 0600. A crash at any moment leaves either the old content or the new. Rejects with a
@@ -71,6 +71,6 @@ async function writeSynced(path: string, write: (file: FileHandle) => Promise<vo
 
 async function naming(path: string, work: () => Promise<void>): Promise<void> {
   await work().catch((cause) => {
-    throw fileErrorOf(path, cause);
+    throw draftErrorOf(path, cause);
   });
 }

@@ -17,6 +17,13 @@ export function fileErrorOf(path: string, cause: unknown): unknown {
   return new FileError(String(cause.code), `${path} can't be used: ${cause.message}`, { cause });
 }
 
+/** As {@link fileErrorOf}, for a draft of what gets this path: whoever reads the error has never heard of the draft. */
+export function draftErrorOf(path: string, cause: unknown): unknown {
+  const error = fileErrorOf(path, cause);
+  if (error === cause || !(error instanceof FileError)) return error;
+  return new FileError(error.code, error.message.replace(/, \w+ '.*'$/s, ""), { cause });
+}
+
 /** A folder is at a path where a file must be. */
 export function folderError(path: string, cause?: unknown): FileError {
   return new FileError("EISDIR", `${path} is a folder, and must be a file`, { cause });

@@ -81,7 +81,7 @@ for (const [words, said] of [
   [["keys", "import", "--profile", "x", "--encoding", "rot13"], /Allowed choices are utf8, base64, base64url, hex/],
   [
     ["keys", "import", "--profile", "x", "--encoding", "hex", "--overlap", "soon"],
-    /Allowed: a duration such as 5m, 300s, 500ms or 300/,
+    /Allowed: a duration such as 30d, 24h, 5m, 500ms or 300/,
   ],
   [["keys", "import", "--profile", "A.B", "--encoding", "hex"], /PROFILE must be 1 to 64 characters/],
   [["keys", "export"], /required option '--out <file>' not specified/],

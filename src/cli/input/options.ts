@@ -30,10 +30,11 @@ export function rpcOptions(command: Command, { env }: Io): Command {
     .option("--json", "print the answer as proto-JSON");
 }
 
-/** Parses `5m`, `300s`, `500ms`, or `300` (seconds) to milliseconds. */
+/** Parses `30d`, `24h`, `5m`, `300s`, `500ms`, or `300` (seconds) to milliseconds. */
 export function duration(text: string): number {
   const ms = durationMs(/^\d+$/.test(text) ? `${text}s` : text);
-  if (ms === undefined) throw new InvalidArgumentError("Allowed: a duration such as 5m, 300s, 500ms or 300 (seconds).");
+  if (ms === undefined)
+    throw new InvalidArgumentError("Allowed: a duration such as 30d, 24h, 5m, 500ms or 300 (seconds).");
   return ms;
 }
 
@@ -101,5 +102,11 @@ export function since(text: string, now: number): Date {
 /** The path of a file. An empty one is a variable of a script that is not set. */
 export function filePath(text: string): string {
   if (text === "") throw new InvalidArgumentError("Allowed: the path of a file; it is empty.");
+  return text;
+}
+
+/** As {@link filePath}, of a folder. */
+export function folderPath(text: string): string {
+  if (text === "") throw new InvalidArgumentError("Allowed: the path of a folder; it is empty.");
   return text;
 }

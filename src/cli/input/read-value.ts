@@ -1,4 +1,5 @@
 import { createReadStream } from "node:fs";
+import { folderError } from "../../files/file-error.ts";
 import { EXIT, Failure, usageError } from "../failure.ts";
 import type { Io } from "../io.ts";
 
@@ -27,7 +28,7 @@ export async function readFileText(path: string, what = ""): Promise<string> {
     return (await readAll(createReadStream(path), MAX_FILE_BYTES, path)).toString("utf8");
   } catch (error) {
     if (!(error instanceof Error && "syscall" in error && "code" in error)) throw error;
-    const message = `cannot read ${what}${path}: ${error.code}`;
+    const message = error.code === "EISDIR" ? folderError(path).message : `cannot read ${what}${path}: ${error.code}`;
     throw new Failure({ code: "USAGE", message }, EXIT.failed, { cause: error });
   }
 }

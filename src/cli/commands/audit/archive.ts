@@ -9,7 +9,7 @@ import { readKnownEnds } from "../../input/known-ends.ts";
 import { readPolicy } from "../../input/log-policy.ts";
 import { moreHelp } from "../../input/more-help.ts";
 import { type NatsOptions, natsOptions } from "../../input/nats-options.ts";
-import { duration, filePath, wholeBytes } from "../../input/options.ts";
+import { duration, filePath, folderPath, wholeBytes } from "../../input/options.ts";
 import { untilInterrupted } from "../../interruption.ts";
 import type { Exit, Io } from "../../io.ts";
 import { verdictJson, verdictSheet } from "../../output/audit-verdict.ts";
@@ -31,7 +31,7 @@ interface Options extends NatsOptions {
 export function addAuditArchive(audit: Command, io: Io, exit: Exit): void {
   const command = audit.command("archive").description("move audit events that are proven from the stream to files");
   natsOptions(command, io)
-    .requiredOption("--dir <folder>", "the folder of the archive; it must exist, and be the same each time", filePath)
+    .requiredOption("--dir <folder>", "the folder of the archive; it must exist, and be the same each time", folderPath)
     .option("--older-than <duration>", "what is in the stream for at least so long, such as 30d", duration)
     .option("--keep-bytes <bytes>", "the oldest events, until the stream has so many bytes", wholeBytes)
     .option("--policy <file>", "the logs to trust and their keys, a C2SP tlog-policy: signet audit keys", filePath)

@@ -5,7 +5,7 @@ import { endsWithin } from "../../../async/timeout.ts";
 import { TileError, type TileFile, Tiles } from "../../../audit/tiles/tiles.ts";
 import { entriesOf, LogError, LogSearch, type WrittenLog } from "../../../audit/tiles/written-log.ts";
 import { syncFolder } from "../../../files/durable.ts";
-import { fileErrorOf } from "../../../files/file-error.ts";
+import { draftErrorOf } from "../../../files/file-error.ts";
 import { Failure, usageError } from "../../failure.ts";
 import { absentFrom, type LogItem, readLog } from "../../input/audit-log.ts";
 import { readPolicy } from "../../input/log-policy.ts";
@@ -73,7 +73,7 @@ async function exportTiles(
   const log = await findLog(search, read, progress);
   signal.throwIfAborted();
   const draft = await mkdtemp(join(dirname(folder), `.${basename(folder)}.`)).catch((cause) => {
-    throw fileErrorOf(folder, cause);
+    throw draftErrorOf(folder, cause);
   });
   try {
     await writeLog(log, read, draft, progress);
@@ -83,7 +83,7 @@ async function exportTiles(
     return log.checkpoint.size;
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
-    throw fileErrorOf(folder, error);
+    throw draftErrorOf(folder, error);
   }
 }
 

@@ -12,7 +12,7 @@ import { auditFilter } from "../../input/audit-filter.ts";
 import { auditStreamOf } from "../../input/audit-stream.ts";
 import { moreHelp } from "../../input/more-help.ts";
 import { givenNatsOptions, natsOptions } from "../../input/nats-options.ts";
-import { filePath, since } from "../../input/options.ts";
+import { filePath, folderPath, since } from "../../input/options.ts";
 import { untilInterrupted } from "../../interruption.ts";
 import type { Exit, Io } from "../../io.ts";
 import { auditJson, checkpointOf } from "../../output/audit-line.ts";
@@ -60,7 +60,7 @@ export function addAuditExport(audit: Command, io: Io, exit: Exit): void {
         "a new folder with the log of one --writer, up to its last checkpoint, as tlog-tiles",
       )
         .conflicts(["out", "since", "until", "subject"])
-        .argParser(filePath),
+        .argParser(folderPath),
     )
     .option("--policy <file>", "with --tiles, take only checkpoints that it trusts, a C2SP tlog-policy", filePath)
     .addHelpText(

@@ -149,6 +149,8 @@ test("a log whose first events were archived is exported from files", async (t) 
     [[join(parent, "no-such-file")], /no-such-file can't be used: ENOENT/],
   ] as const)
     t.regex((await exportTiles({}, none ?? "", "w", ...words)).stderr, message);
+  const nowhere = await exportTiles({}, join(parent, "no", "log"), "w", ...files);
+  t.regex(nowhere.stderr, /no\/log can't be used: ENOENT: no such file or directory$/m, "and no draft");
   const copied = await signet(["audit", "export", ...files]);
   t.regex(copied.stderr, /files and --policy are for --tiles/);
   t.deepEqual((await readdir(parent)).toSorted(), ["archive.ndjson", "one", "rest.ndjson", "two"]);
@@ -158,6 +160,7 @@ test("tiles are of one writer, and stand alone", async (t) => {
   for (const [words, said] of [
     [[], "--tiles needs one --writer"],
     [["--writer", "a", "b.ndjson"], "--tiles needs one --writer, and was given a, b.ndjson; --writer takes all words"],
+    [["--writer", "a", "--tiles", ""], "the path of a folder"],
     [["--writer", "a", "--since", "1h"], "cannot be used with option"],
     [["--writer", "a", "--out", "x"], "cannot be used with option"],
   ] as const) {

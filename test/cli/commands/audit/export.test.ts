@@ -98,7 +98,7 @@ serialTestWithNats("an existing file is never overwritten, and a folder that is 
   t.is(await readFile(out, "utf8"), "mine");
   const missing = await signet(["audit", "export", "--out", join(folder, "none", "log.ndjson")], { env });
   t.is(missing.code, 2);
-  t.regex(missing.stderr, /none\/log\.ndjson can't be used: ENOENT/);
+  t.regex(missing.stderr, /none\/log\.ndjson can't be used: ENOENT: no such file or directory$/m, "and no draft");
 });
 
 serialTestWithNats("a message that is no event is exported in base64, and the command ends with 1", async (t) => {

@@ -462,6 +462,7 @@ test("a policy that can't be used is refused by its name, before anything is rea
   for (const [path, message] of [
     [policy, /bad\.policy is no tlog-policy that can be used: line 1: a verifier key must be/],
     [join(folder, "none"), /cannot read .*none: ENOENT/],
+    [folder, /^error: \S+ is a folder, and must be a file$/m],
   ] as const) {
     const { code, stdout, stderr } = await signet(["audit", "verify", "--policy", path, "/dev/null"]);
     t.deepEqual([code, stdout], [2, ""]);
