@@ -67,7 +67,7 @@ async function dialEach(
       .catch(dial)
       .then(
         (connection) => connections.push(connection),
-        (error) => faults.push(`${server}: ${dialFailure(error)}`),
+        (error) => faults.push(`${server}: ${dialFailure(error, options)}`),
       );
   }
   return connections;

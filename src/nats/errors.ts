@@ -1,4 +1,4 @@
-import { NatsError } from "nats";
+import { type ConnectionOptions, NatsError } from "nats";
 import { SinkError, type SinkErrorCode } from "../audit/forward/sink.ts";
 import { StateError } from "../state/keyvalue.ts";
 
@@ -64,8 +64,11 @@ const UNKNOWN_CA: ReadonlySet<unknown> = new Set([
   "CERT_SIGNATURE_FAILURE",
 ]);
 
-/** Why no connection came about, human-readable. It names servers and keys of the configuration, never credentials. */
-export function dialFailure(error: unknown): string {
+/**
+ * Why no connection came about with these options, human-readable. It names servers and keys of the configuration, never
+ * credentials.
+ */
+export function dialFailure(error: unknown, { tls }: Pick<ConnectionOptions, "tls">): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (UNKNOWN_CA.has(code))
     return `no CA of nats.tls.ca, or else of the system, signed the server's certificate (${code})`;
@@ -76,7 +79,8 @@ export function dialFailure(error: unknown): string {
     );
   if (code === "SERVER_OPT_NA") return "the server offers no TLS";
   // In TLS 1.3 the client's handshake is over by then, and the library drops the alert.
-  if (code === "TIMEOUT") return "no answer in time, as from a server that refuses this client's certificate";
+  if (code === "TIMEOUT")
+    return tls ? "no answer in time, as from a server that refuses this client's certificate" : "no answer in time";
   // OpenSSL's own message begins with a number that differs from thread to thread.
   if (error instanceof Error && "library" in error && "reason" in error) return `the handshake failed: ${error.reason}`;
   return error instanceof Error ? error.message : String(error);

@@ -151,7 +151,7 @@ export class NatsLink {
       return await dial(this.#options, this.#closing.signal);
     } catch (error) {
       // Renewed options may have connected meanwhile: there is no outage then.
-      if (this.#open === undefined) this.#reportDown(dialFailure(error));
+      if (this.#open === undefined) this.#reportDown(dialFailure(error, this.#options));
       return undefined;
     }
   }
@@ -168,7 +168,7 @@ export class NatsLink {
         else this.#replace(connection, next, isGapless);
       } catch (error) {
         if (this.#closing.signal.aborted) break;
-        const message = dialFailure(error);
+        const message = dialFailure(error, next.options);
         if (reported !== message) this.#report({ type: "not_renewed", message });
         reported = message;
         await this.#hurry.wait(this.#closing.signal, backoff(++failures, Math.random()));

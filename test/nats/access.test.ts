@@ -49,7 +49,7 @@ testWithNats("a server of another CA is refused", async (t) => {
   const unknown = await refusal(t, { ...accessWith(server, {}), tls: true });
   for (const error of [known, unknown])
     t.regex(
-      dialFailure(error),
+      dialFailure(error, { tls: {} }),
       /^no CA of nats\.tls\.ca, or else of the system, signed the server's certificate \(\w+\)$/,
     );
 });
@@ -57,7 +57,7 @@ testWithNats("a server of another CA is refused", async (t) => {
 testWithNats("a server without TLS is refused where TLS is asked for", async (t) => {
   const server = await startNats(t);
   const access = { ...accessWith(server, {}), tls: true };
-  t.is(dialFailure(await refusal(t, access)), "the server offers no TLS");
+  t.is(dialFailure(await refusal(t, access), { tls: {} }), "the server offers no TLS");
 });
 
 testWithNats("a server is refused whose certificate is for another name or address than the dialled one", async (t) => {
@@ -97,7 +97,7 @@ testWithNats(
     const file = (name: string, content: string) => secretFile(folder, name, content);
     const refused = async (access: NatsAccess) =>
       t.is(
-        dialFailure(await refusal(t, access)),
+        dialFailure(await refusal(t, access), { tls: {} }),
         "the server refuses this user, or wants one: 'Authorization Violation' " +
           "(nats.creds, nats.nkey, or nats.user_file with nats.password_file)",
       );

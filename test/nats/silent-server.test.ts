@@ -103,6 +103,19 @@ testWithNats("attempts that a server began to answer are one return, too", async
   t.deepEqual(reports, ["up", "down", "up"]);
 });
 
+test("a server that does not answer is said to refuse a certificate only where there is TLS", async (t) => {
+  const { url } = await startSilent(t);
+  for (const [options, outage] of [
+    [{}, "no answer in time"],
+    [{ tls: {} }, "no answer in time, as from a server that refuses this client's certificate"],
+  ] as const) {
+    const link = new NatsLink({ servers: url, ...options }, () => undefined);
+    t.teardown(() => link.close(1000));
+    await waitUntil("the attempt was given up", () => link.outage !== undefined);
+    t.is(link.outage, outage);
+  }
+});
+
 test("a stop ends the first attempt, which no server answers", async (t) => {
   const { url, sockets } = await startSilent(t);
   const { link, reports } = openLink(t, { url });

@@ -86,7 +86,7 @@ async function close(run: Run, storage: Storage, { waitMs, say }: CloseWriterOpt
   const writers = writersOf(recordKeysOf(keks), state.store.rings, run.now);
   const untilDone = (what: string, isDone: () => Promise<boolean>) => {
     say(what);
-    return until(performance.now() + waitMs, what, isDone);
+    return until(performance.now() + waitMs, what, isDone, () => pipeline.forwardingObstacle);
   };
   await untilDone("forwarding events to NATS", async () => {
     await installation.check();
@@ -114,8 +114,16 @@ async function leftBehind(writers: AuditWriters, log: WriterLog | undefined): Pr
   return before?.state === "active" ? before.writer : undefined;
 }
 
-/** Rejects when it is not done in time. Of errors, only those of a store or a log that is unavailable are waited out. */
-async function until(endsAt: number, what: string, isDone: () => Promise<boolean>): Promise<void> {
+/**
+ * Rejects when it is not done in time, with the obstacle as the reason where there is one. Of errors, only those of a
+ * store or a log that is unavailable are waited out.
+ */
+async function until(
+  endsAt: number,
+  what: string,
+  isDone: () => Promise<boolean>,
+  obstacle: () => string | undefined,
+): Promise<void> {
   for (;;) {
     let cause: unknown;
     const done = await isDone().catch((error) => {
@@ -124,10 +132,12 @@ async function until(endsAt: number, what: string, isDone: () => Promise<boolean
       return false;
     });
     if (done) return;
-    if (performance.now() > endsAt)
+    if (performance.now() > endsAt) {
+      const reason = obstacle();
       throw new AuditError("UNAVAILABLE", `NATS took too long, while this was ${what}: nothing is lost, try again`, {
-        cause,
+        cause: reason === undefined ? cause : new AuditError("UNAVAILABLE", reason, { cause }),
       });
+    }
     await pause(POLL_MS);
   }
 }

@@ -65,6 +65,9 @@ export function givenNatsOptions(command: Command): string[] {
   );
 }
 
+/** The library takes any scheme for `nats`. */
+const OTHER_SCHEME = /^(?!(?:nats|tls):\/\/).*:\/\//;
+
 /**
  * How the options reach NATS.
  *
@@ -84,6 +87,8 @@ export function natsAccessOf(options: NatsOptions): NatsAccess {
     path: "",
     message: withOptions(message, options),
   }));
+  if (raw.url.split(",").some((server) => OTHER_SCHEME.test(server)))
+    faults.add(["nats", "url"], "must be nats://host:port or tls://host:port, several of them with commas");
   checkNats(raw, faults);
   if (faults.found.length > 0) throw usageError(faults.found.map(formatFault).join("; "));
   return natsAccess(raw);

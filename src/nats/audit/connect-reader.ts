@@ -14,6 +14,6 @@ const INBOX_PREFIX = "_INBOX.signet-audit";
 export async function connectReader(access: NatsAccess, name: string): Promise<NatsConnection> {
   const options = connectionOptions(access, await readNatsFiles(access));
   return connectQuietly({ ...options, name, inboxPrefix: INBOX_PREFIX, maxReconnectAttempts: -1 }).catch((cause) => {
-    throw new SinkError("DISCONNECTED", dialFailure(cause), { cause });
+    throw new SinkError("DISCONNECTED", dialFailure(cause, options), { cause });
   });
 }

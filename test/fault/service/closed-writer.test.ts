@@ -101,6 +101,21 @@ testWithNats(
   },
 );
 
+testWithNats("closing a log that NATS does not let in says why, in the error itself", async (t) => {
+  const nats = await startNats(t);
+  const [data, env] = [await tempFolder(t), { SIGNET_NATS_URL: nats.url }];
+  const service = await startRemote(t, { data, env });
+  await untilServing(service);
+  t.is(await service.process.stop(), 0);
+  await nats.kill9();
+  const { code, stderr } = await signetProcess(["audit", "close", "--wait", "1s"], { data, env });
+  t.is(code, 74);
+  t.regex(
+    stderr,
+    /^error: STATE: NATS took too long, while this was .*: nothing is lost, try again: .*CONNECTION_REFUSED/m,
+  );
+});
+
 testWithNats(
   "in a folder that was restored from an older copy the end of the log is not there, which closing it says each time",
   async (t) => {

@@ -265,6 +265,13 @@ test("a service without NATS has no stream to read", async (t) => {
   t.regex(stderr, /--nats \(SIGNET_NATS_URL\) is empty: such a service keeps its events in its spool/);
 });
 
+for (const url of ["http://127.0.0.1:8080", "nats://a:4222,ws://b:4222"])
+  test(`the servers ${url} are refused, with what is allowed`, async (t) => {
+    const { code, stderr } = await signet(["audit", "tail", "--nats", url], { env: {} });
+    t.is(code, 2);
+    t.regex(stderr, /--nats: must be nats:\/\/host:port or tls:\/\/host:port, several of them with commas/);
+  });
+
 test("options for NATS that do not go together are refused by their names, all at once", async (t) => {
   const words = ["--tls-cert", "client.crt", "--creds", "a.creds", "--user-file", "user"];
   const { code, stderr } = await signet(["audit", "tail", ...words], { env: {} });
