@@ -16,21 +16,34 @@ export class LineTooLong extends Error {}
 export async function* chunksOfLines(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   let parts: Uint8Array[] = [];
   let length = 0;
+  let before = 0;
   for await (const part of bytes) {
     parts.push(part);
     length += part.length;
     if (length < CHUNK_BYTES) continue;
     const end = part.lastIndexOf(LINE_BREAK) + 1;
     if (end === 0) {
-      if (length > MAX_LINE_BYTES + CHUNK_BYTES) throw new LineTooLong(`a line is longer than ${MAX_LINE_BYTES} bytes`);
+      if (length > MAX_LINE_BYTES + CHUNK_BYTES) {
+        const line = parts.reduce((breaks, waiting) => breaks + breaksIn(waiting), before) + 1;
+        throw new LineTooLong(`line ${line} is longer than ${MAX_LINE_BYTES} bytes`);
+      }
       continue;
     }
     const rest = part.subarray(end);
-    yield join(parts, length - rest.length);
+    const chunk = join(parts, length - rest.length);
+    // Whoever gets the chunk may hand its memory over.
+    before += breaksIn(chunk);
+    yield chunk;
     parts = rest.length === 0 ? [] : [Uint8Array.from(rest)];
     length = rest.length;
   }
   if (length > 0) yield join(parts, length);
+}
+
+function breaksIn(bytes: Uint8Array): number {
+  let breaks = 0;
+  for (let at = bytes.indexOf(LINE_BREAK); at !== -1; at = bytes.indexOf(LINE_BREAK, at + 1)) breaks += 1;
+  return breaks;
 }
 
 function join(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {

@@ -33,7 +33,16 @@ test("bytes without a line break are refused before they fill the memory", async
   async function* endless() {
     for (;;) yield Buffer.alloc(MIB, "x");
   }
-  await t.throwsAsync(collect(chunksOfLines(endless())), { instanceOf: LineTooLong, message: /longer than 2097152/ });
+  await t.throwsAsync(collect(chunksOfLines(endless())), {
+    instanceOf: LineTooLong,
+    message: /^line 1 is longer than 2/,
+  });
+  async function* behindOthers() {
+    yield* parts(text, MIB);
+    yield Buffer.from("{}\n{");
+    yield* endless();
+  }
+  await t.throwsAsync(collect(chunksOfLines(behindOthers())), { message: /^line 5002 is longer than 2097152 bytes$/ });
 });
 
 test("threads give the batches that one thread would, in the order of the lines, each with its source", async (t) => {

@@ -12,7 +12,7 @@ import type { Statement } from "./log/statement.ts";
 export interface Batch {
   /** How many lines there were, readable or not. */
   readonly lines: number;
-  /** 0 for a line that is no event. */
+  /** 0 for a line that is no event, and -1 for an empty one. */
   readonly epoch: Float64Array<ArrayBuffer>;
   readonly seq: Float64Array<ArrayBuffer>;
   /** {@link NO_LOG} for an event that has none. */
@@ -55,7 +55,10 @@ export function readBatch(chunk: Uint8Array): Batch {
     const note = stored && noteOfLine(stored);
     if (note !== undefined) columns.notes.set(columns.epochs.length, note);
     const hashLeaf = (body: Uint8Array) => leafHashIn(bytes, start, body);
-    addEntry(columns, (stored && readEntry(bytes.subarray(start, end), stored, hashLeaf)) ?? NO_EVENT);
+    addEntry(
+      columns,
+      (stored && readEntry(bytes.subarray(start, end), stored, hashLeaf)) ?? (start === end ? EMPTY : NO_EVENT),
+    );
     start = end + 1;
   }
   return {
@@ -76,6 +79,7 @@ export function readBatch(chunk: Uint8Array): Batch {
 }
 
 const NO_EVENT: Entry = { writer: "", epoch: 0, seq: 0, eventId: "", hash: "", prevHash: "", leaf: undefined };
+const EMPTY: Entry = { ...NO_EVENT, epoch: -1 };
 
 function newColumns() {
   return {
@@ -134,15 +138,15 @@ function parserOf(bytes: Buffer): (start: number, end: number) => StoredEvent | 
     isValid || isUtf8(bytes.subarray(start, end)) ? parseJson(bytes.toString(encoding, start, end)) : undefined;
 }
 
-/** What a batch has, one a line: an event, the note of a checkpoint, or undefined for a line that is neither. */
+/** What a batch has, one a line: an event, the note of a checkpoint, "" for an empty line, or undefined for another. */
 export function* linesOf(batch: Batch): Generator<Entry | string | undefined> {
   const [writers, eventIds, hashes, prevHashes] = [batch.writers, batch.eventIds, batch.hashes, batch.prevHashes].map(
     (texts) => texts.split("\n"),
   );
   for (let at = 0; at < batch.lines; at++) {
     const epoch = batch.epoch[at] ?? 0;
-    yield epoch === 0
-      ? batch.notes.get(at)
+    yield epoch <= 0
+      ? (batch.notes.get(at) ?? (epoch < 0 ? "" : undefined))
       : {
           eventId: eventIds?.[at] ?? "",
           writer: writers?.[at] ?? "",

@@ -85,17 +85,17 @@ export class Verifier {
   }
 
   /**
-   * Adds what was read at `at`, a number from 1: an event, the note of a checkpoint, or undefined for what is neither.
-   * The order does not matter. Returns whether it counts: a checkpoint that is none, or that the policy does not trust,
-   * does not.
+   * Adds what was read at `at`, a number from 1: an event, the note of a checkpoint, "" for an empty line, or undefined
+   * for what is none of these. The order does not matter. Returns whether it counts: a checkpoint that is none, or that
+   * the policy does not trust, does not.
    *
    * @throws VerifyError NO_CHAIN
    */
   add(line: Entry | string | undefined, at: number): boolean {
     if (typeof line === "object") return this.#addEvent(line, at);
     const fault: LogFault | undefined =
-      line === undefined
-        ? { code: "UNREADABLE", message: "this is not an audit event", at }
+      line === undefined || line === ""
+        ? { code: "UNREADABLE", message: line === "" ? "it is empty" : "this is not an audit event", at }
         : this.#checkpoints.add(line, at);
     if (fault !== undefined && this.#part?.foreign !== true) this.#note(fault);
     return fault === undefined;

@@ -1,5 +1,6 @@
 import { cp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import test, { type ExecutionContext } from "ava";
 import { headers as newHeaders } from "nats";
 import { readHeader, subjectOf } from "../../../../src/audit/event-header.ts";
@@ -325,6 +326,8 @@ serialTestWithNats("standard input is a log as well", async (t) => {
   });
   t.is(code, 1);
   t.regex(stdout, /\nUNREADABLE standard input line \d+: this is not an audit event\nnot proven: 1 UNREADABLE\n$/);
+  const empty = await signet(["audit", "verify", "-"], { stdin: "\n" });
+  t.regex(empty.stdout, /^UNREADABLE standard input line 1: it is empty$/m);
 });
 
 test("an empty log proves nothing", async (t) => {
@@ -337,10 +340,15 @@ test("files that can't be read are refused by their names", async (t) => {
   const state = join(folder, "state.json");
   await writeFile(state, '{"format":1}');
   const long = join(folder, "long.ndjson");
-  await writeFile(long, "x".repeat(4 * 1024 ** 2));
+  await writeFile(long, `{}\n{}\n${"x".repeat(4 * 1024 ** 2)}`);
+  const [zipped, marked] = [join(folder, "log.ndjson.gz"), join(folder, "marked.ndjson")];
+  await writeFile(zipped, gzipSync("{}\n"));
+  await writeFile(marked, "\ufeff{}\n");
   for (const [words, message] of [
     [[join(folder, "none.ndjson")], /none\.ndjson can't be used: ENOENT/],
-    [[long], /UNREADABLE: .*long\.ndjson: a line is longer than 2097152 bytes/],
+    [[long], /UNREADABLE: .*long\.ndjson: line 3 is longer than 2097152 bytes/],
+    [[zipped], /UNREADABLE: .*log\.ndjson\.gz is compressed with gzip: unpack it first/],
+    [[marked], /UNREADABLE: .*marked\.ndjson begins with a byte order mark/],
     [["--expect", join(folder, "none.json"), "-"], /cannot read .*none\.json: ENOENT/],
     [["--state", state, "-"], /state\.json is not a file that signet audit verify --state wrote/],
     [["--state", state, "--expect", state, "-"], /cannot be used with option/],
