@@ -2,6 +2,7 @@ import type { LogFault } from "../../audit/verify/fault.ts";
 import type { ChainPlace } from "../../audit/verify/place.ts";
 import type { Verdict } from "../../audit/verify/verifier.ts";
 import type { WriterVerdict } from "../../audit/verify/writer-verdict.ts";
+import { counted } from "../counted.ts";
 import { printable } from "./safe-text.ts";
 
 /** Where an event was read, for people and for JSON. */
@@ -20,7 +21,7 @@ export function verdictSheet(verdict: Verdict, locate: Locate): string {
   const lines = [
     ...writers.flatMap((writer) => writerLines(writer, verdict)),
     ...faults.slice(0, MAX_SHOWN).map((fault) => faultLine(fault, locate)),
-    ...(hidden > 0 ? [`and ${hidden} more faults`] : []),
+    ...(hidden > 0 ? [`and ${counted(hidden, "more fault")}`] : []),
     ...(verdict.trimmed ? ["trimmed: what came before the first message of the stream was not read"] : []),
     answer(verdict),
   ];
@@ -52,7 +53,7 @@ function writerLines(verdict: WriterVerdict, { signaturesChecked }: Verdict): st
   const repeated = duplicates === 0 ? "" : `, and ${duplicates} repeated`;
   const beginning = whole ? "the writer's first event" : "not the writer's first event";
   return [
-    `writer ${writer}: ${events} events${repeated}`,
+    `writer ${writer}: ${counted(events, "event")}${repeated}`,
     ...(first === undefined ? [] : [`  from   ${placeText(first)}, ${beginning}`]),
     ...(last === undefined ? [] : [`  to     ${placeText(last)}`]),
     provenTo === undefined ? "  proven nothing" : `  proven to ${placeText(provenTo)}, SHA-256 ${provenTo.hash}`,
@@ -67,7 +68,7 @@ function signedText({ log }: WriterVerdict, signaturesChecked: boolean): string 
   if (log.checkpoint === undefined) return "nothing: there is no checkpoint that the events agree with";
   const { size, place } = log.checkpoint;
   const signature = signaturesChecked ? "" : "; its signature was not checked: no --policy";
-  return `${place === undefined ? "" : `to ${placeText(place)}, `}checkpoint of ${size} events${signature}`;
+  return `${place === undefined ? "" : `to ${placeText(place)}, `}checkpoint of ${counted(size, "event")}${signature}`;
 }
 
 function faultLine({ code, writer, place, eventId, at, otherAt, message }: LogFault, locate: Locate): string {
@@ -87,7 +88,7 @@ function answer({ proven, writers, counts }: Verdict): string {
   const events = sum(writers.map((writer) => writer.events));
   const uncovered = sum(writers.map((writer) => writer.uncovered));
   const behind = uncovered === 0 ? "" : `; no checkpoint covers ${uncovered} of them`;
-  return `proven: ${events} events of ${writers.length} ${writers.length === 1 ? "writer" : "writers"}${behind}`;
+  return `proven: ${counted(events, "event")} of ${counted(writers.length, "writer")}${behind}`;
 }
 
 function placeText({ epoch, seq }: ChainPlace): string {

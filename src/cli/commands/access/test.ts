@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { counted } from "../../counted.ts";
 import { EXIT } from "../../failure.ts";
 import { moreHelp } from "../../input/more-help.ts";
 import { type PolicyOptions, policyOptions, withPolicy } from "../../input/policy.ts";
@@ -34,5 +35,5 @@ async function test(options: TestOptions, io: Io): Promise<void> {
   const { policy } = await loadOrFail(options.config, withPolicy(options, io.env), EXIT.negative);
   const { file, digest, tests } = policy;
   if (options.json) io.stdout.write(`${printableJson({ file, digest, tests })}\n`);
-  else io.stdout.write(`ok  ${printable(file)}  ${tests} ${tests === 1 ? "test" : "tests"}\n`);
+  else io.stdout.write(`ok  ${printable(file)}  ${counted(tests, "test")}\n`);
 }

@@ -3,6 +3,7 @@ import { VerifyError } from "../../../audit/verify/verifier.ts";
 import { FileError } from "../../../files/file-error.ts";
 import type { Archived, ArchiveOptions } from "../../archive/archive-log.ts";
 import { ArchiveError, ArchiveFolder } from "../../archive/folder.ts";
+import { counted } from "../../counted.ts";
 import { EXIT, Failure, usageError } from "../../failure.ts";
 import { auditStreamOf, unreadStream } from "../../input/audit-stream.ts";
 import { readKnownEnds } from "../../input/known-ends.ts";
@@ -123,7 +124,7 @@ function textOf(done: Archived): string {
     case "archived": {
       const { stream, from, to, lines, bytes, file, trimmed } = done;
       const where = file === undefined ? "would be archived" : trimmed ? `moved to ${file}` : `copied to ${file}`;
-      return `${stream} ${from} to ${to}: ${lines} lines of ${bytes} bytes ${where}\n`;
+      return `${stream} ${from} to ${to}: ${counted(lines, "line")} of ${bytes} bytes ${where}\n`;
     }
     case "trimmed":
       return `${done.stream}: removed up to ${done.to}, which an earlier run had archived\n`;

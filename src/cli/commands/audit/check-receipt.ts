@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import type { Command } from "commander";
 import { checkReceipt, type ProvenEvent, ReceiptError } from "../../../audit/receipt/check-receipt.ts";
 import { fileErrorOf } from "../../../files/file-error.ts";
+import { counted } from "../../counted.ts";
 import { EXIT, Failure, usageError } from "../../failure.ts";
 import { nameOf } from "../../input/audit-files.ts";
 import { readPolicy } from "../../input/log-policy.ts";
@@ -66,7 +67,7 @@ function sheet(proven: ProvenEvent): string {
   const facts = {
     ...(proven.tokenId === undefined ? keyFacts(proven) : tokenFacts(proven)),
     event: event.eventId,
-    log: `${origin}, index ${index}, by a checkpoint of ${size} events`,
+    log: `${origin}, index ${index}, by a checkpoint of ${counted(size, "event")}`,
   };
   const lines = Object.entries(facts).flatMap(([name, value]) =>
     typeof value === "string" ? [`${name.padEnd(10)} ${printable(value)}\n`] : [],

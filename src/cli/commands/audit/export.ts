@@ -7,6 +7,7 @@ import { parseLine, readEntry } from "../../../audit/verify/entry.ts";
 import { createFileWith } from "../../../files/durable.ts";
 import type { TailedEvent } from "../../../nats/audit/read-stream.ts";
 import type { TailQuery } from "../../../nats/audit/tail.ts";
+import { counted } from "../../counted.ts";
 import { EXIT, Failure, usageError } from "../../failure.ts";
 import { auditFilter } from "../../input/audit-filter.ts";
 import { auditStreamOf } from "../../input/audit-stream.ts";
@@ -229,8 +230,4 @@ function tell({ events, checkpoints, foreign }: Exported, out: string | undefine
   if (out !== undefined) io.stdout.write(`exported ${counted(events, "event")}${more}\n`);
   const are = foreign === 1 ? "is no audit event" : "are no audit events";
   if (foreign > 0) io.stderr.write(`${counted(foreign, "message")} ${are}\n`);
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

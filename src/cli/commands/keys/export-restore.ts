@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { BackupError } from "../../../backup/archive.ts";
 import type { Config } from "../../../config/config.ts";
 import { FileError } from "../../../files/file-error.ts";
+import { counted } from "../../counted.ts";
 import { EXIT, Failure, usageError } from "../../failure.ts";
 import { moreHelp } from "../../input/more-help.ts";
 import type { Io } from "../../io.ts";
@@ -105,7 +106,7 @@ async function copy(
 }
 
 function sheet({ rings, revocations }: CopiedKeys, verb: string): string {
-  const rows = rings.map(({ name, epoch, keys }) => [printable(name), `epoch ${epoch}`, `${keys} keys`]);
+  const rows = rings.map(({ name, epoch, keys }) => [printable(name), `epoch ${epoch}`, counted(keys, "key")]);
   return `${table(rows)}${verb}, with ${revocations} revocations\n`;
 }
 
