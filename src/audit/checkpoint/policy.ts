@@ -33,8 +33,9 @@ interface TrustedKey {
  */
 export function parsePolicy(text: string): LogPolicy {
   const lines = text.split("\n").map(readLine);
-  if (lines.filter(({ keyword }) => keyword === "quorum").length !== 1)
-    throw new PolicyError("MALFORMED", "a policy must have exactly one line `quorum none`");
+  const [quorum, second] = lines.flatMap(({ keyword }, at) => (keyword === "quorum" ? [at] : []));
+  if (quorum === undefined) throw new PolicyError("MALFORMED", "a policy must have the line `quorum none`");
+  if (second !== undefined) throw fault(second, "a policy must have one line `quorum none`, and this is another one");
   const logs = lines.flatMap(({ log }) => log ?? []);
   if (logs.length === 0) throw new PolicyError("MALFORMED", "a policy must name a log: `log <vkey>`");
   if (new Set(logs.map(({ key }) => key.publicKey.toString("hex"))).size < logs.length)

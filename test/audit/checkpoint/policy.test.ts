@@ -27,8 +27,12 @@ test("a policy says whether a key is that of a log", (t) => {
 });
 
 for (const [what, text, message] of [
-  ["without a quorum", a.policyLine, /exactly one line `quorum none`/],
-  ["with two quorums", `${a.policyLine}quorum none\nquorum none\n`, /exactly one line/],
+  ["without a quorum", a.policyLine, /^a policy must have the line `quorum none`$/],
+  [
+    "with two quorums",
+    `${a.policyLine}quorum none\nquorum none\n`,
+    /^line 3: a policy must have one line `quorum none`, and this/,
+  ],
   ["of witnesses", `${a.policyLine}witness w x\nquorum w\n`, /^line 3: must be `quorum none`/],
   ["without a log", "quorum none\n", /must name a log/],
   ["with one log twice", `${a.policyLine}${a.policyLine}quorum none\n`, /two lines have the same key/],
