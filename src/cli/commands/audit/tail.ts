@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { checkpointSubject } from "../../../audit/stream-message.ts";
 import type { TailQuery } from "../../../nats/audit/tail.ts";
+import { Failure } from "../../failure.ts";
 import { type AuditFilterOptions, auditFilter } from "../../input/audit-filter.ts";
 import { auditStreamOf, unreadStream } from "../../input/audit-stream.ts";
 import { moreHelp } from "../../input/more-help.ts";
@@ -59,8 +60,8 @@ export function addAuditTail(audit: Command, io: Io): void {
             "later than the event's own time.",
         ],
         exitCodes: {
-          0: "done",
-          2: "wrong usage, or NATS refused or did not answer",
+          0: "done, or the reader closed the pipe; without --no-follow, interrupted",
+          2: "wrong usage, interrupted with --no-follow, or NATS refused or did not answer",
         },
       }),
     )
@@ -78,12 +79,18 @@ async function tailEvents(options: TailOptions, io: Io): Promise<void> {
   // The order of a chain is checked over the bytes of a pipe; on a terminal they must not be commands to it.
   const json = (message: AuditMessage) => (io.stdout.isTTY ? safeJson(auditJson(message)) : auditJson(message));
   const progress = startProgress(io, options, "connecting to NATS");
+  let isReaderGone = false;
+  io.stdout.once("error", () => {
+    isReaderGone = true;
+  });
   try {
-    await untilInterrupted(io, (signal) =>
-      options.json
-        ? print(telling({ ...query, signal }, progress), json, progress, io)
-        : printMarked(telling({ ...query, signal }, progress), progress, io),
-    );
+    const isRead = await untilInterrupted(io, async (signal) => {
+      const told = telling({ ...query, signal }, progress);
+      await (options.json ? print(told, json, progress, io) : printMarked(told, progress, io));
+      return true;
+    });
+    if (isRead === undefined && !options.follow && !isReaderGone)
+      throw new Failure({ code: "CANCELLED", message: "interrupted: not all stored events were read" });
   } catch (error) {
     throw unreadStream(error, options);
   } finally {

@@ -174,22 +174,29 @@ test("while NATS does not answer, a terminal shows that it is waited for, and a 
     deaf.close();
   });
   const { port } = deaf.address() as { port: number };
-  const line = terminal({ tty: true });
-  const ended = line.signet("audit", "tail", "--nats", `nats://127.0.0.1:${port}`);
-  await once(line.io.stderr, "data");
-  line.signals.emit("SIGINT", "SIGINT");
-  const { code, stderr } = await ended;
+  const interrupted = async (...words: string[]) => {
+    const line = terminal({ tty: true });
+    const ended = line.signet("audit", "tail", "--nats", `nats://127.0.0.1:${port}`, ...words);
+    await once(line.io.stderr, "data");
+    line.signals.emit("SIGINT", "SIGINT");
+    return await ended;
+  };
+  const { code, stderr } = await interrupted();
   t.is(code, 0);
   t.regex(stderr, /^(\rconnecting to NATS \.\.\. \d+ s)+\r +\r$/);
+  const stored = await interrupted("--no-follow");
+  t.is(stored.code, 2, "what it was asked for was not read");
+  t.regex(stored.stderr, /CANCELLED: interrupted: not all stored events were read/);
 });
 
 testWithNats("it ends with 0 when its reader closes the pipe, as in `audit tail | head`", async (t) => {
   const { env } = await stream(t, EVENTS);
-  const line = terminal({ env });
-  const ended = line.signet("audit", "tail", "--last", "1");
-  await once(line.io.stdout, "data");
-  line.io.stdout.emit("error", Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
-  t.is((await ended).code, 0);
+  for (const words of [[], ["--no-follow"]]) {
+    const line = terminal({ env });
+    const closes = () => line.io.stdout.emit("error", Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
+    line.io.stdout.once("data", closes);
+    t.is((await line.signet("audit", "tail", "--last", "3", ...words)).code, 0);
+  }
 });
 
 testWithNats("without the stream it ends with 2", async (t) => {
