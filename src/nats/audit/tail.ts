@@ -20,8 +20,11 @@ export interface TailQuery {
   readonly last?: number | undefined;
   /** Whether to wait for new events after the stored ones. */
   readonly follow: boolean;
-  /** Called when the place to begin is found: from now on events are yielded as they are read. */
-  readonly onStart?: () => void;
+  /**
+   * Called when the place to begin is found, with its sequence in the first stream: from now on events are yielded as
+   * they are read.
+   */
+  readonly onStart?: (from: number) => void;
   readonly signal: AbortSignal;
 }
 
@@ -82,7 +85,7 @@ export async function* lastOfSubjects(
 
 async function* readParts(server: Server, query: TailQuery): AsyncGenerator<TailedEvent> {
   const parts = await findParts(server, query);
-  query.onStart?.();
+  query.onStart?.(parts[0]?.seq ?? 1);
   for (const { stream, seq, skip, end } of parts) {
     const isLast = stream === parts.at(-1)?.stream;
     let seen = 0;

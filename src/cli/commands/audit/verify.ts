@@ -138,11 +138,13 @@ async function addStream(
 ): Promise<Locate> {
   // Imported late: files need no NATS client.
   const { tail } = await import("../../../nats/audit/tail.ts");
-  const query = { access: auditStreamOf(options), subjects: ["signet.audit.>"], follow: false, signal };
+  const onStart = (from: number) => {
+    if (from > 1) verifier.noteTrimmed();
+  };
+  const query = { access: auditStreamOf(options), subjects: ["signet.audit.>"], follow: false, onStart, signal };
   const places = new StreamPlaces();
   let read = 0;
   for await (const message of tail(query)) {
-    if (read === 0 && message.seq > 1) verifier.noteTrimmed();
     const at = places.put(message);
     if (isCheckpoint(message.subject)) verifier.add(Buffer.from(message.body).toString(), at);
     else addEvent(verifier, message, at);

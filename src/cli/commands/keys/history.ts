@@ -113,7 +113,11 @@ async function addStream(
   const { tail } = await import("../../../nats/audit/tail.ts");
   const places = new StreamPlaces();
   let read = 0;
-  for await (const message of tail({ access: auditStreamOf(options), subjects: [SUBJECT], follow: false, signal })) {
+  const onStart = (from: number) => {
+    if (from > 1) progress.note("trimmed: the files of the archive may have more keys than the stream: name them");
+  };
+  const query = { access: auditStreamOf(options), subjects: [SUBJECT], follow: false, onStart, signal };
+  for await (const message of tail(query)) {
     history.add(message.body, places.put(message));
     progress.say(`reading keys: ${++read} events read`);
   }

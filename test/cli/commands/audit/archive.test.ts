@@ -50,6 +50,12 @@ testWithNats(
     );
     t.is(`${(await world.lines()).slice(0, 12).join("\n")}\n`, whole, "byte for byte, in the order of the stream");
     t.like((await world.archive("--policy", policy)).done, { 0: { type: "nothing" }, length: 1 });
+    const asked = (...words: string[]) => signet(words, { env: world.env });
+    const history = await asked("keys", "history");
+    t.deepEqual([history.code, history.stdout.split("\n").length], [0, 2], "the header alone");
+    t.is(history.stderr, "trimmed: the files of the archive may have more keys than the stream: name them\n");
+    t.regex((await asked("audit", "receipt", "t-1")).stderr, /NOT_FOUND: .* if the stream was trimmed, name the files/);
+    t.regex((await asked("audit", "verify")).stdout, /^trimmed: what came before/m);
   },
 );
 
