@@ -5,8 +5,11 @@ import { NodeTransport } from "nats/lib/src/node_transport.js";
 
 /** What a connection's transports are made with. */
 export interface TransportOptions extends ConnectionOptions {
-  /** Aborted: the connection makes no more attempts, and ends the one that is under way. */
-  readonly over: AbortSignal;
+  /**
+   * Aborted: the connection makes no more attempts, and ends the one that is under way. Undefined for a connection that
+   * somebody else opened: the library has one kind of transport in the whole thread, and each return makes a new one.
+   */
+  readonly over?: AbortSignal;
 }
 
 /**
@@ -25,12 +28,12 @@ export class Transport extends NodeTransport {
   ): Promise<void> {
     const { over } = options;
     const end = () => this.#giveUp();
-    over.addEventListener("abort", end);
-    if (over.aborted) end();
+    over?.addEventListener("abort", end);
+    if (over?.aborted) end();
     try {
       await super.connect(server, options);
     } finally {
-      over.removeEventListener("abort", end);
+      over?.removeEventListener("abort", end);
     }
   }
 

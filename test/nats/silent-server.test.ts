@@ -1,7 +1,7 @@
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import test, { type ExecutionContext } from "ava";
-import type { NatsConnection } from "nats";
+import { connect, type NatsConnection } from "nats";
 import { NatsLink } from "../../src/nats/link.ts";
 import { HANGS_MS } from "../support/bounded.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
@@ -154,3 +154,26 @@ testWithNats("a connection is found dead, however much it has still to send", as
   await waitUntil("the outage is reported", () => reports.includes("down"));
   t.deepEqual(reports, ["up", "down"]);
 });
+
+testWithNats("a connection of somebody else in the same thread comes back, too", async (t) => {
+  const server = await startNats(t);
+  // The library has one kind of transport in a thread: that of the link is in force when this one is dialled again.
+  const others = await connect({ servers: server.url, reconnectTimeWait: 50 });
+  t.teardown(() => others.close());
+  await openLink(t, server).up();
+  const back = once(statusesOf(others), "reconnect");
+  await server.kill9();
+  await server.restart();
+  await back;
+  await t.notThrowsAsync(others.flush());
+});
+
+/** Tells each status of a connection as an event. */
+function statusesOf(connection: NatsConnection): EventEmitter {
+  const statuses = new EventEmitter();
+  const tell = async () => {
+    for await (const { type } of connection.status()) statuses.emit(type);
+  };
+  void tell();
+  return statuses;
+}
