@@ -46,5 +46,6 @@ export function checkpointLine(note: string): string {
 /** The note of a line that {@link checkpointLine} wrote. Undefined for every other line. */
 export function noteOfLine(stored: Readonly<Record<string, unknown>>): string | undefined {
   const { checkpoint } = stored;
-  return typeof checkpoint === "string" && Object.keys(stored).length === 1 ? checkpoint : undefined;
+  const isNote = typeof checkpoint === "string" && checkpoint !== "" && Object.keys(stored).length === 1;
+  return isNote ? checkpoint : undefined;
 }

@@ -92,7 +92,8 @@ test.serial(
     const [host = "", port] = service.app.addresses.grpc.split(":");
     const refused = connect(Number(port), host);
     const [error] = await once(refused, "error");
-    t.is((error as NodeJS.ErrnoException).code, "ECONNREFUSED");
+    // Reset, if the system had taken it in just before the service stopped to listen.
+    t.regex((error as NodeJS.ErrnoException).code ?? "", /^(ECONNREFUSED|ECONNRESET)$/);
     gate.resolve();
     health.unwatch();
     t.regex((await call).token, /^[\w-]+\.[\w-]+\.[\w-]+$/);

@@ -129,9 +129,10 @@ export class EventSearch {
         if (!(error instanceof NoReceiptError)) throw error;
         if (reason === undefined || rankOf(error) < rankOf(reason)) reason = error;
       }
-    if (reason !== undefined) throw reason;
-    if (this.#isWithoutLog)
+    const isKnown = reason !== undefined && reason.code !== "UNKNOWN_LOG";
+    if (this.#isWithoutLog && !isKnown)
       throw new NoReceiptError("NO_LOG", "its event is of a version that had no log: its chain alone proves it");
+    if (reason !== undefined) throw reason;
     throw new NoReceiptError("NOT_FOUND", `no event that was read says ${this.#wanted.what}`);
   }
 

@@ -110,8 +110,7 @@ async function archive(options: Options, io: Io, exit: Exit): Promise<void> {
     if (ended === undefined)
       throw new Failure({ code: "CANCELLED", message: "interrupted: what was not moved is still in the stream" });
     progress.end();
-    for (const writer of unseen)
-      io.stderr.write(`no event of the writer ${printable(writer)}, of --accept, was read\n`);
+    for (const writer of unseen) io.stderr.write(`--accept ${printable(writer)}: no event of this writer was read\n`);
   } catch (error) {
     throw archiveFailure(error, options);
   } finally {

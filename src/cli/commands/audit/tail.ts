@@ -60,7 +60,7 @@ export function addAuditTail(audit: Command, io: Io): void {
             "later than the event's own time.",
         ],
         exitCodes: {
-          0: "done, or the reader closed the pipe; without --no-follow, interrupted",
+          0: "done, the reader closed the pipe, or, without --no-follow, it was interrupted",
           2: "wrong usage, interrupted with --no-follow, or NATS refused or did not answer",
         },
       }),

@@ -107,7 +107,7 @@ async function copy(
 
 function sheet({ rings, revocations }: CopiedKeys, verb: string): string {
   const rows = rings.map(({ name, epoch, keys }) => [printable(name), `epoch ${epoch}`, counted(keys, "key")]);
-  return `${table(rows)}${verb}, with ${revocations} revocations\n`;
+  return `${table(rows)}${verb}, with ${counted(revocations, "revocation")}\n`;
 }
 
 /** There is no such file, or no such folder to write it to: the command line names another one. */

@@ -156,7 +156,7 @@ testWithNats(
     t.like(await world.state(), { first_seq: 1 });
     const { code, done, stderr } = await world.archive("--policy", policy, "--accept", "broken", "nosuch");
     t.deepEqual([code, done[0].to], [0, 9], "no checkpoint covers the last two of the other writer");
-    t.is(stderr, "no event of the writer nosuch, of --accept, was read\n");
+    t.is(stderr, "--accept nosuch: no event of this writer was read\n");
     t.deepEqual(JSON.parse(await readFile(join(world.dir, "audit-000001.json"), "utf8")).accepted, [
       "broken",
       "nosuch",

@@ -17,6 +17,7 @@ import { startLoad } from "../../../support/service/load.ts";
 import { allForwarded, startRemote } from "../../../support/service/remote-service.ts";
 import { issue } from "../../../support/service/service.ts";
 import { type Ending, shared } from "../../../support/service/shared.ts";
+import { waitUntil } from "../../../support/wait-until.ts";
 import { signet } from "../../terminal.ts";
 
 const IN_FLIGHT = 16;
@@ -215,11 +216,14 @@ serialTestWithNats(
     t.teardown(() => connection.close());
     const manager = await connection.jetstreamManager();
     const publish = async (lines: readonly string[], renamed?: number) => {
-      // A stream that stays would have the lines of before.
-      await manager.streams.delete("SIGNET_AUDIT").catch((error: unknown) => {
-        if (apiCode(error) !== STREAM_NOT_FOUND) throw error;
+      // The lines of before must be gone. A server that still removes their files may find them in the new stream.
+      await waitUntil("the stream is empty", async () => {
+        await manager.streams.delete("SIGNET_AUDIT").catch((error: unknown) => {
+          if (apiCode(error) !== STREAM_NOT_FOUND) throw error;
+        });
+        await ensureStream(connection, 1);
+        return (await manager.streams.info("SIGNET_AUDIT")).state.messages === 0;
       });
-      await ensureStream(connection, 1);
       for (const [at, body] of lines.entries()) {
         const note = noteOfLine(JSON.parse(body));
         if (note !== undefined) {
