@@ -154,7 +154,7 @@ test("claims come from standard input and from a file", async (t) => {
 });
 
 for (const [what, words, said] of [
-  ["a bad ttl", ["--ttl", "soon"], /'--ttl <duration>' argument 'soon' is invalid\. Allowed: a duration such as 5m/],
+  ["a bad ttl", ["--ttl", "soon"], /'--ttl <duration>' argument 'soon' is invalid\. Allowed: a duration such as 30d/],
   ["claims that are no JSON", ["--claims", "{secret"], /--claims is not JSON/],
   ["claims that are no object", ["--claims", '["secret"]'], /--claims must be a JSON object/],
   ["a claim without a value", ["--claim", "secret"], /--claim must be key=value/],
