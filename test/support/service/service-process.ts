@@ -62,7 +62,7 @@ export async function spawnService(
   for (const output of [child.stdout, child.stderr]) output?.on("data", (text) => recordShown("logs", text));
   const log: LogLine[] = [];
   const ready = await new Promise<LogLine>((resolve, reject) => {
-    child.once("exit", (code) => reject(new Error(`the service ended with ${code}: ${errors.join("")}`)));
+    child.once("close", (code) => reject(new Error(`the service ended with ${code}: ${errors.join("")}`)));
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (line) => {
       const entry = JSON.parse(line) as LogLine;
       log.push(entry);
