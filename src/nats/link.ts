@@ -216,16 +216,20 @@ export class NatsLink {
   }
 
   async #follow(connection: NatsConnection): Promise<void> {
-    // The library says that it is back once more for each attempt that a server had begun to answer. What was lost before
-    // this listens comes back without a loss.
+    // The library says "reconnect" once more for each attempt that a server had begun to answer: only the first one after
+    // a loss counts. A loss before this listens is not heard, and its return counts all the same.
     let isBack = false;
     for await (const status of connection.status()) {
-      // Its old credentials may be refused from now on: it must not ask for a connection again and again.
-      if (status.type === "disconnect" && connection !== this.#open) await connection.close();
-      if (status.type === "disconnect") this.#down(connection, "disconnected");
-      if (status.type === "reconnect" && connection === this.#open && !isBack)
-        this.#up(connection, { type: "up", server: connection.getServer() });
-      if (status.type === "disconnect" || status.type === "reconnect") isBack = status.type === "reconnect";
+      if (status.type === "disconnect") {
+        // Its old credentials may be refused from now on: it must not ask for a connection again and again.
+        if (connection !== this.#open) await connection.close();
+        this.#down(connection, "disconnected");
+        isBack = false;
+      }
+      if (status.type === "reconnect") {
+        if (connection === this.#open && !isBack) this.#up(connection, { type: "up", server: connection.getServer() });
+        isBack = true;
+      }
       if (status.type === "error") this.#fault(connection, status);
     }
   }

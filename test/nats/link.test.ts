@@ -155,3 +155,20 @@ serialTestWithNats(
     t.deepEqual(reports, ["up", "down", "up"]);
   },
 );
+
+testWithNats("a renewed connection that is lost before the link listens to it comes back as a return", async (t) => {
+  const server = await startNats(t);
+  const [old, renewed] = [await startTcpProxy(t, server.url), await startTcpProxy(t, server.url)];
+  const reports: string[] = [];
+  const link = new NatsLink({ servers: old.url }, ({ type }) => {
+    reports.push(type);
+    if (type === "renewed") renewed.heal();
+  });
+  t.teardown(() => link.close(1000));
+  await waitUntil("it is up", () => reports.length === 1);
+  // The new connection is not used before the old one has answered, or not in time.
+  old.stall();
+  link.renew({ ...UNCHECKED, options: { servers: renewed.url }, prove: async () => renewed.cut() });
+  await waitUntil("it is back", () => reports.length === 3);
+  t.deepEqual(reports, ["up", "renewed", "up"]);
+});
