@@ -1,22 +1,34 @@
-import { type ConnectionOptions, type NatsConnection, connect as open } from "nats";
+import { type ConnectionOptions, type NatsConnection, NatsError, connect as open } from "nats";
 import { apiCode, MESSAGE_NOT_FOUND, STREAM_NOT_FOUND } from "../../../src/nats/errors.ts";
 import { HANGS_MS } from "../bounded.ts";
 
-/** A request that was lost with its connection gets no answer: what waits for one has the time to ask a few times. */
-const REQUEST_MS = HANGS_MS / 4;
+/** A request that was lost with its connection gets no answer: it is made again after this time. */
+const AGAIN_MS = HANGS_MS / 4;
 
 /**
  * A test's own connection. The library gives up requests after one to five seconds, in which a busy machine may have
- * given the server no turn.
+ * given the server no turn, and a disk that stalls keeps it from answering for longer.
  */
 export async function connect(options: ConnectionOptions): Promise<NatsConnection> {
   const connection = await open({ timeout: HANGS_MS, ...options });
   const { jetstream, jetstreamManager, request } = connection;
   return Object.assign(connection, {
-    jetstream: (more = {}) => jetstream.call(connection, { timeout: REQUEST_MS, ...more }),
-    jetstreamManager: (more = {}) => jetstreamManager.call(connection, { timeout: REQUEST_MS, ...more }),
-    request: (subject, payload, more) => request.call(connection, subject, payload, { timeout: REQUEST_MS, ...more }),
+    jetstream: (more = {}) => jetstream.call(connection, { timeout: HANGS_MS, ...more }),
+    jetstreamManager: (more = {}) => jetstreamManager.call(connection, { timeout: HANGS_MS, ...more }),
+    async request(subject, payload, { timeout, ...more } = { timeout: HANGS_MS }) {
+      for (let left = timeout; ; left -= AGAIN_MS) {
+        try {
+          return await request.call(connection, subject, payload, { ...more, timeout: Math.min(left, AGAIN_MS) });
+        } catch (error) {
+          if (!isTimeout(error) || left <= AGAIN_MS) throw error;
+        }
+      }
+    },
   } satisfies Partial<NatsConnection>);
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof NatsError && error.code === "TIMEOUT";
 }
 
 /** The answer; undefined only where NATS says that there is no such stream or message. */
