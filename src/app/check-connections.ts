@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { BackupError } from "../backup/archive.ts";
 import { startFailure } from "../cli/start-failure.ts";
 import type { Config } from "../config/config.ts";
+import { counted } from "../counted.ts";
 import { KekError } from "../jose/kek.ts";
 import { tryKeks } from "../jose/kek-source.ts";
 import { checkNats } from "../nats/check.ts";
@@ -71,7 +72,7 @@ async function checkKeys(config: Config, now: () => number, bucket: boolean, fou
   }
   try {
     const { rings } = await proveKeys(config, now);
-    found.notes.push(`the key-encryption key opens all keys (${rings.length} rings)`);
+    found.notes.push(`the key-encryption key opens all keys (${counted(rings.length, "ring")})`);
   } catch (error) {
     if (error instanceof StateError && error.code === "LOCKED")
       found.notes.push(`the state in ${data} is in use by a service, and was not read: its /readyz says how it is`);

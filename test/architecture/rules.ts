@@ -28,7 +28,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["async"],
   ["clock", "node-version", "package-files", "trace"],
   ["start-error"],
-  ["coded-error", "caller"],
+  ["coded-error", "caller", "counted"],
 ];
 /** The domain begins below the adapters. */
 const DOMAIN = "key-admin";

@@ -1,4 +1,5 @@
 import type { Caller } from "../../caller.ts";
+import { counted } from "../../counted.ts";
 import { Problem } from "../../problem/problem.ts";
 import type { Profile } from "../../profile/model/profile.ts";
 import type { RateLimit } from "../../schema/rate-limit.ts";
@@ -116,17 +117,22 @@ export function createLimits({ limitsOf, liveReplicas, spool, now, onLimited }: 
       if (claims.length > 0) takeAll(claims, profile.name, at);
     },
     open({ name }) {
-      const most = limitsOf(name).callsAtOnce;
-      const close = openCalls.open(name, most === undefined ? Infinity : partOf(most));
+      const most = limitsOf(name).callsAtOnce ?? Infinity;
+      const close = openCalls.open(name, partOf(most));
       if (close !== undefined) return close;
-      throw limited("calls_at_once", "", `at most ${most} calls of a caller at once are allowed`, CLOSED_SOON_MS);
+      throw limited(
+        "calls_at_once",
+        "",
+        `a caller may have at most ${counted(most, "call")} open at once`,
+        CLOSED_SOON_MS,
+      );
     },
     openConnection({ name }) {
       const most = limitsOf(name).connections;
       if (most === undefined) return undefined;
       const close = openConnections.open(name, partOf(most));
       if (close !== undefined) return close;
-      throw limited("connections", "", `at most ${most} connections of a caller are allowed`, CLOSED_SOON_MS);
+      throw limited("connections", "", `a caller may have at most ${counted(most, "connection")}`, CLOSED_SOON_MS);
     },
   };
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type BackupContent, createBackup, readBackup, restoreBackup } from "../../backup/backup.ts";
 import type { BackupTools } from "../../backup/proven-rings.ts";
 import type { Config } from "../../config/config.ts";
+import { counted } from "../../counted.ts";
 import { createFile } from "../../files/durable.ts";
 import { fileErrorOf } from "../../files/file-error.ts";
 import { openDataFolder } from "../../files/private-path.ts";
@@ -65,7 +66,7 @@ export async function restoreKeys(
 }
 
 function counting(doing: string, say: Say) {
-  return (done: number, all: number) => say(`${doing}: ${done} of ${all} rings`);
+  return (done: number, all: number) => say(`${doing}: ${done} of ${counted(all, "ring")}`);
 }
 
 async function read(path: string): Promise<Buffer> {

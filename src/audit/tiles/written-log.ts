@@ -1,4 +1,5 @@
 import { CodedError } from "../../coded-error.ts";
+import { counted } from "../../counted.ts";
 import type { LogPolicy } from "../checkpoint/policy.ts";
 import { type PublishedCheckpoint, readCheckpoint } from "../stream-message.ts";
 import { type Claim, ClaimedLeaves, claimOf } from "../tree/claimed-leaves.ts";
@@ -74,7 +75,7 @@ export class LogSearch {
     }
     throw new LogError(
       "CHECKPOINT_MISMATCH",
-      `the checkpoint of ${size} events was made of others: see what signet audit verify says`,
+      `the checkpoint of ${counted(size, "event")} was made of others: see what signet audit verify says`,
     );
   }
 
@@ -133,7 +134,7 @@ function claimIn(body: Uint8Array, writer: string): Claim | undefined {
 function missing(index: number, size: number): LogError {
   return new LogError(
     "INCOMPLETE",
-    `the checkpoint covers ${size} events, and the one with log index ${index} is missing: name all files, those of \
+    `the checkpoint covers ${counted(size, "event")}, and the one with log index ${index} is missing: name all files, those of \
 the archive too`,
   );
 }

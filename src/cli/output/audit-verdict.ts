@@ -2,7 +2,7 @@ import type { LogFault } from "../../audit/verify/fault.ts";
 import type { ChainPlace } from "../../audit/verify/place.ts";
 import type { Verdict } from "../../audit/verify/verifier.ts";
 import type { WriterVerdict } from "../../audit/verify/writer-verdict.ts";
-import { counted } from "../counted.ts";
+import { counted } from "../../counted.ts";
 import { printable } from "./safe-text.ts";
 
 /** Where an event was read, for people and for JSON. */

@@ -119,7 +119,7 @@ test("calls are counted as long as they are open", (t) => {
     thrownProblem(() => limits.open(SHOP)),
     {
       code: "RATE_LIMITED",
-      message: "too many: at most 2 calls of a caller at once are allowed",
+      message: "too many: a caller may have at most 2 calls open at once",
       metadata: { limit: "calls_at_once" },
       retryAfterMs: 1_000,
     },
@@ -138,7 +138,7 @@ test("connections are counted as long as they are open", (t) => {
     thrownProblem(() => limits.openConnection(SHOP)),
     {
       code: "RATE_LIMITED",
-      message: "too many: at most 2 connections of a caller are allowed",
+      message: "too many: a caller may have at most 2 connections",
       metadata: { limit: "connections" },
       retryAfterMs: 1_000,
     },

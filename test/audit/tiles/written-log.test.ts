@@ -41,6 +41,9 @@ test("of all checkpoints of the largest size, that of the log is found among tho
   for (const note of [...others(3), LOG.checkpointAt(5), ...others(8), LOG.checkpointAt(8), ...others(8), ...others(7)])
     search.addCheckpoint(note);
   t.is(search.found().checkpoint.note, LOG.checkpointAt(8));
+  const short = new LogSearch("w");
+  short.addCheckpoint(LOG.checkpointAt(1));
+  t.throws(() => short.found(), { code: "INCOMPLETE", message: /covers 1 event, and/ });
   for (const note of others(9)) search.addCheckpoint(note);
   t.throws(() => search.found(), { code: "INCOMPLETE", message: /covers 9 events/ });
 });

@@ -132,6 +132,12 @@ test("a checkpoint of another history is a mismatch, from the last one that agre
   t.regex(fault?.message ?? "", /checkpoint of 10 events .* from epoch 2 seq 3 to epoch 2 seq 4 was altered/);
 });
 
+test("a checkpoint of one event is named in the singular", (t) => {
+  const messageOf = (lines: readonly string[]) => verdictOf(lines, {}).faults[0]?.message ?? "";
+  t.regex(messageOf([checkpointLine(W.checkpointAt(1))]), /^the checkpoint covers 1 event; /);
+  t.regex(messageOf([...W.bodies, checkpointLine(W.checkpoint(["other"]))]), /^the checkpoint of 1 event was made /);
+});
+
 test("an epoch whose log indexes do not go on is a fault, though its links hold", (t) => {
   const log = createLogWriter("w");
   log.append();
@@ -316,7 +322,7 @@ test("counts that agree with the events before them are no fault, in each epoch 
 
 for (const [what, events, message] of [
   ["more tokens than the log has", [issued, count({ signed: "2", issued: "2" })], /2 issued tokens; the epoch has 1/],
-  ["fewer tokens than the log has", [issued, issued, count({ signed: "1", issued: "1" })], /1 issued .* has 2/],
+  ["fewer tokens than the log has", [issued, issued, count({ signed: "1", issued: "1" })], /1 issued token; .* has 2/],
   ["no withheld token", [issued, withheld, count({ signed: "1", issued: "1" })], /0 withheld tokens; the epoch has 1/],
   ["a signature of which nothing is told", [issued, count({ signed: "2", issued: "1" })], /2 signatures, .* of 1$/],
 ] as const)

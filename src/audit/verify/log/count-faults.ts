@@ -1,3 +1,4 @@
+import { counted } from "../../../counted.ts";
 import type { WriterChain } from "../chain/writer-chain.ts";
 import { type Finding, type LogFault, placedFault } from "../fault.ts";
 import type { CountedKey } from "./statement.ts";
@@ -10,11 +11,11 @@ export function* countFaults(chain: WriterChain): Generator<Finding> {
   const epochs = Map.groupBy(chain.statements, ({ epoch }) => epoch);
   for (const [epoch, statements] of epochs) {
     const counts = new Map<number, number>();
-    let counted = 0;
+    let countedTo = 0;
     for (const { seq, eventId, at, statement } of statements.toSorted((left, right) => left.seq - right.seq)) {
       if (statement.kind !== "counted") continue;
-      if (!countUpTo(chain, epoch, seq, counted, counts)) break;
-      counted = seq;
+      if (!countUpTo(chain, epoch, seq, countedTo, counts)) break;
+      countedTo = seq;
       for (const message of statement.keys.flatMap((key) => faultsOf(key, (event) => chain.tallyOf(event, counts)))) {
         const fault: LogFault = { ...placedFault(chain, "COUNT_MISMATCH", { epoch, seq }, message), eventId, at };
         // The events are what they are: the writer miscounted them, or did not write one.
@@ -24,16 +25,16 @@ export function* countFaults(chain: WriterChain): Generator<Finding> {
   }
 }
 
-/** Adds the events from `counted` up to `seq`. False if one is missing. */
+/** Adds the events from `countedTo` up to `seq`. False if one is missing. */
 function countUpTo(
   chain: WriterChain,
   epoch: number,
   seq: number,
-  counted: number,
+  countedTo: number,
   counts: Map<number, number>,
 ): boolean {
   const { places } = chain.epoch(epoch);
-  for (let at = counted + 1; at <= seq; at++) {
+  for (let at = countedTo + 1; at <= seq; at++) {
     if (places.at(at) <= 0) return false;
     const kind = places.tallyOf(at);
     if (kind !== 0) counts.set(kind, (counts.get(kind) ?? 0) + 1);
@@ -45,12 +46,12 @@ function faultsOf(key: CountedKey, countOf: (event: string) => number): string[]
   const { keyId, signed, issued, withheld, unrecorded, selfTests, inFlight } = key;
   const [foundIssued, foundWithheld] = [countOf(`issued ${keyId}`), countOf(`withheld ${keyId}`)];
   const known = issued + unrecorded + selfTests + inFlight;
-  const has = (count: number, what: string) => `of the key ${keyId} it counts ${count} ${what}`;
+  const has = (count: number, what: string) => `of the key ${keyId} it counts ${counted(count, what)}`;
   return [
-    ...(issued === foundIssued ? [] : [`${has(issued, "issued tokens")}; the epoch has ${foundIssued} before it`]),
+    ...(issued === foundIssued ? [] : [`${has(issued, "issued token")}; the epoch has ${foundIssued} before it`]),
     ...(withheld === foundWithheld
       ? []
-      : [`${has(withheld, "withheld tokens")}; the epoch has ${foundWithheld} before it`]),
-    ...(signed === known ? [] : [`${has(signed, "signatures")}, and tells what became of ${known}`]),
+      : [`${has(withheld, "withheld token")}; the epoch has ${foundWithheld} before it`]),
+    ...(signed === known ? [] : [`${has(signed, "signature")}, and tells what became of ${known}`]),
   ];
 }

@@ -1,3 +1,4 @@
+import { counted } from "../../../counted.ts";
 import { type Edge, EMPTY_EDGE } from "../../tree/edge.ts";
 import { isRead } from "../chain/known-faults.ts";
 import type { ChainRun } from "../chain/runs.ts";
@@ -97,7 +98,7 @@ function* mismatches(
 function mismatch(chain: WriterChain, spans: readonly LogSpan[], size: number, agreed: number): LogFault {
   const place = placeAt(spans, agreed) ?? { epoch: 1, seq: 1 };
   const [first, last] = [placeText(spans, agreed), placeText(spans, size - 1)];
-  const message = `the checkpoint of ${size} events was made of others: one from ${first} to ${last} was altered, or it is \
+  const message = `the checkpoint of ${counted(size, "event")} was made of others: one from ${first} to ${last} was altered, or it is \
 of another history`;
   return placedFault(chain, "CHECKPOINT_MISMATCH", place, message);
 }
@@ -112,7 +113,7 @@ function* ahead(
   const end = Math.max(endOf(spans), chain.known?.edge?.size ?? 0);
   if (largest === undefined || largest.size <= end) return;
   const { size, at } = largest;
-  const message = `the checkpoint covers ${size} events; the log ends after ${end}: its end was cut off, or a backup was \
+  const message = `the checkpoint covers ${counted(size, "event")}; the log ends after ${end}: its end was cut off, or a backup was \
 put back`;
   const fault: LogFault = { code: "CHECKPOINT_AHEAD", message, writer: chain.writer, at };
   yield { fault: { ...fault, ...(chain.last === undefined ? {} : { place: chain.last }) }, doubt: undefined };

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { counted } from "../../counted.ts";
+import { counted } from "../../../counted.ts";
 import { EXIT } from "../../failure.ts";
 import { moreHelp } from "../../input/more-help.ts";
 import { type PolicyOptions, policyOptions, withPolicy } from "../../input/policy.ts";

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { VerifyError } from "../../../audit/verify/verifier.ts";
+import { counted } from "../../../counted.ts";
 import { FileError } from "../../../files/file-error.ts";
 import type { Archived, ArchiveOptions } from "../../archive/archive-log.ts";
 import { ArchiveError, ArchiveFolder } from "../../archive/folder.ts";
-import { counted } from "../../counted.ts";
 import { EXIT, Failure, usageError } from "../../failure.ts";
 import { auditStreamOf, unreadStream } from "../../input/audit-stream.ts";
 import { readKnownEnds } from "../../input/known-ends.ts";
@@ -90,7 +90,7 @@ async function archive(options: Options, io: Io, exit: Exit): Promise<void> {
         onAccepted: (writer) => unseen.delete(writer),
         foreign: options.acceptForeign === true,
         dryRun: options.dryRun === true,
-        onProgress: (stream, read) => progress.say(`archiving ${stream}: ${read} messages read`),
+        onProgress: (stream, read) => progress.say(`archiving ${stream}: ${counted(read, "message")} read`),
         signal,
       };
       // Imported late: the other commands do not load the NATS client.

@@ -1,8 +1,8 @@
 import { createReadStream } from "node:fs";
 import type { Command } from "commander";
 import { checkReceipt, type ProvenEvent, ReceiptError } from "../../../audit/receipt/check-receipt.ts";
+import { counted } from "../../../counted.ts";
 import { fileErrorOf } from "../../../files/file-error.ts";
-import { counted } from "../../counted.ts";
 import { EXIT, Failure, usageError } from "../../failure.ts";
 import { nameOf } from "../../input/audit-files.ts";
 import { readPolicy } from "../../input/log-policy.ts";

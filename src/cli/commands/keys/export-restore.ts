@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { BackupError } from "../../../backup/archive.ts";
 import type { Config } from "../../../config/config.ts";
+import { counted } from "../../../counted.ts";
 import { FileError } from "../../../files/file-error.ts";
-import { counted } from "../../counted.ts";
 import { EXIT, Failure, usageError } from "../../failure.ts";
 import { moreHelp } from "../../input/more-help.ts";
 import type { Io } from "../../io.ts";

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { publishedKey } from "../../../audit/receipt/event-search.ts";
 import { StreamPlaces } from "../../../audit/verify/stream-places.ts";
+import { counted } from "../../../counted.ts";
 import { FileError } from "../../../files/file-error.ts";
 import { Failure, usageError } from "../../failure.ts";
 import { type HistoricKey, historyJson, historyTable, KeyHistory } from "../../history/keys.ts";
@@ -119,7 +120,7 @@ async function addStream(
   const query = { access: auditStreamOf(options), subjects: [SUBJECT], follow: false, onStart, signal };
   for await (const message of tail(query)) {
     history.add(message.body, places.put(message));
-    progress.say(`reading keys: ${++read} events read`);
+    progress.say(`reading keys: ${counted(++read, "event")} read`);
   }
   return (at) => {
     const { stream, seq } = places.of(at);
@@ -135,7 +136,7 @@ async function addFiles(history: KeyHistory, files: readonly string[], io: Io, p
     starts.push(lines);
     for await (const line of linesIn([file], io)) {
       history.add(line, ++lines);
-      progress.say(`reading keys: ${lines} events read`);
+      progress.say(`reading keys: ${counted(lines, "event")} read`);
     }
   }
   return (at) => {
