@@ -32,6 +32,11 @@ export function usageError(message: string): Failure {
   return new Failure({ code: "USAGE", message });
 }
 
+/**
+ * There is no such file or folder, or it is of the other kind: the command line names another one. Codes of a FileError.
+ */
+export const MISNAMED: readonly string[] = ["ENOENT", "ENOTDIR", "EISDIR"];
+
 /** The exit codes of `signet`. Codes from 65 on are those of sysexits.h. */
 export const EXIT = {
   ok: 0,

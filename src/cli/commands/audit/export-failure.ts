@@ -1,17 +1,17 @@
 import { FileError } from "../../../files/file-error.ts";
-import { EXIT, Failure, usageError } from "../../failure.ts";
+import { EXIT, Failure, MISNAMED, usageError } from "../../failure.ts";
 import { unreadLog } from "../../input/audit-log.ts";
 import type { NatsOptions } from "../../input/nats-options.ts";
 
 /** How long an interrupted export may take to remove what is unfinished. */
 export const CLEAN_UP_MS = 2_000;
 
-/** There is no such folder, or it is no folder: the command line names another one. */
-const MISNAMED = ["EEXIST", "ENOENT", "ENOTDIR", "EISDIR", "EACCES"];
+/** The command line names all files and folders that an export opens. */
+const MISNAMED_HERE = [...MISNAMED, "EEXIST", "EACCES"];
 
 /** Without files the stream was exported. */
 export function exportFailure(error: unknown, files: readonly string[], options: NatsOptions): Failure {
   if (!(error instanceof FileError)) return unreadLog(error, files, options);
-  if (MISNAMED.includes(error.code)) return usageError(error.message);
+  if (MISNAMED_HERE.includes(error.code)) return usageError(error.message);
   return new Failure({ code: "FILE", message: error.message }, EXIT.failed, { cause: error });
 }

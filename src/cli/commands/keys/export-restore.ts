@@ -3,7 +3,7 @@ import { BackupError } from "../../../backup/archive.ts";
 import type { Config } from "../../../config/config.ts";
 import { counted } from "../../../counted.ts";
 import { FileError } from "../../../files/file-error.ts";
-import { EXIT, Failure, usageError } from "../../failure.ts";
+import { EXIT, Failure, MISNAMED, usageError } from "../../failure.ts";
 import { moreHelp } from "../../input/more-help.ts";
 import type { Io } from "../../io.ts";
 import { loadOrFail, withData } from "../../load-config.ts";
@@ -109,9 +109,6 @@ function sheet({ rings, revocations }: CopiedKeys, verb: string): string {
   const rows = rings.map(({ name, epoch, keys }) => [printable(name), `epoch ${epoch}`, counted(keys, "key")]);
   return `${table(rows)}${verb}, with ${counted(revocations, "revocation")}\n`;
 }
-
-/** There is no such file, or no such folder to write it to: the command line names another one. */
-const MISNAMED = ["ENOENT", "ENOTDIR", "EISDIR"];
 
 function copyFailure(error: unknown): Failure {
   if (error instanceof BackupError)
