@@ -74,7 +74,7 @@ export async function* archiveLog(
     if (last?.stream.name === stream.name)
       for await (const done of resume(source, stream, last, options)) {
         yield done;
-        stream = options.dryRun ? await asTrimmed(source, stream, last) : await readAgain(source, stream);
+        stream = options.dryRun ? await asTrimmed(source, stream, last, options) : await readAgain(source, stream);
       }
     if (stream.takesEvents && !stream.canBeTrimmed) return yield { type: "untrimmable", stream: stream.name };
     const { record, done } = await archivePart(source, folder, stream, last, options);
@@ -115,15 +115,18 @@ async function readAgain(source: ArchiveSource, stream: ArchiveStream): Promise<
   return streams.find(({ name, created }) => name === stream.name && created === stream.created) ?? stream;
 }
 
-/** As it would be after it was trimmed. */
+/** As it would be after it was trimmed. What is removed is read only where its size counts. */
 async function asTrimmed(
   source: ArchiveSource,
   stream: ArchiveStream,
   { stream: part }: ArchiveRecord,
+  { keepBytes }: ArchiveOptions,
 ): Promise<ArchiveStream> {
+  const firstSeq = part.to + 1;
+  if (keepBytes === undefined) return { ...stream, firstSeq };
   let { bytes } = stream;
   for await (const message of source.read(stream.name, stream.firstSeq, part.to)) bytes -= storedBytes(message);
-  return { ...stream, firstSeq: part.to + 1, bytes };
+  return { ...stream, firstSeq, bytes };
 }
 
 /** After a rollback of NATS, other messages may have the numbers of those that were archived. */

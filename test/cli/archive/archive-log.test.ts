@@ -95,6 +95,19 @@ test("what a killed run had archived is no part of the size that may stay", asyn
   t.is(bytesOf(left()), keepBytes);
 });
 
+test("a dry run does not read what an earlier run has archived, unless it has to know its size", async (t) => {
+  const read = async (options: Partial<ArchiveOptions>) => {
+    const folder = new ArchiveFolder(await tempFolder(t));
+    const killed = { ...createSource().source, trim: () => Promise.reject(new Error("killed")) };
+    await t.throwsAsync(archive(killed, folder, { keepBytes: bytesOf(MESSAGES.slice(5)) }), { message: "killed" });
+    const { source, read } = createSource();
+    t.deepEqual((await archive(source, folder, { ...options, dryRun: true }))[0], ["untrimmed", 5]);
+    return read.slice(0, read.indexOf(6));
+  };
+  t.deepEqual(await read({}), [5], "its last message alone is compared");
+  t.deepEqual(await read({ keepBytes: 1_000 }), [5, 1, 2, 3, 4, 5], "control");
+});
+
 test("a fault in the part that is old enough keeps all of it, and one behind its checkpoints is not read", async (t) => {
   const checkpoint = { ...MESSAGES[20], body: Buffer.from(LOG.checkpointAt(8)) } as TailedEvent;
   const broken = { ...MESSAGES[0], body: Buffer.from("{}") } as TailedEvent;
