@@ -16,7 +16,8 @@ const ENDED = "the audit log, which has ended";
 export class Standing {
   readonly #send: (message: ToAudit) => void;
   readonly #onChange: () => void;
-  readonly #timer: NodeJS.Timeout;
+  readonly #everyMs: number;
+  #timer: NodeJS.Timeout | undefined;
   #running: "look" | "probe" | undefined;
   /** How many periods have passed since the running examination began. */
   #age = 0;
@@ -31,8 +32,8 @@ export class Standing {
     this.#send = send;
     this.#full = full;
     this.#onChange = onChange;
+    this.#everyMs = everyMs;
     this.#shown = this.obstacle;
-    this.#timer = setInterval(() => this.#examine(), everyMs);
   }
 
   /** Why every append fails, human-readable. Undefined: appends are worth trying. */
@@ -51,8 +52,13 @@ export class Standing {
     this.#show();
   }
 
-  /** Examines the storage now. Resolves when {@link obstacle} says what was found. Never rejects. */
+  /**
+   * Examines the storage now, and from the first call on each period. Resolves when {@link obstacle} says what was found.
+   * Never rejects.
+   */
   async look(): Promise<void> {
+    // Not earlier: a start that meets a disk which stalls waits for it, where a caller needs an answer.
+    this.#timer ??= setInterval(() => this.#examine(), this.#everyMs);
     if (this.obstacle !== undefined) return;
     this.#looked ??= Promise.withResolvers();
     if (this.#running === undefined) this.#examine();

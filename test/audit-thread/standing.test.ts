@@ -58,3 +58,12 @@ test("looks end without an answer when the storage hangs, and when the audit log
   await looks;
   t.regex(standing.obstacle ?? "", /has ended/);
 });
+
+test("before the first look nothing is examined: a start waits for a disk that stalls", async (t) => {
+  const starting = standingUnderTest(t, 1);
+  const serving = standingUnderTest(t, 1);
+  await serving.standing.look();
+  t.regex(serving.standing.obstacle ?? "", /does not answer/);
+  t.is(starting.standing.obstacle, undefined);
+  t.deepEqual(starting.sent, []);
+});

@@ -50,6 +50,7 @@ async function startThread(t: ExecutionContext<unknown>, options: Options = {}) 
     answerMs,
     examineMs,
   });
+  await side.look();
   // What the test has ended itself, or made hang, is no fault here.
   t.teardown(() => side.stop(0).catch(() => undefined));
   const trouble = (kind: "hang" | "die" | "full") => join(settings.folder, kind);

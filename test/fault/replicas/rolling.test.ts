@@ -11,6 +11,9 @@ import { type Load, startLoad } from "../../support/service/load.ts";
 import { type Service, verify } from "../../support/service/service.ts";
 
 const WORKERS = 4;
+/** Keys that turn during the test, and tokens that outlive it on a busy machine. */
+const ROTATION = { period: 20_000, maxTtl: 360_000 };
+const TTL_SECONDS = 300n;
 const NAMES = ["replica-1", "replica-2", "replica-3"];
 
 /** Calls every replica in turn, as README.md says, and once more where one is not there. */
@@ -68,13 +71,13 @@ interface Running {
 /** Three replicas, and a client of the named ones that issues and verifies until something fails. */
 async function underLoad(t: ExecutionContext, options: ChannelOptions, names: readonly string[]) {
   const nats = await startNats(t);
-  const set = await replicaSet(t, [nats.url]);
+  const set = await replicaSet(t, [nats.url], ROTATION);
   const running = new Map((await set.startAll(NAMES.length)).map((replica) => [replica.name, replica]));
   const addresses = names.map((name) => running.get(name)?.process.grpc);
   const tokens: string[] = [];
   const service = connect(t, `ipv4:${addresses.join()}`, options);
   const client: Load = startLoad(WORKERS, async () => {
-    const { token } = await issueShort(service);
+    const { token } = await issueShort(service, TTL_SECONDS);
     const verdict = verdictOf(await verify(service, token));
     if (verdict !== "valid") throw new Error(`a token that was just issued is ${verdict}`);
     tokens.push(token);

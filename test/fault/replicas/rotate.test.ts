@@ -80,12 +80,15 @@ async function rotateEverywhere(t: ExecutionContext, replicas: readonly Replica[
   if (!isByItself && !answers.includes(nextKeyId)) await rotateEverywhere(t, replicas, 2 * soonMs);
 }
 
-/** Asked again, as clients do, in the moment after a key took over by itself, when its successor is not made yet. */
+/**
+ * Asked again, as clients do, in the moment after a key took over by itself, when its successor is not made yet, and by a
+ * replica that a busy machine kept from NATS.
+ */
 async function keyOrRefusal(replica: Replica, at: Date): Promise<string> {
   let answer = "";
   await waitUntil(`${replica.name} has a key that waits`, async () => {
     answer = await rotateKeys(replica, { at }).then(({ keyId }) => keyId, refusalOf);
-    return answer !== "NO_SIGNING_KEY";
+    return !["NO_SIGNING_KEY", "KEYS_UNAVAILABLE"].includes(answer);
   });
   return answer;
 }

@@ -2,9 +2,9 @@ import type { IssueTokenResponse } from "../../../src/gen/signet/v1/token.ts";
 import { issue, type Service } from "../service/service.ts";
 import type { Replica } from "./replicas.ts";
 
-/** A token with the longest lifetime under the keys of {@link Replica}: their `maxTtl` minus a minute of leeway. */
-export function issueShort(service: Pick<Service, "tokens">): Promise<IssueTokenResponse> {
-  return issue(service, { ttl: { seconds: 45n, nanos: 0 } });
+/** By default a token with the longest lifetime under the keys of {@link Replica}: `maxTtl` minus a minute of leeway. */
+export function issueShort(service: Pick<Service, "tokens">, seconds = 45n): Promise<IssueTokenResponse> {
+  return issue(service, { ttl: { seconds, nanos: 0 } });
 }
 
 /** Issues a token on each replica. */
