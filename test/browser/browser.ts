@@ -17,7 +17,11 @@ export function testWithBrowser(title: string, implementation: Implementation<[]
 export async function startBrowser(t: Ending): Promise<Browser> {
   if (binary === undefined) throw new Error(MISSING);
   // Chromium refuses its sandbox to root. The pages of the tests are our own.
-  const browser = await chromium.launch({ executablePath: binary, chromiumSandbox: process.getuid?.() !== 0 });
+  const browser = await chromium.launch({
+    executablePath: binary,
+    chromiumSandbox: process.getuid?.() !== 0,
+    timeout: 3 * HANGS_MS,
+  });
   t.teardown(() => browser.close());
   return browser;
 }

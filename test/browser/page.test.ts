@@ -1,4 +1,5 @@
 import test from "ava";
+import { HANGS_MS } from "../support/bounded.ts";
 import { startVendors } from "../support/gateway-client.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { findTool } from "../support/service/find-tool.ts";
@@ -34,6 +35,7 @@ testWithBrowser("nothing inline and nothing from elsewhere may run", async (t) =
   t.regex(policy, /^default-src 'none'; script-src 'self' http:\/\/127\.0\.0\.1:\d+;/);
   t.notRegex(policy, /unsafe|\*/);
   const page = await browser.newPage();
+  page.setDefaultTimeout(HANGS_MS);
   t.teardown(() => page.close());
   await page.goto(url);
   const blocked = page.waitForEvent("console", (message) => message.text().includes("Content Security Policy"));

@@ -13,6 +13,7 @@ import { CHART, plainManifests, withChart } from "../../scripts/chart.ts";
 import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { filesIn } from "../support/files/config-files.ts";
+import { giveInput } from "../support/give-input.ts";
 import { alertsIn, readAlerts } from "../support/monitoring/rules.ts";
 import { findTool } from "../support/service/find-tool.ts";
 import { testWithTools } from "../support/service/with-tools.ts";
@@ -37,7 +38,7 @@ const SCHEMAS = join(import.meta.dirname, "schemas", "{{.ResourceKind}}{{.KindSu
 
 const kubeconform = (text: string) => {
   const checked = run(findTool("kubeconform") ?? "", ["-strict", "-summary", "-schema-location", SCHEMAS]);
-  checked.child.stdin?.end(text);
+  giveInput(checked.child, text);
   return checked;
 };
 

@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 import { readDockerfile } from "../container/dockerfile.ts";
+import { HANGS_MS } from "../support/bounded.ts";
 import { builtImageTree } from "../support/built-package.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { recordShown } from "../support/leaks/record.ts";
@@ -109,7 +110,7 @@ export async function logged(pod: Pod, event: string): Promise<void> {
   const ended = pod.ended.then((code) => {
     throw new Error(`the pod ended with ${code}`);
   });
-  await Promise.race([waitUntil(`the log has ${event}`, isThere, 60_000), ended]).catch((cause) => {
+  await Promise.race([waitUntil(`the log has ${event}`, isThere, 3 * HANGS_MS), ended]).catch((cause) => {
     throw new Error(`${cause.message}; the pod said: ${said()}`, { cause });
   });
 }

@@ -11,6 +11,7 @@ import { tempFolder } from "../support/files/temp.ts";
 import { trailFaults, trailOf } from "../support/nats/audit-trail.ts";
 import { connect } from "../support/nats/connect.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { get } from "../support/service/get.ts";
 import { issue, listKeys, type Service, startService, testEnv, verify } from "../support/service/service.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import answers from "./0.1.0/answers.json" with { type: "json" };
@@ -146,7 +147,7 @@ testWithNats("a replica's folder of 0.1.0 fills an empty bucket with its ring, s
   const env = { SIGNET_NATS_URL: nats.url, SIGNET_STATE_STORE: "nats" };
   // It issues nothing, since its clock differs from that of this server.
   const service = await start(t, data, answers.replica, env);
-  await waitUntil("the keys are read", async () => (await fetch(`${service.url}/.well-known/jwks.json`)).ok);
+  await waitUntil("the keys are read", async () => (await get(`${service.url}/.well-known/jwks.json`)).ok);
   t.deepEqual(await verdictsOf(service, answers.replica), {
     valid: "valid",
     revoked: "REJECTION_REASON_REVOKED",

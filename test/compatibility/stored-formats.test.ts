@@ -12,6 +12,7 @@ import { tempFolder } from "../support/files/temp.ts";
 import { connect } from "../support/nats/connect.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { dialect } from "../support/profiles/dialect.ts";
+import { get } from "../support/service/get.ts";
 import { revokeTokens } from "../support/service/revoke-tokens.ts";
 import { issue, startService } from "../support/service/service.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -104,7 +105,7 @@ testWithNats(
       ...{ SIGNET_STATE_STORE: "nats", SIGNET_STATE_FIRST_START: "true", SIGNET_NATS_URL: nats.url },
     };
     const service = await startService(t, { data, env });
-    await waitUntil("the keys are read", async () => (await fetch(`${service.url}/readyz`)).ok);
+    await waitUntil("the keys are read", async () => (await get(`${service.url}/readyz`)).ok);
     const { tokenId } = await issue(service);
     await revokeTokens(service, { tokenIds: [tokenId] });
     const vendors = dialect(service, "viasocket", { encoding: SecretEncoding.SECRET_ENCODING_UTF8 });

@@ -2,6 +2,7 @@ import type { ExecutionContext } from "ava";
 import { trailFaults, trailOf } from "../support/nats/audit-trail.ts";
 import { type NatsServer, startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { verdictOf } from "../support/profiles/dialect.ts";
+import { get } from "../support/service/get.ts";
 import { issue, listKeys, type Service, startService, verify } from "../support/service/service.ts";
 import { remoteSessions } from "../support/sessions/remote-sessions.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -74,7 +75,7 @@ testWithNats("a replica of the version before finds its bucket, its live store a
   const nats = await startNats(t, { store: await copyOf(t, SET, "nats") });
   const env = { SIGNET_NATS_URL: nats.url, SIGNET_STATE_STORE: "nats" };
   const service = await start(t, left, await copyOf(t, SET, "replica"), env);
-  await waitUntil("the keys are read", async () => (await fetch(`${service.url}/.well-known/jwks.json`)).ok);
+  await waitUntil("the keys are read", async () => (await get(`${service.url}/.well-known/jwks.json`)).ok);
   t.deepEqual(await verdictsOf(service, left), VERDICTS);
   t.is(await remoteSessions(t, service).count(), 1);
   t.true((await listKeys(service, "service")).keys.some(({ keyId }) => keyId === left.tokens.valid.keyId));

@@ -77,6 +77,8 @@ export async function emptyHosts(t: Ending, archive: string, place = onLoopback(
       const script = lines
         .replaceAll(/192\.0\.2(?=\.)/g, place.network)
         .replaceAll(FOLDERS, `${root}/`)
+        // A busy machine takes longer than the hosts of the page.
+        .replaceAll(/(?<=--wait )\d+s/g, "240s")
         .replaceAll(/^n=1$/gm, `n=${host}`);
       const PATH = [commands, join(root, "usr", "local", "bin"), dirname(process.execPath), process.env.PATH];
       const env = { PATH: PATH.join(delimiter), HOME: join(root, "root"), ROOT: root, HOSTS: folder, CHECKOUT, GROUP };

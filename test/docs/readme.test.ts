@@ -79,6 +79,12 @@ until curl -fs http://127.0.0.1:808${number}/readyz > readyz; do sleep 0.2; done
   shown: undefined,
 });
 
+/** Within a second the other replicas know what one has revoked: on a busy machine, later. */
+const patient = ({ lines, shown }: Block): Block => ({
+  lines: lines.replace("sleep 1\n", "sleep 5\n").replace(/(KeyService\/RevokeKey\n)/, "$1sleep 5\n"),
+  shown,
+});
+
 const MAKE_KEK: Block = {
   lines: `(umask 077; node -p 'crypto.randomBytes(32).toString("base64url")' > kek)\n`,
   shown: undefined,
@@ -90,7 +96,7 @@ testWithGrpcurl(
     t.timeout(300_000, "it starts three services and makes a dozen calls");
     const nats = await startNats(t);
     const replicas = [1, 2, 3].map((number) => replica(number, nats.url));
-    const shown = readBlocks("docs/replicas.md");
+    const shown = readBlocks("docs/replicas.md").map(patient);
     t.is(shown.length, 4);
     const outcomes = await walkThrough(t, [
       MAKE_KEK,

@@ -73,7 +73,7 @@ async function start(t: Ending, program: string, env: Readonly<Record<string, st
   for (const output of [child.stdout, child.stderr]) output?.on("data", (text) => recordShown("logs", text));
   const log: Line[] = [];
   const url = await new Promise<string>((resolve, reject) => {
-    child.once("exit", (code) => reject(new Error(`${program} ended with ${code}: ${errors.join("")}`)));
+    child.once("close", (code) => reject(new Error(`${program} ended with ${code}: ${errors.join("")}`)));
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (text) => {
       const line = JSON.parse(text) as Line;
       log.push(line);

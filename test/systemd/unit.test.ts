@@ -118,7 +118,7 @@ testWithSystemd("a service that was killed or hangs is started again", async (t)
 testWithSystemd("a service that drains for longer than the unit allows is not killed", async (t) => {
   const { run, show, dropIn } = await signetMachine();
   // Until then the service must have asked for more time, by a process of its own.
-  await dropIn("slow", "TimeoutStopSec=5s\\nEnvironment=SIGNET_SHUTDOWN_DRAIN=7s");
+  await dropIn("slow", "TimeoutStopSec=12s\\nEnvironment=SIGNET_SHUTDOWN_DRAIN=14s");
   await run("systemctl restart signet; systemctl stop signet");
   t.is(await show("Result"), "success");
   await dropIn("slow", "");

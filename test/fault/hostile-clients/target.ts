@@ -2,13 +2,14 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type ChannelCredentials, credentials } from "@grpc/grpc-js";
+import { type ChannelCredentials, credentials, Metadata } from "@grpc/grpc-js";
 import type { ExecutionContext } from "ava";
 import type { TlsFiles } from "../../../bench/client/job.ts";
-import { TokenServiceClient } from "../../../src/gen/signet/v1/token.ts";
+import { TokenServiceClient, VerifyTokenRequest, type VerifyTokenResponse } from "../../../src/gen/signet/v1/token.ts";
 import { tempFolder } from "../../support/files/temp.ts";
+import { get } from "../../support/service/get.ts";
 import { type RemoteService, startRemote } from "../../support/service/remote-service.ts";
-import { issue, verify } from "../../support/service/service.ts";
+import { issue, promised } from "../../support/service/service.ts";
 import { clientCertificate, writeIssued } from "../../support/tls/certificates.ts";
 import { tlsFiles } from "../../support/tls/tls-files.ts";
 import { CALLER, clientsWith, grpcTlsEnv, OWN_CONNECTION } from "../../support/tls/tls-service.ts";
@@ -58,16 +59,23 @@ export async function startTarget(
   const { grpc: address } = service.process;
   const clients = clientsWith(t, address, front.channel);
   const { token } = await issue(clients);
+  // A handshake may take longer than the service allows, where the machine is busy: it is made again.
+  const metadata = new Metadata({ waitForReady: front.honest !== undefined });
+  const credential = { $case: "token", value: token } as const;
+  const request = VerifyTokenRequest.fromPartial({ profile: "service", audience: "api", credential });
   return {
     service,
     kept: clients.tokens,
     connect: () => new TokenServiceClient(address, front.channel, OWN_CONNECTION),
     async verify(client) {
-      const { valid, rejection } = await verify({ tokens: client }, token);
+      const { valid, rejection } = await promised<VerifyTokenRequest, VerifyTokenResponse>(
+        (asked, _, options, callback) => client.verifyToken(asked, metadata, options, callback),
+        request,
+      );
       if (!valid) throw new Error(`a good token is rejected: ${rejection?.message}`);
     },
     async metric(name) {
-      const text = await (await fetch(`${service.url}/metrics`)).text();
+      const text = await (await get(`${service.url}/metrics`)).text();
       const line = text.split("\n").find((each) => each.startsWith(`${name} `));
       return Number(line?.split(" ").at(-1) ?? 0);
     },

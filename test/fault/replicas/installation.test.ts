@@ -60,7 +60,7 @@ serialTestWithNats(
     const again = await set.start("replica-1");
     await untilReady(again);
     await waitUntil("the id is back", async () => (await inBucket(nats)).includes(id));
-    t.true(again.process.log.some(({ event }) => event === "installation.stray"));
+    await untilLogged(again, (log) => log.some(({ event }) => event === "installation.stray"));
     await again.process.kill9();
 
     await nats.restart({ loseStore: true });

@@ -6,6 +6,7 @@ import { serialTestWithNatsCluster } from "../../support/nats/nats-server.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
+const MOST_ROUNDS = 5;
 const ROUNDS = Number(process.env.RACE_ROUNDS ?? 10);
 
 const cleanups: (() => unknown)[] = [];
@@ -47,7 +48,8 @@ for (const [fault, rounds] of [
       const watches = await Promise.all(stores.map(({ store }) => watching(t, store, `${fault}/`)));
       let creations = 0;
       const refusals: string[] = [];
-      for (let round = 0; round < rounds; round++) {
+      // Where a busy machine had looked away until another node led, the fault was not felt: there is one more round.
+      for (let round = 0; round < rounds || (refusals.length === 0 && round < MOST_ROUNDS); round++) {
         await nodes.whole("KV_signet");
         const leader = await nodes.leaderOf("KV_signet");
         if (fault === "killed") await leader.kill9();

@@ -50,23 +50,32 @@ serialTestWithNats(
 
 /** D, in milliseconds: long enough to look at a take-over that is put off. */
 const DELAY = 5_000;
-const PUT_OFF = { period: 60_000, activationDelay: DELAY };
+/** A replica may count as dead, for which nothing is put off, this long after its last moment: its heartbeats are rare. */
+const SILENT = 8_000;
+const PUT_OFF = { period: 600_000, activationDelay: DELAY };
 
 serialTestWithNats(
   "a key that a paused replica does not hold waits for it, says so, and signs when it runs again",
   async (t) => {
     const nats = await startNats(t);
     const { one, third: paused } = await threeOf(t, nats, PUT_OFF);
-    const { keyId: old } = await issueShort(one);
-    paused.pause();
-    const { kid, signFrom } = await newKeyTakesOver(one);
-    await waitUntil("the key is named as waiting", async () => (await waitsFor(one, kid)).length > 0);
-    t.true(Date.now() >= signFrom);
-    t.is((await issueShort(one)).keyId, old, "until then the old one goes on");
-    paused.resume();
-    await waitUntil("the key signs", async () => (await issueShort(one)).keyId === kid);
-    t.deepEqual(await waitsFor(one, kid), []);
-    t.deepEqual(await badVerdicts([paused], [(await issueShort(one)).token]), {});
+    for (let wasSeen = false; !wasSeen; ) {
+      const { keyId: old } = await issueShort(one);
+      paused.pause();
+      const pausedAt = Date.now();
+      const { kid, signFrom } = await newKeyTakesOver(one);
+      const isOver = () => Date.now() >= Math.min(signFrom + DELAY, pausedAt + SILENT);
+      await waitUntil("the key is named as waiting", async () => (await waitsFor(one, kid)).length > 0 || isOver());
+      t.true(Date.now() >= signFrom || isOver());
+      const { keyId } = await issueShort(one);
+      // A busy machine may look too late, and then looks at another key.
+      wasSeen = !isOver();
+      if (wasSeen) t.is(keyId, old, "until then the old one goes on");
+      paused.resume();
+      await waitUntil("the key signs", async () => (await issueShort(one)).keyId === kid);
+      t.deepEqual(await waitsFor(one, kid), []);
+      t.deepEqual(await badVerdicts([paused], [(await issueShort(one)).token]), {});
+    }
   },
 );
 
@@ -77,6 +86,7 @@ serialTestWithNats(
     const proxy = await startTcpProxy(t, nats.url);
     const { one, third: cutOff } = await threeOf(t, nats, PUT_OFF, proxy.url);
     proxy.cut();
+    const cutAt = Date.now();
     const { kid, signFrom } = await newKeyTakesOver(one);
     let token = "";
     await waitUntil("the key signs", async () => {
@@ -84,7 +94,7 @@ serialTestWithNats(
       token = issued.token;
       return issued.keyId === kid;
     });
-    t.true(Date.now() >= signFrom + DELAY, "it waited for as long as it may");
+    t.true(Date.now() >= Math.min(signFrom + DELAY, cutAt + SILENT), "it waited for as long as it may");
     t.is((await failureOf(verify(cutOff, token))).reason, "KEYS_UNAVAILABLE");
   },
 );

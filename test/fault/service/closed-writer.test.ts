@@ -5,7 +5,7 @@ import { type AuditMessage, readAuditStream } from "../../support/nats/audit-str
 import { readCheckpoints } from "../../support/nats/checkpoints.ts";
 import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { signetProcess } from "../../support/service/command-line.ts";
-import { type RemoteService, startRemote, untilLogged } from "../../support/service/remote-service.ts";
+import { allForwarded, type RemoteService, startRemote, untilLogged } from "../../support/service/remote-service.ts";
 import { issue } from "../../support/service/service.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
@@ -46,7 +46,7 @@ testWithNats(
     const unreached = await close();
     t.is(unreached.code, 74);
     await nats.restart();
-    await untilLogged(other, (log) => log.some(({ event }) => event === "nats.up"));
+    await untilLogged(other, (log) => log.filter(({ event }) => event === "nats.up").length > 1);
     const before = await readAuditStream(nats.url);
     t.false(
       before.some(({ body }) => body.toString().includes(last.tokenId)),
@@ -92,6 +92,7 @@ testWithNats(
     t.is((await readAuditStream(nats.url)).filter(isClosed).length, 1, "once");
     const back = await startRemote(t, { data, env });
     await untilServing(back);
+    await allForwarded(back);
     t.is(await back.process.stop(), 0);
     const opened = (await readAuditStream(nats.url)).find(
       ({ event: { event } }) => event?.$case === "writerOpened" && event.value.predecessor === writer,
@@ -108,7 +109,7 @@ testWithNats("closing a log that NATS does not let in says why, in the error its
   await untilServing(service);
   t.is(await service.process.stop(), 0);
   await nats.kill9();
-  const { code, stderr } = await signetProcess(["audit", "close", "--wait", "1s"], { data, env });
+  const { code, stderr } = await signetProcess(["audit", "close", "--wait", "10s"], { data, env });
   t.is(code, 74);
   t.regex(
     stderr,
@@ -128,6 +129,7 @@ testWithNats(
     await cp(data, copy, { recursive: true });
     const later = await startRemote(t, { data, env });
     const { tokenId } = await issueWhenServing(later);
+    await allForwarded(later);
     t.is(await later.process.stop(), 0);
     const [{ event }] = (await readAuditStream(nats.url)) as [AuditMessage];
     const { writer } = event;

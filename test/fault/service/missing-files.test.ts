@@ -54,7 +54,7 @@ for (const [what, takeAway] of Object.entries({
       Array(WORKERS).fill(14),
     );
     t.regex(await readyText(service), /^waits for storage for the audit log: .* was removed, moved or replaced/);
-    t.is(statuses.at(-1), "NOT_SERVING");
+    await waitUntil("issuing is not served", () => statuses.at(-1) === "NOT_SERVING");
     t.is((await verify(service, token)).rejection, undefined, "verifying goes on");
     nats.resume();
     await allForwarded(service);

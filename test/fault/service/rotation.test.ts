@@ -13,17 +13,17 @@ import { type ForeignVerifier, foreignVerifier } from "../../support/tokens/fore
 
 /** C, in milliseconds. */
 const VERIFIER_CACHE = 1000;
-/** A slow machine delays what is fetched and answered: P and S leave it 3.5 s. */
+/** A slow machine delays what is fetched and answered: P and S leave it 8.5 s. */
 const ROTATION = keyPolicy({
-  period: 5_000,
+  period: 10_000,
   verifierCache: VERIFIER_CACHE,
-  propagation: 3_000,
+  propagation: 8_000,
   stopUsing: 100,
   skew: 500,
   activationDelay: 300,
   maxTtl: 70_000,
 });
-const LEAD = 4500;
+const LEAD = 9500;
 const TTL = 5;
 const WORKERS = 4;
 const ROTATIONS = 4;

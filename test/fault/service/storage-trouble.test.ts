@@ -58,6 +58,7 @@ testWithSmallDisk(
     t.deepEqual(failures, refusedWhile(503));
     t.regex((await readiness(service.url)).text, /^waits for storage for the audit log: \S+.*(?:free|ENOSPC)/);
     t.is((await verify(service, token)).rejection, undefined, "verifying goes on");
+    await waitUntil("issuing is not served", () => statuses.length > 1);
     t.deepEqual(statuses, ["SERVING", "NOT_SERVING"]);
     await rm(filler);
     await recovers(t, service, statuses);

@@ -4,6 +4,7 @@ import { SinkError } from "../../../src/audit/forward/sink.ts";
 import { AuditEvent } from "../../../src/gen/signet/v1/audit.ts";
 import type { TailedEvent } from "../../../src/nats/audit/read-stream.ts";
 import { tail } from "../../../src/nats/audit/tail.ts";
+import { HANGS_MS } from "../bounded.ts";
 import { collect, tally } from "../collect.ts";
 import { waitUntil } from "../wait-until.ts";
 import { isEvent, tokenIdsOf } from "./audit-stream.ts";
@@ -36,7 +37,7 @@ interface Entry {
 export async function trailOf({ url }: Pick<NatsServer, "url">): Promise<TailedEvent[]> {
   const { signal } = new AbortController();
   let messages: TailedEvent[] = [];
-  await waitUntil("the stream can be read", async () => {
+  const isRead = async () => {
     try {
       const access = openAccess(url);
       messages = await collect(tail({ access, subjects: ["signet.audit.>"], follow: false, signal }));
@@ -45,7 +46,8 @@ export async function trailOf({ url }: Pick<NatsServer, "url">): Promise<TailedE
       if (hasNoLeader(error)) return false;
       throw error;
     }
-  });
+  };
+  await waitUntil("the stream can be read", isRead, 3 * HANGS_MS);
   return messages.filter(isEvent);
 }
 

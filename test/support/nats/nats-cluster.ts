@@ -1,5 +1,6 @@
 import type { ExecutionContext } from "ava";
 import { type ClusterInfo, connect } from "nats";
+import { HANGS_MS } from "../bounded.ts";
 import { freePort } from "../service/free-port.ts";
 import { waitUntil } from "../wait-until.ts";
 import { type NatsServer, startNats } from "./nats-server.ts";
@@ -60,6 +61,8 @@ export async function startDivisibleCluster(t: Ending): Promise<DivisibleCluster
 }
 
 const NOBODY = "127.0.0.1:1";
+/** On a busy machine nodes miss each other's heartbeats, and elect again and again. */
+const ELECTED_MS = 3 * HANGS_MS;
 /** A node that is frozen never answers: then another one is asked. */
 const ASK_MS = 3_000;
 
@@ -81,22 +84,25 @@ async function startNodes(
     nodes.set(name, await startNats(t, { flags: [...own, ...flags(name, address)] }));
   }
   const urls = [...nodes.values()].map(({ url }) => url);
-  await waitUntil("the cluster has a leader", () => answers(urls));
+  await waitUntil("the cluster has a leader", () => answers(urls), ELECTED_MS);
   return {
     nodes,
     urls,
-    whole: (stream) =>
-      waitUntil(`all nodes have ${stream}`, async () => {
+    whole(stream) {
+      const isWhole = async () => {
         const cluster = await clusterOf(urls, stream);
         const followers = cluster?.replicas?.filter(({ current, offline }) => current && offline !== true);
         return cluster?.leader !== undefined && followers?.length === NAMES.length - 1;
-      }),
+      };
+      return waitUntil(`all nodes have ${stream}`, isWhole, ELECTED_MS);
+    },
     async leaderOf(stream) {
       let leader: NatsServer | undefined;
-      await waitUntil(`${stream} has a leader`, async () => {
+      const isElected = async () => {
         leader = nodes.get((await clusterOf(urls, stream))?.leader ?? "");
         return leader !== undefined;
-      });
+      };
+      await waitUntil(`${stream} has a leader`, isElected, ELECTED_MS);
       if (leader === undefined) throw new Error(`${stream} has no leader`);
       return leader;
     },

@@ -43,12 +43,13 @@ export async function startRemote(
   };
 }
 
-/** Resolves when NATS has acknowledged every event of the service. */
+/** Resolves when NATS has acknowledged every event of the service, of which there may be many after an outage. */
 export function allForwarded({ url }: Pick<Service, "url">): Promise<void> {
-  return waitUntil("every event is acknowledged", async () => {
+  const isForwarded = async () => {
     const text = await (await get(`${url}/metrics`)).text();
     return /^signet_audit_spool_events 0$/m.test(text);
-  });
+  };
+  return waitUntil("every event is acknowledged", isForwarded, 3 * HANGS_MS);
 }
 
 /** Resolves when the log satisfies `holds`. Rejects when that hangs. */
