@@ -13,7 +13,7 @@ export interface Attempt {
 export const UNUSED_EVENT = "signet.audit.config-check";
 export const UNUSED_KEY = unusedKeyOf(STATE_BUCKET);
 
-const REQUEST_MS = 2000;
+const REQUEST_MS = 10_000;
 const WAY_OUT = "give the user this permission, as examples/nats/accounts.conf does";
 
 export function unusedKeyOf({ root }: BucketName): string {

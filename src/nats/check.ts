@@ -29,7 +29,8 @@ export interface NatsCheck {
   readonly bucketExists: boolean;
 }
 
-const DIAL_MS = 3000;
+/** A server on a busy machine, or over a disk that stalls, is no fault of the configuration. */
+const DIAL_MS = 10_000;
 
 /**
  * Connects to each server, and asks for all that Signet will: nothing is stored, changed or left behind. `now` in Unix

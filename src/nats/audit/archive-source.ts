@@ -2,7 +2,7 @@ import type { JetStreamManager, NatsConnection, StreamInfo } from "nats";
 import { SinkError } from "../../audit/forward/sink.ts";
 import type { NatsAccess } from "../access.ts";
 import { toSinkError } from "../errors.ts";
-import { connectReader } from "./connect-reader.ts";
+import { ANSWER_MS, connectReader } from "./connect-reader.ts";
 import { readStream, seqAt, type TailedEvent } from "./read-stream.ts";
 import { findAuditStreams, takesEvents } from "./streams.ts";
 
@@ -38,7 +38,7 @@ export interface ArchiveSource {
 /** Connects. Throws the StartError NATS_FILES, and a SinkError DISCONNECTED. */
 export async function openArchiveSource(access: NatsAccess, signal: AbortSignal): Promise<ArchiveSource> {
   const connection = await connectReader(access, "signet-audit-archive");
-  const manager = await connection.jetstreamManager({ checkAPI: false });
+  const manager = await connection.jetstreamManager({ checkAPI: false, timeout: ANSWER_MS });
   return {
     streams: () => asking("the streams of the audit log", async () => (await findAuditStreams(manager)).map(toStream)),
     seqAt: (stream, time) => asking(`the stream ${stream}`, () => seqAt(manager, stream, time)),

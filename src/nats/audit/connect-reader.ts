@@ -4,6 +4,9 @@ import { connectionOptions, type NatsAccess, readNatsFiles } from "../access.ts"
 import { connectQuietly } from "../connect.ts";
 import { dialFailure } from "../errors.ts";
 
+/** A server whose disk stalls answers late: a command that was asked to read waits longer than the library would. */
+export const ANSWER_MS = 20_000;
+
 /** Auditors and archivers may read these inboxes alone: in those of replicas, the sealed keys arrive. */
 const INBOX_PREFIX = "_INBOX.signet-audit";
 

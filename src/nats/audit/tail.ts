@@ -2,7 +2,7 @@ import type { JetStreamManager, NatsConnection, StreamInfo } from "nats";
 import { pause } from "../../async/timeout.ts";
 import type { NatsAccess } from "../access.ts";
 import { toSinkError } from "../errors.ts";
-import { connectReader } from "./connect-reader.ts";
+import { ANSWER_MS, connectReader } from "./connect-reader.ts";
 import { type Matches, pendingFrom, readLastOfSubjects, readStream, seqAt, type TailedEvent } from "./read-stream.ts";
 import { AUDIT_STREAM, findAuditStreams, isDenied } from "./streams.ts";
 
@@ -56,7 +56,7 @@ interface Server {
 export async function* tail(query: TailQuery): AsyncGenerator<TailedEvent> {
   const connection = await connectReader(query.access, "signet-audit-tail");
   try {
-    const manager = await connection.jetstreamManager({ checkAPI: false });
+    const manager = await connection.jetstreamManager({ checkAPI: false, timeout: ANSWER_MS });
     yield* readParts({ connection, manager }, query);
   } finally {
     await connection.close();
@@ -73,7 +73,7 @@ export async function* lastOfSubjects(
 ): AsyncGenerator<TailedEvent> {
   const connection = await connectReader(access, "signet-audit-tail");
   try {
-    const manager = await connection.jetstreamManager({ checkAPI: false });
+    const manager = await connection.jetstreamManager({ checkAPI: false, timeout: ANSWER_MS });
     for (const { config } of await findAuditStreams(manager))
       yield* readLastOfSubjects({ connection, manager }, config.name, subject, signal);
   } catch (error) {
