@@ -158,7 +158,7 @@ testWithNats("a connection is found dead, however much it has still to send", as
 testWithNats("a connection of somebody else in the same thread comes back, too", async (t) => {
   const server = await startNats(t);
   // The library has one kind of transport in a thread: that of the link is in force when this one is dialled again.
-  const others = await connect({ servers: server.url, reconnectTimeWait: 50 });
+  const others = await connect({ servers: server.url, reconnectTimeWait: 50, maxReconnectAttempts: -1 });
   t.teardown(() => others.close());
   await openLink(t, server).up();
   const back = once(statusesOf(others), "reconnect");

@@ -1,6 +1,6 @@
 import test from "ava";
 import { raceForClaims } from "../../nats/bucket/creation-race.ts";
-import { connectStore, createSurely, watching } from "../../nats/bucket/store-under-test.ts";
+import { connectStore, createSurely, UNANSWERED, watching } from "../../nats/bucket/store-under-test.ts";
 import { type NatsCluster, startNatsCluster } from "../../support/nats/nats-cluster.ts";
 import { serialTestWithNatsCluster } from "../../support/nats/nats-server.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
@@ -22,7 +22,7 @@ test.after.always("the cluster is stopped", async () => {
 /** Five stores, spread over the nodes. */
 async function fiveStores(t: Parameters<typeof connectStore>[0], { urls }: NatsCluster) {
   const turned = [0, 1, 2, 3, 4].map((by) => urls.map((_, at) => urls[(at + by) % urls.length] ?? ""));
-  return await Promise.all(turned.map((servers) => connectStore(t, servers, { replicas: 3 })));
+  return await Promise.all(turned.map((servers) => connectStore(t, servers, { replicas: 3, ...UNANSWERED })));
 }
 
 serialTestWithNatsCluster("of fifty creators over a cluster of three one wins each round", async (t) => {

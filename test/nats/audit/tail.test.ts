@@ -183,7 +183,7 @@ testWithNats("a tail whose user is taken away ends with the refusal", async (t) 
   const config = join(folder, "nats.conf");
   const pass = "password-of-the-auditor";
   const allow = (user: string) =>
-    writeFile(config, `authorization { users: [{ user: ${user}, password: "${pass}" }] }\n`);
+    writeFile(config, `authorization { timeout: 60, users: [{ user: ${user}, password: "${pass}" }] }\n`);
   await allow("auditor");
   const server = await startNats(t, { flags: ["-c", config] });
   const connection = await connect({ servers: server.url, user: "auditor", pass });

@@ -2,7 +2,7 @@ import { HANGS_MS } from "../../support/bounded.ts";
 import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { startTcpProxy } from "../../support/nats/tcp-proxy.ts";
 import { waitUntil } from "../../support/wait-until.ts";
-import { bytes, connectStore, createSurely, watching } from "./store-under-test.ts";
+import { bytes, connectStore, createSurely, UNANSWERED, watching } from "./store-under-test.ts";
 
 testWithNats(
   "a watch yields what was written while it was cut off, where a plain subscription misses it",
@@ -66,7 +66,7 @@ testWithNats("a watch that never was current says that the store can't be reache
 
 testWithNats("a server that stands still for six seconds loses no creation and lets no caller win twice", async (t) => {
   const server = await startNats(t);
-  const [one, other] = [await connectStore(t, server.url), await connectStore(t, server.url)];
+  const [one, other] = [await connectStore(t, server.url, UNANSWERED), await connectStore(t, server.url, UNANSWERED)];
   await one.store.create("before", bytes("1"));
   const seen = await watching(t, other.store, "");
   server.pause();
@@ -98,7 +98,10 @@ testWithNats("a server that stands still for six seconds loses no creation and l
 testWithNats("a bucket that does not answer at its first use is asked again, until the call is over", async (t) => {
   const server = await startNats(t);
   const proxy = await startTcpProxy(t, server.url);
-  const [slow, silent] = [await connectStore(t, proxy.url), await connectStore(t, proxy.url, { callMs: 2_000 })];
+  const [slow, silent] = [
+    await connectStore(t, proxy.url, UNANSWERED),
+    await connectStore(t, proxy.url, { callMs: 2_000 }),
+  ];
   proxy.hold();
   const creation = slow.store.create("key", bytes("1"));
   await waitUntil("it was asked again", () => proxy.sent("PUB $JS.API.STREAM.INFO.KV_signet ") === 2);
@@ -115,8 +118,8 @@ testWithNats("a bucket that does not answer at its first use is asked again, unt
 testWithNats("a creation whose answer was lost is found to have won", async (t) => {
   const server = await startNats(t);
   const proxy = await startTcpProxy(t, server.url);
-  const [near, far] = [await connectStore(t, server.url), await connectStore(t, proxy.url)];
-  await far.store.create("before", bytes("1"));
+  const [near, far] = [await connectStore(t, server.url), await connectStore(t, proxy.url, UNANSWERED)];
+  await createSurely(far.store, "before");
   proxy.hold();
   const creation = far.store.create("key", bytes("far"));
   await waitUntil("it was offered again", () => proxy.sent("PUB $KV.signet.key ") === 2);
@@ -129,8 +132,8 @@ testWithNats("a creation whose answer was lost is found to have won", async (t) 
 testWithNats("a creation that lost, and whose answer was lost too, is reported as lost", async (t) => {
   const server = await startNats(t);
   const proxy = await startTcpProxy(t, server.url);
-  const [near, far] = [await connectStore(t, server.url), await connectStore(t, proxy.url)];
-  await far.store.create("before", bytes("1"));
+  const [near, far] = [await connectStore(t, server.url), await connectStore(t, proxy.url, UNANSWERED)];
+  await createSurely(far.store, "before");
   const revision = await near.store.create("key", bytes("near"));
   proxy.hold();
   const creation = far.store.create("key", bytes("far"));
@@ -143,8 +146,8 @@ testWithNats("a creation that lost, and whose answer was lost too, is reported a
 testWithNats("a creation whose answer was lost, of a key that was updated since, has an unknown outcome", async (t) => {
   const server = await startNats(t);
   const proxy = await startTcpProxy(t, server.url);
-  const [near, far] = [await connectStore(t, server.url), await connectStore(t, proxy.url)];
-  await far.store.create("before", bytes("1"));
+  const [near, far] = [await connectStore(t, server.url), await connectStore(t, proxy.url, UNANSWERED)];
+  await createSurely(far.store, "before");
   proxy.hold();
   const creation = far.store.create("key", bytes("far"));
   await waitUntil("it has landed", async () => (await near.store.get("key")) !== undefined);

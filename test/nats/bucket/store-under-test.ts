@@ -6,8 +6,11 @@ import type { Change, KeyValue, StateError } from "../../../src/state/keyvalue.t
 import { HANGS_MS } from "../../support/bounded.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
-/** More than the default, in which a busy machine may give the server no turn; less than a held connection lives. */
-const CALL_MS = 6_000;
+/**
+ * For a server that does not answer: more than the default, in which a busy machine may give the server no turn; less
+ * than a held connection lives.
+ */
+export const UNANSWERED = { callMs: 6_000 } as const;
 
 export interface StoreUnderTest {
   readonly link: NatsLink;
@@ -34,7 +37,7 @@ export async function connectStore(
     now: Date.now,
     report: (damage) => void reports.push(damage),
     onSettings: (findings) => void found.push(findings),
-    callMs: CALL_MS,
+    callMs: HANGS_MS,
     ...options,
   });
   return { link, store, reports, found };

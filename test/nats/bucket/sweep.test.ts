@@ -32,7 +32,10 @@ testWithNats("a replica whose clock is a day ahead sweeps nothing that is live f
   const server = await startNats(t);
   const { link, store } = await connectStore(t, server.url);
   await store.create("live", bytes("1"), { expiresAt: Date.now() + HOUR });
-  const ahead = createNatsKeyValue(link, { replicas: 1, now: () => Date.now() + 24 * HOUR, report: () => undefined });
+  const ahead = createNatsKeyValue(link, {
+    ...{ replicas: 1, now: () => Date.now() + 24 * HOUR, report: () => undefined },
+    callMs: HANGS_MS,
+  });
   t.is(await ahead.get("live"), undefined, "its clock is ahead");
   t.is(await ahead.sweep(), 0);
   t.is((await store.get("live"))?.key, "live");

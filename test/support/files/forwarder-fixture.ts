@@ -2,6 +2,7 @@ import type { ExecutionContext } from "ava";
 import { Forwarder, type ForwarderOptions, type ForwarderReport } from "../../../src/audit/forward/forwarder.ts";
 import { NatsPublisher } from "../../../src/nats/audit/publisher.ts";
 import { NatsLink } from "../../../src/nats/link.ts";
+import { HANGS_MS } from "../bounded.ts";
 import type { NatsServer } from "../nats/nats-server.ts";
 
 /** A link for this test, closed after it. */
@@ -12,7 +13,7 @@ function makeLink(t: ExecutionContext<unknown>, server: Pick<NatsServer, "url">)
 }
 
 /** A publisher over a link for this test. */
-export function makePublisher(t: ExecutionContext<unknown>, server: Pick<NatsServer, "url">, ackTimeoutMs = 5000) {
+export function makePublisher(t: ExecutionContext<unknown>, server: Pick<NatsServer, "url">, ackTimeoutMs = HANGS_MS) {
   return new NatsPublisher(makeLink(t, server), { replicas: 1, ackTimeoutMs });
 }
 

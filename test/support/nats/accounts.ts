@@ -35,7 +35,9 @@ export async function startAccountsNats(
   const file = join(folder, "accounts.conf");
   const admin = randomBytes(24).toString("base64url");
   const own = `users: [\n      { user: admin, password: "${admin}" }\n${more.users}`;
-  await writeFile(file, (await readFile(ACCOUNTS, "utf8")).replace("users: [", own));
+  // A busy machine may take longer than the two seconds in which a client must prove itself by default.
+  const patient = "authorization { timeout: 60 }\n";
+  await writeFile(file, patient + (await readFile(ACCOUNTS, "utf8")).replace("users: [", own));
   // Long enough for the search for leaks.
   const [one, two, three] = ["", "", ""].map(() => randomBytes(24).toString("base64url")) as [string, string, string];
   const passwords = `SIGNET_PASSWORD: "${one}"\nAUDITOR_PASSWORD: "${two}"\nARCHIVER_PASSWORD: "${three}"\n`;

@@ -49,7 +49,8 @@ export async function startSecureNats(
   const write = (users: string) =>
     writeFile(
       file,
-      `tls { cert_file: "${cert}", key_file: "${key}", ca_file: "${ca}", verify: ${options.verify ?? false} }\n${users}\n`,
+      // A busy machine takes longer than the two seconds in which the server wants a handshake by default.
+      `tls { cert_file: "${cert}", key_file: "${key}", ca_file: "${ca}", verify: ${options.verify ?? false}, timeout: 60 }\n${users}\n`,
     );
   await write(options.users ?? "");
   const server = await startNats(t, { jetstream: options.jetstream ?? true, flags: ["-c", file] });
