@@ -29,7 +29,7 @@ function gatewayOf(t: Ending, { app }: Service, env: Readonly<Record<string, str
   return startGateway(t, { signet: app.addresses.grpc, env });
 }
 
-async function tokenFor(service: Service, maxWebSockets: number, expireAfter = 60): Promise<string> {
+async function tokenFor(service: Service, maxWebSockets: number, expireAfter = MOST_SECONDS): Promise<string> {
   const websockets = { allowedCreators: [CREATOR], maxWebSockets };
   return (await euler(service).issue({ accountId: "account-7", expireAfter, websockets })).token;
 }
@@ -52,13 +52,10 @@ async function connect(
   return { socket, began: first === undefined ? (socket.closed?.code ?? 0) : JSON.parse(first) };
 }
 
-const connectWith = (t: Ending, gateway: ExampleProcess, jwtKey: string) =>
-  connect(t, gateway, { jwtKey, uniqueId: CREATOR });
-
-/** Connects again for as long as the gateway asks for it, because Signet was in doubt. */
-async function connectAtLast(t: Ending, gateway: ExampleProcess, token: string): Promise<Connection> {
-  const connection = await connectWith(t, gateway, token);
-  return connection.began === TRY_AGAIN_LATER ? connectAtLast(t, gateway, token) : connection;
+/** Connects again for as long as the gateway asks for it, because Signet was in doubt or slow. */
+async function connectWith(t: Ending, gateway: ExampleProcess, jwtKey: string): Promise<Connection> {
+  const connection = await connect(t, gateway, { jwtKey, uniqueId: CREATOR });
+  return connection.began === TRY_AGAIN_LATER ? connectWith(t, gateway, jwtKey) : connection;
 }
 
 function isSession(t: ExecutionContext, { began }: Connection, openSessions: number, maxSessions: number): void {
@@ -91,7 +88,7 @@ test.serial("E4: c3 is valid once c1 has closed", async (t) => {
 });
 
 test.serial("E4 (crash): a gateway that is killed frees its slots when its lease lapses", async (t) => {
-  const env = { GATEWAY_LEASE_SECONDS: "15" };
+  const env = { GATEWAY_LEASE_SECONDS: "30" };
   const [first, second] = [await gatewayOf(t, await service(), env), await gatewayOf(t, await service(), env)];
   const token = await tokenFor(await service(), 1);
   isSession(t, await connectWith(t, first, token), 1, 1);
@@ -117,15 +114,16 @@ serialTestWithNats("E5: of 50 opens at once over 3 replicas exactly 3 succeed, a
     const opens = Array.from({ length: 17 }, () => gateways)
       .flat()
       .slice(0, 50)
-      .map((gateway) => connectAtLast(t, gateway, token));
+      .map((gateway) => connectWith(t, gateway, token));
     return tally((await Promise.all(opens)).map(({ began }) => (typeof began === "number" ? `${began}` : "session")));
   };
-  t.deepEqual(await openAll(await tokenFor(first, 3, MOST_SECONDS)), { session: 3, 4429: 47 });
-  t.deepEqual(await openAll(await tokenFor(first, 4, MOST_SECONDS)), { session: 4, 4429: 46 }, "control: of 4, 4");
+  t.deepEqual(await openAll(await tokenFor(first, 3)), { session: 3, 4429: 47 });
+  t.deepEqual(await openAll(await tokenFor(first, 4)), { session: 4, 4429: 46 }, "control: of 4, 4");
 });
 
 test.serial("E8 (open socket): c1 outlives its token; its deadline is 8 hours after it was opened", async (t) => {
-  const token = await tokenFor(await service(), 2, 8);
+  // So long that a busy machine connects in time.
+  const token = await tokenFor(await service(), 2, 20);
   const before = Date.now();
   const c1 = await connectWith(t, await gateway(), token);
   const after = Date.now();
@@ -139,7 +137,7 @@ test.serial("E8 (open socket): c1 outlives its token; its deadline is 8 hours af
 });
 
 test.serial("E8 (end): at session_max the socket is closed with 4555", async (t) => {
-  const folder = await folderWithVariant(t, "euler-stream", "euler-stream", { "session_max: 8h": "session_max: 6s" });
+  const folder = await folderWithVariant(t, "euler-stream", "euler-stream", { "session_max: 8h": "session_max: 20s" });
   const env = { SIGNET_PROFILES_FOLDER: folder, SIGNET_PROFILES_REPLACE: "euler-stream" };
   const brief = await startRemote(t, { env });
   const c1 = await connectWith(t, await gatewayOf(t, brief), await tokenFor(brief, 1));
