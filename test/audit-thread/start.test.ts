@@ -33,7 +33,7 @@ interface Options extends Partial<AuditSettings> {
 }
 
 async function startThread(t: ExecutionContext<unknown>, options: Options = {}) {
-  const { program = AUDIT_THREAD, answerMs = 10_000, examineMs = 1_000, ...overrides } = options;
+  const { program = AUDIT_THREAD, answerMs = HANGS_MS, examineMs = HANGS_MS, ...overrides } = options;
   const settings = {
     folder: await tempFolder(t),
     maxBytes: 1 << 24,
@@ -120,7 +120,7 @@ testWithNats("a full spool blames no outage that is over, although there was not
   const server = await startNats(t);
   // A horizon that keeps what NATS has.
   const nats = { access: openAccess(server.url), replicas: 1, horizonMs: 60_000 };
-  const { side, reports } = await startThread(t, { nats, examineMs: 60_000 });
+  const { side, reports } = await startThread(t, { nats });
   const count = (type: AuditReport["type"]) => reports.filter((report) => report.type === type).length;
   await waitUntil("events can be forwarded", () => count("audit.forwarding") === 1);
   await server.restart();
@@ -136,7 +136,7 @@ testWithNats("a full spool blames no outage that new credentials have ended", as
   const user = await secretFile(folder, "user", "replica");
   const password = await secretFile(folder, "password", "one");
   const nats = { access: accessWith(server, { ca: server.ca, user, password }), replicas: 1, horizonMs: 60_000 };
-  const { side, reports } = await startThread(t, { nats, examineMs: 60_000 });
+  const { side, reports } = await startThread(t, { nats });
   const count = (type: AuditReport["type"]) => reports.filter((report) => report.type === type).length;
   await waitUntil("events can be forwarded", () => count("audit.forwarding") === 1);
   await server.exchangeUsers(usersOf("two"));
@@ -240,7 +240,7 @@ test("what was appended in the turn in which the thread dies is rejected too", a
 });
 
 test("an append that fails is rejected only when the obstacle is known, and a probe ends the obstacle", async (t) => {
-  const { side, folder, trouble } = await startThread(t, { program: TROUBLED });
+  const { side, folder, trouble } = await startThread(t, { program: TROUBLED, examineMs: 1_000 });
   const seen: (string | undefined)[] = [];
   side.onObstacle(() => seen.push(side.obstacle));
   await side.append(issued(1), TIME);

@@ -45,7 +45,7 @@ test("where something listens that never speaks gRPC, it says the same when the 
 test("a service that does not answer in time is DEADLINE_EXCEEDED", async (t) => {
   const service = await fakeService({ issueToken: "silence" });
   t.teardown(service.stop);
-  const { code, stderr } = await signet([...ISSUE, "--timeout", "3s"], { env: service.env });
+  const { code, stderr } = await signet([...ISSUE, "--timeout", "10s"], { env: service.env });
   t.is(code, 2);
   t.regex(stderr, /^error: DEADLINE_EXCEEDED: (?!no Signet)/);
 });
@@ -53,8 +53,8 @@ test("a service that does not answer in time is DEADLINE_EXCEEDED", async (t) =>
 test("a terminal shows what a call waits for, until the answer", async (t) => {
   const service = await fakeService({ issueToken: "silence" });
   t.teardown(service.stop);
-  const { stderr } = await signet([...ISSUE, "--timeout", "3s"], { env: service.env, tty: true });
-  t.regex(stderr, /^\rwaiting for 127\.0\.0\.1:\d+ \.\.\. \d s.* +\r.*error:.* DEADLINE_EXCEEDED/s);
+  const { stderr } = await signet([...ISSUE, "--timeout", "10s"], { env: service.env, tty: true });
+  t.regex(stderr, /^\rwaiting for 127\.0\.0\.1:\d+ \.\.\. \d+ s.* +\r.*error:.* DEADLINE_EXCEEDED/s);
 });
 
 test("UNAVAILABLE of a service that is there keeps its own message, reason and delay", async (t) => {

@@ -67,7 +67,8 @@ const EC_HEADER = { ...HEADER, alg: "ES256", kid: "ec" };
 const NOW = Math.floor(Date.now() / 1000);
 const CLAIMS = {
   ...{ iss: ISSUER, sub: "alice", aud: "api", client_id: CALLER, jti: "id-1" },
-  ...{ iat: NOW, exp: NOW + 300 },
+  // As long as the profile allows: the file may take minutes on a busy machine.
+  ...{ iat: NOW, exp: NOW + 3_600 },
 };
 const withHeader = (members: object | string) =>
   forge(typeof members === "string" ? members : { ...HEADER, ...members }, CLAIMS, ed);
@@ -413,8 +414,8 @@ test("over mTLS, while no key may sign nothing is issued, and what is issued is 
   const clock = { now: Date.now() };
   const { calls, service } = await startSecured(t, { now: () => clock.now, policy: FAST_ROTATION });
   const outcomes = new Set<string>();
-  for (let hour = 0; hour < 8; hour += 1) {
-    // All keys have ended, and the ring notices it within a second.
+  // All keys have ended, and the ring notices it within a second: on a busy machine, mostly before the call.
+  for (let hour = 0; hour < 8 || (hour < 200 && [...outcomes].every((one) => one === "valid")); hour += 1) {
     clock.now += 3_600_000;
     const outcome = await issue(calls, { ttl: seconds(5n) }).then(
       async ({ token }) => verdictOf(await service.verify(token)),

@@ -7,6 +7,7 @@ import { createKekFile } from "../../src/jose/kek-source.ts";
 import { openFileKeyValue } from "../../src/state/file.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { dialect, verdictOf } from "../support/profiles/dialect.ts";
+import { CLOCKED, type ClockFile, clockFile } from "../support/replicas/clocked-service.ts";
 import { importKey } from "../support/service/key-calls.ts";
 import { type RemoteService, startRemote } from "../support/service/remote-service.ts";
 import { failureOf } from "../support/service/rich-error.ts";
@@ -67,10 +68,14 @@ test("secrets that can't be read make their tenant UNAVAILABLE, are logged, and 
 });
 
 test("garbage after the newest epoch of secrets stops issuing until it is written over, and never verifying", async (t) => {
-  const { after, token } = await restartedOver(t, 2);
+  // Until the test moves it on: after five seconds by this clock it is written over.
+  const clock = await clockFile(t);
+  await clock.standAt(Date.now());
+  const { after, token } = await restartedOver(t, 2, clock);
   t.is(verdictOf(await hivekit(after).verify(token)), "valid");
   t.is((await failureOf(hivekit(after).issue({ sub: "u", allow_all: true }))).reason, "KEYS_UNAVAILABLE");
   t.true(isUnreadable(after));
+  await clock.runAhead(10_000);
   await waitUntil("issuing is back", () =>
     hivekit(after)
       .issue({ sub: "u", allow_all: true })
@@ -83,7 +88,7 @@ test("garbage after the newest epoch of secrets stops issuing until it is writte
 });
 
 /** A service with a secret of two tenants, restarted after garbage was written at an epoch of the first one. */
-async function restartedOver(t: ExecutionContext, epoch: number) {
+async function restartedOver(t: ExecutionContext, epoch: number, clock?: ClockFile) {
   const data = await tempFolder(t);
   const before = await startRemote(t, { data });
   for (const tenant of ["acme", "fine"]) await importKey(before, { profile: "hivekit", tenant, keyId: "k1" });
@@ -95,7 +100,8 @@ async function restartedOver(t: ExecutionContext, epoch: number) {
   if (found === undefined) await store.create(key, Buffer.from("rubbish"));
   else await store.update(key, Buffer.from("rubbish"), found.revision);
   store.close();
-  return { after: await startRemote(t, { data }), token };
+  const clocked = clock && { program: CLOCKED, env: { REPLICA_CLOCK: clock.path } };
+  return { after: await startRemote(t, { data, ...clocked }), token };
 }
 
 function isUnreadable({ process: { log } }: RemoteService): boolean {

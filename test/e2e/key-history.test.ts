@@ -29,6 +29,9 @@ testWithNats("a signature can be checked by the log when its key is gone from th
     t.is(code, 0, stderr);
     return stdout;
   };
+  await waitUntil("the log has its event", async () =>
+    tokenIdsOf(await readAuditStream(nats.url)).includes(old.tokenId),
+  );
   const kept = createLocalJWKSet(JSON.parse(await history("--jwks", "--key", old.keyId)));
   const { payload } = await compactVerify(old.token, kept);
   t.is(JSON.parse(Buffer.from(payload).toString()).jti, old.tokenId);

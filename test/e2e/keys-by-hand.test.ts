@@ -78,9 +78,10 @@ test("after an emergency the standby signs, and tokens of the revoked key are KE
   const service = await startService(t);
   const stolen = await issue(service);
   const { standbyKeyId } = await planRotation(service);
+  const before = Date.now();
   const answer = await revokeKey(service, stolen.keyId);
   t.like(answer, { signingKeyId: standbyKeyId, epoch: 2n, replicasInformed: [], replicasLate: [] });
-  t.true((answer.knownEverywhereAt?.getTime() ?? 0) > Date.now() + 1_000_000);
+  t.true((answer.knownEverywhereAt?.getTime() ?? 0) > before + 1_000_000);
   const fresh = await issue(service);
   t.is(fresh.keyId, standbyKeyId);
   t.like(await verify(service, fresh.token), { valid: true });

@@ -166,18 +166,19 @@ testWithNats("what is denied, what fails, and what the shadow policy would decid
       [caller, callerProof, callerAddress],
       rest.method === "Reload" ? ["", "", ""] : ["loopback", "loopback", "127.0.0.1"],
     );
-    return [[event?.$case, Number(count), ...Object.values(rest)].join(" ")];
+    return [{ what: [event?.$case, ...Object.values(rest)].join(" "), count: Number(count) }];
   });
-  t.deepEqual(events.toSorted(), [
-    "accessDenied 1 IssueToken  PROFILE_NOT_FOUND",
-    "accessDenied 1 VerifyToken service PERMISSION_DENIED",
-    "accessDenied 2 VerifyToken service PERMISSION_DENIED",
-    "accessWouldAllow 1 VerifyToken service next",
-    "accessWouldAllow 2 VerifyToken service next",
-    "accessWouldDeny 1 IssueToken service orders",
-    "adminFailed 1 ImportKey shoplive WEAK_KEY",
-    "adminFailed 1 Reload  CONFIG",
-    "adminFailed 1 RetireWriter  WRITER_NOT_FOUND",
+  // How many events tell it depends on how long the calls take.
+  const told = Map.groupBy(events, ({ what }) => what);
+  const totals = [...told].map(([what, own]) => `${own.reduce((sum, { count }) => sum + count, 0)} ${what}`);
+  t.deepEqual(totals.toSorted(), [
+    "1 accessDenied IssueToken  PROFILE_NOT_FOUND",
+    "1 accessWouldDeny IssueToken service orders",
+    "1 adminFailed ImportKey shoplive WEAK_KEY",
+    "1 adminFailed Reload  CONFIG",
+    "1 adminFailed RetireWriter  WRITER_NOT_FOUND",
+    "3 accessDenied VerifyToken service PERMISSION_DENIED",
+    "3 accessWouldAllow VerifyToken service next",
   ]);
 });
 

@@ -174,7 +174,7 @@ test("the time of the next rotation is shown by keyset", async (t) => {
 });
 
 test("nothing is waited for while tokens are issued, and a kind of obstacle is shown while it lasts", async (t) => {
-  const { app, url } = await startService(t, { env: { SIGNET_SHUTDOWN_DRAIN: "10s" } });
+  const { app, url } = await startService(t, { env: { SIGNET_SHUTDOWN_DRAIN: "20s" } });
   const obstacles = async () => {
     const samples = samplesIn(await (await fetch(`${url}/metrics`)).text());
     return Object.fromEntries([...samples].filter(([name]) => name.startsWith("signet_obstacles")));

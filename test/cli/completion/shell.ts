@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ExecutionContext, Implementation } from "ava";
+import { HANGS_MS } from "../../support/bounded.ts";
 import { tempFolder } from "../../support/files/temp.ts";
 import { giveInput } from "../../support/give-input.ts";
 import { findTool } from "../../support/service/find-tool.ts";
@@ -96,7 +97,7 @@ export async function offeredIn(shell: Shell, folder: string, lines: readonly st
 function run(program: string, words: readonly string[], folder: string, stdin = ""): Promise<string> {
   return new Promise((resolve, reject) => {
     const env = { PATH: process.env.PATH, HOME: folder, TERM: "dumb", LANG: "C.UTF-8" };
-    const child = execFile(program, words, { cwd: folder, env, timeout: 60_000 }, (error, stdout) =>
+    const child = execFile(program, words, { cwd: folder, env, timeout: 3 * HANGS_MS }, (error, stdout) =>
       error === null ? resolve(stdout) : reject(error),
     );
     giveInput(child, stdin);

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import test, { type ExecutionContext, type Implementation } from "ava";
 import type { KeyBackup } from "../../../src/cli/commands/keys/export-restore.ts";
+import { HANGS_MS } from "../../support/bounded.ts";
 import { findTool } from "../../support/service/find-tool.ts";
 import { testUnless } from "../../support/unless-missing.ts";
 import { waitUntil } from "../../support/wait-until.ts";
@@ -50,7 +51,7 @@ test("quick work says nothing on a terminal", async (t) => {
 function onTerminal(t: ExecutionContext, words: string): Promise<string> {
   const command = `${process.execPath} src/main.ts health --address unix:/nowhere/signet --wait 2s ${words}`;
   return new Promise((resolve) => {
-    execFile("script", ["-qc", command, "/dev/null"], { timeout: 60_000 }, (error, stdout) => {
+    execFile("script", ["-qc", command, "/dev/null"], { timeout: 3 * HANGS_MS }, (error, stdout) => {
       t.is(error, null);
       resolve(stdout);
     });
@@ -62,7 +63,7 @@ const testOnTerminal = (title: string, run: Implementation<[]>) => testUnless(mi
 
 testOnTerminal("a real terminal shows it", async (t) => {
   const shown = await onTerminal(t, "");
-  t.regex(shown, /\runix:\/nowhere\/signet does not answer \.\.\. \d s/);
+  t.regex(shown, /\runix:\/nowhere\/signet does not answer \.\.\. \d+ s/);
   t.regex(shown, /\r +\r.*error:.* UNAVAILABLE: no Signet answers/);
 });
 

@@ -92,7 +92,7 @@ test("a call without a deadline ends at the longest, and one with a later deadli
 });
 
 test("a call that never ends its request gives its place back", async (t) => {
-  const { server } = await slowServer(t, 3_000);
+  const { server } = await slowServer(t, 10_000);
   const session = connect(`http://${server.address}`);
   t.teardown(() => session.destroy());
   const open = (path: string) => {

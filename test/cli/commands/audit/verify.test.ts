@@ -13,6 +13,7 @@ import { tempFolder } from "../../../support/files/temp.ts";
 import { trailFaults, trailOf } from "../../../support/nats/audit-trail.ts";
 import { connect } from "../../../support/nats/connect.ts";
 import { serialTestWithNats, startNats } from "../../../support/nats/nats-server.ts";
+import { boundByRounds } from "../../../support/rounds.ts";
 import { startLoad } from "../../../support/service/load.ts";
 import { allForwarded, startRemote } from "../../../support/service/remote-service.ts";
 import { issue } from "../../../support/service/service.ts";
@@ -21,8 +22,6 @@ import { waitUntil } from "../../../support/wait-until.ts";
 import { signet } from "../../terminal.ts";
 
 const IN_FLIGHT = 16;
-/** Three starts of a service and as many of NATS, on a machine that runs other tests. */
-const STARTS_MS = 180_000;
 
 /**
  * A service that was killed under load, backed up with its NATS as they were then ("yesterday"), and that issued some
@@ -98,7 +97,7 @@ async function linesOf(file: string): Promise<string[]> {
 }
 
 serialTestWithNats("the log of a service that was killed is proven, in the stream and exported", async (t) => {
-  t.timeout(STARTS_MS);
+  boundByRounds(t);
   const { nats, env, file, state } = await world();
   const trail = await trailOf(nats);
   t.deepEqual(trailFaults(trail, []), {}, "control: the tests' own check");
@@ -285,7 +284,7 @@ serialTestWithNats("with the state of an earlier run, a log whose end was cut of
 serialTestWithNats(
   "with the state of an earlier run, yesterday's backup is older, and what follows it is another history",
   async (t) => {
-    t.timeout(STARTS_MS);
+    boundByRounds(t);
     const { nats, env, store, yesterday, state } = await world();
     await verify(["--state", state], env);
     const before = await readFile(state, "utf8");
