@@ -1,7 +1,7 @@
 import { CodedError } from "../../coded-error.ts";
 import type { LogPolicy } from "../checkpoint/policy.ts";
 import { type PublishedCheckpoint, readCheckpoint } from "../stream-message.ts";
-import { type Claim, ClaimedLeaves, claimOf } from "../tree/claimed-leaves.ts";
+import { type Claim, ClaimedLeaves, claimOf, wayOutOfGap } from "../tree/claimed-leaves.ts";
 import { rootOf } from "../tree/edge.ts";
 import type { TreeHash } from "../tree/hash.ts";
 import { inclusionProof, type LeafAt } from "../tree/proof.ts";
@@ -188,7 +188,7 @@ function rankOf({ code }: NoReceiptError): number {
 function incomplete(index: number): NoReceiptError {
   return new NoReceiptError(
     "INCOMPLETE",
-    `the event with log index ${index} of its writer is missing: name all files, those of the archive too`,
+    `the event with log index ${index} of its writer is missing: ${wayOutOfGap(index)}`,
   );
 }
 

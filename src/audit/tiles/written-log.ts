@@ -2,7 +2,7 @@ import { CodedError } from "../../coded-error.ts";
 import { counted } from "../../counted.ts";
 import type { LogPolicy } from "../checkpoint/policy.ts";
 import { type PublishedCheckpoint, readCheckpoint } from "../stream-message.ts";
-import { type Claim, ClaimedLeaves, claimOf } from "../tree/claimed-leaves.ts";
+import { type Claim, ClaimedLeaves, claimOf, wayOutOfGap } from "../tree/claimed-leaves.ts";
 import { rootOf } from "../tree/edge.ts";
 import type { LeafAt } from "../tree/proof.ts";
 import { parseLine, readEntry } from "../verify/entry.ts";
@@ -86,10 +86,7 @@ export class LogSearch {
       return new LogError("UNKNOWN_LOG", `the policy has no log of the writer ${writer}: signet audit keys`);
     if (this.#leaves.isEmpty) return new LogError("NOT_FOUND", `no event of a log of the writer ${writer} was read`);
     if (!this.#leaves.has(0))
-      return new LogError(
-        "INCOMPLETE",
-        "the writer's first event is missing: name all files, those of the archive too",
-      );
+      return new LogError("INCOMPLETE", `the writer's first event is missing: ${wayOutOfGap(0)}`);
     return new LogError("PENDING", `no checkpoint of the writer ${writer} covers an event`);
   }
 }
@@ -134,7 +131,6 @@ function claimIn(body: Uint8Array, writer: string): Claim | undefined {
 function missing(index: number, size: number): LogError {
   return new LogError(
     "INCOMPLETE",
-    `the checkpoint covers ${counted(size, "event")}, and the one with log index ${index} is missing: name all files, those of \
-the archive too`,
+    `the checkpoint covers ${counted(size, "event")}, and the one with log index ${index} is missing: ${wayOutOfGap(index)}`,
   );
 }

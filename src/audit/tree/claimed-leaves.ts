@@ -44,6 +44,13 @@ const ROOT: Branch = { edge: EMPTY_EDGE, last: undefined, choices: undefined, wa
 
 const PART_BYTES = 16;
 
+/** What to do where the event with this index is the first that is missing. */
+export function wayOutOfGap(index: number): string {
+  const files = "name all files, those of the archive too";
+  // What comes before it was read: a file between others is missing, or the log itself has a gap.
+  return index === 0 ? files : `${files}, or see what signet audit verify says`;
+}
+
 /** Undefined for an event of a version that had no log. */
 export function claimOf({ hash, prevHash, leaf }: ReadEvent): Claim | undefined {
   return leaf && { index: leaf.index, hash: Buffer.from(leaf.hash, "latin1"), link: linkOf(hash, prevHash) };

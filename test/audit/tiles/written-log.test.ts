@@ -53,6 +53,12 @@ test("an event that left the log between the two readings is named", async (t) =
   t.throws(() => found(LOG.bodies.toSpliced(4, 1)), { code: "INCOMPLETE", message: /log index 4 is missing/ });
 });
 
+test("of a gap behind the first event it is said that the log itself may have it", (t) => {
+  const gap = (index: number) => t.throws(() => found(LOG.bodies.toSpliced(index, 1)))?.message ?? "";
+  t.regex(gap(1), /the archive too, or see what signet audit verify says$/);
+  t.regex(gap(0), /the archive too$/, "control");
+});
+
 test("without a checkpoint that counts, the reason says whether one may come", (t) => {
   const policy = (writer: string) => parsePolicy(`${createLogWriter(writer).policyLine}quorum none\n`);
   const reason = (bodies: readonly string[], known?: LogPolicy, writer = "w") => {
