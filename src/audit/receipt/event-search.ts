@@ -71,6 +71,8 @@ export class EventSearch {
   readonly #leaves = new Map<string, ClaimedLeaves>();
   /** By writer. */
   readonly #checkpoints = new Map<string, PublishedCheckpoint[]>();
+  /** By writer, the size of the largest that the key of its log has not signed. */
+  readonly #unsigned = new Map<string, number>();
   /** By writer. */
   readonly #candidates = new Map<string, Candidates>();
   /** Whether an event of a version that had no log is the wanted one. */
@@ -110,9 +112,12 @@ export class EventSearch {
   addCheckpoint(note: string): void {
     const checkpoint = readCheckpoint(note);
     if (checkpoint === undefined) return;
-    if ((this.#policy?.judge(note, checkpoint.origin) ?? "VALID") !== "VALID") return;
-    const known = this.#checkpoints.get(checkpoint.writer);
-    if (known === undefined) this.#checkpoints.set(checkpoint.writer, [checkpoint]);
+    const { writer, origin, size } = checkpoint;
+    const judgement = this.#policy?.judge(note, origin) ?? "VALID";
+    if (judgement === "BAD_SIGNATURE") this.#unsigned.set(writer, Math.max(size, this.#unsigned.get(writer) ?? 0));
+    if (judgement !== "VALID") return;
+    const known = this.#checkpoints.get(writer);
+    if (known === undefined) this.#checkpoints.set(writer, [checkpoint]);
     else known.push(checkpoint);
   }
 
@@ -146,7 +151,7 @@ export class EventSearch {
     if (!leaves.has(0)) throw incomplete(0);
     const found = firstThatAgrees(covering, leaves, ({ hash }) => bodies.has(keyOf(hash)));
     if (found === undefined && last >= (covering.at(-1)?.size ?? 0))
-      throw new NoReceiptError("PENDING", "no checkpoint covers the event");
+      throw pending((this.#unsigned.get(writer) ?? 0) > first);
     if (found === undefined)
       throw new NoReceiptError("MISMATCH", "no checkpoint agrees with the events: see what signet audit verify says");
     const { claim, checkpoint, leafAt } = found;
@@ -183,6 +188,15 @@ function keyOf(hash: TreeHash): string {
 /** Anybody who can publish can make up a writer that no policy names: it hides no other reason. */
 function rankOf({ code }: NoReceiptError): number {
   return code === "PENDING" ? 0 : code === "UNKNOWN_LOG" ? 2 : 1;
+}
+
+/** `isUnsigned`: checkpoints that do not count cover it. Who can publish can make them up, so that a good one may come. */
+function pending(isUnsigned: boolean): NoReceiptError {
+  const message = isUnsigned
+    ? "the key that the policy has for the log did not sign the checkpoint that covers the event (see what signet audit " +
+      "verify says), and no good one does"
+    : "no checkpoint covers the event";
+  return new NoReceiptError("PENDING", message);
 }
 
 function incomplete(index: number): NoReceiptError {

@@ -106,6 +106,16 @@ test("where the real event of a place is missing, one that was made up does not 
   t.throws(() => receiptFor("t-3", { bodies }), { code: "MISMATCH" });
 });
 
+test("an event that is covered only by a checkpoint of another key is pending, and the message says so", (t) => {
+  const receipt = (...notes: readonly string[]) => receiptIn(new EventSearch(issuedToken("t-3"), POLICY), { notes });
+  const other = createLogWriter("w");
+  const forged = (size: number) => other.checkpoint(LOG.bodies.slice(0, size));
+  const unsigned = /the key that the policy has for the log did not sign the checkpoint that covers the event/;
+  t.throws(() => receipt(forged(5), LOG.checkpointAt(2)), { code: "PENDING", message: unsigned });
+  t.throws(() => receipt(forged(3)), { code: "PENDING", message: "no checkpoint covers the event" });
+  t.is(check(receipt(forged(5), LOG.checkpointAt(9))).size, 9, "it hides no good one");
+});
+
 test("of several events the one that is covered is taken, and it is pending if none is", (t) => {
   const log = createLogWriter("restarted");
   const published = { keyPublished: { keyId: "kid" } };
