@@ -112,7 +112,9 @@ export async function startAuditThread(
       case "failed":
         return opened.reject(received(message.error));
       case "stopped":
-        return end("was stopped");
+        end("was stopped");
+        // All is closed. It would live on until a DNS query has ended that nobody answers.
+        void worker.terminate();
     }
   });
   worker.once("error", fail);

@@ -1,3 +1,5 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -16,6 +18,7 @@ import { accessWith, secretFile, startSecureNats } from "../support/nats/secure-
 import { freePort } from "../support/service/free-port.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
+const NAMED = new URL("./named-audit.ts", import.meta.url);
 const TROUBLED = new URL("./troubled-audit.ts", import.meta.url);
 /** Storage that is sound answers sooner, on a busy machine too. */
 const SLOW_MS = 2_000;
@@ -207,6 +210,17 @@ testWithNats("a stop makes durable and forwards what was appended, and ends the 
   await t.throwsAsync(side.depth(), unavailable);
   await t.notThrowsAsync(side.stop(0), "a second stop");
   t.deepEqual(deaths, [], "an end that was asked for is no death");
+});
+
+test("a stop does not wait for a DNS query that nobody answers", async (t) => {
+  const dns = createSocket("udp4").bind(0, "127.0.0.1");
+  t.teardown(() => dns.close());
+  await once(dns, "listening");
+  const asked = once(dns, "message");
+  const access = openAccess(`nats://nats.example:${dns.address().port}`);
+  const { side } = await startThread(t, { program: NAMED, nats: { access, replicas: 1, horizonMs: 60_000 } });
+  await asked;
+  await t.notThrowsAsync(side.stop(5 * SLOW_MS), "it was not terminated for being late");
 });
 
 test("when the thread dies, pending and later appends are rejected, and its death is reported once", async (t) => {
