@@ -27,14 +27,11 @@ export class Transport extends NodeTransport {
     options: TransportOptions,
   ): Promise<void> {
     const { over } = options;
-    const end = () => this.#giveUp();
-    over?.addEventListener("abort", end);
-    if (over?.aborted) end();
-    try {
-      await super.connect(server, options);
-    } finally {
-      over?.removeEventListener("abort", end);
-    }
+    // Until it is closed: a server may freeze when it has begun to answer, and the connection is of no use yet.
+    over?.addEventListener("abort", () => this.#giveUp(), { signal: this.#givenUp.signal });
+    void this.closed().then(() => this.#giveUp());
+    if (over?.aborted) this.#giveUp();
+    await super.connect(server, options);
   }
 
   override async dial({ hostname, port }: { readonly hostname: string; readonly port: number }): Promise<Socket> {

@@ -14,6 +14,8 @@ export interface TcpProxy {
   release(): void;
   /** How many times the clients have sent this text. */
   sent(text: string): number;
+  /** How many clients have an open connection. */
+  clients(): number;
 }
 
 /** A TCP proxy that a test can make fail. `rewrite` changes the data of the server. */
@@ -77,5 +79,6 @@ export async function startTcpProxy(
       for (const socket of [...pairs].flat()) socket.resume();
     },
     sent: (text) => fromClients.split(text).length - 1,
+    clients: () => pairs.size,
   };
 }
