@@ -54,7 +54,20 @@ export class StrictCommand extends Command {
           return previous;
         }
       };
-    return super.addOption(option);
+    super.addOption(option);
+    if (option.required || option.optional) this.#refuseSecond(option);
+    return this;
+  }
+
+  /** Of two values one would be ignored. What collects its values has a list of them. */
+  #refuseSecond(option: Option): void {
+    let given = 0;
+    this.on(`option:${option.name()}`, () => {
+      const value: unknown = this.getOptionValue(option.attributeName());
+      given += 1;
+      if (given === 2 && value !== undefined && !Array.isArray(value))
+        this.#faults.push(`option '${option.flags}' is given more than once`);
+    });
   }
 
   #worded(fault: { readonly code: string; readonly message: string }): string[] {

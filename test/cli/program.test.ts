@@ -117,6 +117,17 @@ test("all faults of a command line are reported together, without the values of 
   );
 });
 
+test("an option that takes one value is given once; a flag, or one that takes several, as often as you like", async (t) => {
+  const once = "keys revoke k --reason a --timeout 1s --json --reason=b --json --timeout 2s --reason c";
+  t.is(
+    (await signet(once.split(" "))).stderr.trimEnd(),
+    '{"code":"USAGE","message":"option \'--reason <text>\' is given more than once; ' +
+      "option '--timeout <duration>' is given more than once\"}",
+  );
+  const often = "token issue A.B --claim a=1 --claim b=2 --audience x --audience y";
+  t.regex((await signet(often.split(" "))).stderr, /^error: PROFILE must be/, "control");
+});
+
 test("a secret that begins with a hyphen, behind an option that there is not, is not repeated", async (t) => {
   const { stderr } = await signet("keys import --profile x --encoding hex --secret -S3cr_et --sekret=x".split(" "));
   t.regex(stderr, /^error: unknown option '--secret'.*; unknown option '--sekret'\n$/);

@@ -99,19 +99,14 @@ export function since(text: string, now: number): Date {
   return date;
 }
 
-/**
- * The path of a file, given once: of two policies, one would be ignored. An empty one is a variable of a script that is
- * not set.
- */
-export function filePath(text: string, before?: string): string {
+/** The path of a file. An empty one is a variable of a script that is not set. */
+export function filePath(text: string): string {
   if (text === "") throw new InvalidArgumentError("Allowed: the path of a file; it is empty.");
-  if (before !== undefined) throw new InvalidArgumentError("Allowed: one file; it is given twice.");
   return text;
 }
 
 /** As {@link filePath}, of a folder. */
-export function folderPath(text: string, before?: string): string {
+export function folderPath(text: string): string {
   if (text === "") throw new InvalidArgumentError("Allowed: the path of a folder; it is empty.");
-  if (before !== undefined) throw new InvalidArgumentError("Allowed: one folder; it is given twice.");
   return text;
 }

@@ -378,7 +378,11 @@ for (const [what, words, said] of [
     "--nats, --creds",
   ],
   ["a state without a name", ["/dev/null", "--state", ""], "the path of a file"],
-  ["a second policy", ["/dev/null", "--policy", "a", "--policy", "b"], "Allowed: one file; it is given twice"],
+  [
+    "a second policy",
+    ["/dev/null", "--policy", "a", "--policy", "b"],
+    "option '--policy <file>' is given more than once",
+  ],
   ["a folder for the state that is not there", ["/dev/null", "--state", "/dev/null/state"], "ENOTDIR"],
 ] as const)
   test(`${what} is wrong usage, before anything is read`, async (t) => {
