@@ -5,6 +5,7 @@ import { join } from "node:path";
 import test from "ava";
 import { IssuerError } from "../../src/issuers/issuer-error.ts";
 import { fetchJwks as fetchUntil, type JwksSource } from "../../src/issuers/jwks-source.ts";
+import { HANGS_MS } from "../support/bounded.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { createAuthority } from "../support/tls/certificates.ts";
 import { type Serve, startIssuerServer } from "../support/tls/issuer-server.ts";
@@ -29,7 +30,12 @@ const discovering = (serve: (path: string, host: string) => unknown): Serve => {
   };
 };
 
-// Serial, but for the two that wait for their end: a fetch has five seconds, which all at once take on a busy machine.
+const { timeout } = AbortSignal;
+// A fetch has five seconds, which a busy machine may take. Two tests wait for their end, after all others.
+test.before(() => {
+  AbortSignal.timeout = () => timeout.call(AbortSignal, HANGS_MS);
+});
+
 test.serial("the JWKS is fetched over TLS with the CA, and with the token as it is in its file now", async (t) => {
   const { url, caFile, asked } = await startIssuerServer(t, serveJwks);
   const tokenFile = join(await tempFolder(t), "token");
@@ -91,6 +97,7 @@ test.serial("a document of more than a megabyte is not read to its end", async (
 });
 
 test("an answer that drips is given up", async (t) => {
+  AbortSignal.timeout = timeout;
   const { url, caFile } = await startIssuerServer(t, (_, response) => {
     const dripping = setInterval(() => response.write(" "), 500);
     response.on("close", () => clearInterval(dripping));
@@ -102,6 +109,7 @@ test("an answer that drips is given up", async (t) => {
 });
 
 test("a handshake that never comes is given up", async (t) => {
+  AbortSignal.timeout = timeout;
   const server = createTcpServer(() => {});
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.teardown(() => server.close());
@@ -117,11 +125,11 @@ test.serial("a fetch ends when the service stops", async (t) => {
 
 test.serial("discovery and keys have one time together", async (t) => {
   const time = new AbortController();
-  const { timeout } = AbortSignal;
+  const patient = AbortSignal.timeout;
   const given: number[] = [];
   AbortSignal.timeout = (ms) => (given.push(ms) === 1 ? time.signal : timeout.call(AbortSignal, ms));
   t.teardown(() => {
-    AbortSignal.timeout = timeout;
+    AbortSignal.timeout = patient;
   });
   const { url, caFile, asked } = await startIssuerServer(t, (request, response) => {
     const host = `https://${request.headers.host}`;

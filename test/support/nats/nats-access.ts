@@ -1,6 +1,6 @@
 import type { NatsAccess } from "../../../src/nats/access.ts";
 
-/** How a server without TLS and credentials is reached. */
+/** How a server without TLS and credentials is reached, or one of several with commas between. */
 export function openAccess(url: string): NatsAccess {
-  return { servers: [url], tls: false, files: {} };
+  return { servers: url.split(","), tls: false, files: {} };
 }
