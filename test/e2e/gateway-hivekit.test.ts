@@ -70,7 +70,7 @@ test("a revoked token ends its connection, with the error frame first", async (t
 test("the bounds of the quarantine are those of the profile: no token in time closes the connection", async (t) => {
   const bounds = "quarantine: { deadline: 10s, max_failures: 5 }";
   const folder = await folderWithVariant(t, "hivekit", "hivekit", {
-    [bounds]: "quarantine: { deadline: 5s, max_failures: 1 }",
+    [bounds]: "quarantine: { deadline: 15s, max_failures: 1 }",
   });
   const serviceEnv = { SIGNET_PROFILES_FOLDER: folder, SIGNET_PROFILES_REPLACE: "hivekit" };
   const all = await startVendors(t, { serviceEnv });

@@ -28,7 +28,7 @@ import {
 import { boundByRounds, rounds } from "../support/rounds.ts";
 import { seededRandom } from "../support/seeded-random.ts";
 import { rawClient } from "../support/service/raw-client.ts";
-import { issue, type Service, startService, verify } from "../support/service/service.ts";
+import { issue, onceRead, type Service, startService, verify } from "../support/service/service.ts";
 import { tlsFiles } from "../support/tls/tls-files.ts";
 import { certified, clientsWith, grpcTlsEnv } from "../support/tls/tls-service.ts";
 import { mutateToken, randomBytes } from "../support/tokens/mutate-token.ts";
@@ -179,7 +179,7 @@ async function sendRequests(
       Array.from({ length: IN_FLIGHT }, async () => {
         const [method, original] = pick(originals, random);
         const bytes = mutate(original, random);
-        const { code, answer } = await outcomeOf(send(`signet.v1.${method}`, bytes));
+        const { code, answer } = await outcomeOf(onceRead(() => send(`signet.v1.${method}`, bytes)));
         add(codes, code);
         if (method !== VERIFY || answer === undefined || !VerifyTokenResponse.decode(answer).valid) return;
         const { credential } = VerifyTokenRequest.decode(bytes);

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { type App, startApp } from "../../../src/app/app.ts";
 import type { Surroundings } from "../../../src/app/run.ts";
@@ -98,7 +99,13 @@ export function issue(
   return promised(tokens.issueToken.bind(tokens), whole);
 }
 
-/** Verifies one token, by default for `api`. Rejects with the ServiceError. */
+/** How often a verification is made again that needs the store, and a second before each. */
+const AGAIN = 10;
+
+/**
+ * Verifies one token, by default for `api`. Rejects with the ServiceError. Where the store was not read in time for a kid
+ * that is unknown, the answer says to ask again: on a busy machine that happens.
+ */
 export function verify(
   { tokens }: Pick<Service, "tokens">,
   token: string,
@@ -106,7 +113,21 @@ export function verify(
 ): Promise<VerifyTokenResponse> {
   const credential = { $case: "token", value: token } as const;
   const whole = VerifyTokenRequest.fromPartial({ profile: "service", audience: "api", credential, ...request });
-  return promised(tokens.verifyToken.bind(tokens), whole);
+  return onceRead(() => promised(tokens.verifyToken.bind(tokens), whole));
+}
+
+/** Makes a call again whose token has a kid that is unknown while the store could not be read in time. */
+export async function onceRead<Answer>(call: () => Promise<Answer>): Promise<Answer> {
+  for (let again = 0; ; again++) {
+    try {
+      return await call();
+    } catch (error) {
+      const { details = "" } = error as ServiceError;
+      if (!details.includes("is unknown here, and the key store can't be read, or not in time") || again === AGAIN)
+        throw error;
+      await pause(1_000);
+    }
+  }
 }
 
 export function listKeys({ keys }: Service, keyset = ""): Promise<ListKeysResponse> {
