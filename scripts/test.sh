@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.." || exit 1
 LEAK_FOLDER=$(mktemp -d) && BUILD_FOLDER=$(mktemp -d) || exit 1
 export LEAK_FOLDER BUILD_FOLDER
 
-# Whether so many KiB are 8 GiB or more.
-has_room() { [ "$1" -ge 8388608 ] 2>/dev/null; }
+# Whether so many KiB are 4 GiB or more: several times what the tests have at once.
+has_room() { [ "$1" -ge 4194304 ] 2>/dev/null; }
 
 # A folder in memory, where that has room for what the tests write, and programs may be run from it. A disk that stalls
 # for seconds would hold up every service that syncs, which then refuses to issue.

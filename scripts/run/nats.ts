@@ -11,7 +11,8 @@ import { findTool } from "./tool.ts";
 import { until } from "./until.ts";
 
 const GRACE_MS = 5_000;
-const ANSWER_MS = 1_000;
+/** Long enough for a busy machine: one that nobody answers is refused at once. */
+const ANSWER_MS = 5_000;
 
 /** A NATS server to use. `child` is set when this process started it. */
 export interface Nats extends AsyncDisposable {
@@ -72,7 +73,7 @@ function startNats(
   return startChild(`nats-server, whose log is ${log},`, [program, ...listen, ...storage], env, GRACE_MS);
 }
 
-/** Whether a NATS server answers within a second. The server speaks first, and begins with INFO. */
+/** Whether a NATS server answers in time. The server speaks first, and begins with INFO. */
 function answers({ host, port }: Endpoint): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: ANSWER_MS });

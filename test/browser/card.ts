@@ -21,3 +21,19 @@ export function cardOf(page: Page, vendor: string): Card {
     fact: (name, value) => card.locator("dl div", { hasText: name }).getByText(value, { exact: true }).waitFor(),
   };
 }
+
+/** Authenticates in quarantine, which lasts ten seconds: a busy machine may be late, and then connects again. */
+export async function becomeTrusted(hivekit: Card): Promise<void> {
+  for (;;) {
+    const [pressed, trusted, late] = [
+      hivekit.press("Authenticate"),
+      hivekit.state("Trusted").then(() => true),
+      hivekit.state("Closed 1008").then(() => false),
+    ];
+    // What is no longer waited for ends with the page.
+    for (const waiting of [pressed, trusted, late]) waiting.catch(() => {});
+    if (await Promise.race([trusted, late])) return;
+    await hivekit.press("Connect");
+    await hivekit.state("In quarantine");
+  }
+}

@@ -3,6 +3,7 @@ import { HANGS_MS } from "../support/bounded.ts";
 import { startVendors } from "../support/gateway-client.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { findTool } from "../support/service/find-tool.ts";
+import { get } from "../support/service/get.ts";
 import { shared } from "../support/service/shared.ts";
 import { openPage, startBrowser, testWithBrowser } from "./browser.ts";
 import { cardOf } from "./card.ts";
@@ -31,7 +32,7 @@ testWithAuditEvents("audit events arrive while the page is open, and those befor
 
 testWithBrowser("nothing inline and nothing from elsewhere may run", async (t) => {
   const { url, browser } = await parts();
-  const policy = (await fetch(url)).headers.get("content-security-policy") ?? "";
+  const policy = (await get(url)).headers.get("content-security-policy") ?? "";
   t.regex(policy, /^default-src 'none'; script-src 'self' http:\/\/127\.0\.0\.1:\d+;/);
   t.notRegex(policy, /unsafe|\*/);
   const page = await browser.newPage();

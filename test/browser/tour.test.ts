@@ -6,7 +6,7 @@ import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { findTool } from "../support/service/find-tool.ts";
 import { shared } from "../support/service/shared.ts";
 import { openPage, startBrowser, testWithBrowser } from "./browser.ts";
-import { cardOf } from "./card.ts";
+import { becomeTrusted, cardOf } from "./card.ts";
 
 /** SCREENSHOTS=1 writes the pictures of docs/demo.md. */
 const FOLDER = process.env.SCREENSHOTS ? join(import.meta.dirname, "..", "..", "docs", "images") : undefined;
@@ -36,8 +36,7 @@ async function showAll(page: Page): Promise<void> {
   await hivekit.press("Get a token");
   await hivekit.press("Connect");
   await hivekit.state("In quarantine");
-  await hivekit.press("Authenticate");
-  await hivekit.state("Trusted");
+  await becomeTrusted(hivekit);
   await hivekit.press("Read a rider");
   await hivekit.press("Delete a rider");
   await hivekit.says("does not give this right");

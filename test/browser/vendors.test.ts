@@ -3,7 +3,7 @@ import type { Browser } from "playwright-core";
 import { startVendors, type Vendors } from "../support/gateway-client.ts";
 import { shared } from "../support/service/shared.ts";
 import { openPage, startBrowser, testWithBrowser } from "./browser.ts";
-import { type Card, cardOf } from "./card.ts";
+import { becomeTrusted, type Card, cardOf } from "./card.ts";
 
 const parts = shared(test, async (t): Promise<{ vendors: Vendors; browser: Browser }> => {
   const vendors = await startVendors(t);
@@ -52,8 +52,7 @@ testWithBrowser("Hivekit: quarantine, the error frame, a trusted connection, its
   await hivekit.press("Frame too early");
   await hivekit.press("Bad token");
   await hivekit.says("error frame:");
-  await hivekit.press("Authenticate");
-  await hivekit.state("Trusted");
+  await becomeTrusted(hivekit);
   await hivekit.press("Read a rider");
   await hivekit.says("R deliveryRiders/johndoe-123: permitted");
   await hivekit.press("Delete a rider");

@@ -1,6 +1,7 @@
 import { execFile, execFileSync } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { HANGS_MS } from "../support/bounded.ts";
 import { builtPackage } from "../support/built-package.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { giveInput } from "../support/give-input.ts";
@@ -39,14 +40,14 @@ function npm(folder: string, ...words: readonly string[]): void {
   execFileSync("npm", words, { cwd: folder, stdio: "pipe" });
 }
 
-/** Runs a program to its end, with `input`, for at most a minute; `code` is -1 if it did not end by itself. */
+/** Runs a program to its end, with `input`, for at most four minutes, which a compiler may need; `code` is -1 if it did not end by itself. */
 export function outcomeOf(
   command: string,
   words: readonly string[],
   { cwd, env, input = "" }: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly input?: string } = {},
 ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
   return new Promise((resolve) => {
-    const options = { cwd, env: { ...process.env, ...env }, timeout: 60_000 };
+    const options = { cwd, env: { ...process.env, ...env }, timeout: 4 * HANGS_MS };
     const child = execFile(command, words, options, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
     );

@@ -3,6 +3,7 @@ import type { ExampleProcess } from "./gateway.ts";
 import { startBackend, startGateway } from "./gateway.ts";
 import { recordToken } from "./leaks/record.ts";
 import { freePort } from "./service/free-port.ts";
+import { get } from "./service/get.ts";
 import { type RemoteService, startRemote } from "./service/remote-service.ts";
 import type { Ending } from "./service/shared.ts";
 import { waitUntil } from "./wait-until.ts";
@@ -52,7 +53,7 @@ export async function startVendors(
 
 async function ask(url: string, body: unknown): Promise<unknown> {
   const headers = { "content-type": "application/json" };
-  const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
+  const response = await get(url, { method: "POST", headers, body: JSON.stringify(body) });
   const answer = await response.json();
   if (!response.ok) throw new Error(`${new URL(url).pathname} answered ${response.status}: ${JSON.stringify(answer)}`);
   return answer;

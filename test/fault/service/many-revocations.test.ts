@@ -25,8 +25,10 @@ async function startOver(t: ExecutionContext, data: string, env: Record<string, 
   const service = await startRemote(t, { data, env });
   await staysSmall(t, service);
   const progress = service.process.log.filter(({ event }) => event === "revocations.read");
+  // A reading that a busy machine has interrupted begins again.
+  const last = progress.slice(progress.findLastIndex(({ count }) => count === 10_000));
   t.deepEqual(
-    progress.map(({ count, complete }) => [count, complete]),
+    last.map(({ count, complete }) => [count, complete]),
     [...Array.from({ length: COUNT / 10_000 }, (_, at) => [(at + 1) * 10_000, false]), [COUNT, true]],
   );
   const { token, tokenId } = await issue(service);

@@ -6,6 +6,7 @@ import test, { type ExecutionContext } from "ava";
 import { errors, type JSONWebKeySet } from "jose";
 import { keyPolicy } from "../../../src/keys/rotating/policy.ts";
 import { clockFile, startClocked } from "../../support/replicas/clocked-service.ts";
+import { get } from "../../support/service/get.ts";
 import { type Load, startLoad } from "../../support/service/load.ts";
 import type { RemoteService } from "../../support/service/remote-service.ts";
 import { issue, listKeys, type Service, verify } from "../../support/service/service.ts";
@@ -81,7 +82,7 @@ function startPoller(service: Service, shownAt: Map<string, number>): Load {
 }
 
 async function fetchJwks(service: Service): Promise<JSONWebKeySet> {
-  return (await fetch(jwksUrlOf(service))).json() as Promise<JSONWebKeySet>;
+  return (await get(jwksUrlOf(service))).json() as Promise<JSONWebKeySet>;
 }
 
 /** Of all keys but the first, which no verifier could have missed. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { tempFolder } from "../files/temp.ts";
 import { freePort } from "../service/free-port.ts";
+import { get as read } from "../service/get.ts";
 import type { Ending } from "../service/shared.ts";
 import { waitUntil } from "../wait-until.ts";
 import { MONITORING } from "./rules.ts";
@@ -51,7 +52,7 @@ export async function startPrometheus(t: Ending, path: string, targets: readonly
   });
   await waitUntil("Prometheus is ready", () => fetch(`http://${address}/-/ready`).then(isOk, () => false));
   const get = async (path: string): Promise<Answer> => {
-    const answer = (await (await fetch(`http://${address}/api/v1/${path}`)).json()) as Answer;
+    const answer = (await (await read(`http://${address}/api/v1/${path}`)).json()) as Answer;
     if (answer.error !== undefined) throw new Error(answer.error);
     return answer;
   };
