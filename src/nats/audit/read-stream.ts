@@ -9,7 +9,7 @@ import {
   nanos,
   type OrderedConsumerOptions,
 } from "nats";
-import { pause } from "../../async/timeout.ts";
+import { pause, within } from "../../async/timeout.ts";
 import { createWakeup } from "../../async/wakeup.ts";
 import { isOutage, isUnanswered } from "../errors.ts";
 
@@ -197,24 +197,30 @@ async function* readConsumer(
   let bytes = 0;
   let next: number | undefined;
   let isFull = false;
-  const messages: ConsumerMessages = await consumer.consume({
+  const ended = AbortSignal.any([signal, lost]);
+  const consuming = consumer.consume({
     callback(message) {
       if (isFull) return;
       waiting.push(message);
       bytes += bytesOf(message);
       isFull = bytes >= maxWaitingBytes;
-      if (isFull) messages.stop();
+      if (isFull) messages?.stop();
       arrived.wake();
     },
   });
+  const messages = await startedUnless(ended, consuming);
+  if (messages === undefined) {
+    lost.throwIfAborted();
+    return undefined;
+  }
   let end: { readonly error: Error | undefined } | undefined;
   void messages.closed().then((error) => {
     end = { error: error instanceof Error ? error : undefined };
     arrived.wake();
   });
   const stop = () => messages.stop(lost.reason);
-  for (const ended of [signal, lost]) ended.addEventListener("abort", stop);
-  if (signal.aborted || lost.aborted) stop();
+  ended.addEventListener("abort", stop);
+  if (ended.aborted) stop();
   try {
     for (;;) {
       // Taken from the end: what was read must not stay in memory beside what arrives meanwhile.
@@ -233,11 +239,19 @@ async function* readConsumer(
       await arrived.wait();
     }
   } finally {
-    for (const ended of [signal, lost]) ended.removeEventListener("abort", stop);
+    ended.removeEventListener("abort", stop);
     // Before the connection is closed: otherwise the library keeps asking for a new consumer.
     await messages.close();
     if (isFull) await consumer.delete().catch(() => false);
   }
+}
+
+/** The messages; undefined on abort. The library tries for a quarter of an hour to make the consumer. */
+function startedUnless(ended: AbortSignal, consuming: Promise<ConsumerMessages>) {
+  return within<ConsumerMessages | undefined>({ signal: ended }, consuming, () => {
+    consuming.then((late) => late.close()).catch(() => {});
+    return undefined;
+  });
 }
 
 function bytesOf({ data }: JsMsg): number {
