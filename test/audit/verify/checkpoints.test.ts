@@ -297,6 +297,18 @@ test("a writer of an earlier part may have no event in the part that an archiver
   t.deepEqual(faultsOf(other.bodies, { known }), ["OLDER 2/4"], "control");
 });
 
+test("a checkpoint of a writer without an event in the part is compared with what an earlier part had", (t) => {
+  const known = endsOf(verdictOf(LINES));
+  const other = tenEvents("v");
+  const policy = parsePolicy(`${W.policyLine}${other.policyLine}quorum none\n`);
+  const faults = (note: string) =>
+    faultsOf([...other.bodies, checkpointLine(note)], { known, policy, part: { accepted: new Set() } });
+  const fork = [...W.bodies.slice(0, 9), altered(W.bodies[9], { eventId: "other" })];
+  t.deepEqual(faults(W.checkpoint(fork)), ["CHECKPOINT_MISMATCH 2/4 11"]);
+  t.deepEqual(faults(W.checkpointAt()), ["proven"], "control");
+  t.deepEqual(faults(W.checkpointAt(8)), ["proven"], "what came before is not known");
+});
+
 const count = (members: object) => ({ signaturesCounted: { keys: [{ keyId: "k1", ...members }] } });
 const issued = { tokenIssued: { tokenId: "t", keyId: "k1" } };
 const withheld = { tokenWithheld: { tokenId: "t", keyId: "k1" } };

@@ -4,7 +4,7 @@ import { isRead } from "../chain/known-faults.ts";
 import type { ChainRun } from "../chain/runs.ts";
 import type { WriterChain } from "../chain/writer-chain.ts";
 import { type Finding, type LogFault, placedFault } from "../fault.ts";
-import type { ChainPlace } from "../place.ts";
+import { type ChainPlace, placeOf } from "../place.ts";
 import type { ReadCheckpoint } from "./checkpoints.ts";
 import { countRead, endOf, indexFaults, type LogSpan, placeAt, spansOf, unindexedFaults } from "./spans.ts";
 import { type GrownTree, growTree } from "./tree.ts";
@@ -57,8 +57,9 @@ export function judgeLog(
 
 /** The tree from which the log can be followed: the empty one where its first event was read, or that of an earlier run. */
 function startOf(chain: WriterChain, [first]: readonly LogSpan[]): Edge | undefined {
-  if (first === undefined || (first.index === 0 && isRead(chain, { ...first, seq: first.from }))) return EMPTY_EDGE;
   const edge = chain.known?.edge;
+  if (first === undefined) return edge ?? EMPTY_EDGE;
+  if (first.index === 0 && isRead(chain, { ...first, seq: first.from })) return EMPTY_EDGE;
   return edge !== undefined && first.index <= edge.size ? edge : undefined;
 }
 
@@ -96,7 +97,7 @@ function* mismatches(
 }
 
 function mismatch(chain: WriterChain, spans: readonly LogSpan[], size: number, agreed: number): LogFault {
-  const place = placeAt(spans, agreed) ?? { epoch: 1, seq: 1 };
+  const place = placeAt(spans, agreed) ?? placeOf(chain.known ?? { epoch: 1, seq: 1 });
   const [first, last] = [placeText(spans, agreed), placeText(spans, size - 1)];
   const message = `the checkpoint of ${counted(size, "event")} was made of others: one from ${first} to ${last} was altered, or it is \
 of another history`;
