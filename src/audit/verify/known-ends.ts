@@ -1,16 +1,21 @@
 import { type Edge, isEdge } from "../tree/edge.ts";
-import type { KnownEnd } from "./place.ts";
+import { comparePlaces, type KnownEnd } from "./place.ts";
 import type { KnownEnds, Verdict } from "./verifier.ts";
 
 /** The version of the format. */
 const FORMAT = 1;
 
-/** What a verdict without faults has seen: the last event of each writer, and the edge of its log after that event. */
+/**
+ * What a verdict has proven: the last event of each writer, and the edge of its log after that event. Where a writer has
+ * faults, as one that an archiver accepts, the edge may be of later events: then it is not known.
+ */
 export function endsOf({ writers }: Pick<Verdict, "writers">): KnownEnds {
   return new Map(
-    writers.flatMap(({ writer, provenTo, log }) =>
-      provenTo === undefined ? [] : [[writer, { ...provenTo, edge: log?.edge }] as const],
-    ),
+    writers.flatMap(({ writer, provenTo, last, log }) => {
+      if (provenTo === undefined) return [];
+      const isLast = last !== undefined && comparePlaces(provenTo, last) === 0;
+      return [[writer, { ...provenTo, edge: isLast ? log?.edge : undefined }] as const];
+    }),
   );
 }
 

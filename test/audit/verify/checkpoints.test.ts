@@ -289,6 +289,14 @@ test("the faults of writers that an archiver accepts are not noted, however many
   t.deepEqual(faultsOf([...bodies, ...LINES.toSpliced(1, 1)], accept("broken")), [`GAP 1/3 ${bodies.length + 2}`]);
 });
 
+test("of a writer that an archiver accepts, no edge is kept that lies behind what was proven", (t) => {
+  const part = { accepted: new Set(["w"]) };
+  const endOf = (lines: readonly string[]) => endsOf(verdictOf(lines, { policy: POLICY, part })).get("w");
+  const broken = W.bodies.with(4, altered(W.bodies[4], { prevHash: W.bodies[0] }));
+  t.like(endOf(broken), { epoch: 1, seq: 3, edge: undefined });
+  t.like(endOf(W.bodies), { epoch: 2, seq: 4, edge: { size: 10 } }, "control");
+});
+
 test("a writer of an earlier part may have no event in the part that an archiver moves", (t) => {
   const known = endsOf(verdictOf(LINES));
   const other = createLogWriter("v");
