@@ -2,6 +2,7 @@ import test from "ava";
 import type { Log, LogEvent } from "../../src/app/log.ts";
 import { type LoadSodium, loadSodium } from "../../src/jose/ed25519/library.ts";
 import { tempFolder } from "../support/files/temp.ts";
+import { get } from "../support/service/get.ts";
 import { issue, startService, verify } from "../support/service/service.ts";
 import type { Ending } from "../support/service/shared.ts";
 import { testUnless } from "../support/unless-missing.ts";
@@ -19,7 +20,7 @@ async function started(
   const log: Log = (level, event) => void events.push({ level, event });
   const surroundings = { log, ...(load && { loadSodium: load }) };
   const service = await startService(t, { data, env, surroundings });
-  const metrics = await (await fetch(`${service.url}/metrics`)).text();
+  const metrics = await (await get(`${service.url}/metrics`)).text();
   const told = events.flatMap(({ event }) => (event.type === "ready" ? event.ed25519 : []));
   const fallback = events.flatMap(({ level, event }) =>
     event.type === "ed25519.openssl" ? [[level, event.reason, event.error]] : [],

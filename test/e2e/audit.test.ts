@@ -172,7 +172,8 @@ testWithNats("50 bad calls cause one event at once, and the rest is counted", as
   const calls = Array.from({ length: 50 }, () => failureOf(issue(service, { subject: "" })));
   for (const { code } of await Promise.all(calls)) t.is(code, "INVALID_ARGUMENT");
   const first = await arrived(nats.url, "a denial", (all) => denialsOf(all).length > 0);
-  t.deepEqual(denialsOf(first), [
+  // The others may be counted by then.
+  t.deepEqual(denialsOf(first).slice(0, 1), [
     { profile: "service", caller: "loopback", reason: "INVALID_REQUEST", count: 1n, ...PROVEN, requestId: "" },
   ]);
   t.is(first.find(({ event }) => event.event?.$case === "tokenDenied")?.subject, "signet.audit.token.denied.service");

@@ -11,6 +11,7 @@ import { bounded } from "../support/bounded.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { greet, head, header, message } from "../support/http2/frames.ts";
 import { rawConnection } from "../support/http2/raw-connection.ts";
+import { get } from "../support/service/get.ts";
 import { revokeTokens } from "../support/service/revoke-tokens.ts";
 import { failureOf, readError } from "../support/service/rich-error.ts";
 import { issue, type Service, startService } from "../support/service/service.ts";
@@ -261,7 +262,7 @@ test("a call with two authorization headers is refused, even if both have the sa
   const calls = [greet(), call(1, [authorization]), call(3, [authorization, authorization])];
   await rawConnection(t, service.app.addresses.grpc, Buffer.concat(calls));
   const count = async (code: string): Promise<string | undefined> => {
-    const metrics = await (await fetch(`${service.url}/metrics`)).text();
+    const metrics = await (await get(`${service.url}/metrics`)).text();
     const labels = `rpc_system_name="grpc",rpc_method="${path.slice(1)}",rpc_response_status_code="${code}"`;
     return new RegExp(`rpc_server_call_duration_seconds_count\\{${labels}\\} (\\d+)`).exec(metrics)?.[1];
   };

@@ -5,6 +5,7 @@ import test from "ava";
 import { RejectionReason, VerifyTokenRequest } from "../../src/gen/signet/v1/token.ts";
 import { filesIn } from "../support/files/config-files.ts";
 import { tempFolder } from "../support/files/temp.ts";
+import { get } from "../support/service/get.ts";
 import { type RemoteService, startRemote, untilLogged } from "../support/service/remote-service.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { issue, verify } from "../support/service/service.ts";
@@ -62,7 +63,7 @@ test("rules, claims and warnings that would take seconds are answered, and so ar
   );
   t.true((await verify(service, short.token, { ...AT_CLUB, context: { roles: [2] } })).valid);
 
-  const metrics = await (await fetch(`${service.url}/metrics`)).text();
+  const metrics = await (await get(`${service.url}/metrics`)).text();
   for (const [kind, name, count] of [
     ["rule", "0", 20],
     ["claim", "common", 5],

@@ -8,6 +8,7 @@ import test, { type ExecutionContext } from "ava";
 import type { JSONWebKeySet } from "jose";
 import * as oauth from "oauth4webapi";
 import { freePort } from "../support/service/free-port.ts";
+import { get as getPatiently } from "../support/service/get.ts";
 import { nextRotation, rotateKeys } from "../support/service/key-calls.ts";
 import { type Discoverer, type Follower, goOidcPeer, nimbusPeer } from "../support/service/peers.ts";
 import { issue, type Service, startService } from "../support/service/service.ts";
@@ -48,7 +49,7 @@ async function startSecureIssuer(t: ExecutionContext) {
 }
 
 async function publishedKids({ url }: Service): Promise<string[]> {
-  const { keys } = (await (await fetch(`${url}/keysets/service/jwks.json`)).json()) as JSONWebKeySet;
+  const { keys } = (await (await getPatiently(`${url}/keysets/service/jwks.json`)).json()) as JSONWebKeySet;
   return keys.map(({ kid = "" }) => kid);
 }
 
@@ -138,7 +139,7 @@ for (const [member, demanding] of DEMANDED)
 
 test.serial("the metadata has no other members, so it promises no endpoint that is not there", async (t) => {
   const { issuer } = await startIssuer(t);
-  const metadata = await (await fetch(`${issuer}/.well-known/openid-configuration`)).json();
+  const metadata = await (await getPatiently(`${issuer}/.well-known/openid-configuration`)).json();
   t.deepEqual(metadata, {
     issuer,
     jwks_uri: `${issuer}/keysets/service/jwks.json`,
@@ -150,7 +151,7 @@ test.serial("the metadata has no other members, so it promises no endpoint that 
 test.serial("there is no metadata while no profile of the keyset service is served", async (t) => {
   const service = await startService(t, { env: { SIGNET_PROFILES_DISABLE: "service" } });
   for (const name of ["oauth-authorization-server", "openid-configuration"])
-    t.is((await fetch(`${service.url}/.well-known/${name}`)).status, 404);
+    t.is((await getPatiently(`${service.url}/.well-known/${name}`)).status, 404);
 });
 
 /** An issuer whose metadata lacks a member, and a token of it. */
@@ -169,7 +170,7 @@ async function issuerWithout(t: ExecutionContext, member: string) {
 }
 
 async function answerOf(url: string) {
-  const response = await fetch(url);
+  const response = await getPatiently(url);
   return { headers: response.headers, text: await response.text() };
 }
 

@@ -9,6 +9,7 @@ import { connect, ifThere } from "../support/nats/connect.ts";
 import { serialTestWithNats, startNats } from "../support/nats/nats-server.ts";
 import { verdictOf } from "../support/profiles/dialect.ts";
 import { untilNamed, untilReady, waitsFor } from "../support/replicas/bucket-owner.ts";
+import { get } from "../support/service/get.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { issue, startService, verify } from "../support/service/service.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -178,7 +179,7 @@ serialTestWithNats("a maximum age of the stream is an alarm, in the log and in t
     ["max_age"],
   );
   await untilReady(service);
-  const metrics = await (await fetch(`${service.url}/metrics`)).text();
+  const metrics = await (await get(`${service.url}/metrics`)).text();
   t.true(metrics.includes('signet_nats_settings{stream="audit",verdict="alarm"} 1'));
   t.false(metrics.includes('signet_nats_settings{stream="bucket"'));
 });

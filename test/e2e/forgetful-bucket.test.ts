@@ -13,6 +13,7 @@ import {
   untilReady,
   waitsFor,
 } from "../support/replicas/bucket-owner.ts";
+import { get } from "../support/service/get.ts";
 import { healthClient } from "../support/service/health.ts";
 import { importKey } from "../support/service/key-calls.ts";
 import { revokeTokens } from "../support/service/revoke-tokens.ts";
@@ -209,7 +210,7 @@ serialTestWithNats("a setting that forgets nothing is an alarm: in the log and i
     found?.alarms.map((text) => text.split(" ")[0]),
     ["max_msgs_per_subject", "max_bytes"],
   );
-  const metrics = await (await fetch(`${replica.url}/metrics`)).text();
+  const metrics = await (await get(`${replica.url}/metrics`)).text();
   t.true(metrics.includes('signet_nats_settings{stream="bucket",verdict="refused"} 0'));
   t.true(metrics.includes('signet_nats_settings{stream="bucket",verdict="alarm"} 2'));
   t.true(metrics.includes('signet_nats_settings{stream="audit",verdict="alarm"} 0'));

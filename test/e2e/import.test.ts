@@ -8,6 +8,7 @@ import { openFileKeyValue } from "../../src/state/file.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { dialect, verdictOf } from "../support/profiles/dialect.ts";
 import { CLOCKED, type ClockFile, clockFile } from "../support/replicas/clocked-service.ts";
+import { get } from "../support/service/get.ts";
 import { importKey } from "../support/service/key-calls.ts";
 import { type RemoteService, startRemote } from "../support/service/remote-service.ts";
 import { failureOf } from "../support/service/rich-error.ts";
@@ -124,7 +125,7 @@ test("a secret is listed with its length and fingerprint, and is in no JWKS", as
     (await listKeys(service, "service")).keys.filter(({ profile }) => profile !== ""),
     [],
   );
-  const jwks = JSON.parse(await (await fetch(`${service.url}/.well-known/jwks.json`)).text());
+  const jwks = JSON.parse(await (await get(`${service.url}/.well-known/jwks.json`)).text());
   t.deepEqual(
     jwks.keys.filter(({ kid, kty }: { kid: string; kty: string }) => kid === "k1" || kty !== "OKP"),
     [],

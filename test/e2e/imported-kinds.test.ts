@@ -9,6 +9,7 @@ import { tempFolder } from "../support/files/temp.ts";
 import { dialect, verdictOf } from "../support/profiles/dialect.ts";
 import { getProfile } from "../support/profiles/profile-client.ts";
 import { vendorProfile } from "../support/profiles/vendor-profile.ts";
+import { get } from "../support/service/get.ts";
 import { importKey } from "../support/service/key-calls.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { listKeys, type Service, startService } from "../support/service/service.ts";
@@ -114,7 +115,7 @@ test("a key of every algorithm signs for the vendor, verifies its tokens, outliv
     t.is(verdictOf(await verify(`${theirs.slice(0, -8)}AAAAAAAA`)), "BAD_SIGNATURE", alg);
     t.is(verdictOf(await vendor(service, alg === "HS256" ? "HS384" : "HS256").verify(theirs)), "ALGORITHM_NOT_ALLOWED");
   }
-  const jwks = JSON.parse(await (await fetch(`${service.url}/.well-known/jwks.json`)).text());
+  const jwks = JSON.parse(await (await get(`${service.url}/.well-known/jwks.json`)).text());
   const { keys } = await listKeys(service);
   const rotating = keys.filter(({ keyset }) => keyset !== "").map(({ keyId }) => keyId);
   t.true(jwks.keys.length > 0);

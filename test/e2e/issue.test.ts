@@ -6,6 +6,7 @@ import {
   type BatchIssueTokensResponse,
   type IssueTokenRequest,
 } from "../../src/gen/signet/v1/token.ts";
+import { get } from "../support/service/get.ts";
 import { importKey, revokeKey } from "../support/service/key-calls.ts";
 import { revokeTokens } from "../support/service/revoke-tokens.ts";
 import { failureOf } from "../support/service/rich-error.ts";
@@ -149,6 +150,6 @@ test("validate_only answers the claims, and leaves no event and no count behind"
     events.filter(({ type }) => type.startsWith("token.")).map(({ type }) => type),
     ["token.issued"],
   );
-  const metrics = await (await fetch(`${service.url}/metrics`)).text();
+  const metrics = await (await get(`${service.url}/metrics`)).text();
   t.regex(metrics, /signet_tokens_issued_total\{profile="service"\} 1\n/);
 });

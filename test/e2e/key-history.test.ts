@@ -6,6 +6,7 @@ import { tempFolder } from "../support/files/temp.ts";
 import { readAuditStream, tokenIdsOf } from "../support/nats/audit-stream.ts";
 import { tokensBeforeTheirKey, trailOf } from "../support/nats/audit-trail.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { get } from "../support/service/get.ts";
 import { FAST_ROTATION, issue, startService } from "../support/service/service.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -15,7 +16,7 @@ testWithNats("a signature can be checked by the log when its key is gone from th
   const surroundings = { now: () => Date.now() + ahead };
   const env = { SIGNET_NATS_URL: nats.url };
   const service = await startService(t, { env, surroundings, policy: FAST_ROTATION });
-  const jwks = async () => (await (await fetch(`${service.url}/.well-known/jwks.json`)).json()) as JSONWebKeySet;
+  const jwks = async () => (await (await get(`${service.url}/.well-known/jwks.json`)).json()) as JSONWebKeySet;
   const ttl = { seconds: 5n, nanos: 0 };
   const old = await issue(service, { ttl });
   t.is(decodeProtectedHeader(old.token).kid, old.keyId);

@@ -4,6 +4,7 @@ import { credentials } from "@grpc/grpc-js";
 import test, { type ExecutionContext } from "ava";
 import { TokenServiceClient, VerifyTokenRequest, WatchRevocationsRequest } from "../../src/gen/signet/v1/token.ts";
 import { tempFolder } from "../support/files/temp.ts";
+import { get } from "../support/service/get.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { issue, promised, startService } from "../support/service/service.ts";
 import { clientsWith } from "../support/tls/tls-service.ts";
@@ -32,7 +33,7 @@ test("a caller calls as often as its group may, and no more often until a policy
   const refused = await failureOf(issue(service));
   t.like(refused, { code: "RESOURCE_EXHAUSTED", reason: "RATE_LIMITED" });
   t.true((refused.retryAfterMs ?? 0) > 900_000);
-  const metrics = await (await fetch(`${service.url}/metrics`)).text();
+  const metrics = await (await get(`${service.url}/metrics`)).text();
   t.regex(metrics, /^signet_rate_limited_total\{limit="caller",profile="service"\} 1$/m);
   await writeFile(file, policy(""));
   await service.app.reload();

@@ -11,6 +11,7 @@ import { trailFaults } from "../support/nats/audit-trail.ts";
 import { serialTestWithNats } from "../support/nats/nats-server.ts";
 import { accessWith, secretFile, startSecureNats } from "../support/nats/secure-nats.ts";
 import { untilReady } from "../support/replicas/bucket-owner.ts";
+import { get } from "../support/service/get.ts";
 import { rotateKeys } from "../support/service/key-calls.ts";
 import { startLoad } from "../support/service/load.ts";
 import { revokeTokens } from "../support/service/revoke-tokens.ts";
@@ -61,7 +62,7 @@ async function certifiedReplica(t: ExecutionContext) {
 
 /** How long the certificate for NATS has counted, and how long it still will, by the metrics. */
 async function daysOfCertificate({ url }: Pick<Service, "url">) {
-  const text = await (await fetch(`${url}/metrics`)).text();
+  const text = await (await get(`${url}/metrics`)).text();
   const daysUntil = (time: string) => {
     const metric = new RegExp(`^signet_certificate_${time}_timestamp_seconds\\{place="nats"\\} (.*)$`, "m");
     return Math.round((Number(metric.exec(text)?.[1]) - Date.now() / 1000) / 86_400);

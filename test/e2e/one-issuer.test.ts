@@ -7,6 +7,7 @@ import { GetJwksRequest } from "../../src/gen/signet/v1/keys.ts";
 import { HANGS_MS } from "../support/bounded.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { dialect } from "../support/profiles/dialect.ts";
+import { get } from "../support/service/get.ts";
 import { issue, promised, startService } from "../support/service/service.ts";
 import { spawnService } from "../support/service/service-process.ts";
 
@@ -57,13 +58,13 @@ test.serial(
     await t.notThrowsAsync(verify("/keysets/euler-stream/jwks.json", other.token));
 
     const kidsAt = async (path: string) =>
-      ((await (await fetch(`${service.url}${path}`)).json()) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
+      ((await (await get(`${service.url}${path}`)).json()) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
     const each = await Promise.all(["service", "euler-stream"].map((name) => kidsAt(`/keysets/${name}/jwks.json`)));
     t.deepEqual(each.flat().toSorted(), (await kidsAt("/.well-known/jwks.json")).toSorted());
     const { keys } = await promised(service.keys.getJwks.bind(service.keys), GetJwksRequest.create());
     t.is(keys.length, each.flat().length);
     for (const name of ["viasocket", "none", "SERVICE", "..", "service%2f"])
-      t.is((await fetch(`${service.url}/keysets/${name}/jwks.json`)).status, 404, name);
+      t.is((await get(`${service.url}/keysets/${name}/jwks.json`)).status, 404, name);
 
     t.regex(
       await send(service.app.addresses.http, "GET http://signet.example/keysets/service/jwks.json HTTP/1.1"),

@@ -5,6 +5,7 @@ import { type BatchVerifyTokensRequest, type Rejection, VerifyTokenRequest } fro
 import { verdictOf } from "../support/profiles/dialect.ts";
 import { getProfile } from "../support/profiles/profile-client.ts";
 import { folderWithVariant } from "../support/profiles/profiles-folder.ts";
+import { get } from "../support/service/get.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { issue, promised, type Service, startService, verify } from "../support/service/service.ts";
 
@@ -35,7 +36,7 @@ test("a token of a profile with one_time is valid once, and clients are shown th
   t.is(verdictOf(answer), "ALREADY_USED");
   t.is(answer.tokenId, tokenId);
   t.like(answer.rejection, { websocketCloseCode: 4409 } satisfies Partial<Rejection>);
-  const metrics = await (await fetch(`${service.url}/metrics`)).text();
+  const metrics = await (await get(`${service.url}/metrics`)).text();
   t.regex(metrics, /signet_tokens_rejected_total\{profile="entry",reason="ALREADY_USED"\} 1/);
 });
 

@@ -10,6 +10,7 @@ import { filesIn } from "../support/files/config-files.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { readAuditStream } from "../support/nats/audit-stream.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { get } from "../support/service/get.ts";
 import { importKey } from "../support/service/key-calls.ts";
 import { type RemoteService, startRemote, untilLogged } from "../support/service/remote-service.ts";
 import { failureOf } from "../support/service/rich-error.ts";
@@ -187,7 +188,7 @@ test("denials and differences are counted as metrics", async (t) => {
   const { service } = await startBeside(t, { SIGNET_ACCESS_SHADOW: join(folder, "shadow.yaml") }, ISSUE);
   const { token } = await issue(service);
   await failureOf(verify(service, token));
-  const metrics = await (await fetch(`${service.url}/metrics`)).text();
+  const metrics = await (await get(`${service.url}/metrics`)).text();
   for (const line of [
     'signet_access_denied_total{method="VerifyToken",reason="PERMISSION_DENIED"} 1',
     'signet_shadow_differences_total{difference="would_deny",group="orders",method="IssueToken"} 1',

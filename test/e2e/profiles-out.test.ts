@@ -5,6 +5,7 @@ import { createKekFile } from "../../src/jose/kek-source.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { dialect, verdictOf } from "../support/profiles/dialect.ts";
 import { folderWithVariant } from "../support/profiles/profiles-folder.ts";
+import { get } from "../support/service/get.ts";
 import { importKey, revokeKey } from "../support/service/key-calls.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { issue, promised, type Service, startService } from "../support/service/service.ts";
@@ -14,7 +15,7 @@ const DAY = 24 * 3_600_000;
 const EULER = { accountId: "a", expireAfter: 60, websockets: null };
 
 async function published({ url }: Service, path = "/keysets/euler-stream/jwks.json"): Promise<string[]> {
-  const { keys } = (await (await fetch(`${url}${path}`)).json()) as { keys: { kid: string }[] };
+  const { keys } = (await (await get(`${url}${path}`)).json()) as { keys: { kid: string }[] };
   return keys.map(({ kid }) => kid);
 }
 
@@ -40,7 +41,7 @@ test("the keys of a disabled profile sign no more, and are published until no to
   t.true((await published(without, "/.well-known/jwks.json")).includes(keyId), "for verifiers of the common JWKS too");
   const { keys } = await promised(without.keys.listKeys.bind(without.keys), { keyset: "euler-stream" });
   t.true(keys.every(({ state }) => state === KeyState.KEY_STATE_RETIRED));
-  t.is((await fetch(`${without.url}/readyz`)).status, 200, "a ring without a signer is no fault here");
+  t.is((await get(`${without.url}/readyz`)).status, 200, "a ring without a signer is no fault here");
 
   const end = Math.max(...keys.map(({ verifyUntil }) => verifyUntil?.getTime() ?? 0));
   t.true(end < now + 4 * DAY);

@@ -20,6 +20,8 @@ serialTestWithNats("two replicas with two issuers log the difference, and both g
     t.like(line, { level: "error", parts: ["issuer"], replica: own });
     t.not(line.other, own);
   }
-  t.is(one.process.log.filter(({ event }) => event === "replica.differs").length, 1);
+  // One that stalled for longer than it may be silent is another one when it is back.
+  const named = one.process.log.filter(({ event }) => event === "replica.differs").map((line) => line.other);
+  t.deepEqual([...new Set(named)], [own]);
   await t.notThrowsAsync(Promise.all(replicas.map(untilReady)));
 });

@@ -4,6 +4,7 @@ import { startTcpProxy } from "../support/nats/tcp-proxy.ts";
 import { issueEverywhere } from "../support/replicas/replica-tokens.ts";
 import { type Replica, replicaSet, untilReady } from "../support/replicas/replicas.ts";
 import { badVerdicts } from "../support/replicas/verify-everywhere.ts";
+import { get } from "../support/service/get.ts";
 import { healthClient } from "../support/service/health.ts";
 import { importKey } from "../support/service/key-calls.ts";
 import { startLoad } from "../support/service/load.ts";
@@ -163,7 +164,7 @@ serialTestWithNats(
       retryAfterMs: 1_000,
     });
     t.like(await failureOf(issue(waiting)), { code: "UNAVAILABLE", reason: "KEYS_UNAVAILABLE" });
-    const jwks = await fetch(`${waiting.url}/.well-known/jwks.json`);
+    const jwks = await get(`${waiting.url}/.well-known/jwks.json`);
     t.is(jwks.status, 503, "an empty set would be kept for a while");
     const health = healthClient(t, waiting.app.addresses.grpc);
     t.is(await health.check(""), "NOT_SERVING");

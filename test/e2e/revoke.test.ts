@@ -10,6 +10,7 @@ import { readAuditStream } from "../support/nats/audit-stream.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { badFields, dialect, verdictOf } from "../support/profiles/dialect.ts";
 import { importEverywhere } from "../support/profiles/every-profile.ts";
+import { get } from "../support/service/get.ts";
 import { allForwarded } from "../support/service/remote-service.ts";
 import { revokeTokens } from "../support/service/revoke-tokens.ts";
 import { failureOf } from "../support/service/rich-error.ts";
@@ -190,7 +191,7 @@ test("hits and misses of the cache are counted", async (t) => {
   const service = await startService(t);
   const { token } = await issue(service);
   for (let time = 0; time < 3; time += 1) await verify(service, token);
-  const text = await (await fetch(`${service.url}/metrics`)).text();
+  const text = await (await get(`${service.url}/metrics`)).text();
   t.regex(text, /^signet_verify_cache_lookups_total\{result="hit"\} 2$/m);
   t.regex(text, /^signet_verify_cache_lookups_total\{result="miss"\} 1$/m);
 });

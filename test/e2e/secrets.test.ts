@@ -6,6 +6,7 @@ import { tempFolder } from "../support/files/temp.ts";
 import { readAuditStream } from "../support/nats/audit-stream.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
 import { vendorProfile } from "../support/profiles/vendor-profile.ts";
+import { get } from "../support/service/get.ts";
 import { importKey } from "../support/service/key-calls.ts";
 import { startRemote } from "../support/service/remote-service.ts";
 import { failureOf } from "../support/service/rich-error.ts";
@@ -78,9 +79,9 @@ testWithNats("no token, key, subject or claim is in any log, event, metric, trac
   ];
   const shown = {
     keys: await listKeys(service),
-    jwks: await (await fetch(`${service.url}/.well-known/jwks.json`)).text(),
+    jwks: await (await get(`${service.url}/.well-known/jwks.json`)).text(),
   };
-  const metrics = await (await fetch(`${service.url}/metrics`)).text();
+  const metrics = await (await get(`${service.url}/metrics`)).text();
   t.is(await service.process.stop(), 0);
 
   const events = await readAuditStream(nats.url);

@@ -13,6 +13,7 @@ import {
 import { type IssueTokenResponse, RejectionReason, VerifyTokenResponse } from "../../src/gen/signet/v1/token.ts";
 import { readPage, tableRows } from "../docs/pages.ts";
 import { dialect, verdictOf } from "../support/profiles/dialect.ts";
+import { get } from "../support/service/get.ts";
 import { revokeKey } from "../support/service/key-calls.ts";
 import { revokeTokens } from "../support/service/revoke-tokens.ts";
 import { failureOf } from "../support/service/rich-error.ts";
@@ -222,7 +223,7 @@ test("the metrics count sessions by profile and reason, and name no caller", asy
   await open(token, { gatewayId: "metered" });
   await open(token, { gatewayId: "metered", connectionId: "c-2" });
   const samples = async () => {
-    const text = await (await fetch(`${service.url}/metrics`)).text();
+    const text = await (await get(`${service.url}/metrics`)).text();
     return text.split("\n").filter((line) => /^signet_(session|tokens_rejected)/.test(line));
   };
   await waitUntil("it is open", async () => (await samples()).includes("signet_sessions_open 1"));

@@ -9,6 +9,7 @@ import { bodiesOf, makeSpool } from "../support/files/spool-fixture.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { readAuditStream, tokenIdsOf } from "../support/nats/audit-stream.ts";
 import { startNats, testWithNats } from "../support/nats/nats-server.ts";
+import { get } from "../support/service/get.ts";
 import { healthClient } from "../support/service/health.ts";
 import { revokeKey } from "../support/service/key-calls.ts";
 import { startRemote } from "../support/service/remote-service.ts";
@@ -110,13 +111,13 @@ test.serial(
     for (const name of names) t.is(await health.check(name), "SERVING", name);
     const { child } = service.process;
     child.kill("SIGTERM");
-    await waitUntil("/readyz says so", async () => (await fetch(`${service.url}/readyz`)).status === 503);
+    await waitUntil("/readyz says so", async () => (await get(`${service.url}/readyz`)).status === 503);
     for (const name of names) t.is(await health.check(name), "NOT_SERVING", name);
     const { token } = await issue(service);
     const late = new TokenServiceClient(service.process.grpc, credentials.createInsecure());
     t.teardown(() => late.close());
     t.true((await verify({ tokens: late }, token)).valid, "a new connection");
-    t.is((await fetch(`${service.url}/keysets/service/jwks.json`)).status, 200);
+    t.is((await get(`${service.url}/keysets/service/jwks.json`)).status, 200);
     const { keys } = await listKeys(service, "service");
     await revokeKey(service, keys.find(({ state }) => state === KeyState.KEY_STATE_ACTIVE)?.keyId ?? "");
     // What is appended later is durable later.

@@ -5,6 +5,7 @@ import { text } from "node:stream/consumers";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import test, { type ExecutionContext } from "ava";
 import { tempFolder } from "../support/files/temp.ts";
+import { get as getPatiently } from "../support/service/get.ts";
 import { startLoad } from "../support/service/load.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { issue, startService } from "../support/service/service.ts";
@@ -139,10 +140,10 @@ test("probes and metrics are at their own address alone, with the validity of ea
   const { internal = "" } = app.addresses;
   for (const path of ["/metrics", "/readyz", "/livez"]) {
     t.is((await fetchOver(app.addresses.http, path, http))[0], 404, path);
-    t.is((await fetch(`http://${internal}${path}`)).status, 200, path);
+    t.is((await getPatiently(`http://${internal}${path}`)).status, 200, path);
   }
-  t.is((await fetch(`http://${internal}${JWKS}`)).status, 404);
-  const metrics = await (await fetch(`http://${internal}/metrics`)).text();
+  t.is((await getPatiently(`http://${internal}${JWKS}`)).status, 404);
+  const metrics = await (await getPatiently(`http://${internal}/metrics`)).text();
   for (const place of ["grpc", "grpc_client_ca", "http"])
     for (const time of ["expiry", "not_before"])
       t.regex(metrics, new RegExp(`^signet_certificate_${time}_timestamp_seconds\\{place="${place}"\\} \\d{10}$`, "m"));

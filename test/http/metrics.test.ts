@@ -5,6 +5,7 @@ import packageJson from "../../package.json" with { type: "json" };
 import { RejectionReason } from "../../src/gen/signet/v1/token.ts";
 import { createMetrics } from "../../src/http/metrics/metrics.ts";
 import { filesIn } from "../support/files/config-files.ts";
+import { get } from "../support/service/get.ts";
 import { importKey } from "../support/service/key-calls.ts";
 import { revokeTokens } from "../support/service/revoke-tokens.ts";
 import { failureOf } from "../support/service/rich-error.ts";
@@ -34,7 +35,7 @@ function callLabels(method: string, status: string): string {
 
 /** The samples of /metrics by their name with labels; the text is checked line by line. */
 async function scrape({ url }: Service): Promise<Map<string, number>> {
-  const response = await fetch(`${url}/metrics`);
+  const response = await get(`${url}/metrics`);
   if (!response.headers.get("content-type")?.startsWith("text/plain; version=0.0.4")) throw new Error("content type");
   return samplesIn(await response.text());
 }
@@ -176,7 +177,7 @@ test("the time of the next rotation is shown by keyset", async (t) => {
 test("nothing is waited for while tokens are issued, and a kind of obstacle is shown while it lasts", async (t) => {
   const { app, url } = await startService(t, { env: { SIGNET_SHUTDOWN_DRAIN: "20s" } });
   const obstacles = async () => {
-    const samples = samplesIn(await (await fetch(`${url}/metrics`)).text());
+    const samples = samplesIn(await (await get(`${url}/metrics`)).text());
     return Object.fromEntries([...samples].filter(([name]) => name.startsWith("signet_obstacles")));
   };
   const kinds = ["start", "stop", "audit", "audit_settings", "state", "keys", "socket"];

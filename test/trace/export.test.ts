@@ -6,6 +6,7 @@ import test from "ava";
 import { SpanQueue } from "../../src/otel/queue.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { freePort } from "../support/service/free-port.ts";
+import { get } from "../support/service/get.ts";
 import { startRemote, untilLogged } from "../support/service/remote-service.ts";
 import { issue, startService } from "../support/service/service.ts";
 import { refusedStart } from "../support/service/service-process.ts";
@@ -15,7 +16,7 @@ import { recordsAll } from "../support/traces/traced-calls.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
 async function figureOf({ url }: { readonly url: string }, result: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
+  const text = await (await get(`${url}/metrics`)).text();
   return Number(new RegExp(`^signet_trace_spans_total\\{result="${result}"\\} (\\d+)$`, "m").exec(text)?.[1]);
 }
 

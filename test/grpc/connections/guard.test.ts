@@ -8,6 +8,7 @@ import { ListProfilesResponse, ProfileServiceClient } from "../../../src/gen/sig
 import { TokenServiceClient } from "../../../src/gen/signet/v1/token.ts";
 import { greet, head, header, message, numberFrame } from "../../support/http2/frames.ts";
 import { rawConnection } from "../../support/http2/raw-connection.ts";
+import { get } from "../../support/service/get.ts";
 import { healthClient } from "../../support/service/health.ts";
 import { failureOf } from "../../support/service/rich-error.ts";
 import { issue, type Service, startService } from "../../support/service/service.ts";
@@ -29,7 +30,7 @@ function untilMetric(service: Service, name: string, value: number): Promise<voi
 }
 
 async function isMetric({ url }: Service, name: string, value: number): Promise<boolean> {
-  return (await (await fetch(`${url}/metrics`)).text()).includes(`\n${name} ${value}\n`);
+  return (await (await get(`${url}/metrics`)).text()).includes(`\n${name} ${value}\n`);
 }
 
 function untilLimited(service: Service, limit: string): Promise<void> {
