@@ -4,6 +4,7 @@ import type { ExecutionContext } from "ava";
 import type { LogEvent } from "../../src/app/log.ts";
 import { judgeSettings } from "../../src/nats/settings.ts";
 import { readPage } from "../docs/pages.ts";
+import { HANGS_MS } from "../support/bounded.ts";
 import { tempFolder } from "../support/files/temp.ts";
 import { connect } from "../support/nats/connect.ts";
 import { serialTestWithNats, startNats } from "../support/nats/nats-server.ts";
@@ -83,7 +84,8 @@ for (const [what, { jetstream = true, config = "", foreign, bucket, audit }] of 
     const { service, log } = await replicaOn(t, url);
     if (bucket === undefined) await untilReady(service);
     else {
-      await waitUntil(`/readyz matches ${bucket}`, async () => bucket.test(await waitsFor(service)));
+      // Each attempt that gets no answer in time has another reason.
+      await waitUntil(`/readyz matches ${bucket}`, async () => bucket.test(await waitsFor(service)), 3 * HANGS_MS);
       await waitUntil("the log says it too", () => linesOf(log, "waiting").some((line) => bucket.test(line)));
       t.false((await waitsFor(service)).includes("not connected"));
     }

@@ -30,10 +30,13 @@ serialTestWithNatsCluster(
     for (const given of [servers, servers.slice(0, 1)]) {
       const reports: LinkReport[] = [];
       const link = new NatsLink(as("two", given), (report) => void reports.push(report));
-      await waitUntil("the refusal is reported", () => reports.length > 0);
-      t.regex(JSON.stringify(reports), /"down".*Authorization Violation/);
+      const isRefusal = (report: LinkReport) =>
+        report.type === "down" && /Authorization Violation/.test(report.message);
+      await waitUntil("the refusal is reported", () => reports.some(isRefusal));
       await link.close(1000);
-      t.is(reports.length, 1);
+      // A busy machine may not have answered a dial in time before.
+      t.is(reports.filter(isRefusal).length, 1);
+      t.true(reports.every(({ type }) => type === "down"));
     }
   },
 );
