@@ -29,6 +29,7 @@ export class Transport extends NodeTransport {
     const { over } = options;
     // Until it is closed: a server may freeze when it has begun to answer, and the connection is of no use yet.
     over?.addEventListener("abort", () => this.#giveUp(), { signal: this.#givenUp.signal });
+    // A transport that is closed hears the signal no more.
     void this.closed().then(() => this.#giveUp());
     if (over?.aborted) this.#giveUp();
     await super.connect(server, options);
@@ -47,10 +48,14 @@ export class Transport extends NodeTransport {
   override setupHandlers(): void {
     this.#givenUp.signal.throwIfAborted();
     super.setupHandlers();
+    const { socket } = this;
+    socket.once("close", () => ignoreErrors(socket));
   }
 
   override close(error?: Error): Promise<void> {
+    const socket: Socket | undefined = this.socket;
     const closed = super.close(error);
+    if (socket !== undefined) ignoreErrors(socket);
     this.#giveUp();
     return closed;
   }
@@ -62,6 +67,17 @@ export class Transport extends NodeTransport {
 
   #giveUp(): void {
     this.#givenUp.abort();
+    const socket: Socket | undefined = this.socket;
+    // That of TLS first: over a socket that is destroyed, its writes would fail.
+    socket?.destroy();
     this.#dialled?.destroy();
   }
+}
+
+/**
+ * Once it has closed a socket, the library hears no errors of it. A TLS socket may close within the write that fails, and
+ * tell the error afterwards, which would end the process.
+ */
+function ignoreErrors(socket: Socket): void {
+  socket.on("error", () => undefined);
 }

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { ExecutionContext } from "ava";
 import type { ConnectionOptions } from "nats";
 import { NatsLink } from "../../src/nats/link.ts";
@@ -80,3 +81,21 @@ for (const [when, freeze] of Object.entries(FROZEN)) {
     t.deepEqual(reports, []);
   });
 }
+
+testWithNats("a write that fails over TLS closes the transport, and is no error that ends the process", async (t) => {
+  const { server, options } = await secure(t);
+  const { hostname, port } = new URL(server.url);
+  let below: Socket | undefined;
+  class Observed extends Transport {
+    override async dial(address: { readonly hostname: string; readonly port: number }): Promise<Socket> {
+      below = await super.dial(address);
+      return below;
+    }
+  }
+  const transport = new Observed();
+  await transport.connect({ hostname, port: Number(port), tlsName: "" }, options);
+  below?.destroy();
+  for (let frame = 0; frame < 3; frame++) transport.send(Buffer.from("PING\r\n"));
+  await transport.closed();
+  t.true(transport.isClosed);
+});
