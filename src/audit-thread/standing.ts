@@ -53,12 +53,12 @@ export class Standing {
   }
 
   /**
-   * Examines the storage now, and from the first call on each period. Resolves when {@link obstacle} says what was found.
-   * Never rejects.
+   * Examines the storage now, and each period from the first call or the first failure on. Resolves when
+   * {@link obstacle} says what was found. Never rejects.
    */
   async look(): Promise<void> {
-    // Not earlier: a start that meets a disk which stalls waits for it, where a caller needs an answer.
-    this.#timer ??= setInterval(() => this.#examine(), this.#everyMs);
+    // Not earlier: a start may wait for a disk that stalls, and a caller may not.
+    this.#watch();
     if (this.obstacle !== undefined) return;
     this.#looked ??= Promise.withResolvers();
     if (this.#running === undefined) this.#examine();
@@ -69,7 +69,9 @@ export class Standing {
   failed(errors: Iterable<SentError>): void {
     for (const error of errors) {
       if (error.code === "FULL") this.#full = true;
-      if (error.code === "UNAVAILABLE") this.#fail(error);
+      if (error.code !== "UNAVAILABLE") continue;
+      this.#fail(error);
+      this.#watch();
     }
     this.#show();
   }
@@ -91,6 +93,10 @@ export class Standing {
     this.#failure = ENDED;
     this.#show();
     this.#answerLooks();
+  }
+
+  #watch(): void {
+    if (this.#failure !== ENDED) this.#timer ??= setInterval(() => this.#examine(), this.#everyMs);
   }
 
   // The age counts turns of the timer instead of time: a process that was paused, or busy itself, learns nothing about

@@ -1,5 +1,6 @@
 import test, { type ExecutionContext } from "ava";
 import { Standing } from "../../src/audit-thread/standing.ts";
+import { waitUntil } from "../support/wait-until.ts";
 
 const AN_HOUR = 3_600_000;
 const NO_ROOM = { type: "examined", full: false, error: { code: "UNAVAILABLE", message: "no space left" } } as const;
@@ -57,6 +58,20 @@ test("looks end without an answer when the storage hangs, and when the audit log
   standing.end();
   await looks;
   t.regex(standing.obstacle ?? "", /has ended/);
+});
+
+test("after an append that failed the storage is examined, also before the first look", async (t) => {
+  const standing: Standing = new Standing(
+    () => standing.examined(SOUND),
+    false,
+    () => undefined,
+    1,
+  );
+  t.teardown(() => standing.end());
+  standing.failed([NO_ROOM.error]);
+  t.regex(standing.obstacle ?? "", /no space left/);
+  await waitUntil("it is examined", () => standing.obstacle === undefined);
+  t.pass();
 });
 
 test("before the first look nothing is examined: a start waits for a disk that stalls", async (t) => {

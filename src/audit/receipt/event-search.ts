@@ -190,11 +190,14 @@ function rankOf({ code }: NoReceiptError): number {
   return code === "PENDING" ? 0 : code === "UNKNOWN_LOG" ? 2 : 1;
 }
 
-/** `isUnsigned`: checkpoints that do not count cover it. Who can publish can make them up, so that a good one may come. */
+/**
+ * `isUnsigned`: checkpoints that do not count cover it. Anyone who can publish can make them up, so that a good one may
+ * still come.
+ */
 function pending(isUnsigned: boolean): NoReceiptError {
   const message = isUnsigned
     ? "the key that the policy has for the log did not sign the checkpoint that covers the event (see what signet audit " +
-      "verify says), and no good one does"
+      "verify says), and no other checkpoint covers it"
     : "no checkpoint covers the event";
   return new NoReceiptError("PENDING", message);
 }

@@ -6,8 +6,8 @@ import type { KnownEnds, Verdict } from "./verifier.ts";
 const FORMAT = 1;
 
 /**
- * What a verdict has proven: the last event of each writer, and the edge of its log after that event. Where a writer has
- * faults, as one that an archiver accepts, the edge may be of later events: then it is not known.
+ * What a verdict has proven: the last event of each writer, and the edge of its log after that event. Where a fault ends
+ * what is proven earlier, as with a writer that an archiver accepts, the edge is left out.
  */
 export function endsOf({ writers }: Pick<Verdict, "writers">): KnownEnds {
   return new Map(

@@ -11,7 +11,8 @@ import {
 } from "nats";
 import { pause, within } from "../../async/timeout.ts";
 import { createWakeup } from "../../async/wakeup.ts";
-import { isOutage, isUnanswered } from "../errors.ts";
+import { isOutage } from "../errors.ts";
+import { ANSWER_MS } from "./connect-reader.ts";
 
 /** So much of a stream may wait in memory for its reader. */
 const MAX_WAITING_BYTES = 16 * 1024 ** 2;
@@ -19,9 +20,6 @@ const MAX_WAITING_BYTES = 16 * 1024 ** 2;
 const MESSAGE_BYTES = 1024;
 /** How soon a consumer that an outage kept from being made is asked for again. */
 const AGAIN_MS = 500;
-
-/** A server whose disk stalls leaves more than one question unanswered. */
-const QUESTIONS = 4;
 
 /** An event as the stream stores it. */
 export interface TailedEvent {
@@ -69,7 +67,7 @@ export async function* readLastOfSubjects(
 ): AsyncGenerator<TailedEvent> {
   const from = { deliver_policy: DeliverPolicy.LastPerSubject };
   if ((await probe(manager, stream, { ...from, filter_subject: subject })).num_pending === 0) return;
-  const consumer = await openPatiently(connection, stream, [subject], from);
+  const consumer = await openConsumer(connection, stream, [subject], from);
   for await (const message of readConsumer(consumer, signal, lossOf(connection), Number.POSITIVE_INFINITY)) {
     yield toEvent(message);
     if (message.info.pending === 0) return;
@@ -124,7 +122,7 @@ async function* consume(
   signal: AbortSignal,
 ): AsyncGenerator<JsMsg> {
   const lost = lossOf(connection);
-  let consumer: Consumer | undefined = await openPatiently(connection, stream, subjects, startingAt(seq));
+  let consumer: Consumer | undefined = await openConsumer(connection, stream, subjects, startingAt(seq));
   while (consumer !== undefined) {
     const next: number | undefined = yield* readConsumer(consumer, signal, lost, MAX_WAITING_BYTES);
     if (next === undefined) return;
@@ -150,18 +148,7 @@ function openConsumer(
 ): Promise<Consumer> {
   const [subject = "", ...more] = subjects;
   const filterSubjects = more.length === 0 ? subject : [...subjects];
-  return connection.jetstream().consumers.get(stream, { filterSubjects, ...from });
-}
-
-/** Opens the first consumer: a server that never answers ends the reading. */
-async function openPatiently(...args: Parameters<typeof openConsumer>): Promise<Consumer> {
-  for (let asked = 1; ; asked++) {
-    try {
-      return await openConsumer(...args);
-    } catch (error) {
-      if (!isUnanswered(error) || asked === QUESTIONS) throw error;
-    }
-  }
+  return connection.jetstream({ timeout: ANSWER_MS }).consumers.get(stream, { filterSubjects, ...from });
 }
 
 /** Opens a consumer, however long an outage lasts: the library outlasts one only while it reads. Undefined on abort. */
@@ -198,6 +185,7 @@ async function* readConsumer(
   let next: number | undefined;
   let isFull = false;
   const ended = AbortSignal.any([signal, lost]);
+  let messages: ConsumerMessages | undefined;
   const consuming = consumer.consume({
     callback(message) {
       if (isFull) return;
@@ -208,7 +196,7 @@ async function* readConsumer(
       arrived.wake();
     },
   });
-  const messages = await startedUnless(ended, consuming);
+  messages = await startedUnless(ended, consuming);
   if (messages === undefined) {
     lost.throwIfAborted();
     return undefined;

@@ -295,6 +295,9 @@ test("of a writer that an archiver accepts, no edge is kept that lies behind wha
   const broken = W.bodies.with(4, altered(W.bodies[4], { prevHash: W.bodies[0] }));
   t.like(endOf(broken), { epoch: 1, seq: 3, edge: undefined });
   t.like(endOf(W.bodies), { epoch: 2, seq: 4, edge: { size: 10 } }, "control");
+  const known = endsOf(verdictOf(broken, { policy: POLICY, part }));
+  const silent = { known, policy: POLICY, part: { accepted: new Set<string>() } };
+  t.deepEqual(faultsOf([checkpointLine(W.checkpointAt())], silent), ["proven"], "in a later part it is not compared");
 });
 
 test("a writer of an earlier part may have no event in the part that an archiver moves", (t) => {

@@ -11,7 +11,7 @@ import { type Load, startLoad } from "../../support/service/load.ts";
 import { type Service, verify } from "../../support/service/service.ts";
 
 const WORKERS = 4;
-/** Keys that turn during the test, and tokens that outlive it on a busy machine. */
+/** Keys that turn during the test on all but the fastest machine, and tokens that outlive it on a busy one. */
 const ROTATION = { period: 20_000, maxTtl: 360_000 };
 const TTL_SECONDS = 300n;
 const NAMES = ["replica-1", "replica-2", "replica-3"];

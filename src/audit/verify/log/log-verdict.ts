@@ -58,7 +58,7 @@ export function judgeLog(
 /** The tree from which the log can be followed: the empty one where its first event was read, or that of an earlier run. */
 function startOf(chain: WriterChain, [first]: readonly LogSpan[]): Edge | undefined {
   const edge = chain.known?.edge;
-  if (first === undefined) return edge ?? EMPTY_EDGE;
+  if (first === undefined) return chain.known === undefined ? EMPTY_EDGE : edge;
   if (first.index === 0 && isRead(chain, { ...first, seq: first.from })) return EMPTY_EDGE;
   return edge !== undefined && first.index <= edge.size ? edge : undefined;
 }
@@ -104,12 +104,13 @@ of another history`;
   return placedFault(chain, "CHECKPOINT_MISMATCH", place, message);
 }
 
-/** The largest checkpoint alone, since it covers what the others cover. */
+/** The largest checkpoint alone, since it covers what the others cover. None where no size of the log is known. */
 function* ahead(
   chain: WriterChain,
   spans: readonly LogSpan[],
   checkpoints: readonly ReadCheckpoint[],
 ): Generator<Finding> {
+  if (spans.length === 0 && chain.known !== undefined && chain.known.edge === undefined) return;
   const largest = checkpoints.at(-1);
   const end = Math.max(endOf(spans), chain.known?.edge?.size ?? 0);
   if (largest === undefined || largest.size <= end) return;

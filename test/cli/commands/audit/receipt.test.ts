@@ -84,7 +84,7 @@ test("with a policy, checkpoints that it does not trust cover nothing", async (t
   t.is(forged.code, 1);
   t.regex(
     forged.stderr,
-    /NO_CHECKPOINT: the key that the policy has .* did not sign .*, and no good one does in these files/,
+    /NO_CHECKPOINT: the key that the policy has .* did not sign .*, and no other checkpoint covers it in these files/,
   );
   const stranger = join(folder, "stranger.policy");
   await writeFile(stranger, `${createLogWriter("v").policyLine}quorum none\n`);
