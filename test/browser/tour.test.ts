@@ -34,9 +34,10 @@ async function showAll(page: Page): Promise<void> {
   await euler.says("second socket: closed 4429");
   await euler.press("Rotate keys");
   await hivekit.press("Get a token");
+  const since = performance.now();
   await hivekit.press("Connect");
   await hivekit.state("In quarantine");
-  await becomeTrusted(hivekit);
+  await becomeTrusted(hivekit, since);
   await hivekit.press("Read a rider");
   await hivekit.press("Delete a rider");
   await hivekit.says("does not give this right");

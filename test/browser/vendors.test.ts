@@ -47,12 +47,13 @@ testWithBrowser("Hivekit: quarantine, the error frame, a trusted connection, its
   await hivekit.press("HTTP without a token");
   await hivekit.says("HTTP 401, WWW-Authenticate: Bearer");
   await hivekit.press("Get a token");
+  const since = performance.now();
   await hivekit.press("Connect");
   await hivekit.state("In quarantine");
   await hivekit.press("Frame too early");
   await hivekit.press("Bad token");
   await hivekit.says("error frame:");
-  await becomeTrusted(hivekit);
+  await becomeTrusted(hivekit, since);
   await hivekit.press("Read a rider");
   await hivekit.says("R deliveryRiders/johndoe-123: permitted");
   await hivekit.press("Delete a rider");

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { HANGS_MS } from "../support/bounded.ts";
 import { type ExampleProcess, startGateway } from "../support/gateway.ts";
 import { openEuler, startVendors, type TestSocket } from "../support/gateway-client.ts";
 import { folderWithVariant } from "../support/profiles/profiles-folder.ts";
@@ -22,12 +23,13 @@ const connect = (t: ExecutionContext, gateway: ExampleProcess, token: string) =>
 
 /** Connects until there is a verdict: a session, or how the socket was closed. */
 async function verdictOn(t: ExecutionContext, gateway: ExampleProcess, token: string) {
-  const socket = await connect(t, gateway, token);
-  const session = await Promise.race([socket.next().catch(() => undefined), socket.closed.then(() => undefined)]);
-  if (session !== undefined) return { socket, session, closed: undefined };
-  const closed = await socket.closed;
-  if (closed.code === TRY_AGAIN_LATER) return verdictOn(t, gateway, token);
-  return { socket, session, closed };
+  for (const until = Date.now() + HANGS_MS; ; ) {
+    const socket = await connect(t, gateway, token);
+    const session = await Promise.race([socket.next().catch(() => undefined), socket.closed.then(() => undefined)]);
+    if (session !== undefined) return { socket, session, closed: undefined };
+    const closed = await socket.closed;
+    if (closed.code !== TRY_AGAIN_LATER || Date.now() > until) return { socket, session, closed };
+  }
 }
 
 /** Connects, and waits for the session. */

@@ -107,13 +107,22 @@ const AGAIN = 10;
  * that is unknown, the answer says to ask again: on a busy machine that happens.
  */
 export function verify(
+  service: Pick<Service, "tokens">,
+  token: string,
+  request: Partial<VerifyTokenRequest> = {},
+): Promise<VerifyTokenResponse> {
+  return onceRead(() => verifyOnce(service, token, request));
+}
+
+/** As {@link verify}, with one call. */
+export function verifyOnce(
   { tokens }: Pick<Service, "tokens">,
   token: string,
   request: Partial<VerifyTokenRequest> = {},
 ): Promise<VerifyTokenResponse> {
   const credential = { $case: "token", value: token } as const;
   const whole = VerifyTokenRequest.fromPartial({ profile: "service", audience: "api", credential, ...request });
-  return onceRead(() => promised(tokens.verifyToken.bind(tokens), whole));
+  return promised(tokens.verifyToken.bind(tokens), whole);
 }
 
 /** Makes a call again whose token has a kid that is unknown while the store could not be read in time. */

@@ -4,7 +4,7 @@ import { trailFaults, trailOf } from "../nats/audit-trail.ts";
 import type { NatsServer } from "../nats/nats-server.ts";
 import { type Load, startLoad } from "./load.ts";
 import { allForwarded, type RemoteService, startRemote, untilLogged } from "./remote-service.ts";
-import { issue, verify } from "./service.ts";
+import { issue, verifyOnce } from "./service.ts";
 import type { LogLine } from "./service-process.ts";
 
 /** As fast as the service answers. */
@@ -45,7 +45,7 @@ export async function startUnderLoad(
   const answered: string[] = [];
   const load = startLoad(workers, async () => {
     const { token, tokenId } = await issue(service);
-    const { valid, rejection } = await verify(service, token);
+    const { valid, rejection } = await verifyOnce(service, token);
     if (!valid) throw new Error(`a fresh token is not valid: ${rejection?.message}`);
     answered.push(tokenId);
     if (pauseMs > 0) await pause(pauseMs);
