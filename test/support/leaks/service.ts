@@ -26,9 +26,22 @@ export async function recordMetrics(url: string): Promise<void> {
 /** Records the events in the spool of a service that has ended, and its keys, unless the test has damaged them. */
 export async function recordData(data: string, kekFile = join(data, "kek")): Promise<void> {
   if (!isRecording) return;
-  for (const file of filesIn(join(data, "spool"))) recordShown("events", readFileSync(file));
+  for (const file of filesIn(join(data, "spool"))) {
+    const events = readIfThere(file);
+    if (events !== undefined) recordShown("events", events);
+  }
   const secrets = await keySecrets(data, kekFile).catch(() => ({}));
   for (const value of Object.values<string | Buffer>(secrets)) recordSecret("key", value);
+}
+
+/** Another service that still runs on the same data replaces and deletes files. */
+function readIfThere(file: string): Buffer | undefined {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return undefined;
+  }
 }
 
 /** Records the tokens in an answer, and in a request the secret that it imports. */
