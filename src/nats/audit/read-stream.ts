@@ -196,7 +196,7 @@ async function* readConsumer(
       arrived.wake();
     },
   });
-  messages = await startedUnless(ended, consuming);
+  messages = await startedUnless(ended, consumer, consuming);
   if (messages === undefined) {
     lost.throwIfAborted();
     return undefined;
@@ -234,9 +234,13 @@ async function* readConsumer(
   }
 }
 
-/** The messages; undefined on abort. The library tries for a quarter of an hour to make the consumer. */
-function startedUnless(ended: AbortSignal, consuming: Promise<ConsumerMessages>) {
+/**
+ * The messages; undefined on abort. The library tries for a quarter of an hour to make the consumer, also over a
+ * connection that was closed meanwhile, and would keep the process alive for as long: so it is told not to try again.
+ */
+function startedUnless(ended: AbortSignal, consumer: Consumer, consuming: Promise<ConsumerMessages>) {
   return within<ConsumerMessages | undefined>({ signal: ended }, consuming, () => {
+    Object.assign(consumer, { maxInitialReset: 0 });
     consuming.then((late) => late.close()).catch(() => {});
     return undefined;
   });

@@ -1,7 +1,12 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import test from "ava";
 import type { Consumer, ConsumerMessages, JetStreamManager, NatsConnection } from "nats";
 import { readStream } from "../../../src/nats/audit/read-stream.ts";
+import { HANGS_MS } from "../../support/bounded.ts";
 import { collect } from "../../support/collect.ts";
+import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 
 /** A server that does not answer who makes a consumer, as far as the library shows it. */
@@ -47,4 +52,12 @@ test("a reader whose consumer can't be made ends with the reason of a connection
   await mute.asked();
   mute.lose(new Error("its user is gone"));
   await t.throwsAsync(reading, { message: "its user is gone" });
+});
+
+testWithNats("a reader that is interrupted while its consumer is made keeps no process alive", async (t) => {
+  const { url } = await startNats(t);
+  const program = fileURLToPath(new URL("./interrupted-reader.ts", import.meta.url));
+  // It rejects when the process had to be killed.
+  const { stdout } = await promisify(execFile)(process.execPath, [program, url], { timeout: HANGS_MS });
+  t.is(stdout, "");
 });
