@@ -1,14 +1,14 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { get } from "node:https";
+import https from "node:https";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import test, { type ExecutionContext } from "ava";
 import type { JSONWebKeySet } from "jose";
 import * as oauth from "oauth4webapi";
 import { freePort } from "../support/service/free-port.ts";
-import { get as getPatiently } from "../support/service/get.ts";
+import { get } from "../support/service/get.ts";
 import { nextRotation, rotateKeys } from "../support/service/key-calls.ts";
 import { type Discoverer, type Follower, goOidcPeer, nimbusPeer } from "../support/service/peers.ts";
 import { issue, type Service, startService } from "../support/service/service.ts";
@@ -49,7 +49,7 @@ async function startSecureIssuer(t: ExecutionContext) {
 }
 
 async function publishedKids({ url }: Service): Promise<string[]> {
-  const { keys } = (await (await getPatiently(`${url}/keysets/service/jwks.json`)).json()) as JSONWebKeySet;
+  const { keys } = (await (await get(`${url}/keysets/service/jwks.json`)).json()) as JSONWebKeySet;
   return keys.map(({ kid = "" }) => kid);
 }
 
@@ -139,7 +139,7 @@ for (const [member, demanding] of DEMANDED)
 
 test.serial("the metadata has no other members, so it promises no endpoint that is not there", async (t) => {
   const { issuer } = await startIssuer(t);
-  const metadata = await (await getPatiently(`${issuer}/.well-known/openid-configuration`)).json();
+  const metadata = await (await get(`${issuer}/.well-known/openid-configuration`)).json();
   t.deepEqual(metadata, {
     issuer,
     jwks_uri: `${issuer}/keysets/service/jwks.json`,
@@ -151,7 +151,7 @@ test.serial("the metadata has no other members, so it promises no endpoint that 
 test.serial("there is no metadata while no profile of the keyset service is served", async (t) => {
   const service = await startService(t, { env: { SIGNET_PROFILES_DISABLE: "service" } });
   for (const name of ["oauth-authorization-server", "openid-configuration"])
-    t.is((await getPatiently(`${service.url}/.well-known/${name}`)).status, 404);
+    t.is((await get(`${service.url}/.well-known/${name}`)).status, 404);
 });
 
 /** An issuer whose metadata lacks a member, and a token of it. */
@@ -170,7 +170,7 @@ async function issuerWithout(t: ExecutionContext, member: string) {
 }
 
 async function answerOf(url: string) {
-  const response = await getPatiently(url);
+  const response = await get(url);
   return { headers: response.headers, text: await response.text() };
 }
 
@@ -198,7 +198,7 @@ function oauth4webapi(algorithm: "oidc" | "oauth2"): Discoverer {
 
 /** What `fetch` does for a process that was started with NODE_EXTRA_CA_CERTS. */
 async function fetchTrusting(url: string, caFile: string): Promise<Response> {
-  const [response] = await once(get(url, { ca: readFileSync(caFile) }), "response");
+  const [response] = await once(https.get(url, { ca: readFileSync(caFile) }), "response");
   return new Response(await text(response), { status: response.statusCode, headers: response.headers });
 }
 

@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
-import { Agent, get } from "node:https";
+import https from "node:https";
 import { text } from "node:stream/consumers";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import test, { type ExecutionContext } from "ava";
 import { tempFolder } from "../support/files/temp.ts";
-import { get as getPatiently } from "../support/service/get.ts";
+import { get } from "../support/service/get.ts";
 import { startLoad } from "../support/service/load.ts";
 import { failureOf } from "../support/service/rich-error.ts";
 import { issue, startService } from "../support/service/service.ts";
@@ -32,7 +32,10 @@ async function certifiedClient(t: ExecutionContext, address: string, files: TlsF
 
 /** The status and body of an answer over HTTPS, each on a connection of its own. */
 async function fetchOver(address: string, path: string, { authority }: TlsFiles): Promise<[number, string]> {
-  const request = get(`https://${address}${path}`, { ca: authority.cert, agent: new Agent({ keepAlive: false }) });
+  const request = https.get(`https://${address}${path}`, {
+    ca: authority.cert,
+    agent: new https.Agent({ keepAlive: false }),
+  });
   const [response] = await once(request, "response");
   return [response.statusCode, await text(response)];
 }
@@ -140,10 +143,10 @@ test("probes and metrics are at their own address alone, with the validity of ea
   const { internal = "" } = app.addresses;
   for (const path of ["/metrics", "/readyz", "/livez"]) {
     t.is((await fetchOver(app.addresses.http, path, http))[0], 404, path);
-    t.is((await getPatiently(`http://${internal}${path}`)).status, 200, path);
+    t.is((await get(`http://${internal}${path}`)).status, 200, path);
   }
-  t.is((await getPatiently(`http://${internal}${JWKS}`)).status, 404);
-  const metrics = await (await getPatiently(`http://${internal}/metrics`)).text();
+  t.is((await get(`http://${internal}${JWKS}`)).status, 404);
+  const metrics = await (await get(`http://${internal}/metrics`)).text();
   for (const place of ["grpc", "grpc_client_ca", "http"])
     for (const time of ["expiry", "not_before"])
       t.regex(metrics, new RegExp(`^signet_certificate_${time}_timestamp_seconds\\{place="${place}"\\} \\d{10}$`, "m"));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { tempFolder } from "../files/temp.ts";
 import { freePort } from "../service/free-port.ts";
-import { get as read } from "../service/get.ts";
+import { get } from "../service/get.ts";
 import type { Ending } from "../service/shared.ts";
 import { waitUntil } from "../wait-until.ts";
 import { MONITORING } from "./rules.ts";
@@ -51,18 +51,18 @@ export async function startPrometheus(t: Ending, path: string, targets: readonly
     await ended;
   });
   await waitUntil("Prometheus is ready", () => fetch(`http://${address}/-/ready`).then(isOk, () => false));
-  const get = async (path: string): Promise<Answer> => {
-    const answer = (await (await read(`http://${address}/api/v1/${path}`)).json()) as Answer;
+  const ask = async (path: string): Promise<Answer> => {
+    const answer = (await (await get(`http://${address}/api/v1/${path}`)).json()) as Answer;
     if (answer.error !== undefined) throw new Error(answer.error);
     return answer;
   };
   return {
     async query(expression) {
-      const { data } = await get(`query?query=${encodeURIComponent(expression)}`);
+      const { data } = await ask(`query?query=${encodeURIComponent(expression)}`);
       return data.result.map(({ metric, value }) => ({ labels: metric, value: Number(value[1]) }));
     },
     async ruleErrors() {
-      const rules = (await get("rules")).data.groups.flatMap((group) => group.rules);
+      const rules = (await ask("rules")).data.groups.flatMap((group) => group.rules);
       if (rules.length === 0 || rules.some(({ health }) => health === "unknown")) return undefined;
       return rules.flatMap(({ name, health, lastError }) => (health === "ok" ? [] : [`${name}: ${lastError}`]));
     },
