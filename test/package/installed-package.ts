@@ -40,7 +40,10 @@ function npm(folder: string, ...words: readonly string[]): void {
   execFileSync("npm", words, { cwd: folder, stdio: "pipe" });
 }
 
-/** Runs a program to its end, with `input`, for at most four minutes, which a compiler may need; `code` is -1 if it did not end by itself. */
+/**
+ * Runs a program to its end, with `input`, for at most four minutes, which a compiler may need; `code` is -1 if it did
+ * not end by itself.
+ */
 export function outcomeOf(
   command: string,
   words: readonly string[],

@@ -48,10 +48,14 @@ async function firstStrict(service: Service): Promise<string> {
   return id;
 }
 
-async function hasMetric({ url }: Service, line: string): Promise<boolean> {
+async function metric({ url }: Service, name: string): Promise<number> {
   const text = await (await get(`${url}/metrics`)).text();
-  return text.split("\n").includes(line);
+  return Number(new RegExp(`^${name} (.*)$`, "m").exec(text)?.[1]);
 }
+
+/** Resolves when an event waits for NATS. */
+const untilDurable = (service: Service) =>
+  waitUntil("the event is durable", async () => (await metric(service, "signet_audit_spool_events")) >= 1);
 
 /** What the stream says of the strict tokens, when the service has forwarded everything and has stopped. */
 async function endOf(t: ExecutionContext<unknown>, service: RemoteService, nats: NatsServer, answered: string[]) {
@@ -135,11 +139,11 @@ serialTestWithNats("a strict token whose call ends before NATS has its event is 
       call = service.tokens.issueToken(asked, metadata, options, callback);
     }, request),
   );
-  await waitUntil("the event is durable", () => hasMetric(service, "signet_audit_spool_events 1"));
+  await untilDurable(service);
   call?.cancel();
   t.is((await asking).code, "CANCELLED");
   // Until then the service may answer a call whose client is gone: nobody can know.
-  await waitUntil("the service knows", () => hasMetric(service, "signet_grpc_open_calls 0"));
+  await waitUntil("the service knows", async () => (await metric(service, "signet_grpc_open_calls")) === 0);
   nats.resume();
   const after = await firstStrict(service);
   const { issued, withheld } = await endOf(t, service, nats, [before, after]);
@@ -161,7 +165,7 @@ serialTestWithNats(
     await allForwarded(killed);
     nats.pause();
     const asking = failureOf(issue(killed, STRICT));
-    await waitUntil("the event is durable", () => hasMetric(killed, "signet_audit_spool_events 1"));
+    await untilDurable(killed);
     await killed.process.kill9();
     t.like(await asking, { code: "UNAVAILABLE", reason: undefined }, "the connection was lost, and nothing answered");
     nats.resume();
