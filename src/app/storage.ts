@@ -17,7 +17,7 @@ import type { CertificateValidity, NatsAccess } from "../nats/access.ts";
 import { createInstallation, type Installation, OWN_INSTALLATION } from "../replica/installation.ts";
 import { requireStateFile } from "../replica/state-file.ts";
 import { type FileUse, LIVE_FILE, openFileKeyValue } from "../state/file.ts";
-import { startStateThread } from "../state-thread/start.ts";
+import { type StateThread, startStateThread } from "../state-thread/start.ts";
 import type { Run } from "./run.ts";
 import { openState, sealedBefore } from "./state/open-state.ts";
 import { isShared, type OwnStore, openOwnState } from "./state/own-state.ts";
@@ -155,7 +155,11 @@ function openerOf(
   onDeath: (error: unknown) => void,
 ): (path: string, use?: FileUse) => Promise<OwnStore> {
   if (isShared(config)) return (path, use) => openFileKeyValue(path, now, use);
-  return (path, use) => startStateThread(path, now, onDeath, program, use);
+  let thread: StateThread | undefined;
+  return (path, use) => {
+    thread ??= startStateThread(now, onDeath, program);
+    return thread.open(path, use);
+  };
 }
 
 /** Opens the spool of the data folder in a thread. Rejects with an AuditError. */

@@ -1,3 +1,3 @@
 import { serveState } from "./serve.ts";
 
-await serveState();
+serveState();

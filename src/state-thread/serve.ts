@@ -1,27 +1,23 @@
-import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import { type FileUse, openFileKeyValue } from "../state/file.ts";
+import { type MessagePort, parentPort } from "node:worker_threads";
+import { openFileKeyValue } from "../state/file.ts";
 import type { KeyValue } from "../state/keyvalue.ts";
 import type { LocalKeyValue } from "../state/local.ts";
 import { sent } from "./errors.ts";
-import type { Call, FromState, ToState } from "./messages.ts";
+import type { Call, FileToServe, FromState, ToState } from "./messages.ts";
 import { createSentWatch, type SentWatch } from "./sent-watch.ts";
 
 type Send = (message: FromState) => void;
 
-/** The `workerData` of the thread. */
-export interface ServedFile {
-  readonly path: string;
-  readonly use: FileUse;
+/** Serves each {@link FileToServe} that is sent to this worker thread, which lives until it is terminated. */
+export function serveState(): void {
+  if (parentPort === null) throw new Error("the state's thread was not started as a worker");
+  parentPort.on("message", serveFile);
 }
 
-/** Serves the {@link ServedFile} of this worker thread, until a `close` message. */
-export async function serveState(): Promise<void> {
-  if (parentPort === null) throw new Error("the state's thread was not started as a worker");
-  const port: MessagePort = parentPort;
+async function serveFile({ path, use, port }: FileToServe): Promise<void> {
   const send: Send = (message) => port.postMessage(message);
   const clock = { now: 0 };
   try {
-    const { path, use }: ServedFile = workerData;
     const store = await openFileKeyValue(path, () => clock.now, use);
     serve(port, send, store, clock);
     send({ type: "opened" });

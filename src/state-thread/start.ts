@@ -1,149 +1,94 @@
-import { Worker } from "node:worker_threads";
-import { endsWithin } from "../async/timeout.ts";
+import { MessageChannel, Worker } from "node:worker_threads";
 import { type FileUse, STATE_FILE } from "../state/file.ts";
-import { checkPrefix, type EntryWrite, type KeyValue, StateError } from "../state/keyvalue.ts";
-import { received } from "./errors.ts";
-import type { Call, FromState, Operations, ToState } from "./messages.ts";
-import { createReceivedWatch, type ReceivedWatch } from "./received-watch.ts";
-import type { ServedFile } from "./serve.ts";
+import { type KeyValue, StateError } from "../state/keyvalue.ts";
+import type { FileToServe } from "./messages.ts";
+import { createThreadedFile, type ThreadedFile, type ThreadShared } from "./threaded-file.ts";
 
 /** The entry point of the thread. */
 export const STATE_THREAD = new URL(import.meta.resolve("#state-thread"));
 
-/** How long the thread may answer nothing while calls wait: they must not wait indefinitely for storage that hangs. */
-const ANSWER_MS = 30_000;
-
 /** The thread reads rows one by one and keeps none: a large young generation would only fill with garbage. */
 const LIMITS = { maxYoungGenerationSizeMb: 4 };
 
-/** A store whose file only its own thread touches. */
+/** A store whose file only the state's thread touches. */
 export interface ThreadedKeyValue extends KeyValue {
-  /** Closes the file within `ms`. Every watch ends with UNAVAILABLE, which every later call throws too. */
+  /**
+   * Closes the file, and waits for that at most `ms`. Every watch ends with UNAVAILABLE, which every later call throws
+   * too. The other files go on. With the last of them the thread ends, even where a file could not be closed in time.
+   */
   close(ms: number): Promise<void>;
 }
 
+/** The thread of the state's files. */
+export interface StateThread {
+  /**
+   * Opens the store in the file at `path`. Rejects as {@link openFileKeyValue} does; the other files go on. When it was
+   * the only file, the thread ends.
+   */
+  open(path: string, use?: FileUse): Promise<ThreadedKeyValue>;
+}
+
 /**
- * Opens the store in the file at `path` in a thread of its own, so that no sync of it takes time from the thread that
- * answers calls. `now` in Unix milliseconds.
+ * Starts the thread that opens and serves the state's files, so that no sync of them takes time from the thread that
+ * answers calls. It ends with its last file, and opens none afterwards: so one MUST be opened. `now` in Unix
+ * milliseconds.
  *
- * Rejects as {@link openFileKeyValue} does. When the thread dies later, `onDeath` is called once, and every pending and
- * later call and every watch is UNAVAILABLE. So is a call while the thread has answered nothing for 30 s.
+ * The files share the thread, because each thread takes 10 MB: a transaction of one waits for those of the other that
+ * came before, milliseconds to tens of them each.
+ *
+ * When the thread dies while a file is open, `onDeath` is called once, and every pending and later call and every watch
+ * of every file is UNAVAILABLE. So is a call while the thread has answered nothing for 30 s.
  */
-export async function startStateThread(
-  path: string,
+export function startStateThread(
   now: () => number,
   onDeath: (error: unknown) => void,
   program: URL = STATE_THREAD,
-  use: FileUse = STATE_FILE,
-): Promise<ThreadedKeyValue> {
-  const workerData: ServedFile = { path, use };
-  const worker = new Worker(program, { workerData, resourceLimits: LIMITS });
-  const send = (message: ToState): void => worker.postMessage(message);
-  const calls = new Map<number, PromiseWithResolvers<unknown>>();
-  const watches = new Map<number, ReceivedWatch>();
-  const opened = Promise.withResolvers<void>();
-  const exited = Promise.withResolvers<void>();
-  let running = false;
+): StateThread {
+  const worker = new Worker(program, { resourceLimits: LIMITS });
+  const shared: ThreadShared = { now, messages: 0 };
+  const files = new Set<ThreadedFile>();
   let ended: StateError | undefined;
-  let nextId = 0;
-  let messages = 0;
-
-  function end(error: StateError): void {
-    if (ended !== undefined) return;
-    ended = error;
-    for (const { reject } of calls.values()) reject(error);
-    for (const watch of watches.values()) watch.fail(error);
-  }
 
   function die(cause: unknown): void {
-    opened.reject(cause);
-    if (!running || ended !== undefined) return;
-    end(new StateError("UNAVAILABLE", "the state's thread has died", { cause }));
-    onDeath(cause);
+    if (ended !== undefined) return;
+    ended = new StateError("UNAVAILABLE", "the state's thread has died", { cause });
+    const isLoss = [...files].some((file) => file.isOpen);
+    for (const file of files) file.lose(cause);
+    if (isLoss) onDeath(cause);
   }
 
-  worker.on("message", (message: FromState) => {
-    messages += 1;
-    switch (message.type) {
-      case "opened":
-        running = true;
-        return opened.resolve();
-      case "failed":
-        return opened.reject(received(message.error));
-      case "result":
-        return calls.get(message.id)?.resolve(message.result);
-      case "refused":
-        return calls.get(message.id)?.reject(received(message.error));
-      case "changes":
-        return watches.get(message.id)?.put(message.changes);
-      case "ended":
-        return watches.get(message.id)?.fail(received(message.error));
-    }
-  });
   worker.once("error", die);
-  worker.once("exit", () => {
-    die(new Error("the state's thread has ended"));
-    exited.resolve();
-  });
-  await opened.promise;
+  worker.once("exit", () => die(new Error("the state's thread has ended")));
 
-  /** The type of the result is that of the operation in `call`. */
-  async function ask<Result>(call: Call): Promise<Result> {
-    if (ended !== undefined) throw ended;
-    const id = nextId++;
-    const answer = Promise.withResolvers<unknown>();
-    calls.set(id, answer);
-    send({ type: "call", id, now: now(), call });
-    try {
-      for (let before = -1; before !== messages; ) {
-        before = messages;
-        if (await endsWithin(ANSWER_MS, answer.promise)) return (await answer.promise) as Result;
-      }
-      throw new StateError("UNAVAILABLE", `the state's file has not answered for ${ANSWER_MS} ms`);
-    } finally {
-      calls.delete(id);
-    }
+  /** To be called when the file is closed, or can't be. */
+  function leave(file: ThreadedFile): void {
+    files.delete(file);
+    if (files.size > 0) return;
+    ended ??= new StateError("UNAVAILABLE", "the state's thread has ended");
+    // Not awaited: the thread ends only when its running storage operations have ended.
+    void worker.terminate();
   }
-
-  const operations: Operations = {
-    get: (key) => ask(["get", key]),
-    create: (key, value, options) => ask(["create", key, compact(value), options]),
-    update: (key, value, revision, options) => ask(["update", key, compact(value), revision, options]),
-    writeAll: (writes) => ask(["writeAll", writes.map(compactWrite)]),
-    delete: (key) => ask(["delete", key]),
-    list: (prefix) => ask(["list", prefix]),
-  };
 
   return {
-    ...operations,
-    async *watch(prefix, signal) {
-      checkPrefix(prefix);
+    async open(path, use = STATE_FILE) {
       if (ended !== undefined) throw ended;
-      const id = nextId++;
-      const watch = createReceivedWatch(() => send({ type: "more", id }));
-      watches.set(id, watch);
-      send({ type: "watch", id, now: now(), prefix });
+      const { port1, port2: port } = new MessageChannel();
+      const file = createThreadedFile(port1, shared);
+      files.add(file);
+      worker.postMessage({ path, use, port } satisfies FileToServe, [port]);
       try {
-        yield* watch.changes(signal);
-      } finally {
-        watches.delete(id);
-        send({ type: "unwatch", id });
+        await file.opened;
+      } catch (error) {
+        leave(file);
+        throw error;
       }
-    },
-    async close(ms) {
-      end(new StateError("UNAVAILABLE", "the store is closed"));
-      send({ type: "close" });
-      // Not awaited: the thread ends only when its running storage operations have ended.
-      if (!(await endsWithin(ms, exited.promise))) void worker.terminate();
+      return {
+        ...file.store,
+        async close(ms) {
+          await file.close(ms);
+          leave(file);
+        },
+      };
     },
   };
-}
-
-/** A copy of its own: a message takes the whole buffer, of which the value may be a small part. */
-function compact(value: Uint8Array): Uint8Array {
-  return Uint8Array.from(value);
-}
-
-function compactWrite(write: EntryWrite): EntryWrite {
-  return { ...write, value: compact(write.value) };
 }

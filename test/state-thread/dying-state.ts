@@ -1,8 +1,11 @@
 import { parentPort } from "node:worker_threads";
-import type { FromState, ToState } from "../../src/state-thread/messages.ts";
+import type { FileToServe, FromState, ToState } from "../../src/state-thread/messages.ts";
 
-// Dies of the first call, without an answer.
-parentPort?.on("message", (message: ToState) => {
-  if (message.type === "call") throw new Error("dead");
+// Opens every file but `deadly.db`, of which it dies, as of the first call, without an answer.
+parentPort?.on("message", ({ path, port }: FileToServe) => {
+  if (path === "deadly.db") throw new Error("dead");
+  port.on("message", (message: ToState) => {
+    if (message.type === "call") throw new Error("dead");
+  });
+  port.postMessage({ type: "opened" } satisfies FromState);
 });
-parentPort?.postMessage({ type: "opened" } satisfies FromState);
