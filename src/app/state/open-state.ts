@@ -102,8 +102,9 @@ function createFileState(
     settings: () => ({}),
     start: live.start,
     async stop(leftMs) {
+      const until = performance.now() + leftMs;
       await endsWithin(leftMs, live.stop());
-      await liveFile.close(leftMs);
+      await liveFile.close(until - performance.now());
     },
   };
 }
