@@ -11,7 +11,6 @@ import { readAuditStream } from "../../support/nats/audit-stream.ts";
 import { startNats, testWithNats } from "../../support/nats/nats-server.ts";
 import { startTcpProxy } from "../../support/nats/tcp-proxy.ts";
 import { verdictOf } from "../../support/profiles/dialect.ts";
-import { get } from "../../support/service/get.ts";
 import { allForwarded, startRemote } from "../../support/service/remote-service.ts";
 import { revokeTokens } from "../../support/service/revoke-tokens.ts";
 import { failureOf } from "../../support/service/rich-error.ts";
@@ -52,20 +51,6 @@ test("eight calls that revoke 100 ids are eight transactions, and other calls ar
   await rm(`${file}.hold`);
   await Promise.all(revoking);
   t.is(commits() - before, CALLS);
-});
-
-test("when the state's thread has died, tokens verify, nothing is issued, and health and calls say so", async (t) => {
-  const data = await tempFolder(t);
-  const surroundings = { stateThread: new URL("./held-state.ts", import.meta.url) };
-  const service = await startService(t, { data, surroundings });
-  const { token } = await issue(service);
-  await writeFile(join(data, "state", "state.db.die"), "");
-  t.is((await failureOf(revokeTokens(service, { tokenIds: ["a"] }))).reason, "REVOCATIONS_UNAVAILABLE");
-  const ready = async () => (await get(`${service.url}/readyz`)).text();
-  const reason = "the state's file: its thread has died: restart the service";
-  await waitUntil("it is not ready", async () => (await ready()).includes(reason));
-  t.is((await failureOf(issue(service))).reason, "KEYS_UNAVAILABLE");
-  t.is(verdictOf(await verify(service, token)), "valid");
 });
 
 test("a killed service has stored all of a call's ids or none, and all of every call that it answered", async (t) => {
