@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { type MessagePort, parentPort } from "node:worker_threads";
 import { openFileKeyValue } from "../state/file.ts";
 import type { KeyValue } from "../state/keyvalue.ts";
@@ -29,7 +30,26 @@ async function serveFile({ path, use, port }: FileToServe): Promise<void> {
 
 function serve(port: MessagePort, send: Send, store: LocalKeyValue, clock: { now: number }): void {
   const watches = new Map<number, SentWatch>();
+  const waiting: ToState[] = [];
+  let isServing = false;
   port.on("message", (message: ToState) => {
+    waiting.push(message);
+    void serveWaiting();
+  });
+
+  // One message in a turn of the event loop. Node takes a thousand of one port before the next port has its turn, and
+  // each may be a transaction for which a revocation in the other file would wait.
+  async function serveWaiting(): Promise<void> {
+    if (isServing) return;
+    isServing = true;
+    for (let message = waiting.shift(); message !== undefined; message = waiting.shift()) {
+      take(message);
+      await turn();
+    }
+    isServing = false;
+  }
+
+  function take(message: ToState): unknown {
     switch (message.type) {
       case "call":
         clock.now = message.now;
@@ -50,9 +70,9 @@ function serve(port: MessagePort, send: Send, store: LocalKeyValue, clock: { now
         return watches.delete(message.id);
       case "close":
         store.close();
-        port.close();
+        return port.close();
     }
-  });
+  }
 }
 
 async function answer(id: number, call: Call, store: KeyValue, send: Send): Promise<void> {

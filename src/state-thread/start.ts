@@ -7,9 +7,6 @@ import { createThreadedFile, type ThreadedFile, type ThreadShared } from "./thre
 /** The entry point of the thread. */
 export const STATE_THREAD = new URL(import.meta.resolve("#state-thread"));
 
-/** The thread reads rows one by one and keeps none: a large young generation would only fill with garbage. */
-const LIMITS = { maxYoungGenerationSizeMb: 4 };
-
 /** A store whose file only the state's thread touches. */
 export interface ThreadedKeyValue extends KeyValue {
   /**
@@ -30,11 +27,11 @@ export interface StateThread {
 
 /**
  * Starts the thread that opens and serves the state's files, so that no sync of them takes time from the thread that
- * answers calls. It ends with its last file, and opens none afterwards: so one MUST be opened. `now` in Unix
- * milliseconds.
+ * answers calls. It ends with its last file, and opens none afterwards. A thread that never opened a file does not end
+ * by itself: the caller MUST open one. `now` in Unix milliseconds.
  *
- * The files share the thread, because each thread takes 10 MB: a transaction of one waits for those of the other that
- * came before, milliseconds to tens of them each.
+ * The files share the thread, because each thread takes 10 MB. They take turns, so that a call waits for at most one
+ * transaction of the other file, milliseconds to tens of them, before each of its own file's.
  *
  * When the thread dies while a file is open, `onDeath` is called once, and every pending and later call and every watch
  * of every file is UNAVAILABLE. So is a call while the thread has answered nothing for 30 s.
@@ -44,7 +41,7 @@ export function startStateThread(
   onDeath: (error: unknown) => void,
   program: URL = STATE_THREAD,
 ): StateThread {
-  const worker = new Worker(program, { resourceLimits: LIMITS });
+  const worker = new Worker(program);
   const shared: ThreadShared = { now, messages: 0 };
   const files = new Set<ThreadedFile>();
   let ended: StateError | undefined;

@@ -1,7 +1,7 @@
 import { parentPort } from "node:worker_threads";
 import type { FileToServe, FromState, ToState } from "../../src/state-thread/messages.ts";
 
-// Opens every file, and answers each call with nothing, but none of `silent.db`.
+// Opens every file. Answers each call with `undefined`, except those to `silent.db`, which it never answers.
 parentPort?.on("message", ({ path, port }: FileToServe) => {
   const send = (message: FromState): void => port.postMessage(message);
   port.on("message", (message: ToState) => {

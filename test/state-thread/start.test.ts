@@ -179,6 +179,31 @@ test.serial("two files have one thread, which ends with the last of them, and th
   t.deepEqual(deaths, []);
 });
 
+test("a first file that can't be opened leaves the second one alone, which opens meanwhile", async (t) => {
+  const folder = await tempFolder(t);
+  const thread = startThread(t);
+  await writeFile(join(folder, "state.db"), "");
+  await chmod(join(folder, "state.db"), 0o600);
+  const refused = thread.openFile(join(folder, "state.db"));
+  const opened = thread.openFile(join(folder, "live.db"), LIVE_FILE);
+  await t.throwsAsync(refused, { code: "CORRUPT" });
+  const live = await opened;
+  t.is(await live.create("key", value), 1);
+});
+
+test("a call waits for one transaction of the other file, however many that one has waiting", async (t) => {
+  const { state, live } = await openBoth(t);
+  let answered = 0;
+  const many = Array.from({ length: 1_000 }, async (_, at) => {
+    await live.create(`many/${at}`, value);
+    answered++;
+  });
+  await state.create("key", value);
+  t.true(answered < many.length, `${answered} of ${many.length} were answered before`);
+  await Promise.all(many);
+  t.is(answered, many.length);
+});
+
 test.serial("a thread whose only file can't be opened ends", async (t) => {
   const threads = startedThreads(t);
   const { openFile, deaths } = startThread(t);
