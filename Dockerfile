@@ -36,6 +36,6 @@ EXPOSE 50051 8081
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \
   CMD ["/nodejs/bin/node", "/signet/lib/main.js", "health"]
-ENTRYPOINT ["/nodejs/bin/node", "--disable-sigusr1", "--max-semi-space-size=4", "--enable-source-maps", \
+ENTRYPOINT ["/nodejs/bin/node", "--disable-sigusr1", "--max-semi-space-size=4", "--no-maglev", \
             "/signet/lib/main.js"]
 CMD ["serve"]

@@ -4,9 +4,11 @@
 # it, else on the one on PATH. Node older than 24 could not even read its source.
 # A small young generation: clients that open and reset thousands of calls fill it with garbage, which honest calls
 # do not. One arena for all threads: glibc keeps what is freed in an arena for the threads of that arena, which under
-# such clients was up to 70 MB. Both are read at the start only. What can be set at run time is in src/app/heap.ts.
+# such clients was up to 70 MB. No Maglev: what is called often is compiled by TurboFan anyway, and what Maglev
+# allocates stays in that arena. All are read at the start only. What can be set at run time is in
+# src/app/heap.ts.
 export MALLOC_ARENA_MAX=1
-flags="--disable-sigusr1 --max-semi-space-size=4"
+flags="--disable-sigusr1 --max-semi-space-size=4 --no-maglev"
 self=$(readlink -f "$0")
 root=${self%/*}/..
 # The sources are stripped of their types and compiled once, not at each start.

@@ -22,12 +22,12 @@ async function signet(t: ExecutionContext, { beside, onPath }: { beside?: string
 test("the command runs on the Node that npm installed beside it, whatever Node is on PATH", async (t) => {
   t.like(await signet(t, { beside: node("v24.21.0"), onPath: node("v20.20.2") }), {
     code: 0,
-    stdout: "v24.21.0 runs with 1 --disable-sigusr1 --max-semi-space-size=4 ROOT/src/main.ts token issue\n",
+    stdout: "v24.21.0 runs with 1 --disable-sigusr1 --max-semi-space-size=4 --no-maglev ROOT/src/main.ts token issue\n",
   });
 });
 
 test("where the Node beside it is absent or can't run, the command runs on the one on PATH", async (t) => {
-  const stdout = "v26.1.0 runs with 1 --disable-sigusr1 --max-semi-space-size=4 ROOT/src/main.ts token issue\n";
+  const stdout = "v26.1.0 runs with 1 --disable-sigusr1 --max-semi-space-size=4 --no-maglev ROOT/src/main.ts token issue\n";
   t.like(await signet(t, { onPath: node("v26.1.0") }), { code: 0, stdout });
   t.like(await signet(t, { beside: "exit 126", onPath: node("v26.1.0") }), { code: 0, stdout });
 });
