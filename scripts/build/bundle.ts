@@ -30,9 +30,13 @@ export async function bundle(checkout: string, folder: string, optional: readonl
     format: "esm",
     platform: "node",
     target: "node24",
+    // The text of each file stays in memory. Lines are short, because an uncaught error shows its line.
+    minifyWhitespace: true,
+    lineLimit: 120,
     sourcemap: true,
     sourcesContent: false,
     banner: { js: COMMON_JS },
+    inject: ["scripts/build/mapped-traces.ts"],
     external: ["#package.json", ...optional],
     logLevel: "warning",
     plugins: [

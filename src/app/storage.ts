@@ -141,8 +141,9 @@ export async function openStorage(run: Run): Promise<Storage> {
   };
 }
 
-/** The code for NATS is imported where NATS is used: it is a tenth of what a start would load without it. */
+/** The code for NATS, a tenth of what a start loads otherwise, is imported only where there are files to read. */
 async function readNatsCertificate(access: NatsAccess): Promise<CertificateValidity | undefined> {
+  if (Object.values(access.files).every((file) => file === undefined)) return undefined;
   const { certificateValidity, readNatsFiles } = await import("../nats/access.ts");
   return certificateValidity(access, await readNatsFiles(access));
 }
