@@ -79,7 +79,11 @@ export async function measureCalls(bench: Bench, contestants: readonly Contestan
   return contestants.map(({ name }, at) => ({ name, samples: rounds.flatMap((samples) => samples[at] ?? []) }));
 }
 
-async function warmUp({ folder }: Bench, contestant: Contestant, { core }: Plan): Promise<void> {
+export async function warmUp(
+  { folder }: Pick<Bench, "folder">,
+  contestant: Pick<Contestant, "name" | "server" | "load">,
+  { core }: Pick<Plan, "core"> = {},
+): Promise<void> {
   await runClosedLoop(await jobFor(contestant, folder, WARM_UP_SECONDS), core);
 }
 

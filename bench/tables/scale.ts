@@ -11,7 +11,7 @@ import { startSignet } from "../servers/signet.ts";
 import { cpuMicroseconds } from "../servers/usage.ts";
 import { median, ratios, spread } from "../statistics.ts";
 import { alignColumns } from "../text-table.ts";
-import { jobFor } from "./calls.ts";
+import { jobFor, warmUp } from "./calls.ts";
 import type { Bench, Measured } from "./table.ts";
 
 /** Replicas that share a NATS server of their own. */
@@ -36,6 +36,8 @@ export async function* measureScale(bench: Bench): AsyncGenerator<Measured> {
   await using ends = new AsyncDisposableStack();
   const sets: Replicas[] = [];
   for (const count of COUNTS) sets.push(await startReplicas(ends, join(bench.folder, `${count}`), count));
+  for (const server of sets.flatMap(({ servers }) => servers))
+    await warmUp(bench, { name: "replica", server, load: issuing() });
   const rounds = await bench.rounds(async (round) => {
     const samples: Sample[] = [];
     for (const set of sets) samples.push(await measureSet(bench, set, round));
