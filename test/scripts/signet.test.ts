@@ -27,7 +27,8 @@ test("the command runs on the Node that npm installed beside it, whatever Node i
 });
 
 test("where the Node beside it is absent or can't run, the command runs on the one on PATH", async (t) => {
-  const stdout = "v26.1.0 runs with 1 --disable-sigusr1 --max-semi-space-size=4 --no-maglev ROOT/src/main.ts token issue\n";
+  const stdout =
+    "v26.1.0 runs with 1 --disable-sigusr1 --max-semi-space-size=4 --no-maglev ROOT/src/main.ts token issue\n";
   t.like(await signet(t, { onPath: node("v26.1.0") }), { code: 0, stdout });
   t.like(await signet(t, { beside: "exit 126", onPath: node("v26.1.0") }), { code: 0, stdout });
 });
