@@ -5,8 +5,7 @@
 # A small young generation: clients that open and reset thousands of calls fill it with garbage, which honest calls
 # do not. One arena for all threads: glibc keeps what is freed in an arena for the threads of that arena, which under
 # such clients was up to 70 MB. No Maglev: what is called often is compiled by TurboFan anyway, and what Maglev
-# allocates stays in that arena. All are read at the start only. What can be set at run time is in
-# src/app/heap.ts.
+# allocates stays in that arena. All are read at the start only. What can be set at run time is in src/app/heap.ts.
 export MALLOC_ARENA_MAX=1
 flags="--disable-sigusr1 --max-semi-space-size=4 --no-maglev"
 self=$(readlink -f "$0")

@@ -79,6 +79,7 @@ export async function measureCalls(bench: Bench, contestants: readonly Contestan
   return contestants.map(({ name }, at) => ({ name, samples: rounds.flatMap((samples) => samples[at] ?? []) }));
 }
 
+/** Loads a server until its CPU for each call no longer falls. `core`: that of the clients. */
 export async function warmUp(
   { folder }: Pick<Bench, "folder">,
   contestant: Pick<Contestant, "name" | "server" | "load">,

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { cyclonedxEsbuildPlugin } from "@cyclonedx/cyclonedx-esbuild";
-import { build } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 import { LIBRARY_PROTOS, ownFolders } from "./own-folders.ts";
 
 /** What libraries written as CommonJS expect in each file. */
@@ -9,12 +9,28 @@ const COMMON_JS = `import { createRequire as requireOf } from "node:module";
 const require = requireOf(import.meta.url);
 const __dirname = import.meta.dirname;`;
 
+/** How the code of the package is written. */
+export const OUTPUT = {
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "node24",
+  // The text of each file stays in memory. Lines are short, because an uncaught error shows its line.
+  minifyWhitespace: true,
+  lineLimit: 120,
+  sourcemap: true,
+  sourcesContent: false,
+  inject: [join(import.meta.dirname, "mapped-traces.ts")],
+  logLevel: "warning",
+} satisfies BuildOptions;
+
 /**
  * Bundles the service and its threads with all packages except the `optional` ones into `lib`, and lists the
  * bundled packages in `sbom.cdx.json`. Each command stays a file of its own, which is read only when it is called.
  */
 export async function bundle(checkout: string, folder: string, optional: readonly string[]): Promise<void> {
   const { outputFiles } = await build({
+    ...OUTPUT,
     absWorkingDir: checkout,
     entryPoints: {
       main: "src/main.ts",
@@ -25,20 +41,9 @@ export async function bundle(checkout: string, folder: string, optional: readonl
     // As in the package, beside src: the source maps name their sources from here, wherever the package is made.
     outdir: "lib",
     write: false,
-    bundle: true,
     splitting: true,
-    format: "esm",
-    platform: "node",
-    target: "node24",
-    // The text of each file stays in memory. Lines are short, because an uncaught error shows its line.
-    minifyWhitespace: true,
-    lineLimit: 120,
-    sourcemap: true,
-    sourcesContent: false,
     banner: { js: COMMON_JS },
-    inject: ["scripts/build/mapped-traces.ts"],
     external: ["#package.json", ...optional],
-    logLevel: "warning",
     plugins: [
       ownFolders,
       cyclonedxEsbuildPlugin({

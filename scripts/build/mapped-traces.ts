@@ -43,7 +43,7 @@ function withOrigin(text: string, frame: NodeJS.CallSite): string {
   return text.replace(`${file}:${line}:${column}`, () => place);
 }
 
-/** Undefined where no map is beside the file. */
+/** Undefined where no map that can be read is beside the file. */
 function mapOf(file: string): SourceMap | undefined {
   if (!file.startsWith("file:")) return undefined;
   if (!maps.has(file)) maps.set(file, readMap(new URL(`${file}.map`)));
@@ -54,7 +54,8 @@ function readMap(url: URL): SourceMap | undefined {
   try {
     return new SourceMap(JSON.parse(readFileSync(url, "utf8")));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
+    // With too many open files, nothing is known of the map yet.
+    if ((error as NodeJS.ErrnoException).code === "EMFILE") throw error;
+    return undefined;
   }
 }

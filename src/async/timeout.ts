@@ -2,7 +2,7 @@ import { setTimeout as timer } from "node:timers/promises";
 
 /** What ends a wait before the work does. */
 export interface Bounds {
-  /** Milliseconds. */
+  /** Milliseconds. Below 0, as what is left of a stop may be, it is 0: Node would warn on standard error. */
   readonly ms?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -19,7 +19,7 @@ export async function within<Result>(
 ): Promise<Result> {
   const ended = Promise.withResolvers<"late" | "aborted">();
   const abort = () => ended.resolve("aborted");
-  const late = ms === undefined ? undefined : setTimeout(() => ended.resolve("late"), ms);
+  const late = ms === undefined ? undefined : setTimeout(() => ended.resolve("late"), Math.max(ms, 0));
   signal?.addEventListener("abort", abort);
   if (signal?.aborted) abort();
   try {

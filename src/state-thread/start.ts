@@ -30,8 +30,8 @@ export interface StateThread {
  * answers calls. It ends with its last file, and opens none afterwards. A thread that never opened a file does not end
  * by itself: the caller MUST open one. `now` in Unix milliseconds.
  *
- * The files share the thread, because each thread takes 10 MB. They take turns, so that a call waits for at most one
- * transaction of the other file, milliseconds to tens of them, before each of its own file's.
+ * The files share the thread, because each thread takes 10 MB. They take turns, a call each: between two calls of a file
+ * the thread serves at most one of the other, which may be a transaction of milliseconds or tens of them.
  *
  * When the thread dies while a file is open, `onDeath` is called once, and every pending and later call and every watch
  * of every file is UNAVAILABLE. So is a call while the thread has answered nothing for 30 s.

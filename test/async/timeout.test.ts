@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { getEventListeners } from "node:events";
+import { setImmediate as turn } from "node:timers/promises";
 import test from "ava";
 import { endsWithin, pause, within } from "../../src/async/timeout.ts";
 
@@ -23,6 +24,19 @@ test("work that is late, or whose signal aborts, gives what otherwise gives", as
   t.is(await aborted, "aborted");
   t.is(getEventListeners(abort.signal, "abort").length, 0);
   t.is(await within({ signal: abort.signal }, never, (reason) => reason), "aborted");
+});
+
+test.serial("a time that is over already is late, without a warning of Node", async (t) => {
+  const warnings: string[] = [];
+  const onWarning = ({ name }: Error) => void warnings.push(name);
+  process.on("warning", onWarning);
+  t.teardown(() => process.off("warning", onWarning));
+  t.false(await endsWithin(-5, never));
+  await turn();
+  t.deepEqual(warnings, []);
+  clearTimeout(setTimeout(() => {}, -5));
+  await turn();
+  t.deepEqual(warnings, ["TimeoutNegativeWarning"], "negative control");
 });
 
 test("otherwise may throw, and work that fails later is ignored", async (t) => {

@@ -97,6 +97,10 @@ testContainer("a stack trace names the places in the sources", async (t) => {
   const thread = "/signet/lib/state-thread.js";
   const traced = await container.exec([node, ...flags, thread]);
   t.regex(traced.stderr, /not started as a worker[\s\S]* at serveState \(.*src\/state-thread\/serve\.ts:\d+:\d+\)/);
+  const copy = `fs.cpSync("/signet/lib", "/data/lib", { recursive: true, filter: (path) => !path.endsWith(".map") })`;
+  await container.exec([node, "-e", copy]);
+  const bare = await container.exec([node, ...flags, "/data/lib/state-thread.js"]);
+  t.regex(bare.stderr, /not started as a worker[\s\S]* at serveState \(.*lib\/\S+\.js:\d+:\d+\)/, "negative control");
 });
 
 testContainer("it can write to its volume alone; if the root were not read-only, elsewhere too", async (t) => {

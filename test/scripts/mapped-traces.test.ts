@@ -2,12 +2,9 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { build } from "esbuild";
+import { OUTPUT } from "../../scripts/build/bundle.ts";
 import { outcomeOf } from "../package/installed-package.ts";
 import { tempFolder } from "../support/files/temp.ts";
-
-const MAPPED = join(import.meta.dirname, "../../scripts/build/mapped-traces.ts");
-
-const SHORT_LINES = { minifyWhitespace: true, lineLimit: 120 };
 
 /** Bundles a program as the package is bundled, into `lib` of a new folder. Returns both paths. */
 async function bundled(
@@ -18,15 +15,7 @@ async function bundled(
   const source = join(folder, "program.ts");
   writeFileSync(source, program);
   const lib = join(folder, "lib/program.js");
-  const format = { bundle: true, format: "esm", platform: "node", sourcemap: true } as const;
-  await build({
-    entryPoints: [source],
-    outfile: lib,
-    inject: [MAPPED],
-    logLevel: "warning",
-    ...format,
-    ...SHORT_LINES,
-  });
+  await build({ ...OUTPUT, entryPoints: [source], outfile: lib });
   return { source, lib };
 }
 
@@ -73,7 +62,7 @@ else [${long}].map((text) => {
   t.true(stdout.includes(`${source}:3:`), stdout);
 });
 
-test("what has no map keeps its place: code of Node, of eval, and of a file whose map is gone", async (t) => {
+test("what has no map keeps its place: code of Node, of eval, and of a file whose map is damaged or gone", async (t) => {
   const { source, lib } = await bundled(
     t,
     `function thrower() {
@@ -92,9 +81,14 @@ try {
   t.regex(mapped.stdout, /at eval \(eval at .*<anonymous>:1:6\)/);
   t.regex(mapped.stdout, /at Array\.map \(<anonymous>\)/);
   t.regex(mapped.stdout, /at .*\(node:internal/);
+  const isBare = async () => {
+    const bare = await outcomeOf(process.execPath, [lib]);
+    t.regex(bare.stdout, /^TypeError[\s\S]*at thrower \(file:.*lib\/program\.js:\d+:\d+\)/);
+  };
+  writeFileSync(`${lib}.map`, "{");
+  await isBare();
   rmSync(`${lib}.map`);
-  const bare = await outcomeOf(process.execPath, [lib]);
-  t.regex(bare.stdout, /at thrower \(file:.*lib\/program\.js:\d+:\d+\)/);
+  await isBare();
 });
 
 test("an error that can't be named has a trace all the same", async (t) => {

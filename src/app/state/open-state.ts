@@ -104,7 +104,7 @@ function createFileState(
     async stop(leftMs) {
       const until = performance.now() + leftMs;
       await endsWithin(leftMs, live.stop());
-      await liveFile.close(Math.max(until - performance.now(), 0));
+      await liveFile.close(until - performance.now());
     },
   };
 }

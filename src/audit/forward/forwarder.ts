@@ -84,7 +84,7 @@ export class Forwarder {
   /** Forwards the events that are in the spool, for at most `deadlineMs` and until the first failure, and ends. */
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping.abort();
-    const deadline = setTimeout(() => this.#aborted.abort(), deadlineMs);
+    const deadline = setTimeout(() => this.#aborted.abort(), Math.max(deadlineMs, 0));
     await this.#done;
     clearTimeout(deadline);
   }
